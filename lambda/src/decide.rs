@@ -13,7 +13,8 @@ use std::fmt;
 use keyrota_contract::value::is_access_key_id;
 
 pub use keyrota_function_base::stage::{
-    CURRENT, PENDING, PREVIOUS, Stages, Standing, VersionId, carrier, is_rotating, standing,
+    CURRENT, PENDING, PREVIOUS, Stages, VersionId, VersionState, carrier, is_rotating,
+    version_state,
 };
 
 /// The number of access keys that IAM lets a user have, active or not.
@@ -103,7 +104,7 @@ pub struct ListedKey {
 
 /// The principal whose credentials make the IAM calls.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Hand {
+pub enum CallerIdentity {
     /// The user: the key in AWSCURRENT.
     Own,
     /// Another principal: the execution role or an administrator.
@@ -112,7 +113,7 @@ pub enum Hand {
 
 /// What is known before a key is created.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Holdings {
+pub struct KeyInventory {
     /// The pinned user's keys.
     pub listed: Vec<ListedKey>,
     /// The key that AWSCURRENT names.
@@ -125,10 +126,10 @@ pub struct Holdings {
     /// Whether every key of the user belongs to keyrota, because the stack created the user.
     pub owns_user: bool,
     /// The principal whose credentials make the IAM calls.
-    pub hand: Hand,
+    pub caller_identity: CallerIdentity,
 }
 
-impl Holdings {
+impl KeyInventory {
     /// Returns whether no decision may touch this key.
     fn protects(&self, key: &AccessKeyId) -> bool {
         *key == self.current || Some(key) == self.pending.as_ref()
@@ -137,7 +138,7 @@ impl Holdings {
 
 /// Why a key may be removed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Because {
+pub enum RemovalReason {
     /// A superseded version of the secret names it, and either it is inactive or it was proven
     /// to be the key that the version contains.
     Superseded,
@@ -169,7 +170,7 @@ pub enum Obstacle {
 
 /// How to make room for a new key.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Room {
+pub enum SlotDecision {
     /// There is room.
     Free,
     /// Remove this key.
@@ -177,7 +178,7 @@ pub enum Room {
         /// The key to remove.
         key: AccessKeyId,
         /// Why its removal is safe.
-        because: Because,
+        because: RemovalReason,
     },
     /// Read when this key was last used, then decide again.
     ReadUsage {
@@ -209,75 +210,75 @@ pub enum Room {
 /// nothing from anyone and restores a working credential. The inactive key stays as it is for
 /// anyone who investigates it. To suspend a user on purpose, cancel its rotation or deny it by
 /// policy. A key's status is not a lock, since anyone who may rotate may create another key.
-pub fn room(holdings: &Holdings) -> Room {
-    let Some(current) = holdings
+pub fn decide_slot(inventory: &KeyInventory) -> SlotDecision {
+    let Some(current) = inventory
         .listed
         .iter()
-        .find(|key| key.id == holdings.current)
+        .find(|key| key.id == inventory.current)
     else {
-        return Room::Stop(Obstacle::CurrentMissing);
+        return SlotDecision::Stop(Obstacle::CurrentMissing);
     };
-    if current.activity == Activity::Inactive && holdings.hand == Hand::Own {
-        return Room::Stop(Obstacle::CurrentInactive);
+    if current.activity == Activity::Inactive && inventory.caller_identity == CallerIdentity::Own {
+        return SlotDecision::Stop(Obstacle::CurrentInactive);
     }
-    if holdings.listed.len() < KEYS_PER_USER {
-        return Room::Free;
+    if inventory.listed.len() < KEYS_PER_USER {
+        return SlotDecision::Free;
     }
 
-    let mut spare: Vec<&ListedKey> = holdings
+    let mut spare: Vec<&ListedKey> = inventory
         .listed
         .iter()
-        .filter(|key| !holdings.protects(&key.id))
+        .filter(|key| !inventory.protects(&key.id))
         .collect();
     spare.sort_by(|left, right| left.id.cmp(&right.id));
 
     let first = |fits: &dyn Fn(&ListedKey) -> bool| {
         spare.iter().find(|key| fits(key)).map(|key| key.id.clone())
     };
-    let superseded = |key: &ListedKey| holdings.superseded.contains(&key.id);
+    let superseded = |key: &ListedKey| inventory.superseded.contains(&key.id);
     let is_certain =
         |key: &ListedKey| key.activity == Activity::Inactive || key.proof == Proof::Genuine;
     if let Some(key) = first(&|key| superseded(key) && is_certain(key)) {
-        return Room::Remove {
+        return SlotDecision::Remove {
             key,
-            because: Because::Superseded,
+            because: RemovalReason::Superseded,
         };
     }
     if let Some(key) = first(&|key| key.activity == Activity::Inactive) {
-        return Room::Remove {
+        return SlotDecision::Remove {
             key,
-            because: Because::Inactive,
+            because: RemovalReason::Inactive,
         };
     }
     if let Some(key) = first(&|key| superseded(key) && key.proof == Proof::Untried) {
-        return Room::Prove { key };
+        return SlotDecision::Prove { key };
     }
     // The remaining keys are active, and no version contains them.
-    let ours = |key: &ListedKey| holdings.owns_user || key.origin == Origin::Announced;
+    let ours = |key: &ListedKey| inventory.owns_user || key.origin == Origin::Announced;
     if let Some(key) = first(&|key| ours(key) && key.usage == Usage::Unread) {
-        return Room::ReadUsage { key };
+        return SlotDecision::ReadUsage { key };
     }
     let lost = spare
         .iter()
         .find(|key| ours(key) && key.usage == Usage::Never);
     if let Some(key) = lost {
-        return Room::Remove {
+        return SlotDecision::Remove {
             key: key.id.clone(),
             because: match key.origin {
-                Origin::Announced => Because::Announced,
-                Origin::Unknown => Because::OrphanOfOurUser,
+                Origin::Announced => RemovalReason::Announced,
+                Origin::Unknown => RemovalReason::OrphanOfOurUser,
             },
         };
     }
     match first(&|_| true) {
-        Some(key) => Room::Stop(Obstacle::Foreign { key }),
-        None => Room::Stop(Obstacle::AllProtected),
+        Some(key) => SlotDecision::Stop(Obstacle::Foreign { key }),
+        None => SlotDecision::Stop(Obstacle::AllProtected),
     }
 }
 
 /// How an unconfirmed `PutSecretValue` ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Put {
+pub enum PutOutcome {
     /// Secrets Manager refused it, and would refuse it again.
     Refused,
     /// Secrets Manager reported that the version already has a different value.
@@ -323,15 +324,20 @@ pub enum AfterPut {
 ///
 /// `maybe_stored` says whether this call or an earlier one may have been carried out, and
 /// `time_left` whether there is time for another one.
-pub fn after_put(put: Put, maybe_stored: bool, read_back: ReadBack, time_left: bool) -> AfterPut {
-    let again = time_left && matches!(put, Put::Postponed | Put::Unclear);
+pub fn after_put(
+    put: PutOutcome,
+    maybe_stored: bool,
+    read_back: ReadBack,
+    time_left: bool,
+) -> AfterPut {
+    let again = time_left && matches!(put, PutOutcome::Postponed | PutOutcome::Unclear);
     match read_back {
         ReadBack::Ours => AfterPut::Stored,
         ReadBack::Another => AfterPut::StoredByAnother,
         ReadBack::Nothing if again => AfterPut::TryAgain,
         ReadBack::Nothing => AfterPut::Remove,
         ReadBack::Unclear if again => AfterPut::TryAgain,
-        ReadBack::Unclear if put == Put::Taken || maybe_stored => AfterPut::Leave,
+        ReadBack::Unclear if put == PutOutcome::Taken || maybe_stored => AfterPut::Leave,
         ReadBack::Unclear => AfterPut::Remove,
     }
 }

@@ -7,7 +7,7 @@ mod retire;
 pub use probe::ProbeError;
 pub use retire::RetireError;
 
-pub use keyrota_function_base::error::{NamedError, RequestError, Unread};
+pub use keyrota_function_base::error::{NamedError, ReadError, RequestError};
 
 use keyrota_function_base::pin::EntryError;
 use keyrota_function_base::secrets_manager::CallError;
@@ -312,8 +312,8 @@ pub enum Error {
     },
 }
 
-impl From<Unread> for Error {
-    fn from(Unread { secret, source }: Unread) -> Self {
+impl From<ReadError> for Error {
+    fn from(ReadError { secret, source }: ReadError) -> Self {
         Self::SecretUnread { secret, source }
     }
 }

@@ -14,7 +14,7 @@ pub use keyrota_function_base::pin::EntryError;
 use crate::arn::SecretArn;
 use crate::moment::duration;
 use crate::permission::Permission;
-use crate::retire::{Policy, Timetable};
+use crate::retire::{OldKeyPolicy, Timetable};
 use crate::secret::{Content, Credential};
 
 /// The pins of all secrets that this function serves.
@@ -34,7 +34,7 @@ pub struct Pin {
     /// Whether the stack created the user. If so, each of its keys belongs to keyrota.
     pub owns_user: bool,
     /// When an old key is deactivated and deleted.
-    pub old_key: Policy,
+    pub old_key: OldKeyPolicy,
     /// What a new key must be allowed to do before it is promoted.
     pub probe: Option<Permission>,
 }
@@ -95,8 +95,8 @@ impl Pin {
             return Err(invalid("rotate_as").into());
         }
         let old_key = match &entry.old_key {
-            None => Policy::UntilNextRotation,
-            Some(times) => Policy::Timed(timetable(times).ok_or_else(|| invalid("old_key"))?),
+            None => OldKeyPolicy::UntilNextRotation,
+            Some(times) => OldKeyPolicy::Timed(timetable(times).ok_or_else(|| invalid("old_key"))?),
         };
         let probe = match &entry.probe {
             None => None,

@@ -8,7 +8,8 @@ pub use keyrota_function_base::clock::Clock;
 pub use keyrota_function_base::moment::Moment;
 pub use keyrota_function_base::port::Journal;
 pub use keyrota_function_base::secrets_manager::{
-    Answer, CallError, CallErrorKind, Description, SecretsManager, Stored, StoredVersion, Which,
+    CallError, CallErrorKind, Description, RefusalDetails, SecretsManager, StoredValue,
+    StoredVersion, VersionSelector,
 };
 
 pub use crate::key::{AccessKey, Caller, KeyPair, LastUsed, NewKey};

@@ -10,7 +10,7 @@ use crate::moment::Moment;
 
 /// What the manifest specifies for an old key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Policy {
+pub enum OldKeyPolicy {
     /// The key stays as it is until the next rotation needs its place.
     UntilNextRotation,
     /// The key is retired at set times.
@@ -33,7 +33,7 @@ pub struct Timetable {
 
 /// Whether IAM still has the key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum State {
+pub enum KeyState {
     /// Not read yet.
     Unread,
     /// It is not among the user's keys.
@@ -47,7 +47,7 @@ pub enum State {
 /// Whether the key was used after the other key was promoted. Requests that clients or the
 /// rotation signed with it before then are no sign that anyone still needs it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Use {
+pub enum KeyUse {
     /// Not read yet.
     Unread,
     /// The key was not used after the promotion.
@@ -56,7 +56,7 @@ pub enum Use {
     Last(Moment),
 }
 
-impl Use {
+impl KeyUse {
     /// Returns whether a key with this last use was used after the promotion.
     ///
     /// IAM appears to report the last use to the minute (as in the example of
@@ -75,14 +75,14 @@ impl Use {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct OldKey {
     /// Whether IAM still has it.
-    pub state: State,
+    pub state: KeyState,
     /// Whether it was used after the promotion.
-    pub used: Use,
+    pub used: KeyUse,
 }
 
 /// Why an old key is deactivated.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Because {
+pub enum DeactivationReason {
     /// Its time is over, and no use of it was seen.
     Idle,
     /// It is in use, and the time for which that delays its deactivation is over.
@@ -91,7 +91,7 @@ pub enum Because {
 
 /// What to do with an old key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Next {
+pub enum RetirementAction {
     /// Nothing, now or later.
     Nothing,
     /// Nothing before this moment.
@@ -109,7 +109,7 @@ pub enum Next {
         last_used: Moment,
     },
     /// Deactivate it.
-    Deactivate(Because),
+    Deactivate(DeactivationReason),
     /// Delete it.
     Delete,
 }
@@ -119,7 +119,7 @@ pub enum Next {
 /// An active key is deactivated and watched before it is deleted, so that a forgotten client
 /// can be helped by activating the key again. Both happen at once only if the manifest sets the
 /// same time for them and the key is idle.
-pub fn next(timetable: &Timetable, promoted: Moment, now: Moment, key: OldKey) -> Next {
+pub fn next(timetable: &Timetable, promoted: Moment, now: Moment, key: OldKey) -> RetirementAction {
     let Timetable {
         deactivate_after,
         delete_after,
@@ -132,31 +132,31 @@ pub fn next(timetable: &Timetable, promoted: Moment, now: Moment, key: OldKey) -
     let idle_at = |last_used: Moment| last_used.plus(hold_if_used_within);
 
     match (key.state, key.used) {
-        (State::Gone, _) => Next::Nothing,
-        (State::Unread | State::Active, _) if now < deactivate_at => Next::Keep {
+        (KeyState::Gone, _) => RetirementAction::Nothing,
+        (KeyState::Unread | KeyState::Active, _) if now < deactivate_at => RetirementAction::Keep {
             until: deactivate_at,
         },
-        (State::Inactive, _) if now < delete_at => Next::Keep { until: delete_at },
-        (State::Unread, _) => Next::ReadState,
-        (State::Active | State::Inactive, Use::Unread) => Next::ReadUse,
-        (State::Active, Use::Last(last_used)) if now < idle_at(last_used) => {
+        (KeyState::Inactive, _) if now < delete_at => RetirementAction::Keep { until: delete_at },
+        (KeyState::Unread, _) => RetirementAction::ReadState,
+        (KeyState::Active | KeyState::Inactive, KeyUse::Unread) => RetirementAction::ReadUse,
+        (KeyState::Active, KeyUse::Last(last_used)) if now < idle_at(last_used) => {
             if force_after.is_some_and(|patience| now >= promoted.plus(patience)) {
-                Next::Deactivate(Because::PatienceOver)
+                RetirementAction::Deactivate(DeactivationReason::PatienceOver)
             } else {
-                Next::Hold { last_used }
+                RetirementAction::Hold { last_used }
             }
         }
-        (State::Active, _) if delete_after == deactivate_after => Next::Delete,
-        (State::Active, _) => Next::Deactivate(Because::Idle),
-        (State::Inactive, Use::Last(last_used)) => {
+        (KeyState::Active, _) if delete_after == deactivate_after => RetirementAction::Delete,
+        (KeyState::Active, _) => RetirementAction::Deactivate(DeactivationReason::Idle),
+        (KeyState::Inactive, KeyUse::Last(last_used)) => {
             let watched = delete_after.saturating_sub(deactivate_after);
             let until = idle_at(last_used).plus(watched);
             if now < until {
-                Next::Keep { until }
+                RetirementAction::Keep { until }
             } else {
-                Next::Delete
+                RetirementAction::Delete
             }
         }
-        (State::Inactive, Use::None) => Next::Delete,
+        (KeyState::Inactive, KeyUse::None) => RetirementAction::Delete,
     }
 }

@@ -5,7 +5,7 @@
 
 use keyrota_contract::value::{ACCESS_KEY, SECRET_ARN, SECRET_KEY, USERNAME};
 use keyrota_function_base::secret::{self, text};
-use keyrota_function_base::secrets_manager::Stored;
+use keyrota_function_base::secrets_manager::StoredValue;
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Map, Value};
 
@@ -118,8 +118,8 @@ impl secret::Credential for Credential {
 }
 
 /// Returns the key in an administrator's secret. That secret needs no other field.
-pub fn administrator_key(stored: &Stored) -> Option<KeyPair> {
-    let Stored::Text(value) = stored else {
+pub fn administrator_key(stored: &StoredValue) -> Option<KeyPair> {
+    let StoredValue::Text(value) = stored else {
         return None;
     };
     let fields: Map<String, Value> = serde_json::from_str(value.expose_secret()).ok()?;

@@ -25,10 +25,10 @@ pub(crate) use keyrota_function_base::step::{describe, find};
 use keyrota_function_base::step::{self as base, Admission, abandon, admit};
 
 use crate::decide::{CURRENT, PENDING};
-use crate::error::{Error, Unread};
+use crate::error::{Error, ReadError};
 use crate::event::{Event, Step};
 use crate::pin::Pin;
-use crate::port::{Ports, Which};
+use crate::port::{Ports, VersionSelector};
 use crate::secret::{Content, Credential};
 
 /// Carries out the step that the event requests.
@@ -47,10 +47,14 @@ pub async fn run<P: Ports>(ports: &P, event: &Event, deadline: Deadline) -> Resu
 }
 
 /// A version of a secret, which may be absent.
-pub(crate) type Found = base::Found<Credential>;
+pub(crate) type SecretVersion = base::SecretVersion<Credential>;
 
 /// Reads the content of a version of the event's secret.
-async fn read<P: Ports>(ports: &P, event: &Event, which: Which<'_>) -> Result<Content, Unread> {
+async fn read<P: Ports>(
+    ports: &P,
+    event: &Event,
+    which: VersionSelector<'_>,
+) -> Result<Content, ReadError> {
     let found = find(ports, &event.secret, which).await?;
     Ok(found.content)
 }

@@ -22,10 +22,10 @@ use crate::error::Error;
 use crate::log::Note;
 use crate::metric::Metric;
 use crate::pin::Pin;
-use crate::port::{Clock, Description, Journal, Ports, Which};
-use crate::retire::{Policy, Timetable, Use};
+use crate::port::{Clock, Description, Journal, Ports, VersionSelector};
+use crate::retire::{KeyUse, OldKeyPolicy, Timetable};
 use crate::secret::{Content, Credential};
-use crate::step::{Deadline, Found, current_credential, describe, find};
+use crate::step::{Deadline, SecretVersion, current_credential, describe, find};
 use key::Outcome;
 
 /// The maximum time that a secret normally takes. The sweep begins no secret with less time
@@ -81,11 +81,11 @@ async fn sweep<P: Ports>(
     }
     let pin = Pin::read(ports.pins(), secret, &description)?;
     let (current, previous) = tokio::join!(
-        find(ports, secret, Which::Labelled(CURRENT)),
+        find(ports, secret, VersionSelector::Labelled(CURRENT)),
         // Values that nothing needs are not read.
         async {
             match pin.old_key {
-                Policy::Timed(_) => find(ports, secret, Which::Labelled(PREVIOUS))
+                OldKeyPolicy::Timed(_) => find(ports, secret, VersionSelector::Labelled(PREVIOUS))
                     .await
                     .map(Some),
                 _ => Ok(None),
@@ -96,7 +96,7 @@ async fn sweep<P: Ports>(
     if let (Content::Complete(_), Some(created)) = (&current.content, current.created) {
         findings.borrow_mut().ages.push(now.since(created));
     }
-    let (Policy::Timed(timetable), Some(previous)) = (pin.old_key, previous?) else {
+    let (OldKeyPolicy::Timed(timetable), Some(previous)) = (pin.old_key, previous?) else {
         return Ok(());
     };
     if decide::is_rotating(&description.stages) {
@@ -117,8 +117,8 @@ async fn old_key<P: Ports>(
     pin: &Pin,
     description: &Description,
     timetable: Timetable,
-    current: Found,
-    previous: Found,
+    current: SecretVersion,
+    previous: SecretVersion,
 ) -> Result<Outcome, Error> {
     pin.check_present(CURRENT, &current.content)?;
     if matches!(current.content, Content::Nothing | Content::Partial(_)) {
@@ -141,12 +141,12 @@ async fn old_key<P: Ports>(
         promoted,
         timetable,
     };
-    retire(ports, &succession, Use::Unread).await
+    retire(ports, &succession, KeyUse::Unread).await
 }
 
 /// Returns the content of a version if it belongs to the pinned user. A value that names
 /// another user says nothing about this user's keys.
-pub(crate) fn credential_of(pin: &Pin, found: Found) -> Option<(VersionId, Credential)> {
+pub(crate) fn credential_of(pin: &Pin, found: SecretVersion) -> Option<(VersionId, Credential)> {
     match found.content {
         Content::Complete(credential) if credential.username == pin.user => {
             Some((found.version?, credential))

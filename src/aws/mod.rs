@@ -2,12 +2,12 @@
 //! room of this crate that names SDK types.
 
 mod artifacts;
+mod demo;
 mod encryption;
 mod error;
 mod functions;
 mod identity;
 mod keys;
-mod scene;
 mod secrets;
 mod stacks;
 mod system;

@@ -13,7 +13,7 @@ use super::method::Missing;
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// There is no source to build.
-    #[error("cannot find the function's source in {}{}", .folder.display(), whence(*.named))]
+    #[error("cannot find the function's source in {}{}", .folder.display(), source_of(*.named))]
     SourceMissing {
         /// Where it was looked for.
         folder: PathBuf,
@@ -78,7 +78,7 @@ pub enum Error {
     Unfit(Refused),
 }
 
-fn whence(named: bool) -> &'static str {
+fn source_of(named: bool) -> &'static str {
     if named {
         ", which KEYROTA_SOURCE names"
     } else {

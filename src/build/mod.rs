@@ -17,7 +17,7 @@ pub use error::Error;
 pub use function::Function;
 pub use method::Missing;
 
-use crate::bundle::{self, Fault, Machine};
+use crate::bundle::{self, Machine, PackageFault};
 use crate::model::Architecture;
 use crate::port::{Event, Listener, Stage};
 
@@ -89,7 +89,7 @@ async fn build_with(
     let only_too_new = refused
         .faults()
         .iter()
-        .all(|fault| matches!(fault, Fault::SymbolVersion { .. }));
+        .all(|fault| matches!(fault, PackageFault::SymbolVersion { .. }));
     if !only_too_new || method == Method::Zigbuild {
         return Err(Error::Unfit(refused));
     }

@@ -10,7 +10,7 @@ use zip::{CompressionMethod, DateTime, System, ZipArchive, ZipWriter};
 use super::authorities::{self, Authorities};
 use super::digest::{sha256_base64, sha256_hex};
 use super::elf;
-use super::fault::{Fault, Machine, Refused};
+use super::fault::{Machine, PackageFault, Refused};
 use super::pinned::Pinned;
 
 /// The name that the `provided` runtimes start.
@@ -74,7 +74,7 @@ impl Bundle {
     ) -> Result<Self, Refused> {
         let mut faults = elf::faults(executable, machine);
         if length(executable) > CONTENT_LIMIT {
-            faults.push(Fault::ContentTooLarge {
+            faults.push(PackageFault::ContentTooLarge {
                 limit: CONTENT_LIMIT,
             });
         }
@@ -83,7 +83,7 @@ impl Bundle {
             .iter()
             .map(|file| (authorities::path(&file.name), file.pem.as_slice()));
         let zip = compress(executable, files.collect())
-            .map_err(|error| Fault::NotZip(error.to_string()))?;
+            .map_err(|error| PackageFault::NotZip(error.to_string()))?;
         Refused::unless_empty(zip_too_large(&zip, ZIP_LIMIT).into_iter().collect())?;
         Ok(Self { zip, machine })
     }
@@ -94,7 +94,7 @@ impl Bundle {
     ///
     /// Returns why it cannot be packed again: it may be too large then.
     pub fn pinned(&self, pins: &[Pinned]) -> Result<Self, Refused> {
-        let unreadable = |error: zip::result::ZipError| Fault::NotZip(error.to_string());
+        let unreadable = |error: zip::result::ZipError| PackageFault::NotZip(error.to_string());
         let mut files = files(&self.zip).map_err(unreadable)?;
         let executable = files.remove(BOOTSTRAP).unwrap_or_default();
         files.retain(|path, _| !path.starts_with(PINS));
@@ -147,7 +147,7 @@ impl Bundle {
         if let Ok(archive) = ZipArchive::new(Cursor::new(&zip)) {
             let paths = authorities.iter().map(|name| authorities::path(name));
             let lacking = paths.filter(|path| archive.index_for_name(path).is_none());
-            faults.extend(lacking.map(Fault::NoAuthorities));
+            faults.extend(lacking.map(PackageFault::NoAuthorities));
         }
         Refused::unless_empty(faults)?;
         Ok(Self { zip, machine })
@@ -219,15 +219,15 @@ fn length(bytes: &[u8]) -> u64 {
     u64::try_from(bytes.len()).unwrap_or(u64::MAX)
 }
 
-fn zip_too_large(zip: &[u8], limit: u64) -> Option<Fault> {
+fn zip_too_large(zip: &[u8], limit: u64) -> Option<PackageFault> {
     let bytes = length(zip);
-    (bytes > limit).then_some(Fault::ZipTooLarge { bytes, limit })
+    (bytes > limit).then_some(PackageFault::ZipTooLarge { bytes, limit })
 }
 
-fn zip_faults(zip: &[u8], machine: Machine, limits: Limits) -> Vec<Fault> {
-    let mut faults: Vec<Fault> = zip_too_large(zip, limits.zip).into_iter().collect();
+fn zip_faults(zip: &[u8], machine: Machine, limits: Limits) -> Vec<PackageFault> {
+    let mut faults: Vec<PackageFault> = zip_too_large(zip, limits.zip).into_iter().collect();
     if let Err(error) = collect(zip, machine, limits, &mut faults) {
-        faults.push(Fault::NotZip(error.to_string()));
+        faults.push(PackageFault::NotZip(error.to_string()));
     }
     faults
 }
@@ -238,11 +238,11 @@ fn collect(
     zip: &[u8],
     machine: Machine,
     limits: Limits,
-    faults: &mut Vec<Fault>,
+    faults: &mut Vec<PackageFault>,
 ) -> zip::result::ZipResult<()> {
     let mut archive = ZipArchive::new(Cursor::new(zip))?;
     if archive.has_duplicate_names() {
-        faults.push(Fault::Duplicate);
+        faults.push(PackageFault::Duplicate);
     }
     let mut left = limits.content;
     let mut seen = false;
@@ -254,9 +254,9 @@ fn collect(
         if is_bootstrap {
             seen = true;
             if !entry.is_file() {
-                faults.push(Fault::NotFile);
+                faults.push(PackageFault::NotFile);
             } else if !entry.unix_mode().is_some_and(runs) {
-                faults.push(Fault::Mode(entry.unix_mode()));
+                faults.push(PackageFault::Mode(entry.unix_mode()));
             }
         } else if name.trim_end_matches('/').ends_with("/bootstrap") {
             elsewhere = Some(name);
@@ -270,18 +270,18 @@ fn collect(
             std::io::copy(&mut limited, &mut std::io::sink())?
         };
         if size > left {
-            faults.push(Fault::ContentTooLarge {
+            faults.push(PackageFault::ContentTooLarge {
                 limit: limits.content,
             });
             return Ok(());
         }
         left -= size;
-        if is_bootstrap && !faults.contains(&Fault::NotFile) {
+        if is_bootstrap && !faults.contains(&PackageFault::NotFile) {
             faults.extend(elf::faults(&content, machine));
         }
     }
     if !seen {
-        faults.push(Fault::NoBootstrap { found: elsewhere });
+        faults.push(PackageFault::NoBootstrap { found: elsewhere });
     }
     Ok(())
 }
@@ -310,7 +310,7 @@ mod tests {
     }
 
     #[track_caller]
-    fn check_zip(zip: Vec<u8>, expected: &[Fault]) {
+    fn check_zip(zip: Vec<u8>, expected: &[PackageFault]) {
         let refused = Bundle::inspect(zip, Machine::X86_64).unwrap_err();
         assert_eq!(refused.faults(), expected);
     }
@@ -423,7 +423,7 @@ mod tests {
         let zip = Bundle::pack(&other.bytes(), Machine::Aarch64).unwrap();
         check_zip(
             zip.bytes().to_vec(),
-            &[Fault::OtherMachine {
+            &[PackageFault::OtherMachine {
                 found: "arm64 (aarch64)".to_owned(),
                 asked: Machine::X86_64,
             }],
@@ -450,18 +450,18 @@ mod tests {
         let executable = Sample::default().bytes();
         check_zip(
             zip_of(&[("package/bootstrap", 0o755, &executable)]),
-            &[Fault::NoBootstrap {
+            &[PackageFault::NoBootstrap {
                 found: Some("package/bootstrap".to_owned()),
             }],
         );
-        check_zip(zip_of(&[]), &[Fault::NoBootstrap { found: None }]);
+        check_zip(zip_of(&[]), &[PackageFault::NoBootstrap { found: None }]);
     }
 
     #[test]
     fn a_bootstrap_that_lambda_cannot_run_is_refused_for_every_reason() {
         check_zip(
             zip_of(&[("bootstrap", 0o744, b"#!/bin/sh\n")]),
-            &[Fault::Mode(Some(0o100_744)), Fault::NotElf],
+            &[PackageFault::Mode(Some(0o100_744)), PackageFault::NotElf],
         );
     }
 
@@ -471,7 +471,10 @@ mod tests {
         writer
             .add_symlink("bootstrap", "elsewhere", SimpleFileOptions::default())
             .unwrap();
-        check_zip(writer.finish().unwrap().into_inner(), &[Fault::NotFile]);
+        check_zip(
+            writer.finish().unwrap().into_inner(),
+            &[PackageFault::NotFile],
+        );
 
         let mut writer = ZipWriter::new(Cursor::new(Vec::new()));
         writer
@@ -479,7 +482,7 @@ mod tests {
             .unwrap();
         check_zip(
             writer.finish().unwrap().into_inner(),
-            &[Fault::NoBootstrap {
+            &[PackageFault::NoBootstrap {
                 found: Some("package/bootstrap/".to_owned()),
             }],
         );
@@ -497,7 +500,7 @@ mod tests {
         ] {
             let refused = Bundle::inspect(bytes, Machine::X86_64).unwrap_err();
             assert!(
-                matches!(refused.faults(), [Fault::NotZip(_)]),
+                matches!(refused.faults(), [PackageFault::NotZip(_)]),
                 "{refused:?}"
             );
         }
@@ -505,7 +508,7 @@ mod tests {
         altered[60] ^= 0xff;
         let refused = Bundle::inspect(altered, Machine::X86_64).unwrap_err();
         assert!(
-            matches!(refused.faults(), [Fault::NotZip(_)]),
+            matches!(refused.faults(), [PackageFault::NotZip(_)]),
             "{refused:?}"
         );
     }
@@ -530,11 +533,11 @@ mod tests {
         assert_eq!(
             zip_faults(&zip, Machine::X86_64, short),
             [
-                Fault::ZipTooLarge {
+                PackageFault::ZipTooLarge {
                     bytes: fits.zip,
                     limit: short.zip
                 },
-                Fault::ContentTooLarge {
+                PackageFault::ContentTooLarge {
                     limit: short.content
                 },
             ]

@@ -15,7 +15,7 @@ use object::elf::{
 use object::pod;
 use object::read::elf::{Dyn as _, FileHeader as _, ProgramHeader as _};
 
-use super::fault::{Fault, Machine, Refused, Version};
+use super::fault::{Machine, PackageFault, Refused, Version};
 
 /// The C library of Amazon Linux 2023.
 ///
@@ -50,7 +50,7 @@ pub fn check(executable: &[u8], machine: Machine) -> Result<(), Refused> {
 }
 
 /// Returns every fault of an executable.
-pub(super) fn faults(executable: &[u8], machine: Machine) -> Vec<Fault> {
+pub(super) fn faults(executable: &[u8], machine: Machine) -> Vec<PackageFault> {
     let mut faults = Vec::new();
     if let Err(fault) = collect(executable, machine, &mut faults) {
         faults.push(fault);
@@ -60,16 +60,20 @@ pub(super) fn faults(executable: &[u8], machine: Machine) -> Vec<Fault> {
 
 /// Adds what is wrong; the error is a fault after which there is nothing more
 /// to be read.
-fn collect(data: &[u8], machine: Machine, faults: &mut Vec<Fault>) -> Result<(), Fault> {
+fn collect(
+    data: &[u8],
+    machine: Machine,
+    faults: &mut Vec<PackageFault>,
+) -> Result<(), PackageFault> {
     if !data.starts_with(&ELFMAG) {
-        return Err(Fault::NotElf);
+        return Err(PackageFault::NotElf);
     }
     // The class is the fifth byte and the byte order the sixth; a 32-bit header
     // is shorter, so they are looked at before the header is.
     if let [_, _, _, _, class, order, ..] = data
         && (*class, *order) != (2, 1)
     {
-        return Err(Fault::NotSixtyFourBit);
+        return Err(PackageFault::NotSixtyFourBit);
     }
     let header = FileHeader64::<LittleEndian>::parse(data).map_err(damaged)?;
     let found = header.e_machine(LITTLE);
@@ -78,7 +82,7 @@ fn collect(data: &[u8], machine: Machine, faults: &mut Vec<Fault>) -> Result<(),
         Machine::Aarch64 => (EM_AARCH64, "/lib/ld-linux-aarch64.so.1"),
     };
     if found != wanted {
-        faults.push(Fault::OtherMachine {
+        faults.push(PackageFault::OtherMachine {
             found: match found {
                 EM_X86_64 => Machine::X86_64.to_string(),
                 EM_AARCH64 => Machine::Aarch64.to_string(),
@@ -92,26 +96,26 @@ fn collect(data: &[u8], machine: Machine, faults: &mut Vec<Fault>) -> Result<(),
     }
     let image = Image::new(data, header)?;
     if let Some(kind) = image.kind_other_than_executable(header) {
-        return Err(Fault::NotExecutable { found: kind });
+        return Err(PackageFault::NotExecutable { found: kind });
     }
     // Another machine's dynamic linker says nothing that its name did not.
     if let Some(interpreter) = &image.interpreter
         && interpreter != expected
         && found == wanted
     {
-        faults.push(Fault::Interpreter {
+        faults.push(PackageFault::Interpreter {
             found: interpreter.clone(),
             expected,
         });
     }
     for library in image.libraries()? {
         if !LIBRARIES.contains(&library.as_str()) {
-            faults.push(Fault::Library(library));
+            faults.push(PackageFault::Library(library));
         }
     }
     for (library, version) in image.versions()? {
         if let Some(newest) = newest_instead(&version) {
-            faults.push(Fault::SymbolVersion {
+            faults.push(PackageFault::SymbolVersion {
                 library,
                 version,
                 newest,
@@ -137,8 +141,8 @@ fn newest_instead(version: &str) -> Option<String> {
     (!within).then(|| format!("{family}_{newest}"))
 }
 
-fn damaged(error: object::read::Error) -> Fault {
-    Fault::Damaged(error.to_string())
+fn damaged(error: object::read::Error) -> PackageFault {
+    PackageFault::Damaged(error.to_string())
 }
 
 /// The parts of an executable that the dynamic linker looks at.
@@ -150,7 +154,7 @@ struct Image<'data> {
 }
 
 impl<'data> Image<'data> {
-    fn new(data: &'data [u8], header: &FileHeader64<LittleEndian>) -> Result<Self, Fault> {
+    fn new(data: &'data [u8], header: &FileHeader64<LittleEndian>) -> Result<Self, PackageFault> {
         let segments = header.program_headers(LITTLE, data).map_err(damaged)?;
         let mut image = Self {
             data,
@@ -160,7 +164,7 @@ impl<'data> Image<'data> {
         };
         for segment in segments {
             if segment.p_type(LITTLE) == PT_LOAD && segment.data(LITTLE, data).is_err() {
-                return Err(Fault::Damaged(
+                return Err(PackageFault::Damaged(
                     "a segment extends past the end of the file".to_owned(),
                 ));
             }
@@ -205,7 +209,7 @@ impl<'data> Image<'data> {
     }
 
     /// Returns the file's bytes from a virtual address to its segment's end.
-    fn at(&self, address: u64) -> Result<&'data [u8], Fault> {
+    fn at(&self, address: u64) -> Result<&'data [u8], PackageFault> {
         self.segments
             .iter()
             .filter(|segment| segment.p_type(LITTLE) == PT_LOAD)
@@ -215,12 +219,12 @@ impl<'data> Image<'data> {
                 bytes.get(usize::try_from(offset).ok()?..)
             })
             .filter(|bytes| !bytes.is_empty())
-            .ok_or_else(|| Fault::Damaged(format!("nothing is loaded at {address:#x}")))
+            .ok_or_else(|| PackageFault::Damaged(format!("nothing is loaded at {address:#x}")))
     }
 
     /// Returns a string of the dynamic string table.
-    fn string(&self, offset: u64) -> Result<String, Fault> {
-        let missing = || Fault::Damaged("a name is outside the string table".to_owned());
+    fn string(&self, offset: u64) -> Result<String, PackageFault> {
+        let missing = || PackageFault::Damaged("a name is outside the string table".to_owned());
         let table = self.at(self.value(DT_STRTAB).ok_or_else(missing)?)?;
         let size = usize::try_from(self.value(DT_STRSZ).ok_or_else(missing)?).unwrap_or(usize::MAX);
         let table = table.get(..size).ok_or_else(missing)?;
@@ -236,7 +240,7 @@ impl<'data> Image<'data> {
     }
 
     /// Returns the shared libraries that are loaded with the program.
-    fn libraries(&self) -> Result<Vec<String>, Fault> {
+    fn libraries(&self) -> Result<Vec<String>, PackageFault> {
         self.dynamic
             .iter()
             .filter(|(tag, _)| *tag == DT_NEEDED)
@@ -245,7 +249,7 @@ impl<'data> Image<'data> {
     }
 
     /// Returns each library and symbol version asked of it, in order, once.
-    fn versions(&self) -> Result<BTreeSet<(String, String)>, Fault> {
+    fn versions(&self) -> Result<BTreeSet<(String, String)>, PackageFault> {
         let mut versions = BTreeSet::new();
         let Some(address) = self.value(DT_VERNEED) else {
             return Ok(versions);
@@ -280,20 +284,20 @@ fn text(bytes: &[u8]) -> String {
     String::from_utf8_lossy(bytes).into_owned()
 }
 
-fn read<T: pod::Pod>(bytes: &[u8]) -> Result<&T, Fault> {
+fn read<T: pod::Pod>(bytes: &[u8]) -> Result<&T, PackageFault> {
     let (value, _) = pod::from_bytes(bytes).map_err(|()| short())?;
     Ok(value)
 }
 
-fn skip(bytes: &[u8], count: u32) -> Result<&[u8], Fault> {
+fn skip(bytes: &[u8], count: u32) -> Result<&[u8], PackageFault> {
     usize::try_from(count)
         .ok()
         .and_then(|count| bytes.get(count..))
         .ok_or_else(short)
 }
 
-fn short() -> Fault {
-    Fault::Damaged("the table of symbol versions is truncated".to_owned())
+fn short() -> PackageFault {
+    PackageFault::Damaged("the table of symbol versions is truncated".to_owned())
 }
 
 #[cfg(test)]
@@ -304,7 +308,7 @@ mod tests {
     #[track_caller]
     fn check_faults(sample: Sample, expected: &str) {
         let faults = faults(&sample.bytes(), Machine::X86_64);
-        let lines: Vec<String> = faults.iter().map(Fault::to_string).collect();
+        let lines: Vec<String> = faults.iter().map(PackageFault::to_string).collect();
         assert_eq!(lines.join("\n"), expected);
     }
 
@@ -332,11 +336,14 @@ mod tests {
         let own = faults(&program, own);
         assert!(
             own.iter()
-                .all(|fault| matches!(fault, Fault::SymbolVersion { .. })),
+                .all(|fault| matches!(fault, PackageFault::SymbolVersion { .. })),
             "{own:?}"
         );
         let other = faults(&program, other);
-        assert!(matches!(other[0], Fault::OtherMachine { .. }), "{other:?}");
+        assert!(
+            matches!(other[0], PackageFault::OtherMachine { .. }),
+            "{other:?}"
+        );
         assert_eq!(other.len(), own.len() + 1);
     }
 
@@ -424,7 +431,7 @@ mod tests {
         object[16] = 1;
         assert_eq!(
             faults(&object, Machine::X86_64),
-            [Fault::NotExecutable {
+            [PackageFault::NotExecutable {
                 found: "an object file"
             }]
         );
@@ -435,10 +442,13 @@ mod tests {
         for (position, value) in [(4, 1), (5, 2)] {
             let mut bytes = Sample::default().bytes();
             bytes[position] = value;
-            assert_eq!(faults(&bytes, Machine::X86_64), [Fault::NotSixtyFourBit]);
+            assert_eq!(
+                faults(&bytes, Machine::X86_64),
+                [PackageFault::NotSixtyFourBit]
+            );
         }
-        assert_eq!(faults(b"", Machine::X86_64), [Fault::NotElf]);
-        assert_eq!(faults(b"MZ\x90", Machine::X86_64), [Fault::NotElf]);
+        assert_eq!(faults(b"", Machine::X86_64), [PackageFault::NotElf]);
+        assert_eq!(faults(b"MZ\x90", Machine::X86_64), [PackageFault::NotElf]);
     }
 
     #[test]

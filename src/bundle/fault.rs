@@ -41,7 +41,7 @@ impl fmt::Display for Version {
 
 /// One thing that keeps Lambda from running a package.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum Fault {
+pub enum PackageFault {
     /// The bytes do not begin as an ELF file does.
     #[error("the program is not an ELF executable")]
     NotElf,
@@ -145,7 +145,7 @@ fn mode(mode: &Option<u32>) -> String {
     )
 }
 
-impl Fault {
+impl PackageFault {
     /// Returns what to do about it, where that is known.
     pub const fn remedy(&self) -> Option<&'static str> {
         match self {
@@ -183,17 +183,17 @@ impl Fault {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{}", lines(.faults))]
 pub struct Refused {
-    faults: Vec<Fault>,
+    faults: Vec<PackageFault>,
 }
 
-fn lines(faults: &[Fault]) -> String {
-    let lines: Vec<String> = faults.iter().map(Fault::to_string).collect();
+fn lines(faults: &[PackageFault]) -> String {
+    let lines: Vec<String> = faults.iter().map(PackageFault::to_string).collect();
     lines.join("\n")
 }
 
 impl Refused {
     /// Returns success where there is no fault.
-    pub(super) fn unless_empty(faults: Vec<Fault>) -> Result<(), Self> {
+    pub(super) fn unless_empty(faults: Vec<PackageFault>) -> Result<(), Self> {
         if faults.is_empty() {
             Ok(())
         } else {
@@ -202,14 +202,14 @@ impl Refused {
     }
 
     /// Returns what is wrong; never empty.
-    pub fn faults(&self) -> &[Fault] {
+    pub fn faults(&self) -> &[PackageFault] {
         &self.faults
     }
 
     /// Returns the way on: each remedy once, in the order of the faults.
     pub fn hint(&self) -> Option<String> {
         let mut remedies: Vec<&str> = Vec::new();
-        for remedy in self.faults.iter().filter_map(Fault::remedy) {
+        for remedy in self.faults.iter().filter_map(PackageFault::remedy) {
             if !remedies.contains(&remedy) {
                 remedies.push(remedy);
             }
@@ -218,8 +218,8 @@ impl Refused {
     }
 }
 
-impl From<Fault> for Refused {
-    fn from(fault: Fault) -> Self {
+impl From<PackageFault> for Refused {
+    fn from(fault: PackageFault) -> Self {
         Self {
             faults: vec![fault],
         }

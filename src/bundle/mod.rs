@@ -19,5 +19,5 @@ pub use archive::Bundle;
 pub use authorities::Authorities;
 pub use digest::{sha256_base64, sha256_hex};
 pub use elf::{NEWEST_GLIBC, check};
-pub use fault::{Fault, Machine, Refused, Version};
+pub use fault::{Machine, PackageFault, Refused, Version};
 pub use pinned::Pinned;

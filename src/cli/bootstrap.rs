@@ -75,13 +75,13 @@ pub(super) async fn run(settings: &Settings, verb: &Bootstrap) -> Result<Exit, F
                 .listener
                 .on(Event::Done(format!("stack {}:", model.stack)));
         }
-        let order = run::Order {
+        let inputs = run::DeploymentInputs {
             artifacts: &packages.of(model)?,
             template,
             passwords: &passwords,
             rotates,
         };
-        let done = run::bootstrap(&context, model, cleared, order).await?;
+        let done = run::bootstrap(&context, model, cleared, inputs).await?;
         let result = result(model, done);
         deployed = Some(match deployed {
             Some(before) => before.and(result),

@@ -29,7 +29,7 @@ pub(super) struct BundleCommand {
     output: Option<PathBuf>,
     /// Credentials that the function rotates
     #[arg(long, value_enum, default_value_t)]
-    kind: Kind,
+    kind: FunctionKind,
     /// Instruction set architecture: x86_64 or arm64
     #[arg(long, value_name = "ARCHITECTURE", default_value = "x86_64", value_parser = Architecture::parse)]
     architecture: Architecture,
@@ -37,7 +37,7 @@ pub(super) struct BundleCommand {
 
 /// What a function rotates.
 #[derive(Clone, Copy, Debug, Default, ValueEnum)]
-enum Kind {
+enum FunctionKind {
     /// Access keys of IAM users
     #[default]
     AccessKeys,
@@ -47,8 +47,8 @@ enum Kind {
 
 pub(super) async fn run(settings: &Settings, verb: &BundleCommand) -> Result<Exit, Failed> {
     let (strategy, name) = match verb.kind {
-        Kind::AccessKeys => (Strategy::AccessKeys, "function.zip"),
-        Kind::Database => (Strategy::Databases, "database-function.zip"),
+        FunctionKind::AccessKeys => (Strategy::AccessKeys, "function.zip"),
+        FunctionKind::Database => (Strategy::Databases, "database-function.zip"),
     };
     let (authorities, pins) = from_manifest(settings, strategy)?;
     let output = verb.output.clone().unwrap_or_else(|| name.into());

@@ -55,7 +55,7 @@ pub(super) async fn run(settings: &Settings, verb: &Doctor) -> Result<Exit, Fail
         }
         settings.confirm(verb.yes, &question(chosen.iter().flatten()))?;
         for (model, chosen) in models.iter().zip(chosen) {
-            let failures = run::treat(&context, model, &chosen).await?;
+            let failures = run::fix(&context, model, &chosen).await?;
             let is_aws = |error: &run::Error| matches!(error, run::Error::Aws(_));
             refused |= failures.iter().any(is_aws);
             tried.extend(chosen);

@@ -10,7 +10,7 @@ use super::file;
 use super::settings::Settings;
 use crate::model::{Finding, Model};
 use crate::port::{Event, Listener as _};
-use crate::render::{self, Before, Fleet, Record, Rendering, Templates};
+use crate::render::{self, Baseline, Fleet, Record, Rendering, Templates};
 use crate::run::{self, Cleared, Context};
 use crate::{plan, port};
 
@@ -159,7 +159,7 @@ impl Overlay {
     pub(super) fn render_since(
         &self,
         fleet: &Fleet,
-        before: Option<&Before>,
+        before: Option<&Baseline>,
     ) -> Result<Rendering, Failed> {
         let overlay = match &self.templates {
             Some(directory) => templates_in(directory)?,

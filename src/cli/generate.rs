@@ -9,7 +9,7 @@ use super::Exit;
 use super::failure::Failed;
 use super::fleet::{Overlay, Stacks};
 use super::settings::Settings;
-use crate::render::{Before, Rendering, spread};
+use crate::render::{Baseline, Rendering, parallel};
 use crate::view::{GenerateResult, WrittenFile};
 
 /// The number of files per thread. Fewer are not worth another thread.
@@ -88,7 +88,7 @@ fn compare(directory: &Path, rendering: &Rendering) -> GenerateResult {
             None => "missing",
         },
     };
-    let compared = spread(&chunks, |chunk| {
+    let compared = parallel(&chunks, |chunk| {
         chunk.iter().map(compare).collect::<Vec<_>>()
     });
     let stale = stale(directory, rendering)
@@ -133,7 +133,7 @@ fn write(directory: &Path, rendering: &Rendering) -> Result<GenerateResult, Fail
     let all: Vec<(&String, &String)> = rendering.files.iter().collect();
     let chunks: Vec<_> = all.chunks(CHUNK).collect();
     let write = |(path, text): &(&String, &String)| write_file(directory, path, text);
-    for written in spread(&chunks, |chunk| chunk.iter().map(write).collect::<Vec<_>>()) {
+    for written in parallel(&chunks, |chunk| chunk.iter().map(write).collect::<Vec<_>>()) {
         for file in written {
             files.push(file?);
         }
@@ -165,7 +165,7 @@ fn write_file(directory: &Path, path: &str, text: &str) -> Result<WrittenFile, F
 }
 
 /// Reads the templates of an earlier rendering.
-fn earlier(directory: &Path) -> Result<Before, Failed> {
+fn earlier(directory: &Path) -> Result<Baseline, Failed> {
     let failed =
         |error: &std::io::Error| Failed::file("read the earlier rendering in", directory, error);
     std::fs::read_dir(directory).map_err(|error| {
@@ -194,7 +194,7 @@ fn earlier(directory: &Path) -> Result<Before, Failed> {
         return Err(Failed::new("against", message)
             .hint("specify a directory that an earlier `keyrota generate` wrote"));
     }
-    Ok(Before {
+    Ok(Baseline {
         // Not where it is: the same two renderings give the same page anywhere.
         what: "an earlier rendering".to_owned(),
         stacks,

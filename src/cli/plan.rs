@@ -13,7 +13,7 @@ use super::session::Session;
 use super::settings::Settings;
 use crate::plan::{self, Preflight};
 use crate::port::{Event, Listener as _};
-use crate::render::{self, Before};
+use crate::render::{self, Baseline};
 use crate::run::{self, Cleared, Context};
 use crate::view::PlanResult;
 
@@ -91,7 +91,7 @@ async fn deployed(
     context: &Context<'_>,
     stacks: &Stacks,
     cleared: &[Cleared],
-) -> Result<Before, Failed> {
+) -> Result<Baseline, Failed> {
     let mut templates = BTreeMap::new();
     for (shard, cleared) in stacks.fleet.shards.iter().zip(cleared) {
         let stack = cleared.observed.stack.as_ref();
@@ -100,7 +100,7 @@ async fn deployed(
             templates.insert(shard.file.clone(), template);
         }
     }
-    Ok(Before {
+    Ok(Baseline {
         what: "the deployed stack".to_owned(),
         stacks: templates,
     })

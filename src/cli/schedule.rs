@@ -7,7 +7,7 @@ use super::Exit;
 use super::failure::Failed;
 use super::settings::Settings;
 use crate::aws::SystemClock;
-use crate::model::schedule::Fault;
+use crate::model::schedule::ScheduleFault;
 use crate::model::{Duration, Finding, Schedule};
 use crate::port::Clock;
 use crate::view::{RefusedSchedule, ScheduleResult};
@@ -84,7 +84,7 @@ fn refuse(settings: &Settings, error: String, finding: Finding) -> Exit {
 }
 
 /// Returns the fault as a finding, with the invalid part of the expression marked.
-fn finding(fault: &Fault) -> Finding {
+fn finding(fault: &ScheduleFault) -> Finding {
     let message = match fault.excerpt() {
         Some(excerpt) => format!("{}\n  {}", fault.why, excerpt.replace('\n', "\n  ")),
         None => fault.to_string(),

@@ -41,15 +41,15 @@ pub fn same_template(one: &str, other: &str) -> bool {
 /// so that a run of such characters is the same as a run of question marks. Nothing else
 /// may differ but ends of lines and what is blank at the end: the YAML of two different
 /// texts could mean one thing to us and another to CloudFormation.
-pub fn as_told(told: &str, given: &str) -> bool {
+pub fn is_echo(told: &str, given: &str) -> bool {
     let (told, given) = (told.trim_end().lines(), given.trim_end().lines());
     told.clone().count() == given.clone().count()
         && told
             .zip(given)
-            .all(|(told, given)| line_as_told(told, given))
+            .all(|(told, given)| is_echoed_line(told, given))
 }
 
-fn line_as_told(mut told: &str, mut given: &str) -> bool {
+fn is_echoed_line(mut told: &str, mut given: &str) -> bool {
     if told == given {
         return true;
     }
@@ -75,7 +75,7 @@ fn line_as_told(mut told: &str, mut given: &str) -> bool {
 
 /// What a change set was made from, as far as CloudFormation tells it again.
 #[derive(Clone, Copy, Debug)]
-pub struct Given<'given> {
+pub struct ChangeSetInputs<'given> {
     /// The rendered template.
     pub template: &'given str,
     /// The stack's parameters.
@@ -85,12 +85,12 @@ pub struct Given<'given> {
 }
 
 /// Returns what of a change set is not as it was given; nothing where all of it is.
-pub fn differs_from(given: Given<'_>, set: &ChangeSet, template: &str) -> Option<String> {
-    if !as_told(template, given.template) {
+pub fn differs_from(given: ChangeSetInputs<'_>, set: &ChangeSet, template: &str) -> Option<String> {
+    if !is_echo(template, given.template) {
         let told = template.lines().map(Some).chain([None]);
         let lines = told.zip(given.template.lines());
         let place =
-            lines.take_while(|(told, given)| told.is_some_and(|told| line_as_told(told, given)));
+            lines.take_while(|(told, given)| told.is_some_and(|told| is_echoed_line(told, given)));
         return Some(format!(
             "its template differs from line {} on",
             place.count() + 1
@@ -98,7 +98,7 @@ pub fn differs_from(given: Given<'_>, set: &ChangeSet, template: &str) -> Option
     }
     let differs = |given: &BTreeMap<String, String>, held: &BTreeMap<String, String>| {
         let other = |(key, value): &(&String, &String)| {
-            !held.get(*key).is_some_and(|held| as_told(held, value))
+            !held.get(*key).is_some_and(|held| is_echo(held, value))
         };
         given.iter().find(other).map(|(key, _)| key.clone())
     };
@@ -227,7 +227,7 @@ mod tests {
             ("a: Jürgen", "a: Jürgen"),
             ("a: ??????", "a: ??????"),
         ] {
-            assert!(as_told(told, given), "{told} {given}");
+            assert!(is_echo(told, given), "{told} {given}");
         }
         for (told, given) in [
             ("a: c\n", "a: b\n"),
@@ -239,7 +239,7 @@ mod tests {
             ("a: Järgen", "a: Jürgen"),
             ("a: \"b\"", "a: b"),
         ] {
-            assert!(!as_told(told, given), "{told} {given}");
+            assert!(!is_echo(told, given), "{told} {given}");
         }
     }
 
@@ -252,7 +252,7 @@ mod tests {
                 .collect()
         };
         let (parameters, tags) = (map(&[("ArtifactKey", "a")]), map(&[("team", "a")]));
-        let given = Given {
+        let given = ChangeSetInputs {
             template: "A: 1\nB: 2\n",
             parameters: &parameters,
             tags: &tags,

@@ -181,7 +181,7 @@ pub fn report_database(
     SecretReport {
         name: entry.secret.to_string(),
         arn: secret.map(|secret| secret.arn.clone()),
-        kind: status::Kind::Database,
+        kind: status::CredentialKind::Database,
         username: entry.kind.username.clone(),
         state,
         reason,

@@ -8,11 +8,11 @@ mod database;
 mod doctor;
 mod environment;
 mod evidence;
-mod made;
 mod observed;
 mod old_key;
 mod placement;
 mod preflight;
+mod recorded_keys;
 mod seeding;
 mod status;
 mod tags;
@@ -26,7 +26,8 @@ pub use artifact::{
 pub use bucket::{ObservedBucket, check_named_bucket, check_region};
 pub use candidate::{Candidate, age_in_days};
 pub use changes::{
-    Given, additions, as_told, differs_from, needs_update, refuse_seed_changes, same_template,
+    ChangeSetInputs, additions, differs_from, is_echo, needs_update, refuse_seed_changes,
+    same_template,
 };
 pub use database::{
     DatabaseAdministrator, FIRST, ObservedDatabase, ObservedLogin, RETAINED, SETTING,
@@ -38,19 +39,19 @@ pub use doctor::{
 };
 pub use environment::{Environment, OptionFile, TLS_TAG, tls_of};
 pub use evidence::{Evidence, STACK_ID_TAG, same_key};
-pub use made::{KEYS_TAG, MADE, MAKING_TAG, with_key};
 pub use observed::{
-    Administrator, Claim, Observed, ObservedEntry, ObservedSecret, Profile, SecretContent,
+    Administrator, KeyClaim, Observed, ObservedEntry, ObservedSecret, Profile, SecretContent,
 };
-pub use old_key::{Going, going};
+pub use old_key::{RemovalTimes, removal_times};
 pub use placement::check_placement;
 pub use preflight::{Preflight, check, check_account, check_owner};
+pub use recorded_keys::{KEYS_TAG, MADE, MAKING_TAG, with_key};
 pub use seeding::{ABANDONED_TAG, BEFORE, SEEDING_TAG, Seeding};
 pub use status::{
-    KeyReport, KeyRole, Kind, SecretReport, StackReport, State, StatusReport, report,
+    CredentialKind, KeyReport, KeyRole, SecretReport, StackReport, State, StatusReport, report,
 };
 pub use tags::{Drift, TagDifference, tag_differences, tag_drift};
 pub use teardown::{
-    Check, DatabaseSubject, Foreign, Item, Proven, Step, Subject, Subjects, TeardownOptions,
-    TeardownPlan, UserKeys, deletion_of, holds_user, plan_teardown,
+    Check, DatabaseSubject, ForeignSecret, Item, OwnershipProof, Step, Subject, Subjects,
+    TeardownOptions, TeardownPlan, UserKeys, deletion_of, holds_user, plan_teardown,
 };

@@ -8,7 +8,7 @@ use crate::port::{
     CURRENT, Caller, EncryptionKey, Key, PENDING, PREVIOUS, Secret, Stack, StackResource, User,
 };
 
-use super::{ABANDONED_TAG, BEFORE, KeyRole, MADE, ObservedDatabase, made};
+use super::{ABANDONED_TAG, BEFORE, KeyRole, MADE, ObservedDatabase, recorded_keys};
 
 /// What was seen before anything was decided.
 #[derive(Clone, Debug)]
@@ -113,7 +113,7 @@ pub enum Profile {
 
 /// What a key is to its secret, and what says so.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Claim {
+pub struct KeyClaim {
     /// What it is.
     pub role: KeyRole,
     /// The staging label of the version that names it. A principal that may write the secret
@@ -187,8 +187,8 @@ impl ObservedEntry {
     }
 
     /// Returns what a key is to the secret, and what says so.
-    pub fn claim_of(&self, key: &Key) -> Claim {
-        let claim = |role, label| Claim { role, label };
+    pub fn claim_of(&self, key: &Key) -> KeyClaim {
+        let claim = |role, label| KeyClaim { role, label };
         let Some(seen) = &self.secret else {
             return claim(KeyRole::Unknown, None);
         };
@@ -209,13 +209,13 @@ impl ObservedEntry {
         } else if let Some(user) = &self.user
             && seen.credential().is_some()
             && seen.read
-            && made::is_orphan(user, key)
+            && recorded_keys::is_orphan(user, key)
         {
             claim(KeyRole::Pending, None)
         } else if let Some(user) = &self.user
             && seen.credential().is_some()
             && seen.read
-            && made::is_recorded(user, id)
+            && recorded_keys::is_recorded(user, id)
         {
             // It was made for the secret, and whatever version held it is gone.
             claim(KeyRole::Previous, None)

@@ -8,7 +8,7 @@ use crate::port::Key;
 
 /// When a key goes, as things stand: used again, it stays longer.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Going {
+pub struct RemovalTimes {
     /// From when on it is deactivated; nothing where that is not known or not the
     /// next that happens to it.
     pub deactivates: Option<Timestamp>,
@@ -21,34 +21,34 @@ pub struct Going {
 /// Returns when the key before goes, which was replaced at `replaced`.
 ///
 /// The next rotation takes its place in any case, so that nothing is predicted beyond it.
-pub fn going(
+pub fn removal_times(
     old_key: OldKey,
     key: &Key,
     replaced: Option<Timestamp>,
     next_rotation: Option<Timestamp>,
     now: Timestamp,
-) -> Going {
+) -> RemovalTimes {
     let (OldKey::After(retirement), Some(replaced)) = (old_key, replaced) else {
-        return Going {
+        return RemovalTimes {
             deletes: next_rotation,
-            ..Going::default()
+            ..RemovalTimes::default()
         };
     };
     // One that is overdue may be long in coming.
     let next = next_rotation.filter(|next| *next > now);
-    let going = alone(retirement, key, replaced, now);
+    let removal_times = alone(retirement, key, replaced, now);
     let sooner = |one: Timestamp| next.map_or(one, |next| next.min(one));
-    Going {
-        deactivates: going
+    RemovalTimes {
+        deactivates: removal_times
             .deactivates
             .filter(|at| next.is_none_or(|next| *at < next)),
-        deletes: going.deletes.map(sooner).or(next),
-        held: going.held,
+        deletes: removal_times.deletes.map(sooner).or(next),
+        held: removal_times.held,
     }
 }
 
 /// When the key goes if no rotation comes.
-fn alone(retirement: Retirement, key: &Key, replaced: Timestamp, now: Timestamp) -> Going {
+fn alone(retirement: Retirement, key: &Key, replaced: Timestamp, now: Timestamp) -> RemovalTimes {
     let Retirement {
         deactivate_after,
         delete_after,
@@ -67,9 +67,9 @@ fn alone(retirement: Retirement, key: &Key, replaced: Timestamp, now: Timestamp)
         |quiet| quiet.max(plus(replaced, delete_after)),
     );
     if !key.active {
-        return Going {
+        return RemovalTimes {
             deletes: Some(deletes),
-            ..Going::default()
+            ..RemovalTimes::default()
         };
     }
     let forced = force_after.map(|after| plus(replaced, after).max(due));
@@ -77,7 +77,7 @@ fn alone(retirement: Retirement, key: &Key, replaced: Timestamp, now: Timestamp)
         && free.is_some_and(|free| now < free)
         && forced.is_none_or(|forced| now < forced);
     if held {
-        return Going {
+        return RemovalTimes {
             deactivates: forced,
             deletes: None,
             held,
@@ -85,7 +85,7 @@ fn alone(retirement: Retirement, key: &Key, replaced: Timestamp, now: Timestamp)
     }
     let deactivates = free.map_or(due, |free| free.max(due));
     let deactivates = forced.map_or(deactivates, |forced| forced.min(deactivates));
-    Going {
+    RemovalTimes {
         deactivates: Some(deactivates),
         deletes: Some(deletes.max(deactivates)),
         held,

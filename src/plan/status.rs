@@ -10,7 +10,9 @@ use crate::model::{AccessKey, Content, EntryOf, OldKey, malformed};
 use crate::port::{Key, Secret, Stack};
 use crate::render::OLD_KEY_TAG;
 
-use super::{Going, ObservedEntry, SecretContent, TagDifference, going, tag_differences};
+use super::{
+    ObservedEntry, RemovalTimes, SecretContent, TagDifference, removal_times, tag_differences,
+};
 
 /// A secret counts as expired so long after a rotation was due.
 const GRACE: SignedDuration = SignedDuration::from_hours(7 * 24);
@@ -90,7 +92,7 @@ pub struct SecretReport {
     /// Its ARN, where it exists.
     pub arn: Option<String>,
     /// What it holds.
-    pub kind: Kind,
+    pub kind: CredentialKind,
     /// The IAM user, or the database's.
     pub username: String,
     /// Its state.
@@ -115,7 +117,7 @@ pub struct SecretReport {
 /// What a secret holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Kind {
+pub enum CredentialKind {
     /// An IAM user's access key.
     AccessKey,
     /// The password of a database's user.
@@ -207,7 +209,7 @@ pub fn report(entry: EntryOf<'_, AccessKey>, seen: &ObservedEntry, now: Timestam
     SecretReport {
         name: entry.secret.to_string(),
         arn: secret.map(|secret| secret.arn.clone()),
-        kind: Kind::AccessKey,
+        kind: CredentialKind::AccessKey,
         username: entry.kind.user.to_string(),
         state,
         reason,
@@ -226,14 +228,14 @@ pub fn report(entry: EntryOf<'_, AccessKey>, seen: &ObservedEntry, now: Timestam
 
 fn report_key(key: &Key, seen: &ObservedEntry, now: Timestamp) -> KeyReport {
     let role = seen.role_of(key);
-    let going = match &seen.secret {
+    let removal_times = match &seen.secret {
         // What the function goes by is on the secret, whatever the manifest says
         // by now; a stack from before there was such a tag keeps the key.
         Some(held) if role == KeyRole::Previous => {
             let tag = held.secret.tags.get(OLD_KEY_TAG);
             let old_key = tag.and_then(|tag| OldKey::from_tag(tag));
             let old_key = old_key.unwrap_or(OldKey::UntilNextRotation);
-            going(
+            removal_times(
                 old_key,
                 key,
                 held.replaced(),
@@ -241,7 +243,7 @@ fn report_key(key: &Key, seen: &ObservedEntry, now: Timestamp) -> KeyReport {
                 now,
             )
         }
-        _ => Going::default(),
+        _ => RemovalTimes::default(),
     };
     KeyReport {
         id: key.id.clone(),
@@ -249,9 +251,9 @@ fn report_key(key: &Key, seen: &ObservedEntry, now: Timestamp) -> KeyReport {
         created: key.created,
         last_used: key.last_used,
         role,
-        deactivates: going.deactivates,
-        deletes: going.deletes,
-        held: going.held,
+        deactivates: removal_times.deactivates,
+        deletes: removal_times.deletes,
+        held: removal_times.held,
     }
 }
 

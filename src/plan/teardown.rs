@@ -16,7 +16,7 @@ use crate::model::UserName;
 use crate::port::{Deletion, Key, Secret, StackResource};
 use crate::render::STACK_TAG;
 
-use super::{Claim, Evidence, KeyRole, ObservedEntry, ObservedLogin, ObservedSecret, same_key};
+use super::{Evidence, KeyClaim, KeyRole, ObservedEntry, ObservedLogin, ObservedSecret, same_key};
 
 /// How a teardown is asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -59,7 +59,7 @@ pub struct DatabaseSubject {
 
 /// A secret that carries the stack's tag, and that nothing proves to be the stack's.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Foreign {
+pub struct ForeignSecret {
     /// Its name.
     pub name: String,
     /// Its ARN.
@@ -89,11 +89,11 @@ pub struct Subjects {
     /// Users that the stack made, and that the manifest does not name any more.
     pub users: Vec<UserKeys>,
     /// Secrets that say that they are the stack's.
-    pub foreign: Vec<Foreign>,
+    pub foreign: Vec<ForeignSecret>,
 }
 
 /// A secret of any kind, as far as all go the same way.
-struct Kept<'a> {
+struct SubjectSecret<'a> {
     name: &'a str,
     secret: Option<&'a Secret>,
     /// It never held a credential.
@@ -103,10 +103,10 @@ struct Kept<'a> {
 }
 
 impl Subjects {
-    fn secrets(&self) -> impl Iterator<Item = Kept<'_>> {
+    fn secrets(&self) -> impl Iterator<Item = SubjectSecret<'_>> {
         let keys = self.access_keys.iter().map(|subject| {
             let held = subject.seen.secret.as_ref();
-            Kept {
+            SubjectSecret {
                 name: &subject.seen.secret_name,
                 secret: held.map(|held| &held.secret),
                 unused: held.is_some_and(ObservedSecret::holds_no_key),
@@ -116,7 +116,7 @@ impl Subjects {
         });
         let databases = self.databases.iter().map(|subject| {
             let held = subject.secret.as_ref();
-            Kept {
+            SubjectSecret {
                 name: &subject.secret_name,
                 secret: held.map(|held| &held.secret),
                 unused: held.is_some_and(ObservedLogin::holds_no_password),
@@ -124,7 +124,7 @@ impl Subjects {
                 unread: subject.unread.as_deref(),
             }
         });
-        let forgotten = self.forgotten.iter().map(|secret| Kept {
+        let forgotten = self.forgotten.iter().map(|secret| SubjectSecret {
             name: &secret.name,
             secret: Some(secret),
             unused: false,
@@ -202,12 +202,12 @@ pub struct Check {
     /// What the version with a label holds has to authenticate as the key's user:
     /// a principal that may write the secret can make a version name any key. Nothing if the
     /// key is inactive, or IAM's own record says that it is ours.
-    pub proof: Option<Proven>,
+    pub proof: Option<OwnershipProof>,
 }
 
 /// How a key is proven to be ours.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Proven {
+pub struct OwnershipProof {
     /// The staging label of the version that names the key.
     pub label: &'static str,
     /// The ARN of the user that the key has to be.
@@ -325,12 +325,13 @@ pub fn plan_teardown(
             .iter()
             .filter_map(|subject| password_that_stays(subject, options.deletion)),
     );
-    let goes_early = |kept: &Kept<'_>| {
+    let goes_early = |kept: &SubjectSecret<'_>| {
         let forgotten = subjects.forgotten.iter();
         let mut forgotten = forgotten.filter(|secret| !evidence.lists_secret(&secret.arn));
         forgotten.any(|secret| kept.secret.is_some_and(|held| held.arn == secret.arn))
     };
-    let (early, late): (Vec<Kept<'_>>, Vec<Kept<'_>>) = subjects.secrets().partition(goes_early);
+    let (early, late): (Vec<SubjectSecret<'_>>, Vec<SubjectSecret<'_>>) =
+        subjects.secrets().partition(goes_early);
     for kept in &early {
         let step = plan_secret(kept, options, &mut plan);
         plan.steps.extend(step);
@@ -350,7 +351,7 @@ pub fn plan_teardown(
     };
     let mut last = Vec::new();
     for id in encryption_keys {
-        let encrypts = |kept: &Kept<'_>| {
+        let encrypts = |kept: &SubjectSecret<'_>| {
             let key = kept.secret.and_then(|secret| secret.kms_key.as_deref());
             kept.ours && key.is_some_and(|key| same_key(key, id))
         };
@@ -450,9 +451,7 @@ fn plan_keys(
             _ if !subject.ours => plan
                 .retained
                 .push(item("its secret does not belong to this stack")),
-            KeyRole::Current => plan
-                .retained
-                .push(item(&whereabouts(seen, options.deletion))),
+            KeyRole::Current => plan.retained.push(item(&location(seen, options.deletion))),
             KeyRole::Previous => plan.left_over.push(item(
                 "used since it was replaced; delete it when its client reads the secret",
             )),
@@ -481,14 +480,14 @@ fn marks(subject: &Subject) -> Vec<Step> {
 }
 
 /// Returns what has to be seen before a key goes that a secret names.
-fn check_of(seen: &ObservedEntry, key: &Key, claim: Claim) -> Option<Check> {
+fn check_of(seen: &ObservedEntry, key: &Key, claim: KeyClaim) -> Option<Check> {
     let user_arn = &seen.user.as_ref()?.arn;
     let secret = &seen.secret.as_ref()?.secret.arn;
     let label = claim.label.filter(|_| key.active);
     Some(Check {
         secret: secret.clone(),
         unless_current: claim.role != KeyRole::Current,
-        proof: label.map(|label| Proven {
+        proof: label.map(|label| OwnershipProof {
             label,
             user_arn: user_arn.clone(),
             key: key.clone(),
@@ -543,8 +542,8 @@ fn keys_of_forgotten(secret: &Secret) -> Option<Item> {
 }
 
 /// A secret that says that it is the stack's, as everybody can have one say.
-fn plan_foreign(foreign: &Foreign, plan: &mut TeardownPlan) {
-    let Foreign { name, arn, deleted } = foreign;
+fn plan_foreign(foreign: &ForeignSecret, plan: &mut TeardownPlan) {
+    let ForeignSecret { name, arn, deleted } = foreign;
     if *deleted {
         plan.retained.push(scheduled(name));
     } else {
@@ -578,7 +577,7 @@ fn used_since_replaced(key: &Key, seen: &ObservedEntry) -> bool {
     }
 }
 
-fn whereabouts(seen: &ObservedEntry, deletion: Deletion) -> String {
+fn location(seen: &ObservedEntry, deletion: Deletion) -> String {
     let secret = &seen.secret_name;
     match deletion {
         Deletion::Window(days) => format!(
@@ -633,7 +632,11 @@ fn users_that_stay(
 }
 
 /// Returns how a secret is deleted, where it is.
-fn plan_secret(kept: &Kept<'_>, options: TeardownOptions, plan: &mut TeardownPlan) -> Option<Step> {
+fn plan_secret(
+    kept: &SubjectSecret<'_>,
+    options: TeardownOptions,
+    plan: &mut TeardownPlan,
+) -> Option<Step> {
     let name = kept.name;
     if let Some(reason) = kept.unread {
         let note = format!(

@@ -4,7 +4,7 @@
 use std::borrow::Cow;
 use std::sync::Arc;
 
-use super::resolve::{self, ResolveError, World};
+use super::resolve::{self, ResolveError, Resolver};
 use super::statement::{self, Statement, UnknownEffect};
 use super::tree::Value;
 use super::{Strategy, name, policy};
@@ -19,7 +19,7 @@ pub struct Document {
     /// or the user by its name.
     pub holder: Option<String>,
     /// What it is attached to, which determines its limit.
-    pub kind: Kind,
+    pub kind: DocumentKind,
     /// The document. Equal documents share one value.
     pub body: Arc<Value>,
     /// The statements of the document. Equal documents share them too.
@@ -47,14 +47,14 @@ pub struct Size {
     /// The logical ID of the resource that contains it.
     pub resource: String,
     /// What it is attached to, which determines its limit.
-    pub kind: Kind,
+    pub kind: DocumentKind,
     /// The length without white space, as IAM counts it.
     pub size: usize,
 }
 
 /// What a document is attached to, which determines its limit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Kind {
+pub enum DocumentKind {
     /// An inline policy of a function's role.
     RoleInline,
     /// A managed policy.
@@ -75,7 +75,7 @@ pub enum Kind {
     Other,
 }
 
-impl Kind {
+impl DocumentKind {
     /// Returns the property of the resource that contains such a document.
     const fn property(self) -> &'static str {
         match self {
@@ -93,17 +93,17 @@ impl Kind {
 }
 
 /// A policy document as it is written in the stack.
-struct Standing<'tree> {
-    kind: Kind,
+struct StackDocument<'tree> {
+    kind: DocumentKind,
     resource: &'tree str,
     /// The document of the resource, or `None` if several resources form the document.
     properties: Option<&'tree Value>,
-    name: Name<'tree>,
+    name: NameSource<'tree>,
     body: Cow<'tree, Value>,
 }
 
 /// The source of the document's file name.
-enum Name<'tree> {
+enum NameSource<'tree> {
     Resource,
     /// The resource, and the role of its document.
     With(String),
@@ -116,26 +116,28 @@ enum Name<'tree> {
 /// # Errors
 ///
 /// Returns a reference without a target, or a statement that neither allows nor denies.
-pub fn documents(stack: &Value, world: &World) -> Result<Vec<Document>, DocumentError> {
+pub fn documents(stack: &Value, resolver: &Resolver) -> Result<Vec<Document>, DocumentError> {
     let mut documents: Vec<Document> = Vec::new();
     let mut last: Option<Cow<'_, Value>> = None;
-    for one in standing(stack) {
+    for one in stack_documents(stack) {
         let text = |value: Option<&Value>| -> Result<String, ResolveError> {
-            let value = value.map(|value| world.resolve(value)).transpose()?;
+            let value = value.map(|value| resolver.resolve(value)).transpose()?;
             Ok(value.and_then(Value::into_text).unwrap_or_default())
         };
         let name = match one.name {
-            Name::Resource => kebab(one.resource),
-            Name::With(what) => format!("{}-{what}", kebab(one.resource)),
+            NameSource::Resource => kebab(one.resource),
+            NameSource::With(what) => format!("{}-{what}", kebab(one.resource)),
             // Every user of the stack has the same policy, so one file shows it.
-            Name::User(name) => user_file(&text(name)?),
-            Name::Secret(arn) => secret_file(&text(arn)?),
+            NameSource::User(name) => user_file(&text(name)?),
+            NameSource::Secret(arn) => secret_file(&text(arn)?),
         };
         let holder = match (one.kind, one.properties) {
-            (Kind::UserInline, Some(properties)) => text(properties.get("UserName"))
+            (DocumentKind::UserInline, Some(properties)) => text(properties.get("UserName"))
                 .ok()
                 .filter(|name| !name.is_empty()),
-            (Kind::RoleInline | Kind::Managed, Some(properties)) => role_of(properties),
+            (DocumentKind::RoleInline | DocumentKind::Managed, Some(properties)) => {
+                role_of(properties)
+            }
             _ => None,
         };
         // Most users' policies are equal.
@@ -145,7 +147,7 @@ pub fn documents(stack: &Value, world: &World) -> Result<Vec<Document>, Document
         let (body, statements) = match same {
             Some(same) => (Arc::clone(&same.body), Arc::clone(&same.statements)),
             None => {
-                let body = world.resolve(&one.body)?;
+                let body = resolver.resolve(&one.body)?;
                 let statements = statements(&body, one.kind, one.resource)?;
                 (Arc::new(body), statements)
             }
@@ -163,7 +165,11 @@ pub fn documents(stack: &Value, world: &World) -> Result<Vec<Document>, Document
     Ok(documents)
 }
 
-fn statements(body: &Value, kind: Kind, resource: &str) -> Result<Arc<[Statement]>, DocumentError> {
+fn statements(
+    body: &Value,
+    kind: DocumentKind,
+    resource: &str,
+) -> Result<Arc<[Statement]>, DocumentError> {
     let values = statement::values(body).iter().enumerate();
     let read = values.map(|(index, value)| {
         statement::read(value).map_err(|error| DocumentError::Effect {
@@ -179,13 +185,13 @@ fn statements(body: &Value, kind: Kind, resource: &str) -> Result<Arc<[Statement
 /// # Errors
 ///
 /// Returns a reference without a target.
-pub fn sizes(stack: &Value, world: &World) -> Result<Vec<Size>, ResolveError> {
+pub fn sizes(stack: &Value, resolver: &Resolver) -> Result<Vec<Size>, ResolveError> {
     let mut sizes: Vec<Size> = Vec::new();
     let mut last: Option<Cow<'_, Value>> = None;
-    for one in standing(stack) {
+    for one in stack_documents(stack) {
         let size = match sizes.last().filter(|_| last.as_ref() == Some(&one.body)) {
             Some(same) => same.size,
-            None => policy::length(&world.resolve(&one.body)?),
+            None => policy::length(&resolver.resolve(&one.body)?),
         };
         last = Some(one.body);
         sizes.push(Size {
@@ -197,7 +203,7 @@ pub fn sizes(stack: &Value, world: &World) -> Result<Vec<Size>, ResolveError> {
     Ok(sizes)
 }
 
-fn standing(stack: &Value) -> Vec<Standing<'_>> {
+fn stack_documents(stack: &Value) -> Vec<StackDocument<'_>> {
     let mut documents = Vec::new();
     let mut functions: [(bool, Vec<Value>); 2] = Default::default();
     for (id, resource) in resolve::resources(stack) {
@@ -210,24 +216,34 @@ fn standing(stack: &Value) -> Vec<Standing<'_>> {
         documents.extend(inline(id, resource, properties));
         let (kind, name, key) = match resolve::type_of(resource) {
             "AWS::IAM::Role" => (
-                Kind::Trust,
-                Name::With("trust".to_owned()),
+                DocumentKind::Trust,
+                NameSource::With("trust".to_owned()),
                 "AssumeRolePolicyDocument",
             ),
-            "AWS::IAM::RolePolicy" => (Kind::RoleInline, Name::Resource, "PolicyDocument"),
-            "AWS::IAM::ManagedPolicy" => (Kind::Managed, Name::Resource, "PolicyDocument"),
-            "AWS::IAM::UserPolicy" => (
-                Kind::UserInline,
-                Name::User(properties.get("PolicyName")),
+            "AWS::IAM::RolePolicy" => (
+                DocumentKind::RoleInline,
+                NameSource::Resource,
                 "PolicyDocument",
             ),
-            "AWS::KMS::Key" => (Kind::Key, Name::Resource, "KeyPolicy"),
+            "AWS::IAM::ManagedPolicy" => (
+                DocumentKind::Managed,
+                NameSource::Resource,
+                "PolicyDocument",
+            ),
+            "AWS::IAM::UserPolicy" => (
+                DocumentKind::UserInline,
+                NameSource::User(properties.get("PolicyName")),
+                "PolicyDocument",
+            ),
+            "AWS::KMS::Key" => (DocumentKind::Key, NameSource::Resource, "KeyPolicy"),
             "AWS::SecretsManager::ResourcePolicy" => (
-                Kind::Secret,
-                Name::Secret(properties.get("SecretId")),
+                DocumentKind::Secret,
+                NameSource::Secret(properties.get("SecretId")),
                 "ResourcePolicy",
             ),
-            "AWS::SNS::TopicPolicy" => (Kind::Topic, Name::Resource, "PolicyDocument"),
+            "AWS::SNS::TopicPolicy" => {
+                (DocumentKind::Topic, NameSource::Resource, "PolicyDocument")
+            }
             "AWS::Lambda::Permission" => {
                 let databases = Strategy::Databases.function();
                 let mine = target(properties.get("FunctionName")) == Some(databases);
@@ -236,16 +252,22 @@ fn standing(stack: &Value) -> Vec<Standing<'_>> {
                 permissions.push(permission(id, properties));
                 continue;
             }
-            "AWS::IAM::Policy" if properties.get("Roles").is_some() => {
-                (Kind::RoleInline, Name::Resource, "PolicyDocument")
-            }
-            "AWS::IAM::Policy" => (Kind::UserInline, Name::Resource, "PolicyDocument"),
+            "AWS::IAM::Policy" if properties.get("Roles").is_some() => (
+                DocumentKind::RoleInline,
+                NameSource::Resource,
+                "PolicyDocument",
+            ),
+            "AWS::IAM::Policy" => (
+                DocumentKind::UserInline,
+                NameSource::Resource,
+                "PolicyDocument",
+            ),
             _ => match POLICIES.iter().find(|key| properties.get(**key).is_some()) {
-                Some(key) => (Kind::Other, Name::Resource, *key),
+                Some(key) => (DocumentKind::Other, NameSource::Resource, *key),
                 None => continue,
             },
         };
-        documents.push(Standing {
+        documents.push(StackDocument {
             kind,
             resource: id,
             properties: Some(properties),
@@ -255,11 +277,11 @@ fn standing(stack: &Value) -> Vec<Standing<'_>> {
     }
     for (strategy, (there, permissions)) in Strategy::ALL.into_iter().zip(functions) {
         if there {
-            documents.push(Standing {
-                kind: Kind::Function,
+            documents.push(StackDocument {
+                kind: DocumentKind::Function,
                 resource: strategy.function(),
                 properties: None,
-                name: Name::Resource,
+                name: NameSource::Resource,
                 body: Cow::Owned(mapping(vec![
                     ("Version", "2012-10-17".into()),
                     ("Statement", Value::Sequence(permissions)),
@@ -300,20 +322,20 @@ fn inline<'tree>(
     id: &'tree str,
     resource: &Value,
     properties: &'tree Value,
-) -> impl Iterator<Item = Standing<'tree>> {
+) -> impl Iterator<Item = StackDocument<'tree>> {
     let kind = match resolve::type_of(resource) {
-        "AWS::IAM::Role" => Some(Kind::RoleInline),
-        "AWS::IAM::User" => Some(Kind::UserInline),
+        "AWS::IAM::Role" => Some(DocumentKind::RoleInline),
+        "AWS::IAM::User" => Some(DocumentKind::UserInline),
         _ => None,
     };
     let policies = properties.get("Policies").and_then(Value::as_sequence);
     let policies = policies.into_iter().flatten().enumerate();
     kind.into_iter().flat_map(move |kind| {
-        policies.clone().map(move |(index, policy)| Standing {
+        policies.clone().map(move |(index, policy)| StackDocument {
             kind,
             resource: id,
             properties: Some(properties),
-            name: Name::With(format!("inline-{}", index + 1)),
+            name: NameSource::With(format!("inline-{}", index + 1)),
             body: borrowed(policy.get("PolicyDocument")),
         })
     })

@@ -7,13 +7,13 @@ mod deployer;
 mod document;
 mod fleet;
 mod name;
+mod parallel;
 mod pins;
 mod policy;
 mod quota;
 mod resolve;
 mod review;
 mod role;
-mod spread;
 mod statement;
 mod strategy;
 mod template;
@@ -28,7 +28,8 @@ use crate::cost::{self, Prices, Usage};
 use crate::model::{Finding, Model};
 
 pub use check::{
-    EXPLAINED, Exception, Explained, Report, Rule, THEMES, Theme, check_readers, rules,
+    Exception, INTENDED_WILDCARDS, IntendedWildcard, Report, Rule, THEMES, Theme, check_readers,
+    rules,
 };
 use document::{Document, DocumentError};
 pub use fleet::{Assignment, Fleet, Record, Shard};
@@ -36,14 +37,14 @@ pub use name::{
     artifact_bucket, key_alias, log_group_name, schedule_logical_id, secret_logical_id,
     secret_output, user_logical_id, user_policy_logical_id,
 };
+#[cfg(feature = "aws")]
+pub(crate) use parallel::both;
+pub(crate) use parallel::parallel;
 pub use pins::Pins;
 pub use quota::MAX_TEMPLATE_IN_REQUEST;
 pub use resolve::ResolveError;
-pub use review::{Before, FILE as REVIEW};
-use review::{Beside, Holder};
-#[cfg(feature = "aws")]
-pub(crate) use spread::both;
-pub(crate) use spread::spread;
+pub use review::{Baseline, FILE as REVIEW};
+use review::{ExternalPolicy, Holder};
 pub use strategy::Strategy;
 pub use template::{TemplateError, Templates};
 #[cfg(test)]
@@ -149,7 +150,7 @@ pub(crate) struct Rendered<'model> {
     /// Every policy document, as IAM will see it.
     pub documents: Vec<Document>,
     /// The account and the Region, as far as the manifest specifies them.
-    pub world: resolve::World,
+    pub resolver: resolve::Resolver,
     /// The names of the overlay templates.
     pub overlaid: &'model [String],
 }
@@ -172,14 +173,14 @@ pub fn render(shards: &[Shard], templates: &Templates) -> Result<Rendering, Erro
 pub fn render_since(
     shards: &[Shard],
     templates: &Templates,
-    before: Option<&Before>,
+    before: Option<&Baseline>,
 ) -> Result<Rendering, Error> {
     let mut rendered = Vec::new();
     let mut stacks = Vec::new();
     let mut files = BTreeMap::new();
     let mut reports = Vec::new();
     let mut refused = Vec::new();
-    for outcome in spread(shards, |shard| render_stack(templates, shard)) {
+    for outcome in parallel(shards, |shard| render_stack(templates, shard)) {
         match outcome {
             Ok((one, text, report)) => {
                 stacks.push(one.file.to_owned());
@@ -197,7 +198,7 @@ pub fn render_since(
         return Err(Error::Refused(refused));
     }
     let mut beside = Vec::new();
-    for written in spread(&rendered, files_of) {
+    for written in parallel(&rendered, files_of) {
         let (made, deployer) = written?;
         files.extend(made);
         beside.push(deployer);
@@ -205,7 +206,7 @@ pub fn render_since(
     if let Some(first) = rendered.first() {
         let (file, bucket) = bucket_policy(first);
         files.insert(file.to_owned(), pretty(&bucket)?);
-        beside.push(Beside::new(file, Holder::Bucket, &bucket));
+        beside.push(ExternalPolicy::new(file, Holder::Bucket, &bucket));
     }
     let models: Vec<&Model> = rendered.iter().map(|one| one.model).collect();
     let review = review::page(review::Content {
@@ -262,8 +263,8 @@ fn checked<'model>(
 ) -> Result<(Rendered<'model>, String, Report), Error> {
     let model = &shard.model;
     let tree = tree::read(&text).map_err(|error| Error::Malformed(error.to_string()))?;
-    let world = resolve::World::of(model).with_resources(&tree);
-    let documents = document::documents(&tree, &world).map_err(|error| match error {
+    let resolver = resolve::Resolver::of(model).with_resources(&tree);
+    let documents = document::documents(&tree, &resolver).map_err(|error| match error {
         DocumentError::Reference(error) => {
             // The findings about references are more helpful than the error that one cannot be
             // resolved.
@@ -277,10 +278,10 @@ fn checked<'model>(
             Error::Refused(vec![finding.hint("write Effect: Allow or Effect: Deny")])
         }
     })?;
-    let longest = resolve::World::longest(model).with_resources_of(&world);
-    let longest = check::Longest {
+    let longest = resolve::Resolver::longest(model).with_resources_of(&resolver);
+    let longest = check::LongestValues {
         sizes: document::sizes(&tree, &longest)?,
-        world: longest,
+        resolver: longest,
     };
     let rendered = Rendered {
         documents,
@@ -289,7 +290,7 @@ fn checked<'model>(
         prefix: &shard.prefix,
         long: text.len() > quota::MAX_TEMPLATE_IN_REQUEST,
         tree,
-        world,
+        resolver,
         overlaid,
     };
     let report = check::check(&rendered, &text, &longest);
@@ -298,7 +299,7 @@ fn checked<'model>(
 
 /// Returns the files for review of a stack besides its template, and the one policy among them
 /// that is not in a stack: the deployer's.
-fn files_of(rendered: &Rendered<'_>) -> Result<(BTreeMap<String, String>, Beside), Error> {
+fn files_of(rendered: &Rendered<'_>) -> Result<(BTreeMap<String, String>, ExternalPolicy), Error> {
     let Rendered {
         prefix, documents, ..
     } = rendered;
@@ -325,16 +326,18 @@ fn files_of(rendered: &Rendered<'_>) -> Result<(BTreeMap<String, String>, Beside
         files.insert(format!("{name}-{}.json", index + 1), pretty(part)?);
     }
     let file = format!("{name}.json");
-    let beside = Beside::new(&file, Holder::Deployer, &deployer);
+    let beside = ExternalPolicy::new(&file, Holder::Deployer, &deployer);
     files.insert(file, pretty(&deployer)?);
     Ok((files, beside))
 }
 
 /// Returns the file of the artifact bucket's policy, which all stacks share, and the policy.
 fn bucket_policy(rendered: &Rendered<'_>) -> (&'static str, policy::Policy) {
-    let Rendered { model, world, .. } = rendered;
-    let bucket = artifact_bucket(model, world.account(), world.region());
-    let policy = policy::artifact_bucket_policy(&bucket, world);
+    let Rendered {
+        model, resolver, ..
+    } = rendered;
+    let bucket = artifact_bucket(model, resolver.account(), resolver.region());
+    let policy = policy::artifact_bucket_policy(&bucket, resolver);
     ("policies/artifact-bucket.json", policy)
 }
 
@@ -347,7 +350,7 @@ fn policy_file<'documents>(
 ) -> Option<String> {
     let mut name = document.name.clone();
     // The users' policies are identical, unless an overlay template makes them differ.
-    if document.kind == document::Kind::UserInline {
+    if document.kind == document::DocumentKind::UserInline {
         match users {
             Some(first) if first.body == document.body => return None,
             Some(_) => name = format!("{name}-{}", document.resource),
@@ -356,7 +359,7 @@ fn policy_file<'documents>(
     }
     // The documents of users and secrets have unique names across all stacks.
     let prefix = match document.kind {
-        document::Kind::UserInline | document::Kind::Secret => "",
+        document::DocumentKind::UserInline | document::DocumentKind::Secret => "",
         _ => prefix,
     };
     Some(format!("policies/{prefix}{name}.json"))
@@ -371,7 +374,7 @@ fn policy_file<'documents>(
 pub fn artifact_bucket_policy(model: &Model, bucket: &str) -> Result<String, Error> {
     pretty(&policy::artifact_bucket_policy(
         bucket,
-        &resolve::World::of(model),
+        &resolve::Resolver::of(model),
     ))
 }
 

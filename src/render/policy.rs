@@ -5,7 +5,7 @@ use std::io;
 use serde::Serialize;
 
 use super::document::mapping;
-use super::resolve::World;
+use super::resolve::Resolver;
 use super::tree::Value;
 
 /// A policy document in which each statement has one effect.
@@ -169,13 +169,16 @@ impl From<&Statement> for Value {
 }
 
 /// Returns the policy of the artifact bucket, which denies requests without TLS.
-pub fn artifact_bucket_policy(bucket: &str, world: &World) -> Policy {
+pub fn artifact_bucket_policy(bucket: &str, resolver: &Resolver) -> Policy {
     Policy::new(vec![Statement {
         sid: "OnlyByTls".to_owned(),
         effect: "Deny",
         principal: Some("*"),
         action: vec!["s3:*".to_owned()],
-        resource: vec![world.s3_arn(bucket), world.s3_arn(&format!("{bucket}/*"))],
+        resource: vec![
+            resolver.s3_arn(bucket),
+            resolver.s3_arn(&format!("{bucket}/*")),
+        ],
         condition: Some(serde_json::json!({ "Bool": { "aws:SecureTransport": "false" } })),
     }])
 }

@@ -20,7 +20,7 @@ pub struct ResolveError(String);
 
 /// The values that CloudFormation knows and the manifest may not specify.
 #[derive(Clone, Debug)]
-pub struct World {
+pub struct Resolver {
     partition: String,
     suffix: String,
     region: String,
@@ -39,7 +39,7 @@ struct Named {
     path: Option<String>,
 }
 
-impl World {
+impl Resolver {
     /// Returns a world without known values, in which `${AWS::Region}` stays as it is.
     pub fn placeholders() -> Self {
         Self {
@@ -54,11 +54,11 @@ impl World {
 
     /// Returns the values that the manifest specifies.
     pub fn of(model: &Model) -> Self {
-        let mut world = Self::placeholders();
+        let mut resolver = Self::placeholders();
         if let Some(region) = &model.region {
-            world = world.with_region(region.as_str());
-            world.partition = region.partition().to_owned();
-            world.suffix = match region.partition() {
+            resolver = resolver.with_region(region.as_str());
+            resolver.partition = region.partition().to_owned();
+            resolver.suffix = match region.partition() {
                 "aws-cn" => "amazonaws.com.cn",
                 "aws-eusc" => "amazonaws.eu",
                 "aws-iso" => "c2s.ic.gov",
@@ -70,9 +70,9 @@ impl World {
             .to_owned();
         }
         if let Some(account) = &model.account {
-            world.account = account.to_string();
+            resolver.account = account.to_string();
         }
-        world
+        resolver
     }
 
     /// Returns a world in which no unknown value is shorter than in AWS, for comparing lengths

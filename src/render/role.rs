@@ -4,7 +4,7 @@
 use serde::Serialize;
 
 use super::quota::{MAX_ATTACHED, MAX_MANAGED, MAX_ROLE_INLINE};
-use super::resolve::{KEY_ID_LENGTH, World};
+use super::resolve::{KEY_ID_LENGTH, Resolver};
 use super::{Strategy, name};
 use crate::model::{
     AccessKey, Entry, EntryOf, Finding, KmsKey, RotateAs, SecretName, SecretReference,
@@ -151,9 +151,9 @@ pub fn policies<'entry>(
     strategy: Strategy,
     in_vpc: bool,
     entries: &[&'entry Entry],
-    world: &World,
+    resolver: &Resolver,
 ) -> Result<Policies<'entry>, Finding> {
-    let purposes = purposes(entries, world);
+    let purposes = purposes(entries, resolver);
     let sizes = purposes.iter().map(|purpose| size(purpose, &purpose.items));
     let mut policies = Policies {
         all: Vec::new(),
@@ -201,8 +201,8 @@ const fn frame(strategy: Strategy) -> usize {
 
 /// Returns the maximum total length of the inline policies.
 #[cfg(test)]
-pub fn estimate(strategy: Strategy, entries: &[&'_ Entry], world: &World) -> usize {
-    let purposes = purposes(entries, world);
+pub fn estimate(strategy: Strategy, entries: &[&'_ Entry], resolver: &Resolver) -> usize {
+    let purposes = purposes(entries, resolver);
     let sizes = purposes.iter().map(|purpose| size(purpose, &purpose.items));
     frame(strategy) + sizes.sum::<usize>()
 }
@@ -288,13 +288,16 @@ impl<'entry> Policies<'entry> {
     }
 }
 
-fn purposes<'entry>(entries: &[&'entry Entry], world: &World) -> Vec<Purpose<'entry>> {
+fn purposes<'entry>(entries: &[&'entry Entry], resolver: &Resolver) -> Vec<Purpose<'entry>> {
     let mut purposes = vec![
         Purpose {
             name: "Secrets".to_owned(),
             description: "Rotate the stack's secrets",
             frame: FRAME,
-            items: entries.iter().map(|entry| secret(entry, world)).collect(),
+            items: entries
+                .iter()
+                .map(|entry| secret(entry, resolver))
+                .collect(),
             statement: Box::new(|part| Statement {
                 rotate_secrets: Some(secret_ids(part)),
                 ..Statement::default()
@@ -304,7 +307,7 @@ fn purposes<'entry>(entries: &[&'entry Entry], world: &World) -> Vec<Purpose<'en
             name: "Administrators".to_owned(),
             description: "Read the administrators' secrets",
             frame: FRAME,
-            items: administrators(entries, world),
+            items: administrators(entries, resolver),
             statement: Box::new(|part| Statement {
                 read_administrators: Some(
                     part.iter()
@@ -318,7 +321,7 @@ fn purposes<'entry>(entries: &[&'entry Entry], world: &World) -> Vec<Purpose<'en
             name: "Users".to_owned(),
             description: "Manage the access keys of the users that rotate as the role",
             frame: FRAME + RECORD_FRAME,
-            items: users(entries, world, managed),
+            items: users(entries, resolver, managed),
             statement: Box::new(|part| Statement {
                 manage_users: users_of(part, |entry| {
                     managed(entry).filter(|it| it.kind.create_user)
@@ -333,20 +336,20 @@ fn purposes<'entry>(entries: &[&'entry Entry], world: &World) -> Vec<Purpose<'en
             name: "Records".to_owned(),
             description: "Record on the users which keys are rotated",
             frame: RECORD_FRAME,
-            items: users(entries, world, recorded),
+            items: users(entries, resolver, recorded),
             statement: Box::new(|part| Statement {
                 record_keys: users_of(part, recorded),
                 ..Statement::default()
             }),
         },
     ];
-    purposes.extend(keys(entries, world));
+    purposes.extend(keys(entries, resolver));
     purposes.retain(|purpose| !purpose.items.is_empty());
     purposes
 }
 
 /// Returns one purpose for each KMS key, with the secrets that it encrypts.
-fn keys<'entry>(entries: &[&'entry Entry], world: &World) -> Vec<Purpose<'entry>> {
+fn keys<'entry>(entries: &[&'entry Entry], resolver: &Resolver) -> Vec<Purpose<'entry>> {
     let mut keys: Vec<Option<String>> = entries
         .iter()
         .filter(|entry| entry.kms_key != KmsKey::AwsManaged)
@@ -355,7 +358,7 @@ fn keys<'entry>(entries: &[&'entry Entry], world: &World) -> Vec<Purpose<'entry>
     keys.sort();
     keys.dedup();
     let purpose = |arn: Option<String>| {
-        let own = world.arn("kms", "key/").len() + KEY_ID_LENGTH;
+        let own = resolver.arn("kms", "key/").len() + KEY_ID_LENGTH;
         let mine = entries
             .iter()
             .filter(|entry| entry.kms_key != KmsKey::AwsManaged && key_arn(&entry.kms_key) == arn);
@@ -366,7 +369,7 @@ fn keys<'entry>(entries: &[&'entry Entry], world: &World) -> Vec<Purpose<'entry>
             },
             description: "Use the KMS key of the stack's secrets",
             frame: KEY_FRAME + 2 * arn.as_ref().map_or(own, String::len),
-            items: mine.map(|entry| secret(entry, world)).collect(),
+            items: mine.map(|entry| secret(entry, resolver)).collect(),
             statement: Box::new(move |part| Statement {
                 use_key: Some(Key {
                     arn: arn.clone(),
@@ -379,9 +382,9 @@ fn keys<'entry>(entries: &[&'entry Entry], world: &World) -> Vec<Purpose<'entry>
     keys.into_iter().map(purpose).collect()
 }
 
-fn secret<'entry>(entry: &'entry Entry, world: &World) -> Item<'entry> {
+fn secret<'entry>(entry: &'entry Entry, resolver: &Resolver) -> Item<'entry> {
     Item {
-        length: world.secret_arn(entry.secret.as_str()).len(),
+        length: resolver.secret_arn(entry.secret.as_str()).len(),
         serves: vec![entry],
         administrator: None,
     }
@@ -406,13 +409,13 @@ fn recorded(entry: &Entry) -> Option<EntryOf<'_, AccessKey>> {
 /// Returns the items for the users that a purpose concerns.
 fn users<'entry>(
     entries: &[&'entry Entry],
-    world: &World,
+    resolver: &Resolver,
     user_of: UserOf<'entry>,
 ) -> Vec<Item<'entry>> {
     let item = |entry: &'entry Entry| {
         let user = user_of(entry)?;
         Some(Item {
-            length: world.iam_arn(&format!("user/{}", user.kind.user)).len(),
+            length: resolver.iam_arn(&format!("user/{}", user.kind.user)).len(),
             serves: vec![entry],
             administrator: None,
         })
@@ -422,7 +425,7 @@ fn users<'entry>(
 
 /// Returns the items for the administrators' secrets, without duplicates and without those that
 /// the stack owns, since the role can read these already.
-fn administrators<'entry>(entries: &[&'entry Entry], world: &World) -> Vec<Item<'entry>> {
+fn administrators<'entry>(entries: &[&'entry Entry], resolver: &Resolver) -> Vec<Item<'entry>> {
     let mut secrets: Vec<Administrator> = Vec::new();
     for entry in entries {
         let Some(secret) = entry.administrator() else {
@@ -441,7 +444,7 @@ fn administrators<'entry>(entries: &[&'entry Entry], world: &World) -> Vec<Item<
     secrets.dedup();
     let item = |administrator: Administrator| Item {
         length: match administrator.by_name {
-            true => world.secret_arn(&administrator.secret).len(),
+            true => resolver.secret_arn(&administrator.secret).len(),
             false => administrator.secret.len(),
         },
         serves: entries

@@ -15,14 +15,14 @@ pub struct Bootstrapped {
     /// The stack.
     pub deployed: Deployed,
     /// Each function of the stack, in the order of the template.
-    pub functions: Vec<Running>,
+    pub functions: Vec<DeployedFunction>,
     /// The secret of each entry, in the order of the model.
     pub secrets: Vec<Proven>,
 }
 
 /// A function as it is deployed.
 #[derive(Clone, Debug)]
-pub struct Running {
+pub struct DeployedFunction {
     /// Its ARN.
     pub arn: String,
     /// The SHA-256 of its code in base64, as Lambda reports it.
@@ -42,7 +42,7 @@ pub struct Proven {
 
 /// What is deployed, and what it takes.
 #[derive(Clone, Copy)]
-pub struct Order<'a> {
+pub struct DeploymentInputs<'a> {
     /// The functions' code.
     pub artifacts: &'a Artifacts,
     /// The rendered stack.
@@ -63,14 +63,14 @@ pub async fn bootstrap(
     context: &Context<'_>,
     model: &Model,
     cleared: &Cleared,
-    order: Order<'_>,
+    inputs: DeploymentInputs<'_>,
 ) -> Result<Bootstrapped> {
-    let Order {
+    let DeploymentInputs {
         artifacts,
         template,
         passwords,
         rotates,
-    } = order;
+    } = inputs;
     let uploaded = upload(context, model, cleared, artifacts, template).await?;
     let deployed = deploy(context, model, cleared, &uploaded, template).await?;
     // No credential is handed to code that is not what was built.
@@ -86,7 +86,7 @@ pub async fn bootstrap(
                 object: Box::new(uploaded.object(model, strategy)),
             });
         }
-        functions.push(Running {
+        functions.push(DeployedFunction {
             arn: arn.to_owned(),
             code_sha256: code,
         });

@@ -6,7 +6,7 @@ use super::error::{Error, Result};
 use super::upload::parameters;
 use super::{Artifacts, Cleared, Context};
 use crate::model::Model;
-use crate::plan::{self, Given};
+use crate::plan::{self, ChangeSetInputs};
 use crate::port::{
     Change, ChangeSet, ChangeSetRequest, ObjectVersion, Stack, Stage, TemplateSource,
 };
@@ -14,7 +14,7 @@ use crate::render::{self, MAX_TEMPLATE_IN_REQUEST};
 
 /// A change set that CloudFormation computed from what was given, and nobody executed
 /// yet.
-pub(super) struct Computed {
+pub(super) struct ComputedChangeSet {
     /// Its ARN: a name could come to mean another one.
     pub(super) id: String,
     pub(super) changes: Vec<Change>,
@@ -48,7 +48,7 @@ pub(super) async fn compute(
     source: TemplateSource,
     template: &str,
     inputs: (BTreeMap<String, String>, BTreeMap<String, String>),
-) -> Result<Option<Computed>> {
+) -> Result<Option<ComputedChangeSet>> {
     context.stage(Stage::Comparing);
     let (parameters, tags) = inputs;
     let existing = stack.filter(|stack| !stack.status.is_review());
@@ -74,7 +74,7 @@ pub(super) async fn compute(
     let set = settled(context, &request.stack, &id).await?;
     if set.status != "FAILED" {
         let held = context.cloud.change_set_template(&request.stack, &id);
-        let given = Given {
+        let given = ChangeSetInputs {
             template,
             parameters: &parameters,
             tags: &tags,
@@ -90,7 +90,7 @@ pub(super) async fn compute(
                 difference,
             });
         }
-        return Ok(Some(Computed {
+        return Ok(Some(ComputedChangeSet {
             id,
             changes: set.changes,
             request,
@@ -102,7 +102,7 @@ pub(super) async fn compute(
         && stack.parameters == parameters
     {
         let deployed = context.cloud.template(&stack.name).await?;
-        if plan::as_told(&deployed, template) || plan::same_template(&deployed, template) {
+        if plan::is_echo(&deployed, template) || plan::same_template(&deployed, template) {
             return Ok(None);
         }
     }
@@ -145,7 +145,7 @@ async fn remove(context: &Context<'_>, id: &str, request: &ChangeSetRequest) -> 
     Ok(())
 }
 
-impl Computed {
+impl ComputedChangeSet {
     /// Removes it without executing it.
     pub(super) async fn remove(&self, context: &Context<'_>) -> Result<()> {
         remove(context, &self.id, &self.request).await

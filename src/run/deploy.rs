@@ -106,7 +106,7 @@ pub async fn deploy(
     };
     let before = seen(context, &id).await?;
     context.cloud.execute_change_set(name, &computed.id).await?;
-    let settled = follow(context, &id, before, Begins::Soon).await?;
+    let settled = follow(context, &id, before, OperationStart::Soon).await?;
     let settled = settled.ok_or_else(|| Error::NotDeployed { stack: name.into() })?;
     if !settled.status.succeeded() {
         return Err(failed(context, settled, before).await?);
@@ -124,7 +124,7 @@ pub(super) async fn settle(context: &Context<'_>, model: &Model) -> Result<()> {
     if let Some(busy) = stack.filter(|stack| stack.status.is_busy()) {
         context.stage(Stage::Deploying);
         let before = seen(context, &busy.id).await?;
-        follow(context, &busy.id, before, Begins::Already).await?;
+        follow(context, &busy.id, before, OperationStart::Already).await?;
     }
     Ok(())
 }
@@ -136,7 +136,7 @@ pub(super) async fn seen(context: &Context<'_>, id: &str) -> Result<usize> {
 
 /// Whether what is followed shows in the stack's status yet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Begins {
+pub(super) enum OperationStart {
     /// It does, or has ended since.
     Already,
     /// It was asked for, and begins with an event a moment later.
@@ -149,7 +149,7 @@ pub(super) async fn follow(
     context: &Context<'_>,
     id: &str,
     before: usize,
-    begins: Begins,
+    begins: OperationStart,
 ) -> Result<Option<Stack>> {
     let mut told = before;
     loop {
@@ -166,7 +166,7 @@ pub(super) async fn follow(
         let Some(stack) = stack.filter(|stack| !stack.status.is_deleted()) else {
             return Ok(None);
         };
-        let begun = begins == Begins::Already || told > before;
+        let begun = begins == OperationStart::Already || told > before;
         if begun && !stack.status.is_busy() && !stack.status.is_review() {
             return Ok(Some(stack));
         }

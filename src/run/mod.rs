@@ -35,12 +35,12 @@ use std::time::Duration;
 use crate::port::{Clock, Cloud, Event, Listener, Stage};
 
 pub use account::guard_account;
-pub use bootstrap::{Bootstrapped, Order, Proven, Running, bootstrap};
+pub use bootstrap::{Bootstrapped, DeployedFunction, DeploymentInputs, Proven, bootstrap};
 pub use change_set::preview;
 pub use database::{Passwords, observe_database, restore_database, verify_database};
 pub use deploy::{Deployed, deploy};
 pub use discover::{discover, look_up};
-pub use doctor::{examine, treat};
+pub use doctor::{examine, fix};
 pub use error::Error;
 pub use observe::{observe, observe_entry};
 pub use preflight::{Cleared, preflight};

@@ -132,49 +132,49 @@ pub(super) async fn observe_secret(
         // Labels and values come by calls of their own. Where a rotation moved a
         // label between them, a key would be taken for another than it is.
         match read_labelled(context, secret).await? {
-            Labelled::Agreeing(seen) => return Ok(Some(seen)),
-            Labelled::Moved(seen) if look >= LOOKS => return Ok(Some(seen)),
-            Labelled::Moved(_) => {}
+            LabelledValues::Agreeing(seen) => return Ok(Some(seen)),
+            LabelledValues::Moved(seen) if look >= LOOKS => return Ok(Some(seen)),
+            LabelledValues::Moved(_) => {}
         }
     }
     Ok(None)
 }
 
 /// The values of a secret's labels, read after the labels themselves.
-enum Labelled {
+enum LabelledValues {
     /// Each was on the version that DescribeSecret reported.
     Agreeing(ObservedSecret),
     /// One was on another by then.
     Moved(ObservedSecret),
 }
 
-async fn read_labelled(context: &Context<'_>, secret: Secret) -> Result<Labelled> {
+async fn read_labelled(context: &Context<'_>, secret: Secret) -> Result<LabelledValues> {
     let read = |label: &'static str, version: Option<&str>| {
         let arn = &secret.arn;
         let version = version.map(str::to_owned);
         async move {
             let Some(version) = version else {
-                return Ok::<_, crate::run::Error>(Held::nothing());
+                return Ok::<_, crate::run::Error>(LabelledVersion::nothing());
             };
             match context.cloud.value(arn, label).await.optional() {
-                Ok(Some(Some(value))) => Ok(Held {
+                Ok(Some(Some(value))) => Ok(LabelledVersion {
                     missing: false,
                     agrees: value.version == version,
                     since: value.created,
                     content: SecretContent::Held(Credential::read(&value.text)),
                 }),
-                Ok(None | Some(None)) => Ok(Held {
+                Ok(None | Some(None)) => Ok(LabelledVersion {
                     missing: true,
-                    ..Held::nothing()
+                    ..LabelledVersion::nothing()
                 }),
                 // Binary data is no value that anything here could have stored.
-                Err(error) if error.kind == ErrorKind::Invalid => Ok(Held {
+                Err(error) if error.kind == ErrorKind::Invalid => Ok(LabelledVersion {
                     content: SecretContent::Held(Content::Foreign),
-                    ..Held::nothing()
+                    ..LabelledVersion::nothing()
                 }),
-                Err(error) if error.kind == ErrorKind::Undecryptable => Ok(Held {
+                Err(error) if error.kind == ErrorKind::Undecryptable => Ok(LabelledVersion {
                     content: SecretContent::Sealed,
-                    ..Held::nothing()
+                    ..LabelledVersion::nothing()
                 }),
                 Err(error) => Err(error.into()),
             }
@@ -206,13 +206,13 @@ async fn read_labelled(context: &Context<'_>, secret: Secret) -> Result<Labelled
         secret,
     };
     Ok(match agree {
-        true => Labelled::Agreeing(seen),
-        false => Labelled::Moved(seen),
+        true => LabelledValues::Agreeing(seen),
+        false => LabelledValues::Moved(seen),
     })
 }
 
 /// What a label's version holds.
-struct Held {
+struct LabelledVersion {
     /// It is on the version that DescribeSecret reported.
     agrees: bool,
     /// There was no value under the label.
@@ -221,7 +221,7 @@ struct Held {
     content: SecretContent,
 }
 
-impl Held {
+impl LabelledVersion {
     const fn nothing() -> Self {
         Self {
             agrees: true,

@@ -8,7 +8,7 @@
 use super::Context;
 use super::error::Result;
 use crate::model::{Content, Credential};
-use crate::plan::Proven;
+use crate::plan::OwnershipProof;
 use crate::port::{ErrorKind, Key, KeyPair, Optional};
 
 /// Asks AWS with a stored credential who it is; returns why it is not the user's key,
@@ -68,7 +68,7 @@ pub(super) async fn prove(
 pub(super) async fn prove_stored(
     context: &Context<'_>,
     secret: &str,
-    proof: &Proven,
+    proof: &OwnershipProof,
 ) -> Result<std::result::Result<(), String>> {
     let unread = |reason: String| {
         Ok(Err(format!(

@@ -7,14 +7,14 @@ use futures_util::{StreamExt, TryStreamExt, stream};
 use serde::Serialize;
 
 use super::database::observe_login;
-use super::deploy::{Begins, failed, follow, seen, settle};
+use super::deploy::{OperationStart, failed, follow, seen, settle};
 use super::error::{Error, Result};
 use super::observe::{observe_secret, observe_user};
 use super::proof::prove_stored;
 use super::{CONCURRENCY, Context, guard_account};
 use crate::model::{AccessKey, Content, Credential, Database, EntryOf, KmsKey, Model};
 use crate::plan::{
-    self, Check, DatabaseSubject, Evidence, Foreign, Item, ObservedEntry, ObservedLogin,
+    self, Check, DatabaseSubject, Evidence, ForeignSecret, Item, ObservedEntry, ObservedLogin,
     ObservedSecret, Step, Subject, Subjects, TeardownOptions, TeardownPlan, UserKeys,
 };
 use crate::port::{self, CURRENT, Deletion, ErrorKind, Optional, Secret, StackResource, Stage};
@@ -192,7 +192,7 @@ async fn subjects(
         };
         match secret {
             Some(secret) => subjects.forgotten.push(secret),
-            None => subjects.foreign.push(Foreign {
+            None => subjects.foreign.push(ForeignSecret {
                 name: found.name,
                 arn: found.arn,
                 deleted: found.deleted,
@@ -251,8 +251,8 @@ async fn key_subject(
     let owns_user = plan::holds_user(resources, user);
     let (secret, unread) = look(context, name, evidence, observe_secret).await?;
     let (secret, ours) = match secret {
-        Some(Looked::Ours(secret)) => (Some(secret), true),
-        Some(Looked::Other(secret)) => (Some(ObservedSecret::unread(*secret)), false),
+        Some(SecretLookup::Ours(secret)) => (Some(secret), true),
+        Some(SecretLookup::Other(secret)) => (Some(ObservedSecret::unread(*secret)), false),
         None => (None, false),
     };
     Ok(Subject {
@@ -271,8 +271,8 @@ async fn database_subject(
     let name = entry.secret.as_str();
     let (secret, unread) = look(context, name, evidence, observe_login).await?;
     let (secret, ours) = match secret {
-        Some(Looked::Ours(secret)) => (Some(secret), true),
-        Some(Looked::Other(secret)) => (Some(ObservedLogin::unread(*secret)), false),
+        Some(SecretLookup::Ours(secret)) => (Some(secret), true),
+        Some(SecretLookup::Other(secret)) => (Some(ObservedLogin::unread(*secret)), false),
         None => (None, false),
     };
     Ok(DatabaseSubject {
@@ -285,7 +285,7 @@ async fn database_subject(
 }
 
 /// A secret of the manifest's.
-enum Looked<T> {
+enum SecretLookup<T> {
     /// The stack made it, and it was read.
     Ours(T),
     /// Nothing proves that. What it says is not asked for.
@@ -299,17 +299,17 @@ async fn look<'a, T>(
     name: &'a str,
     evidence: &Evidence<'_>,
     observe: impl AsyncFnOnce(&'a Context<'a>, &'a str) -> Result<Option<T>>,
-) -> Result<(Option<Looked<T>>, Option<String>)> {
+) -> Result<(Option<SecretLookup<T>>, Option<String>)> {
     let secret = match soft(context.cloud.secret(name).await)? {
         Ok(None) => return Ok((None, None)),
         Ok(Some(secret)) => secret,
         Err(reason) => return Ok((None, Some(reason))),
     };
     if !evidence.made_secret(&secret.arn, &secret.tags) {
-        return Ok((Some(Looked::Other(Box::new(secret))), None));
+        return Ok((Some(SecretLookup::Other(Box::new(secret))), None));
     }
     match soft_look(observe(context, name).await)? {
-        Ok(seen) => Ok((seen.map(Looked::Ours), None)),
+        Ok(seen) => Ok((seen.map(SecretLookup::Ours), None)),
         Err(reason) => Ok((None, Some(reason))),
     }
 }
@@ -490,11 +490,11 @@ async fn delete_stack(context: &Context<'_>, id: &str, retain: &[String]) -> Res
     context.stage(Stage::Deploying);
     let mut before = seen(context, id).await?;
     context.cloud.delete_stack(id, &[]).await?;
-    let mut left = follow(context, id, before, Begins::Soon).await?;
+    let mut left = follow(context, id, before, OperationStart::Soon).await?;
     if left.is_some() && !retain.is_empty() {
         before = seen(context, id).await?;
         context.cloud.delete_stack(id, retain).await?;
-        left = follow(context, id, before, Begins::Soon).await?;
+        left = follow(context, id, before, OperationStart::Soon).await?;
     }
     if let Some(stack) = left {
         return Err(failed(context, stack, before).await?);

@@ -45,11 +45,11 @@ pub struct Python {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Rejected {
     name: String,
-    fault: Fault,
+    fault: Defect,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
-enum Fault {
+enum Defect {
     Missing,
     DoesNotRun,
     TooOld { version: String },
@@ -59,7 +59,7 @@ enum Fault {
 impl Rejected {
     /// Returns whether only the module `venv` is missing.
     pub const fn lacks_venv(&self) -> bool {
-        matches!(self.fault, Fault::Incomplete { .. })
+        matches!(self.fault, Defect::Incomplete { .. })
     }
 }
 
@@ -67,10 +67,10 @@ impl fmt::Display for Rejected {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         let name = &self.name;
         match &self.fault {
-            Fault::Missing => write!(formatter, "{name}, which does not exist"),
-            Fault::DoesNotRun => write!(formatter, "{name}, which cannot be run"),
-            Fault::TooOld { version } => write!(formatter, "{name}, which is Python {version}"),
-            Fault::Incomplete { version, modules } => write!(
+            Defect::Missing => write!(formatter, "{name}, which does not exist"),
+            Defect::DoesNotRun => write!(formatter, "{name}, which cannot be run"),
+            Defect::TooOld { version } => write!(formatter, "{name}, which is Python {version}"),
+            Defect::Incomplete { version, modules } => write!(
                 formatter,
                 "{name}, which is Python {version} without {modules}"
             ),
@@ -111,24 +111,24 @@ async fn inspect(program: OsString, options: &Options) -> Result<Python, Rejecte
         fault,
     };
     let resolved =
-        resolve(&program, &options.search_path).ok_or_else(|| rejected(Fault::Missing))?;
+        resolve(&program, &options.search_path).ok_or_else(|| rejected(Defect::Missing))?;
     let mut command = Command::new(resolved);
     command.args(["-I", "-c", QUESTION]);
-    let answer = tool::run(&mut command, Output::Collected, &Deaf).await;
+    let answer = tool::run(&mut command, Output::Collected, &SilentListener).await;
     let answer = match &answer {
         Ok(finished) if finished.status.success() => finished.output.as_slice(),
-        _ => return Err(rejected(Fault::DoesNotRun)),
+        _ => return Err(rejected(Defect::DoesNotRun)),
     };
     let [version, path, missing] = answer else {
-        return Err(rejected(Fault::DoesNotRun));
+        return Err(rejected(Defect::DoesNotRun));
     };
     let (version, path) = (version.clone(), PathBuf::from(path));
     if !is_new_enough(&version) {
-        return Err(rejected(Fault::TooOld { version }));
+        return Err(rejected(Defect::TooOld { version }));
     }
     if !missing.is_empty() {
         let modules = missing.replace(' ', " and ");
-        return Err(rejected(Fault::Incomplete { version, modules }));
+        return Err(rejected(Defect::Incomplete { version, modules }));
     }
     Ok(Python { path, version })
 }
@@ -150,9 +150,9 @@ fn is_new_enough(version: &str) -> bool {
 }
 
 /// Does not hear what an unfit interpreter says: the error sums it up.
-struct Deaf;
+struct SilentListener;
 
-impl Listener for Deaf {
+impl Listener for SilentListener {
     fn on(&self, _: Event) {}
 }
 

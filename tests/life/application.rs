@@ -3,15 +3,20 @@
 
 use std::time::Duration;
 
-use crate::world::{ACCOUNT, Key, Ran, World};
+use crate::environment::{ACCOUNT, CommandOutput, Key, TestEnvironment};
 
 /// Runs a command while an application of the secret's user keeps calling AWS
 /// with the secret's current key. It is never refused: it reads the secret again
 /// once, for a key that was replaced between reading and using it.
-pub async fn works_through(world: &World, secret: &str, user: &str, command: &str) -> Ran {
-    let mut application = Application::start(world, secret, user).await;
+pub async fn works_through(
+    test: &TestEnvironment,
+    secret: &str,
+    user: &str,
+    command: &str,
+) -> CommandOutput {
+    let mut application = Application::start(test, secret, user).await;
     let ran = tokio::select! {
-        ran = world.keyrota(command) => ran,
+        ran = test.keyrota(command) => ran,
         refused = application.call_on() => panic!("{refused}"),
     };
     assert!(application.calls > 0, "the application had no turn\n{ran}");
@@ -25,7 +30,7 @@ pub async fn works_through(world: &World, secret: &str, user: &str, command: &st
 /// An application that calls AWS with the key that it has read, as long as that
 /// is accepted.
 pub struct Application<'a> {
-    world: &'a World,
+    test: &'a TestEnvironment,
     secret: &'a str,
     me: String,
     key: Key,
@@ -34,12 +39,12 @@ pub struct Application<'a> {
 
 impl<'a> Application<'a> {
     /// Reads the key for the first time.
-    pub async fn start(world: &'a World, secret: &'a str, user: &str) -> Self {
+    pub async fn start(test: &'a TestEnvironment, secret: &'a str, user: &str) -> Self {
         Self {
-            world,
+            test,
             secret,
             me: format!("arn:aws:iam::{ACCOUNT}:user/{user}"),
-            key: world.current_key(secret).await,
+            key: test.current_key(secret).await,
             calls: 0,
         }
     }
@@ -59,23 +64,23 @@ impl<'a> Application<'a> {
     /// is refused it reads the secret again, and calls a second and last time.
     pub async fn call(&mut self) -> Result<(), String> {
         if self.answer().await.is_err() {
-            self.key = self.world.current_key(self.secret).await;
+            self.key = self.test.current_key(self.secret).await;
             self.answer().await?;
         }
-        self.key = self.world.current_key(self.secret).await;
+        self.key = self.test.current_key(self.secret).await;
         self.calls += 1;
         Ok(())
     }
 
     /// Reads the secret and calls with what is in it.
     pub async fn call_anew(&mut self) -> Result<(), String> {
-        self.key = self.world.current_key(self.secret).await;
+        self.key = self.test.current_key(self.secret).await;
         self.calls += 1;
         self.answer().await
     }
 
     async fn answer(&self) -> Result<(), String> {
-        match self.world.holder(&self.key).await {
+        match self.test.holder(&self.key).await {
             Ok(holder) if holder == self.me => Ok(()),
             Ok(holder) => Err(format!("{} is the key of {holder}", self.key.id)),
             Err(error) => Err(format!("{} is refused: {error}", self.key.id)),

@@ -7,8 +7,10 @@ use aws_sdk_s3::types::{BucketVersioningStatus, Tag, Tagging, VersioningConfigur
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 use serde_json::json;
 
+use crate::environment::{
+    ACCOUNT, CommandOutput, Fault, Key, Proxy, REGION, TestEnvironment, config,
+};
 use crate::least::Policy;
-use crate::world::{ACCOUNT, Fault, Key, Proxy, REGION, Ran, World, config};
 
 const STACK: &str = "payments-keys";
 const BOOTSTRAP: &str = "bootstrap --yes --function-zip function.zip --format json";
@@ -50,11 +52,11 @@ fn large() -> String {
 
 /// Renders, and returns the key of a user with one command's part of the deployer's
 /// policy.
-async fn planner(world: &World) -> Key {
-    world.keyrota("generate").await.exits(0);
-    let policy = Policy::read(&world.home.read("rendered/deployer-policy.json"));
+async fn planner(test: &TestEnvironment) -> Key {
+    test.keyrota("generate").await.exits(0);
+    let policy = Policy::read(&test.home.read("rendered/deployer-policy.json"));
     let part = policy.part("Plan").to_text();
-    world.make_deployer("planner", &part).await
+    test.make_deployer("planner", &part).await
 }
 
 /// Somebody who acts while another deploys.
@@ -66,10 +68,10 @@ struct Intruder {
 }
 
 impl Intruder {
-    fn new(world: &World, key: &Key) -> Self {
-        let config = config(world.endpoint(), key);
+    fn new(test: &TestEnvironment, key: &Key) -> Self {
+        let config = config(test.endpoint(), key);
         let s3 = aws_sdk_s3::config::Builder::from(&config).force_path_style(true);
-        let template = world.home.read("rendered/stack.yaml");
+        let template = test.home.read("rendered/stack.yaml");
         let evil = template.replace("\nResources:\n", EVIL);
         assert_ne!(template, evil);
         Self {
@@ -80,9 +82,9 @@ impl Intruder {
     }
 
     /// Overwrites every object that is there with something else; returns the keys.
-    async fn overwrite(&self, world: &World) -> Vec<String> {
+    async fn overwrite(&self, test: &TestEnvironment) -> Vec<String> {
         let bucket = bucket();
-        let request = world.s3.list_objects_v2().bucket(&bucket);
+        let request = test.s3.list_objects_v2().bucket(&bucket);
         let Ok(listed) = request.send().await else {
             return Vec::new();
         };
@@ -117,12 +119,16 @@ fn bucket() -> String {
 }
 
 /// Runs a command while somebody acts after each of its calls, before it gets the answer.
-async fn meanwhile(world: &World, arguments: &str, mut act: impl AsyncFnMut(usize)) -> Ran {
-    let proxy = Proxy::start(world.endpoint(), Fault::None).await;
+async fn meanwhile(
+    test: &TestEnvironment,
+    arguments: &str,
+    mut act: impl AsyncFnMut(usize),
+) -> CommandOutput {
+    let proxy = Proxy::start(test.endpoint(), Fault::None).await;
     let mut watch = proxy.watch_everything();
-    let mut command = world.program(arguments);
+    let mut command = test.program(arguments);
     command.env("AWS_ENDPOINT_URL", proxy.endpoint());
-    let ended = world.run(arguments, command);
+    let ended = test.run(arguments, command);
     tokio::pin!(ended);
     let mut calls = 0;
     loop {
@@ -138,7 +144,7 @@ async fn meanwhile(world: &World, arguments: &str, mut act: impl AsyncFnMut(usiz
     }
 }
 
-impl World {
+impl TestEnvironment {
     /// Expects that the stack is what was rendered and the function what was built.
     async fn deployed_ours(&self) {
         let request = self.cloudformation.get_template().stack_name(STACK);
@@ -164,15 +170,15 @@ impl World {
 
 #[tokio::test]
 async fn who_may_plan_does_not_become_an_administrator() {
-    let world = World::new().await;
-    world.manifest(&large());
-    let key = planner(&world).await;
-    let intruder = Intruder::new(&world, &key);
+    let test = TestEnvironment::new().await;
+    test.manifest(&large());
+    let key = planner(&test).await;
+    let intruder = Intruder::new(&test, &key);
     // There is a change set of theirs already, and later some more.
     let theirs = intruder.change_set(0, ChangeSetType::Create).await;
     assert!(theirs.is_some());
-    let ran = meanwhile(&world, SOON, async |call| {
-        let written = intruder.overwrite(&world).await;
+    let ran = meanwhile(&test, SOON, async |call| {
+        let written = intruder.overwrite(&test).await;
         assert_eq!(written, Vec::<String>::new());
         let kind = match call % 2 {
             0 => ChangeSetType::Create,
@@ -182,16 +188,16 @@ async fn who_may_plan_does_not_become_an_administrator() {
     })
     .await;
     ran.exits(0);
-    world.deployed_ours().await;
+    test.deployed_ours().await;
 
     // Nor while it is deployed again, or planned.
     let changed = large().replace("rotate_as: role", "rotate_as: self");
-    world.manifest(&changed);
-    world.keyrota("generate").await.exits(0);
+    test.manifest(&changed);
+    test.keyrota("generate").await.exits(0);
     for (arguments, may_write) in [(PLAN, true), (SOON, false)] {
         let mut below_plan = 0;
-        let ran = meanwhile(&world, arguments, async |_| {
-            for key in intruder.overwrite(&world).await {
+        let ran = meanwhile(&test, arguments, async |_| {
+            for key in intruder.overwrite(&test).await {
                 assert!(key.starts_with("payments-keys/plan/"), "{key}");
                 below_plan += 1;
             }
@@ -202,62 +208,62 @@ async fn who_may_plan_does_not_become_an_administrator() {
         assert_eq!(below_plan > 0, may_write, "{ran}");
         if may_write {
             // The versions of theirs are all that is left of it.
-            let request = world.s3.list_object_versions().bucket(bucket());
+            let request = test.s3.list_object_versions().bucket(bucket());
             let listed = request.prefix("payments-keys/plan/").send().await;
             for version in listed.expect("versions").versions() {
                 let size = version.size().expect("a size");
                 assert_eq!(size, intruder.template.len() as i64);
-                let request = world.s3.delete_object().bucket(bucket());
+                let request = test.s3.delete_object().bucket(bucket());
                 let request = request.key(version.key().expect("a key"));
                 let request = request.version_id(version.version_id().expect("an ID"));
                 request.send().await.expect("it is deleted");
             }
         }
     }
-    world.deployed_ours().await;
+    test.deployed_ours().await;
 }
 
 #[tokio::test]
 async fn who_writes_to_the_bucket_deploys_nothing() {
-    let world = World::new().await;
-    world.manifest(&large());
-    world.keyrota("generate").await.exits(0);
+    let test = TestEnvironment::new().await;
+    test.manifest(&large());
+    test.keyrota("generate").await.exits(0);
     let writer = json!({
         "Version": "2012-10-17",
         "Statement": [{ "Effect": "Allow", "Action": "s3:*Object*", "Resource": "*" }],
     });
-    let key = world.make_user_with("planner", &writer.to_string()).await;
-    let intruder = Intruder::new(&world, &key);
+    let key = test.make_user_with("planner", &writer.to_string()).await;
+    let intruder = Intruder::new(&test, &key);
     let mut written = 0;
     for changes in [true, false] {
-        let ran = meanwhile(&world, SOON, async |_| {
-            written += intruder.overwrite(&world).await.len();
+        let ran = meanwhile(&test, SOON, async |_| {
+            written += intruder.overwrite(&test).await.len();
         })
         .await;
         let document = ran.exits(0).json();
         assert_eq!(document["changes"] != 0, changes, "{document:#}");
-        world.deployed_ours().await;
+        test.deployed_ours().await;
     }
     assert!(written > 0);
     // Nor by waiting: a changed stack names the version that was compared.
     let changed = large().replace("rotate_as: role", "rotate_as: self");
-    world.manifest(&changed);
-    world.keyrota("generate").await.exits(0);
-    world.keyrota(SOON).await.exits(0);
-    world.deployed_ours().await;
+    test.manifest(&changed);
+    test.keyrota("generate").await.exits(0);
+    test.keyrota(SOON).await.exits(0);
+    test.deployed_ours().await;
 }
 
 #[tokio::test]
 async fn who_may_plan_cannot_delete_or_change_what_is_deployed() {
-    let world = World::new().await;
-    world.make_user("ci-deployer").await;
-    world.manifest(&manifest(ENTRY));
-    world.keyrota(BOOTSTRAP).await.exits(0);
-    let key = planner(&world).await;
-    let intruder = Intruder::new(&world, &key);
+    let test = TestEnvironment::new().await;
+    test.make_user("ci-deployer").await;
+    test.manifest(&manifest(ENTRY));
+    test.keyrota(BOOTSTRAP).await.exits(0);
+    let key = planner(&test).await;
+    let intruder = Intruder::new(&test, &key);
     let theirs = intruder.change_set(0, ChangeSetType::Update).await;
     let theirs = theirs.expect("a planner may make change sets");
-    let before = world.everything().await;
+    let before = test.everything().await;
 
     let denied = |code: Option<&str>| assert_eq!(code, Some("AccessDenied"));
     let formation = &intruder.cloudformation;
@@ -270,51 +276,46 @@ async fn who_may_plan_cannot_delete_or_change_what_is_deployed() {
     let request = request.template_body(EVIL);
     let request = request.capabilities(Capability::CapabilityNamedIam);
     denied(request.send().await.expect_err("it is refused").code());
-    assert_eq!(intruder.overwrite(&world).await, Vec::<String>::new());
-    let objects = world
-        .s3
-        .list_object_versions()
-        .bucket(bucket())
-        .send()
-        .await;
+    assert_eq!(intruder.overwrite(&test).await, Vec::<String>::new());
+    let objects = test.s3.list_object_versions().bucket(bucket()).send().await;
     for version in objects.expect("objects").versions() {
         let request = intruder.s3.delete_object().bucket(bucket());
         let request = request.key(version.key().expect("a key"));
         let request = request.version_id(version.version_id().expect("an ID"));
         denied(request.send().await.expect_err("it is refused").code());
     }
-    assert_eq!(world.everything().await, before);
+    assert_eq!(test.everything().await, before);
 
     // It is enough for what it is for.
-    world.act_as(&key);
-    world.manifest(&manifest(ENTRY).replace("account:", "tags: { team: a }\naccount:"));
-    let planned = world.changes_nothing(PLAN).await.exits(0).json();
+    test.act_as(&key);
+    test.manifest(&manifest(ENTRY).replace("account:", "tags: { team: a }\naccount:"));
+    let planned = test.changes_nothing(PLAN).await.exits(0).json();
     assert_ne!(planned["changes"], json!([]));
-    world.act_as(&world.root());
-    world.manifest(&manifest(ENTRY));
+    test.act_as(&test.root());
+    test.manifest(&manifest(ENTRY));
     // Their change set is never executed.
-    world.keyrota(BOOTSTRAP).await.exits(0);
-    world.deployed_ours().await;
+    test.keyrota(BOOTSTRAP).await.exits(0);
+    test.deployed_ours().await;
 }
 
 #[tokio::test]
 async fn a_bucket_that_somebody_made_before_gets_its_settings() {
-    let world = World::new().await;
-    world.make_user("ci-deployer").await;
-    world.make_user("planner").await;
-    world.manifest(&manifest(ENTRY));
-    world.keyrota("generate").await.exits(0);
+    let test = TestEnvironment::new().await;
+    test.make_user("ci-deployer").await;
+    test.make_user("planner").await;
+    test.manifest(&manifest(ENTRY));
+    test.keyrota("generate").await.exits(0);
     let bucket = bucket();
-    world.make_bucket(&bucket).await;
+    test.make_bucket(&bucket).await;
     let tag = Tag::builder()
         .key("keyrota:artifacts")
         .value("true")
         .build();
     let tags = Tagging::builder().tag_set(tag.expect("a tag")).build();
-    let request = world.s3.put_bucket_tagging().bucket(&bucket);
+    let request = test.s3.put_bucket_tagging().bucket(&bucket);
     let request = request.tagging(tags.expect("tags")).send().await;
     request.expect("the bucket is tagged");
-    let request = world.s3.delete_public_access_block().bucket(&bucket);
+    let request = test.s3.delete_public_access_block().bucket(&bucket);
     request.send().await.expect("public access is not blocked");
     let open = json!({
         "Version": "2012-10-17",
@@ -323,22 +324,17 @@ async fn a_bucket_that_somebody_made_before_gets_its_settings() {
             "Resource": [format!("arn:aws:s3:::{bucket}"), format!("arn:aws:s3:::{bucket}/*")],
         }],
     });
-    let request = world.s3.put_bucket_policy().bucket(&bucket);
+    let request = test.s3.put_bucket_policy().bucket(&bucket);
     let request = request.policy(open.to_string()).send().await;
     request.expect("the bucket is open");
 
-    let ran = world.keyrota(BOOTSTRAP).await.exits(0);
+    let ran = test.keyrota(BOOTSTRAP).await.exits(0);
     ran.says(&["restored the settings", &bucket]);
-    world.deployed_ours().await;
-    let versioning = world
-        .s3
-        .get_bucket_versioning()
-        .bucket(&bucket)
-        .send()
-        .await;
+    test.deployed_ours().await;
+    let versioning = test.s3.get_bucket_versioning().bucket(&bucket).send().await;
     let versioning = versioning.expect("versioning").status;
     assert_eq!(versioning, Some(BucketVersioningStatus::Enabled));
-    let block = world
+    let block = test
         .s3
         .get_public_access_block()
         .bucket(&bucket)
@@ -353,27 +349,27 @@ async fn a_bucket_that_somebody_made_before_gets_its_settings() {
         block.restrict_public_buckets,
     ];
     assert_eq!(blocked, [Some(true); 4]);
-    let policy = world.s3.get_bucket_policy().bucket(&bucket).send().await;
+    let policy = test.s3.get_bucket_policy().bucket(&bucket).send().await;
     let policy = policy.expect("a policy").policy.expect("a policy");
     let read = |text: &str| serde_json::from_str::<serde_json::Value>(text).expect("JSON");
-    let rendered = world.home.read("rendered/policies/artifact-bucket.json");
+    let rendered = test.home.read("rendered/policies/artifact-bucket.json");
     assert_eq!(read(&policy), read(&rendered));
     // Once they are there, nothing is restored.
-    let ran = world.keyrota(BOOTSTRAP).await.exits(0);
+    let ran = test.keyrota(BOOTSTRAP).await.exits(0);
     assert!(!ran.stderr.contains("restored"), "{ran}");
 }
 
 #[tokio::test]
 async fn a_named_bucket_has_to_keep_versions_and_stays_as_it_is() {
-    let world = World::new().await;
-    world.make_user("ci-deployer").await;
-    world.make_user("planner").await;
+    let test = TestEnvironment::new().await;
+    test.make_user("ci-deployer").await;
+    test.make_user("planner").await;
     let named = format!("function: {{ artifact_bucket: shared-artifacts }}\n{ENTRY}");
-    world.manifest(&manifest(&named));
-    world.keyrota("generate").await.exits(0);
+    test.manifest(&manifest(&named));
+    test.keyrota("generate").await.exits(0);
     let refused = async |says: &str| {
         for verb in [PLAN, BOOTSTRAP] {
-            let ran = world.changes_nothing(verb).await.exits(3);
+            let ran = test.changes_nothing(verb).await.exits(3);
             assert_eq!(
                 ran.findings(),
                 ["artifact-bucket function.artifact_bucket"],
@@ -383,31 +379,31 @@ async fn a_named_bucket_has_to_keep_versions_and_stays_as_it_is() {
         }
     };
     refused("`shared-artifacts` does not exist").await;
-    world.make_bucket("shared-artifacts").await;
+    test.make_bucket("shared-artifacts").await;
     refused("versioning is not enabled").await;
     let suspended = BucketVersioningStatus::Suspended;
-    world.versioning("shared-artifacts", suspended).await;
+    test.versioning("shared-artifacts", suspended).await;
     refused("versioning is not enabled").await;
 
     let enabled = BucketVersioningStatus::Enabled;
-    world.versioning("shared-artifacts", enabled).await;
-    let theirs = world.s3.put_object().bucket("shared-artifacts");
+    test.versioning("shared-artifacts", enabled).await;
+    let theirs = test.s3.put_object().bucket("shared-artifacts");
     let theirs = theirs
         .key("payments-keys/report.csv")
         .body(ByteStream::from_static(b"x"));
     theirs.send().await.expect("it is stored");
     // With the rendered policy alone, which allows no change of the bucket.
-    let policy = world.home.read("rendered/deployer-policy.json");
-    let deployer = world.make_deployer("deployer", &policy).await;
-    world.act_as(&deployer);
-    world.keyrota(PLAN).await.exits(0);
-    world.keyrota(BOOTSTRAP).await.exits(0);
-    world.deployed_ours().await;
-    let policy = world.s3.get_bucket_policy().bucket("shared-artifacts");
+    let policy = test.home.read("rendered/deployer-policy.json");
+    let deployer = test.make_deployer("deployer", &policy).await;
+    test.act_as(&deployer);
+    test.keyrota(PLAN).await.exits(0);
+    test.keyrota(BOOTSTRAP).await.exits(0);
+    test.deployed_ours().await;
+    let policy = test.s3.get_bucket_policy().bucket("shared-artifacts");
     let policy = policy.send().await.expect_err("there is none");
     assert_eq!(policy.code(), Some("NoSuchBucketPolicy"));
-    world.keyrota("teardown --yes").await.exits(0);
-    let left = world.everything().await;
+    test.keyrota("teardown --yes").await.exits(0);
+    let left = test.everything().await;
     let left: Vec<&String> = left.iter().filter(|line| line.contains("s3://")).collect();
     let report = "object s3://shared-artifacts/payments-keys/report.csv ";
     assert!(left.len() == 1 && left[0].starts_with(report), "{left:?}");
@@ -415,9 +411,9 @@ async fn a_named_bucket_has_to_keep_versions_and_stays_as_it_is() {
 
 #[tokio::test]
 async fn a_new_large_stack_is_planned_before_there_is_a_bucket() {
-    let world = World::new().await;
-    world.manifest(&large());
-    let planned = world.changes_nothing(PLAN).await.exits(0).json();
+    let test = TestEnvironment::new().await;
+    test.manifest(&large());
+    let planned = test.changes_nothing(PLAN).await.exits(0).json();
     let changes = planned["changes"].as_array().expect("changes");
     assert!(changes.contains(&json!({
         "action": "Add", "logical_id": "Function", "type": "AWS::Lambda::Function",
@@ -427,37 +423,37 @@ async fn a_new_large_stack_is_planned_before_there_is_a_bucket() {
         .iter()
         .map(|it| it["logical_id"].as_str().expect("an ID"));
     assert!(ids.is_sorted());
-    let document = world.keyrota(SOON).await.exits(0).json();
+    let document = test.keyrota(SOON).await.exits(0).json();
     assert_eq!(document["changes"], changes.len());
 
     // And with the stack there and the bucket gone, that is said.
-    world.manifest(&large().replace("rotate_as: role", "rotate_as: self"));
+    test.manifest(&large().replace("rotate_as: role", "rotate_as: self"));
     let bucket = bucket();
-    let versions = world.s3.list_object_versions().bucket(&bucket).send().await;
+    let versions = test.s3.list_object_versions().bucket(&bucket).send().await;
     for version in versions.expect("versions").versions() {
-        let request = world.s3.delete_object().bucket(&bucket);
+        let request = test.s3.delete_object().bucket(&bucket);
         let request = request.key(version.key().expect("a key"));
         let request = request.version_id(version.version_id().expect("an ID"));
         request.send().await.expect("it is deleted");
     }
-    let request = world.s3.delete_bucket().bucket(&bucket);
+    let request = test.s3.delete_bucket().bucket(&bucket);
     request.send().await.expect("the bucket is deleted");
-    let ran = world.changes_nothing(PLAN).await.exits(1);
+    let ran = test.changes_nothing(PLAN).await.exits(1);
     ran.fails("template-too-long", &[STACK, &bucket, "keyrota bootstrap"]);
 }
 
 /// As the rendered template says, by the AWS CLI.
 #[tokio::test]
 async fn two_parameters_are_enough_to_deploy_by_hand() {
-    let world = World::new().await;
-    world.make_user("ci-deployer").await;
-    world.make_user("planner").await;
-    world.manifest(&manifest(ENTRY));
-    world.keyrota("generate").await.exits(0);
-    world.make_bucket("by-hand").await;
+    let test = TestEnvironment::new().await;
+    test.make_user("ci-deployer").await;
+    test.make_user("planner").await;
+    test.manifest(&manifest(ENTRY));
+    test.keyrota("generate").await.exits(0);
+    test.make_bucket("by-hand").await;
     #[expect(clippy::disallowed_methods, reason = "a test's own file")]
-    let zip = std::fs::read(world.home.file("function.zip")).expect("the zip");
-    let request = world.s3.put_object().bucket("by-hand").key("function.zip");
+    let zip = std::fs::read(test.home.file("function.zip")).expect("the zip");
+    let request = test.s3.put_object().bucket("by-hand").key("function.zip");
     let request = request.body(ByteStream::from(zip)).send().await;
     request.expect("it is stored");
     let parameter = |name: &str, value: &str| {
@@ -465,20 +461,20 @@ async fn two_parameters_are_enough_to_deploy_by_hand() {
         builder.parameter_key(name).parameter_value(value).build()
     };
     let tag = aws_sdk_cloudformation::types::Tag::builder();
-    let request = world.cloudformation.create_stack().stack_name(STACK);
-    let request = request.template_body(world.home.read("rendered/stack.yaml"));
+    let request = test.cloudformation.create_stack().stack_name(STACK);
+    let request = request.template_body(test.home.read("rendered/stack.yaml"));
     let request = request.parameters(parameter("ArtifactBucket", "by-hand"));
     let request = request.parameters(parameter("ArtifactKey", "function.zip"));
     let request = request.tags(tag.key("keyrota:stack").value(STACK).build());
     let request = request.capabilities(Capability::CapabilityIam).send().await;
     request.expect("the stack is made");
-    world.until_stack_is(STACK, "CREATE_COMPLETE").await;
-    let planned = world.keyrota(PLAN).await.exits(0).json();
+    test.until_stack_is(STACK, "CREATE_COMPLETE").await;
+    let planned = test.keyrota(PLAN).await.exits(0).json();
     let planned = planned["changes"].as_array().expect("changes");
     assert_eq!(planned[0]["logical_id"], "Function");
-    let document = world.keyrota(BOOTSTRAP).await.exits(0).json();
+    let document = test.keyrota(BOOTSTRAP).await.exits(0).json();
     assert_eq!(document["changes"], planned.len());
-    let planned = world.changes_nothing(PLAN).await.exits(0).json();
+    let planned = test.changes_nothing(PLAN).await.exits(0).json();
     assert_eq!(planned["changes"], json!([]));
-    world.deployed_ours().await;
+    test.deployed_ours().await;
 }

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use keyrota::bundle::sha256_hex;
 use tokio::process::Command;
 
-use crate::world::{Home, World, function_zip};
+use crate::environment::{Home, TestEnvironment, function_zip};
 
 /// Lets a command find the toolchain that these tests were built with, whose
 /// places follow from the caller's home.
@@ -38,7 +38,7 @@ async fn the_same_source_gives_the_same_bytes() {
     with_toolchain(&mut command);
     command.env("RUSTFLAGS", "-C target-cpu=native");
     let output = command.output().await.expect("keyrota can be started");
-    let ran = crate::world::Ran::new(arguments, output).exits(0);
+    let ran = crate::environment::CommandOutput::new(arguments, output).exits(0);
     let document = ran.json();
     let bytes = home.bytes("deep/er/function.zip");
     #[expect(clippy::disallowed_methods, reason = "a test's own file")]
@@ -64,16 +64,16 @@ async fn what_is_missing_for_another_processor_is_said_with_how_to_get_it() {
     with_toolchain(&mut command);
     command.env("PATH", home.file("bin"));
     let output = command.output().await.expect("keyrota can be started");
-    let ran = crate::world::Ran::new(arguments, output).exits(1);
+    let ran = crate::environment::CommandOutput::new(arguments, output).exits(1);
     ran.fails("build", &["arm64", "aarch64-unknown-linux-gnu"]);
     assert!(!home.file("function.zip").exists());
 }
 
 #[tokio::test]
 async fn bootstrap_builds_the_function_where_no_zip_is_given() {
-    let world = World::new().await;
-    world.make_user("ci-deployer").await;
-    world.manifest("version: 1\nstack: built\naccess_keys: [{ user: ci-deployer }]\n");
+    let test = TestEnvironment::new().await;
+    test.make_user("ci-deployer").await;
+    test.manifest("version: 1\nstack: built\naccess_keys: [{ user: ci-deployer }]\n");
     for (arguments, code) in [
         ("plan --detailed-exitcode --format json", 4),
         ("bootstrap --yes --format json", 0),
@@ -82,9 +82,9 @@ async fn bootstrap_builds_the_function_where_no_zip_is_given() {
             0,
         ),
     ] {
-        let mut command = world.program(arguments);
+        let mut command = test.program(arguments);
         with_toolchain(&mut command);
-        world.run(arguments, command).await.exits(code);
+        test.run(arguments, command).await.exits(code);
     }
 }
 
@@ -106,18 +106,17 @@ fn changed(change: impl FnOnce(&mut Vec<u8>)) -> Vec<u8> {
 
 #[tokio::test]
 async fn a_zip_that_lambda_cannot_run_is_refused_before_anything_changes() {
-    let world = World::new().await;
-    world.make_user("ci-deployer").await;
-    world.manifest("version: 1\nstack: payments-keys\naccess_keys: [{ user: ci-deployer }]\n");
+    let test = TestEnvironment::new().await;
+    test.make_user("ci-deployer").await;
+    test.manifest("version: 1\nstack: payments-keys\naccess_keys: [{ user: ci-deployer }]\n");
     // e_machine, at offset 18 of an ELF file: 183 is AArch64.
-    world.home.write(
+    test.home.write(
         "arm64.zip",
         changed(|it| it[18..20].copy_from_slice(&[183, 0])),
     );
-    world
-        .home
+    test.home
         .write("no-elf.zip", changed(|it| *it = b"#!/bin/sh\n".to_vec()));
-    world.home.write("garbage.zip", b"not a zip at all");
+    test.home.write("garbage.zip", b"not a zip at all");
     for (zip, texts) in [
         ("arm64.zip", &["arm64.zip", "x86_64", "keyrota bundle"][..]),
         ("no-elf.zip", &["no-elf.zip", "keyrota bundle"]),
@@ -125,11 +124,11 @@ async fn a_zip_that_lambda_cannot_run_is_refused_before_anything_changes() {
     ] {
         for verb in ["bootstrap --yes", "plan"] {
             let arguments = format!("{verb} --function-zip {zip} --format json");
-            let ran = world.changes_nothing(&arguments).await.exits(1);
+            let ran = test.changes_nothing(&arguments).await.exits(1);
             ran.fails("bundle", texts);
         }
     }
     let arguments = "bootstrap --yes --function-zip absent.zip --format json";
-    let ran = world.changes_nothing(arguments).await.exits(1);
+    let ran = test.changes_nothing(arguments).await.exits(1);
     ran.fails("file", &["absent.zip"]);
 }

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use crate::world::{Ran, World};
+use crate::environment::{CommandOutput, TestEnvironment};
 
 const BEFORE: &str = "\
 version: 1
@@ -27,7 +27,7 @@ const BOOTSTRAP: &str = "bootstrap --yes --function-zip function.zip --format js
 const PLAN: &str = "plan --detailed-exitcode --function-zip function.zip --format json";
 
 /// Returns the changes as `action type`, sorted.
-fn changes(ran: &Ran) -> Vec<String> {
+fn changes(ran: &CommandOutput) -> Vec<String> {
     let document = ran.json();
     let text = |value: &Value| value.as_str().expect("text").to_owned();
     let mut changes: Vec<String> = document["changes"]
@@ -40,24 +40,24 @@ fn changes(ran: &Ran) -> Vec<String> {
     changes
 }
 
-async fn users(world: &World) {
+async fn users(test: &TestEnvironment) {
     for user in ["ci-deployer", "mailer", "batch"] {
-        world.make_user(user).await;
+        test.make_user(user).await;
     }
 }
 
 #[tokio::test]
 async fn a_changed_manifest_is_planned_and_applied() {
-    let world = World::new().await;
-    users(&world).await;
-    world.manifest(BEFORE);
-    world.keyrota(BOOTSTRAP).await.exits(0);
-    world.changes_nothing(PLAN).await.exits(0);
-    let kept = world.value("prod/mailer", "AWSCURRENT").await;
-    let current = world.current_key("prod/ci-deployer").await;
+    let test = TestEnvironment::new().await;
+    users(&test).await;
+    test.manifest(BEFORE);
+    test.keyrota(BOOTSTRAP).await.exits(0);
+    test.changes_nothing(PLAN).await.exits(0);
+    let kept = test.value("prod/mailer", "AWSCURRENT").await;
+    let current = test.current_key("prod/ci-deployer").await;
 
-    world.manifest(AFTER);
-    let planned = world.changes_nothing(PLAN).await.exits(4);
+    test.manifest(AFTER);
+    let planned = test.changes_nothing(PLAN).await.exits(4);
     let planned = changes(&planned);
     for expected in [
         "Add AWS::SecretsManager::ResourcePolicy",
@@ -75,8 +75,8 @@ async fn a_changed_manifest_is_planned_and_applied() {
     }
     // The page for review says the same in words.
     let review = "plan --function-zip function.zip --review review.html";
-    world.changes_nothing(review).await.exits(0);
-    let page = world.home.read("review.html");
+    test.changes_nothing(review).await.exits(0);
+    let page = test.home.read("review.html");
     for said in [
         "Since the deployed stack.",
         "Starts to rotate: 1 secret",
@@ -87,22 +87,22 @@ async fn a_changed_manifest_is_planned_and_applied() {
     }
     // Without the flag the exit code says only that it went well; people see a table.
     let plan = "plan --function-zip function.zip";
-    let ran = world.changes_nothing(plan).await.exits(0);
+    let ran = test.changes_nothing(plan).await.exits(0);
     assert!(ran.stdout.contains("AWS::SecretsManager::Secret"), "{ran}");
 
-    let document = world.keyrota(BOOTSTRAP).await.exits(0).json();
+    let document = test.keyrota(BOOTSTRAP).await.exits(0).json();
     assert_eq!(document["changes"], planned.len());
     assert_eq!(document["stack"]["status"], "UPDATE_COMPLETE");
     assert_eq!(document["secrets"][0]["rotated"], false);
     assert_eq!(document["secrets"][1]["rotated"], true);
-    world.changes_nothing(PLAN).await.exits(0);
-    world.keyrota("status --check").await.exits(0);
+    test.changes_nothing(PLAN).await.exits(0);
+    test.keyrota("status --check").await.exits(0);
 
-    let deployer = world.secret("prod/ci-deployer").await.expect("it stays");
+    let deployer = test.secret("prod/ci-deployer").await.expect("it stays");
     assert_eq!(deployer.schedule.as_deref(), Some("rate(7 days)"));
     assert_eq!(deployer.tags["team"], "platform");
-    assert_eq!(world.current_key("prod/ci-deployer").await, current);
-    let policy = world
+    assert_eq!(test.current_key("prod/ci-deployer").await, current);
+    let policy = test
         .secretsmanager
         .get_resource_policy()
         .secret_id(&deployer.arn);
@@ -114,17 +114,17 @@ async fn a_changed_manifest_is_planned_and_applied() {
     );
 
     // What the manifest no longer names keeps its value, and rotates no more.
-    let mailer = world.secret("prod/mailer").await.expect("it is retained");
+    let mailer = test.secret("prod/mailer").await.expect("it is retained");
     assert!(!mailer.deleted && !mailer.rotation_enabled);
-    assert_eq!(world.value("prod/mailer", "AWSCURRENT").await, kept);
+    assert_eq!(test.value("prod/mailer", "AWSCURRENT").await, kept);
 
     // Teardown finds it all the same.
     let teardown = "teardown --yes --format json";
-    let ran = world.keyrota(teardown).await.exits(0);
+    let ran = test.keyrota(teardown).await.exits(0);
     assert!(ran.stdout.contains("prod/mailer"), "{ran}");
     for secret in ["prod/ci-deployer", "prod/mailer", "prod/batch"] {
         assert!(
-            world.secret(secret).await.expect("a window").deleted,
+            test.secret(secret).await.expect("a window").deleted,
             "{secret}"
         );
     }
@@ -132,14 +132,14 @@ async fn a_changed_manifest_is_planned_and_applied() {
 
 #[tokio::test]
 async fn a_secret_that_was_dropped_is_not_taken_over_unasked() {
-    let world = World::new().await;
-    users(&world).await;
-    world.manifest(BEFORE);
-    world.keyrota(BOOTSTRAP).await.exits(0);
-    world.manifest(AFTER);
-    world.keyrota(BOOTSTRAP).await.exits(0);
-    world.manifest(BEFORE);
-    let ran = world.changes_nothing(BOOTSTRAP).await;
+    let test = TestEnvironment::new().await;
+    users(&test).await;
+    test.manifest(BEFORE);
+    test.keyrota(BOOTSTRAP).await.exits(0);
+    test.manifest(AFTER);
+    test.keyrota(BOOTSTRAP).await.exits(0);
+    test.manifest(BEFORE);
+    let ran = test.changes_nothing(BOOTSTRAP).await;
     assert!(
         ran.findings()
             .contains(&"secret-exists secret prod/mailer".into()),

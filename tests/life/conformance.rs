@@ -10,7 +10,7 @@ use aws_sdk_secretsmanager::error::{ProvideErrorMetadata, SdkError};
 use aws_smithy_types::Blob;
 use keyrota_test_aws::conformance::{self, Described, Iam, ListedKey, Outcome, SecretsManager};
 
-use crate::world::{ACCOUNT, Key, World};
+use crate::environment::{ACCOUNT, Key, TestEnvironment};
 
 /// Returns the error's code.
 fn code<E: ProvideErrorMetadata + std::fmt::Debug, R: std::fmt::Debug>(
@@ -22,14 +22,14 @@ fn code<E: ProvideErrorMetadata + std::fmt::Debug, R: std::fmt::Debug>(
 
 /// The local AWS, and the keys that it has shown.
 struct LocalAws {
-    world: World,
+    test: TestEnvironment,
     keys: RefCell<BTreeMap<String, Key>>,
 }
 
 impl LocalAws {
     async fn start() -> Self {
         Self {
-            world: World::without_function().await,
+            test: TestEnvironment::without_function().await,
             keys: RefCell::default(),
         }
     }
@@ -37,13 +37,13 @@ impl LocalAws {
 
 impl SecretsManager for LocalAws {
     async fn create(&self, name: &str, token: &str, value: &str) -> Outcome<()> {
-        let request = self.world.secretsmanager.create_secret().name(name);
+        let request = self.test.secretsmanager.create_secret().name(name);
         let request = request.client_request_token(token).secret_string(value);
         request.send().await.map(drop).map_err(code)
     }
 
     async fn describe(&self, name: &str) -> Outcome<Described> {
-        let request = self.world.secretsmanager.describe_secret().secret_id(name);
+        let request = self.test.secretsmanager.describe_secret().secret_id(name);
         let answer = request.send().await.map_err(code)?;
         let stages = answer.version_ids_to_stages.unwrap_or_default();
         Ok(Described {
@@ -56,7 +56,7 @@ impl SecretsManager for LocalAws {
     }
 
     async fn value(&self, name: &str, label: Option<&str>, id: Option<&str>) -> Outcome<String> {
-        let request = self.world.secretsmanager.get_secret_value().secret_id(name);
+        let request = self.test.secretsmanager.get_secret_value().secret_id(name);
         let request = request.set_version_stage(label.map(str::to_owned));
         let request = request.set_version_id(id.map(str::to_owned));
         let answer = request.send().await.map_err(code)?;
@@ -66,7 +66,7 @@ impl SecretsManager for LocalAws {
     async fn put(&self, name: &str, token: &str, value: &str, labels: &[&str]) -> Outcome<()> {
         let labels: Vec<String> = labels.iter().map(|label| (*label).to_owned()).collect();
         let labels = Some(labels).filter(|labels| !labels.is_empty());
-        let request = self.world.secretsmanager.put_secret_value().secret_id(name);
+        let request = self.test.secretsmanager.put_secret_value().secret_id(name);
         let request = request.client_request_token(token).secret_string(value);
         let request = request.set_version_stages(labels);
         request.send().await.map(drop).map_err(code)
@@ -79,7 +79,7 @@ impl SecretsManager for LocalAws {
         from: Option<&str>,
         to: Option<&str>,
     ) -> Outcome<()> {
-        let request = self.world.secretsmanager.update_secret_version_stage();
+        let request = self.test.secretsmanager.update_secret_version_stage();
         let request = request.secret_id(name).version_stage(label);
         let request = request.set_remove_from_version_id(from.map(str::to_owned));
         let request = request.set_move_to_version_id(to.map(str::to_owned));
@@ -87,25 +87,25 @@ impl SecretsManager for LocalAws {
     }
 
     async fn delete(&self, name: &str, days: i64) -> Outcome<()> {
-        let request = self.world.secretsmanager.delete_secret().secret_id(name);
+        let request = self.test.secretsmanager.delete_secret().secret_id(name);
         let request = request.recovery_window_in_days(days);
         request.send().await.map(drop).map_err(code)
     }
 
     async fn restore(&self, name: &str) -> Outcome<()> {
-        let request = self.world.secretsmanager.restore_secret().secret_id(name);
+        let request = self.test.secretsmanager.restore_secret().secret_id(name);
         request.send().await.map(drop).map_err(code)
     }
 
     async fn rotate(&self, name: &str, token: &str) -> Outcome<()> {
-        let request = self.world.secretsmanager.rotate_secret().secret_id(name);
+        let request = self.test.secretsmanager.rotate_secret().secret_id(name);
         let request = request.client_request_token(token);
         request.send().await.map(drop).map_err(code)
     }
 
     async fn rotate_failing(&self, name: &str, token: &str, step: &str) -> Outcome<()> {
         let function = self.deploy(step).await;
-        let request = self.world.secretsmanager.rotate_secret().secret_id(name);
+        let request = self.test.secretsmanager.rotate_secret().secret_id(name);
         let request = request.client_request_token(token);
         let request = request.rotation_lambda_arn(function).rotation_rules(
             aws_sdk_secretsmanager::types::RotationRulesType::builder()
@@ -134,12 +134,12 @@ impl SecretsManager for LocalAws {
 
 impl Iam for LocalAws {
     async fn create_user(&self, user: &str) -> Outcome<()> {
-        let request = self.world.iam.create_user().user_name(user);
+        let request = self.test.iam.create_user().user_name(user);
         request.send().await.map(drop).map_err(code)
     }
 
     async fn create_key(&self, user: &str) -> Outcome<String> {
-        let request = self.world.iam.create_access_key().user_name(user);
+        let request = self.test.iam.create_access_key().user_name(user);
         let key = request.send().await.map_err(code)?.access_key;
         let key = key.expect("an answer has the key");
         let shown = Key {
@@ -151,12 +151,12 @@ impl Iam for LocalAws {
     }
 
     async fn keys(&self, user: &str) -> Outcome<Vec<ListedKey>> {
-        let request = self.world.iam.list_access_keys().user_name(user);
+        let request = self.test.iam.list_access_keys().user_name(user);
         let listed = request.send().await.map_err(code)?.access_key_metadata;
         let mut keys = Vec::new();
         for key in listed {
             let id = key.access_key_id.expect("a listed key has an ID");
-            let request = self.world.iam.get_access_key_last_used();
+            let request = self.test.iam.get_access_key_last_used();
             let used = request.access_key_id(&id).send().await.map_err(code)?;
             let used = used.access_key_last_used;
             keys.push(ListedKey {
@@ -170,25 +170,25 @@ impl Iam for LocalAws {
 
     async fn set_active(&self, user: &str, id: &str, active: bool) -> Outcome<()> {
         let status = if active { "Active" } else { "Inactive" };
-        let request = self.world.iam.update_access_key().user_name(user);
+        let request = self.test.iam.update_access_key().user_name(user);
         let request = request.access_key_id(id).status(status.into());
         request.send().await.map(drop).map_err(code)
     }
 
     async fn delete_key(&self, user: &str, id: &str) -> Outcome<()> {
-        let request = self.world.iam.delete_access_key().user_name(user);
+        let request = self.test.iam.delete_access_key().user_name(user);
         let request = request.access_key_id(id);
         request.send().await.map(drop).map_err(code)
     }
 
     async fn use_key(&self, _user: &str, id: &str) {
         let key = self.keys.borrow()[id].clone();
-        let holder = self.world.holder(&key).await;
+        let holder = self.test.holder(&key).await;
         holder.expect("the key authenticates");
     }
 
     async fn tags(&self, user: &str) -> Outcome<BTreeMap<String, String>> {
-        let request = self.world.iam.list_user_tags().user_name(user);
+        let request = self.test.iam.list_user_tags().user_name(user);
         let tags = request.send().await.map_err(code)?.tags;
         Ok(tags.into_iter().map(|tag| (tag.key, tag.value)).collect())
     }
@@ -196,12 +196,12 @@ impl Iam for LocalAws {
     async fn tag(&self, user: &str, key: &str, value: &str) -> Outcome<()> {
         let tag = aws_sdk_iam::types::Tag::builder().key(key).value(value);
         let tag = tag.build().expect("a tag");
-        let request = self.world.iam.tag_user().user_name(user).tags(tag);
+        let request = self.test.iam.tag_user().user_name(user).tags(tag);
         request.send().await.map(drop).map_err(code)
     }
 
     async fn untag(&self, user: &str, key: &str) -> Outcome<()> {
-        let request = self.world.iam.untag_user().user_name(user).tag_keys(key);
+        let request = self.test.iam.untag_user().user_name(user).tag_keys(key);
         request.send().await.map(drop).map_err(code)
     }
 }
@@ -227,21 +227,21 @@ impl LocalAws {
         let zip = zip.finish().expect("a zip").into_inner();
         let trust = r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"sts:AssumeRole",
             "Principal":{"Service":"lambda.amazonaws.com"}}]}"#;
-        let role = self.world.iam.create_role().role_name("rotate");
+        let role = self.test.iam.create_role().role_name("rotate");
         let role = role.assume_role_policy_document(trust).send().await;
         let role = role.expect("a role").role.expect("a role").arn;
         let environment = aws_sdk_lambda::types::Environment::builder()
             .variables("RECORD", self.record().display().to_string())
             .variables("FAILING", failing);
         let code = aws_sdk_lambda::types::FunctionCode::builder().zip_file(Blob::new(zip));
-        let request = self.world.lambda.create_function().function_name("rotate");
+        let request = self.test.lambda.create_function().function_name("rotate");
         let request = request
             .runtime("python3.12".into())
             .handler("index.handler");
         let request = request.role(role).timeout(20).code(code.build());
         let created = request.environment(environment.build()).send().await;
         let arn = created.expect("a function").function_arn.expect("its ARN");
-        let request = self.world.lambda.add_permission().function_name("rotate");
+        let request = self.test.lambda.add_permission().function_name("rotate");
         let request = request.statement_id("rotation").source_account(ACCOUNT);
         let request = request.principal("secretsmanager.amazonaws.com");
         let allowed = request.action("lambda:InvokeFunction").send().await;
@@ -251,7 +251,7 @@ impl LocalAws {
 
     /// Returns the file with the calls of the function.
     fn record(&self) -> PathBuf {
-        self.world.home.file("calls")
+        self.test.home.file("calls")
     }
 }
 

@@ -9,9 +9,9 @@
 //! the proxy may be in a log.
 
 mod check;
+mod key_state;
 mod ledger;
 mod rotation;
-mod standing;
 mod start;
 mod trial;
 
@@ -20,7 +20,7 @@ use std::time::Instant;
 
 use self::start::{Reach, Start};
 use self::trial::Trial;
-use crate::world::{Cut, LIST_ARTIFACTS, World};
+use crate::environment::{Cut, LIST_ARTIFACTS, TestEnvironment};
 
 const USER: &str = "mailer";
 const SECRET: &str = "prod/mailer";
@@ -42,24 +42,24 @@ type Account<'a> = (&'a str, &'a str, &'a [(Start, Reach)]);
 /// Cuts rotations in an account of their own; returns what was found wrong.
 async fn cut((rotate_as, settings, starts): Account<'_>) -> Vec<String> {
     let began = Instant::now();
-    let world = World::new().await;
+    let test = TestEnvironment::new().await;
     if !settings.contains("create_user") {
-        world.make_user(USER).await;
+        test.make_user(USER).await;
     }
     if rotate_as.contains('/') {
-        world.make_administrator("administrator", rotate_as).await;
+        test.make_administrator("administrator", rotate_as).await;
     }
     if settings.contains("probe") {
-        world.make_bucket("artifacts").await;
-        world.allow(USER, LIST_ARTIFACTS).await;
+        test.make_bucket("artifacts").await;
+        test.allow(USER, LIST_ARTIFACTS).await;
     }
-    world.manifest(&format!(
+    test.manifest(&format!(
         "version: 1\nstack: payments-keys\naccess_keys:\n\
          \x20 - {{ user: {USER}, secret: {SECRET}, rotate_as: {rotate_as}{settings} }}\n"
     ));
     let bootstrap = "bootstrap --yes --function-zip function.zip --format json";
-    world.keyrota(bootstrap).await.exits(0);
-    let trial = Trial::hold(&world, async |trial| {
+    test.keyrota(bootstrap).await.exits(0);
+    let trial = Trial::hold(&test, async |trial| {
         for &(start, reach) in starts {
             for cut in CUTS.into_iter().filter(|cut| start.knows(*cut)) {
                 trial.cut_everywhere(start, reach, cut).await;

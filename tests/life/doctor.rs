@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use crate::world::{Ran, World};
+use crate::environment::{CommandOutput, TestEnvironment};
 
 const BOOTSTRAP: &str = "bootstrap --yes --function-zip function.zip";
 const DOCTOR: &str = "doctor --format json";
@@ -19,18 +19,18 @@ fn manifest(entries: &[&str]) -> String {
     )
 }
 
-async fn deployed(entries: &[&str], users: &[&str]) -> World {
-    let world = World::new().await;
+async fn deployed(entries: &[&str], users: &[&str]) -> TestEnvironment {
+    let test = TestEnvironment::new().await;
     for user in users {
-        world.make_user(user).await;
+        test.make_user(user).await;
     }
-    world.manifest(&manifest(entries));
-    world.keyrota(BOOTSTRAP).await.exits(0);
-    world
+    test.manifest(&manifest(entries));
+    test.keyrota(BOOTSTRAP).await.exits(0);
+    test
 }
 
 /// Returns each finding as its ID and subject, with whether it was fixed.
-fn found(ran: &Ran) -> Vec<(String, bool)> {
+fn found(ran: &CommandOutput) -> Vec<(String, bool)> {
     let document = ran.json();
     let findings = document["findings"].as_array().expect("findings");
     let text = |value: &Value| value.as_str().expect("text").to_owned();
@@ -51,8 +51,8 @@ fn found(ran: &Ran) -> Vec<(String, bool)> {
 }
 
 /// Expects that `doctor` finds these and changes nothing.
-async fn finds(world: &World, expected: &[&str]) -> Ran {
-    let ran = world.changes_nothing(DOCTOR).await;
+async fn finds(test: &TestEnvironment, expected: &[&str]) -> CommandOutput {
+    let ran = test.changes_nothing(DOCTOR).await;
     let expected: Vec<(String, bool)> = expected
         .iter()
         .map(|it| ((*it).to_owned(), false))
@@ -62,8 +62,8 @@ async fn finds(world: &World, expected: &[&str]) -> Ran {
 }
 
 /// Expects that `doctor --fix` finds these, and whether each was fixed.
-async fn fixes(world: &World, code: i32, expected: &[(&str, bool)]) -> Ran {
-    let ran = world.keyrota(FIX).await;
+async fn fixes(test: &TestEnvironment, code: i32, expected: &[(&str, bool)]) -> CommandOutput {
+    let ran = test.keyrota(FIX).await;
     let expected: Vec<(String, bool)> = expected
         .iter()
         .map(|(it, fixed)| ((*it).to_owned(), *fixed))
@@ -72,30 +72,30 @@ async fn fixes(world: &World, code: i32, expected: &[(&str, bool)]) -> Ran {
     ran.exits(code)
 }
 
-async fn cancel(world: &World, secret: &str) {
-    let request = world.secretsmanager.cancel_rotate_secret();
+async fn cancel(test: &TestEnvironment, secret: &str) {
+    let request = test.secretsmanager.cancel_rotate_secret();
     let request = request.secret_id(secret).send().await;
     request.expect("rotation is switched off");
 }
 
 #[tokio::test]
 async fn of_a_healthy_stack_nothing_is_found() {
-    let world = World::new().await;
-    world.manifest(&manifest(&[
+    let test = TestEnvironment::new().await;
+    test.manifest(&manifest(&[
         "user: ada, create_user: true, kms_key: create",
     ]));
-    let ran = finds(&world, &["stack-missing stack keys"]).await;
+    let ran = finds(&test, &["stack-missing stack keys"]).await;
     assert!(ran.stdout.contains("`keyrota bootstrap`"), "{ran}");
-    world.keyrota(BOOTSTRAP).await.exits(0);
-    finds(&world, &[]).await;
-    let ran = world.keyrota("doctor").await.exits(0);
+    test.keyrota(BOOTSTRAP).await.exits(0);
+    finds(&test, &[]).await;
+    let ran = test.keyrota("doctor").await.exits(0);
     assert_eq!(ran.stdout, "No faults found.\n");
     // There is nothing to ask about either.
-    let ran = world.changes_nothing("doctor --fix").await.exits(0);
+    let ran = test.changes_nothing("doctor --fix").await.exits(0);
     assert_eq!(ran.stdout, "No faults found.\n");
-    world.keyrota("doctor --yes").await.exits(2);
-    world.keyrota("teardown --yes").await.exits(0);
-    finds(&world, &["stack-missing stack keys"]).await;
+    test.keyrota("doctor --yes").await.exits(2);
+    test.keyrota("teardown --yes").await.exits(0);
+    finds(&test, &["stack-missing stack keys"]).await;
 }
 
 #[tokio::test]
@@ -106,21 +106,21 @@ async fn rotation_that_was_switched_off_or_changed_is_set_as_the_manifest_says()
         format!("user: other, secret: other, {schedule}"),
     ];
     let entries: Vec<&str> = entries.iter().map(String::as_str).collect();
-    let world = deployed(&entries, &["off", "other"]).await;
-    finds(&world, &[]).await;
+    let test = deployed(&entries, &["off", "other"]).await;
+    finds(&test, &[]).await;
     let before = (
-        world.current_key("off").await,
-        world.current_key("other").await,
+        test.current_key("off").await,
+        test.current_key("other").await,
     );
 
-    cancel(&world, "off").await;
+    cancel(&test, "off").await;
     let rules = aws_sdk_secretsmanager::types::RotationRulesType::builder();
     let rules = rules.schedule_expression("rate(300 days)").build();
-    let request = world.secretsmanager.rotate_secret().secret_id("other");
+    let request = test.secretsmanager.rotate_secret().secret_id("other");
     let request = request.rotation_rules(rules).rotate_immediately(false);
     request.send().await.expect("the schedule is changed");
     let faults = ["rotation-differs secret other", "rotation-off secret off"];
-    let ran = finds(&world, &faults).await;
+    let ran = finds(&test, &faults).await;
     for text in [
         "rate(300 days)",
         "cron(0 8 1 * ? *)",
@@ -129,29 +129,29 @@ async fn rotation_that_was_switched_off_or_changed_is_set_as_the_manifest_says()
         assert!(ran.stdout.contains(text), "{text}\n{ran}");
     }
     // Without an answer nothing is done.
-    let ran = world.changes_nothing("doctor --fix").await.exits(6);
+    let ran = test.changes_nothing("doctor --fix").await.exits(6);
     ran.says(&["--yes"]);
 
-    fixes(&world, 0, &faults.map(|it| (it, true))).await;
-    finds(&world, &[]).await;
+    fixes(&test, 0, &faults.map(|it| (it, true))).await;
+    finds(&test, &[]).await;
     for secret in ["off", "other"] {
-        let held = world.secret(secret).await.expect("the secret");
+        let held = test.secret(secret).await.expect("the secret");
         assert!(held.rotation_enabled);
         assert_eq!(held.schedule.as_deref(), Some("cron(0 8 1 * ? *)"));
     }
     // By that alone nothing has rotated, and what rotates goes on as it did.
     let after = (
-        world.current_key("off").await,
-        world.current_key("other").await,
+        test.current_key("off").await,
+        test.current_key("other").await,
     );
     assert_eq!(before, after);
-    world.keyrota("rotate").await.exits(0);
-    finds(&world, &[]).await;
+    test.keyrota("rotate").await.exits(0);
+    finds(&test, &[]).await;
 }
 
 #[tokio::test]
 async fn what_was_deleted_or_left_unfinished_is_taken_up() {
-    let world = deployed(
+    let test = deployed(
         &[
             "user: gone, secret: gone",
             "user: left, secret: left, rotate_as: role",
@@ -160,18 +160,18 @@ async fn what_was_deleted_or_left_unfinished_is_taken_up() {
     )
     .await;
     let (gone, left) = (
-        world.current_key("gone").await,
-        world.current_key("left").await,
+        test.current_key("gone").await,
+        test.current_key("left").await,
     );
-    cancel(&world, "gone").await;
-    world.delete_secret("gone").await;
-    world.deny_role("iam:CreateAccessKey").await;
-    world.keyrota("rotate left").await.exits(1);
+    cancel(&test, "gone").await;
+    test.delete_secret("gone").await;
+    test.deny_role("iam:CreateAccessKey").await;
+    test.keyrota("rotate left").await.exits(1);
     let faults = [
         "rotation-unfinished secret left",
         "secret-deleted secret gone",
     ];
-    let ran = finds(&world, &faults).await;
+    let ran = finds(&test, &faults).await;
     for text in ["AccessDenied", "AWSPENDING", "keyrota rotate left"] {
         assert!(ran.stdout.contains(text), "{text}\n{ran}");
     }
@@ -182,17 +182,17 @@ async fn what_was_deleted_or_left_unfinished_is_taken_up() {
         ("rotation-unfinished secret left", false),
         ("secret-deleted secret gone", true),
     ];
-    let ran = fixes(&world, 5, &expected).await;
+    let ran = fixes(&test, 5, &expected).await;
     ran.says(&["AccessDenied"]);
-    assert_eq!(world.current_key("gone").await, gone);
-    assert_eq!(world.current_key("left").await, left);
-    world.holder(&left).await.expect("the current key works");
+    assert_eq!(test.current_key("gone").await, gone);
+    assert_eq!(test.current_key("left").await, left);
+    test.holder(&left).await.expect("the current key works");
 
-    world.allow_role().await;
-    fixes(&world, 0, &[("rotation-unfinished secret left", true)]).await;
-    assert_ne!(world.current_key("left").await, left);
-    finds(&world, &[]).await;
-    world.keyrota("status --check").await.exits(0);
+    test.allow_role().await;
+    fixes(&test, 0, &[("rotation-unfinished secret left", true)]).await;
+    assert_ne!(test.current_key("left").await, left);
+    finds(&test, &[]).await;
+    test.keyrota("status --check").await.exits(0);
 }
 
 #[tokio::test]
@@ -202,27 +202,27 @@ async fn what_could_take_a_credential_from_somebody_is_left_to_a_person() {
     ];
     let entries = users.map(|user| format!("user: {user}, secret: {user}, rotate_as: role"));
     let entries: Vec<&str> = entries.iter().map(String::as_str).collect();
-    let world = deployed(&entries, &users).await;
-    let deleted = world.current_key("deleted").await;
-    world.delete_key("deleted", &deleted.id).await;
-    let previous = world.key_in("foreign", "AWSPREVIOUS").await.expect("a key");
-    world.delete_key("foreign", &previous.id).await;
-    let foreign = world.make_key("foreign").await;
-    let inactive = world.current_key("inactive").await;
-    world.set_key_active("inactive", &inactive.id, false).await;
-    let refused = world.current_key("refused").await;
-    let arn = world.secret("refused").await.expect("the secret").arn;
+    let test = deployed(&entries, &users).await;
+    let deleted = test.current_key("deleted").await;
+    test.delete_key("deleted", &deleted.id).await;
+    let previous = test.key_in("foreign", "AWSPREVIOUS").await.expect("a key");
+    test.delete_key("foreign", &previous.id).await;
+    let foreign = test.make_key("foreign").await;
+    let inactive = test.current_key("inactive").await;
+    test.set_key_active("inactive", &inactive.id, false).await;
+    let refused = test.current_key("refused").await;
+    let arn = test.secret("refused").await.expect("the secret").arn;
     let value = json!({
         "accesskey": refused.id, "secretkey": "mistyped", "username": "refused", "secretarn": arn,
     });
-    world.store("refused", &value).await;
-    let mut value = world.value("other", "AWSCURRENT").await.expect("a value");
+    test.store("refused", &value).await;
+    let mut value = test.value("other", "AWSCURRENT").await.expect("a value");
     value["username"] = "somebody".into();
-    world.store("other", &value).await;
-    for id in world.keys("vanished").await.expect("keys").into_keys() {
-        world.delete_key("vanished", &id).await;
+    test.store("other", &value).await;
+    for id in test.keys("vanished").await.expect("keys").into_keys() {
+        test.delete_key("vanished", &id).await;
     }
-    let request = world.iam.delete_user().user_name("vanished");
+    let request = test.iam.delete_user().user_name("vanished");
     request.send().await.expect("the user is deleted");
 
     let faults = [
@@ -233,7 +233,7 @@ async fn what_could_take_a_credential_from_somebody_is_left_to_a_person() {
         "user-missing user vanished",
         "value-of-another-user secret other",
     ];
-    let ran = finds(&world, &faults).await;
+    let ran = finds(&test, &faults).await;
     for text in [
         &format!("--access-key-id {}", foreign.id),
         &format!(
@@ -249,15 +249,14 @@ async fn what_could_take_a_credential_from_somebody_is_left_to_a_person() {
         assert!(ran.stdout.contains(text), "{text}\n{ran}");
     }
     // Nothing of it is for a program to decide, so that it does not even ask.
-    let ran = world.changes_nothing("doctor --fix --format json").await;
+    let ran = test.changes_nothing("doctor --fix --format json").await;
     assert_eq!(found(&ran), faults.map(|it| (it.to_owned(), false)));
     ran.exits(5);
 
     // What it says to do helps.
-    world.delete_key("foreign", &foreign.id).await;
-    world.set_key_active("inactive", &inactive.id, true).await;
-    world
-        .keyrota("rotate --restore-previous deleted")
+    test.delete_key("foreign", &foreign.id).await;
+    test.set_key_active("inactive", &inactive.id, true).await;
+    test.keyrota("rotate --restore-previous deleted")
         .await
         .exits(0);
     let rest = [
@@ -265,7 +264,7 @@ async fn what_could_take_a_credential_from_somebody_is_left_to_a_person() {
         "user-missing",
         "value-of-another-user",
     ];
-    let ran = world.keyrota(DOCTOR).await.exits(5);
+    let ran = test.keyrota(DOCTOR).await.exits(5);
     let ids = found(&ran).into_iter().map(|(it, _)| it);
     let ids: Vec<String> = ids
         .filter_map(|it| Some(it.split_once(' ')?.0.to_owned()))
@@ -277,24 +276,24 @@ async fn what_could_take_a_credential_from_somebody_is_left_to_a_person() {
 async fn an_old_key_that_no_sweep_has_seen_to_is_retired() {
     let entry = "old_key: { deactivate_after: 1s, delete_after: 2s, hold_if_used_within: 1s }";
     let entries = [format!("user: idle, secret: idle, {entry}")];
-    let world = deployed(&[&entries[0]], &["idle"]).await;
-    let current = world.current_key("idle").await;
-    let old = world.key_in("idle", "AWSPREVIOUS").await.expect("a key");
+    let test = deployed(&[&entries[0]], &["idle"]).await;
+    let current = test.current_key("idle").await;
+    let old = test.key_in("idle", "AWSPREVIOUS").await.expect("a key");
     tokio::time::sleep(Duration::from_secs(6)).await;
-    let ran = finds(&world, &["old-key-overdue user idle"]).await;
+    let ran = finds(&test, &["old-key-overdue user idle"]).await;
     assert!(ran.stdout.contains(&old.id), "{ran}");
     let expected = [
         ("old-key-left user idle", true),
         ("old-key-overdue user idle", true),
     ];
-    let ran = world.keyrota(FIX).await.exits(0);
+    let ran = test.keyrota(FIX).await.exits(0);
     assert!(
         found(&ran)
             .iter()
             .all(|it| expected.contains(&(it.0.as_str(), it.1))),
         "{ran}"
     );
-    let keys = world.keys("idle").await.expect("keys");
+    let keys = test.keys("idle").await.expect("keys");
     assert!(keys[&current.id] && !keys.get(&old.id).is_some_and(|active| *active));
-    world.holder(&current).await.expect("the current key works");
+    test.holder(&current).await.expect("the current key works");
 }

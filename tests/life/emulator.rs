@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::process::Command;
 
-use crate::world::tools;
+use crate::environment::tools;
 
 fn python(arguments: &[&str]) -> Command {
     let source = Path::new(env!("CARGO_MANIFEST_DIR"));

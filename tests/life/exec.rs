@@ -6,26 +6,26 @@ use std::process::Stdio;
 use aws_sdk_secretsmanager::types::Tag;
 use tokio::process::Command;
 
-use crate::world::{Ran, World};
+use crate::environment::{CommandOutput, TestEnvironment};
 
 /// Returns the program, about to run a shell script with a secret's credential.
-fn with(world: &World, secret: &str, script: &str) -> Command {
-    let mut command = world.program(&format!("exec {secret} -- sh -c"));
+fn with(test: &TestEnvironment, secret: &str, script: &str) -> Command {
+    let mut command = test.program(&format!("exec {secret} -- sh -c"));
     command.arg(script);
     command
 }
 
-async fn run(world: &World, secret: &str, script: &str) -> Ran {
-    world.run("exec", with(world, secret, script)).await
+async fn run(test: &TestEnvironment, secret: &str, script: &str) -> CommandOutput {
+    test.run("exec", with(test, secret, script)).await
 }
 
 #[tokio::test]
 async fn a_command_has_the_current_key_and_no_other_credential() {
-    let world = World::new().await;
-    world.make_user("ci-deployer").await;
-    world.manifest("version: 1\nstack: keys\naccess_keys: [{ user: ci-deployer, secret: app }]\n");
+    let test = TestEnvironment::new().await;
+    test.make_user("ci-deployer").await;
+    test.manifest("version: 1\nstack: keys\naccess_keys: [{ user: ci-deployer, secret: app }]\n");
     let bootstrap = "bootstrap --yes --function-zip function.zip";
-    world.keyrota(bootstrap).await.exits(0);
+    test.keyrota(bootstrap).await.exits(0);
 
     let script = r#"
         printf %s "$AWS_ACCESS_KEY_ID $AWS_SECRET_ACCESS_KEY" > held
@@ -35,7 +35,7 @@ async fn a_command_has_the_current_key_and_no_other_credential() {
         read -r line; test "$line" = "from outside" || exit 4
         exit 77"#;
     for _ in 0..2 {
-        let mut command = with(&world, "app", script);
+        let mut command = with(&test, "app", script);
         command
             .env("AWS_PROFILE", "")
             .env("AWS_ROLE_ARN", "arn:aws:iam::000000000000:role/other")
@@ -45,92 +45,90 @@ async fn a_command_has_the_current_key_and_no_other_credential() {
         let line = tokio::io::AsyncWriteExt::write_all(&mut input, b"from outside\n");
         line.await.expect("it is read");
         let output = child.wait_with_output().await.expect("it ends");
-        let ran = Ran::new("exec", output).exits(77);
-        world.check_for_secrets(&ran).await;
-        let current = world.current_key("app").await;
-        let held = String::from_utf8(world.home.bytes("held")).expect("UTF-8");
+        let ran = CommandOutput::new("exec", output).exits(77);
+        test.check_for_secrets(&ran).await;
+        let current = test.current_key("app").await;
+        let held = String::from_utf8(test.home.bytes("held")).expect("UTF-8");
         assert_eq!(held, format!("{} {}", current.id, current.secret));
-        world.keyrota("rotate").await.exits(0);
+        test.keyrota("rotate").await.exits(0);
     }
 }
 
 #[tokio::test]
 async fn a_command_takes_the_programs_place() {
-    let world = World::new().await;
+    let test = TestEnvironment::new().await;
     let value = r#"{"accesskey":"AKIA0123456789ABCDEF","secretkey":"hush","username":"ada","secretarn":"arn:own"}"#;
-    make(&world, "app", value, &[]).await;
+    make(&test, "app", value, &[]).await;
 
-    let mut command = with(&world, "app", "echo $$; tr '\\0' ' ' < /proc/$$/cmdline");
+    let mut command = with(&test, "app", "echo $$; tr '\\0' ' ' < /proc/$$/cmdline");
     command.stdout(Stdio::piped());
     let child = command.spawn().expect("keyrota can be started");
     let id = child.id().expect("it runs");
     let output = child.wait_with_output().await.expect("it ends");
-    let ran = Ran::new("exec", output).exits(0);
+    let ran = CommandOutput::new("exec", output).exits(0);
     assert!(ran.stdout.starts_with(&format!("{id}\nsh -c ")), "{ran}");
 
     // It keeps the limit on core dumps that it would have had, and may leave some.
     let exec = format!("exec {} exec app -- ", env!("CARGO_BIN_EXE_keyrota"));
     let dumpable = "import ctypes; print(ctypes.CDLL(None).prctl(3, 0, 0, 0, 0))";
     let script = format!("ulimit -Sc 7; {exec} sh -c 'ulimit -Sc; ulimit -Hc'");
-    let ran = world.shell(&script).await.exits(0);
-    let hard = world.shell("ulimit -Hc").await.exits(0).stdout;
+    let ran = test.shell(&script).await.exits(0);
+    let hard = test.shell("ulimit -Hc").await.exits(0).stdout;
     assert_eq!(ran.stdout, format!("7\n{hard}"));
-    let ran = world
-        .shell(&format!("{exec} python3 -c '{dumpable}'"))
-        .await;
+    let ran = test.shell(&format!("{exec} python3 -c '{dumpable}'")).await;
     assert_eq!(ran.exits(0).stdout, "1\n");
 
-    let mut command = with(&world, "app", "kill -TERM $$");
+    let mut command = with(&test, "app", "kill -TERM $$");
     let status = command.status().await.expect("keyrota can be started");
     assert_eq!(status.signal(), Some(15));
 
-    let ran = world.keyrota("exec app -- no-such-command").await;
+    let ran = test.keyrota("exec app -- no-such-command").await;
     ran.exits(127).says(&["no-such-command", "PATH"]);
-    world.home.write("plain", "no program");
-    let ran = world.keyrota("exec app -- ./plain").await;
+    test.home.write("plain", "no program");
+    let ran = test.keyrota("exec app -- ./plain").await;
     ran.exits(126).says(&["./plain"]);
-    world.keyrota("exec app").await.exits(2);
-    let ran = world.keyrota("--format json exec other -- true").await;
+    test.keyrota("exec app").await.exits(2);
+    let ran = test.keyrota("--format json exec other -- true").await;
     ran.exits(1).fails("secret", &["other", "does not exist"]);
 }
 
 #[tokio::test]
 async fn a_command_has_a_databases_login() {
-    let world = World::new().await;
+    let test = TestEnvironment::new().await;
     let value = r#"{"engine":"postgres","host":"db","port":6543,"dbname":"orders","username":"app","password":"hu'sh $(x)"}"#;
-    make(&world, "orders", value, &[("keyrota:tls", "verify-ca")]).await;
+    make(&test, "orders", value, &[("keyrota:tls", "verify-ca")]).await;
     let script = r#"printf '%s|' "$PGHOST" "$PGPORT" "$PGDATABASE" "$PGUSER" "$PGSSLMODE"
         test "$PGPASSWORD" = "hu'sh \$(x)" && test -z "${PGHOSTADDR+set}""#;
-    let mut command = with(&world, "orders", script);
+    let mut command = with(&test, "orders", script);
     command
         .env("PGHOSTADDR", "192.0.2.1")
         .env("PGSSLMODE", "disable");
-    let ran = world.run("exec", command).await.exits(0);
+    let ran = test.run("exec", command).await.exits(0);
     assert_eq!(ran.stdout, "db|6543|orders|app|verify-ca|");
 
     let value = r#"{"engine":"mariadb","host":"db","username":"app","password":"hush"}"#;
-    make(&world, "shop", value, &[]).await;
+    make(&test, "shop", value, &[]).await;
     let script = r#"printf '%s|' "$MYSQL_HOST" "$MYSQL_TCP_PORT" "$MYSQL_USER" "${MYSQL_DATABASE-none}"
         test "$MYSQL_PWD" = hush"#;
-    let ran = run(&world, "shop", script).await.exits(0);
+    let ran = run(&test, "shop", script).await.exits(0);
     assert_eq!(ran.stdout, "db|3306|app|none|");
 
-    let ran = world.keyrota("--format json credentials shop").await;
+    let ran = test.keyrota("--format json credentials shop").await;
     ran.exits(1).fails("secret", &["shop", "keyrota exec shop"]);
     make(
-        &world,
+        &test,
         "first",
         r#"{"engine":"mysql","username":"app"}"#,
         &[],
     )
     .await;
-    let ran = world.keyrota("--format json exec first -- true").await;
+    let ran = test.keyrota("--format json exec first -- true").await;
     ran.exits(1)
         .fails("secret", &["host, password", "bootstrap"]);
 }
 
-async fn make(world: &World, name: &str, value: &str, tags: &[(&str, &str)]) {
-    let request = world.secretsmanager.create_secret().name(name);
+async fn make(test: &TestEnvironment, name: &str, value: &str, tags: &[(&str, &str)]) {
+    let request = test.secretsmanager.create_secret().name(name);
     let tags = tags.iter();
     let tags = tags.map(|(key, value)| Tag::builder().key(*key).value(*value).build());
     let request = request.secret_string(value).set_tags(Some(tags.collect()));

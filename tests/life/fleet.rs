@@ -1,7 +1,7 @@
 //! One manifest over several stacks. Its record puts two entries in two stacks, as
 //! hundreds of them would be; the flow is the same.
 
-use crate::world::{ACCOUNT, REGION, World};
+use crate::environment::{ACCOUNT, REGION, TestEnvironment};
 
 const RECORD: &str = "\
 \"payments-keys\":
@@ -20,38 +20,38 @@ fn manifest(entries: &str) -> String {
 const CI_DEPLOYER: &str = "  - { user: ci-deployer, secret: prod/ci-deployer }\n";
 const ARCHIVE: &str = "  - { user: archive, secret: prod/archive, rotate_as: role }\n";
 
-async fn fleet() -> World {
-    let world = World::new().await;
+async fn fleet() -> TestEnvironment {
+    let test = TestEnvironment::new().await;
     for user in ["ci-deployer", "archive"] {
-        world.make_user(user).await;
+        test.make_user(user).await;
     }
-    world.manifest(&manifest(&format!("{ARCHIVE}{CI_DEPLOYER}")));
-    world.home.write("keyrota.stacks.yaml", RECORD);
-    world
+    test.manifest(&manifest(&format!("{ARCHIVE}{CI_DEPLOYER}")));
+    test.home.write("keyrota.stacks.yaml", RECORD);
+    test
 }
 
 #[tokio::test]
 async fn a_fleet_lives_as_one_stack_does() {
-    let world = fleet().await;
-    world.keyrota("generate").await.exits(0);
+    let test = fleet().await;
+    test.keyrota("generate").await.exits(0);
     for file in [
         "stack-000.yaml",
         "stack-001.yaml",
         "deployer-policy-001.json",
     ] {
         assert!(
-            world.home.file(&format!("rendered/{file}")).exists(),
+            test.home.file(&format!("rendered/{file}")).exists(),
             "{file}"
         );
     }
 
     // A policy of an entry that is gone goes too.
     let stale = "rendered/policies/secret-prod-gone-0a1b2c3d.json";
-    world.home.write(stale, "{}");
-    world.keyrota("generate").await.exits(0);
-    assert!(!world.home.file(stale).exists());
+    test.home.write(stale, "{}");
+    test.keyrota("generate").await.exits(0);
+    assert!(!test.home.file(stale).exists());
 
-    let planned = world
+    let planned = test
         .changes_nothing("plan --function-zip function.zip --format json")
         .await
         .exits(0)
@@ -64,7 +64,7 @@ async fn a_fleet_lives_as_one_stack_does() {
         );
     }
 
-    let deployed = world
+    let deployed = test
         .keyrota("bootstrap --yes --function-zip function.zip --format json")
         .await
         .exits(0)
@@ -79,19 +79,18 @@ async fn a_fleet_lives_as_one_stack_does() {
     );
 
     // Again: nothing to do. And the plan agrees.
-    let again = world
+    let again = test
         .keyrota("bootstrap --yes --function-zip function.zip --format json")
         .await
         .exits(0)
         .json();
     assert_eq!(again["changes"], 0);
-    world
-        .keyrota("plan --function-zip function.zip --detailed-exitcode")
+    test.keyrota("plan --function-zip function.zip --detailed-exitcode")
         .await
         .exits(0);
 
-    let before = world.current_key("prod/archive").await;
-    let rotated = world
+    let before = test.current_key("prod/archive").await;
+    let rotated = test
         .keyrota("rotate archive --format json")
         .await
         .exits(0)
@@ -99,9 +98,9 @@ async fn a_fleet_lives_as_one_stack_does() {
     let secrets = rotated["secrets"].as_array().expect("secrets");
     assert_eq!(secrets.len(), 1);
     assert_eq!(secrets[0]["old_access_key_id"], before.id);
-    world.keyrota("rotate").await.exits(0);
+    test.keyrota("rotate").await.exits(0);
 
-    let status = world
+    let status = test
         .keyrota("status --check --format json")
         .await
         .exits(0)
@@ -110,13 +109,12 @@ async fn a_fleet_lives_as_one_stack_does() {
     assert_eq!(status["secrets"].as_array().map(Vec::len), Some(2));
 
     // A removed entry leaves its stack behind, which is reported and deleted.
-    world.manifest(&manifest(CI_DEPLOYER));
-    world
-        .keyrota("bootstrap --yes --function-zip function.zip")
+    test.manifest(&manifest(CI_DEPLOYER));
+    test.keyrota("bootstrap --yes --function-zip function.zip")
         .await
         .exits(0)
         .says(&["payments-keys-001", "no entries in the manifest any more"]);
-    let report = world
+    let report = test
         .keyrota("teardown --yes --format json")
         .await
         .exits(0)
@@ -136,7 +134,7 @@ async fn a_fleet_lives_as_one_stack_does() {
     }
     assert!(!report["retained"].to_string().contains("bucket"));
     for stack in ["payments-keys", "payments-keys-001"] {
-        let status = world.stack_status(stack).await;
+        let status = test.stack_status(stack).await;
         assert!(
             status.is_none_or(|status| status == "DELETE_COMPLETE"),
             "{stack}"
@@ -148,33 +146,32 @@ async fn a_fleet_lives_as_one_stack_does() {
 /// of the second would be deleted there and made here.
 #[tokio::test]
 async fn a_secret_that_would_move_is_refused() {
-    let world = fleet().await;
-    world
-        .keyrota("bootstrap --yes --function-zip function.zip")
+    let test = fleet().await;
+    test.keyrota("bootstrap --yes --function-zip function.zip")
         .await
         .exits(0);
-    let key = world.current_key("prod/archive").await;
+    let key = test.current_key("prod/archive").await;
     let swapped = RECORD
         .replace("archive\": 1", "archive\": 0")
         .replace("deployer\": 0", "deployer\": 1");
-    world.home.write("keyrota.stacks.yaml", &swapped);
+    test.home.write("keyrota.stacks.yaml", &swapped);
     for command in [
         "plan --function-zip function.zip",
         "bootstrap --yes --function-zip function.zip",
     ] {
-        world.changes_nothing(command).await.exits(3).says(&[
+        test.changes_nothing(command).await.exits(3).says(&[
             "error[moved]",
             "prod/archive",
             "prod/ci-deployer",
         ]);
     }
-    assert_eq!(world.current_key("prod/archive").await.id, key.id);
+    assert_eq!(test.current_key("prod/archive").await.id, key.id);
 }
 
 #[tokio::test]
 async fn a_damaged_record_is_refused() {
-    let world = fleet().await;
-    world.home.write(
+    let test = fleet().await;
+    test.home.write(
         "keyrota.stacks.yaml",
         "\"payments-keys\": { stacks: 1, secrets: { a: 7 } }\n",
     );
@@ -185,8 +182,7 @@ async fn a_damaged_record_is_refused() {
         "status",
         "teardown --yes",
     ] {
-        world
-            .changes_nothing(command)
+        test.changes_nothing(command)
             .await
             .exits(3)
             .says(&["keyrota.stacks.yaml", "`a` is in stack 7"]);
@@ -195,40 +191,35 @@ async fn a_damaged_record_is_refused() {
 
 #[tokio::test]
 async fn templates_of_ones_own_are_deployed() {
-    let world = World::new().await;
-    world.make_user("ci-deployer").await;
-    world.manifest(&manifest(CI_DEPLOYER));
-    world.home.write(
+    let test = TestEnvironment::new().await;
+    test.make_user("ci-deployer").await;
+    test.manifest(&manifest(CI_DEPLOYER));
+    test.home.write(
         "own/tags.yaml.hbs",
         "      Tags:\n{{#each tags}}\n        - { Key: {{key}}, Value: {{value}} }\n{{/each}}\n        - { Key: cost-centre, Value: \"4711\" }\n",
     );
-    world
-        .keyrota("bootstrap --yes --function-zip function.zip --templates own")
+    test.keyrota("bootstrap --yes --function-zip function.zip --templates own")
         .await
         .exits(0);
-    let tags = world
+    let tags = test
         .secret("prod/ci-deployer")
         .await
         .expect("a secret")
         .tags;
     assert_eq!(tags.get("cost-centre").map(String::as_str), Some("4711"));
-    world
-        .keyrota("plan --function-zip function.zip --templates own --detailed-exitcode")
+    test.keyrota("plan --function-zip function.zip --templates own --detailed-exitcode")
         .await
         .exits(0);
-    world
-        .keyrota("plan --function-zip function.zip --detailed-exitcode")
+    test.keyrota("plan --function-zip function.zip --detailed-exitcode")
         .await
         .exits(4);
 
-    world.home.write("own/tgs.yaml.hbs", "      Tags: []\n");
-    world
-        .changes_nothing("generate --templates own")
+    test.home.write("own/tgs.yaml.hbs", "      Tags: []\n");
+    test.changes_nothing("generate --templates own")
         .await
         .exits(1)
         .says(&["`tgs`", "is not included anywhere"]);
-    world
-        .changes_nothing("generate --templates nowhere")
+    test.changes_nothing("generate --templates nowhere")
         .await
         .exits(1)
         .says(&["nowhere"]);

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use aws_sdk_secretsmanager::types::Tag;
 use serde_json::{Value, json};
 
-use crate::world::{self, Key, Ran, World};
+use crate::environment::{self, CommandOutput, Key, TestEnvironment};
 
 const STACK: &str = "payments-keys";
 const MANIFEST: &str = "\
@@ -50,9 +50,9 @@ fn on_the_secret(actions: &[&str]) -> String {
 struct Attacker(aws_sdk_secretsmanager::Client);
 
 impl Attacker {
-    async fn new(world: &World, policy: &str) -> Self {
-        let key = world.make_user_with("attacker", policy).await;
-        let config = world::config(world.endpoint(), &key);
+    async fn new(test: &TestEnvironment, policy: &str) -> Self {
+        let key = test.make_user_with("attacker", policy).await;
+        let config = environment::config(test.endpoint(), &key);
         Self(aws_sdk_secretsmanager::Client::new(&config))
     }
 
@@ -82,44 +82,44 @@ fn made_up(key: &str, user: &str, arn: &str) -> Value {
     json!({ "accesskey": key, "secretkey": "made/up", "username": user, "secretarn": arn })
 }
 
-async fn deployed() -> World {
-    let world = World::new().await;
-    world.make_user("mailer").await;
-    world.manifest(MANIFEST);
-    world.keyrota(BOOTSTRAP).await.exits(0);
-    world
+async fn deployed() -> TestEnvironment {
+    let test = TestEnvironment::new().await;
+    test.make_user("mailer").await;
+    test.manifest(MANIFEST);
+    test.keyrota(BOOTSTRAP).await.exits(0);
+    test
 }
 
 /// Puts a key in the place of the key before, for the day on which all else fails.
-async fn reserve(world: &World) -> Key {
-    let previous = world.key_in("prod/mailer", "AWSPREVIOUS").await;
+async fn reserve(test: &TestEnvironment) -> Key {
+    let previous = test.key_in("prod/mailer", "AWSPREVIOUS").await;
     let previous = previous.expect("a key before");
-    world.delete_key("mailer", &previous.id).await;
-    world.make_key("mailer").await
+    test.delete_key("mailer", &previous.id).await;
+    test.make_key("mailer").await
 }
 
 /// Returns an account with a key in reserve, and somebody who holds permissions on the
 /// stack's one secret.
-async fn attacked(actions: &[&str]) -> (World, Key, Attacker) {
-    let world = deployed().await;
-    let reserve = reserve(&world).await;
-    let attacker = Attacker::new(&world, &on_the_secret(actions)).await;
-    (world, reserve, attacker)
+async fn attacked(actions: &[&str]) -> (TestEnvironment, Key, Attacker) {
+    let test = deployed().await;
+    let reserve = reserve(&test).await;
+    let attacker = Attacker::new(&test, &on_the_secret(actions)).await;
+    (test, reserve, attacker)
 }
 
 /// Returns a value of the stack's one secret that names a key.
-async fn naming(world: &World, key: &Key, user: &str) -> Value {
-    let arn = world.secret("prod/mailer").await.expect("the secret").arn;
+async fn naming(test: &TestEnvironment, key: &Key, user: &str) -> Value {
+    let arn = test.secret("prod/mailer").await.expect("the secret").arn;
     made_up(&key.id, user, &arn)
 }
 
-async fn is_active(world: &World, user: &str, key: &Key) -> bool {
-    let keys = world.keys(user).await.expect("the user");
+async fn is_active(test: &TestEnvironment, user: &str, key: &Key) -> bool {
+    let keys = test.keys(user).await.expect("the user");
     keys.get(&key.id) == Some(&true)
 }
 
 /// Returns the notes of a part of a report, by type and name.
-fn notes(ran: &Ran, part: &str) -> BTreeMap<(String, String), String> {
+fn notes(ran: &CommandOutput, part: &str) -> BTreeMap<(String, String), String> {
     let document = ran.json();
     let items = document[part].as_array().expect("items").iter();
     let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
@@ -128,25 +128,25 @@ fn notes(ran: &Ran, part: &str) -> BTreeMap<(String, String), String> {
         .collect()
 }
 
-async fn kms_state(world: &World, key: &str) -> String {
-    let answer = world.kms.describe_key().key_id(key).send().await;
+async fn kms_state(test: &TestEnvironment, key: &str) -> String {
+    let answer = test.kms.describe_key().key_id(key).send().await;
     let data = answer.expect("the key").key_metadata.expect("metadata");
     data.key_state.expect("a state").as_str().to_owned()
 }
 
 /// Returns an account in which somebody has made secrets that say that they are the
 /// stack's, with somebody else's user, key, and KMS key.
-async fn with_claims(deployed: bool) -> (World, Key, String) {
-    let world = World::new().await;
-    world.make_user("mailer").await;
-    world.make_user("victim").await;
-    let victims = world.make_key("victim").await;
-    let kms_key = world.make_kms_key().await;
-    world.manifest(MANIFEST);
+async fn with_claims(deployed: bool) -> (TestEnvironment, Key, String) {
+    let test = TestEnvironment::new().await;
+    test.make_user("mailer").await;
+    test.make_user("victim").await;
+    let victims = test.make_key("victim").await;
+    let kms_key = test.make_kms_key().await;
+    test.manifest(MANIFEST);
     if deployed {
-        world.keyrota(BOOTSTRAP).await.exits(0);
+        test.keyrota(BOOTSTRAP).await.exits(0);
     }
-    let attacker = Attacker::new(&world, OWN_SECRET).await;
+    let attacker = Attacker::new(&test, OWN_SECRET).await;
     let claims = [
         ("keyrota:stack", STACK),
         ("keyrota:user", "victim"),
@@ -176,12 +176,17 @@ async fn with_claims(deployed: bool) -> (World, Key, String) {
         let request = request.resource_policy(denied.to_string());
         request.send().await.expect("the policy is put");
     }
-    (world, victims, kms_key)
+    (test, victims, kms_key)
 }
 
-async fn expect_untouched(world: &World, ran: &Ran, victims: &Key, kms_key: &str) {
-    assert!(is_active(world, "victim", victims).await, "{ran}");
-    assert_eq!(kms_state(world, kms_key).await, "Enabled", "{ran}");
+async fn expect_untouched(
+    test: &TestEnvironment,
+    ran: &CommandOutput,
+    victims: &Key,
+    kms_key: &str,
+) {
+    assert!(is_active(test, "victim", victims).await, "{ran}");
+    assert_eq!(kms_state(test, kms_key).await, "Enabled", "{ran}");
     let left = notes(ran, "left_over");
     for name in ["theirs/open", "theirs/closed"] {
         let note = left.get(&("secret".to_owned(), name.to_owned()));
@@ -193,43 +198,43 @@ async fn expect_untouched(world: &World, ran: &Ran, victims: &Key, kms_key: &str
 #[tokio::test]
 async fn a_teardown_touches_nothing_that_a_secret_claims() {
     for deployed in [true, false] {
-        let (world, victims, kms_key) = with_claims(deployed).await;
-        let ran = world.keyrota(TEARDOWN).await.exits(0);
-        expect_untouched(&world, &ran, &victims, &kms_key).await;
-        assert_eq!(world.stack_status(STACK).await, None);
-        assert_eq!(world.secret("prod/mailer").await.map(|it| it.arn), None);
+        let (test, victims, kms_key) = with_claims(deployed).await;
+        let ran = test.keyrota(TEARDOWN).await.exits(0);
+        expect_untouched(&test, &ran, &victims, &kms_key).await;
+        assert_eq!(test.stack_status(STACK).await, None);
+        assert_eq!(test.secret("prod/mailer").await.map(|it| it.arn), None);
     }
 }
 
 #[tokio::test]
 async fn a_claim_does_not_stop_a_teardown_with_the_teardown_part() {
-    let (world, victims, kms_key) = with_claims(true).await;
-    world.keyrota("generate --output rendered").await.exits(0);
-    let policy = world.home.read("rendered/deployer-policy.json");
+    let (test, victims, kms_key) = with_claims(true).await;
+    test.keyrota("generate --output rendered").await.exits(0);
+    let policy = test.home.read("rendered/deployer-policy.json");
     let policy = crate::least::part(&policy, "Teardown");
-    let deployer = world.make_user_with("deployer", &policy).await;
-    world.act_as(&deployer);
-    let ran = world.keyrota(TEARDOWN).await.exits(0);
-    expect_untouched(&world, &ran, &victims, &kms_key).await;
-    assert_eq!(world.stack_status(STACK).await, None);
+    let deployer = test.make_user_with("deployer", &policy).await;
+    test.act_as(&deployer);
+    let ran = test.keyrota(TEARDOWN).await.exits(0);
+    expect_untouched(&test, &ran, &victims, &kms_key).await;
+    assert_eq!(test.stack_status(STACK).await, None);
 }
 
 /// The part's permissions alone, used without the command, do not reach a secret or a
 /// KMS key on which somebody wrote the stack's tag.
 #[tokio::test]
 async fn a_tag_gives_the_teardown_part_nothing_to_delete() {
-    let (world, _, kms_key) = with_claims(true).await;
+    let (test, _, kms_key) = with_claims(true).await;
     let tag_key = aws_sdk_kms::types::Tag::builder().tag_key("keyrota:stack");
     let tag_key = tag_key.tag_value(STACK).build().expect("a tag");
-    let request = world.kms.tag_resource().key_id(&kms_key).tags(tag_key);
+    let request = test.kms.tag_resource().key_id(&kms_key).tags(tag_key);
     request.send().await.expect("the KMS key is tagged");
-    world.manifest(&MANIFEST.replace("rotate_as: role", "rotate_as: role, kms_key: create"));
-    world.keyrota("generate --output rendered").await.exits(0);
-    let policy = world.home.read("rendered/deployer-policy.json");
+    test.manifest(&MANIFEST.replace("rotate_as: role", "rotate_as: role, kms_key: create"));
+    test.keyrota("generate --output rendered").await.exits(0);
+    let policy = test.home.read("rendered/deployer-policy.json");
     let policy = crate::least::part(&policy, "Teardown");
     assert!(policy.contains("kms:ScheduleKeyDeletion"), "{policy}");
-    let deployer = world.make_user_with("deployer", &policy).await;
-    let config = world::config(world.endpoint(), &deployer);
+    let deployer = test.make_user_with("deployer", &policy).await;
+    let config = environment::config(test.endpoint(), &deployer);
     let secrets = aws_sdk_secretsmanager::Client::new(&config);
     let request = secrets.delete_secret().secret_id("theirs/open");
     let refused = request.send().await.expect_err("it is not the stack's");
@@ -253,16 +258,16 @@ async fn a_tag_gives_the_teardown_part_nothing_to_delete() {
 /// What is left of a stack that is gone takes no key with it.
 #[tokio::test]
 async fn without_a_stack_a_teardown_takes_secrets_and_no_keys() {
-    let world = deployed().await;
-    let before = world.keys("mailer").await;
-    let request = world.cloudformation.delete_stack().stack_name(STACK);
+    let test = deployed().await;
+    let before = test.keys("mailer").await;
+    let request = test.cloudformation.delete_stack().stack_name(STACK);
     request.send().await.expect("the deletion begins");
-    while world.stack_status(STACK).await.is_some() {
+    while test.stack_status(STACK).await.is_some() {
         tokio::time::sleep(std::time::Duration::from_millis(10)).await;
     }
-    let ran = world.keyrota(TEARDOWN).await.exits(0);
-    assert_eq!(world.keys("mailer").await, before, "{ran}");
-    assert!(world.secret("prod/mailer").await.is_none(), "{ran}");
+    let ran = test.keyrota(TEARDOWN).await.exits(0);
+    assert_eq!(test.keys("mailer").await, before, "{ran}");
+    assert!(test.secret("prod/mailer").await.is_none(), "{ran}");
     let left = notes(&ran, "left_over");
     for id in before.expect("the user").keys() {
         let note = &left[&("access key".to_owned(), id.clone())];
@@ -274,14 +279,11 @@ async fn without_a_stack_a_teardown_takes_secrets_and_no_keys() {
 #[tokio::test]
 async fn a_value_that_names_a_key_does_not_make_it_ours() {
     for label in ["AWSPREVIOUS", "AWSPENDING", "KEYROTA_MADE", "AWSCURRENT"] {
-        let (world, reserve, attacker) = attacked(PUT).await;
-        let value = naming(&world, &reserve, "mailer").await;
+        let (test, reserve, attacker) = attacked(PUT).await;
+        let value = naming(&test, &reserve, "mailer").await;
         attacker.store("prod/mailer", &value, &[label]).await;
-        let ran = world.keyrota(TEARDOWN).await.exits(0);
-        assert!(
-            is_active(&world, "mailer", &reserve).await,
-            "{label}: {ran}"
-        );
+        let ran = test.keyrota(TEARDOWN).await.exits(0);
+        assert!(is_active(&test, "mailer", &reserve).await, "{label}: {ran}");
         let left = notes(&ran, "left_over");
         let note = left.get(&("access key".to_owned(), reserve.id.clone()));
         let note = note.unwrap_or_else(|| panic!("{label}: it is not told\n{ran}"));
@@ -292,36 +294,36 @@ async fn a_value_that_names_a_key_does_not_make_it_ours() {
 /// A version that no rotation can end well with is given up, and its key is not.
 #[tokio::test]
 async fn a_pending_value_that_names_a_key_does_not_make_it_ours() {
-    let (world, reserve, attacker) = attacked(PUT).await;
+    let (test, reserve, attacker) = attacked(PUT).await;
     // The function refuses another user's at once.
-    let value = naming(&world, &reserve, "another").await;
+    let value = naming(&test, &reserve, "another").await;
     for command in ["rotate", BOOTSTRAP, "doctor --fix --yes"] {
         attacker.store("prod/mailer", &value, &["AWSPENDING"]).await;
-        let ran = world.keyrota(command).await;
-        assert!(is_active(&world, "mailer", &reserve).await, "{ran}");
+        let ran = test.keyrota(command).await;
+        assert!(is_active(&test, "mailer", &reserve).await, "{ran}");
     }
-    let held = world.secret("prod/mailer").await.expect("the secret");
-    let current = world.current_key("prod/mailer").await;
-    let holder = world.holder(&current).await;
+    let held = test.secret("prod/mailer").await.expect("the secret");
+    let current = test.current_key("prod/mailer").await;
+    let holder = test.holder(&current).await;
     assert!(holder.is_ok(), "{holder:?} {held:?}");
 }
 
 #[tokio::test]
 async fn a_label_that_says_that_a_key_is_ours_is_not_believed() {
-    let (world, reserve, attacker) = attacked(PUT).await;
-    let value = naming(&world, &reserve, "mailer").await;
+    let (test, reserve, attacker) = attacked(PUT).await;
+    let value = naming(&test, &reserve, "mailer").await;
     attacker
         .store("prod/mailer", &value, &["KEYROTA_MADE"])
         .await;
     for command in [BOOTSTRAP, "doctor --fix --yes"] {
-        let ran = world.keyrota(command).await;
-        assert!(is_active(&world, "mailer", &reserve).await, "{ran}");
+        let ran = test.keyrota(command).await;
+        assert!(is_active(&test, "mailer", &reserve).await, "{ran}");
     }
 }
 
 #[tokio::test]
 async fn marks_on_the_secret_are_not_believed() {
-    let (world, reserve, attacker) = attacked(&[
+    let (test, reserve, attacker) = attacked(&[
         "secretsmanager:PutSecretValue",
         "secretsmanager:TagResource",
     ])
@@ -329,8 +331,8 @@ async fn marks_on_the_secret_are_not_believed() {
     let abandoned = [("keyrota:abandoned", reserve.id.as_str())];
     attacker.tag("prod/mailer", &abandoned).await;
     for command in ["rotate", "doctor --fix --yes"] {
-        let ran = world.keyrota(command).await;
-        assert!(is_active(&world, "mailer", &reserve).await, "{ran}");
+        let ran = test.keyrota(command).await;
+        assert!(is_active(&test, "mailer", &reserve).await, "{ran}");
     }
     // A first key is being made, says the tag, just when the reserve was.
     let now = now();
@@ -340,8 +342,8 @@ async fn marks_on_the_secret_are_not_believed() {
     attacker
         .store("prod/mailer", &json!({}), &["AWSCURRENT"])
         .await;
-    let ran = world.keyrota(BOOTSTRAP).await;
-    assert!(is_active(&world, "mailer", &reserve).await, "{ran}");
+    let ran = test.keyrota(BOOTSTRAP).await;
+    assert!(is_active(&test, "mailer", &reserve).await, "{ran}");
     let findings = ran.findings();
     let told = findings
         .iter()
@@ -357,12 +359,12 @@ fn now() -> String {
 
 #[tokio::test]
 async fn changed_tags_are_told_and_restored() {
-    let world = deployed().await;
-    let right = world.secret("prod/mailer").await.expect("the secret").tags;
+    let test = deployed().await;
+    let right = test.secret("prod/mailer").await.expect("the secret").tags;
     let status = "status --check --format json";
-    world.keyrota(status).await.exits(0);
+    test.keyrota(status).await.exits(0);
     let actions = ["secretsmanager:TagResource"];
-    let attacker = Attacker::new(&world, &on_the_secret(&actions)).await;
+    let attacker = Attacker::new(&test, &on_the_secret(&actions)).await;
     let changed = [
         ("keyrota:user", "victim"),
         (
@@ -374,7 +376,7 @@ async fn changed_tags_are_told_and_restored() {
     ];
     attacker.tag("prod/mailer", &changed).await;
 
-    let document = world.keyrota(status).await.exits(5).json();
+    let document = test.keyrota(status).await.exits(5).json();
     let differences = document["secrets"][0]["tag_differences"].as_array();
     let keys: Vec<&str> = differences
         .expect("differences")
@@ -383,26 +385,26 @@ async fn changed_tags_are_told_and_restored() {
         .collect();
     assert_eq!(keys, ["keyrota:user", "team", "keyrota:probe"]);
     let plan = "plan --detailed-exitcode --function-zip function.zip --format json";
-    let document = world.keyrota(plan).await.exits(4).json();
+    let document = test.keyrota(plan).await.exits(4).json();
     assert_eq!(document["changes"], json!([]));
     assert_eq!(document["drift"].as_array().map(Vec::len), Some(3));
-    let ran = world.keyrota("doctor --format json").await.exits(5);
+    let ran = test.keyrota("doctor --format json").await.exits(5);
     assert_eq!(ran.json()["findings"][0]["id"], "tags-changed", "{ran}");
 
     // The part of the policy that is for it is enough.
-    world.keyrota("generate --output rendered").await.exits(0);
-    let policy = world.home.read("rendered/deployer-policy.json");
+    test.keyrota("generate --output rendered").await.exits(0);
+    let policy = test.home.read("rendered/deployer-policy.json");
     let policy = crate::least::part(&policy, "Bootstrap");
-    let deployer = world.make_deployer("deployer", &policy).await;
-    world.act_as(&deployer);
-    world.keyrota(BOOTSTRAP).await.exits(0);
-    let mut restored = world.secret("prod/mailer").await.expect("the secret").tags;
+    let deployer = test.make_deployer("deployer", &policy).await;
+    test.act_as(&deployer);
+    test.keyrota(BOOTSTRAP).await.exits(0);
+    let mut restored = test.secret("prod/mailer").await.expect("the secret").tags;
     assert_eq!(restored.remove("owner").as_deref(), Some("somebody"));
     assert_eq!(restored, right);
     // And for nothing else: it writes no tag of its own choice, on no other secret.
-    let config = world::config(world.endpoint(), &deployer);
+    let config = environment::config(test.endpoint(), &deployer);
     let client = aws_sdk_secretsmanager::Client::new(&config);
-    world.make_secret("other", "{}").await;
+    test.make_secret("other", "{}").await;
     for (secret, key, value) in [
         ("prod/mailer", "team", "theirs"),
         ("prod/mailer", "owner", "me"),

@@ -7,7 +7,7 @@ use std::process::Command;
 
 use serde_json::Value;
 
-use crate::world::{Home, Ran, tools};
+use crate::environment::{CommandOutput, Home, tools};
 
 const MANIFEST: &str = "\
 version: 1
@@ -235,7 +235,7 @@ async fn a_result_that_cannot_be_written_is_a_failure() {
         // `output` would take stdout back.
         let started = program.spawn().expect("keyrota can be started");
         let output = started.wait_with_output().await;
-        Ran::new(arguments, output.expect("it ends"))
+        CommandOutput::new(arguments, output.expect("it ends"))
             .exits(1)
             .says(&["stdout"]);
     }

@@ -3,7 +3,7 @@
 
 use serde_json::json;
 
-use crate::world::{Ran, World};
+use crate::environment::{CommandOutput, TestEnvironment};
 
 /// A secret access key in the wrong field (the example of AWS's documentation).
 const PASTED: &str = "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY";
@@ -39,7 +39,7 @@ const FORMS: [&str; 3] = ["--verbose --format json", "--verbose", "--color alway
 
 /// Fails where a terminal would obey anything but a line feed or a style of ours.
 #[track_caller]
-fn expect_plain(ran: &Ran, styled: bool) {
+fn expect_plain(ran: &CommandOutput, styled: bool) {
     for text in [&ran.stdout, &ran.stderr] {
         let mut plain = text.clone();
         if styled {
@@ -60,11 +60,11 @@ fn expect_plain(ran: &Ran, styled: bool) {
     }
 }
 
-async fn try_commands(world: &World, commands: &[&str]) {
+async fn try_commands(test: &TestEnvironment, commands: &[&str]) {
     for command in commands {
         for form in FORMS {
             let (verb, rest) = command.split_once(' ').unwrap_or((command, ""));
-            let ran = world.keyrota(&format!("{verb} {form} {rest}")).await;
+            let ran = test.keyrota(&format!("{verb} {form} {rest}")).await;
             expect_plain(&ran, form.contains("always"));
             if form.contains("json") && !command.starts_with("exec") {
                 ran.json();
@@ -75,14 +75,14 @@ async fn try_commands(world: &World, commands: &[&str]) {
 
 #[tokio::test]
 async fn nothing_acts_on_a_terminal_and_no_pasted_secret_is_shown() {
-    let world = World::new().await;
-    world.make_user("ci-deployer").await;
-    world.manifest("version: 1\nstack: keys\naccess_keys: [{ user: ci-deployer, secret: app }]\n");
+    let test = TestEnvironment::new().await;
+    test.make_user("ci-deployer").await;
+    test.manifest("version: 1\nstack: keys\naccess_keys: [{ user: ci-deployer, secret: app }]\n");
     let bootstrap = "bootstrap --yes --function-zip function.zip";
-    world.keyrota(bootstrap).await.exits(0);
-    let current = world.current_key("app").await;
-    let keys = world.keys("ci-deployer").await;
-    let described = world.secretsmanager.describe_secret().secret_id("app");
+    test.keyrota(bootstrap).await.exits(0);
+    let current = test.current_key("app").await;
+    let keys = test.keys("ci-deployer").await;
+    let described = test.secretsmanager.describe_secret().secret_id("app");
     let described = described.send().await.expect("the secret");
     let good = json!({
         "accesskey": current.id, "secretkey": current.secret, "username": "ci-deployer",
@@ -92,13 +92,13 @@ async fn nothing_acts_on_a_terminal_and_no_pasted_secret_is_shown() {
     for (field, held) in CASES {
         let mut value = good.clone();
         value[field] = held.into();
-        world.store("app", &value).await;
-        let status = world.keyrota("status --format json").await.exits(0);
+        test.store("app", &value).await;
+        let status = test.keyrota("status --format json").await.exits(0);
         let secret = &status.json()["secrets"][0];
         assert_eq!(secret["state"], "broken", "{status}");
-        try_commands(&world, &COMMANDS).await;
+        try_commands(&test, &COMMANDS).await;
         for command in ["credentials app", "exec app -- true"] {
-            let ran = world.keyrota(&format!("{command} --format json")).await;
+            let ran = test.keyrota(&format!("{command} --format json")).await;
             let refused = ran.code != Some(0);
             assert!(
                 refused || field == "username" && held == PASTED_WORD,
@@ -106,14 +106,14 @@ async fn nothing_acts_on_a_terminal_and_no_pasted_secret_is_shown() {
             );
         }
         // Nothing was stored over it, and no key was made or deleted.
-        assert_eq!(world.value("app", "AWSCURRENT").await, Some(value));
-        assert_eq!(world.keys("ci-deployer").await, keys);
+        assert_eq!(test.value("app", "AWSCURRENT").await, Some(value));
+        assert_eq!(test.keys("ci-deployer").await, keys);
     }
     // What AWS says of a name repeats it.
     for form in FORMS {
-        let mut command = world.program(&format!("credentials {form}"));
+        let mut command = test.program(&format!("credentials {form}"));
         command.arg(HOSTILE);
-        let ran = world.run("credentials", command).await.exits(1);
+        let ran = test.run("credentials", command).await.exits(1);
         expect_plain(&ran, form.contains("always"));
         let escape = match form.contains("json") {
             true => "\\u001b[8m\\u009b1m\\u007f\\u202e\\u200b",
@@ -121,5 +121,5 @@ async fn nothing_acts_on_a_terminal_and_no_pasted_secret_is_shown() {
         };
         assert!(format!("{ran}").contains(escape), "{ran}");
     }
-    try_commands(&world, &["teardown --yes"]).await;
+    try_commands(&test, &["teardown --yes"]).await;
 }

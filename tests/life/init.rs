@@ -1,7 +1,7 @@
 //! A manifest to begin with: from flags, with what the account says, and never in
 //! place of one that is there.
 
-use crate::world::{ACCOUNT, Home, Key, World};
+use crate::environment::{ACCOUNT, Home, Key, TestEnvironment};
 
 #[tokio::test]
 async fn without_an_account_flags_are_enough() {
@@ -72,19 +72,16 @@ async fn what_is_missing_or_wrong_is_a_matter_of_usage() {
 
 #[tokio::test]
 async fn users_and_their_keys_are_found() {
-    let world = World::new().await;
-    world.make_user("ci-deployer").await;
-    let one = world.make_key("ci-deployer").await;
-    world.make_user("mailer").await;
-    let two = [
-        world.make_key("mailer").await,
-        world.make_key("mailer").await,
-    ];
-    let below = world.iam.create_user().user_name("batch").path("/ci/");
+    let test = TestEnvironment::new().await;
+    test.make_user("ci-deployer").await;
+    let one = test.make_key("ci-deployer").await;
+    test.make_user("mailer").await;
+    let two = [test.make_key("mailer").await, test.make_key("mailer").await];
+    let below = test.iam.create_user().user_name("batch").path("/ci/");
     below.send().await.expect("a user below a path");
 
     let init = "init --stack keys --user ci-deployer --user mailer --user batch --user nobody --format json";
-    let document = world.keyrota(init).await.exits(0).json();
+    let document = test.keyrota(init).await.exits(0).json();
     assert_eq!(document["account"], ACCOUNT);
     let users = &document["users"];
     assert_eq!(users[0]["keys"][0]["id"], one.id.as_str());
@@ -101,20 +98,19 @@ async fn users_and_their_keys_are_found() {
         assert!(told.contains(obstacle), "{document}");
     }
     assert!(
-        world
-            .home
+        test.home
             .read("keyrota.yaml")
             .contains(&format!("account: \"{ACCOUNT}\""))
     );
 
     // A caller who may not look: it is said, and goes on.
     let policy = r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"s3:ListAllMyBuckets","Resource":"*"}]}"#;
-    let nobody: Key = world.make_user_with("visitor", policy).await;
-    world.act_as(&nobody);
-    let ran = world
+    let nobody: Key = test.make_user_with("visitor", policy).await;
+    test.act_as(&nobody);
+    let ran = test
         .keyrota("init -f other.yaml --stack keys --user ci-deployer")
         .await
         .exits(0);
     ran.says(&["iam:GetUser is not allowed"]);
-    assert!(world.home.read("other.yaml").contains("user: ci-deployer"));
+    assert!(test.home.read("other.yaml").contains("user: ci-deployer"));
 }

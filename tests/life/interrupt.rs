@@ -9,11 +9,11 @@ use std::collections::BTreeSet;
 use serde_json::Value;
 use tokio::process::Command;
 
-use crate::world::{Fault, Proxy, Ran, Stop, World};
+use crate::environment::{CommandOutput, Fault, Proxy, Stop, TestEnvironment};
 
 /// How a command is ended.
 #[derive(Clone, Copy, Debug)]
-enum Blow {
+enum Termination {
     /// At once: SIGKILL.
     Kill,
     /// SIGINT (Ctrl-C), after which the program reports the next step.
@@ -24,21 +24,21 @@ enum Blow {
 const MANY: u32 = 80;
 
 struct Subject<'a> {
-    world: &'a World,
+    test: &'a TestEnvironment,
     name: String,
 }
 
 impl<'a> Subject<'a> {
     /// Makes what a run needs: a manifest, and a user unless the stack makes it.
-    async fn new(world: &'a World, name: &str, settings: &str) -> Self {
+    async fn new(test: &'a TestEnvironment, name: &str, settings: &str) -> Self {
         let subject = Self {
-            world,
+            test,
             name: name.to_owned(),
         };
         if !settings.contains("create_user") {
-            world.make_user(name).await;
+            test.make_user(name).await;
         }
-        world.home.write(
+        test.home.write(
             &format!("{name}.yaml"),
             format!(
                 "version: 1\nstack: {name}\naccess_keys:\n  - {{ user: {name}, secret: {name}{settings} }}\n"
@@ -51,16 +51,16 @@ impl<'a> Subject<'a> {
         format!("{verb} -f {}.yaml --format json", self.name)
     }
 
-    async fn keyrota(&self, verb: &str) -> Ran {
-        self.world.keyrota(&self.arguments(verb)).await
+    async fn keyrota(&self, verb: &str) -> CommandOutput {
+        self.test.keyrota(&self.arguments(verb)).await
     }
 
     /// Runs a command up to a stop and ends it there; returns nothing where it
     /// came to its own end before.
-    async fn cut(&self, verb: &str, stop: Stop, blow: Blow) -> Option<()> {
+    async fn cut(&self, verb: &str, stop: Stop, termination: Termination) -> Option<()> {
         let arguments = self.arguments(verb);
-        let proxy = Proxy::start(self.world.endpoint(), Fault::Stop(stop)).await;
-        let mut command = self.world.program(&arguments);
+        let proxy = Proxy::start(self.test.endpoint(), Fault::Stop(stop)).await;
+        let mut command = self.test.program(&arguments);
         command.env("AWS_ENDPOINT_URL", proxy.endpoint());
         let child = command.spawn().expect("keyrota can be started");
         let id = child.id().expect("it runs").to_string();
@@ -68,25 +68,25 @@ impl<'a> Subject<'a> {
         tokio::pin!(ended);
         let output = tokio::select! {
             output = &mut ended => {
-                let ran = Ran::new(&arguments, output.expect("its output")).exits(0);
-                self.world.check_for_secrets(&ran).await;
+                let ran = CommandOutput::new(&arguments, output.expect("its output")).exits(0);
+                self.test.check_for_secrets(&ran).await;
                 return None;
             }
             () = proxy.stopped() => {
-                let signal = match blow {
-                    Blow::Kill => "-KILL",
-                    Blow::Interrupt => "-INT",
+                let signal = match termination {
+                    Termination::Kill => "-KILL",
+                    Termination::Interrupt => "-INT",
                 };
                 let status = Command::new("kill").args([signal, &id]).status().await;
                 assert!(status.expect("kill can be started").success());
                 ended.await
             }
         };
-        let ran = Ran::new(&arguments, output.expect("its output"));
-        self.world.check_for_secrets(&ran).await;
-        match blow {
-            Blow::Kill => assert_eq!(ran.code, None, "{ran}"),
-            Blow::Interrupt => {
+        let ran = CommandOutput::new(&arguments, output.expect("its output"));
+        self.test.check_for_secrets(&ran).await;
+        match termination {
+            Termination::Kill => assert_eq!(ran.code, None, "{ran}"),
+            Termination::Interrupt => {
                 ran.exits(130)
                     .fails("interrupted", &["run the same command again"]);
             }
@@ -109,17 +109,17 @@ impl<'a> Subject<'a> {
             "{what}: {status}"
         );
         assert_eq!(known.len(), roles.len(), "{what}: {status}");
-        let current = self.world.current_key(&self.name).await;
-        self.world
+        let current = self.test.current_key(&self.name).await;
+        self.test
             .holder(&current)
             .await
             .unwrap_or_else(|error| panic!("{what}: {error}"));
-        let tags = self.world.user_tags(&self.name).await;
+        let tags = self.test.user_tags(&self.name).await;
         let marks = ["keyrota:seeding", "keyrota:abandoned"];
         let marked = marks.iter().any(|mark| tags.contains_key(*mark));
         assert!(!marked, "{what}: {tags:?}");
         let marks = format!("change set of {} ", self.name);
-        let left: Vec<String> = self.world.everything().await;
+        let left: Vec<String> = self.test.everything().await;
         assert!(
             !left.iter().any(|line| line.starts_with(&marks)),
             "{what}: {left:#?}"
@@ -137,7 +137,7 @@ impl<'a> Subject<'a> {
     /// Expects that of all that was made only the user is left, if the stack did
     /// not make it: nobody else is in this account.
     async fn expect_nothing(&self, what: &str) {
-        let left = self.world.everything().await;
+        let left = self.test.everything().await;
         let left: Vec<&String> = left
             .iter()
             .filter(|line| !line.starts_with("user ") && !line.starts_with("key of "))
@@ -154,13 +154,17 @@ fn stops() -> impl Iterator<Item = Stop> {
 
 const BOOTSTRAP: &str = "bootstrap --yes --function-zip function.zip";
 
-async fn bootstrap_in_halves(settings: &str, blow: Blow, stops: impl Iterator<Item = Stop>) {
-    let world = World::new().await;
+async fn bootstrap_in_halves(
+    settings: &str,
+    termination: Termination,
+    stops: impl Iterator<Item = Stop>,
+) {
+    let test = TestEnvironment::new().await;
     let mut halves = 0;
     for (number, stop) in stops.enumerate() {
-        let subject = Subject::new(&world, &format!("run{number}"), settings).await;
+        let subject = Subject::new(&test, &format!("run{number}"), settings).await;
         let what = format!("{stop:?}");
-        let cut = subject.cut(BOOTSTRAP, stop, blow).await;
+        let cut = subject.cut(BOOTSTRAP, stop, termination).await;
         if cut.is_some() {
             halves += 1;
             let ran = subject.keyrota(BOOTSTRAP).await;
@@ -184,35 +188,35 @@ async fn bootstrap_in_halves(settings: &str, blow: Blow, stops: impl Iterator<It
 #[tokio::test]
 async fn a_bootstrap_that_is_killed_before_any_change_is_finished_by_the_next() {
     let before = stops().filter(|stop| matches!(stop, Stop::Before(_)));
-    bootstrap_in_halves("", Blow::Kill, before).await;
+    bootstrap_in_halves("", Termination::Kill, before).await;
 }
 
 #[tokio::test]
 async fn a_bootstrap_that_is_killed_after_any_change_is_finished_by_the_next() {
     let after = stops().filter(|stop| matches!(stop, Stop::After(_)));
     let settings = ", create_user: true, rotate_as: role, kms_key: create";
-    bootstrap_in_halves(settings, Blow::Kill, after).await;
+    bootstrap_in_halves(settings, Termination::Kill, after).await;
 }
 
 #[tokio::test]
 async fn a_bootstrap_that_is_interrupted_says_how_to_go_on() {
     let after = stops().filter(|stop| matches!(stop, Stop::After(_)));
-    bootstrap_in_halves("", Blow::Interrupt, after).await;
+    bootstrap_in_halves("", Termination::Interrupt, after).await;
 }
 
 #[tokio::test]
 async fn a_teardown_that_is_killed_anywhere_is_finished_by_the_next() {
-    let world = World::new().await;
+    let test = TestEnvironment::new().await;
     let teardown = "teardown --yes --force-delete-secrets";
     let settings = ", create_user: true, kms_key: create";
     for (number, stop) in stops().enumerate() {
-        let subject = Subject::new(&world, &format!("run{number}"), settings).await;
+        let subject = Subject::new(&test, &format!("run{number}"), settings).await;
         let what = format!("{stop:?}");
         let ran = subject.keyrota(BOOTSTRAP).await;
         assert_eq!(ran.code, Some(0), "{what}: {ran}");
-        let cut = subject.cut(teardown, stop, Blow::Kill).await;
+        let cut = subject.cut(teardown, stop, Termination::Kill).await;
         subject.clear(&what).await;
-        assert_eq!(world.keys(&subject.name).await, None, "{what}");
+        assert_eq!(test.keys(&subject.name).await, None, "{what}");
         if cut.is_none() {
             assert!(number > 8, "{number} stops are too few");
             return;
@@ -223,11 +227,11 @@ async fn a_teardown_that_is_killed_anywhere_is_finished_by_the_next() {
 
 #[tokio::test]
 async fn a_plan_or_rotation_that_is_killed_is_finished_by_the_next() {
-    let world = World::new().await;
-    let subject = Subject::new(&world, "run", "").await;
+    let test = TestEnvironment::new().await;
+    let subject = Subject::new(&test, "run", "").await;
     let plan = "plan --function-zip function.zip";
     for stop in stops() {
-        if subject.cut(plan, stop, Blow::Kill).await.is_none() {
+        if subject.cut(plan, stop, Termination::Kill).await.is_none() {
             break;
         }
         subject.keyrota(plan).await.exits(0);
@@ -235,12 +239,12 @@ async fn a_plan_or_rotation_that_is_killed_is_finished_by_the_next() {
     }
     subject.keyrota(BOOTSTRAP).await.exits(0);
     for stop in stops() {
-        let before = world.current_key("run").await;
-        let cut = subject.cut("rotate", stop, Blow::Kill).await;
+        let before = test.current_key("run").await;
+        let cut = subject.cut("rotate", stop, Termination::Kill).await;
         let ran = subject.keyrota("rotate").await;
         assert_eq!(ran.code, Some(0), "{stop:?}: {ran}");
         subject.expect_well(&format!("{stop:?}")).await;
-        assert_ne!(world.current_key("run").await, before);
+        assert_ne!(test.current_key("run").await, before);
         if cut.is_none() {
             return;
         }

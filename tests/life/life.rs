@@ -6,8 +6,8 @@
 //! policy holds back, an administrator, and a deployer with the policy that is
 //! rendered for it and no more.
 
+use crate::environment::{ACCOUNT, ADMINISTRATOR, REGION, TestEnvironment};
 use crate::stages::Life;
-use crate::world::{ACCOUNT, ADMINISTRATOR, REGION, World};
 
 /// An entry of a manifest, and the expectations.
 pub struct Entry {
@@ -54,13 +54,12 @@ fn manifest(entries: &[Entry]) -> String {
 
 #[tokio::test]
 async fn under_a_caller_that_no_policy_holds_back() {
-    let world = World::new().await;
-    world.make_user("ci-deployer").await;
-    world.make_user("legacy-batch").await;
-    world
-        .make_administrator("administrator", "ops/administrator")
+    let test = TestEnvironment::new().await;
+    test.make_user("ci-deployer").await;
+    test.make_user("legacy-batch").await;
+    test.make_administrator("administrator", "ops/administrator")
         .await;
-    let key = world.make_kms_key().await;
+    let key = test.make_kms_key().await;
     let entries = [
         entry(
             "ci-deployer",
@@ -78,9 +77,9 @@ async fn under_a_caller_that_no_policy_holds_back() {
             false,
         ),
     ];
-    world.manifest(&manifest(&entries));
+    test.manifest(&manifest(&entries));
     Life {
-        world: &world,
+        test: &test,
         entries: &entries,
     }
     .run()
@@ -89,14 +88,13 @@ async fn under_a_caller_that_no_policy_holds_back() {
 
 #[tokio::test]
 async fn under_an_administrator() {
-    let world = World::new().await;
-    let administrator = world.make_user_with("ada", ADMINISTRATOR).await;
-    world.act_as(&administrator);
-    world.make_user("mailer").await;
-    world
-        .make_administrator("administrator", "ops/administrator")
+    let test = TestEnvironment::new().await;
+    let administrator = test.make_user_with("ada", ADMINISTRATOR).await;
+    test.act_as(&administrator);
+    test.make_user("mailer").await;
+    test.make_administrator("administrator", "ops/administrator")
         .await;
-    let key = world.make_kms_key().await;
+    let key = test.make_kms_key().await;
     let entries = [
         entry("uploader", "prod/uploader", "self", "create", true),
         entry("mailer", "prod/mailer", "role", &key, false),
@@ -108,9 +106,9 @@ async fn under_an_administrator() {
             true,
         ),
     ];
-    world.manifest(&manifest(&entries));
+    test.manifest(&manifest(&entries));
     Life {
-        world: &world,
+        test: &test,
         entries: &entries,
     }
     .run()
@@ -119,29 +117,26 @@ async fn under_an_administrator() {
 
 #[tokio::test]
 async fn under_a_deployer_with_the_rendered_policy() {
-    let world = World::new().await;
-    world.make_user("mailer").await;
-    world.make_user("batch").await;
-    let administrator = world
+    let test = TestEnvironment::new().await;
+    test.make_user("mailer").await;
+    test.make_user("batch").await;
+    let administrator = test
         .make_administrator("administrator", "ops/administrator")
         .await;
-    let key = world.make_kms_key().await;
+    let key = test.make_kms_key().await;
     let entries = [
         entry("uploader", "prod/uploader", "self", &key, true),
         entry("mailer", "prod/mailer", "role", "aws/secretsmanager", false),
         entry("batch", "prod/batch", &administrator, "create", false),
     ];
-    world.manifest(&manifest(&entries));
-    world.keyrota("generate").await.exits(0);
-    let deployer = world
-        .make_deployer(
-            "deployer",
-            &world.home.read("rendered/deployer-policy.json"),
-        )
+    test.manifest(&manifest(&entries));
+    test.keyrota("generate").await.exits(0);
+    let deployer = test
+        .make_deployer("deployer", &test.home.read("rendered/deployer-policy.json"))
         .await;
-    world.act_as(&deployer);
+    test.act_as(&deployer);
     Life {
-        world: &world,
+        test: &test,
         entries: &entries,
     }
     .run()

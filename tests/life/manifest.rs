@@ -1,6 +1,6 @@
 //! Manifests and command lines that are refused before AWS is asked.
 
-use crate::world::Home;
+use crate::environment::Home;
 
 /// Everything that is wrong with it is found at once, each with its place.
 const WRONG: &str = "\

@@ -3,15 +3,15 @@
 
 use serde_json::{Value, json};
 
-use crate::world::{Home, Ran};
+use crate::environment::{CommandOutput, Home};
 
 const MANIFEST: &str = "version: 1\nstack: keys\naccess_keys: [{ user: ada }]\n";
 
-async fn schedule(home: &Home, expression: &str, flags: &str) -> Ran {
+async fn schedule(home: &Home, expression: &str, flags: &str) -> CommandOutput {
     let arguments = format!("schedule {flags}");
     let mut program = home.program(&arguments);
     let output = program.arg(expression).output().await;
-    Ran::new(&arguments, output.expect("keyrota can be started"))
+    CommandOutput::new(&arguments, output.expect("keyrota can be started"))
 }
 
 #[tokio::test]

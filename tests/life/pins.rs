@@ -7,7 +7,7 @@ use aws_sdk_s3::primitives::ByteStream;
 use keyrota::bundle::{Bundle, Machine, Pinned, sha256_hex};
 use serde_json::Value;
 
-use crate::world::{Key, World, function_zip};
+use crate::environment::{Key, TestEnvironment, function_zip};
 
 const STACK: &str = "payments-keys";
 const BOOTSTRAP: &str = "bootstrap --yes --function-zip function.zip --format json";
@@ -15,8 +15,8 @@ const MANIFEST: &str = "version: 1\nstack: payments-keys\naccess_keys:\n  - { us
 
 /// Returns the function's zip with the pins that `generate` wrote, as `keyrota bundle`
 /// packs it.
-fn packed(world: &World) -> Vec<u8> {
-    let text = world.home.read("rendered/pins/function.json");
+fn packed(test: &TestEnvironment) -> Vec<u8> {
+    let text = test.home.read("rendered/pins/function.json");
     let path = format!("pins/{}.json", sha256_hex(text.as_bytes()));
     let bundle = bare();
     let packed = bundle.pinned(&[Pinned { path, text }]).expect("a zip");
@@ -32,19 +32,19 @@ pub fn bare() -> Bundle {
 }
 
 /// Changes the deployed function's code alone.
-async fn replace_code(world: &World, zip: Vec<u8>) {
-    let functions = world.lambda.list_functions().send().await;
+async fn replace_code(test: &TestEnvironment, zip: Vec<u8>) {
+    let functions = test.lambda.list_functions().send().await;
     let functions = functions.expect("functions").functions.unwrap_or_default();
     let name = functions[0].function_name().expect("a name");
-    let request = world.lambda.update_function_code().function_name(name);
+    let request = test.lambda.update_function_code().function_name(name);
     let request = request.zip_file(Blob::new(zip)).send().await;
     request.expect("the code is replaced");
 }
 
 /// Deploys a template as the AWS CLI does, with the two parameters that have no default.
-pub async fn deploy_by_hand(world: &World, template: String, zip: Vec<u8>) {
-    world.make_bucket("by-hand").await;
-    let request = world.s3.put_object().bucket("by-hand").key("function.zip");
+pub async fn deploy_by_hand(test: &TestEnvironment, template: String, zip: Vec<u8>) {
+    test.make_bucket("by-hand").await;
+    let request = test.s3.put_object().bucket("by-hand").key("function.zip");
     let request = request.body(ByteStream::from(zip)).send().await;
     request.expect("it is stored");
     let parameter = |name: &str, value: &str| {
@@ -52,47 +52,47 @@ pub async fn deploy_by_hand(world: &World, template: String, zip: Vec<u8>) {
         builder.parameter_key(name).parameter_value(value).build()
     };
     let tag = aws_sdk_cloudformation::types::Tag::builder();
-    let request = world.cloudformation.create_stack().stack_name(STACK);
+    let request = test.cloudformation.create_stack().stack_name(STACK);
     let request = request.template_body(template);
     let request = request.parameters(parameter("ArtifactBucket", "by-hand"));
     let request = request.parameters(parameter("ArtifactKey", "function.zip"));
     let request = request.tags(tag.key("keyrota:stack").value(STACK).build());
     let request = request.capabilities(Capability::CapabilityIam).send().await;
     request.expect("the stack is made");
-    world.until_stack_is(STACK, "CREATE_COMPLETE").await;
+    test.until_stack_is(STACK, "CREATE_COMPLETE").await;
 }
 
 /// Stores a key of the user as the secret's first value.
-async fn store_first_key(world: &World) -> Key {
-    let key = world.make_key("ci-deployer").await;
-    let secret = world.secret("prod/ci-deployer").await.expect("the secret");
+async fn store_first_key(test: &TestEnvironment) -> Key {
+    let key = test.make_key("ci-deployer").await;
+    let secret = test.secret("prod/ci-deployer").await.expect("the secret");
     let value = serde_json::json!({
         "accesskey": key.id, "secretkey": key.secret, "username": "ci-deployer",
         "secretarn": secret.arn,
     });
-    world.store("prod/ci-deployer", &value).await;
+    test.store("prod/ci-deployer", &value).await;
     key
 }
 
 /// By the AWS CLI's two parameters, with the zip that belongs to the template.
 #[tokio::test]
 async fn a_stack_that_was_deployed_by_hand_rotates_with_its_own_zip() {
-    let world = World::new().await;
-    world.make_user("ci-deployer").await;
-    world.manifest(MANIFEST);
-    world.keyrota("generate").await.exits(0);
-    let template = world.home.read("rendered/stack.yaml");
-    let pins = world.home.read("rendered/pins/function.json");
+    let test = TestEnvironment::new().await;
+    test.make_user("ci-deployer").await;
+    test.manifest(MANIFEST);
+    test.keyrota("generate").await.exits(0);
+    let template = test.home.read("rendered/stack.yaml");
+    let pins = test.home.read("rendered/pins/function.json");
     let digest = sha256_hex(pins.as_bytes());
     assert!(
         template.contains(&format!("Handler: \"pins/{digest}.json\"")),
         "{template}"
     );
-    deploy_by_hand(&world, template, packed(&world)).await;
-    let key = store_first_key(&world).await;
-    let ran = world.keyrota("rotate --format json").await.exits(0).json();
+    deploy_by_hand(&test, template, packed(&test)).await;
+    let key = store_first_key(&test).await;
+    let ran = test.keyrota("rotate --format json").await.exits(0).json();
     assert_eq!(ran["secrets"][0]["verified"], true);
-    let held = world
+    let held = test
         .value("prod/ci-deployer", "AWSCURRENT")
         .await
         .expect("a value");
@@ -102,33 +102,33 @@ async fn a_stack_that_was_deployed_by_hand_rotates_with_its_own_zip() {
 /// The hint of the function's error is enough where the stack names the wrong zip.
 #[tokio::test]
 async fn bootstrap_replaces_a_wrong_zip_that_was_deployed_by_hand() {
-    let world = World::new().await;
-    world.make_user("ci-deployer").await;
-    world.manifest(MANIFEST);
-    world.keyrota("generate").await.exits(0);
-    let template = world.home.read("rendered/stack.yaml");
-    deploy_by_hand(&world, template, bare().bytes().to_vec()).await;
-    let key = store_first_key(&world).await;
-    let ran = world.keyrota("rotate --format json").await.exits(1);
+    let test = TestEnvironment::new().await;
+    test.make_user("ci-deployer").await;
+    test.manifest(MANIFEST);
+    test.keyrota("generate").await.exits(0);
+    let template = test.home.read("rendered/stack.yaml");
+    deploy_by_hand(&test, template, bare().bytes().to_vec()).await;
+    let key = store_first_key(&test).await;
+    let ran = test.keyrota("rotate --format json").await.exits(1);
     let error = &ran.json()["secrets"][0]["error"];
     let error = error.as_str().unwrap_or_default();
     assert!(error.contains("run `keyrota bootstrap`"), "{ran}");
-    assert_eq!(world.current_key("prod/ci-deployer").await.id, key.id);
-    let ran = world.keyrota(BOOTSTRAP).await.exits(0).json();
+    assert_eq!(test.current_key("prod/ci-deployer").await.id, key.id);
+    let ran = test.keyrota(BOOTSTRAP).await.exits(0).json();
     assert_eq!(ran["secrets"][0]["verified"], true);
-    world.keyrota("rotate --format json").await.exits(0);
+    test.keyrota("rotate --format json").await.exits(0);
 }
 
 /// `bootstrap` names the command that puts the uploaded code back, and after that
 /// command it succeeds.
 #[tokio::test]
 async fn code_that_was_replaced_by_hand_is_put_back_by_the_named_command() {
-    let world = World::new().await;
-    world.make_user("ci-deployer").await;
-    world.manifest(MANIFEST);
-    world.keyrota(BOOTSTRAP).await.exits(0);
-    replace_code(&world, bare().bytes().to_vec()).await;
-    let ran = world.keyrota(BOOTSTRAP).await.exits(1);
+    let test = TestEnvironment::new().await;
+    test.make_user("ci-deployer").await;
+    test.manifest(MANIFEST);
+    test.keyrota(BOOTSTRAP).await.exits(0);
+    replace_code(&test, bare().bytes().to_vec()).await;
+    let ran = test.keyrota(BOOTSTRAP).await.exits(1);
     let hint = ran.json()["error"]["hint"]
         .as_str()
         .map(str::to_owned)
@@ -140,39 +140,39 @@ async fn code_that_was_replaced_by_hand_is_put_back_by_the_named_command() {
         let value = rest.trim_start().split([' ', '`']).next();
         value.expect("a value").to_owned()
     };
-    let request = world.lambda.update_function_code();
+    let request = test.lambda.update_function_code();
     let request = request.function_name(option("--function-name"));
     let request = request.s3_bucket(option("--s3-bucket"));
     let request = request.s3_key(option("--s3-key"));
     let request = request.s3_object_version(option("--s3-object-version"));
     request.send().await.expect("the code is put back");
-    world.keyrota(BOOTSTRAP).await.exits(0);
-    world.keyrota("rotate --format json").await.exits(0);
+    test.keyrota(BOOTSTRAP).await.exits(0);
+    test.keyrota("rotate --format json").await.exits(0);
 }
 
 /// A zip for another manifest, and one without pins: nothing is rotated, and the error
 /// says why and what to do.
 #[tokio::test]
 async fn a_zip_for_another_template_rotates_nothing() {
-    let world = World::new().await;
-    world.make_user("ci-deployer").await;
-    world.manifest(&MANIFEST.replace("rotate_as: role", "rotate_as: self"));
-    world.keyrota("generate").await.exits(0);
-    let other = packed(&world);
-    world.manifest(MANIFEST);
-    world.keyrota(BOOTSTRAP).await.exits(0);
-    let before = world.value("prod/ci-deployer", "AWSCURRENT").await;
+    let test = TestEnvironment::new().await;
+    test.make_user("ci-deployer").await;
+    test.manifest(&MANIFEST.replace("rotate_as: role", "rotate_as: self"));
+    test.keyrota("generate").await.exits(0);
+    let other = packed(&test);
+    test.manifest(MANIFEST);
+    test.keyrota(BOOTSTRAP).await.exits(0);
+    let before = test.value("prod/ci-deployer", "AWSCURRENT").await;
     for zip in [other, bare().bytes().to_vec()] {
-        replace_code(&world, zip).await;
-        let ran = world.keyrota("rotate --format json").await.exits(1);
+        replace_code(&test, zip).await;
+        let ran = test.keyrota("rotate --format json").await.exits(1);
         let error = &ran.json()["secrets"][0]["error"];
         let error = error.as_str().unwrap_or_default();
         assert!(error.contains("read the pins"), "{ran}");
         assert!(error.contains("run `keyrota bootstrap`"), "{ran}");
-        assert_eq!(world.value("prod/ci-deployer", "AWSCURRENT").await, before);
+        assert_eq!(test.value("prod/ci-deployer", "AWSCURRENT").await, before);
     }
     // A deployment puts it right.
-    world.keyrota("generate").await.exits(0);
-    replace_code(&world, packed(&world)).await;
-    world.keyrota("rotate --format json").await.exits(0);
+    test.keyrota("generate").await.exits(0);
+    replace_code(&test, packed(&test)).await;
+    test.keyrota("rotate --format json").await.exits(0);
 }

@@ -1,7 +1,7 @@
 //! Accounts that a deployment cannot begin in: each refusal names the thing and
 //! the next step, and nothing was changed.
 
-use crate::world::{ADMINISTRATOR, Key, World};
+use crate::environment::{ADMINISTRATOR, Key, TestEnvironment};
 
 const BOOTSTRAP: &str = "bootstrap --yes --function-zip function.zip --format json";
 const PLAN: &str = "plan --function-zip function.zip --format json";
@@ -13,9 +13,9 @@ access_keys: [{ user: ci-deployer, secret: prod/ci-deployer }]
 
 #[tokio::test]
 async fn no_credentials_and_wrong_ones_are_told_apart_from_all_else() {
-    let world = World::new().await;
-    world.make_user("ci-deployer").await;
-    world.manifest(MANIFEST);
+    let test = TestEnvironment::new().await;
+    test.make_user("ci-deployer").await;
+    test.manifest(MANIFEST);
     for verb in [
         BOOTSTRAP,
         PLAN,
@@ -24,56 +24,56 @@ async fn no_credentials_and_wrong_ones_are_told_apart_from_all_else() {
         "teardown --yes --format json",
         "credentials prod/ci-deployer --format json",
     ] {
-        let mut command = world.program(verb);
+        let mut command = test.program(verb);
         command
             .env_remove("AWS_ACCESS_KEY_ID")
             .env_remove("AWS_SECRET_ACCESS_KEY")
             .env("AWS_EC2_METADATA_DISABLED", "true");
-        let ran = world.run(verb, command).await.exits(1);
+        let ran = test.run(verb, command).await.exits(1);
         ran.fails("credentials", &["--profile"]);
     }
-    let before = world.everything().await;
-    world.act_as(&Key {
+    let before = test.everything().await;
+    test.act_as(&Key {
         id: "AKIAIOSFODNN7EXAMPLE".into(),
         secret: "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY".into(),
     });
-    let ran = world.keyrota(BOOTSTRAP).await.exits(1);
+    let ran = test.keyrota(BOOTSTRAP).await.exits(1);
     ran.fails("credentials", &["InvalidClientTokenId"]);
-    world.act_as(&world.root());
-    assert_eq!(world.everything().await, before);
+    test.act_as(&test.root());
+    assert_eq!(test.everything().await, before);
 
-    let mut command = world.program(BOOTSTRAP);
+    let mut command = test.program(BOOTSTRAP);
     command.env_remove("AWS_REGION");
-    let ran = world.run(BOOTSTRAP, command).await.exits(1);
+    let ran = test.run(BOOTSTRAP, command).await.exits(1);
     ran.fails("region", &["--region", "AWS_REGION"]);
 
     let arguments = format!("{BOOTSTRAP} --profile nobody");
-    let mut command = world.program(&arguments);
+    let mut command = test.program(&arguments);
     command
         .env_remove("AWS_ACCESS_KEY_ID")
         .env_remove("AWS_SECRET_ACCESS_KEY");
-    let ran = world.run(&arguments, command).await.exits(1);
+    let ran = test.run(&arguments, command).await.exits(1);
     ran.fails("credentials", &["nobody"]);
 }
 
 #[tokio::test]
 async fn an_endpoint_that_does_not_answer_is_unavailable() {
-    let world = World::new().await;
-    world.manifest(MANIFEST);
+    let test = TestEnvironment::new().await;
+    test.manifest(MANIFEST);
     // Taken and closed again: nothing listens there.
     let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
     let address = listener.local_addr().expect("an address");
     drop(listener);
     let arguments = format!("status --endpoint-url http://{address} --format json");
-    let ran = world.keyrota(&arguments).await.exits(1);
+    let ran = test.keyrota(&arguments).await.exits(1);
     ran.fails("unavailable", &["--endpoint-url"]);
 }
 
 #[tokio::test]
 async fn another_account_is_refused_by_every_command() {
-    let world = World::new().await;
-    world.make_user("ci-deployer").await;
-    world.manifest(&format!("account: \"111122223333\"\n{MANIFEST}"));
+    let test = TestEnvironment::new().await;
+    test.make_user("ci-deployer").await;
+    test.manifest(&format!("account: \"111122223333\"\n{MANIFEST}"));
     for verb in [
         BOOTSTRAP,
         PLAN,
@@ -81,7 +81,7 @@ async fn another_account_is_refused_by_every_command() {
         "status --format json",
         "teardown --yes --format json",
     ] {
-        let ran = world.changes_nothing(verb).await;
+        let ran = test.changes_nothing(verb).await;
         assert_eq!(ran.findings(), ["wrong-account account"]);
         for text in ["111122223333", "000000000000", "--profile"] {
             assert!(ran.stdout.contains(text), "{ran}");
@@ -91,7 +91,7 @@ async fn another_account_is_refused_by_every_command() {
 
 #[tokio::test]
 async fn every_finding_in_the_account_is_told_at_once() {
-    let world = World::new().await;
+    let test = TestEnvironment::new().await;
     for user in [
         "two-keys",
         "one-key",
@@ -102,20 +102,20 @@ async fn every_finding_in_the_account_is_told_at_once() {
         "badly-aided",
         "there",
     ] {
-        world.make_user(user).await;
+        test.make_user(user).await;
     }
-    world.make_key("two-keys").await;
-    world.make_key("two-keys").await;
-    let foreign = world.make_key("one-key").await;
-    world.make_secret("prod/taken", "{}").await;
-    world.make_secret("prod/leaving", "{}").await;
-    world.delete_secret("prod/leaving").await;
-    world.make_empty_secret("ops/empty").await;
-    let disabled = world.make_kms_key().await;
-    let request = world.kms.disable_key().key_id(&disabled);
+    test.make_key("two-keys").await;
+    test.make_key("two-keys").await;
+    let foreign = test.make_key("one-key").await;
+    test.make_secret("prod/taken", "{}").await;
+    test.make_secret("prod/leaving", "{}").await;
+    test.delete_secret("prod/leaving").await;
+    test.make_empty_secret("ops/empty").await;
+    let disabled = test.make_kms_key().await;
+    let request = test.kms.disable_key().key_id(&disabled);
     request.send().await.expect("the key is disabled");
     let absent = "arn:aws:kms:us-east-1:000000000000:key/0a1b2c3d-4e5f-6789-abcd-ef0123456789";
-    world.manifest(&format!(
+    test.manifest(&format!(
         "version: 1\nstack: payments-keys\naccess_keys:\n\
          \x20 - {{ user: nobody, secret: prod/nobody }}\n\
          \x20 - {{ user: there, secret: prod/there, create_user: true }}\n\
@@ -127,7 +127,7 @@ async fn every_finding_in_the_account_is_told_at_once() {
          \x20 - {{ user: helped, secret: prod/helped, rotate_as: ops/absent }}\n\
          \x20 - {{ user: badly-aided, secret: prod/badly-aided, rotate_as: ops/empty }}\n"
     ));
-    let ran = world.changes_nothing(BOOTSTRAP).await;
+    let ran = test.changes_nothing(BOOTSTRAP).await;
     assert_eq!(
         ran.findings(),
         [
@@ -155,33 +155,33 @@ async fn every_finding_in_the_account_is_told_at_once() {
         assert!(told.contains(text), "{text}\n{ran}");
     }
     // The same for people, with the number of them.
-    let ran = world
+    let ran = test
         .changes_nothing("bootstrap --yes --function-zip function.zip")
         .await
         .exits(3);
     ran.says(&["10 errors", "error[no-user] user nobody", "hint:"]);
     // A plan says what would stand in the way.
-    let planned = world.changes_nothing(PLAN).await.findings();
+    let planned = test.changes_nothing(PLAN).await.findings();
     assert_eq!(planned.len(), 10, "{planned:?}");
 }
 
 #[tokio::test]
 async fn a_foreign_key_leaves_room_for_a_first_key_but_for_no_rotation() {
-    let world = World::new().await;
-    world.make_user("ci-deployer").await;
-    let foreign = world.make_key("ci-deployer").await;
-    world.manifest(MANIFEST);
-    let ran = world.changes_nothing(BOOTSTRAP).await;
+    let test = TestEnvironment::new().await;
+    test.make_user("ci-deployer").await;
+    let foreign = test.make_key("ci-deployer").await;
+    test.manifest(MANIFEST);
+    let ran = test.changes_nothing(BOOTSTRAP).await;
     assert_eq!(ran.findings(), ["foreign-key user ci-deployer"]);
 
     let no_rotate = format!("{BOOTSTRAP} --no-rotate");
-    let document = world.keyrota(&no_rotate).await.exits(0).json();
+    let document = test.keyrota(&no_rotate).await.exits(0).json();
     assert_eq!(document["secrets"][0]["rotated"], false);
     assert_eq!(document["secrets"][0]["verified"], true);
-    let first = world.current_key("prod/ci-deployer").await;
+    let first = test.current_key("prod/ci-deployer").await;
     assert_ne!(first.id, foreign.id);
-    assert!(world.holder(&foreign).await.is_ok());
-    let status = world
+    assert!(test.holder(&foreign).await.is_ok());
+    let status = test
         .keyrota("status --check --format json")
         .await
         .exits(5)
@@ -189,67 +189,61 @@ async fn a_foreign_key_leaves_room_for_a_first_key_but_for_no_rotation() {
     assert_eq!(status["secrets"][0]["state"], "never_rotated");
 
     // The foreign key is in use: rotation does not take its place.
-    let ran = world.keyrota("rotate --format json").await.exits(1);
+    let ran = test.keyrota("rotate --format json").await.exits(1);
     let error = &ran.json()["secrets"][0]["error"];
     assert!(
         error.as_str().expect("an error").contains(&foreign.id),
         "{ran}"
     );
-    assert!(world.holder(&foreign).await.is_ok());
-    assert_eq!(world.current_key("prod/ci-deployer").await, first);
+    assert!(test.holder(&foreign).await.is_ok());
+    assert_eq!(test.current_key("prod/ci-deployer").await, first);
 
-    world.delete_key("ci-deployer", &foreign.id).await;
-    let document = world.keyrota(BOOTSTRAP).await.exits(0).json();
+    test.delete_key("ci-deployer", &foreign.id).await;
+    let document = test.keyrota(BOOTSTRAP).await.exits(0).json();
     assert_eq!(document["changes"], 0);
     assert_eq!(document["secrets"][0]["rotated"], true);
-    world.keyrota("status --check").await.exits(0);
+    test.keyrota("status --check").await.exits(0);
 }
 
 #[tokio::test]
 async fn without_a_terminal_and_without_yes_nothing_is_done() {
-    let world = World::new().await;
-    world.make_user("ci-deployer").await;
-    world.manifest(MANIFEST);
+    let test = TestEnvironment::new().await;
+    test.make_user("ci-deployer").await;
+    test.manifest(MANIFEST);
     let bootstrap = "bootstrap --function-zip function.zip --format json";
-    let ran = world.changes_nothing(bootstrap).await.exits(6);
+    let ran = test.changes_nothing(bootstrap).await.exits(6);
     ran.fails("declined", &["--yes", "nothing was changed"]);
-    world.keyrota(BOOTSTRAP).await.exits(0);
-    let ran = world
+    test.keyrota(BOOTSTRAP).await.exits(0);
+    let ran = test
         .changes_nothing("teardown --format json")
         .await
         .exits(6);
     ran.fails("declined", &["--yes"]);
     // Nothing to do needs no answer.
-    world.manifest(
+    test.manifest(
         &MANIFEST
             .replace("payments-keys", "another")
             .replace("prod/ci-deployer", "b"),
     );
-    world.keyrota("teardown").await.exits(0);
+    test.keyrota("teardown").await.exits(0);
 }
 
 #[tokio::test]
 async fn what_the_caller_may_not_do_is_named() {
-    let world = World::new().await;
-    world.make_user("ci-deployer").await;
+    let test = TestEnvironment::new().await;
+    test.make_user("ci-deployer").await;
     let denied = ADMINISTRATOR.replace(
         "\"Statement\": [",
         "\"Statement\": [{ \"Effect\": \"Deny\", \"Action\": \"cloudformation:CreateChangeSet\", \"Resource\": \"*\" }, ",
     );
-    let key = world.make_user_with("ada", &denied).await;
-    world.act_as(&key);
-    world.manifest(MANIFEST);
-    let ran = world.keyrota(BOOTSTRAP).await.exits(1);
+    let key = test.make_user_with("ada", &denied).await;
+    test.act_as(&key);
+    test.manifest(MANIFEST);
+    let ran = test.keyrota(BOOTSTRAP).await.exits(1);
     ran.fails(
         "denied",
         &["cloudformation:CreateChangeSet", "deployer-policy.json"],
     );
-    assert_eq!(world.stack_status("payments-keys").await, None);
-    assert!(
-        world
-            .keys("ci-deployer")
-            .await
-            .expect("the user")
-            .is_empty()
-    );
+    assert_eq!(test.stack_status("payments-keys").await, None);
+    assert!(test.keys("ci-deployer").await.expect("the user").is_empty());
 }

@@ -8,7 +8,7 @@ use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader, Lines};
 use tokio::net::TcpStream;
 use tokio::process::{Child, ChildStdout, Command};
 
-use crate::world::{Home, Key, Signed, holder, options};
+use crate::environment::{Home, Key, Signed, holder, options};
 
 struct RunningSandbox {
     child: Child,
@@ -198,7 +198,7 @@ async fn it_prints_its_exports_serves_and_ends_by_ctrl_c() {
     let mut status = home.program("status --format json");
     status.envs(&sandbox.exports);
     let output = status.output().await.expect("keyrota can be started");
-    let ran = crate::world::Ran::new("status", output).exits(0);
+    let ran = crate::environment::CommandOutput::new("status", output).exits(0);
     assert_eq!(ran.json()["secrets"][0]["state"], "missing");
 
     sandbox.signal("-INT").await;
@@ -257,7 +257,7 @@ async fn a_port_can_be_asked_for_and_a_taken_one_is_named() {
     let mut command = two.program(&arguments);
     command.env("XDG_CACHE_HOME", options().cache);
     let output = command.output().await.expect("keyrota can be started");
-    crate::world::Ran::new(&arguments, output)
+    crate::environment::CommandOutput::new(&arguments, output)
         .exits(1)
         .fails("sandbox", &[port]);
     first.signal("-TERM").await;

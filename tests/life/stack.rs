@@ -3,7 +3,7 @@
 
 use aws_sdk_cloudformation::types::{Capability, ChangeSetType};
 
-use crate::world::World;
+use crate::environment::TestEnvironment;
 
 const BOOTSTRAP: &str = "bootstrap --yes --function-zip function.zip --format json";
 const PLAN: &str = "plan --detailed-exitcode --function-zip function.zip --format json";
@@ -16,33 +16,27 @@ const TEMPLATE: &str = "Resources: { Topic: { Type: 'AWS::SNS::Topic' } }";
 
 #[tokio::test]
 async fn a_stack_that_rolled_back_is_named_removed_and_made_again() {
-    let world = World::new().await;
-    world.make_user("ci-deployer").await;
-    world.manifest(MANIFEST);
+    let test = TestEnvironment::new().await;
+    test.make_user("ci-deployer").await;
+    test.manifest(MANIFEST);
     // The stack's log group is taken, so that its creation fails.
     let group = "/keyrota/payments-keys";
-    let request = world.logs.create_log_group().log_group_name(group);
+    let request = test.logs.create_log_group().log_group_name(group);
     request.send().await.expect("the log group is made");
-    let ran = world.keyrota(BOOTSTRAP).await.exits(1);
+    let ran = test.keyrota(BOOTSTRAP).await.exits(1);
     let ran = ran.fails(
         "stack",
         &["payments-keys", "ROLLBACK_COMPLETE", "keyrota teardown"],
     );
     assert!(ran.stdout.contains("AWS::Logs::LogGroup"), "{ran}");
     assert_eq!(
-        world.stack_status("payments-keys").await.as_deref(),
+        test.stack_status("payments-keys").await.as_deref(),
         Some("ROLLBACK_COMPLETE")
     );
-    assert!(
-        world
-            .keys("ci-deployer")
-            .await
-            .expect("the user")
-            .is_empty()
-    );
+    assert!(test.keys("ci-deployer").await.expect("the user").is_empty());
 
     for verb in [BOOTSTRAP, PLAN] {
-        let ran = world.changes_nothing(verb).await;
+        let ran = test.changes_nothing(verb).await;
         let found = ran.findings();
         assert!(
             found.contains(&"stack-state stack payments-keys".into()),
@@ -52,10 +46,10 @@ async fn a_stack_that_rolled_back_is_named_removed_and_made_again() {
             assert!(ran.stdout.contains(text), "{ran}");
         }
     }
-    world.keyrota("teardown --yes").await.exits(0);
-    assert_eq!(world.stack_status("payments-keys").await, None);
+    test.keyrota("teardown --yes").await.exits(0);
+    assert_eq!(test.stack_status("payments-keys").await, None);
     // What was retained when the stack rolled back is not in the way.
-    let document = world.keyrota(BOOTSTRAP).await.exits(0).json();
+    let document = test.keyrota(BOOTSTRAP).await.exits(0).json();
     assert_eq!(document["secrets"][0]["verified"], true);
 }
 
@@ -74,14 +68,14 @@ Resources:
 
 #[tokio::test]
 async fn after_an_update_that_rolled_back_the_next_goes_on() {
-    let world = World::new().await;
-    world.make_user("ci-deployer").await;
-    world.make_user("mailer").await;
-    world.manifest(MANIFEST);
-    world.keyrota(BOOTSTRAP).await.exits(0);
-    let key = world.current_key("prod/ci-deployer").await;
+    let test = TestEnvironment::new().await;
+    test.make_user("ci-deployer").await;
+    test.make_user("mailer").await;
+    test.manifest(MANIFEST);
+    test.keyrota(BOOTSTRAP).await.exits(0);
+    let key = test.current_key("prod/ci-deployer").await;
 
-    let request = world
+    let request = test
         .cloudformation
         .get_template()
         .stack_name("payments-keys");
@@ -93,7 +87,7 @@ async fn after_an_update_that_rolled_back_the_next_goes_on() {
         let builder = aws_sdk_cloudformation::types::Parameter::builder();
         builder.parameter_key(name).use_previous_value(true).build()
     };
-    let request = world
+    let request = test
         .cloudformation
         .update_stack()
         .stack_name("payments-keys");
@@ -103,39 +97,37 @@ async fn after_an_update_that_rolled_back_the_next_goes_on() {
     let request = request.parameters(parameter("ArtifactKey"));
     let request = request.parameters(parameter("ArtifactVersion"));
     request.send().await.expect("the update begins");
-    world
-        .until_stack_is("payments-keys", "UPDATE_ROLLBACK_COMPLETE")
+    test.until_stack_is("payments-keys", "UPDATE_ROLLBACK_COMPLETE")
         .await;
 
     // As it is now it is as the manifest says.
-    let document = world.keyrota(BOOTSTRAP).await.exits(0).json();
+    let document = test.keyrota(BOOTSTRAP).await.exits(0).json();
     assert_eq!(document["changes"], 0);
-    world.keyrota("status --check").await.exits(0);
-    assert_eq!(world.current_key("prod/ci-deployer").await, key);
+    test.keyrota("status --check").await.exits(0);
+    assert_eq!(test.current_key("prod/ci-deployer").await, key);
     // And it can be changed.
-    world.manifest(&MANIFEST.replace(
+    test.manifest(&MANIFEST.replace(
         "[{ user: ci-deployer, secret: prod/ci-deployer }]",
         "[{ user: ci-deployer, secret: prod/ci-deployer }, { user: mailer, secret: prod/mailer }]",
     ));
-    let document = world.keyrota(BOOTSTRAP).await.exits(0).json();
+    let document = test.keyrota(BOOTSTRAP).await.exits(0).json();
     assert_eq!(document["stack"]["status"], "UPDATE_COMPLETE");
-    assert_eq!(world.current_key("prod/ci-deployer").await, key);
-    world.keyrota("status --check").await.exits(0);
+    assert_eq!(test.current_key("prod/ci-deployer").await, key);
+    test.keyrota("status --check").await.exits(0);
 }
 
 #[tokio::test]
 async fn a_stack_of_somebody_elses_is_left_alone() {
-    let world = World::new().await;
-    world.make_user("ci-deployer").await;
-    world.manifest(MANIFEST);
-    let request = world.cloudformation.create_stack();
+    let test = TestEnvironment::new().await;
+    test.make_user("ci-deployer").await;
+    test.manifest(MANIFEST);
+    let request = test.cloudformation.create_stack();
     let request = request.stack_name("payments-keys").template_body(TEMPLATE);
     request.send().await.expect("the stack is made");
-    world
-        .until_stack_is("payments-keys", "CREATE_COMPLETE")
+    test.until_stack_is("payments-keys", "CREATE_COMPLETE")
         .await;
     for verb in [BOOTSTRAP, PLAN, "teardown --yes --format json"] {
-        let ran = world.changes_nothing(verb).await;
+        let ran = test.changes_nothing(verb).await;
         assert_eq!(
             ran.findings(),
             ["foreign-stack stack payments-keys"],
@@ -147,11 +139,11 @@ async fn a_stack_of_somebody_elses_is_left_alone() {
 
 #[tokio::test]
 async fn a_stack_that_is_a_change_set_only_is_no_hindrance() {
-    let world = World::new().await;
-    world.make_user("ci-deployer").await;
-    world.manifest(MANIFEST);
+    let test = TestEnvironment::new().await;
+    test.make_user("ci-deployer").await;
+    test.manifest(MANIFEST);
     // What an earlier version's interrupted plan leaves behind, or somebody else.
-    let request = world.cloudformation.create_change_set();
+    let request = test.cloudformation.create_change_set();
     let request = request
         .stack_name("payments-keys")
         .change_set_name("keyrota-left");
@@ -159,38 +151,37 @@ async fn a_stack_that_is_a_change_set_only_is_no_hindrance() {
         .change_set_type(ChangeSetType::Create)
         .template_body(TEMPLATE);
     request.send().await.expect("the change set is made");
-    world
-        .until_stack_is("payments-keys", "REVIEW_IN_PROGRESS")
+    test.until_stack_is("payments-keys", "REVIEW_IN_PROGRESS")
         .await;
     // A plan neither uses it nor removes it.
-    let ran = world.changes_nothing(PLAN).await.exits(4);
+    let ran = test.changes_nothing(PLAN).await.exits(4);
     assert!(!ran.stdout.contains("\"Topic\""), "{ran}");
-    let status = world.keyrota("status --format json").await.exits(0).json();
+    let status = test.keyrota("status --format json").await.exits(0).json();
     assert_eq!(status["secrets"][0]["state"], "missing");
-    world.keyrota(BOOTSTRAP).await.exits(0);
-    world.keyrota("status --check").await.exits(0);
+    test.keyrota(BOOTSTRAP).await.exits(0);
+    test.keyrota("status --check").await.exits(0);
 }
 
 #[tokio::test]
 async fn what_is_not_deployed_is_said_so() {
-    let world = World::new().await;
-    world.make_user("ci-deployer").await;
-    world.manifest(MANIFEST);
-    let ran = world.changes_nothing("rotate --format json").await.exits(1);
+    let test = TestEnvironment::new().await;
+    test.make_user("ci-deployer").await;
+    test.manifest(MANIFEST);
+    let ran = test.changes_nothing("rotate --format json").await.exits(1);
     ran.fails("not-deployed", &["payments-keys", "keyrota bootstrap"]);
-    let status = world
+    let status = test
         .changes_nothing("status --check --format json")
         .await
         .exits(5)
         .json();
     assert!(status["stack"].is_null());
     assert_eq!(status["secrets"][0]["state"], "missing");
-    let ran = world
+    let ran = test
         .changes_nothing("credentials prod/ci-deployer --format json")
         .await
         .exits(1);
     ran.fails("secret", &["prod/ci-deployer"]);
-    let down = world
+    let down = test
         .changes_nothing("teardown --yes --format json")
         .await
         .exits(0)

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
+use crate::environment::{ACCOUNT, Key, TestEnvironment};
 use crate::life::{Entry, STACK};
-use crate::world::{ACCOUNT, Key, World};
 
 /// The keys of an entry's secret: the one in use, and the one before it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -16,16 +16,16 @@ struct Keys {
 
 /// The life of one stack, stage by stage.
 pub struct Life<'a> {
-    pub world: &'a World,
+    pub test: &'a TestEnvironment,
     pub entries: &'a [Entry],
 }
 
 impl Life<'_> {
     /// Runs every stage, and checks the state afterwards.
     pub async fn run(&self) {
-        let before = self.world.everything().await;
+        let before = self.test.everything().await;
         self.preview(4).await;
-        assert_eq!(self.world.everything().await, before);
+        assert_eq!(self.test.everything().await, before);
 
         let first = self.deploy().await;
         self.deploy_again().await;
@@ -38,7 +38,7 @@ impl Life<'_> {
 
     async fn preview(&self, code: i32) {
         let plan = "plan --detailed-exitcode --function-zip function.zip --format json";
-        let document = self.world.keyrota(plan).await.exits(code).json();
+        let document = self.test.keyrota(plan).await.exits(code).json();
         let changes = document["changes"].as_array().expect("changes");
         assert_eq!(changes.is_empty(), code == 0, "{document:#}");
         for change in changes {
@@ -55,11 +55,11 @@ impl Life<'_> {
 
     async fn deploy(&self) -> Vec<Keys> {
         let bootstrap = "bootstrap --yes --function-zip function.zip --format json --verbose";
-        let document = self.world.keyrota(bootstrap).await.exits(0).json();
+        let document = self.test.keyrota(bootstrap).await.exits(0).json();
         assert_eq!(document["stack"]["name"], STACK);
         assert_eq!(document["stack"]["status"], "CREATE_COMPLETE");
         assert!(document["changes"].as_u64().expect("a number") > 0);
-        let function = self.world.lambda.get_function_configuration();
+        let function = self.test.lambda.get_function_configuration();
         let function =
             function.function_name(document["function"]["arn"].as_str().expect("an ARN"));
         let function = function.send().await.expect("the function");
@@ -71,7 +71,7 @@ impl Life<'_> {
         for entry in self.entries {
             let told = told.next().expect("one an entry");
             let held = self.held(entry).await;
-            let secret = self.world.secret(entry.secret).await.expect("the secret");
+            let secret = self.test.secret(entry.secret).await.expect("the secret");
             assert_eq!(told["name"], entry.secret);
             assert_eq!(told["arn"], secret.arn);
             assert_eq!(told["kind"], "access_key");
@@ -90,7 +90,7 @@ impl Life<'_> {
             assert_eq!(secret.tags["keyrota:old-key"], "until_next_rotation");
             assert!(!secret.tags.contains_key("keyrota:probe"));
             assert_eq!(secret.tags["team"], "payments");
-            let tags = self.world.user_tags(entry.user).await;
+            let tags = self.test.user_tags(entry.user).await;
             assert!(!tags.contains_key("keyrota:seeding"), "{tags:?}");
             assert!(secret.rotation_enabled && secret.last_rotated);
             self.check_encryption(entry, secret.kms_key.as_deref())
@@ -111,7 +111,7 @@ impl Life<'_> {
             }
             "create" => {
                 let answer = self
-                    .world
+                    .test
                     .kms
                     .describe_key()
                     .key_id(key.expect("a key"))
@@ -127,13 +127,13 @@ impl Life<'_> {
     /// Expects that a secret is as it is after any rotation that ended well, and
     /// returns its keys.
     async fn held(&self, entry: &Entry) -> Keys {
-        let world = self.world;
-        let secret = world.secret(entry.secret).await.expect("the secret");
+        let test = self.test;
+        let secret = test.secret(entry.secret).await.expect("the secret");
         assert!(
             !secret.labels.contains_key("AWSPENDING")
                 || secret.labels["AWSPENDING"] == secret.labels["AWSCURRENT"]
         );
-        let value = world
+        let value = test
             .value(entry.secret, "AWSCURRENT")
             .await
             .expect("a value");
@@ -141,48 +141,45 @@ impl Life<'_> {
         match entry.rotate_as.as_str() {
             "self" | "role" => assert_eq!(value["secretarn"], secret.arn),
             administrator => {
-                let administrator = world
-                    .secret(administrator)
-                    .await
-                    .expect("the administrator");
+                let administrator = test.secret(administrator).await.expect("the administrator");
                 assert_eq!(value["secretarn"], administrator.arn);
             }
         }
         let keys = Keys {
-            current: world.current_key(entry.secret).await,
-            previous: world
+            current: test.current_key(entry.secret).await,
+            previous: test
                 .key_in(entry.secret, "AWSPREVIOUS")
                 .await
                 .expect("a key before"),
         };
         assert_eq!(
-            world.keys(entry.user).await.expect("the user"),
+            test.keys(entry.user).await.expect("the user"),
             BTreeMap::from([
                 (keys.current.id.clone(), true),
                 (keys.previous.id.clone(), true)
             ])
         );
         let arn = format!("arn:aws:iam::{ACCOUNT}:user/{}", entry.user);
-        assert_eq!(world.holder(&keys.current).await, Ok(arn.clone()));
-        assert_eq!(world.holder(&keys.previous).await, Ok(arn));
+        assert_eq!(test.holder(&keys.current).await, Ok(arn.clone()));
+        assert_eq!(test.holder(&keys.previous).await, Ok(arn));
         keys
     }
 
     async fn deploy_again(&self) {
-        let before = self.world.everything().await;
+        let before = self.test.everything().await;
         let bootstrap = "bootstrap --yes --function-zip function.zip --format json";
-        let document = self.world.keyrota(bootstrap).await.exits(0).json();
+        let document = self.test.keyrota(bootstrap).await.exits(0).json();
         assert_eq!(document["changes"], 0);
         for secret in document["secrets"].as_array().expect("secrets") {
             assert_eq!(secret["rotated"], false);
             assert_eq!(secret["verified"], true);
         }
-        assert_eq!(self.world.everything().await, before);
+        assert_eq!(self.test.everything().await, before);
     }
 
     async fn rotate_all(&self, before: &[Keys]) -> Vec<Keys> {
         let document = self
-            .world
+            .test
             .keyrota("rotate --format json --verbose")
             .await
             .exits(0)
@@ -195,7 +192,7 @@ impl Life<'_> {
             check_rotated(entry, told, before, &held);
             // The key before the last one is gone.
             assert_eq!(
-                self.world.holder(&before.previous).await,
+                self.test.holder(&before.previous).await,
                 Err("InvalidClientTokenId".into())
             );
             after.push(held);
@@ -206,7 +203,7 @@ impl Life<'_> {
 
     async fn rotate_one(&self, before: &[Keys]) -> Vec<Keys> {
         let rotate = format!("rotate {} --format json", self.entries[1].user);
-        let document = self.world.keyrota(&rotate).await.exits(0).json();
+        let document = self.test.keyrota(&rotate).await.exits(0).json();
         let told = document["secrets"].as_array().expect("secrets");
         assert_eq!(told.len(), 1);
         let mut after = Vec::new();
@@ -223,7 +220,7 @@ impl Life<'_> {
 
     async fn check_status(&self) {
         let status = "status --check --format json";
-        let document = self.world.keyrota(status).await.exits(0).json();
+        let document = self.test.keyrota(status).await.exits(0).json();
         assert_eq!(document["stack"]["name"], STACK);
         for (entry, told) in self
             .entries
@@ -264,7 +261,7 @@ impl Life<'_> {
             }
         }
         // For people, too.
-        let ran = self.world.keyrota("status").await.exits(0);
+        let ran = self.test.keyrota("status").await.exits(0);
         for entry in self.entries {
             assert!(ran.stdout.contains(entry.secret), "{ran}");
         }
@@ -273,7 +270,7 @@ impl Life<'_> {
     async fn credentials(&self, keys: &[Keys]) {
         for (entry, keys) in self.entries.iter().zip(keys) {
             let credentials = format!("credentials {}", entry.secret);
-            let document = self.world.keyrota(&credentials).await.exits(0).json();
+            let document = self.test.keyrota(&credentials).await.exits(0).json();
             assert_eq!(document["Version"], 1);
             assert_eq!(document["AccessKeyId"], keys.current.id);
             assert_eq!(document["SecretAccessKey"], keys.current.secret);
@@ -281,48 +278,45 @@ impl Life<'_> {
     }
 
     async fn take_down(&self, keys: &[Keys], before: &[String]) {
-        let world = self.world;
+        let test = self.test;
         let teardown = "teardown --yes --recovery-window 7 --format json --verbose";
-        let document = world.keyrota(teardown).await.exits(0).json();
-        assert_eq!(world.stack_status(STACK).await, None);
+        let document = test.keyrota(teardown).await.exits(0).json();
+        assert_eq!(test.stack_status(STACK).await, None);
         for (entry, keys) in self.entries.iter().zip(keys) {
-            let secret = world
-                .secret(entry.secret)
-                .await
-                .expect("it can be restored");
+            let secret = test.secret(entry.secret).await.expect("it can be restored");
             assert!(secret.deleted);
             assert!(
                 lists(&document["deleted"], "secret", entry.secret),
                 "{document:#}"
             );
             if entry.create_user {
-                assert_eq!(world.keys(entry.user).await, None);
+                assert_eq!(test.keys(entry.user).await, None);
                 continue;
             }
             // The key in use works on; it is said where its secret part is.
             let arn = format!("arn:aws:iam::{ACCOUNT}:user/{}", entry.user);
-            assert_eq!(world.holder(&keys.current).await, Ok(arn));
+            assert_eq!(test.holder(&keys.current).await, Ok(arn));
             assert!(
                 lists(&document["retained"], "access key", &keys.current.id),
                 "{document:#}"
             );
         }
-        let after = world.everything().await;
+        let after = test.everything().await;
         let gone = ["bucket ", "object ", "log group ", "function ", "role "];
         let is_gone = |line: &String| !gone.iter().any(|kind| line.starts_with(kind));
         assert!(after.iter().all(is_gone), "{after:#?}");
 
-        let document = world.keyrota(teardown).await.exits(0).json();
+        let document = test.keyrota(teardown).await.exits(0).json();
         assert_eq!(
             document["deleted"],
             Value::Array(Vec::new()),
             "{document:#}"
         );
-        assert_eq!(world.everything().await, after);
+        assert_eq!(test.everything().await, after);
 
         let forced = "teardown --yes --force-delete-secrets --format json";
-        world.keyrota(forced).await.exits(0);
-        let document = world.keyrota(forced).await.exits(0).json();
+        test.keyrota(forced).await.exits(0);
+        let document = test.keyrota(forced).await.exits(0).json();
         assert_eq!(
             document["deleted"],
             Value::Array(Vec::new()),
@@ -334,7 +328,7 @@ impl Life<'_> {
     /// Expects the account as it was, but for keys of users that were there, and
     /// KMS keys that are on their way out.
     async fn check_nothing_but_keys(&self, before: &[String]) {
-        let after = self.world.everything().await;
+        let after = self.test.everything().await;
         let left: Vec<&String> = after
             .iter()
             .filter(|line| !before.contains(line))

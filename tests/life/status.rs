@@ -4,18 +4,18 @@ use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 
-use crate::world::World;
+use crate::environment::TestEnvironment;
 
 #[tokio::test]
 async fn each_state_is_told_and_the_check_fails() {
-    let world = World::new().await;
+    let test = TestEnvironment::new().await;
     let users = [
         "fine", "fresh", "inactive", "emptied", "deleted", "sealed", "stuck", "gone",
     ];
-    let seal = world.make_kms_key().await;
+    let seal = test.make_kms_key().await;
     let mut manifest = "version: 1\nstack: keys\naccess_keys:\n".to_owned();
     for user in users {
-        world.make_user(user).await;
+        test.make_user(user).await;
         let key = match user {
             "sealed" => seal.as_str(),
             _ => "aws/secretsmanager",
@@ -23,35 +23,33 @@ async fn each_state_is_told_and_the_check_fails() {
         let entry = format!("{{ user: {user}, secret: {user}, kms_key: '{key}' }}");
         manifest.push_str(&format!("  - {entry}\n"));
     }
-    world.manifest(&manifest);
+    test.manifest(&manifest);
     let bootstrap = "bootstrap --yes --no-rotate --function-zip function.zip";
-    world.keyrota(bootstrap).await.exits(0);
+    test.keyrota(bootstrap).await.exits(0);
     assert!(
-        states(&world, 5)
+        states(&test, 5)
             .await
             .values()
             .all(|state| state == "never_rotated")
     );
-    world
-        .keyrota("rotate fine inactive emptied deleted sealed stuck gone")
+    test.keyrota("rotate fine inactive emptied deleted sealed stuck gone")
         .await
         .exits(0);
 
-    let inactive = world.current_key("inactive").await;
-    world.set_key_active("inactive", &inactive.id, false).await;
-    world
-        .store("emptied", &json!({ "username": "emptied" }))
+    let inactive = test.current_key("inactive").await;
+    test.set_key_active("inactive", &inactive.id, false).await;
+    test.store("emptied", &json!({ "username": "emptied" }))
         .await;
-    let deleted = world.current_key("deleted").await;
-    world.delete_key("deleted", &deleted.id).await;
-    let request = world.secretsmanager.put_secret_value().secret_id("stuck");
+    let deleted = test.current_key("deleted").await;
+    test.delete_key("deleted", &deleted.id).await;
+    let request = test.secretsmanager.put_secret_value().secret_id("stuck");
     let request = request.secret_string("{}").version_stages("AWSPENDING");
     request.send().await.expect("the value is stored");
-    world.delete_secret("gone").await;
-    let request = world.kms.disable_key().key_id(&seal);
+    test.delete_secret("gone").await;
+    let request = test.kms.disable_key().key_id(&seal);
     request.send().await.expect("the key is disabled");
 
-    let states = states(&world, 5).await;
+    let states = states(&test, 5).await;
     let expected = [
         ("fine", "ok"),
         ("fresh", "never_rotated"),
@@ -65,7 +63,7 @@ async fn each_state_is_told_and_the_check_fails() {
     let expected = expected.map(|(user, state)| (user.to_owned(), state.to_owned()));
     assert_eq!(states, BTreeMap::from(expected));
     // Without the flag to tell is enough; people read why.
-    let ran = world.keyrota("status").await.exits(0);
+    let ran = test.keyrota("status").await.exits(0);
     for text in [
         "is inactive",
         "lacks",
@@ -81,8 +79,8 @@ async fn each_state_is_told_and_the_check_fails() {
     }
 }
 
-async fn states(world: &World, code: i32) -> BTreeMap<String, String> {
-    let ran = world.changes_nothing("status --check --format json").await;
+async fn states(test: &TestEnvironment, code: i32) -> BTreeMap<String, String> {
+    let ran = test.changes_nothing("status --check --format json").await;
     let document = ran.exits(code).json();
     let text = |value: &Value| value.as_str().expect("text").to_owned();
     let secrets = document["secrets"].as_array().expect("secrets").iter();

@@ -2,14 +2,14 @@
 
 use std::time::Duration;
 
-use crate::world::{Key, World, holder};
+use crate::environment::{Key, TestEnvironment, holder};
 
 /// Creates a user with a key.
-async fn new_key(world: &World) -> Key {
+async fn new_key(test: &TestEnvironment) -> Key {
     let user = "new";
-    let create = world.iam.create_user().user_name(user);
+    let create = test.iam.create_user().user_name(user);
     create.send().await.expect("a user");
-    let create = world.iam.create_access_key().user_name(user);
+    let create = test.iam.create_access_key().user_name(user);
     let created = create.send().await.expect("a key");
     let key = created.access_key.expect("a key");
     Key {
@@ -20,12 +20,12 @@ async fn new_key(world: &World) -> Key {
 
 #[tokio::test]
 async fn a_new_key_works_after_virtual_time_has_passed() {
-    let world = World::strict("iam-lag", 1).await;
-    let key = new_key(&world).await;
-    let refused = holder(world.endpoint(), &key).await;
+    let test = TestEnvironment::strict("iam-lag", 1).await;
+    let key = new_key(&test).await;
+    let refused = holder(test.endpoint(), &key).await;
     assert_eq!(refused, Err("InvalidClientTokenId".to_owned()));
-    world.advance(15.0).await;
-    let accepted = holder(world.endpoint(), &key).await;
+    test.advance(15.0).await;
+    let accepted = holder(test.endpoint(), &key).await;
     assert_eq!(
         accepted.as_deref(),
         Ok("arn:aws:iam::000000000000:user/new")
@@ -34,11 +34,11 @@ async fn a_new_key_works_after_virtual_time_has_passed() {
 
 #[tokio::test]
 async fn virtual_time_passes_beside_real_time() {
-    let world = World::strict("all", 1).await;
-    let key = new_key(&world).await;
-    let passing = world.let_time_pass(100.0);
+    let test = TestEnvironment::strict("all", 1).await;
+    let key = new_key(&test).await;
+    let passing = test.let_time_pass(100.0);
     tokio::time::timeout(Duration::from_secs(20), async {
-        while holder(world.endpoint(), &key).await.is_err() {
+        while holder(test.endpoint(), &key).await.is_err() {
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
     })

@@ -3,7 +3,7 @@
 
 use serde_json::Value;
 
-use crate::world::{LIST_ARTIFACTS, Ran, World};
+use crate::environment::{CommandOutput, LIST_ARTIFACTS, TestEnvironment};
 
 const MANIFEST: &str = "\
 version: 1
@@ -25,27 +25,27 @@ access_keys:
 const BOOTSTRAP: &str = "bootstrap --yes --function-zip function.zip --format json";
 const ROTATE: &str = "rotate --format json";
 
-async fn deployed(manifest: &str) -> World {
-    let world = World::new().await;
-    world.make_user("mailer").await;
-    world.manifest(manifest);
-    world.keyrota(BOOTSTRAP).await.exits(0);
-    world
+async fn deployed(manifest: &str) -> TestEnvironment {
+    let test = TestEnvironment::new().await;
+    test.make_user("mailer").await;
+    test.manifest(manifest);
+    test.keyrota(BOOTSTRAP).await.exits(0);
+    test
 }
 
 /// Deploys a secret with a probe that its user passes for now.
-async fn probed() -> World {
-    let world = World::new().await;
-    world.make_user("mailer").await;
-    world.make_bucket("artifacts").await;
-    world.allow("mailer", LIST_ARTIFACTS).await;
-    world.manifest(PROBED);
-    world.keyrota(BOOTSTRAP).await.exits(0);
-    world
+async fn probed() -> TestEnvironment {
+    let test = TestEnvironment::new().await;
+    test.make_user("mailer").await;
+    test.make_bucket("artifacts").await;
+    test.allow("mailer", LIST_ARTIFACTS).await;
+    test.manifest(PROBED);
+    test.keyrota(BOOTSTRAP).await.exits(0);
+    test
 }
 
 /// Returns the error of `rotate` for the only secret.
-fn error(ran: &Ran) -> String {
+fn error(ran: &CommandOutput) -> String {
     let document = ran.json();
     let secret = &document["secrets"][0];
     assert_eq!(secret["verified"], false, "{ran}");
@@ -53,8 +53,8 @@ fn error(ran: &Ran) -> String {
     secret["error"].as_str().expect("an error").to_owned()
 }
 
-async fn state(world: &World) -> String {
-    let status = world.keyrota("status --format json").await.exits(0).json();
+async fn state(test: &TestEnvironment) -> String {
+    let status = test.keyrota("status --format json").await.exits(0).json();
     status["secrets"][0]["state"]
         .as_str()
         .expect("a state")
@@ -62,9 +62,9 @@ async fn state(world: &World) -> String {
 }
 
 /// Expects that everything is well: two keys at most, and all of them known.
-async fn expect_well(world: &World) {
-    assert_eq!(state(world).await, "ok");
-    let status = world
+async fn expect_well(test: &TestEnvironment) {
+    assert_eq!(state(test).await, "ok");
+    let status = test
         .keyrota("status --check --format json")
         .await
         .exits(0)
@@ -79,16 +79,16 @@ async fn expect_well(world: &World) {
         roles == ["current", "previous"] || roles == ["current"],
         "{status:#}"
     );
-    let current = world.current_key("prod/mailer").await;
-    world.holder(&current).await.expect("the current key works");
+    let current = test.current_key("prod/mailer").await;
+    test.holder(&current).await.expect("the current key works");
 }
 
 #[tokio::test]
 async fn a_rotation_that_may_make_no_key_says_why_and_ends_well_once_it_may() {
-    let world = deployed(MANIFEST).await;
-    let before = world.current_key("prod/mailer").await;
-    world.deny_role("iam:CreateAccessKey").await;
-    let ran = world.keyrota(ROTATE).await.exits(1);
+    let test = deployed(MANIFEST).await;
+    let before = test.current_key("prod/mailer").await;
+    test.deny_role("iam:CreateAccessKey").await;
+    let ran = test.keyrota(ROTATE).await.exits(1);
     let reason = error(&ran);
     for text in [
         "make a new key for mailer",
@@ -97,143 +97,141 @@ async fn a_rotation_that_may_make_no_key_says_why_and_ends_well_once_it_may() {
     ] {
         assert!(reason.contains(text), "{text}\n{ran}");
     }
-    assert_eq!(world.current_key("prod/mailer").await, before);
-    world.holder(&before).await.expect("the current key works");
-    assert_eq!(state(&world).await, "stuck");
+    assert_eq!(test.current_key("prod/mailer").await, before);
+    test.holder(&before).await.expect("the current key works");
+    assert_eq!(state(&test).await, "stuck");
 
     // Nothing has changed, so neither does the answer; nothing is lost either.
-    let again = world.keyrota(ROTATE).await.exits(1);
+    let again = test.keyrota(ROTATE).await.exits(1);
     assert!(error(&again).contains("AccessDenied"), "{again}");
-    assert_eq!(world.current_key("prod/mailer").await, before);
+    assert_eq!(test.current_key("prod/mailer").await, before);
 
-    world.allow_role().await;
-    world.keyrota(ROTATE).await.exits(0);
-    assert_ne!(world.current_key("prod/mailer").await, before);
-    expect_well(&world).await;
+    test.allow_role().await;
+    test.keyrota(ROTATE).await.exits(0);
+    assert_ne!(test.current_key("prod/mailer").await, before);
+    expect_well(&test).await;
 }
 
 #[tokio::test]
 async fn a_key_that_may_not_do_its_work_is_not_promoted_until_it_may() {
-    let world = probed().await;
-    let before = world.current_key("prod/mailer").await;
-    world.forbid("mailer").await;
-    let ran = world.keyrota(ROTATE).await.exits(1);
+    let test = probed().await;
+    let before = test.current_key("prod/mailer").await;
+    test.forbid("mailer").await;
+    let ran = test.keyrota(ROTATE).await.exits(1);
     let reason = error(&ran);
     for text in ["s3:ListBucket", "artifacts", "AccessDenied", "mailer"] {
         assert!(reason.contains(text), "{text}\n{ran}");
     }
-    let pending = world
+    let pending = test
         .key_in("prod/mailer", "AWSPENDING")
         .await
         .expect("a pending key");
     assert_ne!(pending, before);
-    assert_eq!(world.current_key("prod/mailer").await, before);
-    world.holder(&before).await.expect("the current key works");
-    assert_eq!(state(&world).await, "stuck");
+    assert_eq!(test.current_key("prod/mailer").await, before);
+    test.holder(&before).await.expect("the current key works");
+    assert_eq!(state(&test).await, "stuck");
 
-    world.allow("mailer", LIST_ARTIFACTS).await;
-    world.keyrota(ROTATE).await.exits(0);
-    assert_eq!(world.current_key("prod/mailer").await, pending);
-    expect_well(&world).await;
+    test.allow("mailer", LIST_ARTIFACTS).await;
+    test.keyrota(ROTATE).await.exits(0);
+    assert_eq!(test.current_key("prod/mailer").await, pending);
+    expect_well(&test).await;
 }
 
 #[tokio::test]
 async fn a_pending_key_that_is_gone_is_given_up() {
-    let world = probed().await;
-    let before = world.current_key("prod/mailer").await;
-    world.forbid("mailer").await;
-    world.keyrota(ROTATE).await.exits(1);
-    let pending = world
+    let test = probed().await;
+    let before = test.current_key("prod/mailer").await;
+    test.forbid("mailer").await;
+    test.keyrota(ROTATE).await.exits(1);
+    let pending = test
         .key_in("prod/mailer", "AWSPENDING")
         .await
         .expect("a pending key");
-    world.delete_key("mailer", &pending.id).await;
-    world.allow("mailer", LIST_ARTIFACTS).await;
-    let ran = world
+    test.delete_key("mailer", &pending.id).await;
+    test.allow("mailer", LIST_ARTIFACTS).await;
+    let ran = test
         .keyrota(ROTATE)
         .await
         .exits(0)
         .says(&["abandon", "prod/mailer"]);
     assert!(!ran.stdout.contains(&pending.id), "{ran}");
-    let current = world.current_key("prod/mailer").await;
+    let current = test.current_key("prod/mailer").await;
     assert!(current != before && current != pending);
-    expect_well(&world).await;
+    expect_well(&test).await;
 }
 
 /// A rotation whose label was removed.
 #[tokio::test]
 async fn the_key_of_a_cancelled_rotation_is_known_and_in_nobodys_way() {
-    let world = probed().await;
-    let before = world.current_key("prod/mailer").await;
-    world.forbid("mailer").await;
-    world.keyrota(ROTATE).await.exits(1);
-    let left = world.key_in("prod/mailer", "AWSPENDING").await;
+    let test = probed().await;
+    let before = test.current_key("prod/mailer").await;
+    test.forbid("mailer").await;
+    test.keyrota(ROTATE).await.exits(1);
+    let left = test.key_in("prod/mailer", "AWSPENDING").await;
     let left = left.expect("a pending key");
-    let secret = world.secret("prod/mailer").await.expect("the secret");
-    let request = world.secretsmanager.update_secret_version_stage();
+    let secret = test.secret("prod/mailer").await.expect("the secret");
+    let request = test.secretsmanager.update_secret_version_stage();
     let request = request
         .secret_id(secret.arn)
         .version_stage("AWSPENDING")
         .remove_from_version_id(&secret.labels["AWSPENDING"]);
     request.send().await.expect("the label is taken away");
-    let status = world.keyrota("status --format json").await.exits(0).json();
+    let status = test.keyrota("status --format json").await.exits(0).json();
     let keys = status["secrets"][0]["keys"].as_array().expect("keys");
     let left = keys.iter().find(|key| key["id"] == left.id);
     assert_eq!(left.expect("it is there")["role"], "pending");
 
-    world.allow("mailer", LIST_ARTIFACTS).await;
-    world.keyrota(BOOTSTRAP).await.exits(0);
-    assert_eq!(world.current_key("prod/mailer").await, before);
-    world.keyrota(ROTATE).await.exits(0);
-    assert_ne!(world.current_key("prod/mailer").await, before);
-    expect_well(&world).await;
+    test.allow("mailer", LIST_ARTIFACTS).await;
+    test.keyrota(BOOTSTRAP).await.exits(0);
+    assert_eq!(test.current_key("prod/mailer").await, before);
+    test.keyrota(ROTATE).await.exits(0);
+    assert_ne!(test.current_key("prod/mailer").await, before);
+    expect_well(&test).await;
 }
 
 #[tokio::test]
 async fn bootstrap_finishes_what_a_failed_first_rotation_left() {
-    let world = World::new().await;
-    world.make_user("mailer").await;
-    world.manifest(MANIFEST);
-    world
-        .keyrota(&format!("{BOOTSTRAP} --no-rotate"))
+    let test = TestEnvironment::new().await;
+    test.make_user("mailer").await;
+    test.manifest(MANIFEST);
+    test.keyrota(&format!("{BOOTSTRAP} --no-rotate"))
         .await
         .exits(0);
-    let first = world.current_key("prod/mailer").await;
-    world.deny_role("iam:CreateAccessKey").await;
-    let ran = world.keyrota(BOOTSTRAP).await.exits(1);
+    let first = test.current_key("prod/mailer").await;
+    test.deny_role("iam:CreateAccessKey").await;
+    let ran = test.keyrota(BOOTSTRAP).await.exits(1);
     ran.fails(
         "rotation",
         &["prod/mailer", "AccessDenied", "keyrota rotate"],
     );
-    assert_eq!(world.current_key("prod/mailer").await, first);
-    world.allow_role().await;
-    let document = world.keyrota(BOOTSTRAP).await.exits(0).json();
+    assert_eq!(test.current_key("prod/mailer").await, first);
+    test.allow_role().await;
+    let document = test.keyrota(BOOTSTRAP).await.exits(0).json();
     assert_eq!(document["secrets"][0]["rotated"], true);
-    expect_well(&world).await;
+    expect_well(&test).await;
 }
 
 #[tokio::test]
 async fn an_administrator_without_a_key_leaves_the_current_one_alone() {
-    let world = World::new().await;
-    world.make_user("batch").await;
-    world
-        .make_secret("ops/administrator", r#"{"username":"administrator"}"#)
+    let test = TestEnvironment::new().await;
+    test.make_user("batch").await;
+    test.make_secret("ops/administrator", r#"{"username":"administrator"}"#)
         .await;
-    world.manifest(
+    test.manifest(
         "version: 1\nstack: payments-keys\naccess_keys:\n\
          \x20 - { user: batch, secret: prod/batch, rotate_as: ops/administrator }\n",
     );
-    let ran = world.keyrota(BOOTSTRAP).await.exits(1);
+    let ran = test.keyrota(BOOTSTRAP).await.exits(1);
     ran.fails("rotation", &["ops/administrator", "accesskey"]);
-    let first = world.current_key("prod/batch").await;
-    world.holder(&first).await.expect("the current key works");
+    let first = test.current_key("prod/batch").await;
+    test.holder(&first).await.expect("the current key works");
 
-    let key = world
-        .make_user_with("administrator", crate::world::KEY_ADMINISTRATOR)
+    let key = test
+        .make_user_with("administrator", crate::environment::KEY_ADMINISTRATOR)
         .await;
     let value = serde_json::json!({ "accesskey": key.id, "secretkey": key.secret });
-    world.store("ops/administrator", &value).await;
-    world.keyrota(BOOTSTRAP).await.exits(0);
-    world.keyrota("status --check").await.exits(0);
-    assert_ne!(world.current_key("prod/batch").await, first);
+    test.store("ops/administrator", &value).await;
+    test.keyrota(BOOTSTRAP).await.exits(0);
+    test.keyrota("status --check").await.exits(0);
+    assert_ne!(test.current_key("prod/batch").await, first);
 }

@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 
 use serde_json::json;
 
+use crate::environment::{Key, TestEnvironment};
 use crate::pins::{bare, deploy_by_hand};
-use crate::world::{Key, World};
 
 const USERS: [&str; 2] = ["ci-deployer", "vendor"];
 const MANIFEST: &str = "\
@@ -22,30 +22,30 @@ const BOOTSTRAP: &str = "bootstrap --yes --no-rotate --function-zip function.zip
 
 /// Returns an account with such a stack after some rotations: two keys a user, both
 /// active, and no tag on any user; with the keys, older first.
-async fn deployed() -> (World, BTreeMap<&'static str, [Key; 2]>) {
-    let world = World::new().await;
+async fn deployed() -> (TestEnvironment, BTreeMap<&'static str, [Key; 2]>) {
+    let test = TestEnvironment::new().await;
     for user in USERS {
-        world.make_user(user).await;
+        test.make_user(user).await;
     }
     let template = include_str!("upgrade/without-pins.yaml").to_owned();
     assert!(template.contains("Handler: bootstrap"), "{template}");
-    deploy_by_hand(&world, template, bare().bytes().to_vec()).await;
+    deploy_by_hand(&test, template, bare().bytes().to_vec()).await;
     let mut keys = BTreeMap::new();
     for user in USERS {
         let name = format!("prod/{user}");
-        let arn = world.secret(&name).await.expect("the secret").arn;
-        let older = world.make_key(user).await;
-        let newer = world.make_key(user).await;
+        let arn = test.secret(&name).await.expect("the secret").arn;
+        let older = test.make_key(user).await;
+        let newer = test.make_key(user).await;
         for key in [&older, &newer] {
             let value = json!({
                 "accesskey": key.id, "secretkey": key.secret, "username": user, "secretarn": arn,
             });
-            world.store(&name, &value).await;
+            test.store(&name, &value).await;
         }
         keys.insert(user, [older, newer]);
     }
-    world.manifest(MANIFEST);
-    (world, keys)
+    test.manifest(MANIFEST);
+    (test, keys)
 }
 
 fn both_active(keys: [&Key; 2]) -> Option<BTreeMap<String, bool>> {
@@ -54,51 +54,51 @@ fn both_active(keys: [&Key; 2]) -> Option<BTreeMap<String, bool>> {
 
 #[tokio::test]
 async fn a_stack_without_pins_is_updated_and_rotates() {
-    let (world, before) = deployed().await;
-    world.keyrota(BOOTSTRAP).await.exits(0);
+    let (test, before) = deployed().await;
+    test.keyrota(BOOTSTRAP).await.exits(0);
     for (user, [older, newer]) in &before {
         // An update alone takes no key, and nothing is recorded that nobody has proven.
-        assert_eq!(world.keys(user).await, both_active([older, newer]));
-        assert_eq!(world.user_tags(user).await, BTreeMap::new());
+        assert_eq!(test.keys(user).await, both_active([older, newer]));
+        assert_eq!(test.user_tags(user).await, BTreeMap::new());
     }
-    world.keyrota("rotate").await.exits(0);
+    test.keyrota("rotate").await.exits(0);
     for (user, [_, newer]) in &before {
         // The key before was not recorded, and authenticated.
-        let current = world.current_key(&format!("prod/{user}")).await;
-        assert_eq!(world.keys(user).await, both_active([newer, &current]));
-        assert!(world.holder(&current).await.is_ok());
-        let recorded = world.user_tags(user).await;
+        let current = test.current_key(&format!("prod/{user}")).await;
+        assert_eq!(test.keys(user).await, both_active([newer, &current]));
+        assert!(test.holder(&current).await.is_ok());
+        let recorded = test.user_tags(user).await;
         assert!(
             recorded["keyrota:keys"].contains(&current.id),
             "{recorded:?}"
         );
     }
-    world.keyrota("rotate").await.exits(0);
-    world.keyrota("status --check").await.exits(0);
-    world.keyrota("doctor").await.exits(0);
-    world.keyrota("teardown --yes").await.exits(0);
+    test.keyrota("rotate").await.exits(0);
+    test.keyrota("status --check").await.exits(0);
+    test.keyrota("doctor").await.exits(0);
+    test.keyrota("teardown --yes").await.exits(0);
 }
 
 /// A key before whose stored secret part is not its own cannot be proven to be ours:
 /// the rotation stops and names it, and the key in use works on.
 #[tokio::test]
 async fn a_key_that_cannot_be_proven_stops_the_rotation_after_an_update() {
-    let (world, before) = deployed().await;
+    let (test, before) = deployed().await;
     let [older, newer] = &before["vendor"];
-    let arn = world.secret("prod/vendor").await.expect("the secret").arn;
+    let arn = test.secret("prod/vendor").await.expect("the secret").arn;
     for (id, secret) in [(&older.id, "made/up"), (&newer.id, &newer.secret)] {
         let value = json!({
             "accesskey": id, "secretkey": secret, "username": "vendor", "secretarn": arn,
         });
-        world.store("prod/vendor", &value).await;
+        test.store("prod/vendor", &value).await;
     }
-    world.keyrota(BOOTSTRAP).await.exits(0);
-    let ran = world
+    test.keyrota(BOOTSTRAP).await.exits(0);
+    let ran = test
         .keyrota("rotate prod/vendor --format json")
         .await
         .exits(1);
     let error = ran.json()["secrets"][0]["error"].to_string();
     assert!(error.contains(&older.id), "{ran}");
-    assert_eq!(world.keys("vendor").await, both_active([older, newer]));
-    assert_eq!(world.current_key("prod/vendor").await, *newer);
+    assert_eq!(test.keys("vendor").await, both_active([older, newer]));
+    assert_eq!(test.current_key("prod/vendor").await, *newer);
 }

@@ -3,14 +3,14 @@
 use std::path::PathBuf;
 
 use crate::database::Engine;
-use crate::kind::Kind;
+use crate::kind::FunctionKind;
 
 /// Measures the rotation function beside a Python one, in turns, on this machine.
 #[derive(clap::Parser)]
 pub struct Arguments {
     /// What the function rotates
     #[arg(long, value_enum, default_value_t)]
-    pub kind: Kind,
+    pub kind: FunctionKind,
 
     /// The server whose user's password is rotated; both where none is named
     #[arg(long, value_name = "NAME")]

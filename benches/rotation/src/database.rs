@@ -99,7 +99,7 @@ impl Database {
     /// # Errors
     ///
     /// Returns that it cannot be written.
-    pub fn furnish(&self, task_root: &Path) -> Result<(), Error> {
+    pub fn write_task_files(&self, task_root: &Path) -> Result<(), Error> {
         let folder = task_root.join("tls");
         std::fs::create_dir_all(&folder).map_err(Error::io("make", &folder))?;
         let file = folder.join(AUTHORITIES);

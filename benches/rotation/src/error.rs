@@ -44,10 +44,10 @@ pub enum Error {
         hint: &'static str,
     },
     /// A function's process did something else than it should.
-    #[error("{peer}: {what}{}", told(.log))]
+    #[error("{subject_function}: {what}{}", told(.log))]
     Misbehaved {
         /// Whose function.
-        peer: &'static str,
+        subject_function: &'static str,
         /// What it did.
         what: String,
         /// The end of what it wrote.

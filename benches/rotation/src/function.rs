@@ -7,7 +7,7 @@ use keyrota::model::Architecture;
 use keyrota::port::{Event, Listener};
 
 use crate::error::Error;
-use crate::kind::Kind;
+use crate::kind::FunctionKind;
 use crate::progress;
 
 /// The function's executable, and the size of the zip that is deployed.
@@ -22,7 +22,7 @@ impl Function {
     /// # Errors
     ///
     /// Returns that there is none, or why Lambda would not run it.
-    pub async fn obtain(kind: Kind, given: Option<&Path>) -> Result<Self, Error> {
+    pub async fn obtain(kind: FunctionKind, given: Option<&Path>) -> Result<Self, Error> {
         let architecture = match std::env::consts::ARCH {
             "aarch64" => Architecture::Arm64,
             _ => Architecture::X86_64,
@@ -32,7 +32,7 @@ impl Function {
             None => {
                 progress::say("building the function");
                 let executable =
-                    keyrota::build::build(kind.function(), architecture, &Teller).await?;
+                    keyrota::build::build(kind.function(), architecture, &CargoListener).await?;
                 (executable, "what was built".to_owned())
             }
         };
@@ -50,9 +50,9 @@ impl Function {
 }
 
 /// Says what cargo says.
-struct Teller;
+struct CargoListener;
 
-impl Listener for Teller {
+impl Listener for CargoListener {
     fn on(&self, event: Event) {
         if let Event::Output(line) = event {
             progress::say(&line);

@@ -28,13 +28,13 @@ const ROOT: &str = "/2018-06-01/runtime/";
 const STEP_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// A request for work that waits for an event.
-pub struct Idle {
+pub struct IdleRequest {
     /// When it came.
     pub at: Instant,
     hand_over: oneshot::Sender<Invocation>,
 }
 
-impl Idle {
+impl IdleRequest {
     /// Hands an event over and returns when.
     pub fn give(self, request_id: String, event: String) -> Instant {
         let at = Instant::now();
@@ -50,9 +50,9 @@ struct Invocation {
 }
 
 /// What a process says.
-pub enum Heard {
+pub enum HostMessage {
     /// It wants work.
-    Idle(Idle),
+    IdleRequest(IdleRequest),
     /// It has done what the event asked for.
     Done { at: Instant, request_id: String },
     /// It failed, with what it says about that.
@@ -62,7 +62,7 @@ pub enum Heard {
 /// The host of one process. It stops when it is dropped.
 pub struct Host {
     address: SocketAddr,
-    heard: mpsc::UnboundedReceiver<Heard>,
+    heard: mpsc::UnboundedReceiver<HostMessage>,
     /// Aborted when it is dropped.
     _serving: JoinSet<()>,
 }
@@ -95,13 +95,13 @@ impl Host {
     }
 
     /// Returns what the process says next.
-    pub async fn listen(&mut self) -> Heard {
-        let gone = || Heard::Failed("the host stopped".to_owned());
+    pub async fn listen(&mut self) -> HostMessage {
+        let gone = || HostMessage::Failed("the host stopped".to_owned());
         self.heard.recv().await.unwrap_or_else(gone)
     }
 }
 
-async fn serve(listener: TcpListener, teller: mpsc::UnboundedSender<Heard>) {
+async fn serve(listener: TcpListener, teller: mpsc::UnboundedSender<HostMessage>) {
     let mut connections = JoinSet::new();
     loop {
         tokio::select! {
@@ -114,7 +114,7 @@ async fn serve(listener: TcpListener, teller: mpsc::UnboundedSender<Heard>) {
     }
 }
 
-async fn converse(stream: TcpStream, teller: mpsc::UnboundedSender<Heard>) {
+async fn converse(stream: TcpStream, teller: mpsc::UnboundedSender<HostMessage>) {
     let _ = stream.set_nodelay(true);
     let teller = &teller;
     let respond = service_fn(async |request| Ok::<_, Infallible>(answer(request, teller).await));
@@ -126,7 +126,7 @@ async fn converse(stream: TcpStream, teller: mpsc::UnboundedSender<Heard>) {
 
 async fn answer(
     request: Request<Incoming>,
-    teller: &mpsc::UnboundedSender<Heard>,
+    teller: &mpsc::UnboundedSender<HostMessage>,
 ) -> Response<Full<Bytes>> {
     let at = Instant::now();
     let (head, body) = request.into_parts();
@@ -141,18 +141,21 @@ async fn answer(
     let heard = match (head.method, path.as_slice()) {
         (Method::GET, ["invocation", "next"]) => {
             let (hand_over, handed) = oneshot::channel();
-            tell(teller, Heard::Idle(Idle { at, hand_over }));
+            tell(
+                teller,
+                HostMessage::IdleRequest(IdleRequest { at, hand_over }),
+            );
             return match handed.await {
                 Ok(invocation) => event(invocation),
                 Err(_) => status(StatusCode::GONE),
             };
         }
-        (Method::POST, ["invocation", request_id, "response"]) => Heard::Done {
+        (Method::POST, ["invocation", request_id, "response"]) => HostMessage::Done {
             at,
             request_id: (*request_id).to_owned(),
         },
         (Method::POST, ["invocation", _, "error"] | ["init", "error"]) => {
-            Heard::Failed(String::from_utf8_lossy(&body).into_owned())
+            HostMessage::Failed(String::from_utf8_lossy(&body).into_owned())
         }
         _ => return status(StatusCode::NOT_FOUND),
     };
@@ -161,7 +164,7 @@ async fn answer(
 }
 
 /// Passes on what a process says. Where nobody listens, it is about to be ended.
-fn tell(teller: &mpsc::UnboundedSender<Heard>, heard: Heard) {
+fn tell(teller: &mpsc::UnboundedSender<HostMessage>, heard: HostMessage) {
     let _ = teller.send(heard);
 }
 
@@ -233,7 +236,7 @@ mod tests {
             let address = address.clone();
             async move { say(&address, get("invocation/next")).await }
         });
-        let Heard::Idle(idle) = host.listen().await else {
+        let HostMessage::IdleRequest(idle) = host.listen().await else {
             panic!("it asked for work");
         };
         let asked = idle.at;
@@ -245,7 +248,7 @@ mod tests {
 
         let answer = say(&address, post("invocation/1/response", "null")).await;
         assert!(answer.starts_with("HTTP/1.1 202 "));
-        let Heard::Done { at, request_id } = host.listen().await else {
+        let HostMessage::Done { at, request_id } = host.listen().await else {
             panic!("it answered");
         };
         assert_eq!(request_id, "1");
@@ -257,7 +260,7 @@ mod tests {
         let mut host = Host::start().await.unwrap();
         for path in ["invocation/1/error", "init/error"] {
             say(&host.address(), post(path, "why")).await;
-            assert!(matches!(host.listen().await, Heard::Failed(why) if why == "why"));
+            assert!(matches!(host.listen().await, HostMessage::Failed(why) if why == "why"));
         }
         let answer = say(&host.address(), get("elsewhere")).await;
         assert!(answer.starts_with("HTTP/1.1 404 "));

@@ -2,7 +2,7 @@
 
 /// What a function rotates.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
-pub enum Kind {
+pub enum FunctionKind {
     /// The access keys of an IAM user
     #[default]
     AccessKeys,
@@ -19,7 +19,7 @@ pub struct Warm {
     pub with_room: bool,
 }
 
-impl Kind {
+impl FunctionKind {
     /// Returns the rotations of a warm process that differ in what they do.
     pub const fn warm(self) -> &'static [Warm] {
         match self {

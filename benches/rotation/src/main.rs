@@ -23,7 +23,6 @@ mod limit;
 mod machine;
 mod measure;
 mod moment;
-mod peer;
 mod plan;
 mod process;
 mod progress;
@@ -34,6 +33,7 @@ mod scene;
 mod session;
 mod statistics;
 mod stub;
+mod subject_function;
 mod table;
 
 use std::error::Error;

@@ -4,11 +4,11 @@ use std::time::Duration;
 
 use crate::error::Error;
 use crate::limit::Limit;
-use crate::peer::Peer;
 use crate::progress;
-use crate::scene::Scene;
+use crate::scene::RunContext;
 use crate::session::{Rotation, Session};
 use crate::statistics::median;
+use crate::subject_function::SubjectFunction;
 
 /// Under what circumstances processes are measured.
 pub struct Condition {
@@ -33,10 +33,10 @@ pub struct Sample {
     pub first: Duration,
     /// Processor time until then.
     pub processor: Option<Duration>,
-    /// A rotation of the warm process, of each sort in [`Kind::warm`]. The middle
+    /// A rotation of the warm process, of each sort in [`FunctionKind::warm`]. The middle
     /// of several.
     ///
-    /// [`Kind::warm`]: crate::kind::Kind::warm
+    /// [`FunctionKind::warm`]: crate::kind::Kind::warm
     pub warm: Vec<Duration>,
     /// The most memory it ever had, in bytes.
     pub memory: Option<u64>,
@@ -56,9 +56,9 @@ pub struct Pair {
 ///
 /// Returns what a process did instead of rotating.
 pub async fn pairs(
-    ours: &Peer,
-    python: Option<&Peer>,
-    scene: &Scene<'_>,
+    ours: &SubjectFunction,
+    python: Option<&SubjectFunction>,
+    scene: &RunContext<'_>,
     condition: &Condition,
     limit: Option<&Limit>,
 ) -> Result<Vec<Pair>, Error> {
@@ -81,12 +81,12 @@ pub async fn pairs(
 
 /// Measures one process.
 async fn sample(
-    peer: &Peer,
-    scene: &Scene<'_>,
+    subject_function: &SubjectFunction,
+    scene: &RunContext<'_>,
     condition: &Condition,
     limit: Option<&Limit>,
 ) -> Result<Sample, Error> {
-    let mut session = Session::prepare(peer, scene, condition.delay, limit).await?;
+    let mut session = Session::prepare(subject_function, scene, condition.delay, limit).await?;
     let (started, asked) = session.start().await?;
     let first = session.rotate(false).await?;
     let processor = session.process().processor_time();
@@ -129,8 +129,11 @@ const COUNTING_DELAY: Duration = Duration::from_millis(50);
 /// # Errors
 ///
 /// Returns what it did instead.
-pub async fn trace(peer: &Peer, scene: &Scene<'_>) -> Result<Traced, Error> {
-    let mut session = Session::prepare(peer, scene, COUNTING_DELAY, None).await?;
+pub async fn trace(
+    subject_function: &SubjectFunction,
+    scene: &RunContext<'_>,
+) -> Result<Traced, Error> {
+    let mut session = Session::prepare(subject_function, scene, COUNTING_DELAY, None).await?;
     session.start().await?;
     let first = session.rotate(false).await?;
     let mut rotations = vec![("first rotation".to_owned(), first)];

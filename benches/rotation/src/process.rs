@@ -9,7 +9,7 @@ use tokio::process::{Child, ChildStdin, Command};
 
 use crate::error::Error;
 use crate::limit::{Group, Limit};
-use crate::peer::Peer;
+use crate::subject_function::SubjectFunction;
 
 /// Waits to be told, then becomes the function. The clock starts at that word,
 /// so that a limit is in force before, and neither side pays for a fork.
@@ -40,21 +40,21 @@ impl Process {
     ///
     /// Returns that it cannot be started or limited.
     pub async fn prepare(
-        peer: &Peer,
+        subject_function: &SubjectFunction,
         environment: &[(&'static str, String)],
         limit: Option<&Limit>,
     ) -> Result<Self, Error> {
-        let log = peer.task_root.join("log");
+        let log = subject_function.task_root.join("log");
         let output = std::fs::File::create(&log).map_err(Error::io("write", &log))?;
         let errors = output.try_clone().map_err(Error::io("write", &log))?;
-        let cannot = || Error::io("start", &peer.program);
+        let cannot = || Error::io("start", &subject_function.program);
         let mut child = Command::new("/bin/sh")
             .args(["-c", STARTER, "sh"])
-            .arg(&peer.program)
-            .args(&peer.arguments)
+            .arg(&subject_function.program)
+            .args(&subject_function.arguments)
             .env_clear()
             .envs(environment.iter().map(|(name, value)| (name, value)))
-            .current_dir(&peer.task_root)
+            .current_dir(&subject_function.task_root)
             .stdin(Stdio::piped())
             .stdout(output)
             .stderr(errors)

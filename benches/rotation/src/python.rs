@@ -10,7 +10,7 @@ use tokio::process::Command;
 
 use crate::database::Engine;
 use crate::error::Error;
-use crate::kind::Kind;
+use crate::kind::FunctionKind;
 use crate::progress;
 
 /// What Lambda's runtime brings.
@@ -121,10 +121,10 @@ impl Environment {
 /// # Errors
 ///
 /// Returns what is missing.
-pub async fn prepare(kind: Kind) -> Result<Environment, Error> {
+pub async fn prepare(kind: FunctionKind) -> Result<Environment, Error> {
     let requirements = match kind {
-        Kind::AccessKeys => REQUIREMENTS.to_owned(),
-        Kind::Database => format!("{REQUIREMENTS}{DRIVERS}"),
+        FunctionKind::AccessKeys => REQUIREMENTS.to_owned(),
+        FunctionKind::Database => format!("{REQUIREMENTS}{DRIVERS}"),
     };
     let (version, python) = find().await?;
     let identity = sha256_hex(format!("{version}\n{python}\n{requirements}").as_bytes());

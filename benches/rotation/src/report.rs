@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 use std::time::{Duration, Instant};
 
 use crate::heading::megabytes;
-use crate::kind::Kind;
+use crate::kind::FunctionKind;
 use crate::measure::{Pair, Sample, Traced};
 use crate::session::{Rotation, STEPS};
 use crate::statistics::Spread;
@@ -43,7 +43,7 @@ struct Measure {
 }
 
 /// Returns the lines of a kind's tables.
-fn measures(kind: Kind) -> Vec<Measure> {
+fn measures(kind: FunctionKind) -> Vec<Measure> {
     let measure = |name: &str, value, unit| Measure {
         name: name.to_owned(),
         value,
@@ -77,7 +77,7 @@ pub fn zips(ours: usize, python: Option<usize>) -> String {
 }
 
 /// Returns what pairs of processes took under the condition that the title names.
-pub fn pairs(kind: Kind, title: &str, pairs: &[Pair]) -> String {
+pub fn pairs(kind: FunctionKind, title: &str, pairs: &[Pair]) -> String {
     let sides = [
         Side {
             name: "ours",

@@ -9,11 +9,11 @@ use crate::authority::Authority;
 use crate::database::{Database, Engine};
 use crate::error::Error;
 use crate::function::Function;
-use crate::kind::Kind;
+use crate::kind::FunctionKind;
 use crate::limit::Limit;
-use crate::peer::Peer;
 use crate::python::{Environment, Module};
-use crate::scene::{Scene, Subject};
+use crate::scene::{RunContext, Subject};
+use crate::subject_function::SubjectFunction;
 use crate::{heading, machine, measure, plan, python, report};
 
 /// Measures what was asked for and shows it as it comes.
@@ -27,7 +27,7 @@ pub async fn run(arguments: &Arguments) -> Result<(), Error> {
         return Err(Error::Usage(needs.to_owned()));
     }
     let kind = arguments.kind;
-    if kind == Kind::AccessKeys && arguments.engine.is_some() {
+    if kind == FunctionKind::AccessKeys && arguments.engine.is_some() {
         let none = "access keys are on no server; `--engine` goes with `--kind database`";
         return Err(Error::Usage(none.to_owned()));
     }
@@ -47,22 +47,22 @@ pub async fn run(arguments: &Arguments) -> Result<(), Error> {
 
     let environment = environment.as_ref();
     match kind {
-        Kind::AccessKeys => {
+        FunctionKind::AccessKeys => {
             let sides = Sides::new(&function, environment, &python::ACCESS_KEYS, folder)?;
-            let scene = Scene {
+            let scene = RunContext {
                 authority: &authority,
                 subject: Subject::AccessKey,
             };
             compare(arguments, &scene, &sides).await?;
         }
-        Kind::Database => {
+        FunctionKind::Database => {
             let all = Engine::value_variants();
             let asked = |engine: &Engine| arguments.engine.is_none_or(|asked| asked == *engine);
             for engine in all.iter().copied().filter(asked) {
                 let folder = folder.join(engine.name());
                 std::fs::create_dir(&folder).map_err(Error::io("make", &folder))?;
                 let sides = Sides::new(&function, environment, &python::database(engine), &folder)?;
-                let scene = Scene {
+                let scene = RunContext {
                     authority: &authority,
                     subject: Subject::Password(Box::new(Database::start(engine, &authority)?)),
                 };
@@ -84,9 +84,9 @@ pub async fn run(arguments: &Arguments) -> Result<(), Error> {
 
 /// The functions that are measured beside each other.
 struct Sides {
-    ours: Peer,
+    ours: SubjectFunction,
     /// Absent where ours is measured alone.
-    python: Option<Peer>,
+    python: Option<SubjectFunction>,
 }
 
 impl Sides {
@@ -97,10 +97,10 @@ impl Sides {
         folder: &Path,
     ) -> Result<Self, Error> {
         let python = environment
-            .map(|environment| Peer::python(&environment.interpreter, modules, folder))
+            .map(|environment| SubjectFunction::python(&environment.interpreter, modules, folder))
             .transpose()?;
         Ok(Self {
-            ours: Peer::ours(&function.executable, folder)?,
+            ours: SubjectFunction::ours(&function.executable, folder)?,
             python,
         })
     }
@@ -109,11 +109,11 @@ impl Sides {
 /// Counts the calls of both sides, and measures them under each condition.
 async fn compare(
     arguments: &Arguments,
-    scene: &Scene<'_>,
+    scene: &RunContext<'_>,
     Sides { ours, python }: &Sides,
 ) -> Result<(), Error> {
-    for peer in [Some(ours), python.as_ref()].into_iter().flatten() {
-        scene.furnish(peer)?;
+    for subject_function in [Some(ours), python.as_ref()].into_iter().flatten() {
+        scene.write_task_files(subject_function)?;
     }
     let traced = measure::trace(ours, scene).await?;
     let python_traced = match python {

@@ -6,9 +6,9 @@ use serde_json::json;
 use crate::authority::Authority;
 use crate::database::Database;
 use crate::error::Error;
-use crate::kind::Kind;
-use crate::peer::{Peer, write};
+use crate::kind::FunctionKind;
 use crate::stub::account::{Account, SECRET_NAME, USER};
+use crate::subject_function::{SubjectFunction, write};
 
 /// What is rotated.
 pub enum Subject {
@@ -19,17 +19,17 @@ pub enum Subject {
 }
 
 /// What is around a process, and around the one after it.
-pub struct Scene<'run> {
+pub struct RunContext<'run> {
     pub authority: &'run Authority,
     pub subject: Subject,
 }
 
-impl Scene<'_> {
+impl RunContext<'_> {
     /// Returns the kind of what is rotated.
-    pub fn kind(&self) -> Kind {
+    pub fn kind(&self) -> FunctionKind {
         match self.subject {
-            Subject::AccessKey => Kind::AccessKeys,
-            Subject::Password(_) => Kind::Database,
+            Subject::AccessKey => FunctionKind::AccessKeys,
+            Subject::Password(_) => FunctionKind::Database,
         }
     }
 
@@ -60,12 +60,14 @@ impl Scene<'_> {
     /// # Errors
     ///
     /// Returns that it cannot be written.
-    pub fn furnish(&self, peer: &Peer) -> Result<(), Error> {
+    pub fn write_task_files(&self, subject_function: &SubjectFunction) -> Result<(), Error> {
         if let Subject::Password(database) = &self.subject {
-            database.furnish(&peer.task_root)?;
+            database.write_task_files(&subject_function.task_root)?;
         }
-        let file = peer.task_root.join(self.handler(peer));
-        match (peer.handler, file.parent()) {
+        let file = subject_function
+            .task_root
+            .join(self.handler(subject_function));
+        match (subject_function.handler, file.parent()) {
             (None, Some(folder)) => {
                 std::fs::create_dir_all(folder).map_err(Error::io("make", folder))?;
                 write(&file, self.pins().as_bytes())
@@ -75,8 +77,8 @@ impl Scene<'_> {
     }
 
     /// Returns what `_HANDLER` says: the path of our function's pins.
-    pub fn handler(&self, peer: &Peer) -> String {
-        match peer.handler {
+    pub fn handler(&self, subject_function: &SubjectFunction) -> String {
+        match subject_function.handler {
             Some(handler) => handler.to_owned(),
             None => format!("pins/{}.json", sha256_hex(self.pins().as_bytes())),
         }

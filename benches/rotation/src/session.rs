@@ -7,15 +7,15 @@ use std::time::{Duration, Instant};
 use serde_json::json;
 
 use crate::error::Error;
-use crate::host::{Heard, Host, Idle};
+use crate::host::{Host, HostMessage, IdleRequest};
 use crate::lambda;
 use crate::limit::Limit;
-use crate::peer::Peer;
 use crate::process::Process;
-use crate::scene::Scene;
+use crate::scene::RunContext;
 use crate::stub::Stub;
 use crate::stub::account::SECRET_ARN;
 use crate::stub::calls::Call;
+use crate::subject_function::SubjectFunction;
 
 /// The steps, in the order in which Secrets Manager asks for them.
 pub const STEPS: [&str; 4] = ["createSecret", "setSecret", "testSecret", "finishSecret"];
@@ -41,12 +41,12 @@ pub struct Step {
 
 /// A process, its host and its account.
 pub struct Session<'run> {
-    peer: &'static str,
-    scene: &'run Scene<'run>,
+    subject_function: &'static str,
+    scene: &'run RunContext<'run>,
     host: Host,
     stub: Stub,
     process: Process,
-    idle: Option<Idle>,
+    idle: Option<IdleRequest>,
     requests: u64,
 }
 
@@ -57,23 +57,23 @@ impl<'run> Session<'run> {
     ///
     /// Returns what could not be started.
     pub async fn prepare(
-        peer: &Peer,
-        scene: &'run Scene<'run>,
+        subject_function: &SubjectFunction,
+        scene: &'run RunContext<'run>,
         delay: Duration,
         limit: Option<&Limit>,
     ) -> Result<Self, Error> {
         let host = Host::start().await?;
         let stub = Stub::start(scene.authority, scene.account()?, delay).await?;
-        let root = &peer.task_root;
+        let root = &subject_function.task_root;
         let address = host.address();
-        let handler = scene.handler(peer);
+        let handler = scene.handler(subject_function);
         let environment = lambda::environment(&address, root, &handler, scene.authority, &stub);
         Ok(Self {
-            peer: peer.name,
+            subject_function: subject_function.name,
             scene,
             host,
             stub,
-            process: Process::prepare(peer, &environment, limit).await?,
+            process: Process::prepare(subject_function, &environment, limit).await?,
             idle: None,
             requests: 0,
         })
@@ -151,15 +151,15 @@ impl<'run> Session<'run> {
         self.requests += 1;
         let given = format!("6b1f0c52-0000-4000-9000-{:012x}", self.requests);
         let began = idle.give(given.clone(), event);
-        let ended = match self.hear().await? {
-            Heard::Done { at, request_id } if request_id == given => at,
-            Heard::Done { .. } => {
+        let ended = match self.next_message().await? {
+            HostMessage::Done { at, request_id } if request_id == given => at,
+            HostMessage::Done { .. } => {
                 return Err(self.misbehaved("it answered another request".to_owned()));
             }
-            Heard::Idle(_) => {
+            HostMessage::IdleRequest(_) => {
                 return Err(self.misbehaved("it asked for more work unanswered".to_owned()));
             }
-            Heard::Failed(told) => return Err(self.misbehaved(told)),
+            HostMessage::Failed(told) => return Err(self.misbehaved(told)),
         };
         Ok(Step {
             began,
@@ -169,15 +169,15 @@ impl<'run> Session<'run> {
     }
 
     /// Waits until the process asks for work.
-    async fn next(&mut self) -> Result<Idle, Error> {
-        match self.hear().await? {
-            Heard::Idle(idle) => Ok(idle),
-            Heard::Done { .. } => Err(self.misbehaved("it answered twice".to_owned())),
-            Heard::Failed(told) => Err(self.misbehaved(told)),
+    async fn next(&mut self) -> Result<IdleRequest, Error> {
+        match self.next_message().await? {
+            HostMessage::IdleRequest(idle) => Ok(idle),
+            HostMessage::Done { .. } => Err(self.misbehaved("it answered twice".to_owned())),
+            HostMessage::Failed(told) => Err(self.misbehaved(told)),
         }
     }
 
-    async fn hear(&mut self) -> Result<Heard, Error> {
+    async fn next_message(&mut self) -> Result<HostMessage, Error> {
         let heard = tokio::select! {
             heard = patiently(self.host.listen()) => heard.ok_or_else(|| {
                 format!("it said nothing for {} s", PATIENCE.as_secs())
@@ -189,7 +189,7 @@ impl<'run> Session<'run> {
 
     fn misbehaved(&self, what: String) -> Error {
         Error::Misbehaved {
-            peer: self.peer,
+            subject_function: self.subject_function,
             what,
             log: self.process.log(),
         }

@@ -189,7 +189,7 @@ impl RequestError {
 /// A secret could not be described, or a version of it could not be read. Each function adds
 /// what to check.
 #[derive(Debug)]
-pub struct Unread {
+pub struct ReadError {
     /// The secret's name.
     pub secret: String,
     /// The error from AWS.

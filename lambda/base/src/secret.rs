@@ -5,7 +5,7 @@
 use secrecy::ExposeSecret;
 use serde_json::{Map, Value};
 
-use crate::secrets_manager::Stored;
+use crate::secrets_manager::StoredValue;
 
 /// A kind of credential that a function rotates.
 pub trait Credential: Sized {
@@ -85,10 +85,10 @@ pub enum Content<C: Credential> {
 
 impl<C: Credential> Content<C> {
     /// Parses a stored value. An empty field counts as absent.
-    pub fn parse(stored: &Stored) -> Self {
+    pub fn parse(stored: &StoredValue) -> Self {
         let text = match stored {
-            Stored::Text(text) => text.expose_secret(),
-            Stored::Binary => return Self::Unreadable(Unreadable::Binary),
+            StoredValue::Text(text) => text.expose_secret(),
+            StoredValue::Binary => return Self::Unreadable(Unreadable::Binary),
         };
         let fields = match serde_json::from_str(text) {
             Ok(Value::Object(fields)) => fields,

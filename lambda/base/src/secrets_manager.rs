@@ -73,12 +73,12 @@ pub struct CallError {
     /// The kind of failure.
     pub kind: CallErrorKind,
     /// The service's answer, if there was one.
-    pub answer: Option<Box<Answer>>,
+    pub answer: Option<Box<RefusalDetails>>,
 }
 
 /// The parts of a service's refusal that may be shown.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Answer {
+pub struct RefusalDetails {
     /// The service's error code.
     pub code: Option<String>,
     /// The request's ID.
@@ -142,7 +142,7 @@ impl Description {
 }
 
 /// The value of a version. The type has no `Debug`, because that would show the value.
-pub enum Stored {
+pub enum StoredValue {
     /// `SecretString`.
     Text(SecretString),
     /// `SecretBinary`.
@@ -154,14 +154,14 @@ pub struct StoredVersion {
     /// The version's ID.
     pub version: VersionId,
     /// The version's value.
-    pub stored: Stored,
+    pub stored: StoredValue,
     /// When the version was created.
     pub created: Option<Moment>,
 }
 
 /// Which version of a secret to read.
 #[derive(Clone, Copy, Debug)]
-pub enum Which<'version> {
+pub enum VersionSelector<'version> {
     /// The version that carries this label.
     Labelled(&'static str),
     /// The version with this ID.
@@ -176,7 +176,11 @@ pub trait SecretsManager {
 
     /// `GetSecretValue`. If the version is absent or has no value, the error is
     /// [`CallErrorKind::NotFound`].
-    async fn read(&self, secret: &SecretArn, which: Which<'_>) -> Result<StoredVersion, CallError>;
+    async fn read(
+        &self,
+        secret: &SecretArn,
+        which: VersionSelector<'_>,
+    ) -> Result<StoredVersion, CallError>;
 
     /// `PutSecretValue` for the event's version. The version receives these labels, and any
     /// other version loses them. The call is sent once.

@@ -37,7 +37,7 @@ pub type Stages = BTreeMap<VersionId, BTreeSet<String>>;
 
 /// The state of a rotation's version.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Standing {
+pub enum VersionState {
     /// It carries AWSPENDING: the rotation is in progress.
     Pending,
     /// It carries AWSCURRENT: the rotation is complete.
@@ -52,12 +52,12 @@ pub enum Standing {
 }
 
 /// Returns the state of the version of this rotation.
-pub fn standing(stages: &Stages, token: &VersionId) -> Standing {
+pub fn version_state(stages: &Stages, token: &VersionId) -> VersionState {
     match stages.get(token) {
-        Some(labels) if labels.contains(CURRENT) => Standing::AlreadyCurrent,
-        Some(labels) if labels.contains(PENDING) => Standing::Pending,
-        Some(_) => Standing::NotPending,
-        None => Standing::Unknown {
+        Some(labels) if labels.contains(CURRENT) => VersionState::AlreadyCurrent,
+        Some(labels) if labels.contains(PENDING) => VersionState::Pending,
+        Some(_) => VersionState::NotPending,
+        None => VersionState::Unknown {
             another_is_pending: carrier(stages, PENDING).is_some(),
         },
     }

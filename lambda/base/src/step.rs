@@ -2,14 +2,16 @@
 //! cancel a rotation, and promote a version.
 
 use crate::arn::SecretArn;
-use crate::error::{RequestError, Unread};
+use crate::error::{ReadError, RequestError};
 use crate::event::Event;
 use crate::log::{Details, Note};
 use crate::moment::Moment;
 use crate::port::{Journal, Ports};
 use crate::secret::{Content, Credential, Partial, Unreadable};
-use crate::secrets_manager::{CallError, CallErrorKind, Description, SecretsManager, Which};
-use crate::stage::{self, CURRENT, PENDING, Standing, VersionId};
+use crate::secrets_manager::{
+    CallError, CallErrorKind, Description, SecretsManager, VersionSelector,
+};
+use crate::stage::{self, CURRENT, PENDING, VersionId, VersionState};
 
 /// Whether there is work to do for the event's version.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -31,16 +33,16 @@ pub fn admit<P: Ports>(
     description: &Description,
 ) -> Result<Admission, RequestError> {
     let secret = event.secret.name().to_owned();
-    match stage::standing(&description.stages, &event.token) {
-        Standing::Pending => Ok(Admission::Proceed),
-        Standing::AlreadyCurrent => {
+    match stage::version_state(&description.stages, &event.token) {
+        VersionState::Pending => Ok(Admission::Proceed),
+        VersionState::AlreadyCurrent => {
             ports
                 .journal()
                 .note(Note::new("done", "the version is AWSCURRENT already"));
             Ok(Admission::Done)
         }
-        Standing::NotPending => Err(RequestError::VersionNotPending { secret }),
-        Standing::Unknown { .. } => Err(RequestError::UnknownVersion { secret }),
+        VersionState::NotPending => Err(RequestError::VersionNotPending { secret }),
+        VersionState::Unknown { .. } => Err(RequestError::UnknownVersion { secret }),
     }
 }
 
@@ -49,21 +51,21 @@ pub fn admit<P: Ports>(
 /// # Errors
 ///
 /// Fails if the call to Secrets Manager fails.
-pub async fn describe<P: Ports>(ports: &P, secret: &SecretArn) -> Result<Description, Unread> {
+pub async fn describe<P: Ports>(ports: &P, secret: &SecretArn) -> Result<Description, ReadError> {
     let described = ports.secrets_manager().describe(secret).await;
     described.map_err(|source| unread(secret, source))
 }
 
 /// Returns the error for a secret that could not be read.
-pub fn unread(secret: &SecretArn, source: CallError) -> Unread {
-    Unread {
+pub fn unread(secret: &SecretArn, source: CallError) -> ReadError {
+    ReadError {
         secret: secret.name().to_owned(),
         source,
     }
 }
 
 /// A version of a secret, which may be absent.
-pub struct Found<C: Credential> {
+pub struct SecretVersion<C: Credential> {
     /// The version's ID, if there is one.
     pub version: Option<VersionId>,
     /// When the version was created.
@@ -81,15 +83,15 @@ pub struct Found<C: Credential> {
 pub async fn find<P: Ports, C: Credential>(
     ports: &P,
     secret: &SecretArn,
-    which: Which<'_>,
-) -> Result<Found<C>, Unread> {
-    let without_value = |content| Found {
+    which: VersionSelector<'_>,
+) -> Result<SecretVersion<C>, ReadError> {
+    let without_value = |content| SecretVersion {
         version: None,
         created: None,
         content,
     };
     match ports.secrets_manager().read(secret, which).await {
-        Ok(found) => Ok(Found {
+        Ok(found) => Ok(SecretVersion {
             version: Some(found.version),
             created: found.created,
             content: Content::parse(&found.stored),
@@ -225,10 +227,10 @@ pub async fn promote<P: Ports>(
     };
     // The label may have moved even though the response was lost. In that case, Secrets Manager
     // refuses a second call, since the label is no longer on `from`.
-    let standing = describe(ports, secret)
+    let version_state = describe(ports, secret)
         .await
-        .map(|description| stage::standing(&description.stages, version));
-    if let Ok(Standing::AlreadyCurrent) = standing {
+        .map(|description| stage::version_state(&description.stages, version));
+    if let Ok(VersionState::AlreadyCurrent) = version_state {
         ports
             .journal()
             .note(Note::new("done", "the version was found to be AWSCURRENT"));

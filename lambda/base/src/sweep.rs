@@ -14,9 +14,9 @@ const NAMED: usize = 10;
 
 /// The secrets that a sweep failed for.
 #[derive(Debug, Default)]
-pub struct Failed(Vec<String>);
+pub struct FailedSecrets(Vec<String>);
 
-impl Failed {
+impl FailedSecrets {
     /// Returns the number of secrets that failed.
     pub fn count(&self) -> usize {
         self.0.len()
@@ -60,12 +60,12 @@ impl<P: Ports> Sweep<'_, P> {
         &self,
         secrets: &'secrets [SecretArn],
         look: impl AsyncFn(&'secrets SecretArn) -> Result<(), <P::Journal as Journal>::Error>,
-    ) -> Failed
+    ) -> FailedSecrets
     where
         <P::Journal as Journal>::Error: From<RequestError>,
     {
         let begun = Cell::new(0);
-        let failed = RefCell::new(Failed::default());
+        let failed = RefCell::new(FailedSecrets::default());
         // Takes the next secret that has not been started.
         let work = async || {
             while let Some(secret) = secrets.get(begun.get()) {

@@ -6,7 +6,7 @@ pub use keyrota_contract::event::CheckAnswer;
 use crate::error::Error;
 use crate::event::Check;
 use crate::pin::Pin;
-use crate::port::{Ports, Which};
+use crate::port::{Ports, VersionSelector};
 use crate::secret::Content;
 use crate::step::{authenticate, describe, find};
 
@@ -22,7 +22,12 @@ const VERSION: &str = "version";
 pub async fn run<P: Ports>(ports: &P, check: &Check) -> Result<CheckAnswer, Error> {
     let description = describe(ports, &check.secret).await?;
     let pin = Pin::read(ports.pins(), &check.secret, &description)?;
-    let found = find(ports, &check.secret, Which::Version(&check.version)).await?;
+    let found = find(
+        ports,
+        &check.secret,
+        VersionSelector::Version(&check.version),
+    )
+    .await?;
     pin.check_present(VERSION, &found.content)?;
     let Content::Complete(credential) = found.content else {
         return Err(Error::NothingToCheck {

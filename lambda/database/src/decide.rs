@@ -62,7 +62,7 @@ pub fn may_discard(stages: &Stages, promoted: Moment, after: Duration, now: Mome
 
 /// The server's answers to the passwords of AWSCURRENT and of a broken-off rotation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Answer {
+pub enum PasswordCheck {
     /// The server accepts the password.
     Right,
     /// The server reports the password as wrong.
@@ -71,7 +71,7 @@ pub enum Answer {
 
 /// What to do about a broken-off rotation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Mend {
+pub enum Repair {
     /// Make its version AWSCURRENT: its password is the one that works.
     Promote,
     /// Forget it: its password never reached the server.
@@ -83,11 +83,11 @@ pub enum Mend {
 }
 
 /// Returns what to do about a broken-off rotation.
-pub fn mend(current: Answer, broken_off: Answer) -> Mend {
+pub fn repair(current: PasswordCheck, broken_off: PasswordCheck) -> Repair {
     match (current, broken_off) {
-        (Answer::Right, Answer::Right) => Mend::Leave,
-        (Answer::Right, Answer::Wrong) => Mend::Forget,
-        (Answer::Wrong, Answer::Right) => Mend::Promote,
-        (Answer::Wrong, Answer::Wrong) => Mend::Stop,
+        (PasswordCheck::Right, PasswordCheck::Right) => Repair::Leave,
+        (PasswordCheck::Right, PasswordCheck::Wrong) => Repair::Forget,
+        (PasswordCheck::Wrong, PasswordCheck::Right) => Repair::Promote,
+        (PasswordCheck::Wrong, PasswordCheck::Wrong) => Repair::Stop,
     }
 }

@@ -1,7 +1,7 @@
 //! Why a step, a sweep, or a check failed. Each message reads after "failed to", states what
 //! failed, the reason, and the next step, and contains no password and no token.
 
-pub use keyrota_function_base::error::{NamedError, RequestError, Unread};
+pub use keyrota_function_base::error::{NamedError, ReadError, RequestError};
 
 use keyrota_function_base::pin::EntryError;
 use keyrota_function_base::secrets_manager::CallError;
@@ -197,8 +197,8 @@ pub enum Error {
     },
 }
 
-impl From<Unread> for Error {
-    fn from(Unread { secret, source }: Unread) -> Self {
+impl From<ReadError> for Error {
+    fn from(ReadError { secret, source }: ReadError) -> Self {
         Self::SecretUnread { secret, source }
     }
 }

@@ -16,7 +16,7 @@ pub use keyrota_function_base::pin::EntryError;
 
 use crate::arn::SecretArn;
 use crate::moment::duration;
-use crate::secret::{Content, Credential, Place};
+use crate::secret::{Content, Credential, LoginTarget};
 use crate::server::Endpoint;
 
 /// The pins of all secrets that this function serves.
@@ -119,12 +119,12 @@ impl Pin {
     ///
     /// Fails if it does not agree with the pin.
     pub fn check(&self, version: &'static str, credential: &Credential) -> Result<(), PinError> {
-        let place = &credential.place;
-        self.check_place(version, place)?;
-        if place.dbname != self.endpoint.dbname {
+        let target = &credential.target;
+        self.check_target(version, target)?;
+        if target.dbname != self.endpoint.dbname {
             return Err(self.stray(version, DBNAME));
         }
-        if place.master.is_none() && self.rotate_as != RotateAs::Own {
+        if target.master.is_none() && self.rotate_as != RotateAs::Own {
             return Err(self.stray(version, MASTER_ARN));
         }
         Ok(())
@@ -139,11 +139,11 @@ impl Pin {
         match content {
             Content::Nothing | Content::Unreadable(_) => Ok(()),
             Content::Complete(credential) => self.check(version, credential),
-            Content::Partial(partial) => self.check_place(version, &partial.place),
+            Content::Partial(partial) => self.check_target(version, &partial.target),
         }
     }
 
-    fn check_place(&self, version: &'static str, place: &Place) -> Result<(), PinError> {
+    fn check_target(&self, version: &'static str, target: &LoginTarget) -> Result<(), PinError> {
         let Endpoint {
             engine,
             host,
@@ -154,12 +154,12 @@ impl Pin {
         // DNS names are case-insensitive.
         let is_host = |it: &String| it.eq_ignore_ascii_case(host);
         let checks = [
-            (is(&place.engine, |it| it == engine.name()), ENGINE),
-            (is(&place.host, is_host), HOST),
-            (is(&place.port, |it| it == port), PORT),
-            (is(&place.dbname, |it| Some(it) == dbname.as_ref()), DBNAME),
-            (is(&place.username, |it| *it == self.username), USERNAME),
-            (is(&place.master, |it| self.is_master(it)), MASTER_ARN),
+            (is(&target.engine, |it| it == engine.name()), ENGINE),
+            (is(&target.host, is_host), HOST),
+            (is(&target.port, |it| it == port), PORT),
+            (is(&target.dbname, |it| Some(it) == dbname.as_ref()), DBNAME),
+            (is(&target.username, |it| *it == self.username), USERNAME),
+            (is(&target.master, |it| self.is_master(it)), MASTER_ARN),
         ];
         for (agrees, field) in checks {
             if !agrees {

@@ -6,8 +6,8 @@ pub use keyrota_function_base::clock::Clock;
 pub use keyrota_function_base::moment::Moment;
 pub use keyrota_function_base::port::Journal;
 pub use keyrota_function_base::secrets_manager::{
-    Answer, CallError, CallErrorKind, Description, PasswordRule, Passwords, SecretsManager, Stored,
-    StoredVersion, Which,
+    CallError, CallErrorKind, Description, PasswordRule, Passwords, RefusalDetails, SecretsManager,
+    StoredValue, StoredVersion, VersionSelector,
 };
 
 use crate::error::Error;

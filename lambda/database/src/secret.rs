@@ -18,7 +18,7 @@ use crate::server::Login;
 
 /// The user and the server of a credential, as far as the value names them.
 #[derive(Clone, PartialEq, Eq)]
-pub struct Place {
+pub struct LoginTarget {
     /// The kind of server.
     pub engine: Option<String>,
     /// The server's DNS name or address.
@@ -36,7 +36,7 @@ pub struct Place {
 /// A value with everything that a login needs.
 pub struct Credential {
     /// The user and the server.
-    pub place: Place,
+    pub target: LoginTarget,
     password: SecretString,
     /// Every field as it was stored.
     fields: Map<String, Value>,
@@ -76,7 +76,7 @@ impl Credential {
 /// A value without everything that a login needs.
 pub struct Partial {
     /// The user and the server, as far as the value names them.
-    pub place: Place,
+    pub target: LoginTarget,
     /// Whether the password is present.
     pub has_password: bool,
 }
@@ -84,10 +84,10 @@ pub struct Partial {
 impl secret::Partial for Partial {
     fn missing(&self) -> String {
         secret::missing(&[
-            (ENGINE, self.place.engine.is_some()),
-            (HOST, self.place.host.is_some()),
-            (PORT, self.place.port.is_some()),
-            (USERNAME, self.place.username.is_some()),
+            (ENGINE, self.target.engine.is_some()),
+            (HOST, self.target.host.is_some()),
+            (PORT, self.target.port.is_some()),
+            (USERNAME, self.target.username.is_some()),
             (PASSWORD, self.has_password),
         ])
     }
@@ -102,7 +102,7 @@ impl secret::Credential for Credential {
     const FIELDS: &'static str = "`engine`, `host`, `port`, `username` and `password`";
 
     fn from_fields(fields: Map<String, Value>) -> Result<Content, Unreadable> {
-        let place = Place {
+        let target = LoginTarget {
             engine: text(&fields, ENGINE)?,
             host: text(&fields, HOST)?,
             port: port(&fields)?,
@@ -110,19 +110,19 @@ impl secret::Credential for Credential {
             username: text(&fields, USERNAME)?,
             master: text(&fields, MASTER_ARN)?,
         };
-        let placed = place.engine.is_some()
-            && place.host.is_some()
-            && place.port.is_some()
-            && place.username.is_some();
+        let placed = target.engine.is_some()
+            && target.host.is_some()
+            && target.port.is_some()
+            && target.username.is_some();
         let password = text(&fields, PASSWORD)?.map(SecretString::from);
         Ok(match password {
             Some(password) if placed => Content::Complete(Self {
-                place,
+                target,
                 password,
                 fields,
             }),
             password => Content::Partial(Partial {
-                place,
+                target,
                 has_password: password.is_some(),
             }),
         })

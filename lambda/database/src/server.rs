@@ -44,7 +44,7 @@ pub struct Change<'change> {
 
 /// The state of the previous password.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Before {
+pub enum PreviousPassword {
     /// It no longer works.
     Void,
     /// It works beside the new password until it is discarded or replaced.
@@ -64,7 +64,7 @@ pub trait Server {
         endpoint: &Endpoint,
         login: &Login,
         change: &Change<'_>,
-    ) -> Result<Before, ServerError>;
+    ) -> Result<PreviousPassword, ServerError>;
 
     /// Logs in and discards the retained password of the session's user or of another user. It
     /// succeeds if there is none.

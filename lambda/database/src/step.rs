@@ -21,10 +21,10 @@ pub(crate) use keyrota_function_base::step::{describe, find};
 use keyrota_function_base::step::{self as base, Admission, abandon};
 
 use crate::arn::SecretArn;
-use crate::error::{Error, Unread};
+use crate::error::{Error, ReadError};
 use crate::event::{Event, Step};
 use crate::pin::{Pin, PinError};
-use crate::port::{Description, Ports, SecretsManager, Which};
+use crate::port::{Description, Ports, SecretsManager, VersionSelector};
 use crate::secret::{Content, Credential};
 use crate::stage::{self, CURRENT, PENDING, PREVIOUS, VersionId};
 
@@ -70,7 +70,11 @@ fn stray(error: &PinError) -> String {
 }
 
 /// Reads the content of a version of the event's secret.
-async fn read<P: Ports>(ports: &P, event: &Event, which: Which<'_>) -> Result<Content, Unread> {
+async fn read<P: Ports>(
+    ports: &P,
+    event: &Event,
+    which: VersionSelector<'_>,
+) -> Result<Content, ReadError> {
     let found = find(ports, &event.secret, which).await?;
     Ok(found.content)
 }

@@ -5,7 +5,7 @@
 //! and carries out the decision. The next sweep does what this one could not.
 
 mod discard;
-mod mend;
+mod repair;
 
 pub(crate) use discard::discard;
 
@@ -21,7 +21,7 @@ use crate::log::Note;
 use crate::mark;
 use crate::metric::Metric;
 use crate::pin::Pin;
-use crate::port::{Clock, Description, Journal, Ports, Which};
+use crate::port::{Clock, Description, Journal, Ports, VersionSelector};
 use crate::secret::Content;
 use crate::stage::{self, CURRENT};
 use crate::step::{Deadline, current_credential, describe, find};
@@ -76,7 +76,7 @@ async fn sweep<P: Ports>(
         findings.borrow_mut().overdue += 1;
     }
     let pin = Pin::read(ports.pins(), secret, &description)?;
-    let current = find(ports, secret, Which::Labelled(CURRENT)).await?;
+    let current = find(ports, secret, VersionSelector::Labelled(CURRENT)).await?;
     if let (Content::Complete(_), Some(created)) = (&current.content, current.created) {
         findings.borrow_mut().ages.push(now.since(created));
     }
@@ -91,7 +91,7 @@ async fn sweep<P: Ports>(
         return Ok(());
     }
     if let Some(version) = mark::broken_off(&description.stages) {
-        return mend::mend(ports, &pin, &description, &credential, version).await;
+        return repair::repair(ports, &pin, &description, &credential, version).await;
     }
     let promoted = description.promotion(current.created);
     let (Some(promoted), Some(after)) = (promoted, pin.old_password) else {

@@ -73,7 +73,7 @@ impl Buckets {
 
 /// The URL of a bucket.
 #[derive(Clone, Debug, PartialEq, Eq)]
-struct Place {
+struct BucketUrl {
     /// The scheme and the host, and a path if the configured endpoint has one.
     host: String,
     path: String,
@@ -81,8 +81,8 @@ struct Place {
 
 /// Returns the URL of a bucket. The bucket's name becomes part of the host name, except if a
 /// certificate would not cover that (a name with a dot) or an endpoint is configured.
-fn place(environment: &Environment, partition: &str, bucket: &str, region: &str) -> Place {
-    let by_path = |host| Place {
+fn place(environment: &Environment, partition: &str, bucket: &str, region: &str) -> BucketUrl {
+    let by_path = |host| BucketUrl {
         host,
         path: format!("/{bucket}"),
     };
@@ -99,7 +99,7 @@ fn place(environment: &Environment, partition: &str, bucket: &str, region: &str)
     if bucket.contains('.') {
         return by_path(format!("https://{host}"));
     }
-    Place {
+    BucketUrl {
         host: format!("https://{bucket}.{host}"),
         path: "/".to_owned(),
     }
@@ -121,7 +121,7 @@ fn domain(partition: &str) -> &'static str {
 fn signed(
     key: &KeyPair,
     region: &str,
-    place: &Place,
+    place: &BucketUrl,
     time: SystemTime,
 ) -> Result<HttpRequest, BoxError> {
     let path = format!("{}?{QUERY}", place.path);

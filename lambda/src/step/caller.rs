@@ -5,7 +5,7 @@ use keyrota_function_base::step::unread;
 use crate::decide::CURRENT;
 use crate::error::Error;
 use crate::pin::{Pin, RotateAs};
-use crate::port::{Caller, Ports, SecretsManager, Which};
+use crate::port::{Caller, Ports, SecretsManager, VersionSelector};
 use crate::secret::{Credential, administrator_key};
 
 /// Returns the credentials that make the IAM calls. `current` is the content of AWSCURRENT,
@@ -28,7 +28,7 @@ pub(crate) async fn caller<P: Ports>(
                 .ok_or_else(|| unreadable("that `rotate_as` names"))?;
             let version = ports
                 .secrets_manager()
-                .read(&administrator, Which::Labelled(CURRENT))
+                .read(&administrator, VersionSelector::Labelled(CURRENT))
                 .await
                 .map_err(|source| unread(&administrator, source))?;
             administrator_key(&version.stored)

@@ -6,16 +6,16 @@
 //! there is room for a key.
 
 use super::caller::caller;
-use super::intent::{self, Recorded};
+use super::intent::{self, RecordedIntent};
 use super::mint;
 use super::proof;
 use super::{
-    Admission, Deadline, Found, abandon, admit, current_credential, describe, find,
+    Admission, Deadline, SecretVersion, abandon, admit, current_credential, describe, find,
     pending_credential, read,
 };
 use crate::decide::{
-    self, AccessKeyId, Because, CURRENT, Hand, Holdings, ListedKey, Obstacle, Origin, PENDING,
-    PREVIOUS, Proof, Room, Usage, VersionId,
+    self, AccessKeyId, CURRENT, CallerIdentity, KeyInventory, ListedKey, Obstacle, Origin, PENDING,
+    PREVIOUS, Proof, RemovalReason, SlotDecision, Usage, VersionId,
 };
 use crate::error::Error;
 use crate::event::Event;
@@ -23,13 +23,13 @@ use crate::log::Note;
 use crate::mark::{self, Record};
 use crate::pin::{Pin, RotateAs};
 use crate::port::{
-    AccessKey, CallError, CallErrorKind, Caller, Description, Journal, Keys, Ports, Which,
+    AccessKey, CallError, CallErrorKind, Caller, Description, Journal, Keys, Ports, VersionSelector,
 };
-use crate::retire::Policy;
+use crate::retire::OldKeyPolicy;
 use crate::secret::{Content, Credential, Unreadable};
 
 /// What `createSecret` knows after it has read the secret.
-pub(super) struct Scene<'event> {
+pub(super) struct CreateContext<'event> {
     pub(super) event: &'event Event,
     pub(super) pin: Pin,
     pub(super) current: Credential,
@@ -50,16 +50,16 @@ pub(super) async fn run<P: Ports>(
 ) -> Result<(), Error> {
     let (description, current, previous, pending) = tokio::join!(
         describe(ports, &event.secret),
-        find(ports, &event.secret, Which::Labelled(CURRENT)),
-        read(ports, event, Which::Labelled(PREVIOUS)),
-        read(ports, event, Which::Version(&event.token)),
+        find(ports, &event.secret, VersionSelector::Labelled(CURRENT)),
+        read(ports, event, VersionSelector::Labelled(PREVIOUS)),
+        read(ports, event, VersionSelector::Version(&event.token)),
     );
     let description = description?;
     if admit(ports, event, &description)? == Admission::Done {
         return Ok(());
     }
     let pin = Pin::read(ports.pins(), &event.secret, &description)?;
-    let Found {
+    let SecretVersion {
         version: current_version,
         content: current,
         ..
@@ -81,7 +81,7 @@ pub(super) async fn run<P: Ports>(
         _ => None,
     });
     let superseded = superseded.collect();
-    let mut scene = Scene {
+    let mut context = CreateContext {
         event,
         pin,
         current,
@@ -90,9 +90,9 @@ pub(super) async fn run<P: Ports>(
         record: Record::default(),
         superseded,
     };
-    let mut holdings = survey(ports, &mut scene).await?;
-    let recorded = make_room(ports, &scene, &mut holdings).await?;
-    mint::run(ports, &scene, recorded, deadline).await
+    let mut inventory = survey(ports, &mut context).await?;
+    let recorded = make_room(ports, &context, &mut inventory).await?;
+    mint::run(ports, &context, recorded, deadline).await
 }
 
 /// Ends the step if the version has a value: the version cannot store another one, and a second
@@ -145,24 +145,27 @@ async fn left_behind<P: Ports>(
         .map(|(version, _)| version);
     let mut found = Vec::new();
     for version in pending.into_iter().chain(mark::forgotten(stages)) {
-        found.push(read(ports, event, Which::Version(version)).await?);
+        found.push(read(ports, event, VersionSelector::Version(version)).await?);
     }
     Ok(found)
 }
 
 /// Lists the user's keys, and collects what is known about them. The labels are read again at
 /// the same time, so that what follows is based on where AWSCURRENT is now.
-async fn survey<P: Ports>(ports: &P, scene: &mut Scene<'_>) -> Result<Holdings, Error> {
+async fn survey<P: Ports>(
+    ports: &P,
+    context: &mut CreateContext<'_>,
+) -> Result<KeyInventory, Error> {
     let (listed, record, unmoved, early) = tokio::join!(
-        ports.keys().list(&scene.caller, &scene.pin.user),
-        record(ports, &scene.pin),
-        unmoved(ports, scene),
-        prove_early(ports, scene),
+        ports.keys().list(&context.caller, &context.pin.user),
+        record(ports, &context.pin),
+        unmoved(ports, context),
+        prove_early(ports, context),
     );
-    let listed = listed.map_err(|source| keys_unread(&scene.pin, source))?;
-    scene.record = record?;
+    let listed = listed.map_err(|source| keys_unread(&context.pin, source))?;
+    context.record = record?;
     unmoved?;
-    let record = &scene.record;
+    let record = &context.record;
     let known = |key: AccessKey| ListedKey {
         origin: match mark::covers(&record.intents, key.created) {
             true => Origin::Announced,
@@ -178,19 +181,19 @@ async fn survey<P: Ports>(ports: &P, scene: &mut Scene<'_>) -> Result<Holdings, 
         usage: Usage::Unread,
     };
     let listed = listed.into_iter().map(known).collect();
-    let held = scene.superseded.iter().map(|held| &held.access_key);
-    Ok(Holdings {
+    let held = context.superseded.iter().map(|held| &held.access_key);
+    Ok(KeyInventory {
         listed,
-        current: scene.current.access_key.clone(),
+        current: context.current.access_key.clone(),
         pending: None,
         // A key that was created for this secret, and that neither AWSCURRENT nor this
         // rotation's version names, was replaced, even if the version that stored it no longer
         // exists.
         superseded: held.chain(&record.keys).cloned().collect(),
-        owns_user: scene.pin.owns_user,
-        hand: match scene.pin.rotate_as {
-            RotateAs::Own => Hand::Own,
-            RotateAs::Role | RotateAs::Administrator(_) => Hand::Another,
+        owns_user: context.pin.owns_user,
+        caller_identity: match context.pin.rotate_as {
+            RotateAs::Own => CallerIdentity::Own,
+            RotateAs::Role | RotateAs::Administrator(_) => CallerIdentity::Another,
         },
     })
 }
@@ -207,31 +210,41 @@ async fn record<P: Ports>(ports: &P, pin: &Pin) -> Result<Record, Error> {
 
 /// Tests the previous key while the user's keys are listed, if nothing is recorded on the user.
 /// This avoids a later call that would have to wait for the list.
-async fn prove_early<P: Ports>(ports: &P, scene: &Scene<'_>) -> Option<(AccessKeyId, Proof)> {
-    let previous = scene.superseded.first()?;
-    let is_current = previous.access_key == scene.current.access_key;
-    if is_current || !scene.pin.owns_user || scene.pin.old_key != Policy::UntilNextRotation {
+async fn prove_early<P: Ports>(
+    ports: &P,
+    context: &CreateContext<'_>,
+) -> Option<(AccessKeyId, Proof)> {
+    let previous = context.superseded.first()?;
+    let is_current = previous.access_key == context.current.access_key;
+    if is_current
+        || !context.pin.owns_user
+        || context.pin.old_key != OldKeyPolicy::UntilNextRotation
+    {
         return None;
     }
     // If there is no answer, the call is repeated later, if it matters.
-    let genuine = proof::authenticates(ports, &scene.pin, previous)
+    let genuine = proof::authenticates(ports, &context.pin, previous)
         .await
         .ok()?;
     let proof = match genuine {
         true => Proof::Genuine,
         // Another version may hold the same key.
-        false if scene.superseded.len() > 1 => Proof::Untried,
+        false if context.superseded.len() > 1 => Proof::Untried,
         false => Proof::Refuted,
     };
     Some((previous.access_key.clone(), proof))
 }
 
 /// Tests whether a superseded version really contains a key that it names.
-async fn prove<P: Ports>(ports: &P, scene: &Scene<'_>, key: &AccessKeyId) -> Result<Proof, Error> {
-    let naming = scene.superseded.iter().filter(|it| it.access_key == *key);
+async fn prove<P: Ports>(
+    ports: &P,
+    context: &CreateContext<'_>,
+    key: &AccessKeyId,
+) -> Result<Proof, Error> {
+    let naming = context.superseded.iter().filter(|it| it.access_key == *key);
     for held in naming {
-        let proof = proof::authenticates(ports, &scene.pin, held).await;
-        if proof.map_err(|source| not_removed(&scene.pin, key, source))? {
+        let proof = proof::authenticates(ports, &context.pin, held).await;
+        if proof.map_err(|source| not_removed(&context.pin, key, source))? {
             return Ok(Proof::Genuine);
         }
     }
@@ -239,13 +252,14 @@ async fn prove<P: Ports>(ports: &P, scene: &Scene<'_>, key: &AccessKeyId) -> Res
 }
 
 /// Checks that AWSCURRENT and AWSPENDING have not moved.
-async fn unmoved<P: Ports>(ports: &P, scene: &Scene<'_>) -> Result<(), Error> {
-    let stages = describe(ports, &scene.event.secret).await?.stages;
-    let pending = decide::standing(&stages, &scene.event.token) == decide::Standing::Pending;
-    if pending && decide::carrier(&stages, CURRENT) == Some(&scene.current_version) {
+async fn unmoved<P: Ports>(ports: &P, context: &CreateContext<'_>) -> Result<(), Error> {
+    let stages = describe(ports, &context.event.secret).await?.stages;
+    let pending =
+        decide::version_state(&stages, &context.event.token) == decide::VersionState::Pending;
+    if pending && decide::carrier(&stages, CURRENT) == Some(&context.current_version) {
         return Ok(());
     }
-    Err(labels_moved(&scene.pin))
+    Err(labels_moved(&context.pin))
 }
 
 fn labels_moved(pin: &Pin) -> Error {
@@ -259,94 +273,106 @@ fn labels_moved(pin: &Pin) -> Error {
 /// recorded.
 async fn make_room<P: Ports>(
     ports: &P,
-    scene: &Scene<'_>,
-    holdings: &mut Holdings,
-) -> Result<Recorded, Error> {
+    context: &CreateContext<'_>,
+    inventory: &mut KeyInventory,
+) -> Result<RecordedIntent, Error> {
     let (secret, user) = (
-        || scene.pin.secret.name().to_owned(),
-        || scene.pin.user.clone(),
+        || context.pin.secret.name().to_owned(),
+        || context.pin.user.clone(),
     );
-    let current = || scene.current.access_key.clone();
+    let current = || context.current.access_key.clone();
     let mut recorded = None;
     loop {
-        match decide::room(holdings) {
-            Room::Free => {
+        match decide::decide_slot(inventory) {
+            SlotDecision::Free => {
                 return match recorded {
                     Some(recorded) => Ok(recorded),
-                    None => intent::record(ports, scene).await,
+                    None => intent::record(ports, context).await,
                 };
             }
-            Room::Remove { key, because } => {
+            SlotDecision::Remove { key, because } => {
                 let reason = match because {
-                    Because::Superseded => "a superseded version of the secret holds it",
-                    Because::Inactive => "it is inactive and nothing names it",
-                    Because::Announced => {
+                    RemovalReason::Superseded => "a superseded version of the secret holds it",
+                    RemovalReason::Inactive => "it is inactive and nothing names it",
+                    RemovalReason::Announced => {
                         "a run of this rotation said that it would make it, and its secret was lost"
                     }
-                    Because::OrphanOfOurUser => "it was never used and the user is the stack's own",
+                    RemovalReason::OrphanOfOurUser => {
+                        "it was never used and the user is the stack's own"
+                    }
                 };
                 ports
                     .journal()
                     .note(Note::new("delete", reason).about(&key));
-                if because == Because::Superseded {
+                if because == RemovalReason::Superseded {
                     // According to the intent, the only keys are AWSCURRENT's and those that
                     // versions contain. This key is one of them, so the intent need not wait
                     // for its deletion.
                     let (removed, intent) =
-                        tokio::join!(remove(ports, scene, &key), intent::record(ports, scene));
+                        tokio::join!(remove(ports, context, &key), intent::record(ports, context));
                     removed?;
                     recorded = Some(intent?);
                 } else {
-                    remove(ports, scene, &key).await?;
+                    remove(ports, context, &key).await?;
                 }
-                holdings.listed.retain(|listed| listed.id != key);
+                inventory.listed.retain(|listed| listed.id != key);
             }
-            Room::ReadUsage { key } => {
+            SlotDecision::ReadUsage { key } => {
                 let (usage, unmoved) = tokio::join!(
-                    ports.keys().usage(&scene.caller, &key),
-                    unmoved(ports, scene)
+                    ports.keys().usage(&context.caller, &key),
+                    unmoved(ports, context)
                 );
-                let usage = usage.map_err(|source| keys_unread(&scene.pin, source))?;
+                let usage = usage.map_err(|source| keys_unread(&context.pin, source))?;
                 unmoved?;
-                for listed in holdings.listed.iter_mut().filter(|listed| listed.id == key) {
+                for listed in inventory
+                    .listed
+                    .iter_mut()
+                    .filter(|listed| listed.id == key)
+                {
                     listed.usage = usage.as_ref().map_or(Usage::Never, |_| Usage::Used);
                 }
             }
-            Room::Prove { key } => {
-                let proof = prove(ports, scene, &key).await?;
-                unmoved(ports, scene).await?;
-                for listed in holdings.listed.iter_mut().filter(|listed| listed.id == key) {
+            SlotDecision::Prove { key } => {
+                let proof = prove(ports, context, &key).await?;
+                unmoved(ports, context).await?;
+                for listed in inventory
+                    .listed
+                    .iter_mut()
+                    .filter(|listed| listed.id == key)
+                {
                     listed.proof = proof;
                 }
             }
-            Room::Stop(Obstacle::CurrentMissing) => {
+            SlotDecision::Stop(Obstacle::CurrentMissing) => {
                 return Err(Error::CurrentKeyMissing {
                     secret: secret(),
                     user: user(),
                     key: current(),
                 });
             }
-            Room::Stop(Obstacle::CurrentInactive) => {
+            SlotDecision::Stop(Obstacle::CurrentInactive) => {
                 return Err(Error::CurrentKeyInactive {
                     user: user(),
                     key: current(),
                 });
             }
-            Room::Stop(Obstacle::Foreign { key }) if holdings.superseded.contains(&key) => {
+            SlotDecision::Stop(Obstacle::Foreign { key })
+                if inventory.superseded.contains(&key) =>
+            {
                 return Err(Error::UnprovenKey {
                     secret: secret(),
                     user: user(),
                     key,
                 });
             }
-            Room::Stop(Obstacle::Foreign { key }) => {
+            SlotDecision::Stop(Obstacle::Foreign { key }) => {
                 return Err(Error::ForeignKey {
                     secret: secret(),
                     user: user(),
                     key,
                 });
             }
-            Room::Stop(Obstacle::AllProtected) => {
+            SlotDecision::Stop(Obstacle::AllProtected) => {
                 return Err(Error::NoKeyToRemove { user: user() });
             }
         }
@@ -356,12 +382,12 @@ async fn make_room<P: Ports>(
 /// Deletes a key. A key that no longer exists counts as deleted.
 pub(super) async fn remove<P: Ports>(
     ports: &P,
-    scene: &Scene<'_>,
+    context: &CreateContext<'_>,
     key: &decide::AccessKeyId,
 ) -> Result<(), Error> {
     match ports
         .keys()
-        .delete(&scene.caller, &scene.pin.user, key)
+        .delete(&context.caller, &context.pin.user, key)
         .await
     {
         Ok(())
@@ -369,7 +395,7 @@ pub(super) async fn remove<P: Ports>(
             kind: CallErrorKind::NotFound,
             ..
         }) => Ok(()),
-        Err(source) => Err(not_removed(&scene.pin, key, source)),
+        Err(source) => Err(not_removed(&context.pin, key, source)),
     }
 }
 

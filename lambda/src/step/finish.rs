@@ -11,18 +11,19 @@ use std::time::Duration;
 use super::intent;
 use super::trial::{Trial, authenticate};
 use super::{
-    Admission, Deadline, Found, admit, current_credential, describe, find, pending_credential,
+    Admission, Deadline, SecretVersion, admit, current_credential, describe, find,
+    pending_credential,
 };
 use keyrota_function_base::step;
 
 use crate::decide::{CURRENT, PREVIOUS};
-use crate::error::{Error, Unread};
+use crate::error::{Error, ReadError};
 use crate::event::Event;
 use crate::log::Note;
 use crate::metric::Metric;
 use crate::pin::Pin;
-use crate::port::{Clock, Description, Journal, Ports, Which};
-use crate::retire::{Policy, Timetable, Use};
+use crate::port::{Clock, Description, Journal, Ports, VersionSelector};
+use crate::retire::{KeyUse, OldKeyPolicy, Timetable};
 use crate::secret::{Content, Credential};
 use crate::sweep::{self, Succession};
 
@@ -37,8 +38,8 @@ pub(super) async fn run<P: Ports>(
 ) -> Result<(), Error> {
     let (description, current, pending) = tokio::join!(
         describe(ports, &event.secret),
-        find(ports, &event.secret, Which::Labelled(CURRENT)),
-        find(ports, &event.secret, Which::Version(&event.token)),
+        find(ports, &event.secret, VersionSelector::Labelled(CURRENT)),
+        find(ports, &event.secret, VersionSelector::Version(&event.token)),
     );
     let description = description?;
     if admit(ports, event, &description)? == Admission::Done {
@@ -106,7 +107,7 @@ async fn promote<P: Ports>(
 /// Returns the times of the old key, if it is deactivated immediately.
 fn at_once(pin: &Pin) -> Option<Timetable> {
     match pin.old_key {
-        Policy::Timed(timetable) if timetable.deactivate_after.is_zero() => Some(timetable),
+        OldKeyPolicy::Timed(timetable) if timetable.deactivate_after.is_zero() => Some(timetable),
         _ => None,
     }
 }
@@ -118,7 +119,7 @@ async fn retire<P: Ports>(
     pin: &Pin,
     timetable: Timetable,
     promoted: &Credential,
-    replaced: Found,
+    replaced: SecretVersion,
 ) -> Result<(), Error> {
     let Some((previous_version, previous)) = sweep::credential_of(pin, replaced) else {
         return Ok(());
@@ -132,7 +133,9 @@ async fn retire<P: Ports>(
         promoted: ports.clock().moment(),
         timetable,
     };
-    sweep::retire(ports, &succession, Use::None).await.map(drop)
+    sweep::retire(ports, &succession, KeyUse::None)
+        .await
+        .map(drop)
 }
 
 /// Retires the key that an earlier run of this step has replaced. The process of that run may
@@ -141,13 +144,13 @@ async fn retire_again<P: Ports>(
     ports: &P,
     event: &Event,
     description: &Description,
-    current: Result<Found, Unread>,
+    current: Result<SecretVersion, ReadError>,
 ) -> Result<(), Error> {
     let pin = Pin::read(ports.pins(), &event.secret, description)?;
     let Some(timetable) = at_once(&pin) else {
         return Ok(());
     };
-    let previous = find(ports, &event.secret, Which::Labelled(PREVIOUS)).await?;
+    let previous = find(ports, &event.secret, VersionSelector::Labelled(PREVIOUS)).await?;
     let current = current?;
     let created = current.created;
     let credential = current_credential(&pin, current.content)?;
@@ -157,8 +160,8 @@ async fn retire_again<P: Ports>(
     // Secrets Manager records the end of a rotation when its last step is done. After that, the
     // old key may be held back for a client.
     let (promoted, used) = match description.last_rotated {
-        Some(ended) if created.is_some_and(|created| ended >= created) => (ended, Use::Unread),
-        _ => (ports.clock().moment(), Use::None),
+        Some(ended) if created.is_some_and(|created| ended >= created) => (ended, KeyUse::Unread),
+        _ => (ports.clock().moment(), KeyUse::None),
     };
     let succession = Succession {
         pin: &pin,

@@ -1,24 +1,27 @@
 //! Records on the IAM user that a key is about to be created.
 
-use super::create::Scene;
+use super::create::CreateContext;
 use crate::error::Error;
 use crate::mark::MAKING;
 use crate::pin::Pin;
 use crate::port::{Clock, Keys, Ports};
 
 /// A recorded intent. `CreateAccessKey` requires one.
-pub(super) struct Recorded(());
+pub(super) struct RecordedIntent(());
 
 /// Records the intent.
-pub(super) async fn record<P: Ports>(ports: &P, scene: &Scene<'_>) -> Result<Recorded, Error> {
-    if scene.pin.owns_user {
-        return Ok(Recorded(()));
+pub(super) async fn record<P: Ports>(
+    ports: &P,
+    context: &CreateContext<'_>,
+) -> Result<RecordedIntent, Error> {
+    if context.pin.owns_user {
+        return Ok(RecordedIntent(()));
     }
-    let intents = scene.record.with_intent(ports.clock().moment());
-    match ports.keys().tag(&scene.pin.user, MAKING, &intents).await {
-        Ok(()) => Ok(Recorded(())),
+    let intents = context.record.with_intent(ports.clock().moment());
+    match ports.keys().tag(&context.pin.user, MAKING, &intents).await {
+        Ok(()) => Ok(RecordedIntent(())),
         Err(source) => Err(Error::IntentNotRecorded {
-            user: scene.pin.user.clone(),
+            user: context.pin.user.clone(),
             source,
         }),
     }
@@ -34,13 +37,13 @@ pub(super) async fn clear<P: Ports>(ports: &P, pin: &Pin) {
 
 /// Withdraws the intent, because this run created no key. The intents of earlier runs stay. If
 /// the withdrawal fails, the intent expires.
-pub(super) async fn withdraw<P: Ports>(ports: &P, scene: &Scene<'_>, _: &Recorded) {
-    match scene.record.intents.split_last() {
-        None => clear(ports, &scene.pin).await,
-        Some(_) if scene.pin.owns_user => {}
+pub(super) async fn withdraw<P: Ports>(ports: &P, context: &CreateContext<'_>, _: &RecordedIntent) {
+    match context.record.intents.split_last() {
+        None => clear(ports, &context.pin).await,
+        Some(_) if context.pin.owns_user => {}
         Some((last, _)) => {
-            let before = scene.record.with_intent(*last);
-            let _ = ports.keys().tag(&scene.pin.user, MAKING, &before).await;
+            let before = context.record.with_intent(*last);
+            let _ = ports.keys().tag(&context.pin.user, MAKING, &before).await;
         }
     }
 }

@@ -3,14 +3,16 @@
 
 use std::time::Duration;
 
-use super::create::{Scene, advice, remove};
-use super::intent::{self, Recorded};
+use super::create::{CreateContext, advice, remove};
+use super::intent::{self, RecordedIntent};
 use super::{Deadline, read};
-use crate::decide::{self, AccessKeyId, AfterPut, PENDING, Put, ReadBack};
+use crate::decide::{self, AccessKeyId, AfterPut, PENDING, PutOutcome, ReadBack};
 use crate::error::Error;
 use crate::log::Note;
 use crate::mark::{KEYS, MADE};
-use crate::port::{CallErrorKind, Clock, Journal, Keys, NewKey, Ports, SecretsManager, Which};
+use crate::port::{
+    CallErrorKind, Clock, Journal, Keys, NewKey, Ports, SecretsManager, VersionSelector,
+};
 use crate::secret::{Content, Unreadable};
 
 /// The time that it may take to store a key, or to remove it again. A key is created only if
@@ -29,38 +31,42 @@ const WAITS: [Duration; 4] = [
 
 pub(super) async fn run<P: Ports>(
     ports: &P,
-    scene: &Scene<'_>,
-    recorded: Recorded,
+    context: &CreateContext<'_>,
+    recorded: RecordedIntent,
     deadline: Deadline,
 ) -> Result<(), Error> {
-    let key = create(ports, scene, &recorded, deadline).await?;
+    let key = create(ports, context, &recorded, deadline).await?;
     let note = Note::new(
         "created",
         "the user has room for a key and this version has none",
     );
     ports.journal().note(note.about(&key.id));
-    store(ports, scene, &key, deadline).await
+    store(ports, context, &key, deadline).await
 }
 
 /// Makes IAM create a key, once.
 async fn create<P: Ports>(
     ports: &P,
-    scene: &Scene<'_>,
-    recorded: &Recorded,
+    context: &CreateContext<'_>,
+    recorded: &RecordedIntent,
     deadline: Deadline,
 ) -> Result<NewKey, Error> {
-    let user = || scene.pin.user.clone();
+    let user = || context.pin.user.clone();
     let mut waits = WAITS.iter();
     loop {
         let left = deadline.remaining_time(ports.clock());
         if left < STORING {
-            intent::withdraw(ports, scene, recorded).await;
+            intent::withdraw(ports, context, recorded).await;
             return Err(Error::TooLittleTime {
                 user: user(),
                 seconds: left.as_secs(),
             });
         }
-        let source = match ports.keys().create(&scene.caller, &scene.pin.user).await {
+        let source = match ports
+            .keys()
+            .create(&context.caller, &context.pin.user)
+            .await
+        {
             Ok(key) => return Ok(key),
             Err(source) => source,
         };
@@ -78,12 +84,12 @@ async fn create<P: Ports>(
                 });
             }
             (CallErrorKind::LimitExceeded, _) => {
-                intent::withdraw(ports, scene, recorded).await;
+                intent::withdraw(ports, context, recorded).await;
                 return Err(Error::KeyQuotaReached { user: user() });
             }
             _ => {
-                intent::withdraw(ports, scene, recorded).await;
-                let advice = advice(&scene.pin, source.kind);
+                intent::withdraw(ports, context, recorded).await;
+                let advice = advice(&context.pin, source.kind);
                 return Err(Error::KeyNotCreated {
                     user: user(),
                     source,
@@ -97,30 +103,30 @@ async fn create<P: Ports>(
 /// Stores a new key, or removes it again.
 async fn store<P: Ports>(
     ports: &P,
-    scene: &Scene<'_>,
+    context: &CreateContext<'_>,
     key: &NewKey,
     deadline: Deadline,
 ) -> Result<(), Error> {
-    let secret = || scene.pin.secret.name().to_owned();
-    let value = scene.current.rekeyed(key);
+    let secret = || context.pin.secret.name().to_owned();
+    let value = context.current.rekeyed(key);
     let mut waits = WAITS.iter();
     let mut maybe_stored = false;
     loop {
         let (put, ()) = tokio::join!(
             ports
                 .secrets_manager()
-                .put(scene.event, &value, &[PENDING, MADE]),
-            record(ports, scene, &key.id),
+                .put(context.event, &value, &[PENDING, MADE]),
+            record(ports, context, &key.id),
         );
         let Err(source) = put else {
             return Ok(());
         };
         let put = outcome(source.kind);
-        maybe_stored |= put == Put::Unclear;
-        let found = if put == Put::Refused && !maybe_stored {
+        maybe_stored |= put == PutOutcome::Unclear;
+        let found = if put == PutOutcome::Refused && !maybe_stored {
             ReadBack::Nothing
         } else {
-            read_back(ports, scene, key).await
+            read_back(ports, context, key).await
         };
         // Half of the time for storing is reserved for removing the key.
         let wait = waits
@@ -140,7 +146,7 @@ async fn store<P: Ports>(
                 ports
                     .journal()
                     .note(Note::new("delete", reason).about(&key.id));
-                return remove(ports, scene, &key.id).await;
+                return remove(ports, context, &key.id).await;
             }
             (AfterPut::TryAgain, Some(wait)) => ports.clock().sleep(*wait).await,
             (AfterPut::Remove, _) => {
@@ -148,8 +154,8 @@ async fn store<P: Ports>(
                 ports
                     .journal()
                     .note(Note::new("delete", reason).about(&key.id));
-                let (user, key_id) = (scene.pin.user.clone(), key.id.clone());
-                return Err(match remove(ports, scene, &key.id).await {
+                let (user, key_id) = (context.pin.user.clone(), key.id.clone());
+                return Err(match remove(ports, context, &key.id).await {
                     Ok(()) => Error::KeyNotStored {
                         secret: secret(),
                         key: key_id,
@@ -176,30 +182,36 @@ async fn store<P: Ports>(
 
 /// Records on the user that the key belongs to keyrota. If that fails, only the key's secret
 /// part can prove it.
-async fn record<P: Ports>(ports: &P, scene: &Scene<'_>, key: &AccessKeyId) {
-    if !scene.pin.owns_user {
-        let keys = scene.record.with_key(key);
-        let _ = ports.keys().tag(&scene.pin.user, KEYS, &keys).await;
+async fn record<P: Ports>(ports: &P, context: &CreateContext<'_>, key: &AccessKeyId) {
+    if !context.pin.owns_user {
+        let keys = context.record.with_key(key);
+        let _ = ports.keys().tag(&context.pin.user, KEYS, &keys).await;
     }
 }
 
-fn outcome(kind: CallErrorKind) -> Put {
+fn outcome(kind: CallErrorKind) -> PutOutcome {
     match kind {
-        CallErrorKind::Exists => Put::Taken,
-        CallErrorKind::Unclear => Put::Unclear,
-        CallErrorKind::Throttled | CallErrorKind::Unsent => Put::Postponed,
+        CallErrorKind::Exists => PutOutcome::Taken,
+        CallErrorKind::Unclear => PutOutcome::Unclear,
+        CallErrorKind::Throttled | CallErrorKind::Unsent => PutOutcome::Postponed,
         CallErrorKind::NotFound
         | CallErrorKind::LimitExceeded
         | CallErrorKind::NotAuthenticated
         | CallErrorKind::NotAuthorised
         | CallErrorKind::Undecryptable
-        | CallErrorKind::Refused => Put::Refused,
+        | CallErrorKind::Refused => PutOutcome::Refused,
     }
 }
 
 /// Reads the content of this rotation's version.
-async fn read_back<P: Ports>(ports: &P, scene: &Scene<'_>, key: &NewKey) -> ReadBack {
-    match read(ports, scene.event, Which::Version(&scene.event.token)).await {
+async fn read_back<P: Ports>(ports: &P, context: &CreateContext<'_>, key: &NewKey) -> ReadBack {
+    match read(
+        ports,
+        context.event,
+        VersionSelector::Version(&context.event.token),
+    )
+    .await
+    {
         Ok(Content::Complete(stored)) if stored.access_key == key.id => ReadBack::Ours,
         Ok(Content::Nothing) => ReadBack::Nothing,
         Ok(Content::Unreadable(Unreadable::Undecryptable)) | Err(_) => ReadBack::Unclear,

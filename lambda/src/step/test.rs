@@ -11,12 +11,12 @@ use super::trial::{Trial, authenticate};
 use super::{Admission, Deadline, admit, describe, pending_credential, probe, read};
 use keyrota_function_base::step::unreadable;
 
-use crate::decide::{self, CURRENT, PENDING, Standing};
+use crate::decide::{self, CURRENT, PENDING, VersionState};
 use crate::error::Error;
 use crate::event::Event;
 use crate::log::Note;
 use crate::pin::Pin;
-use crate::port::{Journal, Ports, Which};
+use crate::port::{Journal, Ports, VersionSelector};
 use crate::secret::{Content, Credential};
 
 pub(super) async fn run<P: Ports>(
@@ -26,14 +26,14 @@ pub(super) async fn run<P: Ports>(
 ) -> Result<(), Error> {
     let (description, current, pending) = tokio::join!(
         describe(ports, &event.secret),
-        read(ports, event, Which::Labelled(CURRENT)),
-        read(ports, event, Which::Version(&event.token)),
+        read(ports, event, VersionSelector::Labelled(CURRENT)),
+        read(ports, event, VersionSelector::Version(&event.token)),
     );
     let description = description?;
     // If no version is AWSPENDING, no rotation is in progress. The version of a configuration
     // test is gone, or never becomes visible.
-    let absent = decide::standing(&description.stages, &event.token)
-        == Standing::Unknown {
+    let absent = decide::version_state(&description.stages, &event.token)
+        == VersionState::Unknown {
             another_is_pending: false,
         };
     if !absent && admit(ports, event, &description)? == Admission::Done {

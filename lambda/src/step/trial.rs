@@ -71,8 +71,8 @@ pub(super) async fn authenticate<P: Ports>(
             refusals += 1;
             if over || refusals % LOOK_AFTER == 0 {
                 let seen = look(ports, trial).await;
-                absences += u32::from(seen == Some(Seen::Absent));
-                if seen == Some(Seen::Inactive) || absences == ABSENCES {
+                absences += u32::from(seen == Some(ListedState::Absent));
+                if seen == Some(ListedState::Inactive) || absences == ABSENCES {
                     let reason = format!("the key {} that it made is deleted or inactive", key());
                     return Err(abandon(ports, trial.event, Some(&key()), reason)
                         .await
@@ -136,14 +136,14 @@ fn worst<const N: usize>(
 
 /// What IAM's list says about the pending key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Seen {
+enum ListedState {
     Active,
     Inactive,
     Absent,
 }
 
 /// Looks up the pending key, if IAM answers.
-async fn look<P: Ports>(ports: &P, trial: &Trial<'_>) -> Option<Seen> {
+async fn look<P: Ports>(ports: &P, trial: &Trial<'_>) -> Option<ListedState> {
     let Content::Complete(current) = trial.current else {
         return None;
     };
@@ -153,9 +153,9 @@ async fn look<P: Ports>(ports: &P, trial: &Trial<'_>) -> Option<Seen> {
         .into_iter()
         .find(|key| key.id == trial.pending.access_key);
     Some(match key.map(|key| key.activity) {
-        Some(Activity::Active) => Seen::Active,
-        Some(Activity::Inactive) => Seen::Inactive,
-        None => Seen::Absent,
+        Some(Activity::Active) => ListedState::Active,
+        Some(Activity::Inactive) => ListedState::Inactive,
+        None => ListedState::Absent,
     })
 }
 

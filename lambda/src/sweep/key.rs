@@ -7,7 +7,9 @@ use crate::mark::Record;
 use crate::moment::Moment;
 use crate::pin::Pin;
 use crate::port::{CallError, CallErrorKind, Caller, Clock, Journal, Keys, LastUsed, Ports};
-use crate::retire::{self, Because, Next, OldKey, State, Timetable, Use};
+use crate::retire::{
+    self, DeactivationReason, KeyState, KeyUse, OldKey, RetirementAction, Timetable,
+};
 use crate::secret::Credential;
 use crate::step::{advice, authenticates, caller, describe};
 
@@ -44,7 +46,7 @@ pub(crate) enum Outcome {
 pub(crate) async fn retire<P: Ports>(
     ports: &P,
     succession: &Succession<'_>,
-    used: Use,
+    used: KeyUse,
 ) -> Result<Outcome, Error> {
     let now = ports.clock().moment();
     let next = |state, used| {
@@ -54,7 +56,7 @@ pub(crate) async fn retire<P: Ports>(
     // A value with a changed field is a new version with the same key.
     let previous = &succession.previous.access_key;
     let same = *previous == succession.current.access_key;
-    if same || next(State::Unread, used) != Next::ReadState {
+    if same || next(KeyState::Unread, used) != RetirementAction::ReadState {
         return Ok(Outcome::Settled);
     }
 
@@ -62,37 +64,42 @@ pub(crate) async fn retire<P: Ports>(
     let state = read_state(ports, succession, &caller).await?;
     let mut last_used = None;
     let mut todo = next(state, used);
-    if todo == Next::ReadUse {
+    if todo == RetirementAction::ReadUse {
         last_used = match ports.keys().usage(&caller, previous).await {
             Ok(last_used) => last_used,
             Err(source) => return settled_if_gone(succession, source),
         };
         let moment = last_used.as_ref().map(|used| used.at);
-        todo = next(state, Use::since(succession.promoted, moment));
+        todo = next(state, KeyUse::since(succession.promoted, moment));
     }
     match todo {
-        Next::Nothing | Next::Keep { .. } | Next::ReadState | Next::ReadUse => Ok(Outcome::Settled),
-        Next::Hold { .. } => {
+        RetirementAction::Nothing
+        | RetirementAction::Keep { .. }
+        | RetirementAction::ReadState
+        | RetirementAction::ReadUse => Ok(Outcome::Settled),
+        RetirementAction::Hold { .. } => {
             let mut note = note(succession, "hold", "still in use");
             note.details.last_used = last_used;
             ports.journal().note(note);
             Ok(Outcome::Held)
         }
-        Next::Deactivate(because) => {
+        RetirementAction::Deactivate(because) => {
             let reason = match because {
-                Because::Idle => "its time is over and it is idle",
-                Because::PatienceOver => "still in use, but the time that it is held for is over",
+                DeactivationReason::Idle => "its time is over and it is idle",
+                DeactivationReason::PatienceOver => {
+                    "still in use, but the time that it is held for is over"
+                }
             };
             let action = Action {
-                act: Act::Deactivate,
+                act: ActionKind::Deactivate,
                 reason,
                 last_used,
             };
             act(ports, succession, &caller, state, action).await
         }
-        Next::Delete => {
+        RetirementAction::Delete => {
             let action = Action {
-                act: Act::Delete,
+                act: ActionKind::Delete,
                 reason: "its time is over and it is idle",
                 last_used,
             };
@@ -107,7 +114,7 @@ async fn read_state<P: Ports>(
     ports: &P,
     succession: &Succession<'_>,
     caller: &Caller,
-) -> Result<State, Error> {
+) -> Result<KeyState, Error> {
     let listed = ports.keys().list(caller, &succession.pin.user).await;
     let listed = listed.map_err(|source| not_retired(succession, source))?;
     let activity = |id: &AccessKeyId| {
@@ -126,23 +133,23 @@ async fn read_state<P: Ports>(
         activity(&succession.previous.access_key),
     ) {
         (None, _) => Err(unsound("not among the user's keys").into()),
-        (_, None) => Ok(State::Gone),
+        (_, None) => Ok(KeyState::Gone),
         (Some(Activity::Inactive), _) => Err(unsound("inactive").into()),
-        (Some(Activity::Active), Some(Activity::Active)) => Ok(State::Active),
-        (Some(Activity::Active), Some(Activity::Inactive)) => Ok(State::Inactive),
+        (Some(Activity::Active), Some(Activity::Active)) => Ok(KeyState::Active),
+        (Some(Activity::Active), Some(Activity::Inactive)) => Ok(KeyState::Inactive),
     }
 }
 
 /// An action on an old key.
 #[derive(Clone, Copy)]
-enum Act {
+enum ActionKind {
     Deactivate,
     Delete,
 }
 
 /// An action on an old key, and its reason.
 struct Action {
-    act: Act,
+    act: ActionKind,
     reason: &'static str,
     last_used: Option<LastUsed>,
 }
@@ -152,7 +159,7 @@ async fn act<P: Ports>(
     ports: &P,
     succession: &Succession<'_>,
     caller: &Caller,
-    state: State,
+    state: KeyState,
     action: Action,
 ) -> Result<Outcome, Error> {
     let Action {
@@ -179,15 +186,15 @@ async fn act<P: Ports>(
         return Err(error.into());
     }
     let decision = match act {
-        Act::Deactivate => "deactivate",
-        Act::Delete => "delete",
+        ActionKind::Deactivate => "deactivate",
+        ActionKind::Delete => "delete",
     };
     let mut note = note(succession, decision, reason);
     note.details.last_used = last_used;
     ports.journal().note(note);
     let done = match act {
-        Act::Deactivate => ports.keys().deactivate(caller, user, key).await,
-        Act::Delete => ports.keys().delete(caller, user, key).await,
+        ActionKind::Deactivate => ports.keys().deactivate(caller, user, key).await,
+        ActionKind::Delete => ports.keys().delete(caller, user, key).await,
     };
     match done {
         Ok(()) => Ok(Outcome::Settled),
@@ -201,10 +208,10 @@ async fn act<P: Ports>(
 async fn is_ours<P: Ports>(
     ports: &P,
     succession: &Succession<'_>,
-    state: State,
+    state: KeyState,
 ) -> Result<bool, CallError> {
     let Succession { pin, previous, .. } = succession;
-    if state != State::Active {
+    if state != KeyState::Active {
         return Ok(true);
     }
     if !pin.owns_user {

@@ -4,7 +4,7 @@ use keyrota_function::decide::{Activity, CURRENT, PENDING, PREVIOUS};
 use keyrota_function::event::Step;
 use keyrota_function::port::CallErrorKind;
 
-use crate::fake::{Mishap, TOKEN, World, key_id, rotate, run, sweep};
+use crate::fake::{FakeAws, Mishap, TOKEN, key_id, rotate, run, sweep};
 
 const DEACTIVATE: &str = "deactivate_after=0s delete_after=1d hold_if_used_within=1d";
 const DELETE: &str = "deactivate_after=0s delete_after=0s hold_if_used_within=1d";
@@ -16,23 +16,23 @@ const READ: &str = "secretsmanager:GetSecretValue";
 const LIST: &str = "iam:ListAccessKeys";
 
 /// Returns a world before `finishSecret`.
-fn tested(rotate_as: &str, timetable: &str) -> World {
-    let world = World::new(rotate_as, false);
-    world.pin_old_key(timetable);
-    world.begin(TOKEN);
+fn tested(rotate_as: &str, timetable: &str) -> FakeAws {
+    let aws = FakeAws::new(rotate_as, false);
+    aws.pin_old_key(timetable);
+    aws.begin(TOKEN);
     for step in [Step::Create, Step::Set, Step::Test] {
-        assert_eq!(run(&world, step).name(), "done");
+        assert_eq!(run(&aws, step).name(), "done");
     }
-    world.calls.borrow_mut().clear();
-    world
+    aws.calls.borrow_mut().clear();
+    aws
 }
 
-fn finish(world: &World) -> &'static str {
-    run(world, Step::Finish).name()
+fn finish(aws: &FakeAws) -> &'static str {
+    run(aws, Step::Finish).name()
 }
 
-fn old(world: &World) -> Option<Activity> {
-    let keys = world.keys();
+fn old(aws: &FakeAws) -> Option<Activity> {
+    let keys = aws.keys();
     let key = keys.iter().find(|key| key.id == key_id(1));
     key.map(|key| key.activity)
 }
@@ -45,11 +45,11 @@ fn zero_is_at_once_by_the_new_key() {
         ("ops/key-admin", key_id(3).to_string()),
     ] {
         for (timetable, expected) in [(DEACTIVATE, Some(Activity::Inactive)), (DELETE, None)] {
-            let world = tested(rotate_as, timetable);
-            assert_eq!(finish(&world), "done");
-            assert_eq!(old(&world), expected);
-            assert_eq!(world.current_key(), key_id(4));
-            for (action, by) in world.key_calls() {
+            let aws = tested(rotate_as, timetable);
+            assert_eq!(finish(&aws), "done");
+            assert_eq!(old(&aws), expected);
+            assert_eq!(aws.current_key(), key_id(4));
+            for (action, by) in aws.key_calls() {
                 assert_eq!(by, signer, "{action} as {rotate_as}");
             }
         }
@@ -68,14 +68,14 @@ fn no_call_is_made_that_is_not_needed() {
     ]
     .concat();
     for timetable in ["until_next_rotation", LATER] {
-        let world = tested("self", timetable);
-        assert_eq!(finish(&world), "done");
-        assert_eq!(world.actions(), without, "{timetable}");
+        let aws = tested("self", timetable);
+        assert_eq!(finish(&aws), "done");
+        assert_eq!(aws.actions(), without, "{timetable}");
     }
-    let world = tested("self", DEACTIVATE);
-    assert_eq!(finish(&world), "done");
+    let aws = tested("self", DEACTIVATE);
+    assert_eq!(finish(&aws), "done");
     let more = [LIST, DESCRIBE, "iam:ListUserTags", "iam:UpdateAccessKey"];
-    assert_eq!(world.actions(), [&without[..], &more].concat());
+    assert_eq!(aws.actions(), [&without[..], &more].concat());
 }
 
 /// No key is retired before the promotion is certain.
@@ -86,21 +86,21 @@ fn without_a_promotion_nothing_goes() {
         CallErrorKind::Refused,
         CallErrorKind::NotAuthorised,
     ] {
-        let world = tested("self", DELETE);
-        world.befall_action(PROMOTE, &[Mishap::Before(fault)]);
-        assert_eq!(finish(&world), "NotPromoted");
-        assert!(!world.actions().contains(&LIST));
-        assert_eq!(world.ids(), [key_id(1), key_id(4)]);
+        let aws = tested("self", DELETE);
+        aws.inject_into_action(PROMOTE, &[Mishap::Before(fault)]);
+        assert_eq!(finish(&aws), "NotPromoted");
+        assert!(!aws.actions().contains(&LIST));
+        assert_eq!(aws.ids(), [key_id(1), key_id(4)]);
     }
 }
 
 #[test]
 fn a_promotion_whose_answer_is_lost_is_certain_when_it_was_found() {
-    let world = tested("self", DELETE);
-    world.befall_action(PROMOTE, &[Mishap::After(CallErrorKind::Unclear)]);
-    assert_eq!(finish(&world), "done");
-    assert_eq!(world.ids(), [key_id(4)]);
-    assert_eq!(world.said.borrow().matches(r#""Rotations":1"#).count(), 1);
+    let aws = tested("self", DELETE);
+    aws.inject_into_action(PROMOTE, &[Mishap::After(CallErrorKind::Unclear)]);
+    assert_eq!(finish(&aws), "done");
+    assert_eq!(aws.ids(), [key_id(4)]);
+    assert_eq!(aws.said.borrow().matches(r#""Rotations":1"#).count(), 1);
 }
 
 /// If anything fails after the promotion, the step succeeds, reports what failed, and leaves
@@ -116,21 +116,21 @@ fn what_fails_is_left_to_the_sweep() {
             ] {
                 for call in 8..15 {
                     for again in [true, false] {
-                        let world = tested(rotate_as, timetable);
-                        world.befall(call, Mishap::Before(fault));
-                        assert_eq!(finish(&world), "done", "{rotate_as} {fault:?} {call}");
-                        if world.mishaps.borrow().is_empty() {
-                            assert_eq!(old(&world), Some(Activity::Active));
-                            assert!(world.said.borrow().contains(r#""level":"ERROR""#));
+                        let aws = tested(rotate_as, timetable);
+                        aws.inject(call, Mishap::Before(fault));
+                        assert_eq!(finish(&aws), "done", "{rotate_as} {fault:?} {call}");
+                        if aws.mishaps.borrow().is_empty() {
+                            assert_eq!(old(&aws), Some(Activity::Active));
+                            assert!(aws.said.borrow().contains(r#""level":"ERROR""#));
                         }
-                        world.calm();
+                        aws.calm();
                         if again {
-                            assert_eq!(finish(&world), "done");
+                            assert_eq!(finish(&aws), "done");
                         } else {
-                            world.end();
-                            assert_eq!(sweep(&world).name(), "done");
+                            aws.end();
+                            assert_eq!(sweep(&aws).name(), "done");
                         }
-                        assert_eq!(old(&world), expected, "{rotate_as} {fault:?} {call}");
+                        assert_eq!(old(&aws), expected, "{rotate_as} {fault:?} {call}");
                     }
                 }
             }
@@ -143,15 +143,15 @@ fn a_process_that_dies_is_made_good_by_the_retry_and_by_the_sweep() {
     for (timetable, expected) in [(DEACTIVATE, Some(Activity::Inactive)), (DELETE, None)] {
         for mishap in [Mishap::DieBefore, Mishap::DieAfter] {
             for call in 0..11 {
-                let world = tested("self", timetable);
-                world.befall(call, mishap);
-                assert_eq!(finish(&world), "died");
-                assert_eq!(finish(&world), "done");
-                assert_eq!(old(&world), expected, "{mishap:?} {call}");
+                let aws = tested("self", timetable);
+                aws.inject(call, mishap);
+                assert_eq!(finish(&aws), "died");
+                assert_eq!(finish(&aws), "done");
+                assert_eq!(old(&aws), expected, "{mishap:?} {call}");
                 // This includes a process that died at the very end.
-                world.end();
-                assert_eq!(sweep(&world).name(), "done");
-                assert_eq!(old(&world), expected, "{mishap:?} {call}");
+                aws.end();
+                assert_eq!(sweep(&aws).name(), "done");
+                assert_eq!(old(&aws), expected, "{mishap:?} {call}");
             }
         }
     }
@@ -161,61 +161,61 @@ fn a_process_that_dies_is_made_good_by_the_retry_and_by_the_sweep() {
 /// uses.
 #[test]
 fn a_late_retry_holds_a_key_in_use() {
-    let world = tested("self", DEACTIVATE);
-    world.befall_action(
+    let aws = tested("self", DEACTIVATE);
+    aws.inject_into_action(
         "iam:UpdateAccessKey",
         &[Mishap::Before(CallErrorKind::Throttled)],
     );
-    assert_eq!(finish(&world), "done");
-    world.end();
-    world.pass(std::time::Duration::from_secs(60));
-    world.use_key(&key_id(1));
-    assert_eq!(finish(&world), "done");
-    assert_eq!(old(&world), Some(Activity::Active));
-    assert!(world.said.borrow().contains("still in use"));
+    assert_eq!(finish(&aws), "done");
+    aws.end();
+    aws.pass(std::time::Duration::from_secs(60));
+    aws.use_key(&key_id(1));
+    assert_eq!(finish(&aws), "done");
+    assert_eq!(old(&aws), Some(Activity::Active));
+    assert!(aws.said.borrow().contains("still in use"));
 }
 
 #[test]
 fn a_label_that_moves_meanwhile_stops_it() {
     for call in [7, 8] {
-        let world = tested("self", DELETE);
-        world.promote_before(call, "first");
-        assert_eq!(finish(&world), "done");
-        assert_eq!(world.current_key(), key_id(1));
-        assert_eq!(world.ids(), [key_id(1), key_id(4)]);
+        let aws = tested("self", DELETE);
+        aws.promote_before(call, "first");
+        assert_eq!(finish(&aws), "done");
+        assert_eq!(aws.current_key(), key_id(1));
+        assert_eq!(aws.ids(), [key_id(1), key_id(4)]);
     }
 }
 
 /// The list of keys is eventually consistent.
 #[test]
 fn nothing_goes_while_the_new_key_is_not_listed() {
-    let world = tested("role", DELETE);
-    world.guarded.set(false);
+    let aws = tested("role", DELETE);
+    aws.guarded.set(false);
     // After the test, and before the promotion.
-    world.act_before(6, |world| world.take_key(&key_id(4)));
-    assert_eq!(finish(&world), "done");
-    assert_eq!(world.ids(), [key_id(1)]);
-    assert!(world.said.borrow().contains("NewKeyUnsound"));
+    aws.act_before(6, |aws| aws.take_key(&key_id(4)));
+    assert_eq!(finish(&aws), "done");
+    assert_eq!(aws.ids(), [key_id(1)]);
+    assert!(aws.said.borrow().contains("NewKeyUnsound"));
 }
 
 #[test]
 fn time_that_is_too_short_is_not_used() {
-    let world = tested("self", DELETE);
-    world.take_per_call(std::time::Duration::from_secs(14));
-    assert_eq!(finish(&world), "done");
-    assert!(!world.actions().contains(&LIST));
+    let aws = tested("self", DELETE);
+    aws.take_per_call(std::time::Duration::from_secs(14));
+    assert_eq!(finish(&aws), "done");
+    assert!(!aws.actions().contains(&LIST));
 }
 
 #[test]
 fn rotations_follow_one_another_with_one_key() {
     for rotate_as in ["self", "role", "ops/key-admin"] {
-        let world = tested(rotate_as, DELETE);
-        assert_eq!(finish(&world), "done");
-        world.end();
+        let aws = tested(rotate_as, DELETE);
+        assert_eq!(finish(&aws), "done");
+        aws.end();
         for round in 1..=4 {
             let token = format!("{round:0>36}");
-            assert_eq!(rotate(&world, &token).name(), "done");
-            assert_eq!(world.ids(), [world.current_key()]);
+            assert_eq!(rotate(&aws, &token).name(), "done");
+            assert_eq!(aws.ids(), [aws.current_key()]);
         }
     }
 }
@@ -223,17 +223,17 @@ fn rotations_follow_one_another_with_one_key() {
 /// The first rotation of a secret that was created by the stack, or changed by hand.
 #[test]
 fn a_version_that_names_no_other_key_is_left_alone() {
-    let world = tested("self", DELETE);
-    world.store("odd", &[CURRENT], "hunter2");
-    world.guarded.set(false);
-    assert_eq!(finish(&world), "done");
-    assert_eq!(world.ids(), [key_id(1), key_id(4)]);
+    let aws = tested("self", DELETE);
+    aws.store("odd", &[CURRENT], "hunter2");
+    aws.guarded.set(false);
+    assert_eq!(finish(&aws), "done");
+    assert_eq!(aws.ids(), [key_id(1), key_id(4)]);
 
-    let world = tested("self", DELETE);
-    assert_eq!(finish(&world), "done");
-    let current = world.fields(CURRENT).to_string();
-    world.store("before", &[PREVIOUS], &current);
-    assert_eq!(finish(&world), "done");
-    assert_eq!(world.ids(), [key_id(4)]);
-    assert!(world.version(PENDING).is_some());
+    let aws = tested("self", DELETE);
+    assert_eq!(finish(&aws), "done");
+    let current = aws.fields(CURRENT).to_string();
+    aws.store("before", &[PREVIOUS], &current);
+    assert_eq!(finish(&aws), "done");
+    assert_eq!(aws.ids(), [key_id(4)]);
+    assert!(aws.version(PENDING).is_some());
 }

@@ -3,9 +3,9 @@
 use std::collections::BTreeSet;
 
 use keyrota_function::decide::{
-    AccessKeyId, Activity, AfterPut, Because, CURRENT, Hand, Holdings, ListedKey, Obstacle, Origin,
-    PENDING, PREVIOUS, Proof, Put, ReadBack, Room, Stages, Standing, Usage, VersionId, after_put,
-    room, standing,
+    AccessKeyId, Activity, AfterPut, CURRENT, CallerIdentity, KeyInventory, ListedKey, Obstacle,
+    Origin, PENDING, PREVIOUS, Proof, PutOutcome, ReadBack, RemovalReason, SlotDecision, Stages,
+    Usage, VersionId, VersionState, after_put, decide_slot, version_state,
 };
 use proptest::prelude::*;
 
@@ -29,73 +29,85 @@ fn announced(key: ListedKey) -> ListedKey {
 }
 
 /// Returns what is known about a user whose AWSCURRENT names key 1.
-fn holdings(listed: Vec<ListedKey>) -> Holdings {
-    Holdings {
+fn inventory(listed: Vec<ListedKey>) -> KeyInventory {
+    KeyInventory {
         listed,
         current: key_id(1),
         pending: None,
         superseded: BTreeSet::new(),
         owns_user: false,
-        hand: Hand::Another,
+        caller_identity: CallerIdentity::Another,
     }
 }
 
 const ACTIVE: Activity = Activity::Active;
 const INACTIVE: Activity = Activity::Inactive;
 
-fn with(second: ListedKey) -> Holdings {
-    holdings(vec![listed(1, ACTIVE, Usage::Unread), second])
+fn with(second: ListedKey) -> KeyInventory {
+    inventory(vec![listed(1, ACTIVE, Usage::Unread), second])
 }
 
 #[test]
 fn one_key_leaves_room() {
     assert_eq!(
-        room(&holdings(vec![listed(1, ACTIVE, Usage::Unread)])),
-        Room::Free
+        decide_slot(&inventory(vec![listed(1, ACTIVE, Usage::Unread)])),
+        SlotDecision::Free
     );
 }
 
 #[test]
 fn the_previous_key_goes_whatever_its_use_once_it_is_proven() {
-    let remove = Room::Remove {
+    let remove = SlotDecision::Remove {
         key: key_id(2),
-        because: Because::Superseded,
+        because: RemovalReason::Superseded,
     };
     for usage in [Usage::Unread, Usage::Never, Usage::Used] {
         for (activity, proof, expected) in [
             (INACTIVE, Proof::Untried, remove.clone()),
-            (ACTIVE, Proof::Untried, Room::Prove { key: key_id(2) }),
+            (
+                ACTIVE,
+                Proof::Untried,
+                SlotDecision::Prove { key: key_id(2) },
+            ),
             (ACTIVE, Proof::Genuine, remove.clone()),
             (
                 ACTIVE,
                 Proof::Refuted,
-                Room::Stop(Obstacle::Foreign { key: key_id(2) }),
+                SlotDecision::Stop(Obstacle::Foreign { key: key_id(2) }),
             ),
         ] {
-            let mut holdings = with(ListedKey {
+            let mut inventory = with(ListedKey {
                 proof,
                 ..listed(2, activity, usage)
             });
-            holdings.superseded.insert(key_id(2));
-            assert_eq!(room(&holdings), expected, "{activity:?} {proof:?}");
+            inventory.superseded.insert(key_id(2));
+            assert_eq!(decide_slot(&inventory), expected, "{activity:?} {proof:?}");
         }
     }
 }
 
 #[test]
 fn an_unknown_key_is_judged_by_its_activity_and_use() {
-    let remove = |because| Room::Remove {
+    let remove = |because| SlotDecision::Remove {
         key: key_id(2),
         because,
     };
-    let ask = || Room::ReadUsage { key: key_id(2) };
-    let stop = || Room::Stop(Obstacle::Foreign { key: key_id(2) });
+    let ask = || SlotDecision::ReadUsage { key: key_id(2) };
+    let stop = || SlotDecision::Stop(Obstacle::Foreign { key: key_id(2) });
     let inactive = |usage| listed(2, INACTIVE, usage);
     let active = |usage| listed(2, ACTIVE, usage);
-    let (orphan, lost) = (Because::OrphanOfOurUser, Because::Announced);
+    let (orphan, lost) = (RemovalReason::OrphanOfOurUser, RemovalReason::Announced);
     let table = [
-        (inactive(Usage::Unread), false, remove(Because::Inactive)),
-        (inactive(Usage::Used), false, remove(Because::Inactive)),
+        (
+            inactive(Usage::Unread),
+            false,
+            remove(RemovalReason::Inactive),
+        ),
+        (
+            inactive(Usage::Used),
+            false,
+            remove(RemovalReason::Inactive),
+        ),
         // Nothing shows that the key belongs to keyrota, so its last use is not read.
         (active(Usage::Unread), false, stop()),
         (active(Usage::Never), false, stop()),
@@ -109,9 +121,9 @@ fn an_unknown_key_is_judged_by_its_activity_and_use() {
     ];
     for (key, owns_user, expected) in table {
         let case = format!("{key:?} owns: {owns_user}");
-        let mut holdings = with(key);
-        holdings.owns_user = owns_user;
-        assert_eq!(room(&holdings), expected, "{case}");
+        let mut inventory = with(key);
+        inventory.owns_user = owns_user;
+        assert_eq!(decide_slot(&inventory), expected, "{case}");
     }
 }
 
@@ -121,28 +133,40 @@ fn nothing_is_touched_where_the_current_key_is_not_the_users() {
         listed(2, INACTIVE, Usage::Never),
         listed(3, INACTIVE, Usage::Never),
     ];
-    let mut holdings = holdings(listed);
-    holdings.superseded.insert(key_id(2));
-    holdings.owns_user = true;
-    assert_eq!(room(&holdings), Room::Stop(Obstacle::CurrentMissing));
-    holdings.listed.clear();
-    assert_eq!(room(&holdings), Room::Stop(Obstacle::CurrentMissing));
+    let mut inventory = inventory(listed);
+    inventory.superseded.insert(key_id(2));
+    inventory.owns_user = true;
+    assert_eq!(
+        decide_slot(&inventory),
+        SlotDecision::Stop(Obstacle::CurrentMissing)
+    );
+    inventory.listed.clear();
+    assert_eq!(
+        decide_slot(&inventory),
+        SlotDecision::Stop(Obstacle::CurrentMissing)
+    );
 }
 
 #[test]
 fn an_inactive_current_key_stops_only_itself() {
-    let mut holdings = holdings(vec![listed(1, INACTIVE, Usage::Unread)]);
-    assert_eq!(room(&holdings), Room::Free);
-    holdings.hand = Hand::Own;
-    assert_eq!(room(&holdings), Room::Stop(Obstacle::CurrentInactive));
+    let mut inventory = inventory(vec![listed(1, INACTIVE, Usage::Unread)]);
+    assert_eq!(decide_slot(&inventory), SlotDecision::Free);
+    inventory.caller_identity = CallerIdentity::Own;
+    assert_eq!(
+        decide_slot(&inventory),
+        SlotDecision::Stop(Obstacle::CurrentInactive)
+    );
 }
 
 #[test]
 fn two_protected_keys_stop() {
-    let mut holdings = with(listed(2, INACTIVE, Usage::Never));
-    holdings.pending = Some(key_id(2));
-    holdings.superseded.insert(key_id(2));
-    assert_eq!(room(&holdings), Room::Stop(Obstacle::AllProtected));
+    let mut inventory = with(listed(2, INACTIVE, Usage::Never));
+    inventory.pending = Some(key_id(2));
+    inventory.superseded.insert(key_id(2));
+    assert_eq!(
+        decide_slot(&inventory),
+        SlotDecision::Stop(Obstacle::AllProtected)
+    );
 }
 
 #[test]
@@ -155,19 +179,22 @@ fn a_version_stands_where_its_labels_say() {
             .collect()
     };
     let token = VersionId::new("token");
-    let unknown = |another_is_pending| Standing::Unknown { another_is_pending };
+    let unknown = |another_is_pending| VersionState::Unknown { another_is_pending };
     let table = [
         (
             stages(&[("token", &[PENDING]), ("old", &[CURRENT])]),
-            Standing::Pending,
+            VersionState::Pending,
         ),
         (
             stages(&[("token", &[PENDING, CURRENT])]),
-            Standing::AlreadyCurrent,
+            VersionState::AlreadyCurrent,
         ),
-        (stages(&[("token", &[CURRENT])]), Standing::AlreadyCurrent),
-        (stages(&[("token", &[PREVIOUS])]), Standing::NotPending),
-        (stages(&[("token", &[])]), Standing::NotPending),
+        (
+            stages(&[("token", &[CURRENT])]),
+            VersionState::AlreadyCurrent,
+        ),
+        (stages(&[("token", &[PREVIOUS])]), VersionState::NotPending),
+        (stages(&[("token", &[])]), VersionState::NotPending),
         (stages(&[("old", &[CURRENT])]), unknown(false)),
         (
             stages(&[("old", &[CURRENT]), ("other", &[PENDING])]),
@@ -175,11 +202,16 @@ fn a_version_stands_where_its_labels_say() {
         ),
     ];
     for (stages, expected) in table {
-        assert_eq!(standing(&stages, &token), expected);
+        assert_eq!(version_state(&stages, &token), expected);
     }
 }
 
-const PUTS: [Put; 4] = [Put::Refused, Put::Taken, Put::Postponed, Put::Unclear];
+const PUTS: [PutOutcome; 4] = [
+    PutOutcome::Refused,
+    PutOutcome::Taken,
+    PutOutcome::Postponed,
+    PutOutcome::Unclear,
+];
 const FOUND: [ReadBack; 4] = [
     ReadBack::Ours,
     ReadBack::Another,
@@ -194,7 +226,7 @@ fn a_key_is_given_up_only_where_it_is_certainly_not_stored() {
             for (maybe_stored, time_left) in
                 [(false, false), (false, true), (true, false), (true, true)]
             {
-                let maybe_stored = maybe_stored || put == Put::Unclear;
+                let maybe_stored = maybe_stored || put == PutOutcome::Unclear;
                 let after = after_put(put, maybe_stored, found, time_left);
                 if matches!(after, AfterPut::Remove) {
                     let certain =
@@ -205,7 +237,9 @@ fn a_key_is_given_up_only_where_it_is_certainly_not_stored() {
                     assert_eq!(after, AfterPut::Stored);
                 }
                 if matches!(after, AfterPut::TryAgain) {
-                    assert!(time_left && matches!(put, Put::Postponed | Put::Unclear));
+                    assert!(
+                        time_left && matches!(put, PutOutcome::Postponed | PutOutcome::Unclear)
+                    );
                 }
             }
         }
@@ -216,59 +250,77 @@ fn a_key_is_given_up_only_where_it_is_certainly_not_stored() {
 fn what_follows_a_put_that_was_not_confirmed() {
     let table = [
         (
-            Put::Refused,
+            PutOutcome::Refused,
             false,
             ReadBack::Nothing,
             true,
             AfterPut::Remove,
         ),
-        (Put::Refused, true, ReadBack::Unclear, true, AfterPut::Leave),
         (
-            Put::Taken,
+            PutOutcome::Refused,
+            true,
+            ReadBack::Unclear,
+            true,
+            AfterPut::Leave,
+        ),
+        (
+            PutOutcome::Taken,
             false,
             ReadBack::Another,
             true,
             AfterPut::StoredByAnother,
         ),
-        (Put::Taken, false, ReadBack::Unclear, true, AfterPut::Leave),
         (
-            Put::Postponed,
+            PutOutcome::Taken,
+            false,
+            ReadBack::Unclear,
+            true,
+            AfterPut::Leave,
+        ),
+        (
+            PutOutcome::Postponed,
             false,
             ReadBack::Nothing,
             true,
             AfterPut::TryAgain,
         ),
         (
-            Put::Postponed,
+            PutOutcome::Postponed,
             false,
             ReadBack::Nothing,
             false,
             AfterPut::Remove,
         ),
         (
-            Put::Postponed,
+            PutOutcome::Postponed,
             true,
             ReadBack::Unclear,
             false,
             AfterPut::Leave,
         ),
-        (Put::Unclear, true, ReadBack::Ours, true, AfterPut::Stored),
         (
-            Put::Unclear,
+            PutOutcome::Unclear,
+            true,
+            ReadBack::Ours,
+            true,
+            AfterPut::Stored,
+        ),
+        (
+            PutOutcome::Unclear,
             true,
             ReadBack::Nothing,
             true,
             AfterPut::TryAgain,
         ),
         (
-            Put::Unclear,
+            PutOutcome::Unclear,
             true,
             ReadBack::Nothing,
             false,
             AfterPut::Remove,
         ),
         (
-            Put::Unclear,
+            PutOutcome::Unclear,
             true,
             ReadBack::Unclear,
             false,
@@ -322,33 +374,33 @@ fn any_keys() -> impl Strategy<Value = Vec<ListedKey>> {
 }
 
 prop_compose! {
-    fn any_holdings()(
+    fn any_inventory()(
         listed in any_keys(),
         current in 1..=4_u32,
         pending in proptest::option::of(1..=4_u32),
         superseded in proptest::collection::btree_set(1..=4_u32, 0..=4),
         owns_user: bool,
         own: bool,
-    ) -> Holdings {
-        Holdings {
+    ) -> KeyInventory {
+        KeyInventory {
             listed,
             current: key_id(current),
             pending: pending.map(key_id),
             superseded: superseded.into_iter().map(key_id).collect(),
             owns_user,
-            hand: if own { Hand::Own } else { Hand::Another },
+            caller_identity: if own { CallerIdentity::Own } else { CallerIdentity::Another },
         }
     }
 }
 
 proptest! {
     #[test]
-    fn a_protected_key_is_never_the_victim(holdings in any_holdings()) {
-        if let Room::Remove { key, .. } = room(&holdings) {
-            prop_assert_ne!(&key, &holdings.current);
-            prop_assert_ne!(Some(&key), holdings.pending.as_ref());
-            prop_assert!(holdings.listed.iter().any(|listed| listed.id == key));
-            prop_assert!(holdings.listed.iter().any(|listed| listed.id == holdings.current));
+    fn a_protected_key_is_never_the_victim(inventory in any_inventory()) {
+        if let SlotDecision::Remove { key, .. } = decide_slot(&inventory) {
+            prop_assert_ne!(&key, &inventory.current);
+            prop_assert_ne!(Some(&key), inventory.pending.as_ref());
+            prop_assert!(inventory.listed.iter().any(|listed| listed.id == key));
+            prop_assert!(inventory.listed.iter().any(|listed| listed.id == inventory.current));
         }
     }
 
@@ -356,58 +408,58 @@ proptest! {
     /// age.
     #[test]
     fn the_order_of_the_keys_decides_nothing(
-        (holdings, shuffled) in any_holdings().prop_flat_map(|holdings| {
-            let shuffled = Just(holdings.listed.clone()).prop_shuffle();
-            (Just(holdings), shuffled)
+        (inventory, shuffled) in any_inventory().prop_flat_map(|inventory| {
+            let shuffled = Just(inventory.listed.clone()).prop_shuffle();
+            (Just(inventory), shuffled)
         })
     ) {
-        let other = Holdings { listed: shuffled, ..holdings.clone() };
-        prop_assert_eq!(room(&holdings), room(&other));
+        let other = KeyInventory { listed: shuffled, ..inventory.clone() };
+        prop_assert_eq!(decide_slot(&inventory), decide_slot(&other));
     }
 
     #[test]
-    fn an_active_key_in_use_is_removed_only_if_superseded(holdings in any_holdings()) {
-        if let Room::Remove { key, because } = room(&holdings) {
-            let victim = holdings.listed.iter().find(|listed| listed.id == key);
+    fn an_active_key_in_use_is_removed_only_if_superseded(inventory in any_inventory()) {
+        if let SlotDecision::Remove { key, because } = decide_slot(&inventory) {
+            let victim = inventory.listed.iter().find(|listed| listed.id == key);
             let victim = victim.expect("a listed key");
             if victim.activity == ACTIVE && victim.usage == Usage::Used {
-                prop_assert_eq!(because, Because::Superseded);
-                prop_assert!(holdings.superseded.contains(&key));
+                prop_assert_eq!(because, RemovalReason::Superseded);
+                prop_assert!(inventory.superseded.contains(&key));
             }
         }
     }
 
     /// A foreign key, while it is active.
     #[test]
-    fn an_active_key_that_nothing_calls_ours_is_never_removed(holdings in any_holdings()) {
-        if let Room::Remove { key, because } = room(&holdings) {
-            let victim = holdings.listed.iter().find(|listed| listed.id == key);
+    fn an_active_key_that_nothing_calls_ours_is_never_removed(inventory in any_inventory()) {
+        if let SlotDecision::Remove { key, because } = decide_slot(&inventory) {
+            let victim = inventory.listed.iter().find(|listed| listed.id == key);
             let victim = victim.expect("a listed key");
-            let held = holdings.superseded.contains(&key) && victim.proof == Proof::Genuine;
+            let held = inventory.superseded.contains(&key) && victim.proof == Proof::Genuine;
             let ours = held
                 || victim.origin == Origin::Announced
-                || holdings.owns_user;
+                || inventory.owns_user;
             prop_assert!(ours || victim.activity == INACTIVE, "{:?}", because);
         }
     }
 
     /// Repeatedly carrying out the decision terminates.
     #[test]
-    fn making_room_ends(mut holdings in any_holdings(), used: bool, genuine: bool) {
+    fn making_room_ends(mut inventory in any_inventory(), used: bool, genuine: bool) {
         for _ in 0..=12 {
-            match room(&holdings) {
-                Room::Remove { key, .. } => holdings.listed.retain(|listed| listed.id != key),
-                Room::ReadUsage { key } => {
-                    for listed in holdings.listed.iter_mut().filter(|listed| listed.id == key) {
+            match decide_slot(&inventory) {
+                SlotDecision::Remove { key, .. } => inventory.listed.retain(|listed| listed.id != key),
+                SlotDecision::ReadUsage { key } => {
+                    for listed in inventory.listed.iter_mut().filter(|listed| listed.id == key) {
                         listed.usage = if used { Usage::Used } else { Usage::Never };
                     }
                 }
-                Room::Prove { key } => {
-                    for listed in holdings.listed.iter_mut().filter(|listed| listed.id == key) {
+                SlotDecision::Prove { key } => {
+                    for listed in inventory.listed.iter_mut().filter(|listed| listed.id == key) {
                         listed.proof = if genuine { Proof::Genuine } else { Proof::Refuted };
                     }
                 }
-                Room::Free | Room::Stop(_) => return Ok(()),
+                SlotDecision::Free | SlotDecision::Stop(_) => return Ok(()),
             }
         }
         prop_assert!(false, "it goes on for ever");

@@ -7,6 +7,7 @@
 //! future pending forever. Whatever is pending after the poll is dropped, as in a process that
 //! dies.
 
+mod aws;
 mod forge;
 mod guard;
 mod keys;
@@ -14,12 +15,11 @@ mod mishap;
 mod rotation;
 mod secrets_manager;
 mod sweep;
-mod world;
 
+pub(crate) use aws::{
+    ADMINISTRATOR, ADMINISTRATOR_ARN, FakeAws, Key, OTHER, SECRET, SECRET_ARN, TOKEN, USER, key_id,
+};
 pub(crate) use forge::{Forgery, made_up};
 pub(crate) use mishap::Mishap;
-pub(crate) use rotation::{Ended, rotate, run, run_for, run_with};
+pub(crate) use rotation::{Outcome, rotate, run, run_for, run_with};
 pub(crate) use sweep::{sweep, sweep_all};
-pub(crate) use world::{
-    ADMINISTRATOR, ADMINISTRATOR_ARN, Key, OTHER, SECRET, SECRET_ARN, TOKEN, USER, World, key_id,
-};

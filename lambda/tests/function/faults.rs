@@ -3,7 +3,7 @@
 use keyrota_function::decide::{Activity, CURRENT, PREVIOUS};
 use keyrota_function::port::CallErrorKind;
 
-use crate::fake::{Ended, Mishap, SECRET_ARN, TOKEN, USER, World, rotate};
+use crate::fake::{FakeAws, Mishap, Outcome, SECRET_ARN, TOKEN, USER, rotate};
 
 const MISHAPS: [Mishap; 8] = [
     Mishap::Before(CallErrorKind::Unclear),
@@ -19,15 +19,15 @@ const MISHAPS: [Mishap; 8] = [
 /// More retries than any single mishap needs.
 const RETRIES: usize = 4;
 
-const STATES: [fn(&World); 3] = [
+const STATES: [fn(&FakeAws); 3] = [
     |_| {},
-    |world| {
-        let previous = world.give_key(USER, true);
-        world.store("before", &[PREVIOUS], &world.value(&previous, SECRET_ARN));
+    |aws| {
+        let previous = aws.give_key(USER, true);
+        aws.store("before", &[PREVIOUS], &aws.value(&previous, SECRET_ARN));
     },
-    |world| {
-        let inactive = world.give_key(USER, true);
-        world.change_key(&inactive.id, |key| key.activity = Activity::Inactive);
+    |aws| {
+        let inactive = aws.give_key(USER, true);
+        aws.change_key(&inactive.id, |key| key.activity = Activity::Inactive);
     },
 ];
 
@@ -41,20 +41,20 @@ fn every_single_mishap_is_recovered_from() {
             for prepare in STATES {
                 for mishap in MISHAPS {
                     for call in 0.. {
-                        let world = World::new(rotate_as, owns_user);
-                        prepare(&world);
-                        world.befall(call, mishap);
-                        let ended = recover(&world);
+                        let aws = FakeAws::new(rotate_as, owns_user);
+                        prepare(&aws);
+                        aws.inject(call, mishap);
+                        let ended = recover(&aws);
                         runs += 1;
                         let case = format!("{rotate_as} {owns_user} {mishap:?} at call {call}");
-                        assert!(matches!(ended, Ended::Done), "{case}: {ended:?}");
+                        assert!(matches!(ended, Outcome::Done), "{case}: {ended:?}");
                         assert_eq!(
-                            world.carrier(CURRENT).expect("a version").as_str(),
+                            aws.carrier(CURRENT).expect("a version").as_str(),
                             TOKEN,
                             "{case}"
                         );
-                        assert!(world.ids().len() <= 2, "{case}");
-                        if !world.mishaps.borrow().is_empty() {
+                        assert!(aws.ids().len() <= 2, "{case}");
+                        if !aws.mishaps.borrow().is_empty() {
                             // The rotation ended before the mishap could occur.
                             break;
                         }
@@ -66,13 +66,13 @@ fn every_single_mishap_is_recovered_from() {
     assert!(runs > 3_000, "only {runs} runs");
 }
 
-fn recover(world: &World) -> Ended {
-    let mut ended = rotate(world, TOKEN);
+fn recover(aws: &FakeAws) -> Outcome {
+    let mut ended = rotate(aws, TOKEN);
     for _ in 0..RETRIES {
-        if matches!(ended, Ended::Done) {
+        if matches!(ended, Outcome::Done) {
             break;
         }
-        ended = rotate(world, TOKEN);
+        ended = rotate(aws, TOKEN);
     }
     ended
 }

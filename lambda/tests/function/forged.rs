@@ -8,7 +8,7 @@ use keyrota_function::event::Step;
 use keyrota_function::mark::MADE;
 
 use crate::fake::{
-    ADMINISTRATOR_ARN, Key, OTHER, SECRET_ARN, TOKEN, USER, World, key_id, made_up, rotate, run,
+    ADMINISTRATOR_ARN, FakeAws, Key, OTHER, SECRET_ARN, TOKEN, USER, key_id, made_up, rotate, run,
     sweep,
 };
 
@@ -24,8 +24,8 @@ fn origin(rotate_as: &str) -> &'static str {
 }
 
 /// Checks that a key is unchanged.
-fn untouched(world: &World, key: &Key, case: &str) {
-    let found = world.find_key(key.id.as_str());
+fn untouched(aws: &FakeAws, key: &Key, case: &str) {
+    let found = aws.find_key(key.id.as_str());
     let (_, found) = found.unwrap_or_else(|| panic!("{case}: the key is gone"));
     assert_eq!(found.activity, Activity::Active, "{case}");
 }
@@ -44,18 +44,18 @@ fn a_foreign_key_that_a_version_names_is_not_deleted() {
                         continue;
                     }
                     let case = format!("{rotate_as} {owns_user} {label} {used}");
-                    let world = World::new(rotate_as, owns_user);
-                    let foreign = world.give_foreign_key(used);
-                    let value = world.value(&made_up(&foreign), origin(rotate_as));
-                    world.store("forged", &[label], &value);
-                    let ended = rotate(&world, TOKEN);
+                    let aws = FakeAws::new(rotate_as, owns_user);
+                    let foreign = aws.give_foreign_key(used);
+                    let value = aws.value(&made_up(&foreign), origin(rotate_as));
+                    aws.store("forged", &[label], &value);
+                    let ended = rotate(&aws, TOKEN);
                     // A rotation removes AWSPENDING from the version that carries it.
                     let expected = match label {
                         PENDING => "ForeignKey",
                         _ => "UnprovenKey",
                     };
                     assert_eq!(ended.name(), expected, "{case}");
-                    untouched(&world, &foreign, &case);
+                    untouched(&aws, &foreign, &case);
                 }
             }
         }
@@ -70,16 +70,16 @@ fn nor_does_the_sweep_retire_it() {
             "deactivate_after=1d delete_after=2d hold_if_used_within=1d",
             "deactivate_after=0s delete_after=0s hold_if_used_within=0s",
         ] {
-            let world = World::new(rotate_as, false);
-            world.pin_old_key(timetable);
-            let foreign = world.give_foreign_key(true);
-            let value = world.value(&made_up(&foreign), origin(rotate_as));
-            world.store("forged", &[PREVIOUS], &value);
+            let aws = FakeAws::new(rotate_as, false);
+            aws.pin_old_key(timetable);
+            let foreign = aws.give_foreign_key(true);
+            let value = aws.value(&made_up(&foreign), origin(rotate_as));
+            aws.store("forged", &[PREVIOUS], &value);
             for _ in 0..4 {
-                world.pass(DAY);
-                assert_eq!(sweep(&world).name(), "SweepFailed");
-                assert!(world.said.borrow().contains("OldKeyUnproven"));
-                untouched(&world, &foreign, timetable);
+                aws.pass(DAY);
+                assert_eq!(sweep(&aws).name(), "SweepFailed");
+                assert!(aws.said.borrow().contains("OldKeyUnproven"));
+                untouched(&aws, &foreign, timetable);
             }
         }
     }
@@ -88,19 +88,19 @@ fn nor_does_the_sweep_retire_it() {
 /// `finishSecret` retires keys immediately if the manifest says so.
 #[test]
 fn nor_does_the_last_step() {
-    let world = World::new("role", false);
-    world.pin_old_key("deactivate_after=0s delete_after=0s hold_if_used_within=0s");
-    let foreign = world.give_foreign_key(true);
+    let aws = FakeAws::new("role", false);
+    aws.pin_old_key("deactivate_after=0s delete_after=0s hold_if_used_within=0s");
+    let foreign = aws.give_foreign_key(true);
     // The genuine key is removed by hand, and AWSCURRENT names the foreign one.
-    world.guarded.set(false);
-    world.take_key(&key_id(1));
-    let ours = world.give_key(USER, false);
-    world.store(TOKEN, &[PENDING], &world.value(&ours, SECRET_ARN));
-    let forged = world.value(&made_up(&foreign), SECRET_ARN);
-    world.store("forged", &[CURRENT], &forged);
-    assert_eq!(run(&world, Step::Finish).name(), "done");
-    assert!(world.said.borrow().contains("OldKeyUnproven"));
-    untouched(&world, &foreign, "at once");
+    aws.guarded.set(false);
+    aws.take_key(&key_id(1));
+    let ours = aws.give_key(USER, false);
+    aws.store(TOKEN, &[PENDING], &aws.value(&ours, SECRET_ARN));
+    let forged = aws.value(&made_up(&foreign), SECRET_ARN);
+    aws.store("forged", &[CURRENT], &forged);
+    assert_eq!(run(&aws, Step::Finish).name(), "done");
+    assert!(aws.said.borrow().contains("OldKeyUnproven"));
+    untouched(&aws, &foreign, "at once");
 }
 
 /// With `UpdateSecretVersionStage` alone: the label with which earlier versions recorded that
@@ -108,18 +108,18 @@ fn nor_does_the_last_step() {
 #[test]
 fn a_forged_intent_explains_no_key() {
     for rotate_as in WAYS {
-        let world = World::new(rotate_as, false);
-        let reserve = world.give_foreign_key(false);
+        let aws = FakeAws::new(rotate_as, false);
+        let reserve = aws.give_foreign_key(false);
         let made = reserve.created.0 - 86_400;
-        for time in [made, world.today().0] {
+        for time in [made, aws.today().0] {
             let label = format!("KEYROTA_MAKING_{time}");
-            world.change_secret(|secret| {
+            aws.change_secret(|secret| {
                 let version = secret.versions.values_mut().next().expect("a version");
                 version.labels.insert(label);
             });
         }
-        assert_eq!(rotate(&world, TOKEN).name(), "ForeignKey");
-        untouched(&world, &reserve, rotate_as);
+        assert_eq!(rotate(&aws, TOKEN).name(), "ForeignKey");
+        untouched(&aws, &reserve, rotate_as);
     }
 }
 
@@ -128,16 +128,16 @@ fn a_forged_intent_explains_no_key() {
 #[test]
 fn a_key_that_nothing_records_makes_room_once_it_is_proven() {
     for rotate_as in WAYS {
-        let world = World::new(rotate_as, false);
-        world.tags.borrow_mut().clear();
-        let before = world.give_key(USER, true);
-        world.store(
+        let aws = FakeAws::new(rotate_as, false);
+        aws.tags.borrow_mut().clear();
+        let before = aws.give_key(USER, true);
+        aws.store(
             "before",
             &[PREVIOUS],
-            &world.value(&before, origin(rotate_as)),
+            &aws.value(&before, origin(rotate_as)),
         );
-        assert_eq!(rotate(&world, TOKEN).name(), "done");
-        assert_eq!(world.ids(), [key_id(1), key_id(5)]);
+        assert_eq!(rotate(&aws, TOKEN).name(), "done");
+        assert_eq!(aws.ids(), [key_id(1), key_id(5)]);
     }
 }
 
@@ -146,17 +146,17 @@ fn a_key_that_nothing_records_makes_room_once_it_is_proven() {
 #[test]
 fn a_recorded_key_that_no_version_names_makes_room() {
     let again = "22222222-3333-4444-5555-666666666666";
-    let world = World::new("role", false);
-    assert_eq!(rotate(&world, TOKEN).name(), "done");
-    let mut value = world.fields(CURRENT);
+    let aws = FakeAws::new("role", false);
+    assert_eq!(rotate(&aws, TOKEN).name(), "done");
+    let mut value = aws.fields(CURRENT);
     value["bucket"] = serde_json::json!("artifacts");
-    let current = world.carrier(CURRENT).expect("a version");
-    world.store("by-hand", &[], &value.to_string());
-    world.promote_by_hand(&keyrota_function::decide::VersionId::new("by-hand"));
-    assert_eq!(world.carrier(PREVIOUS), Some(current));
-    assert_eq!(rotate(&world, again).name(), "done");
-    assert_eq!(world.ids(), [key_id(4), key_id(5)]);
-    assert_eq!(world.fields(CURRENT)["bucket"], "artifacts");
+    let current = aws.carrier(CURRENT).expect("a version");
+    aws.store("by-hand", &[], &value.to_string());
+    aws.promote_by_hand(&keyrota_function::decide::VersionId::new("by-hand"));
+    assert_eq!(aws.carrier(PREVIOUS), Some(current));
+    assert_eq!(rotate(&aws, again).name(), "done");
+    assert_eq!(aws.ids(), [key_id(4), key_id(5)]);
+    assert_eq!(aws.fields(CURRENT)["bucket"], "artifacts");
 }
 
 /// The function uses the pinned administrator's secret and the pinned user, whatever
@@ -171,16 +171,16 @@ fn the_pins_decide_whose_keys_are_touched_and_by_whom() {
             ADMINISTRATOR_ARN.replace("ops/key-admin", "mine"),
         ),
     ] {
-        let world = World::new("self", false);
-        world.guarded.set(false);
-        let mut fields = world.fields(CURRENT);
+        let aws = FakeAws::new("self", false);
+        aws.guarded.set(false);
+        let mut fields = aws.fields(CURRENT);
         fields[field] = serde_json::json!(value);
-        world.store("forged", &[CURRENT], &fields.to_string());
-        let ended = rotate(&world, TOKEN);
+        aws.store("forged", &[CURRENT], &fields.to_string());
+        let ended = rotate(&aws, TOKEN);
         assert!(
             ["AnotherUser", "AnotherOrigin"].contains(&ended.name()),
             "{value}"
         );
-        assert!(world.key_calls().is_empty());
+        assert!(aws.key_calls().is_empty());
     }
 }

@@ -3,21 +3,21 @@
 use keyrota_function::arn::SecretArn;
 use keyrota_function::error::{Error, RequestError};
 use keyrota_function::log::{Level, Lines, Note};
-use keyrota_function::port::{Answer, CallError, CallErrorKind, Journal, LastUsed, Moment};
+use keyrota_function::port::{CallError, CallErrorKind, Journal, LastUsed, Moment, RefusalDetails};
 use serde_json::Value;
 
-use crate::fake::{SECRET_ARN, TOKEN, World, key_id, rotate};
+use crate::fake::{FakeAws, SECRET_ARN, TOKEN, key_id, rotate};
 
 #[test]
 fn a_line_is_an_object_with_the_fields_that_are_allowed() {
-    let world = World::new("self", true);
-    world.give_key(crate::fake::USER, false);
-    assert_eq!(rotate(&world, TOKEN).name(), "done");
-    let world_with_error = World::new("self", true);
-    world_with_error.give_foreign_key(true);
-    assert_eq!(rotate(&world_with_error, TOKEN).name(), "ForeignKey");
+    let aws = FakeAws::new("self", true);
+    aws.give_key(crate::fake::USER, false);
+    assert_eq!(rotate(&aws, TOKEN).name(), "done");
+    let aws_with_error = FakeAws::new("self", true);
+    aws_with_error.give_foreign_key(true);
+    assert_eq!(rotate(&aws_with_error, TOKEN).name(), "ForeignKey");
 
-    let said = world.said.borrow().clone();
+    let said = aws.said.borrow().clone();
     let mut decisions = Vec::new();
     for line in said.lines().filter(|line| line.starts_with('{')) {
         let line: Value = serde_json::from_str(line).expect("JSON");
@@ -61,7 +61,7 @@ fn a_line_is_an_object_with_the_fields_that_are_allowed() {
         ]
     );
 
-    let said = world_with_error.said.borrow().clone();
+    let said = aws_with_error.said.borrow().clone();
     let line = said
         .lines()
         .find(|line| line.starts_with('{'))
@@ -95,7 +95,7 @@ fn the_level_can_be_raised() {
 
 #[test]
 fn a_failed_call_says_what_is_known() {
-    let answer = Answer {
+    let answer = RefusalDetails {
         code: Some("AccessDenied".to_owned()),
         request_id: Some("abc".to_owned()),
         denial: Some("no policy allows it".to_owned()),

@@ -7,7 +7,7 @@ use keyrota_function::metric::{Metric, lines};
 use keyrota_function::port::Journal;
 use serde_json::{Value, json};
 
-use crate::fake::{TOKEN, World, rotate};
+use crate::fake::{FakeAws, TOKEN, rotate};
 
 #[test]
 fn a_line_has_the_form_that_cloudwatch_reads() {
@@ -72,10 +72,10 @@ fn without_a_function_nothing_is_measured_and_no_level_hides_it() {
 
 #[test]
 fn a_promotion_is_counted_once() {
-    let world = World::new("self", false);
+    let aws = FakeAws::new("self", false);
     for _ in 0..3 {
-        assert_eq!(rotate(&world, TOKEN).name(), "done");
+        assert_eq!(rotate(&aws, TOKEN).name(), "done");
     }
-    let said = world.said.borrow();
+    let said = aws.said.borrow();
     assert_eq!(said.matches(r#""Rotations":1"#).count(), 1);
 }

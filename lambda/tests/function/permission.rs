@@ -6,7 +6,7 @@ use keyrota_function::decide::{CURRENT, PENDING};
 use keyrota_function::event::Step;
 use keyrota_function::port::CallErrorKind;
 
-use crate::fake::{Mishap, TOKEN, World, key_id, rotate, run};
+use crate::fake::{FakeAws, Mishap, TOKEN, key_id, rotate, run};
 
 const BUCKET: &str = "s3:ListBucket arn:aws:s3:::artifacts eu-west-1";
 const ROLE: &str = "sts:AssumeRole arn:aws:iam::111122223333:role/deploy";
@@ -15,43 +15,43 @@ const LIST: &str = "s3:ListBucket";
 const ASSUME: &str = "sts:AssumeRole";
 
 /// Pins the permission that a new key must have: an action, an ARN, and optionally a Region.
-fn pin(world: &World, text: &str) {
+fn pin(aws: &FakeAws, text: &str) {
     let words: Vec<&str> = text.split(' ').collect();
     let mut probe = serde_json::json!({ "action": words[0], "resource": words[1] });
     if let Some(region) = words.get(2) {
         probe["region"] = serde_json::json!(region);
     }
-    world.pin("probe", probe);
+    aws.pin("probe", probe);
 }
 
 /// Returns a world whose pending version has key 4.
-fn created(probe: &str) -> World {
-    let world = World::new("self", false);
-    pin(&world, probe);
-    world.begin(TOKEN);
-    assert_eq!(run(&world, Step::Create).name(), "done");
-    world.calls.borrow_mut().clear();
-    world
+fn created(probe: &str) -> FakeAws {
+    let aws = FakeAws::new("self", false);
+    pin(&aws, probe);
+    aws.begin(TOKEN);
+    assert_eq!(run(&aws, Step::Create).name(), "done");
+    aws.calls.borrow_mut().clear();
+    aws
 }
 
-fn test(world: &World) -> &'static str {
-    run(world, Step::Test).name()
+fn test(aws: &FakeAws) -> &'static str {
+    run(aws, Step::Test).name()
 }
 
-fn count(world: &World, action: &str) -> usize {
-    world.actions().iter().filter(|it| **it == action).count()
+fn count(aws: &FakeAws, action: &str) -> usize {
+    aws.actions().iter().filter(|it| **it == action).count()
 }
 
 #[test]
 fn a_key_that_may_passes_with_one_more_call_by_itself() {
     for (probe, action) in [(BUCKET, LIST), (ROLE, ASSUME)] {
-        let world = created(probe);
-        assert_eq!(test(&world), "done");
-        assert_eq!(count(&world, action), 1);
-        let calls = world.calls.borrow();
+        let aws = created(probe);
+        assert_eq!(test(&aws), "done");
+        assert_eq!(count(&aws, action), 1);
+        let calls = aws.calls.borrow();
         // The probe comes last, after the key was found to belong to the user.
         assert_eq!(calls.last(), Some(&(action, key_id(4).to_string())));
-        assert!(world.slept.get().is_zero());
+        assert!(aws.slept.get().is_zero());
     }
 }
 
@@ -65,40 +65,39 @@ fn a_key_that_may_not_is_not_promoted() {
             "sts:AssumeRole on arn:aws:iam::111122223333:role/deploy",
         ),
     ] {
-        let world = created(probe);
-        world.allowed_at.set(None);
-        assert_eq!(test(&world), "ProbeDenied");
+        let aws = created(probe);
+        aws.allowed_at.set(None);
+        assert_eq!(test(&aws), "ProbeDenied");
         // The step waited for it, but not until the timeout.
-        assert!(count(&world, action) > 5);
-        assert!(world.slept.get() >= Duration::from_secs(20));
-        assert!(world.slept.get() < Duration::from_secs(25));
-        let said = world.said.borrow();
+        assert!(count(&aws, action) > 5);
+        assert!(aws.slept.get() >= Duration::from_secs(20));
+        assert!(aws.slept.get() < Duration::from_secs(25));
+        let said = aws.said.borrow();
         let expected = format!("it authenticates as ci-deployer, but may not {object}: ");
         assert!(said.contains(&expected), "{said}");
         assert!(said.contains("then rotate again"));
-        assert_eq!(world.current_key(), key_id(1));
+        assert_eq!(aws.current_key(), key_id(1));
     }
     // A whole rotation does not change that either.
-    let world = World::new("self", false);
-    pin(&world, BUCKET);
-    world.allowed_at.set(None);
-    assert_eq!(rotate(&world, TOKEN).name(), "ProbeDenied");
-    assert_eq!(world.current_key(), key_id(1));
+    let aws = FakeAws::new("self", false);
+    pin(&aws, BUCKET);
+    aws.allowed_at.set(None);
+    assert_eq!(rotate(&aws, TOKEN).name(), "ProbeDenied");
+    assert_eq!(aws.current_key(), key_id(1));
     // The policy is corrected.
-    world.allowed_at.set(Some(Duration::ZERO));
-    assert_eq!(rotate(&world, TOKEN).name(), "done");
-    assert_eq!(world.current_key(), key_id(4));
+    aws.allowed_at.set(Some(Duration::ZERO));
+    assert_eq!(rotate(&aws, TOKEN).name(), "done");
+    assert_eq!(aws.current_key(), key_id(4));
 }
 
 #[test]
 fn a_permission_is_waited_for_while_it_spreads() {
-    let world = created(ROLE);
-    world
-        .allowed_at
-        .set(Some(world.now.get() + Duration::from_secs(15)));
-    assert_eq!(test(&world), "done");
-    assert!(world.slept.get() < Duration::from_secs(20));
-    assert!(world.said.borrow().contains(r#""decision":"wait""#));
+    let aws = created(ROLE);
+    aws.allowed_at
+        .set(Some(aws.now.get() + Duration::from_secs(15)));
+    assert_eq!(test(&aws), "done");
+    assert!(aws.slept.get() < Duration::from_secs(20));
+    assert!(aws.said.borrow().contains(r#""decision":"wait""#));
 }
 
 #[test]
@@ -109,17 +108,17 @@ fn what_may_pass_is_waited_out_within_the_time_there_is() {
         CallErrorKind::Unclear,
         CallErrorKind::Unsent,
     ] {
-        let world = created(BUCKET);
-        world.befall_action(LIST, &[Mishap::Before(fault); 4]);
-        assert_eq!(test(&world), "done", "{fault:?}");
-        assert_eq!(count(&world, LIST), 5);
+        let aws = created(BUCKET);
+        aws.inject_into_action(LIST, &[Mishap::Before(fault); 4]);
+        assert_eq!(test(&aws), "done", "{fault:?}");
+        assert_eq!(count(&aws, LIST), 5);
 
-        let world = created(BUCKET);
-        world.befall_action(LIST, &[Mishap::Before(fault); 999]);
-        assert_eq!(test(&world), "ProbeUnclear", "{fault:?}");
-        assert!(world.slept.get() > Duration::from_secs(50), "{fault:?}");
-        assert!(world.slept.get() < Duration::from_secs(60), "{fault:?}");
-        assert_eq!(world.current_key(), key_id(1));
+        let aws = created(BUCKET);
+        aws.inject_into_action(LIST, &[Mishap::Before(fault); 999]);
+        assert_eq!(test(&aws), "ProbeUnclear", "{fault:?}");
+        assert!(aws.slept.get() > Duration::from_secs(50), "{fault:?}");
+        assert!(aws.slept.get() < Duration::from_secs(60), "{fault:?}");
+        assert_eq!(aws.current_key(), key_id(1));
     }
 }
 
@@ -130,13 +129,12 @@ fn what_will_not_pass_is_final() {
         CallErrorKind::Refused,
         CallErrorKind::LimitExceeded,
     ] {
-        let world = created(BUCKET);
-        world.befall_action(LIST, &[Mishap::Before(fault)]);
-        assert_eq!(test(&world), "ProbeRefused", "{fault:?}");
-        assert_eq!(count(&world, LIST), 1);
+        let aws = created(BUCKET);
+        aws.inject_into_action(LIST, &[Mishap::Before(fault)]);
+        assert_eq!(test(&aws), "ProbeRefused", "{fault:?}");
+        assert_eq!(count(&aws, LIST), 1);
         assert!(
-            world
-                .said
+            aws.said
                 .borrow()
                 .contains("correct `probe` in the manifest")
         );
@@ -145,30 +143,30 @@ fn what_will_not_pass_is_final() {
 
 #[test]
 fn a_denial_is_final_where_no_time_is_left() {
-    let world = created(BUCKET);
-    world.allowed_at.set(None);
-    world.take_per_call(Duration::from_secs(9));
-    assert_eq!(test(&world), "ProbeDenied");
+    let aws = created(BUCKET);
+    aws.allowed_at.set(None);
+    aws.take_per_call(Duration::from_secs(9));
+    assert_eq!(test(&aws), "ProbeDenied");
 }
 
 #[test]
 fn a_pin_that_makes_no_sense_stops_it_before_any_call_with_the_key() {
-    let world = created(BUCKET);
-    pin(&world, "s3:ListBucket everything");
-    assert_eq!(test(&world), "PinInvalid");
-    assert_eq!(count(&world, "sts:GetCallerIdentity"), 0);
+    let aws = created(BUCKET);
+    pin(&aws, "s3:ListBucket everything");
+    assert_eq!(test(&aws), "PinInvalid");
+    assert_eq!(count(&aws, "sts:GetCallerIdentity"), 0);
     // A test of the configuration detects this too.
-    let world = World::new("self", false);
-    pin(&world, "nonsense everything");
-    assert_eq!(test(&world), "PinInvalid");
+    let aws = FakeAws::new("self", false);
+    pin(&aws, "nonsense everything");
+    assert_eq!(test(&aws), "PinInvalid");
 }
 
 #[test]
 fn a_test_of_the_configuration_has_no_key_to_try() {
-    let world = World::new("self", false);
-    pin(&world, BUCKET);
-    let current = world.fields(CURRENT).to_string();
-    world.store(TOKEN, &[PENDING], &current);
-    assert_eq!(test(&world), "done");
-    assert_eq!(count(&world, LIST), 0);
+    let aws = FakeAws::new("self", false);
+    pin(&aws, BUCKET);
+    let current = aws.fields(CURRENT).to_string();
+    aws.store(TOKEN, &[PENDING], &current);
+    assert_eq!(test(&aws), "done");
+    assert_eq!(count(&aws, LIST), 0);
 }

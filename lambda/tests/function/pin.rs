@@ -8,7 +8,7 @@ use keyrota_function::permission::Permission;
 use keyrota_function::pin::{EntryError, Pin, PinError, Pins, RotateAs};
 use keyrota_function::pins::PinsError;
 use keyrota_function::port::Description;
-use keyrota_function::retire::{Policy, Timetable};
+use keyrota_function::retire::{OldKeyPolicy, Timetable};
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
@@ -134,7 +134,7 @@ fn only_the_pinned_user_of_the_secrets_account_is_the_user() {
     }
 }
 
-fn old_key(times: [&str; 3], force_after: Option<&str>) -> Result<Policy, PinError> {
+fn old_key(times: [&str; 3], force_after: Option<&str>) -> Result<OldKeyPolicy, PinError> {
     let [deactivate_after, delete_after, hold_if_used_within] = times;
     let mut old_key = json!({
         "deactivate_after": deactivate_after,
@@ -152,7 +152,7 @@ fn the_times_of_an_old_key() {
     let timed = |seconds: [u64; 3], force_after: Option<u64>| {
         let [deactivate_after, delete_after, hold_if_used_within] =
             seconds.map(Duration::from_secs);
-        Ok(Policy::Timed(Timetable {
+        Ok(OldKeyPolicy::Timed(Timetable {
             deactivate_after,
             delete_after,
             hold_if_used_within,
@@ -160,7 +160,7 @@ fn the_times_of_an_old_key() {
         }))
     };
     let pin = read(json!({})).expect("a pin");
-    assert_eq!(pin.old_key, Policy::UntilNextRotation);
+    assert_eq!(pin.old_key, OldKeyPolicy::UntilNextRotation);
     assert_eq!(
         old_key(["1d", "7d", "1d"], None),
         timed([86_400, 604_800, 86_400], None)

@@ -8,7 +8,7 @@
 //! dates count as one. The search ends when it finds no new state, so what holds in all states
 //! holds after any number of faults, not only after two.
 //!
-//! After each call, the search checks the invariants (`World::check`). After each step, it
+//! After each call, the search checks the invariants (`FakeAws::check`). After each step, it
 //! checks that no output contains a secret. From each state, it checks that a rotation without
 //! further faults succeeds without a person.
 
@@ -28,29 +28,29 @@ use keyrota_function::port::CallErrorKind;
 
 use self::explore::{Function, explore, explore_forged};
 use self::naive::Disturbed;
-use self::outcome::{Explored, Found};
-use self::start::{Start, forged_worlds, one_key, short_worlds, sweeping_worlds, worlds};
-use crate::fake::{Ended, Mishap, TOKEN, World, run_for};
+use self::outcome::{Explored, Violation};
+use self::start::{Start, forged_searches, one_key, searches, short_searches, sweeping_searches};
+use crate::fake::{FakeAws, Mishap, Outcome, TOKEN, run_for};
 
 /// Explores each world, on as many threads as there are processors.
 fn explore_all(
-    worlds: Vec<Vec<Start>>,
+    searches: Vec<Vec<Start>>,
     function: Function,
     faults: usize,
-) -> Result<Explored, Box<Found>> {
-    on_all_processors(worlds, |starts| explore(starts, function, faults))
+) -> Result<Explored, Box<Violation>> {
+    on_all_processors(searches, |starts| explore(starts, function, faults))
 }
 
-fn explore_all_forged(worlds: Vec<Vec<Start>>, times: u32) -> Result<Explored, Box<Found>> {
-    on_all_processors(worlds, |starts| explore_forged(starts, run_for, times))
+fn explore_all_forged(searches: Vec<Vec<Start>>, times: u32) -> Result<Explored, Box<Violation>> {
+    on_all_processors(searches, |starts| explore_forged(starts, run_for, times))
 }
 
 fn on_all_processors(
-    worlds: Vec<Vec<Start>>,
-    explore: impl Fn(&[Start]) -> Result<Explored, Box<Found>> + Sync,
-) -> Result<Explored, Box<Found>> {
+    searches: Vec<Vec<Start>>,
+    explore: impl Fn(&[Start]) -> Result<Explored, Box<Violation>> + Sync,
+) -> Result<Explored, Box<Violation>> {
     let threads = std::thread::available_parallelism().map_or(1, usize::from);
-    let left = Mutex::new(worlds);
+    let left = Mutex::new(searches);
     let total = Mutex::new(Ok(Explored::default()));
     let next = || left.lock().expect("no panic").pop();
     std::thread::scope(|scope| {
@@ -73,7 +73,7 @@ fn on_all_processors(
 
 /// Returns the results of the searches, or ends the test with the history of the failure.
 #[expect(clippy::print_stdout, reason = "the figures are what one looks for")]
-fn expect_nothing(found: Result<Explored, Box<Found>>) -> Explored {
+fn expect_nothing(found: Result<Explored, Box<Violation>>) -> Explored {
     let explored = found.unwrap_or_else(|found| panic!("{found}"));
     println!("{explored}");
     assert_eq!(explored.healed[2], 0, "a rotation needs two tries at most");
@@ -84,7 +84,7 @@ fn expect_nothing(found: Result<Explored, Box<Found>>) -> Explored {
 /// Up to two faults in one run of a step, and any number in consecutive runs.
 #[test]
 fn the_key_in_use_is_never_broken() {
-    let explored = expect_nothing(explore_all(worlds(), run_for, 2));
+    let explored = expect_nothing(explore_all(searches(), run_for, 2));
     assert!(explored.states > 15_000, "{explored}");
     assert!(explored.executions > 700_000, "{explored}");
 }
@@ -92,7 +92,7 @@ fn the_key_in_use_is_never_broken() {
 /// The same with sweeps between the steps, and one fault in a run of either.
 #[test]
 fn nor_is_it_where_sweeps_retire_old_keys() {
-    let explored = expect_nothing(explore_all(sweeping_worlds(), run_for, 1));
+    let explored = expect_nothing(explore_all(sweeping_searches(), run_for, 1));
     assert!(explored.states > 7_000, "{explored}");
     assert!(explored.sweeps > 80_000, "{explored}");
 }
@@ -101,20 +101,20 @@ fn nor_is_it_where_sweeps_retire_old_keys() {
 /// any two calls, it stores values, moves labels, sends events, and creates keys of the user.
 #[test]
 fn who_writes_the_secret_breaks_no_other_credential() {
-    let explored = expect_nothing(explore_all_forged(forged_worlds(), 2));
+    let explored = expect_nothing(explore_all_forged(forged_searches(), 2));
     assert!(explored.states > 10_000, "{explored}");
 }
 
 /// A part of the search that takes seconds. It must fail if a mistake is inserted.
 #[test]
 fn in_short() {
-    expect_nothing(explore_all(short_worlds(), run_for, 1));
+    expect_nothing(explore_all(short_searches(), run_for, 1));
 }
 
 /// The same, with one action of such a principal.
 #[test]
 fn who_writes_the_secret_in_short() {
-    expect_nothing(explore_all_forged(forged_worlds(), 1));
+    expect_nothing(explore_all_forged(forged_searches(), 1));
 }
 
 /// The search can fail: with a single fault, it finds the lock-out in the commonly published
@@ -146,17 +146,17 @@ fn disturb(function: Function) -> Disturbed {
     let mut disturbed = Disturbed::default();
     for mishap in mishaps {
         for call in 0.. {
-            let world = World::new("self", false);
-            world.lenient.set(true);
-            world.befall(call, mishap);
-            rotate_by(function, &world, TOKEN);
-            if !world.mishaps.borrow().is_empty() {
+            let aws = FakeAws::new("self", false);
+            aws.lenient.set(true);
+            aws.inject(call, mishap);
+            rotate_by(function, &aws, TOKEN);
+            if !aws.mishaps.borrow().is_empty() {
                 // The rotation ended before the mishap could occur.
                 break;
             }
-            rotate_by(function, &world, TOKEN);
+            rotate_by(function, &aws, TOKEN);
             disturbed.rotations += 1;
-            let works = world.keys().iter().any(|key| key.id == world.current_key());
+            let works = aws.keys().iter().any(|key| key.id == aws.current_key());
             disturbed.locked_out += usize::from(!works);
         }
     }
@@ -164,12 +164,12 @@ fn disturb(function: Function) -> Disturbed {
 }
 
 /// Runs a rotation to its end, or to the first step that fails.
-fn rotate_by(function: Function, world: &World, token: &str) {
-    world.begin(token);
+fn rotate_by(function: Function, aws: &FakeAws, token: &str) {
+    aws.begin(token);
     for step in Step::ALL {
-        if !matches!(function(world, step, token), Ended::Done) {
+        if !matches!(function(aws, step, token), Outcome::Done) {
             return;
         }
     }
-    world.end();
+    aws.end();
 }

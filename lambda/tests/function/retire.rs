@@ -3,7 +3,9 @@
 use std::time::Duration;
 
 use keyrota_function::moment::Moment;
-use keyrota_function::retire::{Because, Next, OldKey, State, Timetable, Use, next};
+use keyrota_function::retire::{
+    DeactivationReason, KeyState, KeyUse, OldKey, RetirementAction, Timetable, next,
+};
 use proptest::prelude::*;
 
 const HOUR: u64 = 3_600;
@@ -28,37 +30,37 @@ fn usual() -> Timetable {
     timetable(DAY, 7 * DAY, DAY, Some(30 * DAY))
 }
 
-fn at(timetable: &Timetable, now: u64, state: State, used: Use) -> Next {
+fn at(timetable: &Timetable, now: u64, state: KeyState, used: KeyUse) -> RetirementAction {
     next(timetable, PROMOTED, after(now), OldKey { state, used })
 }
 
-fn used(seconds: u64) -> Use {
-    Use::Last(after(seconds))
+fn used(seconds: u64) -> KeyUse {
+    KeyUse::Last(after(seconds))
 }
 
-const KEEP: fn(u64) -> Next = |seconds| Next::Keep {
+const KEEP: fn(u64) -> RetirementAction = |seconds| RetirementAction::Keep {
     until: after(seconds),
 };
-const IDLE: Next = Next::Deactivate(Because::Idle);
-const FORCED: Next = Next::Deactivate(Because::PatienceOver);
+const IDLE: RetirementAction = RetirementAction::Deactivate(DeactivationReason::Idle);
+const FORCED: RetirementAction = RetirementAction::Deactivate(DeactivationReason::PatienceOver);
 
 #[test]
 fn the_life_of_a_key_that_nobody_uses() {
     let usual = usual();
     for (now, state, expected) in [
-        (0, State::Unread, KEEP(DAY)),
-        (DAY - 1, State::Active, KEEP(DAY)),
-        (DAY, State::Unread, Next::ReadState),
-        (DAY, State::Active, IDLE),
-        (DAY, State::Inactive, KEEP(7 * DAY)),
-        (7 * DAY - 1, State::Inactive, KEEP(7 * DAY)),
-        (7 * DAY, State::Inactive, Next::Delete),
-        (7 * DAY, State::Gone, Next::Nothing),
+        (0, KeyState::Unread, KEEP(DAY)),
+        (DAY - 1, KeyState::Active, KEEP(DAY)),
+        (DAY, KeyState::Unread, RetirementAction::ReadState),
+        (DAY, KeyState::Active, IDLE),
+        (DAY, KeyState::Inactive, KEEP(7 * DAY)),
+        (7 * DAY - 1, KeyState::Inactive, KEEP(7 * DAY)),
+        (7 * DAY, KeyState::Inactive, RetirementAction::Delete),
+        (7 * DAY, KeyState::Gone, RetirementAction::Nothing),
         // No sweep ran for a long time, but the key is still watched.
-        (90 * DAY, State::Active, IDLE),
+        (90 * DAY, KeyState::Active, IDLE),
     ] {
         assert_eq!(
-            at(&usual, now, state, Use::None),
+            at(&usual, now, state, KeyUse::None),
             expected,
             "{now} {state:?}"
         );
@@ -68,7 +70,7 @@ fn the_life_of_a_key_that_nobody_uses() {
 #[test]
 fn a_key_in_use_is_held_until_it_is_idle_or_the_patience_is_over() {
     let usual = usual();
-    let hold = |seconds| Next::Hold {
+    let hold = |seconds| RetirementAction::Hold {
         last_used: after(seconds),
     };
     for (now, last, expected) in [
@@ -81,11 +83,11 @@ fn a_key_in_use_is_held_until_it_is_idle_or_the_patience_is_over() {
         // The clocks of IAM and Lambda differ.
         (10 * DAY, 11 * DAY, hold(11 * DAY)),
     ] {
-        let found = at(&usual, now, State::Active, used(last));
+        let found = at(&usual, now, KeyState::Active, used(last));
         assert_eq!(found, expected, "{now} {last}");
     }
     let patient = timetable(DAY, 7 * DAY, DAY, None);
-    let found = at(&patient, 9_999 * DAY, State::Active, used(9_999 * DAY));
+    let found = at(&patient, 9_999 * DAY, KeyState::Active, used(9_999 * DAY));
     assert_eq!(found, hold(9_999 * DAY));
 }
 
@@ -96,9 +98,9 @@ fn a_key_that_was_held_is_watched_as_long_as_any_other() {
     for (now, expected) in [
         (11 * DAY, KEEP(17 * DAY)),
         (17 * DAY - 1, KEEP(17 * DAY)),
-        (17 * DAY, Next::Delete),
+        (17 * DAY, RetirementAction::Delete),
     ] {
-        let found = at(&usual, now, State::Inactive, used(10 * DAY));
+        let found = at(&usual, now, KeyState::Inactive, used(10 * DAY));
         assert_eq!(found, expected, "{now}");
     }
 }
@@ -106,31 +108,46 @@ fn a_key_that_was_held_is_watched_as_long_as_any_other() {
 #[test]
 fn the_same_time_for_both_is_one_call() {
     let both = timetable(DAY, DAY, DAY, Some(2 * DAY));
-    assert_eq!(at(&both, DAY - 1, State::Unread, Use::Unread), KEEP(DAY));
-    assert_eq!(at(&both, DAY, State::Active, Use::None), Next::Delete);
-    assert_eq!(at(&both, DAY, State::Inactive, Use::None), Next::Delete);
+    assert_eq!(
+        at(&both, DAY - 1, KeyState::Unread, KeyUse::Unread),
+        KEEP(DAY)
+    );
+    assert_eq!(
+        at(&both, DAY, KeyState::Active, KeyUse::None),
+        RetirementAction::Delete
+    );
+    assert_eq!(
+        at(&both, DAY, KeyState::Inactive, KeyUse::None),
+        RetirementAction::Delete
+    );
     // A key in use is never deleted, even if it is not held back any longer.
-    assert_eq!(at(&both, 2 * DAY, State::Active, used(2 * DAY)), FORCED);
-    let found = at(&both, 2 * DAY, State::Inactive, used(2 * DAY));
+    assert_eq!(at(&both, 2 * DAY, KeyState::Active, used(2 * DAY)), FORCED);
+    let found = at(&both, 2 * DAY, KeyState::Inactive, used(2 * DAY));
     assert_eq!(found, KEEP(3 * DAY));
 
     let zero = timetable(0, 0, DAY, None);
-    assert_eq!(at(&zero, 0, State::Unread, Use::None), Next::ReadState);
-    assert_eq!(at(&zero, 0, State::Active, Use::None), Next::Delete);
+    assert_eq!(
+        at(&zero, 0, KeyState::Unread, KeyUse::None),
+        RetirementAction::ReadState
+    );
+    assert_eq!(
+        at(&zero, 0, KeyState::Active, KeyUse::None),
+        RetirementAction::Delete
+    );
     let zero = timetable(0, DAY, DAY, None);
-    assert_eq!(at(&zero, 0, State::Active, Use::None), IDLE);
+    assert_eq!(at(&zero, 0, KeyState::Active, KeyUse::None), IDLE);
 }
 
 #[test]
 fn nobody_asks_before_the_time_has_come() {
     let usual = usual();
     for (now, state, expected) in [
-        (DAY - 1, State::Active, KEEP(DAY)),
-        (DAY, State::Active, Next::ReadUse),
-        (7 * DAY - 1, State::Inactive, KEEP(7 * DAY)),
-        (7 * DAY, State::Inactive, Next::ReadUse),
+        (DAY - 1, KeyState::Active, KEEP(DAY)),
+        (DAY, KeyState::Active, RetirementAction::ReadUse),
+        (7 * DAY - 1, KeyState::Inactive, KEEP(7 * DAY)),
+        (7 * DAY, KeyState::Inactive, RetirementAction::ReadUse),
     ] {
-        assert_eq!(at(&usual, now, state, Use::Unread), expected);
+        assert_eq!(at(&usual, now, state, KeyUse::Unread), expected);
     }
 }
 
@@ -138,12 +155,12 @@ fn nobody_asks_before_the_time_has_come() {
 #[test]
 fn only_what_was_signed_after_the_promotion_is_use() {
     for (last_used, expected) in [
-        (None, Use::None),
-        (Some(Moment(1)), Use::None),
-        (Some(PROMOTED), Use::None),
+        (None, KeyUse::None),
+        (Some(Moment(1)), KeyUse::None),
+        (Some(PROMOTED), KeyUse::None),
         (Some(after(1)), used(1)),
     ] {
-        assert_eq!(Use::since(PROMOTED, last_used), expected);
+        assert_eq!(KeyUse::since(PROMOTED, last_used), expected);
     }
 }
 
@@ -174,8 +191,13 @@ fn grid(timetable: &Timetable) -> usize {
     let mut cases = 0;
     for now in times.into_iter().flat_map(beside) {
         let uses = times.into_iter().flat_map(beside).map(used);
-        for used in uses.chain([Use::Unread, Use::None]) {
-            for state in [State::Unread, State::Gone, State::Active, State::Inactive] {
+        for used in uses.chain([KeyUse::Unread, KeyUse::None]) {
+            for state in [
+                KeyState::Unread,
+                KeyState::Gone,
+                KeyState::Active,
+                KeyState::Inactive,
+            ] {
                 promised(timetable, now, state, used);
                 cases += 1;
             }
@@ -184,7 +206,7 @@ fn grid(timetable: &Timetable) -> usize {
     cases
 }
 
-fn promised(timetable: &Timetable, now: u64, state: State, used: Use) {
+fn promised(timetable: &Timetable, now: u64, state: KeyState, used: KeyUse) {
     let seconds = |duration: Duration| duration.as_secs();
     let (deactivate, delete, hold) = (
         seconds(timetable.deactivate_after),
@@ -195,40 +217,52 @@ fn promised(timetable: &Timetable, now: u64, state: State, used: Use) {
         .force_after
         .is_some_and(|force| now >= seconds(force));
     let hold_for = timetable.hold_if_used_within;
-    let in_use = matches!(used, Use::Last(moment) if after(now) < moment.plus(hold_for));
+    let in_use = matches!(used, KeyUse::Last(moment) if after(now) < moment.plus(hold_for));
     let case = format!("{timetable:?} {now} {state:?} {used:?}");
     match at(timetable, now, state, used) {
-        Next::Nothing => assert_eq!(state, State::Gone, "{case}"),
-        Next::Keep { until } => {
+        RetirementAction::Nothing => assert_eq!(state, KeyState::Gone, "{case}"),
+        RetirementAction::Keep { until } => {
             assert!(until > after(now), "{case}");
-            assert_ne!(state, State::Gone, "{case}");
+            assert_ne!(state, KeyState::Gone, "{case}");
             let due = match state {
-                State::Inactive => delete,
+                KeyState::Inactive => delete,
                 _ => deactivate,
             };
-            let watched = matches!(used, Use::Last(_)) && state == State::Inactive;
+            let watched = matches!(used, KeyUse::Last(_)) && state == KeyState::Inactive;
             assert!(now < due || watched, "{case}");
         }
-        Next::ReadState => assert!(state == State::Unread && now >= deactivate, "{case}"),
-        Next::ReadUse => {
-            assert!(used == Use::Unread && now >= deactivate, "{case}");
-            assert!(state == State::Active || now >= delete, "{case}");
+        RetirementAction::ReadState => {
+            assert!(state == KeyState::Unread && now >= deactivate, "{case}")
         }
-        Next::Hold { last_used } => {
-            assert!(state == State::Active && in_use && !forced, "{case}");
-            assert!(now >= deactivate && used == Use::Last(last_used), "{case}");
+        RetirementAction::ReadUse => {
+            assert!(used == KeyUse::Unread && now >= deactivate, "{case}");
+            assert!(state == KeyState::Active || now >= delete, "{case}");
         }
-        Next::Deactivate(because) => {
-            assert!(state == State::Active && now >= deactivate, "{case}");
-            assert_eq!(because == Because::PatienceOver, in_use, "{case}");
+        RetirementAction::Hold { last_used } => {
+            assert!(state == KeyState::Active && in_use && !forced, "{case}");
+            assert!(
+                now >= deactivate && used == KeyUse::Last(last_used),
+                "{case}"
+            );
+        }
+        RetirementAction::Deactivate(because) => {
+            assert!(state == KeyState::Active && now >= deactivate, "{case}");
+            assert_eq!(
+                because == DeactivationReason::PatienceOver,
+                in_use,
+                "{case}"
+            );
             assert!(!in_use || forced, "{case}");
             assert!(deactivate != delete || in_use, "{case}");
         }
-        Next::Delete => {
+        RetirementAction::Delete => {
             assert!(!in_use && now >= delete, "{case}");
-            assert!(state == State::Inactive || deactivate == delete, "{case}");
-            assert_ne!(used, Use::Unread, "{case}");
-            if let Use::Last(moment) = used {
+            assert!(
+                state == KeyState::Inactive || deactivate == delete,
+                "{case}"
+            );
+            assert_ne!(used, KeyUse::Unread, "{case}");
+            if let KeyUse::Last(moment) = used {
                 let watched = Duration::from_secs(hold + delete - deactivate);
                 assert!(after(now) >= moment.plus(watched), "{case}");
             }
@@ -253,34 +287,34 @@ proptest! {
     /// due, is watched before it is deleted, and is eventually removed.
     #[test]
     fn a_life(timetable in any_timetable(), gaps in proptest::collection::vec(1..3 * DAY, 1..80), stops in 0..60 * DAY) {
-        let (mut now, mut state, mut last, mut deactivated) = (0, State::Active, None, None);
+        let (mut now, mut state, mut last, mut deactivated) = (0, KeyState::Active, None, None);
         for gap in gaps.into_iter().chain([100 * DAY; 3]) {
             // The client uses it all the time, until it stops or is refused.
-            if state == State::Active {
+            if state == KeyState::Active {
                 let until = stops.min(now + gap);
                 if until > now {
                     last = Some(until);
                 }
             }
             now += gap;
-            let used = last.map_or(Use::None, |last| Use::since(PROMOTED, Some(after(last))));
+            let used = last.map_or(KeyUse::None, |last| KeyUse::since(PROMOTED, Some(after(last))));
             match at(&timetable, now, state, used) {
-                Next::Deactivate(because) => {
-                    prop_assert_eq!(state, State::Active);
+                RetirementAction::Deactivate(because) => {
+                    prop_assert_eq!(state, KeyState::Active);
                     let hold = timetable.hold_if_used_within.as_secs();
                     let idle = last.is_none_or(|last| now >= last + hold);
                     let over = timetable.force_after.is_some_and(|force| now >= force.as_secs());
-                    prop_assert!(idle || over && because == Because::PatienceOver);
-                    state = State::Inactive;
+                    prop_assert!(idle || over && because == DeactivationReason::PatienceOver);
+                    state = KeyState::Inactive;
                     deactivated = Some(now);
                 }
-                Next::Delete => {
+                RetirementAction::Delete => {
                     prop_assert!(deactivated.is_some() || timetable.deactivate_after == timetable.delete_after);
-                    state = State::Gone;
+                    state = KeyState::Gone;
                 }
                 _ => {}
             }
         }
-        prop_assert_eq!(state, State::Gone);
+        prop_assert_eq!(state, KeyState::Gone);
     }
 }

@@ -1,6 +1,6 @@
 //! The secret's value.
 
-use keyrota_function::port::{NewKey, Stored};
+use keyrota_function::port::{NewKey, StoredValue};
 use keyrota_function::secret::{Content, Unreadable, administrator_key};
 use keyrota_function_base::secret::Partial as _;
 use secrecy::{ExposeSecret, SecretString};
@@ -13,7 +13,7 @@ fn parse(value: &Value) -> Content {
 }
 
 fn parse_text(text: &str) -> Content {
-    Content::parse(&Stored::Text(SecretString::from(text)))
+    Content::parse(&StoredValue::Text(SecretString::from(text)))
 }
 
 fn complete() -> Value {
@@ -74,7 +74,10 @@ fn a_field_that_is_absent_or_empty_is_missing() {
 
 #[test]
 fn what_is_not_a_credential_is_told_apart() {
-    assert_eq!(problem(Content::parse(&Stored::Binary)), Unreadable::Binary);
+    assert_eq!(
+        problem(Content::parse(&StoredValue::Binary)),
+        Unreadable::Binary
+    );
     assert_eq!(problem(parse_text("hunter2")), Unreadable::NotJson);
     assert_eq!(problem(parse_text("[]")), Unreadable::NotAnObject);
     let mut value = complete();
@@ -104,7 +107,7 @@ fn a_secret_key_is_not_taken_for_an_id() {
 
 #[test]
 fn an_administrators_secret_needs_the_key_only() {
-    let read = |value: &str| administrator_key(&Stored::Text(SecretString::from(value)));
+    let read = |value: &str| administrator_key(&StoredValue::Text(SecretString::from(value)));
     let pair = read(r#"{"accesskey":"test","secretkey":"s"}"#).expect("a key");
     assert_eq!(
         (pair.id.as_str(), pair.secret.expose_secret()),
@@ -118,5 +121,5 @@ fn an_administrators_secret_needs_the_key_only() {
     ] {
         assert!(read(value).is_none(), "{value}");
     }
-    assert!(administrator_key(&Stored::Binary).is_none());
+    assert!(administrator_key(&StoredValue::Binary).is_none());
 }

@@ -4,7 +4,7 @@ use keyrota_function::decide::PENDING;
 use keyrota_function::event::Step;
 use keyrota_function::port::CallErrorKind;
 
-use crate::fake::{Mishap, TOKEN, USER, World, key_id, rotate, run};
+use crate::fake::{FakeAws, Mishap, TOKEN, USER, key_id, rotate, run};
 
 const CREATE: &str = "iam:CreateAccessKey";
 const PUT: &str = "secretsmanager:PutSecretValue";
@@ -12,25 +12,21 @@ const READ: &str = "secretsmanager:GetSecretValue";
 
 const UNCLEAR: CallErrorKind = CallErrorKind::Unclear;
 
-fn begun() -> World {
-    let world = World::new("self", false);
-    world.begin(TOKEN);
-    world
+fn begun() -> FakeAws {
+    let aws = FakeAws::new("self", false);
+    aws.begin(TOKEN);
+    aws
 }
 
-fn count(world: &World, action: &str) -> usize {
-    world
-        .actions()
-        .into_iter()
-        .filter(|it| *it == action)
-        .count()
+fn count(aws: &FakeAws, action: &str) -> usize {
+    aws.actions().into_iter().filter(|it| *it == action).count()
 }
 
 /// Returns the key that the pending version names.
-fn pending(world: &World) -> Option<String> {
-    world.version(PENDING)?.value?;
+fn pending(aws: &FakeAws) -> Option<String> {
+    aws.version(PENDING)?.value?;
     Some(
-        world.fields(PENDING)["accesskey"]
+        aws.fields(PENDING)["accesskey"]
             .as_str()
             .expect("text")
             .to_owned(),
@@ -39,34 +35,34 @@ fn pending(world: &World) -> Option<String> {
 
 #[test]
 fn a_put_whose_answer_is_lost_is_read_back() {
-    let world = begun();
-    world.befall_action(PUT, &[Mishap::After(UNCLEAR)]);
-    assert_eq!(run(&world, Step::Create).name(), "done");
-    assert_eq!(count(&world, PUT), 1);
-    assert_eq!(count(&world, CREATE), 1);
-    assert_eq!(pending(&world), Some(key_id(4).to_string()));
-    assert_eq!(world.ids(), [key_id(1), key_id(4)]);
+    let aws = begun();
+    aws.inject_into_action(PUT, &[Mishap::After(UNCLEAR)]);
+    assert_eq!(run(&aws, Step::Create).name(), "done");
+    assert_eq!(count(&aws, PUT), 1);
+    assert_eq!(count(&aws, CREATE), 1);
+    assert_eq!(pending(&aws), Some(key_id(4).to_string()));
+    assert_eq!(aws.ids(), [key_id(1), key_id(4)]);
 }
 
 #[test]
 fn a_put_that_is_lost_is_repeated_with_the_same_value() {
-    let world = begun();
-    world.befall_action(PUT, &[Mishap::Before(UNCLEAR); 2]);
-    assert_eq!(run(&world, Step::Create).name(), "done");
-    assert_eq!(count(&world, PUT), 3);
-    assert_eq!(count(&world, CREATE), 1);
-    assert_eq!(pending(&world), Some(key_id(4).to_string()));
+    let aws = begun();
+    aws.inject_into_action(PUT, &[Mishap::Before(UNCLEAR); 2]);
+    assert_eq!(run(&aws, Step::Create).name(), "done");
+    assert_eq!(count(&aws, PUT), 3);
+    assert_eq!(count(&aws, CREATE), 1);
+    assert_eq!(pending(&aws), Some(key_id(4).to_string()));
 }
 
 #[test]
 fn a_put_that_is_never_taken_gives_the_key_up() {
     for fault in [UNCLEAR, CallErrorKind::Throttled, CallErrorKind::Unsent] {
-        let world = begun();
-        world.befall_action(PUT, &[Mishap::Before(fault); 99]);
-        assert_eq!(run(&world, Step::Create).name(), "KeyNotStored");
-        assert_eq!(world.ids(), [key_id(1)]);
-        world.calm();
-        assert_eq!(rotate(&world, TOKEN).name(), "done");
+        let aws = begun();
+        aws.inject_into_action(PUT, &[Mishap::Before(fault); 99]);
+        assert_eq!(run(&aws, Step::Create).name(), "KeyNotStored");
+        assert_eq!(aws.ids(), [key_id(1)]);
+        aws.calm();
+        assert_eq!(rotate(&aws, TOKEN).name(), "done");
     }
 }
 
@@ -78,20 +74,20 @@ fn a_refused_put_gives_the_key_up_at_once() {
         CallErrorKind::LimitExceeded,
         CallErrorKind::Undecryptable,
     ] {
-        let world = begun();
-        world.befall_action(PUT, &[Mishap::Before(fault)]);
-        assert_eq!(run(&world, Step::Create).name(), "KeyNotStored");
-        assert_eq!(count(&world, PUT), 1);
-        assert_eq!(world.ids(), [key_id(1)]);
-        assert_eq!(rotate(&world, TOKEN).name(), "done");
+        let aws = begun();
+        aws.inject_into_action(PUT, &[Mishap::Before(fault)]);
+        assert_eq!(run(&aws, Step::Create).name(), "KeyNotStored");
+        assert_eq!(count(&aws, PUT), 1);
+        assert_eq!(aws.ids(), [key_id(1)]);
+        assert_eq!(rotate(&aws, TOKEN).name(), "done");
     }
 }
 
 /// The first call was carried out, and the second is refused: the key is in use.
 #[test]
 fn a_refusal_after_a_lost_answer_does_not_give_a_stored_key_up() {
-    let world = begun();
-    world.befall_action(
+    let aws = begun();
+    aws.inject_into_action(
         PUT,
         &[
             Mishap::After(UNCLEAR),
@@ -99,120 +95,120 @@ fn a_refusal_after_a_lost_answer_does_not_give_a_stored_key_up() {
         ],
     );
     // The first read fails, so the call is repeated.
-    world.befall_nth(READ, 3, Mishap::Before(UNCLEAR));
-    assert_eq!(run(&world, Step::Create).name(), "done");
-    assert_eq!(pending(&world), Some(key_id(4).to_string()));
-    assert_eq!(world.ids(), [key_id(1), key_id(4)]);
+    aws.inject_nth(READ, 3, Mishap::Before(UNCLEAR));
+    assert_eq!(run(&aws, Step::Create).name(), "done");
+    assert_eq!(pending(&aws), Some(key_id(4).to_string()));
+    assert_eq!(aws.ids(), [key_id(1), key_id(4)]);
 }
 
 #[test]
 fn a_key_that_may_be_stored_is_left() {
-    let world = begun();
-    world.befall_action(PUT, &[Mishap::After(UNCLEAR); 99]);
+    let aws = begun();
+    aws.inject_into_action(PUT, &[Mishap::After(UNCLEAR); 99]);
     for number in 3..99 {
-        world.befall_nth(READ, number, Mishap::Before(UNCLEAR));
+        aws.inject_nth(READ, number, Mishap::Before(UNCLEAR));
     }
-    assert_eq!(run(&world, Step::Create).name(), "StoringUnclear");
-    assert_eq!(world.ids(), [key_id(1), key_id(4)]);
-    world.calm();
-    assert_eq!(rotate(&world, TOKEN).name(), "done");
-    assert_eq!(world.current_key(), key_id(4));
+    assert_eq!(run(&aws, Step::Create).name(), "StoringUnclear");
+    assert_eq!(aws.ids(), [key_id(1), key_id(4)]);
+    aws.calm();
+    assert_eq!(rotate(&aws, TOKEN).name(), "done");
+    assert_eq!(aws.current_key(), key_id(4));
 }
 
 #[test]
 fn a_key_that_can_be_neither_stored_nor_removed_is_named_and_found_again() {
-    let world = begun();
-    world.befall_action(PUT, &[Mishap::Before(CallErrorKind::Refused)]);
-    world.befall_action("iam:DeleteAccessKey", &[Mishap::Before(UNCLEAR)]);
-    assert_eq!(run(&world, Step::Create).name(), "KeyLeftBehind");
-    assert!(world.said.borrow().contains(key_id(4).as_str()));
-    assert_eq!(rotate(&world, TOKEN).name(), "done");
-    assert_eq!(world.ids(), [key_id(1), key_id(5)]);
+    let aws = begun();
+    aws.inject_into_action(PUT, &[Mishap::Before(CallErrorKind::Refused)]);
+    aws.inject_into_action("iam:DeleteAccessKey", &[Mishap::Before(UNCLEAR)]);
+    assert_eq!(run(&aws, Step::Create).name(), "KeyLeftBehind");
+    assert!(aws.said.borrow().contains(key_id(4).as_str()));
+    assert_eq!(rotate(&aws, TOKEN).name(), "done");
+    assert_eq!(aws.ids(), [key_id(1), key_id(5)]);
 }
 
 #[test]
 fn the_key_of_another_run_wins() {
-    let world = begun();
-    let winner = world.give_key(USER, false);
+    let aws = begun();
+    let winner = aws.give_key(USER, false);
     // The value is stored between the read and the call, and the list is equally old.
-    let value = world.value(&winner, crate::fake::SECRET_ARN);
-    world.take_key(&winner.id);
-    world.store_before(PUT, &value);
-    assert_eq!(run(&world, Step::Create).name(), "done");
-    assert_eq!(pending(&world), Some(winner.id.to_string()));
-    assert_eq!(world.ids(), [key_id(1)]);
+    let value = aws.value(&winner, crate::fake::SECRET_ARN);
+    aws.take_key(&winner.id);
+    aws.store_before(PUT, &value);
+    assert_eq!(run(&aws, Step::Create).name(), "done");
+    assert_eq!(pending(&aws), Some(winner.id.to_string()));
+    assert_eq!(aws.ids(), [key_id(1)]);
 }
 
 #[test]
 fn a_creation_whose_answer_is_lost_is_found_by_the_next_run() {
-    let world = begun();
-    world.befall_action(CREATE, &[Mishap::After(UNCLEAR)]);
-    assert_eq!(run(&world, Step::Create).name(), "CreationUnclear");
-    assert_eq!(count(&world, CREATE), 1);
-    assert_eq!(world.ids(), [key_id(1), key_id(4)]);
-    assert_eq!(rotate(&world, TOKEN).name(), "done");
-    assert_eq!(world.ids(), [key_id(1), key_id(5)]);
+    let aws = begun();
+    aws.inject_into_action(CREATE, &[Mishap::After(UNCLEAR)]);
+    assert_eq!(run(&aws, Step::Create).name(), "CreationUnclear");
+    assert_eq!(count(&aws, CREATE), 1);
+    assert_eq!(aws.ids(), [key_id(1), key_id(4)]);
+    assert_eq!(rotate(&aws, TOKEN).name(), "done");
+    assert_eq!(aws.ids(), [key_id(1), key_id(5)]);
 }
 
 #[test]
 fn a_creation_that_was_lost_leaves_nothing_behind() {
-    let world = begun();
-    world.befall_action(CREATE, &[Mishap::Before(UNCLEAR)]);
-    assert_eq!(run(&world, Step::Create).name(), "CreationUnclear");
-    assert_eq!(count(&world, CREATE), 1);
-    assert_eq!(count(&world, "iam:DeleteAccessKey"), 0);
-    assert_eq!(rotate(&world, TOKEN).name(), "done");
+    let aws = begun();
+    aws.inject_into_action(CREATE, &[Mishap::Before(UNCLEAR)]);
+    assert_eq!(run(&aws, Step::Create).name(), "CreationUnclear");
+    assert_eq!(count(&aws, CREATE), 1);
+    assert_eq!(count(&aws, "iam:DeleteAccessKey"), 0);
+    assert_eq!(rotate(&aws, TOKEN).name(), "done");
 }
 
 #[test]
 fn a_creation_that_was_not_taken_is_asked_for_again() {
-    let world = begun();
-    world.befall_action(CREATE, &[Mishap::Before(CallErrorKind::Throttled); 2]);
-    assert_eq!(run(&world, Step::Create).name(), "done");
-    assert_eq!(count(&world, CREATE), 3);
-    assert_eq!(world.ids(), [key_id(1), key_id(4)]);
+    let aws = begun();
+    aws.inject_into_action(CREATE, &[Mishap::Before(CallErrorKind::Throttled); 2]);
+    assert_eq!(run(&aws, Step::Create).name(), "done");
+    assert_eq!(count(&aws, CREATE), 3);
+    assert_eq!(aws.ids(), [key_id(1), key_id(4)]);
 
-    let world = begun();
-    world.befall_action(CREATE, &[Mishap::Before(CallErrorKind::Throttled); 99]);
-    assert_eq!(run(&world, Step::Create).name(), "KeyNotCreated");
+    let aws = begun();
+    aws.inject_into_action(CREATE, &[Mishap::Before(CallErrorKind::Throttled); 99]);
+    assert_eq!(run(&aws, Step::Create).name(), "KeyNotCreated");
 }
 
 #[test]
 fn a_quota_that_the_list_did_not_show_is_an_error() {
-    let world = begun();
-    world.befall_action(CREATE, &[Mishap::Before(CallErrorKind::LimitExceeded)]);
-    assert_eq!(run(&world, Step::Create).name(), "KeyQuotaReached");
-    assert_eq!(count(&world, CREATE), 1);
+    let aws = begun();
+    aws.inject_into_action(CREATE, &[Mishap::Before(CallErrorKind::LimitExceeded)]);
+    assert_eq!(run(&aws, Step::Create).name(), "KeyQuotaReached");
+    assert_eq!(count(&aws, CREATE), 1);
 }
 
 #[test]
 fn no_key_is_made_where_there_is_no_time_to_store_it() {
-    let world = begun();
-    world.take_per_call(std::time::Duration::from_secs(10));
-    assert_eq!(run(&world, Step::Create).name(), "TooLittleTime");
-    assert_eq!(count(&world, CREATE), 0);
+    let aws = begun();
+    aws.take_per_call(std::time::Duration::from_secs(10));
+    assert_eq!(run(&aws, Step::Create).name(), "TooLittleTime");
+    assert_eq!(count(&aws, CREATE), 0);
 }
 
 #[test]
 fn a_process_that_dies_between_making_and_storing_is_recovered_from() {
     for owns_user in [true, false] {
         for (action, mishap) in [(CREATE, Mishap::DieAfter), (PUT, Mishap::DieBefore)] {
-            let world = World::new("self", owns_user);
-            world.begin(TOKEN);
-            world.befall_action(action, &[mishap]);
-            assert_eq!(run(&world, Step::Create).name(), "died");
-            assert_eq!(world.ids(), [key_id(1), key_id(4)]);
-            assert_eq!(rotate(&world, TOKEN).name(), "done");
-            assert_eq!(world.ids(), [key_id(1), key_id(5)]);
+            let aws = FakeAws::new("self", owns_user);
+            aws.begin(TOKEN);
+            aws.inject_into_action(action, &[mishap]);
+            assert_eq!(run(&aws, Step::Create).name(), "died");
+            assert_eq!(aws.ids(), [key_id(1), key_id(4)]);
+            assert_eq!(rotate(&aws, TOKEN).name(), "done");
+            assert_eq!(aws.ids(), [key_id(1), key_id(5)]);
         }
     }
 }
 
 #[test]
 fn a_process_that_dies_after_storing_goes_on_with_the_same_key() {
-    let world = begun();
-    world.befall_action(PUT, &[Mishap::DieAfter]);
-    assert_eq!(run(&world, Step::Create).name(), "died");
-    assert_eq!(rotate(&world, TOKEN).name(), "done");
-    assert_eq!(world.ids(), [key_id(1), key_id(4)]);
+    let aws = begun();
+    aws.inject_into_action(PUT, &[Mishap::DieAfter]);
+    assert_eq!(run(&aws, Step::Create).name(), "died");
+    assert_eq!(rotate(&aws, TOKEN).name(), "done");
+    assert_eq!(aws.ids(), [key_id(1), key_id(4)]);
 }

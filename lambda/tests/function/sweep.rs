@@ -10,8 +10,8 @@ use keyrota_function::port::CallErrorKind;
 use serde_json::Value;
 
 use crate::fake::{
-    ADMINISTRATOR_ARN, Ended, Mishap, OTHER, SECRET_ARN, TOKEN, USER, World, key_id, rotate, sweep,
-    sweep_all,
+    ADMINISTRATOR_ARN, FakeAws, Mishap, OTHER, Outcome, SECRET_ARN, TOKEN, USER, key_id, rotate,
+    sweep, sweep_all,
 };
 
 const HOUR: Duration = Duration::from_secs(3_600);
@@ -29,43 +29,43 @@ const PATIENT: &str = "deactivate_after=1d delete_after=7d hold_if_used_within=1
 
 /// Returns a world with `old_key` times after a rotation: key 1 is AWSPREVIOUS's, and key 4 is
 /// AWSCURRENT's.
-fn rotated_as(rotate_as: &str, timetable: &str) -> World {
-    let world = World::new(rotate_as, false);
-    tag(&world, timetable);
-    assert_eq!(rotate(&world, TOKEN).name(), "done");
-    assert_eq!(world.ids(), [key_id(1), key_id(4)]);
-    world.calls.borrow_mut().clear();
-    world
+fn rotated_as(rotate_as: &str, timetable: &str) -> FakeAws {
+    let aws = FakeAws::new(rotate_as, false);
+    tag(&aws, timetable);
+    assert_eq!(rotate(&aws, TOKEN).name(), "done");
+    assert_eq!(aws.ids(), [key_id(1), key_id(4)]);
+    aws.calls.borrow_mut().clear();
+    aws
 }
 
-fn rotated(timetable: &str) -> World {
+fn rotated(timetable: &str) -> FakeAws {
     rotated_as("self", timetable)
 }
 
-fn tag(world: &World, timetable: &str) {
-    world.pin_old_key(timetable);
+fn tag(aws: &FakeAws, timetable: &str) {
+    aws.pin_old_key(timetable);
 }
 
-fn old(world: &World) -> Option<Activity> {
-    let keys = world.keys();
+fn old(aws: &FakeAws) -> Option<Activity> {
+    let keys = aws.keys();
     let key = keys.iter().find(|key| key.id == key_id(1));
     key.map(|key| key.activity)
 }
 
-fn swept(world: &World) -> &'static str {
-    sweep(world).name()
+fn swept(aws: &FakeAws) -> &'static str {
+    sweep(aws).name()
 }
 
 /// Runs a sweep and returns its calls.
-fn calls(world: &World) -> Vec<&'static str> {
-    world.calls.borrow_mut().clear();
-    assert_eq!(swept(world), "done");
-    world.actions()
+fn calls(aws: &FakeAws) -> Vec<&'static str> {
+    aws.calls.borrow_mut().clear();
+    assert_eq!(swept(aws), "done");
+    aws.actions()
 }
 
 /// Returns the last log line that has this field.
-fn last_with(world: &World, field: &str) -> Value {
-    let said = world.said.borrow();
+fn last_with(aws: &FakeAws, field: &str) -> Value {
+    let said = aws.said.borrow();
     let lines = said.lines().filter(|line| line.starts_with('{'));
     let mut lines = lines.map(|line| serde_json::from_str::<Value>(line).expect("JSON"));
     lines
@@ -73,8 +73,8 @@ fn last_with(world: &World, field: &str) -> Value {
         .expect("a line")
 }
 
-fn untouched(world: &World) {
-    let touched = world.actions();
+fn untouched(aws: &FakeAws) {
+    let touched = aws.actions();
     assert!(
         !touched.contains(&UPDATE) && !touched.contains(&DELETE),
         "{touched:?}"
@@ -88,14 +88,14 @@ fn an_old_key_is_deactivated_watched_and_deleted_in_each_way() {
         ("role", "role".to_owned()),
         ("ops/key-admin", key_id(3).to_string()),
     ] {
-        let world = rotated_as(rotate_as, USUAL);
+        let aws = rotated_as(rotate_as, USUAL);
         let mut seen = Vec::new();
         for hour in 0..24 * 9 {
-            assert_eq!(swept(&world), "done");
-            if seen.last().is_none_or(|(_, state)| *state != old(&world)) {
-                seen.push((hour, old(&world)));
+            assert_eq!(swept(&aws), "done");
+            if seen.last().is_none_or(|(_, state)| *state != old(&aws)) {
+                seen.push((hour, old(&aws)));
             }
-            world.pass(HOUR);
+            aws.pass(HOUR);
         }
         let expected = [
             (0, Some(Activity::Active)),
@@ -103,11 +103,11 @@ fn an_old_key_is_deactivated_watched_and_deleted_in_each_way() {
             (24 * 7, None),
         ];
         assert_eq!(seen, expected, "{rotate_as}");
-        assert_eq!(world.ids(), [key_id(4)]);
-        for (action, by) in world.key_calls() {
+        assert_eq!(aws.ids(), [key_id(4)]);
+        for (action, by) in aws.key_calls() {
             assert_eq!(by, signer, "{action} as {rotate_as}");
         }
-        let calls = world.calls.borrow();
+        let calls = aws.calls.borrow();
         // Each action happened once.
         for action in [UPDATE, DELETE] {
             assert_eq!(calls.iter().filter(|(it, _)| *it == action).count(), 1);
@@ -117,35 +117,35 @@ fn an_old_key_is_deactivated_watched_and_deleted_in_each_way() {
 
 #[test]
 fn no_call_is_made_that_is_not_needed() {
-    let world = rotated("until_next_rotation");
-    world.pass(90 * DAY);
-    assert_eq!(calls(&world), [DESCRIBE, READ]);
+    let aws = rotated("until_next_rotation");
+    aws.pass(90 * DAY);
+    assert_eq!(calls(&aws), [DESCRIBE, READ]);
 
-    let world = rotated(USUAL);
-    assert_eq!(calls(&world), [DESCRIBE, READ, READ]);
-    world.pass(DAY);
+    let aws = rotated(USUAL);
+    assert_eq!(calls(&aws), [DESCRIBE, READ, READ]);
+    aws.pass(DAY);
     let all = [DESCRIBE, READ, READ, LIST, USAGE, DESCRIBE];
     let update = ["iam:ListUserTags", UPDATE];
-    assert_eq!(calls(&world), [&all[..], &update].concat());
+    assert_eq!(calls(&aws), [&all[..], &update].concat());
     // An inactive key is being watched, so its last use is not read.
-    assert_eq!(calls(&world), [DESCRIBE, READ, READ, LIST]);
-    world.pass(6 * DAY);
-    assert_eq!(calls(&world), [&all[..], &[DELETE]].concat());
-    assert_eq!(calls(&world), [DESCRIBE, READ, READ, LIST]);
-    assert!(world.slept.get().is_zero());
+    assert_eq!(calls(&aws), [DESCRIBE, READ, READ, LIST]);
+    aws.pass(6 * DAY);
+    assert_eq!(calls(&aws), [&all[..], &[DELETE]].concat());
+    assert_eq!(calls(&aws), [DESCRIBE, READ, READ, LIST]);
+    assert!(aws.slept.get().is_zero());
 }
 
 #[test]
 fn a_key_in_use_is_held_and_reported() {
-    let world = rotated(PATIENT);
+    let aws = rotated(PATIENT);
     for _ in 0..4 * 29 {
-        world.pass(6 * HOUR);
-        world.use_key(&key_id(1));
-        assert_eq!(swept(&world), "done");
-        assert_eq!(old(&world), Some(Activity::Active));
+        aws.pass(6 * HOUR);
+        aws.use_key(&key_id(1));
+        assert_eq!(swept(&aws), "done");
+        assert_eq!(old(&aws), Some(Activity::Active));
     }
-    assert_eq!(last_with(&world, "KeysHeldBack")["KeysHeldBack"], 1);
-    let note = last_with(&world, "lastUsed");
+    assert_eq!(last_with(&aws, "KeysHeldBack")["KeysHeldBack"], 1);
+    let note = last_with(&aws, "lastUsed");
     assert_eq!(note["decision"], "hold");
     assert_eq!(note["reason"], "still in use");
     assert_eq!(note["secret"], "prod/ci-deployer");
@@ -154,64 +154,64 @@ fn a_key_in_use_is_held_and_reported() {
     assert_eq!(note["lastUsedService"], "s3");
     assert_eq!(note["lastUsedRegion"], "eu-central-1");
     // The last use was just before the last sweep.
-    let today = world.today().to_string();
+    let today = aws.today().to_string();
     assert_eq!(
         note["lastUsed"].as_str().map(|time| &time[..13]),
         Some(&today[..13])
     );
 
     // The key is no longer held back, and is watched from its last use on.
-    world.pass(DAY);
-    world.use_key(&key_id(1));
-    assert_eq!(swept(&world), "done");
-    assert_eq!(old(&world), Some(Activity::Inactive));
-    world.pass(6 * DAY);
-    assert_eq!(swept(&world), "done");
-    assert_eq!(old(&world), Some(Activity::Inactive));
-    world.pass(DAY);
-    assert_eq!(swept(&world), "done");
-    assert_eq!(old(&world), None);
+    aws.pass(DAY);
+    aws.use_key(&key_id(1));
+    assert_eq!(swept(&aws), "done");
+    assert_eq!(old(&aws), Some(Activity::Inactive));
+    aws.pass(6 * DAY);
+    assert_eq!(swept(&aws), "done");
+    assert_eq!(old(&aws), Some(Activity::Inactive));
+    aws.pass(DAY);
+    assert_eq!(swept(&aws), "done");
+    assert_eq!(old(&aws), None);
 }
 
 #[test]
 fn a_key_goes_when_its_client_has_moved_on() {
-    let world = rotated(USUAL);
-    world.pass(3 * DAY);
-    world.use_key(&key_id(1));
-    world.pass(DAY - HOUR);
-    assert_eq!(swept(&world), "done");
-    assert_eq!(old(&world), Some(Activity::Active));
-    world.pass(HOUR);
-    assert_eq!(swept(&world), "done");
-    assert_eq!(old(&world), Some(Activity::Inactive));
-    assert_eq!(last_with(&world, "KeysHeldBack")["KeysHeldBack"], 0);
+    let aws = rotated(USUAL);
+    aws.pass(3 * DAY);
+    aws.use_key(&key_id(1));
+    aws.pass(DAY - HOUR);
+    assert_eq!(swept(&aws), "done");
+    assert_eq!(old(&aws), Some(Activity::Active));
+    aws.pass(HOUR);
+    assert_eq!(swept(&aws), "done");
+    assert_eq!(old(&aws), Some(Activity::Inactive));
+    assert_eq!(last_with(&aws, "KeysHeldBack")["KeysHeldBack"], 0);
 }
 
 /// With `rotate_as: self`, the old key itself creates the new one.
 #[test]
 fn what_the_rotation_signed_is_not_use() {
-    let world = rotated("deactivate_after=15m delete_after=7d hold_if_used_within=30d");
-    world.pass(Duration::from_secs(900));
-    assert_eq!(swept(&world), "done");
-    assert_eq!(old(&world), Some(Activity::Inactive));
+    let aws = rotated("deactivate_after=15m delete_after=7d hold_if_used_within=30d");
+    aws.pass(Duration::from_secs(900));
+    assert_eq!(swept(&aws), "done");
+    assert_eq!(old(&aws), Some(Activity::Inactive));
 }
 
 #[test]
 fn age_and_delay_are_measured() {
-    let world = rotated(USUAL);
-    let due = world.today().plus(30 * DAY);
-    world.change_secret(|secret| secret.next_rotation = Some(due));
-    world.pass(37 * DAY);
+    let aws = rotated(USUAL);
+    let due = aws.today().plus(30 * DAY);
+    aws.change_secret(|secret| secret.next_rotation = Some(due));
+    aws.pass(37 * DAY);
     // A client uses it, so nothing else happens.
-    world.use_key(&key_id(1));
-    assert_eq!(swept(&world), "done");
-    let line = last_with(&world, "CredentialAge");
+    aws.use_key(&key_id(1));
+    assert_eq!(swept(&aws), "done");
+    let line = last_with(&aws, "CredentialAge");
     let age = line["CredentialAge"][0].as_u64().expect("a number");
     assert_eq!(age / 86_400, 37);
     assert_eq!(line["RotationsOverdue"], 0);
     assert_eq!(line["FunctionName"], "rotator");
-    world.pass(Duration::from_secs(60));
-    world.use_key(&key_id(1));
-    assert_eq!(swept(&world), "done");
-    assert_eq!(last_with(&world, "RotationsOverdue")["RotationsOverdue"], 1);
+    aws.pass(Duration::from_secs(60));
+    aws.use_key(&key_id(1));
+    assert_eq!(swept(&aws), "done");
+    assert_eq!(last_with(&aws, "RotationsOverdue")["RotationsOverdue"], 1);
 }

@@ -8,7 +8,7 @@ const LONGEST_SHOWN: usize = 80;
 
 /// Why an expression is refused, and where.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Fault {
+pub struct ScheduleFault {
     /// The expression as it was written.
     pub expression: String,
     /// The field it is about, such as `month`; absent where it is the whole.
@@ -19,7 +19,7 @@ pub struct Fault {
     pub why: String,
 }
 
-impl Fault {
+impl ScheduleFault {
     /// Returns the expression with the part marked below it, two lines; nothing
     /// where it holds what has no fixed width.
     pub fn excerpt(&self) -> Option<String> {
@@ -37,7 +37,7 @@ impl Fault {
     }
 }
 
-impl fmt::Display for Fault {
+impl fmt::Display for ScheduleFault {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut shown: String = self.expression.chars().take(LONGEST_SHOWN).collect();
         if shown.len() < self.expression.len() {

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use super::HOURS_A_DAY;
 use super::calendar::{Calendar, Days, Grid, Nth, Unit};
-use super::fault::Fault;
+use super::fault::ScheduleFault;
 
 /// Secrets Manager rotates no more often than this, in hours.
 const MINIMUM_HOURS: u32 = 4;
@@ -45,8 +45,8 @@ impl<'text> Part<'text> {
         self.text().escape_debug()
     }
 
-    fn refuse(&self, why: impl Into<String>) -> Fault {
-        Fault {
+    fn refuse(&self, why: impl Into<String>) -> ScheduleFault {
+        ScheduleFault {
             expression: self.expression.to_owned(),
             field: self.field,
             part: self.from..self.to,
@@ -88,7 +88,7 @@ impl<'text> Part<'text> {
 }
 
 /// Reads an expression.
-pub(super) fn parse(text: &str) -> Result<Calendar, Fault> {
+pub(super) fn parse(text: &str) -> Result<Calendar, ScheduleFault> {
     let whole = Part::whole(text);
     let count = text.chars().count();
     if count > LONGEST {
@@ -106,7 +106,7 @@ pub(super) fn parse(text: &str) -> Result<Calendar, Fault> {
     }
 }
 
-fn rate(inner: Part<'_>) -> Result<Calendar, Fault> {
+fn rate(inner: Part<'_>) -> Result<Calendar, ScheduleFault> {
     let parts: Vec<Part<'_>> = inner.split(' ').collect();
     let [value, unit] = parts[..] else {
         return Err(inner.refuse("expected rate(N hours) or rate(N days), with one space"));
@@ -141,7 +141,7 @@ fn rate(inner: Part<'_>) -> Result<Calendar, Fault> {
     }
 }
 
-fn cron(inner: Part<'_>) -> Result<Grid, Fault> {
+fn cron(inner: Part<'_>) -> Result<Grid, ScheduleFault> {
     let fields: Vec<Part<'_>> = inner.split(' ').collect();
     let [minutes, hours, day, month, weekday, year] = fields[..] else {
         return Err(inner.refuse(format!(
@@ -199,7 +199,7 @@ fn cron(inner: Part<'_>) -> Result<Grid, Fault> {
 
 /// One hour, `START/STEP` or `/STEP`; steps count anew from every midnight.
 /// Neither lists nor ranges of hours are documented.
-fn parse_hours(field: Part<'_>) -> Result<(Unit, Vec<u8>), Fault> {
+fn parse_hours(field: Part<'_>) -> Result<(Unit, Vec<u8>), ScheduleFault> {
     let text = field.text();
     let hour_of = |text: &str| small(text).filter(|hour| *hour < HOURS_A_DAY);
     let Some((start, step)) = text.split_once('/') else {
@@ -227,7 +227,7 @@ fn parse_hours(field: Part<'_>) -> Result<(Unit, Vec<u8>), Fault> {
     Ok((Unit::Hours, opened))
 }
 
-fn parse_months(field: Part<'_>) -> Result<Vec<u8>, Fault> {
+fn parse_months(field: Part<'_>) -> Result<Vec<u8>, ScheduleFault> {
     let mut months = BTreeSet::new();
     for item in field.split(',') {
         let accepted = "a month (1-12 or JAN-DEC, with , - * /)";
@@ -236,7 +236,7 @@ fn parse_months(field: Part<'_>) -> Result<Vec<u8>, Fault> {
     Ok(months.into_iter().collect())
 }
 
-fn parse_days(field: Part<'_>) -> Result<Days, Fault> {
+fn parse_days(field: Part<'_>) -> Result<Days, ScheduleFault> {
     let (mut days, mut last) = (BTreeSet::new(), false);
     for item in field.split(',') {
         if item.text() == "L" {
@@ -253,7 +253,7 @@ fn parse_days(field: Part<'_>) -> Result<Days, Fault> {
 }
 
 /// Days of the week: 1 (Sunday) to 7, names, `TUE#3`, `SUNL`, `L`.
-fn parse_weekdays(field: Part<'_>) -> Result<Days, Fault> {
+fn parse_weekdays(field: Part<'_>) -> Result<Days, ScheduleFault> {
     let weekday = |text: &str| named(text, &WEEKDAYS).filter(|day| (1..=7).contains(day));
     let (mut days, mut nths, mut last) = (BTreeSet::new(), BTreeSet::new(), BTreeSet::new());
     let accepted = "a day of the week (1-7 or SUN-SAT, with , - * / # or L)";
@@ -292,7 +292,7 @@ fn range(
     high: u8,
     accepted: &str,
     value: impl Fn(&str) -> Option<u8>,
-) -> Result<Vec<u8>, Fault> {
+) -> Result<Vec<u8>, ScheduleFault> {
     let text = item.text();
     let refused = || item.refuse(format!("`{}` is not {accepted}", item.shown()));
     let value = |text: &str| value(text).filter(|number| (1..=high).contains(number));

@@ -18,7 +18,7 @@ use jiff::Timestamp;
 use super::Duration;
 
 pub use calendar::{Calendar, Days, Grid, Nth, Unit};
-pub use fault::Fault;
+pub use fault::ScheduleFault;
 pub use window::Window;
 
 const HOURS_A_DAY: u8 = 24;
@@ -36,7 +36,7 @@ impl Schedule {
     /// # Errors
     ///
     /// Returns which field is refused, and why.
-    pub fn parse(text: &str) -> Result<Self, Fault> {
+    pub fn parse(text: &str) -> Result<Self, ScheduleFault> {
         let calendar = grammar::parse(text)?;
         Ok(Self {
             text: text.to_owned(),

@@ -4,7 +4,9 @@ use super::fault::{
     ADMINISTRATOR, CREDENTIAL_REFUSED, LOGIN_UNTRIED, NO_CREDENTIAL, PASSWORD_BROKEN_OFF,
     VALUE_OF_ANOTHER, VALUE_OUTDATED, VALUE_UNDECRYPTABLE, VALUE_UNUSABLE,
 };
-use super::secret::{Left, May, Wanted, encryption_key, present, rotation, tags};
+use super::secret::{
+    AllowedFixes, ExpectedRotation, UnfinishedRotation, encryption_key, present, rotation, tags,
+};
 use super::{Diagnosis, ExaminedDatabase, Fix, Proof, Scope};
 use crate::model::{Database, EntryOf, Login, RotateAs};
 use crate::plan::status::complete;
@@ -51,19 +53,19 @@ pub(super) fn diagnose(scope: &Scope<'_>, examination: &ExaminedDatabase<'_>) ->
     let sent = secret.unfinished().is_some() && secret.version_with(SETTING) == secret.unfinished();
     // Whatever version holds the password that the server has, a rotation that is
     // taken up finds it; one that is to begin needs AWSCURRENT's.
-    let may = May {
+    let may = AllowedFixes {
         resume: right && (sent || !retains),
         schedule: right && accepted,
         rotate: right && accepted && !retains,
     };
     found.extend(broken_off);
-    let wanted = Wanted {
+    let wanted = ExpectedRotation {
         name: &entry.secret,
         schedule: &entry.schedule,
         window: entry.window,
         function: scope.function(Strategy::Databases),
     };
-    let left = Left {
+    let left = UnfinishedRotation {
         reported: examination.reported.as_deref(),
         abandoned: None,
     };
@@ -94,11 +96,11 @@ fn login<'a>(
             let remedy = "cancel the deletion with `aws kms cancel-key-deletion`, and enable the key with `aws kms enable-key`";
             VALUE_UNDECRYPTABLE.of(secret, evidence, remedy)
         }
-        _ => VALUE_UNUSABLE.of(secret, evidence, bring_back(entry, &held.secret)),
+        _ => VALUE_UNUSABLE.of(secret, evidence, restore_advice(entry, &held.secret)),
     })?;
     let of_another = |held_by: &str, wanted: &str| {
         let evidence = format!("its value is for {held_by}, but the manifest specifies {wanted}");
-        VALUE_OF_ANOTHER.of(secret, evidence, bring_back(entry, &held.secret))
+        VALUE_OF_ANOTHER.of(secret, evidence, restore_advice(entry, &held.secret))
     };
     if login.engine != entry.kind.engine {
         return Err(of_another(
@@ -122,7 +124,7 @@ fn store(entry: EntryOf<'_, Database>) -> String {
 }
 
 /// Says how clients get a login of the right user again.
-fn bring_back(entry: EntryOf<'_, Database>, held: &Secret) -> String {
+fn restore_advice(entry: EntryOf<'_, Database>, held: &Secret) -> String {
     let secret = &entry.secret;
     let store = store(entry);
     match held.version_with(PREVIOUS) {

@@ -7,12 +7,15 @@ use super::fault::{
     OLD_KEY_IN_USE, OLD_KEY_LEFT, OLD_KEY_OVERDUE, USER_MISSING, VALUE_OF_ANOTHER, VALUE_OUTDATED,
     VALUE_UNDECRYPTABLE, VALUE_UNUSABLE,
 };
-use super::secret::{Left, May, Wanted, encryption_key, present, rotation, tags};
+use super::secret::{
+    AllowedFixes, ExpectedRotation, UnfinishedRotation, encryption_key, present, rotation, tags,
+};
 use super::{Diagnosis, ExaminedKey, Fault, Fix, Proof, Scope};
 use crate::model::{AccessKey, Credential, EntryOf, OldKey, RotateAs};
 use crate::plan::status::complete;
 use crate::plan::{
-    Administrator, Going, KeyRole, ObservedEntry, ObservedSecret, SecretContent, Seeding, going,
+    Administrator, KeyRole, ObservedEntry, ObservedSecret, RemovalTimes, SecretContent, Seeding,
+    removal_times,
 };
 use crate::port::Key;
 use crate::render::{self, OLD_KEY_TAG, Strategy};
@@ -61,18 +64,18 @@ pub(super) fn diagnose(scope: &Scope<'_>, examination: &ExaminedKey<'_>) -> Vec<
                 .map_or(String::new(), |at| format!(", last {at:.0}"))
         )
     });
-    let may = May {
+    let may = AllowedFixes {
         resume: works && at_risk.is_none(),
         schedule: works,
         rotate: works && at_risk.is_none(),
     };
-    let wanted = Wanted {
+    let wanted = ExpectedRotation {
         name: &entry.secret,
         schedule: &entry.schedule,
         window: entry.window,
         function: scope.function(Strategy::AccessKeys),
     };
-    let left = Left {
+    let left = UnfinishedRotation {
         reported: examination.reported.as_deref(),
         abandoned: seen.abandoned(),
     };
@@ -124,7 +127,7 @@ fn credential<'a>(
             let remedy = "cancel the deletion with `aws kms cancel-key-deletion`, and enable the key with `aws kms enable-key`";
             VALUE_UNDECRYPTABLE.of(secret, evidence, remedy)
         }
-        _ => VALUE_UNUSABLE.of(secret, evidence, bring_back(entry, seen)),
+        _ => VALUE_UNUSABLE.of(secret, evidence, restore_advice(entry, seen)),
     })?;
     if credential.username != entry.kind.user.as_str() {
         let evidence = format!(
@@ -132,13 +135,13 @@ fn credential<'a>(
             credential.names_user(),
             entry.kind.user
         );
-        return Err(VALUE_OF_ANOTHER.of(secret, evidence, bring_back(entry, seen)));
+        return Err(VALUE_OF_ANOTHER.of(secret, evidence, restore_advice(entry, seen)));
     }
     Ok(credential)
 }
 
 /// Says how clients get a key that works.
-fn bring_back(entry: EntryOf<'_, AccessKey>, seen: &ObservedEntry) -> String {
+fn restore_advice(entry: EntryOf<'_, AccessKey>, seen: &ObservedEntry) -> String {
     let (user, secret) = (&entry.kind.user, &entry.secret);
     let held = seen.secret.as_ref();
     let previous = held.and_then(|held| held.previous_key.as_deref());
@@ -171,7 +174,7 @@ fn current_key(
     match listed {
         None => {
             let evidence = format!("AWSCURRENT contains {id}, but the user has {}", keys(seen));
-            Some(KEY_MISSING.of(secret, evidence, bring_back(entry, seen)))
+            Some(KEY_MISSING.of(secret, evidence, restore_advice(entry, seen)))
         }
         Some(key) if !key.active => {
             let evidence = format!(
@@ -186,7 +189,7 @@ fn current_key(
         Some(_) => match proof {
             Proof::Refused(why) | Proof::Unknown(why) => {
                 let evidence = format!("AWS does not accept the key {id}: {why}");
-                Some(CREDENTIAL_REFUSED.of(secret, evidence, bring_back(entry, seen)))
+                Some(CREDENTIAL_REFUSED.of(secret, evidence, restore_advice(entry, seen)))
             }
             Proof::Untried | Proof::Accepted => None,
         },
@@ -309,11 +312,11 @@ fn old_key(
     };
     let replaced = held.replaced()?;
     // By the key's own times: the next rotation has nothing to do with it.
-    let Going {
+    let RemovalTimes {
         deactivates,
         deletes,
         held: is_held,
-    } = going(policy, key, Some(replaced), None, scope.now);
+    } = removal_times(policy, key, Some(replaced), None, scope.now);
     let since = format!("{} was replaced {replaced:.0}, {}", key.id, used(key));
     let late = |at: Option<Timestamp>| at.filter(|at| scope.now.duration_since(*at) > scope.sweep);
     if is_held {

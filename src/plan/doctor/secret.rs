@@ -17,7 +17,7 @@ use crate::port::{EncryptionKey, Rotation, Secret};
 use crate::render;
 
 /// What the manifest says of how a secret rotates.
-pub(super) struct Wanted<'a> {
+pub(super) struct ExpectedRotation<'a> {
     pub(super) name: &'a SecretName,
     pub(super) schedule: &'a Schedule,
     pub(super) window: Option<Duration>,
@@ -27,7 +27,7 @@ pub(super) struct Wanted<'a> {
 
 /// What is known of a rotation that did not end, beside the secret's labels.
 #[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Left<'a> {
+pub(super) struct UnfinishedRotation<'a> {
     /// What the function's log says of it.
     pub(super) reported: Option<&'a str>,
     /// The key of one that is being given up.
@@ -36,7 +36,7 @@ pub(super) struct Left<'a> {
 
 /// What may be done about a secret's rotation without a person.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct May {
+pub(super) struct AllowedFixes {
     /// Take an unfinished one up.
     pub(super) resume: bool,
     /// Turn the schedule on, which has the function try itself.
@@ -132,10 +132,10 @@ pub(super) fn encryption_key(
 /// of what would begin a rotation.
 pub(super) fn rotation(
     scope: &Scope<'_>,
-    wanted: &Wanted<'_>,
+    wanted: &ExpectedRotation<'_>,
     secret: &Secret,
-    left: Left<'_>,
-    may: May,
+    left: UnfinishedRotation<'_>,
+    may: AllowedFixes,
     note: Option<&str>,
 ) -> Vec<Diagnosis> {
     let name = wanted.name;
@@ -192,7 +192,7 @@ pub(super) fn rotation(
 
 /// Returns what is left of a rotation that began and has not ended: its version, or the
 /// key of one that is being given up.
-fn began(secret: &Secret, left: Left<'_>) -> Option<String> {
+fn began(secret: &Secret, left: UnfinishedRotation<'_>) -> Option<String> {
     if let Some(version) = secret.unfinished() {
         let said = match left.reported {
             Some(reason) => format!("the function's log contains: {reason}"),
@@ -208,7 +208,7 @@ fn began(secret: &Secret, left: Left<'_>) -> Option<String> {
     ))
 }
 
-impl Wanted<'_> {
+impl ExpectedRotation<'_> {
     /// Returns the rotation that Secrets Manager must have.
     fn rotation(&self) -> Rotation {
         Rotation {
@@ -221,7 +221,7 @@ impl Wanted<'_> {
 
 /// Returns whether a secret rotates otherwise than it should. A window that the
 /// manifest leaves to Secrets Manager may be told or not.
-fn differs(wanted: &Wanted<'_>, held: &Rotation) -> bool {
+fn differs(wanted: &ExpectedRotation<'_>, held: &Rotation) -> bool {
     let schedule = held.schedule.as_deref().map(Schedule::parse);
     let schedule = schedule.and_then(Result::ok);
     let same_schedule = schedule.is_some_and(|held| held.calendar() == wanted.schedule.calendar());

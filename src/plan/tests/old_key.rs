@@ -4,7 +4,7 @@
 use jiff::Timestamp;
 use proptest::prelude::*;
 
-use super::super::{Going, going};
+use super::super::{RemovalTimes, removal_times};
 use super::sample::{at, key};
 use crate::model::OldKey;
 use crate::port::Key;
@@ -34,11 +34,11 @@ fn inactive(key: Key) -> Key {
 /// Returns the two dates, or a hyphen, and whether the key is held back.
 fn told(old_key: &str, key: &Key, now: &str) -> String {
     let old_key = OldKey::from_tag(old_key).unwrap();
-    let Going {
+    let RemovalTimes {
         deactivates,
         deletes,
         held,
-    } = going(old_key, key, Some(at(REPLACED)), Some(at(NEXT)), day(now));
+    } = removal_times(old_key, key, Some(at(REPLACED)), Some(at(NEXT)), day(now));
     let short = |moment: Option<Timestamp>| match moment {
         Some(moment) if moment == at(NEXT) => "next".to_owned(),
         Some(moment) => moment.strftime("%dT%H:%M").to_string(),
@@ -53,7 +53,7 @@ fn it_stays_until_the_next_rotation() {
     let unused = key("AKIAPREVIOUS");
     assert_eq!(told("until_next_rotation", &unused, "20T09:00"), "- next");
     // One that is overdue is still what takes it.
-    let late = going(
+    let late = removal_times(
         OldKey::UntilNextRotation,
         &unused,
         Some(at(REPLACED)),
@@ -61,8 +61,8 @@ fn it_stays_until_the_next_rotation() {
         at("2027-01-01T00:00:00Z"),
     );
     assert_eq!(late.deletes, Some(at(NEXT)));
-    let unplanned = going(OldKey::UntilNextRotation, &unused, None, None, at(NEXT));
-    assert_eq!(unplanned, Going::default());
+    let unplanned = removal_times(OldKey::UntilNextRotation, &unused, None, None, at(NEXT));
+    assert_eq!(unplanned, RemovalTimes::default());
 }
 
 #[test]
@@ -163,19 +163,19 @@ proptest! {
         let old_key = OldKey::from_tag(&tag).unwrap();
         let key = Key { active, last_used: last_used.map(moment), ..key("AKIAPREVIOUS") };
         let (now, next) = (moment(now), next.map(moment));
-        let going = going(old_key, &key, Some(at(REPLACED)), next, now);
+        let removal_times = removal_times(old_key, &key, Some(at(REPLACED)), next, now);
         let due = moment(i64::try_from(deactivate).unwrap());
-        if let Some(at) = going.deactivates {
+        if let Some(at) = removal_times.deactivates {
             prop_assert!(active && at >= due);
-            prop_assert!(going.deletes.is_none_or(|deletes| deletes >= at));
+            prop_assert!(removal_times.deletes.is_none_or(|deletes| deletes >= at));
         }
-        if going.held {
+        if removal_times.held {
             prop_assert!(active && now >= due && key.last_used > Some(at(REPLACED)));
         } else {
-            prop_assert!(going.deletes.is_some());
+            prop_assert!(removal_times.deletes.is_some());
         }
         if let Some(next) = next.filter(|next| *next > now) {
-            prop_assert!(going.deletes.is_some_and(|deletes| deletes <= next));
+            prop_assert!(removal_times.deletes.is_some_and(|deletes| deletes <= next));
         }
     }
 }

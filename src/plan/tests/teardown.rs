@@ -1,8 +1,8 @@
 //! What a teardown does, in which order, and what it leaves.
 
 use super::super::{
-    Check, Evidence, Foreign, Proven, SecretContent, Step, Subject, Subjects, TeardownOptions,
-    TeardownPlan, UserKeys, plan_teardown,
+    Check, Evidence, ForeignSecret, OwnershipProof, SecretContent, Step, Subject, Subjects,
+    TeardownOptions, TeardownPlan, UserKeys, plan_teardown,
 };
 use super::sample::{at, entry, key, resource, stack, tags};
 use crate::model::Content;
@@ -66,7 +66,7 @@ fn proven(key: &Key, label: Option<&'static str>, unless_current: bool) -> Step 
         check: Some(Check {
             secret: "arn:own".to_owned(),
             unless_current,
-            proof: label.map(|label| Proven {
+            proof: label.map(|label| OwnershipProof {
                 label,
                 user_arn: "arn:aws:iam::111122223333:user/ada".to_owned(),
                 key: key.clone(),
@@ -234,7 +234,7 @@ fn what_is_somebody_elses_stays() {
 #[test]
 fn a_secret_that_only_says_that_it_is_ours_is_left_and_told() {
     let foreign = |deleted| Subjects {
-        foreign: vec![Foreign {
+        foreign: vec![ForeignSecret {
             name: "mine".to_owned(),
             arn: "arn:mine".to_owned(),
             deleted,

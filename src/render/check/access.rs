@@ -1,12 +1,12 @@
 //! Rules about what policies allow: nothing beyond their purpose.
 
 use super::network;
-use super::rule::{Found, Rule, Theme};
+use super::rule::{Rule, RuleFindings, Theme};
 use super::stack::Stack;
 use super::statement::Statement;
 use super::template::arn_parts;
 use crate::model::Severity::Error;
-use crate::render::document::Kind;
+use crate::render::document::DocumentKind;
 use crate::render::statement::Principal;
 
 pub(super) const THEME: Theme = Theme {
@@ -52,7 +52,7 @@ pub(super) const THEME: Theme = Theme {
 };
 
 /// An intended wildcard, and its reason.
-pub struct Explained {
+pub struct IntendedWildcard {
     /// The wildcard.
     pub what: &'static str,
     /// Why it is necessary.
@@ -61,22 +61,25 @@ pub struct Explained {
 }
 
 /// Every wildcard that a stack may contain.
-pub const EXPLAINED: &[Explained] = &[
-    Explained {
+pub const INTENDED_WILDCARDS: &[IntendedWildcard] = &[
+    IntendedWildcard {
         what: "`*` as the resource of a key policy or a secret's policy",
         why: "It matches only the key or the secret that the policy belongs to.",
         holds: |_, statement, text| {
             text == "*"
-                && matches!(statement.document.kind, Kind::Key | Kind::Secret)
+                && matches!(
+                    statement.document.kind,
+                    DocumentKind::Key | DocumentKind::Secret
+                )
                 && statement.resources == ["*"]
         },
     },
-    Explained {
+    IntendedWildcard {
         what: "`kms:*` for the account's root in a key policy",
         why: "It lets the account's IAM policies control the key. Without it, nobody could change the policy after the function's role is deleted.",
         holds: |stack, statement, text| text == "kms:*" && administers(stack, statement),
     },
-    Explained {
+    IntendedWildcard {
         what: "`*` as the resource of secretsmanager:GetRandomPassword",
         why: "This action has no resource type. It returns a random text that is not in use.",
         holds: |_, statement, text| {
@@ -85,14 +88,14 @@ pub const EXPLAINED: &[Explained] = &[
                 && statement.actions == ["secretsmanager:GetRandomPassword"]
         },
     },
-    Explained {
+    IntendedWildcard {
         what: "`*` as the resource of the network interfaces of a function in a VPC, if the function's own code is denied these actions",
         why: "Lambda creates the network interfaces with this role, and describes all network interfaces. AWS's documentation grants these actions on all resources. Requests from the function's code contain its ARN, and are denied.",
         holds: |stack, statement, text| {
             text == "*" && statement.resources == ["*"] && network::is_lambdas(stack, statement)
         },
     },
-    Explained {
+    IntendedWildcard {
         what: "`-??????` at the end of a secret's ARN",
         why: "It matches the hyphen and the six random characters that Secrets Manager adds to the name.",
         holds: |_, _, text| {
@@ -100,7 +103,7 @@ pub const EXPLAINED: &[Explained] = &[
                 .is_some_and(|name| name.contains(":secret:") && !name.contains(['*', '?']))
         },
     },
-    Explained {
+    IntendedWildcard {
         what: "`:*` at the end of a log group's ARN",
         why: "CloudFormation's attribute ends with it. It matches the log streams of the log group.",
         holds: |_, _, text| {
@@ -113,16 +116,16 @@ pub const EXPLAINED: &[Explained] = &[
 /// Returns whether a statement delegates access to a key to its own account's IAM policies.
 pub(super) fn administers(stack: &Stack<'_>, statement: &Statement<'_>) -> bool {
     statement.allows
-        && statement.document.kind == Kind::Key
+        && statement.document.kind == DocumentKind::Key
         && statement.actions == ["kms:*"]
-        && statement.principals == [Principal::Aws(stack.world().iam_arn("root"))]
+        && statement.principals == [Principal::Aws(stack.resolver().iam_arn("root"))]
 }
 
-fn wildcards(stack: &Stack<'_>, found: &mut Found) {
+fn wildcards(stack: &Stack<'_>, found: &mut RuleFindings) {
     // A Deny statement may be as wide as necessary, and Lambda permissions have their own
     // rules.
     let allowing = stack.statements.iter().filter(|one| one.allows);
-    for statement in allowing.filter(|one| one.document.kind != Kind::Function) {
+    for statement in allowing.filter(|one| one.document.kind != DocumentKind::Function) {
         let principals = statement
             .principals
             .iter()
@@ -139,7 +142,7 @@ fn wildcards(stack: &Stack<'_>, found: &mut Found) {
             if !text.contains(['*', '?']) {
                 continue;
             }
-            if !EXPLAINED
+            if !INTENDED_WILDCARDS
                 .iter()
                 .any(|one| (one.holds)(stack, statement, text))
             {
@@ -152,7 +155,7 @@ fn wildcards(stack: &Stack<'_>, found: &mut Found) {
     }
 }
 
-fn unpinned(stack: &Stack<'_>, found: &mut Found) {
+fn unpinned(stack: &Stack<'_>, found: &mut RuleFindings) {
     for statement in stack.statements.iter().filter(|one| one.allows) {
         for arn in statement.resources {
             let parts = arn_parts(arn).unwrap_or_default();

@@ -1,10 +1,10 @@
 //! Rules about who may invoke the function or assume its role, and on whose behalf.
 
-use super::rule::{Found, Rule, Theme};
+use super::rule::{Rule, RuleFindings, Theme};
 use super::stack::Stack;
 use super::template::arn_parts;
 use crate::model::Severity::Error;
-use crate::render::document::Kind;
+use crate::render::document::DocumentKind;
 use crate::render::statement::Principal;
 
 pub(super) const THEME: Theme = Theme {
@@ -61,13 +61,18 @@ pub(super) const THEME: Theme = Theme {
             remedy: "add a condition on aws:SourceAccount, and on aws:SourceArn if the source is known",
             source: "AWS IAM User Guide, confused-deputy",
             check: Some(|stack, found| {
-                let kinds = [Kind::Topic, Kind::Key, Kind::Secret, Kind::Other];
+                let kinds = [
+                    DocumentKind::Topic,
+                    DocumentKind::Key,
+                    DocumentKind::Secret,
+                    DocumentKind::Other,
+                ];
                 for statement in stack.allowing(&kinds) {
                     let mut services = statement
                         .principals
                         .iter()
                         .filter(|one| one.kind() == "Service");
-                    let own = stack.world().account();
+                    let own = stack.resolver().account();
                     let mine = |arn: &str| arn_parts(arn).is_some_and(|parts| parts[3] == own);
                     let all = |key: &str, fits: &dyn Fn(&str) -> bool| {
                         statement.is_narrowed(key) && statement.narrowed(key).all(fits)
@@ -88,8 +93,8 @@ pub(super) const THEME: Theme = Theme {
     ],
 };
 
-fn sources(stack: &Stack<'_>, found: &mut Found) {
-    let own = stack.world().account();
+fn sources(stack: &Stack<'_>, found: &mut RuleFindings) {
+    let own = stack.resolver().account();
     for permission in stack.template.of_type("AWS::Lambda::Permission") {
         let account = permission
             .get("SourceAccount")

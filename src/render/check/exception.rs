@@ -3,7 +3,7 @@
 
 use std::collections::HashMap;
 
-use super::rule::{Found, Rule, Theme};
+use super::rule::{Rule, RuleFindings, Theme};
 use super::{Report, rules};
 use crate::model::Severity::{Error, Warning};
 use crate::model::{self, Finding, Model};
@@ -142,7 +142,7 @@ fn together(found: Vec<(&str, Finding)>) -> Vec<Finding> {
 fn fault(exception: &model::Exception, reports: &[Report]) -> Option<Finding> {
     let name = exception.rule.as_str();
     let Some(rule) = rules().find(|rule| rule.id == name) else {
-        let mut found = Found::new(&THEME.rules[0]);
+        let mut found = RuleFindings::new(&THEME.rules[0]);
         let message = format!("the rule `{}` does not exist", name.escape_debug());
         let place = format!("{}.rule", exception.path);
         let ids: Vec<&str> = rules().map(|rule| rule.id).collect();
@@ -171,7 +171,7 @@ fn fault(exception: &model::Exception, reports: &[Report]) -> Option<Finding> {
     } else {
         return None;
     };
-    let mut found = Found::new(&THEME.rules[index]);
+    let mut found = RuleFindings::new(&THEME.rules[index]);
     found.add(format!("{}.rule", exception.path), message);
     found.into_findings().pop()
 }

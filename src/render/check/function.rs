@@ -1,6 +1,6 @@
 //! Rules about the function and its log.
 
-use super::rule::{Found, Rule, Theme};
+use super::rule::{Rule, RuleFindings, Theme};
 use super::stack::Stack;
 use super::template::{Resource, literal, target};
 use crate::model::KmsKey;
@@ -234,7 +234,7 @@ fn unless_empty(value: &Value) -> Option<&str> {
     }
 }
 
-fn names(stack: &Stack<'_>, found: &mut Found) {
+fn names(stack: &Stack<'_>, found: &mut RuleFindings) {
     let of = |strategy: Strategy| {
         [
             (strategy.function(), LAMBDA),
@@ -278,7 +278,7 @@ fn names(stack: &Stack<'_>, found: &mut Found) {
     }
 }
 
-fn runtime(stack: &Stack<'_>, found: &mut Found) {
+fn runtime(stack: &Stack<'_>, found: &mut RuleFindings) {
     for (_, function) in stack.functions() {
         if function.text("Runtime") != Some("provided.al2023") {
             found.add(function.at("Runtime"), "it is not provided.al2023");
@@ -307,13 +307,13 @@ const REDIRECTING: [&str; 9] = [
     "SSL_CERT_",
 ];
 
-fn environment(stack: &Stack<'_>, found: &mut Found) {
+fn environment(stack: &Stack<'_>, found: &mut RuleFindings) {
     for (_, function) in stack.functions() {
         environment_of(function, found);
     }
 }
 
-fn environment_of(function: &Resource<'_>, found: &mut Found) {
+fn environment_of(function: &Resource<'_>, found: &mut RuleFindings) {
     if function.get("Layers").is_some() {
         found.add(function.at("Layers"), "the function has layers");
     }

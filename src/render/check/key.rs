@@ -1,10 +1,10 @@
 //! Rules about the KMS keys.
 
 use super::access::administers;
-use super::rule::{Found, Rule, Theme};
+use super::rule::{Rule, RuleFindings, Theme};
 use super::stack::Stack;
 use crate::model::Severity::Error;
-use crate::render::document::Kind;
+use crate::render::document::DocumentKind;
 use crate::render::tree::Value;
 
 pub(super) const THEME: Theme = Theme {
@@ -19,7 +19,7 @@ pub(super) const THEME: Theme = Theme {
             remedy: "add a condition on kms:ViaService",
             source: "AWS Secrets Manager User Guide, security-encryption",
             check: Some(|stack, found| {
-                let secrets = stack.world().via_secrets_manager();
+                let secrets = stack.resolver().via_secrets_manager();
                 unconditioned(stack, "kms:ViaService", &USES, |one| one == secrets, found);
             }),
         },
@@ -66,7 +66,7 @@ pub(super) const THEME: Theme = Theme {
             source: "AWS KMS Developer Guide, key-policy-default",
             check: Some(|stack, found| {
                 for key in stack.template.of_type("AWS::KMS::Key") {
-                    let mine = stack.allowing(&[Kind::Key]);
+                    let mine = stack.allowing(&[DocumentKind::Key]);
                     let mut mine = mine.filter(|one| one.document.resource == key.id);
                     if !mine.any(|one| administers(stack, one)) {
                         found.add(
@@ -111,14 +111,14 @@ fn unconditioned(
     key: &str,
     uses: &[&str],
     fits: impl Fn(&str) -> bool,
-    found: &mut Found,
+    found: &mut RuleFindings,
 ) {
     let kinds = [
-        Kind::RoleInline,
-        Kind::Managed,
-        Kind::UserInline,
-        Kind::Key,
-        Kind::Other,
+        DocumentKind::RoleInline,
+        DocumentKind::Managed,
+        DocumentKind::UserInline,
+        DocumentKind::Key,
+        DocumentKind::Other,
     ];
     for statement in stack.allowing(&kinds) {
         let used = uses.iter().find(|action| statement.does(action));

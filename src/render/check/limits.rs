@@ -1,6 +1,6 @@
 //! Rules about the quotas of CloudFormation and the services.
 
-use super::rule::{Found, Rule, Theme};
+use super::rule::{Rule, RuleFindings, Theme};
 use super::stack::Stack;
 use super::template::{items, literal};
 use crate::model::Severity::Error;
@@ -153,7 +153,7 @@ pub(super) const THEME: Theme = Theme {
                         let Some(input) = target.get("Input") else {
                             continue;
                         };
-                        let length = match stack.longest.world.resolve(input) {
+                        let length = match stack.longest.resolver.resolve(input) {
                             Ok(Value::String(text)) => text.chars().count(),
                             _ => continue,
                         };
@@ -194,7 +194,7 @@ pub(super) const THEME: Theme = Theme {
     ],
 };
 
-fn descriptions(stack: &Stack<'_>, found: &mut Found) {
+fn descriptions(stack: &Stack<'_>, found: &mut RuleFindings) {
     let template = &stack.template;
     let what = "characters of the description";
     if let Some(text) = template.top("Description").and_then(literal) {
@@ -229,7 +229,7 @@ fn size(stack: &Stack<'_>, section: &str) -> usize {
 /// Returns the length of a value as JSON, with the longest values that its references can have,
 /// or `None` if it cannot be resolved.
 fn written(stack: &Stack<'_>, value: &Value) -> usize {
-    let resolved = stack.longest.world.resolve(value).ok();
+    let resolved = stack.longest.resolver.resolve(value).ok();
     let text = resolved.and_then(|value| serde_json::to_string(&value).ok());
     text.map_or(0, |text| text.chars().count())
 }

@@ -5,7 +5,7 @@ use std::ops::Range;
 
 use memchr::memmem;
 
-use super::rule::Found;
+use super::rule::RuleFindings;
 use super::stack::Stack;
 use crate::render::tree::Mapping;
 
@@ -21,7 +21,7 @@ const DIFFERENT: usize = 22;
 const TOKEN_LENGTH: usize = 12;
 const TOKENS: [&str; 3] = ["IQoJb3JpZ2lu", "FwoGZXIvYXdz", "FQoGZXIvYXdz"];
 
-pub(super) fn scan(stack: &Stack<'_>, found: &mut Found) {
+pub(super) fn scan(stack: &Stack<'_>, found: &mut RuleFindings) {
     let text = stack.text;
     let mut add = |at: usize, what: &str| {
         let line = text[..at].matches('\n').count() + 1;

@@ -30,15 +30,15 @@ mod tests;
 
 use super::Rendered;
 use super::document::Size;
-use super::resolve::World;
+use super::resolve::Resolver;
 use super::tree::Value;
 use crate::model::Finding;
 
-pub use access::{EXPLAINED, Explained};
+pub use access::{INTENDED_WILDCARDS, IntendedWildcard};
 pub use exception::Exception;
 pub(crate) use exception::conclude;
 pub use reader::check_readers;
-use rule::Found;
+use rule::RuleFindings;
 pub use rule::{Rule, Theme};
 use stack::Stack;
 
@@ -79,21 +79,21 @@ pub fn rules() -> impl Iterator<Item = &'static Rule> {
 
 /// The lengths to compare with limits, computed with the longest values that references can
 /// have.
-pub(crate) struct Longest {
+pub(crate) struct LongestValues {
     /// The lengths of the policy documents.
     pub sizes: Vec<Size>,
     /// The longest values that references can have, for everything else that is measured.
-    pub world: World,
+    pub resolver: Resolver,
 }
 
 /// Checks a stack, and the text of its template, against every rule. [`conclude`] adds the
 /// findings that concern all stacks of a manifest.
-pub(crate) fn check(rendered: &Rendered<'_>, text: &str, longest: &Longest) -> Report {
+pub(crate) fn check(rendered: &Rendered<'_>, text: &str, longest: &LongestValues) -> Report {
     let stack = Stack::new(rendered, text, longest);
     let mut report = Report::default();
     for rule in rules() {
         let Some(check) = rule.check else { continue };
-        let mut found = Found::new(rule);
+        let mut found = RuleFindings::new(rule);
         check(&stack, &mut found);
         let findings = found.into_findings();
         if findings.is_empty() {
@@ -112,7 +112,7 @@ pub(crate) fn check(rendered: &Rendered<'_>, text: &str, longest: &Longest) -> R
 /// Returns the findings about a template's references. This check comes first, since policies
 /// with dangling references cannot be resolved.
 pub(super) fn check_references(tree: &Value) -> Vec<Finding> {
-    let mut found = Found::new(&reference::DANGLING);
+    let mut found = RuleFindings::new(&reference::DANGLING);
     reference::dangling(&template::Template::new(tree), &mut found);
     found.into_findings()
 }

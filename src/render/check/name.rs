@@ -2,7 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 
-use super::rule::{Found, Rule, Theme};
+use super::rule::{Rule, RuleFindings, Theme};
 use super::stack::Stack;
 use super::template::{Resource, items, literal};
 use crate::model::Severity::Error;
@@ -188,7 +188,7 @@ fn parsed<T>(
     key: &str,
     value: &Value,
     parse: impl Fn(&str) -> Result<T, String>,
-    found: &mut Found,
+    found: &mut RuleFindings,
 ) {
     // The value of a reference is checked where it is defined.
     if let Some(text) = literal(value)
@@ -204,7 +204,7 @@ fn held(
     name: &str,
     limit: usize,
     extra: &str,
-    found: &mut Found,
+    found: &mut RuleFindings,
 ) {
     let fits = |one: char| one.is_ascii_alphanumeric() || extra.contains(one);
     if name.is_empty() || name.len() > limit || !name.chars().all(fits) {
@@ -213,7 +213,7 @@ fn held(
     }
 }
 
-fn duplicates(stack: &Stack<'_>, found: &mut Found) {
+fn duplicates(stack: &Stack<'_>, found: &mut RuleFindings) {
     let names = [
         ("AWS::SecretsManager::Secret", "Name", false),
         ("AWS::IAM::User", "UserName", true),
@@ -240,7 +240,7 @@ fn duplicates(stack: &Stack<'_>, found: &mut Found) {
     }
 }
 
-fn tags(stack: &Stack<'_>, found: &mut Found) {
+fn tags(stack: &Stack<'_>, found: &mut RuleFindings) {
     let mut keys: HashSet<&str> = HashSet::new();
     for resource in &stack.template.resources {
         keys.clear();
@@ -257,7 +257,7 @@ fn tags(stack: &Stack<'_>, found: &mut Found) {
             }
             let length = match tag.get("Value") {
                 Some(Value::String(text)) => text.chars().count(),
-                Some(value) => match stack.longest.world.resolve(value) {
+                Some(value) => match stack.longest.resolver.resolve(value) {
                     Ok(Value::String(text)) => text.chars().count(),
                     _ => 0,
                 },

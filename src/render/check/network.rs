@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use super::rule::{Found, Rule, Theme};
+use super::rule::{Rule, RuleFindings, Theme};
 use super::stack::Stack;
 use super::statement::Statement;
 use super::template::{Resource, items, literal};
@@ -177,7 +177,7 @@ fn vpc<'tree>(function: &Resource<'tree>, key: &str) -> impl Iterator<Item = &'t
     items(list)
 }
 
-fn placed(stack: &Stack<'_>, found: &mut Found) {
+fn placed(stack: &Stack<'_>, found: &mut RuleFindings) {
     let network = &stack.model().network;
     let expected = [
         ("SubnetIds", &network.subnets),
@@ -197,7 +197,7 @@ fn placed(stack: &Stack<'_>, found: &mut Found) {
     }
 }
 
-fn waits(stack: &Stack<'_>, found: &mut Found) {
+fn waits(stack: &Stack<'_>, found: &mut RuleFindings) {
     for (strategy, function) in stack.functions() {
         if function.get("VpcConfig").is_none() {
             continue;
@@ -218,7 +218,7 @@ fn waits(stack: &Stack<'_>, found: &mut Found) {
     }
 }
 
-fn denied(stack: &Stack<'_>, found: &mut Found) {
+fn denied(stack: &Stack<'_>, found: &mut RuleFindings) {
     for strategy in stack.strategies() {
         let function = function_arn(stack, strategy);
         for statement in stack.role_statements(strategy) {
@@ -252,7 +252,7 @@ pub(super) fn is_lambdas(stack: &Stack<'_>, statement: &Statement<'_>) -> bool {
 
 fn function_arn(stack: &Stack<'_>, strategy: Strategy) -> String {
     let attribute = format!("{}.Arn", strategy.function());
-    stack.world().attribute(&attribute).unwrap_or_default()
+    stack.resolver().attribute(&attribute).unwrap_or_default()
 }
 
 fn is_denied(stack: &Stack<'_>, strategy: Strategy, function: &str, action: &str) -> bool {

@@ -3,11 +3,11 @@
 use std::collections::BTreeMap;
 
 use super::limits::SPLIT;
-use super::rule::{Found, Rule, Theme};
+use super::rule::{Rule, RuleFindings, Theme};
 use super::stack::{Stack, holders};
 use super::template::items;
 use crate::model::Severity::Error;
-use crate::render::document::Kind;
+use crate::render::document::DocumentKind;
 use crate::render::quota;
 
 const IAM: &str = "AWS IAM User Guide, reference_iam-quotas";
@@ -26,7 +26,7 @@ pub(super) const THEME: Theme = Theme {
             source: IAM,
             check: Some(|stack, found| {
                 let what = "characters of the role's inline policies";
-                for (role, size) in together(stack, Kind::RoleInline) {
+                for (role, size) in together(stack, DocumentKind::RoleInline) {
                     found.hold(role, what, size, quota::MAX_ROLE_INLINE);
                 }
             }),
@@ -41,7 +41,7 @@ pub(super) const THEME: Theme = Theme {
             source: IAM,
             check: Some(|stack, found| {
                 let what = "characters of the user's inline policies";
-                for (user, size) in together(stack, Kind::UserInline) {
+                for (user, size) in together(stack, DocumentKind::UserInline) {
                     found.hold(user, what, size, quota::MAX_USER_INLINE);
                 }
             }),
@@ -56,7 +56,13 @@ pub(super) const THEME: Theme = Theme {
             source: IAM,
             check: Some(|stack, found| {
                 let what = "characters of a managed policy";
-                each(stack, Kind::Managed, what, quota::MAX_MANAGED, found);
+                each(
+                    stack,
+                    DocumentKind::Managed,
+                    what,
+                    quota::MAX_MANAGED,
+                    found,
+                );
             }),
         },
         Rule {
@@ -79,7 +85,7 @@ pub(super) const THEME: Theme = Theme {
             source: IAM,
             check: Some(|stack, found| {
                 let what = "characters of the role's trust policy";
-                each(stack, Kind::Trust, what, quota::MAX_TRUST, found);
+                each(stack, DocumentKind::Trust, what, quota::MAX_TRUST, found);
             }),
         },
         Rule {
@@ -93,7 +99,7 @@ pub(super) const THEME: Theme = Theme {
             check: Some(|stack, found| {
                 each(
                     stack,
-                    Kind::Key,
+                    DocumentKind::Key,
                     "bytes of the key's policy",
                     quota::MAX_KEY_POLICY,
                     found,
@@ -110,7 +116,13 @@ pub(super) const THEME: Theme = Theme {
             source: "AWS Secrets Manager User Guide, reference_limits",
             check: Some(|stack, found| {
                 let what = "characters of the secret's policy";
-                each(stack, Kind::Secret, what, quota::MAX_SECRET_POLICY, found);
+                each(
+                    stack,
+                    DocumentKind::Secret,
+                    what,
+                    quota::MAX_SECRET_POLICY,
+                    found,
+                );
             }),
         },
         Rule {
@@ -124,7 +136,7 @@ pub(super) const THEME: Theme = Theme {
             check: Some(|stack, found| {
                 each(
                     stack,
-                    Kind::Topic,
+                    DocumentKind::Topic,
                     "bytes of the topic's policy",
                     quota::MAX_TOPIC_POLICY,
                     found,
@@ -143,7 +155,7 @@ pub(super) const THEME: Theme = Theme {
                 let what = "bytes of the function's policy";
                 each(
                     stack,
-                    Kind::Function,
+                    DocumentKind::Function,
                     what,
                     quota::MAX_FUNCTION_POLICY,
                     found,
@@ -153,7 +165,7 @@ pub(super) const THEME: Theme = Theme {
     ],
 };
 
-fn each(stack: &Stack<'_>, kind: Kind, what: &str, limit: usize, found: &mut Found) {
+fn each(stack: &Stack<'_>, kind: DocumentKind, what: &str, limit: usize, found: &mut RuleFindings) {
     for one in stack.longest.sizes.iter().filter(|one| one.kind == kind) {
         found.hold(one.resource.as_str(), what, one.size, limit);
     }
@@ -161,7 +173,7 @@ fn each(stack: &Stack<'_>, kind: Kind, what: &str, limit: usize, found: &mut Fou
 
 /// Returns the total length of the inline policies of each role or user, by its logical ID, or
 /// by its name if the stack does not create it.
-fn together(stack: &Stack<'_>, kind: Kind) -> BTreeMap<String, usize> {
+fn together(stack: &Stack<'_>, kind: DocumentKind) -> BTreeMap<String, usize> {
     let mut sizes: BTreeMap<String, usize> = BTreeMap::new();
     for one in stack.longest.sizes.iter().filter(|one| one.kind == kind) {
         for holder in carriers(stack, &one.resource) {
@@ -183,7 +195,7 @@ fn carriers<'stack>(stack: &'stack Stack<'_>, resource: &str) -> Vec<&'stack str
     }
 }
 
-fn attached(stack: &Stack<'_>, found: &mut Found) {
+fn attached(stack: &Stack<'_>, found: &mut RuleFindings) {
     let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
     for policy in stack.template.of_type("AWS::IAM::ManagedPolicy") {
         for holder in holders(policy) {

@@ -2,12 +2,12 @@
 
 use std::collections::HashSet;
 
-use super::rule::{Found, Rule, Theme};
+use super::rule::{Rule, RuleFindings, Theme};
 use super::stack::Stack;
 use super::template::{Resource, account_of, target};
 use crate::model::Severity::Error;
 use crate::model::{AccountId, Arn, Entry, Finding, KmsKey, Model};
-use crate::render::document::Kind;
+use crate::render::document::DocumentKind;
 use crate::render::statement::Principal;
 use crate::render::tree::Value;
 
@@ -110,7 +110,7 @@ fn policies<'all>(stack: &'all Stack<'_>) -> impl Iterator<Item = &'all Resource
 
 /// Finds readers that could never read. If the manifest causes a finding, its place is there.
 /// Otherwise, its place is in the template.
-fn foreign(stack: &Stack<'_>, found: &mut Found) {
+fn foreign(stack: &Stack<'_>, found: &mut RuleFindings) {
     let Some(account) = &stack.model().account else {
         return;
     };
@@ -121,7 +121,7 @@ fn foreign(stack: &Stack<'_>, found: &mut Found) {
         .filter(|(entry, _, _)| entry.kms_key == KmsKey::AwsManaged)
         .map(|(_, secret, reader)| (secret, reader))
         .collect();
-    for statement in stack.allowing(&[Kind::Secret]) {
+    for statement in stack.allowing(&[DocumentKind::Secret]) {
         let policy = stack.template.resource(&statement.document.resource);
         let secret = policy.and_then(|policy| target(policy.get("SecretId")?));
         let secret = secret.and_then(|id| stack.template.resource(id));
@@ -155,9 +155,9 @@ fn readers<'all>(
     })
 }
 
-fn unnamed(stack: &Stack<'_>, found: &mut Found) {
+fn unnamed(stack: &Stack<'_>, found: &mut RuleFindings) {
     let mut named: HashSet<(&str, &str)> = HashSet::new();
-    for statement in stack.allowing(&[Kind::Secret]) {
+    for statement in stack.allowing(&[DocumentKind::Secret]) {
         let policy = stack.template.resource(&statement.document.resource);
         if let Some(secret) = policy.and_then(|policy| target(policy.get("SecretId")?))
             && statement.does("secretsmanager:GetSecretValue")
@@ -176,9 +176,9 @@ fn unnamed(stack: &Stack<'_>, found: &mut Found) {
     }
 }
 
-fn undecrypted(stack: &Stack<'_>, found: &mut Found) {
+fn undecrypted(stack: &Stack<'_>, found: &mut RuleFindings) {
     let mut decrypt: HashSet<(&str, &str)> = HashSet::new();
-    for statement in stack.allowing(&[Kind::Key]) {
+    for statement in stack.allowing(&[DocumentKind::Key]) {
         if statement.does("kms:Decrypt") {
             for secret in statement.narrowed("kms:EncryptionContext:SecretARN") {
                 let principals = statement.principals.iter();
@@ -187,7 +187,7 @@ fn undecrypted(stack: &Stack<'_>, found: &mut Found) {
         }
     }
     for (entry, secret, reader) in readers(stack) {
-        let arn = || stack.world().secret_arn(entry.secret.as_str());
+        let arn = || stack.resolver().secret_arn(entry.secret.as_str());
         if entry.kms_key == KmsKey::Create && !decrypt.contains(&(reader, arn().as_str())) {
             found.add(
                 secret,
@@ -197,18 +197,18 @@ fn undecrypted(stack: &Stack<'_>, found: &mut Found) {
     }
 }
 
-fn unlisted(stack: &Stack<'_>, found: &mut Found) {
-    let world = stack.world();
-    let root = world.iam_arn("root");
+fn unlisted(stack: &Stack<'_>, found: &mut RuleFindings) {
+    let resolver = stack.resolver();
+    let root = resolver.iam_arn("root");
     let roles = stack.strategies();
     let roles: HashSet<String> = roles
-        .filter_map(|one| world.attribute(&format!("{}.Arn", one.role())).ok())
+        .filter_map(|one| resolver.attribute(&format!("{}.Arn", one.role())).ok())
         .collect();
     let listed: HashSet<(&str, &str)> = readers(stack)
         .map(|(_, secret, reader)| (secret, reader))
         .collect();
     let anywhere: HashSet<&str> = listed.iter().map(|(_, reader)| *reader).collect();
-    for statement in stack.allowing(&[Kind::Secret, Kind::Key]) {
+    for statement in stack.allowing(&[DocumentKind::Secret, DocumentKind::Key]) {
         let policy = stack.template.resource(&statement.document.resource);
         let secret = policy.and_then(|policy| target(policy.get("SecretId")?));
         let known = |principal: &str| match secret {

@@ -2,12 +2,12 @@
 
 use std::collections::BTreeSet;
 
-use super::rule::{Found, Rule, Theme};
+use super::rule::{Rule, RuleFindings, Theme};
 use super::stack::Stack;
 use super::template::{Template, account_of, arn_parts, literal, target};
 use crate::model::Region;
 use crate::model::Severity::{Error, Warning};
-use crate::render::document::Kind;
+use crate::render::document::DocumentKind;
 
 pub(super) const THEME: Theme = Theme {
     title: "References",
@@ -21,7 +21,7 @@ pub(super) const THEME: Theme = Theme {
             why: "CloudFormation refuses the template.",
             remedy: "replace one reference in the circle by an ARN, or move the policy to a separate resource",
             source: "AWS CloudFormation User Guide, troubleshooting (Circular dependencies)",
-            check: Some(circles),
+            check: Some(cycles),
         },
         Rule {
             id: "partial-secret-arn",
@@ -84,7 +84,7 @@ pub(super) const DANGLING: Rule = Rule {
     check: Some(|stack, found| dangling(&stack.template, found)),
 };
 
-pub(super) fn dangling(template: &Template<'_>, found: &mut Found) {
+pub(super) fn dangling(template: &Template<'_>, found: &mut RuleFindings) {
     let mut told = BTreeSet::new();
     for reference in &template.references {
         if reference.to.is_some() || template.knows(reference.target) {
@@ -100,7 +100,7 @@ pub(super) fn dangling(template: &Template<'_>, found: &mut Found) {
 
 /// Finds cyclic references. It repeatedly removes every resource that depends on none of the
 /// remaining ones, so the resources that are left contain cycles.
-fn circles(stack: &Stack<'_>, found: &mut Found) {
+fn cycles(stack: &Stack<'_>, found: &mut RuleFindings) {
     let resources = &stack.template.resources;
     let mut needs: Vec<BTreeSet<usize>> = vec![BTreeSet::new(); resources.len()];
     let mut needed_by: Vec<Vec<usize>> = vec![Vec::new(); resources.len()];
@@ -126,12 +126,12 @@ fn circles(stack: &Stack<'_>, found: &mut Found) {
         let Some(start) = left.min_by_key(|index| resources[*index].id) else {
             break;
         };
-        let circle = circle(&needs, start, |index| resources[index].id);
-        let ids: Vec<&str> = circle.iter().map(|index| resources[*index].id).collect();
+        let cycle = cycle(&needs, start, |index| resources[index].id);
+        let ids: Vec<&str> = cycle.iter().map(|index| resources[*index].id).collect();
         let shown = ids.join(" → ");
         let message = format!("{shown} → {}: each depends on the next one", ids[0]);
         found.add(ids[0], message);
-        for index in circle {
+        for index in cycle {
             needs[index].clear();
             free.push(index);
         }
@@ -140,7 +140,7 @@ fn circles(stack: &Stack<'_>, found: &mut Found) {
 
 /// Returns one cycle. Each remaining resource depends on a remaining one, so following the
 /// dependencies leads to a cycle.
-fn circle<'tree>(
+fn cycle<'tree>(
     needs: &[BTreeSet<usize>],
     start: usize,
     id: impl Fn(usize) -> &'tree str,
@@ -156,7 +156,7 @@ fn circle<'tree>(
     }
 }
 
-fn partial(stack: &Stack<'_>, found: &mut Found) {
+fn partial(stack: &Stack<'_>, found: &mut RuleFindings) {
     for kind in [
         "AWS::SecretsManager::RotationSchedule",
         "AWS::SecretsManager::ResourcePolicy",
@@ -177,7 +177,7 @@ fn partial(stack: &Stack<'_>, found: &mut Found) {
     for statement in stack
         .statements
         .iter()
-        .filter(|one| one.document.kind != Kind::Key)
+        .filter(|one| one.document.kind != DocumentKind::Key)
     {
         let named = statement
             .resources
@@ -196,7 +196,7 @@ fn is_full(arn: &str) -> bool {
     suffix.is_some_and(|(_, suffix)| suffix.len() == 6)
 }
 
-fn foreign(stack: &Stack<'_>, found: &mut Found) {
+fn foreign(stack: &Stack<'_>, found: &mut RuleFindings) {
     let model = stack.model();
     let account = model.account.as_ref().map(|account| account.as_str());
     let region = model.region.as_ref().map(|region| region.as_str());

@@ -2,12 +2,12 @@
 
 use std::collections::HashSet;
 
-use super::rule::{Found, Rule, Theme};
+use super::rule::{Rule, RuleFindings, Theme};
 use super::stack::Stack;
 use super::template::{items, literal, target};
 use crate::model::Severity::Error;
 use crate::model::{KmsKey, SecretReference};
-use crate::render::document::Kind;
+use crate::render::document::DocumentKind;
 use crate::render::statement::Principal;
 use crate::render::{KEYS_TAG, MAKING_TAG, Strategy};
 
@@ -240,7 +240,7 @@ const OWN_KEYS: [&str; 5] = [
     "iam:UpdateAccessKey",
 ];
 
-fn users(stack: &Stack<'_>, found: &mut Found) {
+fn users(stack: &Stack<'_>, found: &mut RuleFindings) {
     for user in stack.template.of_type("AWS::IAM::User") {
         for way in ["Groups", "LoginProfile"] {
             if user.get(way).is_some() {
@@ -251,8 +251,12 @@ fn users(stack: &Stack<'_>, found: &mut Found) {
     for member in stack.template.of_type("AWS::IAM::UserToGroupAddition") {
         found.add(member.id, "users get the permissions of the group");
     }
-    let own = stack.world().iam_arn("user/${aws:username}");
-    for statement in stack.allowing(&[Kind::RoleInline, Kind::Managed, Kind::UserInline]) {
+    let own = stack.resolver().iam_arn("user/${aws:username}");
+    for statement in stack.allowing(&[
+        DocumentKind::RoleInline,
+        DocumentKind::Managed,
+        DocumentKind::UserInline,
+    ]) {
         let Some(policy) = stack.template.resource(&statement.document.resource) else {
             continue;
         };
@@ -279,8 +283,8 @@ fn users(stack: &Stack<'_>, found: &mut Found) {
     }
 }
 
-fn trust(stack: &Stack<'_>, found: &mut Found) {
-    for statement in stack.allowing(&[Kind::Trust]) {
+fn trust(stack: &Stack<'_>, found: &mut RuleFindings) {
+    for statement in stack.allowing(&[DocumentKind::Trust]) {
         if !stack
             .strategies()
             .any(|one| statement.document.resource == one.role())
@@ -307,39 +311,39 @@ fn trust(stack: &Stack<'_>, found: &mut Found) {
     }
 }
 
-fn resources(stack: &Stack<'_>, found: &mut Found) {
+fn resources(stack: &Stack<'_>, found: &mut RuleFindings) {
     for strategy in stack.strategies() {
         resources_of(stack, strategy, found);
     }
 }
 
-fn resources_of(stack: &Stack<'_>, strategy: Strategy, found: &mut Found) {
-    let world = stack.world();
+fn resources_of(stack: &Stack<'_>, strategy: Strategy, found: &mut RuleFindings) {
+    let resolver = stack.resolver();
     let others = stack.entries.iter();
     let others: HashSet<&str> = others
         .filter(|entry| entry.strategy() != strategy)
         .filter_map(|entry| Some(entry.secret?.id))
         .collect();
     let mut known: HashSet<String> = HashSet::new();
-    known.extend(world.attribute(&format!("{}.Arn", strategy.log_group())));
+    known.extend(resolver.attribute(&format!("{}.Arn", strategy.log_group())));
     for resource in &stack.template.resources {
         match resource.kind {
             "AWS::SecretsManager::Secret" if !others.contains(resource.id) => {
-                known.extend(resource.text("Name").map(|name| world.secret_arn(name)));
+                known.extend(resource.text("Name").map(|name| resolver.secret_arn(name)));
             }
             "AWS::IAM::User" | "AWS::KMS::Key" => {
-                known.extend(world.attribute(&format!("{}.Arn", resource.id)));
+                known.extend(resolver.attribute(&format!("{}.Arn", resource.id)));
             }
             _ => {}
         }
     }
     for entry in stack.model().access_keys() {
-        known.insert(world.iam_arn(&format!("user/{}", entry.kind.user)));
+        known.insert(resolver.iam_arn(&format!("user/{}", entry.kind.user)));
     }
     let mine = stack.entries.iter();
     for entry in mine.filter(|entry| entry.strategy() == strategy) {
         known.extend(entry.served.administrator().map(|secret| match secret {
-            SecretReference::Name(name) => world.secret_arn(name.as_str()),
+            SecretReference::Name(name) => resolver.secret_arn(name.as_str()),
             SecretReference::Arn(arn) => arn.to_string(),
         }));
         if let KmsKey::Existing(arn) = &entry.served.kms_key {

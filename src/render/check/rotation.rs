@@ -2,7 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 
-use super::rule::{Found, Rule, Theme};
+use super::rule::{Rule, RuleFindings, Theme};
 use super::stack::{Entry, Stack, holders};
 use super::template::{Resource, literal, target};
 use crate::model::Severity::{Error, Warning};
@@ -158,7 +158,7 @@ fn rules<'tree>(schedule: &Resource<'tree>, key: &str) -> Option<&'tree Value> {
     schedule.get("RotationRules")?.get(key)
 }
 
-fn expressions(stack: &Stack<'_>, found: &mut Found) {
+fn expressions(stack: &Stack<'_>, found: &mut RuleFindings) {
     for schedule in stack.template.of_type(SCHEDULE) {
         let place = |key: &str| schedule.at(&format!("RotationRules.{key}"));
         let expression = rules(schedule, "ScheduleExpression");
@@ -190,7 +190,7 @@ fn expressions(stack: &Stack<'_>, found: &mut Found) {
     }
 }
 
-fn windows(stack: &Stack<'_>, found: &mut Found) {
+fn windows(stack: &Stack<'_>, found: &mut RuleFindings) {
     for schedule in stack.template.of_type(SCHEDULE) {
         let Some(window) = rules(schedule, "Duration").and_then(literal) else {
             continue;
@@ -215,7 +215,7 @@ fn windows(stack: &Stack<'_>, found: &mut Found) {
     }
 }
 
-fn permissions(stack: &Stack<'_>, found: &mut Found) {
+fn permissions(stack: &Stack<'_>, found: &mut RuleFindings) {
     let permissions = stack.template.of_type("AWS::Lambda::Permission");
     let ours =
         permissions.filter(|one| one.text("Principal") == Some("secretsmanager.amazonaws.com"));
@@ -230,7 +230,7 @@ fn permissions(stack: &Stack<'_>, found: &mut Found) {
     }
 }
 
-fn policies(stack: &Stack<'_>, found: &mut Found) {
+fn policies(stack: &Stack<'_>, found: &mut RuleFindings) {
     let schedules = stack.template.of_type(SCHEDULE);
     let schedules: HashMap<&str, &Resource<'_>> = schedules
         .filter_map(|one| Some((target(one.get("SecretId")?)?, one)))
@@ -244,7 +244,7 @@ fn policies_of(
     stack: &Stack<'_>,
     strategy: Strategy,
     schedules: &HashMap<&str, &Resource<'_>>,
-    found: &mut Found,
+    found: &mut RuleFindings,
 ) {
     // The resources that a policy names determine what needs it: a secret, a user, or every
     // rotation.
@@ -300,12 +300,12 @@ fn policies_of(
 
 /// Returns the ARNs that an entry's rotation needs, and the users whose own policies it needs.
 fn needs(stack: &Stack<'_>, entry: &Entry<'_>) -> (Vec<String>, Vec<String>) {
-    let world = stack.world();
-    let mut arns = vec![world.secret_arn(entry.served.secret.as_str())];
+    let resolver = stack.resolver();
+    let mut arns = vec![resolver.secret_arn(entry.served.secret.as_str())];
     let mut users = Vec::new();
     arns.extend(entry.served.administrator().map(|secret| match secret {
         SecretReference::Arn(arn) => arn.to_string(),
-        SecretReference::Name(name) => world.secret_arn(name.as_str()),
+        SecretReference::Name(name) => resolver.secret_arn(name.as_str()),
     }));
     if let Some(key) = entry.served.as_access_key() {
         match key.rotate_as {
@@ -313,7 +313,7 @@ fn needs(stack: &Stack<'_>, entry: &Entry<'_>) -> (Vec<String>, Vec<String>) {
                 key.kind.user.to_string(),
                 crate::render::user_logical_id(key.kind),
             ]),
-            RotateAs::Role => arns.push(world.iam_arn(&format!("user/{}", key.kind.user))),
+            RotateAs::Role => arns.push(resolver.iam_arn(&format!("user/{}", key.kind.user))),
             RotateAs::Administrator(_) => {}
         }
     }
@@ -340,7 +340,7 @@ fn once<'all>(
     stack: &'all Stack<'_>,
     named: impl Iterator<Item = &'all str>,
     what: &str,
-    found: &mut Found,
+    found: &mut RuleFindings,
 ) {
     let mut counts: HashMap<&str, usize> = HashMap::new();
     for id in named {

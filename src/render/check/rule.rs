@@ -21,7 +21,7 @@ pub struct Rule {
     /// The source of the rule: a page of AWS's documentation, or keyrota's own reason.
     pub source: &'static str,
     /// The check. It is absent if the findings concern the manifest's exceptions themselves.
-    pub(super) check: Option<fn(&Stack<'_>, &mut Found)>,
+    pub(super) check: Option<fn(&Stack<'_>, &mut RuleFindings)>,
 }
 
 impl Rule {
@@ -46,12 +46,12 @@ pub struct Theme {
 }
 
 /// Collects the findings of one rule.
-pub(super) struct Found {
+pub(super) struct RuleFindings {
     rule: &'static Rule,
     findings: Vec<Finding>,
 }
 
-impl Found {
+impl RuleFindings {
     pub fn new(rule: &'static Rule) -> Self {
         Self {
             rule,

@@ -3,7 +3,7 @@
 use keyrota_contract::{tag, value};
 
 use super::material;
-use super::rule::{Found, Rule, Theme};
+use super::rule::{Rule, RuleFindings, Theme};
 use super::stack::{Entry, Stack};
 use super::template::{Resource, literal};
 use crate::model::Severity::Error;
@@ -84,7 +84,7 @@ pub(super) const THEME: Theme = Theme {
 };
 
 /// Checks both policies: the deletion policy, and the update-replace policy.
-pub(super) fn retained(stack: &Stack<'_>, kind: &str, found: &mut Found) {
+pub(super) fn retained(stack: &Stack<'_>, kind: &str, found: &mut RuleFindings) {
     for resource in stack.template.of_type(kind) {
         for policy in ["DeletionPolicy", "UpdateReplacePolicy"] {
             if resource.attribute(policy) != Some("Retain") {
@@ -96,7 +96,7 @@ pub(super) fn retained(stack: &Stack<'_>, kind: &str, found: &mut Found) {
 
 /// Finds passwords in properties. A password is recognised by the name of its property, since
 /// its value may look like any other word.
-fn passwords(stack: &Stack<'_>, found: &mut Found) {
+fn passwords(stack: &Stack<'_>, found: &mut RuleFindings) {
     // Resource types that every entry has contain no password, and there may be thousands of
     // them.
     let entries = [
@@ -130,7 +130,7 @@ fn holds_password(value: &Value) -> bool {
     }
 }
 
-fn seeds(stack: &Stack<'_>, found: &mut Found) {
+fn seeds(stack: &Stack<'_>, found: &mut RuleFindings) {
     for attachment in stack
         .template
         .of_type("AWS::SecretsManager::SecretTargetAttachment")
@@ -178,7 +178,7 @@ fn check_seed(stack: &Stack<'_>, secret: &Resource<'_>, seed: &Value) -> Result<
     }
     let name = secret.text("Name").unwrap_or_default();
     let own = stack
-        .world()
+        .resolver()
         .arn("secretsmanager", &format!("secret:{name}"));
     match field(value::SECRET_ARN) == Some(&own) {
         true => Ok(()),
@@ -204,7 +204,7 @@ fn check_database_seed(
     }
 }
 
-fn parameters(stack: &Stack<'_>, found: &mut Found) {
+fn parameters(stack: &Stack<'_>, found: &mut RuleFindings) {
     let telling = [
         "password",
         "passwd",
@@ -232,7 +232,7 @@ fn parameters(stack: &Stack<'_>, found: &mut Found) {
     }
 }
 
-fn pins(stack: &Stack<'_>, found: &mut Found) {
+fn pins(stack: &Stack<'_>, found: &mut RuleFindings) {
     for entry in &stack.entries {
         let Some(secret) = &entry.secret else {
             continue;

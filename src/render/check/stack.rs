@@ -3,12 +3,12 @@
 
 use std::collections::{HashMap, HashSet};
 
-use super::Longest;
+use super::LongestValues;
 use super::statement::Statement;
 use super::template::{Resource, Template, items, literal, target};
 use crate::model::{self, Model};
-use crate::render::document::Kind;
-use crate::render::resolve::World;
+use crate::render::document::DocumentKind;
+use crate::render::resolve::Resolver;
 use crate::render::tree::Value;
 use crate::render::{Rendered, Strategy};
 
@@ -31,7 +31,7 @@ pub(super) struct Stack<'stack> {
     /// The text of the template.
     pub text: &'stack str,
     pub template: Template<'stack>,
-    pub longest: &'stack Longest,
+    pub longest: &'stack LongestValues,
     /// Every statement of every document.
     pub statements: Vec<Statement<'stack>>,
     pub entries: Vec<Entry<'stack>>,
@@ -43,7 +43,7 @@ impl<'stack> Stack<'stack> {
     pub fn new(
         rendered: &'stack Rendered<'stack>,
         text: &'stack str,
-        longest: &'stack Longest,
+        longest: &'stack LongestValues,
     ) -> Self {
         let template = Template::new(&rendered.tree);
         let mut secrets: HashMap<&str, Resource<'_>> = HashMap::new();
@@ -71,14 +71,14 @@ impl<'stack> Stack<'stack> {
         self.rendered.model
     }
 
-    pub fn world(&self) -> &'stack World {
-        &self.rendered.world
+    pub fn resolver(&self) -> &'stack Resolver {
+        &self.rendered.resolver
     }
 
     /// Returns a value as CloudFormation would resolve it, or `None` if the value is unknown or
     /// is not a string.
     pub fn resolved(&self, value: &Value) -> Option<String> {
-        match self.world().resolve(value).ok()? {
+        match self.resolver().resolve(value).ok()? {
             Value::String(text) => Some(text),
             Value::Number(number) => Some(number.to_string()),
             _ => None,
@@ -101,7 +101,7 @@ impl<'stack> Stack<'stack> {
     /// Returns the Allow statements of documents of these kinds.
     pub fn allowing<'all>(
         &'all self,
-        kinds: &'all [Kind],
+        kinds: &'all [DocumentKind],
     ) -> impl Iterator<Item = &'all Statement<'stack>> {
         let all = self.statements.iter();
         all.filter(move |one| one.allows && kinds.contains(&one.document.kind))
@@ -112,7 +112,7 @@ impl<'stack> Stack<'stack> {
         &'all self,
         strategy: Strategy,
     ) -> impl Iterator<Item = &'all Statement<'stack>> {
-        let identity = self.allowing(&[Kind::RoleInline, Kind::Managed]);
+        let identity = self.allowing(&[DocumentKind::RoleInline, DocumentKind::Managed]);
         identity.filter(move |one| self.carries(strategy, &one.document.resource))
     }
 

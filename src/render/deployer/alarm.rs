@@ -52,10 +52,12 @@ const RULES: &[Action] = &[
 
 /// Returns the grants for the alarms and rules.
 pub fn grants(scope: &Scope<'_>) -> Vec<Grant> {
-    let Scope { model, world, .. } = scope;
-    let topic = vec![world.arn("sns", &generated(model, "AlarmTopic-"))];
+    let Scope {
+        model, resolver, ..
+    } = scope;
+    let topic = vec![resolver.arn("sns", &generated(model, "AlarmTopic-"))];
     let each = |service: &str, kind: &str, logical_ids: &[String]| -> Vec<String> {
-        let named = |id: &String| world.arn(service, &format!("{kind}{}", generated(model, id)));
+        let named = |id: &String| resolver.arn(service, &format!("{kind}{}", generated(model, id)));
         let arns: BTreeSet<String> = logical_ids.iter().map(named).collect();
         arns.into_iter().collect()
     };

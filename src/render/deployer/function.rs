@@ -56,16 +56,18 @@ const FIND_NETWORK: &[Action] = &[
 
 /// Returns the grants for the functions and their log groups.
 pub fn grants(scope: &Scope<'_>) -> Vec<Grant> {
-    let Scope { model, world, .. } = scope;
+    let Scope {
+        model, resolver, ..
+    } = scope;
     let mut functions = Vec::new();
     let mut groups = Vec::new();
     for strategy in Strategy::of(model) {
         let function = generated(model, &format!("{}-", strategy.function()));
-        functions.push(world.arn("lambda", &format!("function:{function}")));
+        functions.push(resolver.arn("lambda", &format!("function:{function}")));
         let group = format!("log-group:{}", strategy.log_group_name(&model.stack));
         // Actions on tags use the first form of the ARN, and all others use the second.
-        groups.push(world.arn("logs", &group));
-        groups.push(world.arn("logs", &format!("{group}:*")));
+        groups.push(resolver.arn("logs", &group));
+        groups.push(resolver.arn("logs", &format!("{group}:*")));
     }
     functions.dedup();
     let mut grants = vec![

@@ -116,13 +116,15 @@ const SELVES_OR_MADE: &[Action] = &[("iam:GetUserPolicy", &[Bootstrap, Teardown]
 
 /// Returns the grants for the role, the users, and their access keys.
 pub fn grants(scope: &Scope<'_>) -> Vec<Grant> {
-    let Scope { model, world, .. } = scope;
+    let Scope {
+        model, resolver, ..
+    } = scope;
     let path = model.role_path.as_ref().map_or("/", |path| path.as_str());
     // A shortened name is the same for both.
     let named = |kind: &str, last: &str| -> Vec<String> {
         let mut arns: Vec<String> = Strategy::of(model)
             .map(|strategy| generated(model, &format!("{}{last}", strategy.prefix())))
-            .map(|name| world.iam_arn(&format!("{kind}{path}{name}")))
+            .map(|name| resolver.iam_arn(&format!("{kind}{path}{name}")))
             .collect();
         arns.dedup();
         arns
@@ -130,7 +132,7 @@ pub fn grants(scope: &Scope<'_>) -> Vec<Grant> {
     let role = named("role", "FunctionRole-");
     let users = |with: &dyn Fn(EntryOf<'_, AccessKey>) -> bool| {
         each(&entries(model, with), |entry| {
-            world.iam_arn(&format!("user/{}", entry.kind.user))
+            resolver.iam_arn(&format!("user/{}", entry.kind.user))
         })
     };
     let itself = |entry: EntryOf<'_, AccessKey>| entry.rotate_as == RotateAs::Itself;

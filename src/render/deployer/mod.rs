@@ -25,9 +25,9 @@ use std::collections::BTreeSet;
 use serde_json::{Value, json};
 
 use super::Rendered;
-use super::document::Kind;
+use super::document::DocumentKind;
 use super::policy::{Policy, Statement};
-use super::resolve::World;
+use super::resolve::Resolver;
 use crate::model::{AccessKey, EntryOf, Model};
 
 pub use parts::parts;
@@ -132,7 +132,7 @@ fn by_cloudformation() -> Value {
 /// The inputs of the grants.
 struct Scope<'a> {
     model: &'a Model,
-    world: &'a World,
+    resolver: &'a Resolver,
     /// Whether the role has managed policies.
     managed: bool,
     /// Whether the template is uploaded to S3.
@@ -143,11 +143,11 @@ struct Scope<'a> {
 pub fn policy(rendered: &Rendered<'_>) -> Policy {
     let scope = Scope {
         model: rendered.model,
-        world: &rendered.world,
+        resolver: &rendered.resolver,
         managed: rendered
             .documents
             .iter()
-            .any(|document| document.kind == Kind::Managed),
+            .any(|document| document.kind == DocumentKind::Managed),
         long: rendered.long,
     };
     let mut grants = stack::grants(&scope);

@@ -150,16 +150,18 @@ pub fn grants(scope: &Scope<'_>) -> Vec<Grant> {
 }
 
 fn secrets(scope: &Scope<'_>) -> Vec<Grant> {
-    let Scope { model, world, .. } = scope;
-    let arn = |entry: &Entry| world.secret_arn(entry.secret.as_str());
-    let bare = |name: &str| world.arn("secretsmanager", &format!("secret:{name}"));
+    let Scope {
+        model, resolver, ..
+    } = scope;
+    let arn = |entry: &Entry| resolver.secret_arn(entry.secret.as_str());
+    let bare = |name: &str| resolver.arn("secretsmanager", &format!("secret:{name}"));
     let all: Vec<&Entry> = model.entries.iter().collect();
     let deployed = each(&all, arn);
     let absent = each(&all, |entry| bare(entry.secret.as_str()));
     let both = deployed.iter().cloned().chain(absent).collect();
     let read = all.iter().copied();
     let read: Vec<&Entry> = read.filter(|entry| !entry.readers.is_empty()).collect();
-    let every = vec![world.arn("secretsmanager", "secret:*")];
+    let every = vec![resolver.arn("secretsmanager", "secret:*")];
     let restored = restored(scope).into_iter().map(|condition| {
         Grant::new("RestoreTags", "secret", every.clone(), RESTORE_TAGS).when(condition)
     });
@@ -175,13 +177,13 @@ fn secrets(scope: &Scope<'_>) -> Vec<Grant> {
         Grant::new(
             "Administrators",
             "secret",
-            administrators(model, |name| [world.secret_arn(name), bare(name)]),
+            administrators(model, |name| [resolver.secret_arn(name), bare(name)]),
             ADMINISTRATORS,
         ),
         Grant::new(
             "FirstPasswords",
             "secret",
-            first_passwords(model, |name| [world.secret_arn(name), bare(name)]),
+            first_passwords(model, |name| [resolver.secret_arn(name), bare(name)]),
             FIRST_PASSWORDS,
         ),
     ];
@@ -241,7 +243,7 @@ fn restored(scope: &Scope<'_>) -> Vec<Value> {
 /// stack's ID is not known before deployment, so its last part is a wildcard.
 fn made_by_stack(scope: &Scope<'_>) -> Value {
     let stack = format!("stack/{}/*", scope.model.stack);
-    let stack = scope.world.arn("cloudformation", &stack);
+    let stack = scope.resolver.arn("cloudformation", &stack);
     json!({ "StringLike": { format!("aws:ResourceTag/{STACK_ID_TAG}"): stack } })
 }
 
@@ -299,7 +301,7 @@ fn existing_keys(scope: &Scope<'_>) -> Vec<Grant> {
     let arns: BTreeSet<String> = scope.model.entries.iter().filter_map(arn).collect();
     let arns: Vec<String> = arns.into_iter().collect();
     let via = json!({
-        "StringEquals": { "kms:ViaService": scope.world.via_secrets_manager() }
+        "StringEquals": { "kms:ViaService": scope.resolver.via_secrets_manager() }
     });
     vec![
         Grant::new("FindKeys", "key", arns.clone(), EXISTING_KEYS),
@@ -308,10 +310,12 @@ fn existing_keys(scope: &Scope<'_>) -> Vec<Grant> {
 }
 
 fn own_key(scope: &Scope<'_>) -> Vec<Grant> {
-    let Scope { model, world, .. } = scope;
+    let Scope {
+        model, resolver, ..
+    } = scope;
     let stack = model.stack.as_str();
-    let key = vec![world.arn("kms", "key/*")];
-    let alias = vec![world.arn("kms", &name::key_alias(&model.stack))];
+    let key = vec![resolver.arn("kms", "key/*")];
+    let alias = vec![resolver.arn("kms", &name::key_alias(&model.stack))];
     let tagged = |with: Value| {
         let mut condition = json!({ format!("aws:ResourceTag/{STACK_TAG}"): stack });
         if let (Some(held), Value::Object(more)) = (condition.as_object_mut(), with) {
@@ -327,7 +331,7 @@ fn own_key(scope: &Scope<'_>) -> Vec<Grant> {
         Grant::new("OwnKey", "key", key.clone(), OWN_KEY).when(tagged(json!({}))),
         Grant::new("DeleteKey", "key", key.clone(), DELETE_KEY).when(made_by_stack(scope)),
         Grant::new("UseOwnKey", "key", key, USE_KEYS).when(tagged(
-            json!({ "kms:ViaService": world.via_secrets_manager() }),
+            json!({ "kms:ViaService": resolver.via_secrets_manager() }),
         )),
         // A KMS key is of the same kind, but `CreateAlias` on the key is a separate permission.
         Grant::new("Alias", "key", alias, ALIAS),

@@ -83,12 +83,14 @@ const ITS_BUCKET: &[Action] = &[("s3:ListBucket", &[Plan])];
 
 /// Returns the grants for deploying the stack.
 pub fn grants(scope: &Scope<'_>) -> Vec<Grant> {
-    let Scope { model, world, .. } = scope;
-    let stack = vec![world.arn("cloudformation", &format!("stack/{}/*", model.stack))];
-    let name = name::artifact_bucket(model, world.account(), world.region());
-    let bucket = vec![world.s3_arn(&name)];
+    let Scope {
+        model, resolver, ..
+    } = scope;
+    let stack = vec![resolver.arn("cloudformation", &format!("stack/{}/*", model.stack))];
+    let name = name::artifact_bucket(model, resolver.account(), resolver.region());
+    let bucket = vec![resolver.s3_arn(&name)];
     let objects = |below: &[&str]| -> Vec<String> {
-        let arn = |below: &&str| world.s3_arn(&format!("{name}/{}/{below}*", model.stack));
+        let arn = |below: &&str| resolver.s3_arn(&format!("{name}/{}/{below}*", model.stack));
         below.iter().map(arn).collect()
     };
     // `plan::function_key` and related functions create these names.

@@ -10,7 +10,7 @@
 use std::collections::BTreeMap;
 
 use super::super::Strategy;
-use super::super::resolve::World;
+use super::super::resolve::Resolver;
 use super::super::{quota, role, view};
 use crate::model::{Entry, Kind, KmsKey, Model, RotateAs};
 
@@ -60,34 +60,35 @@ const KEY_POLICY_FRAME: usize = 1_024;
 /// The combined load of a stack's entries.
 #[derive(Clone, Debug)]
 pub struct Load {
-    world: World,
+    resolver: Resolver,
     tags: usize,
     subscriptions: usize,
     resources: usize,
     bytes: usize,
     key_policy: usize,
-    held: BTreeMap<Strategy, Held>,
+    held: BTreeMap<Strategy, KindLoad>,
 }
 
 /// The combined load of the entries of one kind. Policies and rules are split separately for
 /// each function.
 #[derive(Clone, Debug, Default)]
-struct Held {
+struct KindLoad {
     entries: usize,
-    pattern: Sum,
-    inputs: Sum,
-    purposes: BTreeMap<Purpose, Sum>,
+    pattern: PackedLengths,
+    inputs: PackedLengths,
+    purposes: BTreeMap<Purpose, PackedLengths>,
 }
 
-impl Held {
+impl KindLoad {
     fn add(&mut self, purpose: Purpose, length: usize) {
         self.purposes.entry(purpose).or_default().add(length);
     }
 
     /// Returns the maximum number of managed policies of the role.
     fn policies(&self) -> usize {
-        let parts =
-            |(purpose, sum): (&Purpose, &Sum)| sum.parts(quota::MAX_MANAGED - frame(purpose));
+        let parts = |(purpose, sum): (&Purpose, &PackedLengths)| {
+            sum.parts(quota::MAX_MANAGED - frame(purpose))
+        };
         self.purposes.iter().map(parts).sum()
     }
 
@@ -116,12 +117,12 @@ enum Purpose {
 
 /// Lengths that are packed into parts. None of them exceeds a limit.
 #[derive(Clone, Copy, Debug, Default)]
-struct Sum {
+struct PackedLengths {
     total: usize,
     longest: usize,
 }
 
-impl Sum {
+impl PackedLengths {
     fn add(&mut self, length: usize) {
         self.total += length;
         self.longest = self.longest.max(length);
@@ -140,7 +141,7 @@ impl Load {
     pub fn empty(model: &Model) -> Self {
         let tags = model.tags.iter();
         Self {
-            world: World::longest(model),
+            resolver: Resolver::longest(model),
             tags: tags
                 .map(|(key, value)| key.len() + value.len() + MENTION_FRAME)
                 .sum(),
@@ -162,7 +163,7 @@ impl Load {
         self.add_common(entry);
         match &entry.kind {
             Kind::AccessKey(key) => {
-                let user = self.world.iam_arn("user/").len() + key.user.as_str().len() + 4;
+                let user = self.resolver.iam_arn("user/").len() + key.user.as_str().len() + 4;
                 let itself = usize::from(entry.rotate_as == RotateAs::Itself);
                 let parts = usize::from(key.create_user) + itself;
                 self.resources += parts;
@@ -188,7 +189,7 @@ impl Load {
 
     /// Adds what entries of every kind have in common.
     fn add_common(&mut self, entry: &Entry) {
-        let secret = self.world.secret_arn(entry.secret.as_str()).len() + 4;
+        let secret = self.resolver.secret_arn(entry.secret.as_str()).len() + 4;
         let readers = entry.readers.iter().map(|reader| reader.as_str().len());
         let readers: usize = readers.map(|length| length + MENTION_FRAME).sum();
         let has_readers = usize::from(readers > 0);
@@ -210,7 +211,7 @@ impl Load {
         // Counted for each entry, although the policy names it once.
         let administrator = entry
             .administrator()
-            .map(|of| self.world.secret_arn(of.as_str()).len() + 4);
+            .map(|of| self.resolver.secret_arn(of.as_str()).len() + 4);
         let held = self.held.entry(Strategy::for_entry(entry)).or_default();
         held.entries += 1;
         held.pattern.add(secret);
@@ -252,7 +253,7 @@ impl Load {
     /// Returns upper bounds of the resources, the bytes of the template, and the characters of
     /// the key policy.
     pub(super) fn estimate(&self) -> (usize, usize, usize) {
-        let of = |(strategy, held): (&Strategy, &Held)| {
+        let of = |(strategy, held): (&Strategy, &KindLoad)| {
             let more = match strategy {
                 Strategy::AccessKeys => 0,
                 Strategy::Databases => DATABASE_RESOURCES,

@@ -31,8 +31,8 @@ where
     D: Deserializer<'de>,
     T: Deserialize<'de>,
 {
-    struct Once<T>(std::marker::PhantomData<T>);
-    impl<'de, T: Deserialize<'de>> Visitor<'de> for Once<T> {
+    struct UniqueKeys<T>(std::marker::PhantomData<T>);
+    impl<'de, T: Deserialize<'de>> Visitor<'de> for UniqueKeys<T> {
         type Value = BTreeMap<String, T>;
 
         fn expecting(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -50,7 +50,7 @@ where
             Ok(all)
         }
     }
-    deserializer.deserialize_map(Once(std::marker::PhantomData))
+    deserializer.deserialize_map(UniqueKeys(std::marker::PhantomData))
 }
 
 /// More stacks than an account can have (`cloudformation-limits`: 2,000).

@@ -358,7 +358,7 @@ fn check_estimate(model: &Model, count: usize, settings: &str) {
     let rendering = render(&[single(model.clone())], &templates()).unwrap();
     let text = rendering.stacks()[0];
     let tree = tree::read(text).unwrap();
-    let world = resolve::World::longest(model).with_resources(&tree);
+    let resolver = resolve::Resolver::longest(model).with_resources(&tree);
     let found = resolve::resources(&tree).count();
     let (resources, bytes, key) = load.estimate();
     assert!(
@@ -377,8 +377,10 @@ fn check_estimate(model: &Model, count: usize, settings: &str) {
             text.len()
         );
     }
-    let sizes = document::sizes(&tree, &world).unwrap();
-    let keys = sizes.iter().filter(|one| one.kind == document::Kind::Key);
+    let sizes = document::sizes(&tree, &resolver).unwrap();
+    let keys = sizes
+        .iter()
+        .filter(|one| one.kind == document::DocumentKind::Key);
     for size in keys.map(|one| one.size) {
         assert!(size <= key, "{settings}: {size} > {key}");
         assert!(

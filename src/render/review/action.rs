@@ -3,7 +3,7 @@
 
 /// The phrase for one action.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Words {
+pub struct ActionPhrase {
     /// The verb, such as "delete", or two verbs with `|` between them.
     pub verb: &'static str,
     /// The part of the resource, such as "access keys of". Empty for the resource itself.
@@ -11,7 +11,7 @@ pub struct Words {
 }
 
 /// Returns the phrase for an action, if there is one.
-pub fn words(action: &str) -> Option<Words> {
+pub fn words(action: &str) -> Option<ActionPhrase> {
     let (service, name) = action.split_once(':')?;
     let (verb, part) = match service {
         "cloudformation" => cloudformation(name),
@@ -28,11 +28,11 @@ pub fn words(action: &str) -> Option<Words> {
         "sts" if name == "AssumeRole" => Some(("assume", "")),
         _ => None,
     }?;
-    Some(Words { verb, part })
+    Some(ActionPhrase { verb, part })
 }
 
 /// Returns the risk of an allowed action, which a reader looks for first.
-pub fn gravity(action: &str) -> Option<&'static str> {
+pub fn risk(action: &str) -> Option<&'static str> {
     Some(match action {
         "secretsmanager:GetSecretValue" => "reads secret values",
         "iam:CreateAccessKey" => "creates credentials",

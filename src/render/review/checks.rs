@@ -8,21 +8,21 @@ use crate::model::Finding;
 /// The results of the check.
 #[derive(Debug, Default, Serialize)]
 pub struct Checks {
-    passed: Vec<Passed>,
-    warnings: Vec<Found>,
-    accepted: Vec<Found>,
+    passed: Vec<PassedRule>,
+    warnings: Vec<ReportedFinding>,
+    accepted: Vec<ReportedFinding>,
 }
 
 /// A rule without findings.
 #[derive(Debug, Serialize)]
-struct Passed {
+struct PassedRule {
     rule: &'static str,
     title: Prose,
 }
 
 /// A finding, once for all places that have it.
 #[derive(Debug, Serialize)]
-struct Found {
+struct ReportedFinding {
     rule: &'static str,
     message: Prose,
     /// The remedy, or the reason for accepting the finding.
@@ -37,7 +37,7 @@ impl Checks {
     /// Adds a rule without findings.
     pub fn pass(&mut self, rule: &'static str, title: &str) {
         let title = Prose::marked(title);
-        self.passed.push(Passed { rule, title });
+        self.passed.push(PassedRule { rule, title });
     }
 
     /// Adds a finding that does not refuse the stack.
@@ -66,14 +66,14 @@ impl Checks {
     }
 }
 
-fn add(all: &mut Vec<Found>, finding: &Finding, remark: Option<&str>) {
+fn add(all: &mut Vec<ReportedFinding>, finding: &Finding, remark: Option<&str>) {
     let message = Prose::marked(&finding.message).capitalised();
     let remark = remark.map(Prose::marked);
-    let same = |held: &&mut Found| {
+    let same = |held: &&mut ReportedFinding| {
         held.rule == finding.kind && held.message == message && held.remark == remark
     };
     let Some(held) = all.iter_mut().find(same) else {
-        all.push(Found {
+        all.push(ReportedFinding {
             rule: finding.kind,
             message,
             remark,

@@ -3,7 +3,7 @@
 
 use super::prose::{self, LISTED, Prose};
 use super::resource;
-use super::sentence::Setting;
+use super::sentence::SentenceContext;
 use super::subject;
 use crate::render::statement::Condition;
 
@@ -11,7 +11,7 @@ use crate::render::statement::Condition;
 const MATCHES: [&str; 5] = ["StringEquals", "StringLike", "ArnEquals", "ArnLike", "Bool"];
 
 /// Returns a condition as the end of a sentence: "through Secrets Manager".
-pub fn phrase(condition: &Condition, setting: &Setting) -> Prose {
+pub fn phrase(condition: &Condition, setting: &SentenceContext) -> Prose {
     known(condition, setting).unwrap_or_else(|| {
         Prose::words("if ")
             .code(&condition.key)
@@ -22,7 +22,7 @@ pub fn phrase(condition: &Condition, setting: &Setting) -> Prose {
     })
 }
 
-fn known(condition: &Condition, setting: &Setting) -> Option<Prose> {
+fn known(condition: &Condition, setting: &SentenceContext) -> Option<Prose> {
     let Condition {
         operator,
         key,
@@ -41,8 +41,8 @@ fn known(condition: &Condition, setting: &Setting) -> Option<Prose> {
         return None;
     }
     let exact = operator.ends_with("Equals");
-    let things = || {
-        resource::phrase(&resource::things(
+    let named_resources = || {
+        resource::phrase(&resource::named_resources(
             all.iter().map(String::as_str),
             Some(setting),
         ))
@@ -54,9 +54,11 @@ fn known(condition: &Condition, setting: &Setting) -> Option<Prose> {
         "kms:ViaService" if all.iter().all(|one| one.starts_with("secretsmanager.")) => {
             Prose::words("through Secrets Manager")
         }
-        "kms:EncryptionContext:SecretARN" => Prose::words("for ").then(things()),
-        "aws:SourceArn" => Prose::words("on behalf of ").then(things()),
-        "lambda:SourceFunctionArn" => Prose::words("in requests from the code of ").then(things()),
+        "kms:EncryptionContext:SecretARN" => Prose::words("for ").then(named_resources()),
+        "aws:SourceArn" => Prose::words("on behalf of ").then(named_resources()),
+        "lambda:SourceFunctionArn" => {
+            Prose::words("in requests from the code of ").then(named_resources())
+        }
         "aws:SourceAccount" if exact => {
             Prose::words("on behalf of account ").then(values(condition))
         }
@@ -64,7 +66,7 @@ fn known(condition: &Condition, setting: &Setting) -> Option<Prose> {
             let services = all.iter().map(|name| subject::service(name));
             Prose::words("to ").then(prose::list(services, "or"))
         }
-        "iam:PolicyARN" => Prose::words("if it is ").then(things()),
+        "iam:PolicyARN" => Prose::words("if it is ").then(named_resources()),
         "iam:PermissionsBoundary" if exact => {
             Prose::words("with the permissions boundary ").then(values(condition))
         }

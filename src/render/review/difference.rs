@@ -4,10 +4,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 
-use super::Before;
-use super::grant::{self, Told};
+use super::Baseline;
+use super::grant::{self, PermissionChange};
 use super::prose;
-use super::sentence::Setting;
+use super::sentence::SentenceContext;
 use crate::render::tree::Value;
 use crate::render::{Error, Rendered, document, resolve, tree};
 
@@ -27,8 +27,8 @@ pub struct Difference {
     pub none: bool,
     /// A summary of the changes in one line.
     pub summary: String,
-    pub gained: Vec<Told>,
-    pub lost: Vec<Told>,
+    pub gained: Vec<PermissionChange>,
+    pub lost: Vec<PermissionChange>,
     /// Secrets whose rotation begins, and secrets whose rotation stops.
     pub begins: Listed,
     pub stops: Listed,
@@ -80,8 +80,8 @@ pub struct Property {
 /// Returns which of the earlier templates cannot be read, and the reason.
 pub fn difference(
     stacks: &[Rendered<'_>],
-    before: &Before,
-    setting: &Setting,
+    before: &Baseline,
+    setting: &SentenceContext,
 ) -> Result<Difference, Error> {
     let mut difference = Difference {
         since: before.what.clone(),
@@ -105,19 +105,19 @@ pub fn difference(
     let (mut rotated, mut rotates) = (BTreeSet::new(), BTreeSet::new());
     for rendered in stacks {
         holds.append(&mut grant::grants(&rendered.documents));
-        rotates.append(&mut rotating(&rendered.tree, &rendered.world));
+        rotates.append(&mut rotating(&rendered.tree, &rendered.resolver));
         let earlier = trees.remove(rendered.file).unwrap_or_default();
         resources(rendered.file, &earlier, &rendered.tree, &mut difference);
-        let world = rendered.world.clone().with_resources(&earlier);
-        held.append(&mut granted(rendered.file, &earlier, &world)?);
-        rotated.append(&mut rotating(&earlier, &world));
+        let resolver = rendered.resolver.clone().with_resources(&earlier);
+        held.append(&mut granted(rendered.file, &earlier, &resolver)?);
+        rotated.append(&mut rotating(&earlier, &resolver));
     }
     for (file, earlier) in trees {
         resources(file, &earlier, &Value::Null, &mut difference);
         if let Some(any) = stacks.first() {
-            let world = any.world.clone().with_resources(&earlier);
-            held.append(&mut granted(file, &earlier, &world)?);
-            rotated.append(&mut rotating(&earlier, &world));
+            let resolver = any.resolver.clone().with_resources(&earlier);
+            held.append(&mut granted(file, &earlier, &resolver)?);
+            rotated.append(&mut rotating(&earlier, &resolver));
         }
     }
     difference.gained = grant::tell(holds.difference(&held), setting);
@@ -152,9 +152,9 @@ fn read(file: &str, text: &str) -> Result<Value, Error> {
 fn granted(
     file: &str,
     tree: &Value,
-    world: &resolve::World,
+    resolver: &resolve::Resolver,
 ) -> Result<BTreeSet<grant::Grant>, Error> {
-    let documents = document::documents(tree, world).map_err(|error| Error::Before {
+    let documents = document::documents(tree, resolver).map_err(|error| Error::Before {
         file: file.to_owned(),
         reason: error.to_string(),
     })?;
@@ -162,11 +162,11 @@ fn granted(
 }
 
 /// Returns the secrets that have a schedule.
-fn rotating(tree: &Value, world: &resolve::World) -> BTreeSet<String> {
+fn rotating(tree: &Value, resolver: &resolve::Resolver) -> BTreeSet<String> {
     let schedules = resolve::resources(tree)
         .filter(|(_, one)| resolve::type_of(one) == "AWS::SecretsManager::RotationSchedule");
     let names = schedules.filter_map(|(_, one)| {
-        let id = world
+        let id = resolver
             .resolve(one.get("Properties")?.get("SecretId")?)
             .ok()?;
         let arn = id.as_str()?;

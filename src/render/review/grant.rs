@@ -5,10 +5,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 
-use super::alike::is_of_secrets;
+use super::grouping::is_of_secrets;
 use super::permission;
 use super::prose::Prose;
-use super::sentence::{self, Setting};
+use super::sentence::{self, SentenceContext};
 use super::subject::Holder;
 use crate::render::document::Document;
 use crate::render::statement::{Condition, Principal, Statement};
@@ -23,9 +23,9 @@ pub struct Grant {
 
 /// A permission that only one of two renderings has.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct Told {
+pub struct PermissionChange {
     pub prose: Prose,
-    pub gravity: Vec<&'static str>,
+    pub risks: Vec<&'static str>,
 }
 
 /// Returns the grants in the documents of a stack.
@@ -96,7 +96,10 @@ fn by_secret(conditions: &[Condition]) -> Vec<Vec<Condition>> {
 }
 
 /// Returns the grants in the smallest number of sentences with the same meaning.
-pub fn tell<'a>(grants: impl IntoIterator<Item = &'a Grant>, setting: &Setting) -> Vec<Told> {
+pub fn tell<'a>(
+    grants: impl IntoIterator<Item = &'a Grant>,
+    setting: &SentenceContext,
+) -> Vec<PermissionChange> {
     let grants = grants.into_iter().cloned().collect::<Vec<_>>();
     let grants = join(grants, |one| &mut one.statement.actions);
     let grants = join(grants, |one| &mut one.statement.resources);
@@ -105,9 +108,9 @@ pub fn tell<'a>(grants: impl IntoIterator<Item = &'a Grant>, setting: &Setting) 
     let grants = join_users(grants);
     let told = grants.iter().map(|one| {
         let said = sentence::sentence(&one.holder, &one.statement, setting, false);
-        Told {
+        PermissionChange {
             prose: said.prose.capitalised(),
-            gravity: said.gravity,
+            risks: said.risks,
         }
     });
     told.collect()

@@ -16,7 +16,7 @@ pub struct Head {
     lede: String,
     figures: Vec<Figure>,
     verdict: Vec<Verdict>,
-    contents: Vec<Entry>,
+    contents: Vec<HeadEntry>,
 }
 
 #[derive(Serialize)]
@@ -34,7 +34,7 @@ struct Verdict {
 }
 
 #[derive(Serialize)]
-struct Entry {
+struct HeadEntry {
     href: &'static str,
     words: &'static str,
 }
@@ -194,7 +194,7 @@ fn verdict(
     verdict
 }
 
-fn contents(stacks: &[Rendered<'_>], compared: bool) -> Vec<Entry> {
+fn contents(stacks: &[Rendered<'_>], compared: bool) -> Vec<HeadEntry> {
     let changes = ("changes", "What changed");
     let sections = [
         ("picture", "Access between resources"),
@@ -218,6 +218,6 @@ fn contents(stacks: &[Rendered<'_>], compared: bool) -> Vec<Entry> {
         false => contents.push(changes),
     }
     contents.extend([("resources", "Resources"), ("verify", "How to verify")]);
-    let entry = |(href, words)| Entry { href, words };
+    let entry = |(href, words)| HeadEntry { href, words };
     contents.into_iter().map(entry).collect()
 }

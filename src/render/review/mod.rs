@@ -3,13 +3,14 @@
 //! describes what will be deployed.
 
 mod action;
-mod alike;
 mod arrangement;
 mod checks;
 mod condition;
 mod difference;
+mod excerpt;
 mod expense;
 mod grant;
+mod grouping;
 mod head;
 mod inventory;
 mod part;
@@ -17,10 +18,9 @@ mod permission;
 mod picture;
 mod prose;
 mod reach;
+mod recurrence;
 mod resource;
-mod rhythm;
 mod sentence;
-mod shown;
 mod subject;
 mod template;
 #[cfg(test)]
@@ -33,16 +33,16 @@ use handlebars::{Handlebars, RenderError};
 use serde::Serialize;
 use serde_json::json;
 
-use super::spread::{both, spread};
+use super::parallel::{both, parallel};
 use super::{Error, Pins, Rendered, Strategy, TemplateError};
 use crate::bundle::sha256_hex;
 use crate::cost::Estimate;
 use arrangement::{Arrangement, Rota};
 pub use checks::Checks;
 use inventory::Inventory;
-pub use permission::Beside;
+pub use permission::ExternalPolicy;
 use picture::Picture;
-use sentence::Setting;
+use sentence::SentenceContext;
 pub use subject::Holder;
 pub use template::registry;
 
@@ -56,7 +56,7 @@ const OPEN_LINES: usize = 26;
 
 /// What a rendering is compared with.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Before {
+pub struct Baseline {
     /// Its description, as it follows "since": "the rendering in old/".
     pub what: String,
     /// The templates, by the names of the files that now contain them, or `None` if there was
@@ -74,23 +74,23 @@ pub struct Content<'a> {
     /// The files for review besides the page.
     pub files: &'a BTreeMap<String, String>,
     /// The policies among these files that are not in a stack.
-    pub beside: &'a [Beside],
+    pub beside: &'a [ExternalPolicy],
     /// The results of the check.
     pub checks: &'a Checks,
     /// The cost estimate.
     pub cost: &'a Estimate,
     /// What the stacks are compared with.
-    pub before: Option<&'a Before>,
+    pub before: Option<&'a Baseline>,
 }
 
 #[derive(Serialize)]
-struct Pictured {
+struct PictureSection {
     this_stack: &'static str,
     picture: Picture,
 }
 
 #[derive(Serialize)]
-struct Secrets<'a> {
+struct SecretsSection<'a> {
     words: String,
     several: bool,
     arrangements: &'a [Arrangement<'a>],
@@ -109,13 +109,13 @@ struct PinFile {
 const PIN_FILES: usize = 20;
 
 #[derive(Serialize)]
-struct Calendar {
+struct CalendarSection {
     any_rate: bool,
     rotas: Vec<Rota>,
 }
 
 #[derive(Serialize)]
-struct Made<'a> {
+struct ResourcesSection<'a> {
     /// The overlay templates.
     overlaid: &'a [String],
     the_stack: &'static str,
@@ -124,13 +124,13 @@ struct Made<'a> {
 }
 
 #[derive(Serialize)]
-struct Verify {
-    files: Vec<Digest>,
+struct VerifySection {
+    files: Vec<FileDigest>,
     more_files: String,
 }
 
 #[derive(Serialize)]
-struct Digest {
+struct FileDigest {
     path: String,
     sha256: String,
 }
@@ -178,7 +178,7 @@ pub fn page(content: Content<'_>) -> Result<String, Error> {
         checks,
         difference.as_ref(),
     );
-    let pictured = Pictured {
+    let pictured = PictureSection {
         this_stack: if several {
             "these stacks create"
         } else {
@@ -187,18 +187,18 @@ pub fn page(content: Content<'_>) -> Result<String, Error> {
         picture,
     };
     let (pins, more_pins) = pin_files(stacks)?;
-    let listed = Secrets {
+    let listed = SecretsSection {
         pins,
         more_pins,
         words: secrets_words(secrets, arrangements.len()),
         several,
         arrangements: &arrangements,
     };
-    let calendar = Calendar {
+    let calendar = CalendarSection {
         any_rate: rotas.iter().any(|rota| rota.rate),
         rotas,
     };
-    let made = Made {
+    let made = ResourcesSection {
         the_stack: if several {
             "the stacks, for each stack"
         } else {
@@ -240,10 +240,14 @@ pub fn page(content: Content<'_>) -> Result<String, Error> {
     }
     parts.extend([
         part(templates, template::RESOURCES, made),
-        part(templates, template::VERIFY, Verify { files, more_files }),
+        part(
+            templates,
+            template::VERIFY,
+            VerifySection { files, more_files },
+        ),
         part(templates, template::END, json!({ "stacks": names })),
     ]);
-    let parts = spread(&parts, |fill| fill());
+    let parts = parallel(&parts, |fill| fill());
     let page: Result<String, RenderError> = parts.into_iter().collect();
     Ok(page.map_err(TemplateError::from)?)
 }
@@ -259,17 +263,17 @@ fn part<'a>(
     Box::new(move || registry.render_template(template, &content))
 }
 
-fn setting(stacks: &[Rendered<'_>]) -> Setting {
+fn setting(stacks: &[Rendered<'_>]) -> SentenceContext {
     let first = stacks.first();
-    Setting {
+    SentenceContext {
         stack: first
             .map(|one| one.model.stack.to_string())
             .unwrap_or_default(),
         account: first
-            .map(|one| one.world.account().to_owned())
+            .map(|one| one.resolver.account().to_owned())
             .unwrap_or_default(),
         region: first
-            .map(|one| one.world.region().to_owned())
+            .map(|one| one.resolver.region().to_owned())
             .unwrap_or_default(),
     }
 }
@@ -310,14 +314,14 @@ fn secrets_words(secrets: usize, arrangements: usize) -> String {
 }
 
 /// Returns the digests of the files, and a note about those that are omitted.
-fn digests(files: &BTreeMap<String, String>) -> (Vec<Digest>, String) {
+fn digests(files: &BTreeMap<String, String>) -> (Vec<FileDigest>, String) {
     let all = files.len() <= SHOWN_FILES;
     let is_stack = |path: &str| path.starts_with("stack");
-    let shown: Vec<(&String, &String)> = files
+    let excerpt: Vec<(&String, &String)> = files
         .iter()
         .filter(|(path, _)| all || is_stack(path))
         .collect();
-    let digests = spread(&shown, |(path, text)| Digest {
+    let digests = parallel(&excerpt, |(path, text)| FileDigest {
         path: (*path).clone(),
         sha256: sha256_hex(text.as_bytes()),
     });

@@ -5,26 +5,26 @@
 
 use std::collections::BTreeSet;
 
-use super::resource::{Kind, thing};
-use super::sentence::Setting;
+use super::resource::{ResourceKind, named_resource};
+use super::sentence::SentenceContext;
 use crate::render::statement::Statement;
 
 /// Returns the parts of a statement, in the order of its actions. Returns the statement itself
 /// if it is unclear which action applies to which resource.
-pub fn parts(statement: &Statement, setting: &Setting) -> Vec<Statement> {
+pub fn parts(statement: &Statement, setting: &SentenceContext) -> Vec<Statement> {
     split(statement, setting).unwrap_or_else(|| vec![statement.clone()])
 }
 
-fn split(statement: &Statement, setting: &Setting) -> Option<Vec<Statement>> {
+fn split(statement: &Statement, setting: &SentenceContext) -> Option<Vec<Statement>> {
     if !statement.excepts.is_empty() {
         return None;
     }
-    let resources: Vec<(&String, Kind)> = statement
+    let resources: Vec<(&String, ResourceKind)> = statement
         .resources
         .iter()
-        .map(|arn| (arn, thing(arn, Some(setting)).kind))
+        .map(|arn| (arn, named_resource(arn, Some(setting)).kind))
         .collect();
-    let mut parts: Vec<(&[Kind], Statement)> = Vec::new();
+    let mut parts: Vec<(&[ResourceKind], Statement)> = Vec::new();
     let mut used = BTreeSet::new();
     for action in &statement.actions {
         let kinds = kinds(action)?;
@@ -34,7 +34,7 @@ fn split(statement: &Statement, setting: &Setting) -> Option<Vec<Statement>> {
         }
         let its = resources
             .iter()
-            .filter(|(_, kind)| *kind == Kind::Everything || kinds.contains(kind));
+            .filter(|(_, kind)| *kind == ResourceKind::Everything || kinds.contains(kind));
         let its: Vec<String> = its.map(|(arn, _)| (*arn).clone()).collect();
         if its.is_empty() {
             return None;
@@ -53,26 +53,26 @@ fn split(statement: &Statement, setting: &Setting) -> Option<Vec<Statement>> {
 }
 
 /// Returns the kinds of resources that an action applies to.
-fn kinds(action: &str) -> Option<&'static [Kind]> {
+fn kinds(action: &str) -> Option<&'static [ResourceKind]> {
     let (service, name) = action.split_once(':')?;
     let any = |words: &[&str]| words.iter().any(|word| name.contains(word));
     Some(match service {
         _ if name.contains('*') => return None,
-        "cloudformation" => &[Kind::Stack],
-        "cloudwatch" => &[Kind::Alarm],
-        "ec2" => &[Kind::Everything],
-        "events" => &[Kind::Rule],
-        "iam" if any(&["User", "AccessKey", "LoginProfile"]) => &[Kind::User],
-        "iam" if any(&["Role", "AssumeRole"]) => &[Kind::Role],
-        "iam" if any(&["Policy"]) => &[Kind::ManagedPolicy],
-        "kms" if any(&["Alias"]) => &[Kind::Alias, Kind::Key],
-        "kms" => &[Kind::Key],
-        "lambda" => &[Kind::Function],
-        "logs" => &[Kind::LogGroup],
-        "s3" if any(&["Object"]) => &[Kind::Objects],
-        "s3" => &[Kind::Bucket],
-        "secretsmanager" => &[Kind::Secret],
-        "sns" => &[Kind::Topic],
+        "cloudformation" => &[ResourceKind::Stack],
+        "cloudwatch" => &[ResourceKind::Alarm],
+        "ec2" => &[ResourceKind::Everything],
+        "events" => &[ResourceKind::Rule],
+        "iam" if any(&["User", "AccessKey", "LoginProfile"]) => &[ResourceKind::User],
+        "iam" if any(&["Role", "AssumeRole"]) => &[ResourceKind::Role],
+        "iam" if any(&["Policy"]) => &[ResourceKind::ManagedPolicy],
+        "kms" if any(&["Alias"]) => &[ResourceKind::Alias, ResourceKind::Key],
+        "kms" => &[ResourceKind::Key],
+        "lambda" => &[ResourceKind::Function],
+        "logs" => &[ResourceKind::LogGroup],
+        "s3" if any(&["Object"]) => &[ResourceKind::Objects],
+        "s3" => &[ResourceKind::Bucket],
+        "secretsmanager" => &[ResourceKind::Secret],
+        "sns" => &[ResourceKind::Topic],
         _ => return None,
     })
 }

@@ -4,12 +4,12 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use serde::Serialize;
 
-use super::alike::{self, Alike, Source};
+use super::grouping::{self, Source, StatementGroup};
 use super::prose::Prose;
-use super::sentence::{self, Setting};
+use super::sentence::{self, SentenceContext};
 use super::subject::Holder;
-use super::{prose, shown};
-use crate::render::document::{Document, Kind};
+use super::{excerpt, prose};
+use crate::render::document::{Document, DocumentKind};
 use crate::render::policy::Policy;
 use crate::render::statement::{self, Statement, UnknownEffect};
 use crate::render::tree::Value;
@@ -30,7 +30,7 @@ pub struct Permission {
     /// The meaning of its wildcards.
     pub notes: Vec<String>,
     /// Its risks.
-    pub gravity: Vec<&'static str>,
+    pub risks: Vec<&'static str>,
     /// The statement's Sid.
     pub sid: String,
     /// The files that contain it.
@@ -69,7 +69,7 @@ pub struct Group {
 }
 
 /// A policy outside of the stacks: its file, its holder, and its document.
-pub struct Beside {
+pub struct ExternalPolicy {
     /// The file.
     pub file: String,
     /// The holder.
@@ -78,7 +78,7 @@ pub struct Beside {
     pub body: Value,
 }
 
-impl Beside {
+impl ExternalPolicy {
     /// Returns a policy that is written to a file.
     pub fn new(file: &str, holder: Holder, policy: &Policy) -> Self {
         Self {
@@ -96,12 +96,12 @@ impl Beside {
 /// Returns an effect that AWS does not know. keyrota's own policies have none.
 pub fn groups(
     stacks: &[Rendered<'_>],
-    beside: &[Beside],
-    setting: &Setting,
+    beside: &[ExternalPolicy],
+    setting: &SentenceContext,
 ) -> Result<Vec<Group>, UnknownEffect> {
     let sources = sources(stacks, beside)?;
-    let alike = alike::gather(sources);
-    let alone = Alone::of(&alike);
+    let similar = grouping::gather(sources);
+    let alone = ActionCounts::of(&similar);
     let mut ids = BTreeMap::new();
     let mut groups: Vec<Group> = GROUPS
         .iter()
@@ -114,7 +114,7 @@ pub fn groups(
             permissions: Vec::new(),
         })
         .collect();
-    for one in &alike {
+    for one in &similar {
         let group = group_of(&one.holder);
         let permission = permission(one, setting, &alone, &mut ids);
         if let Some(group) = groups.iter_mut().find(|held| held.id == group) {
@@ -192,7 +192,7 @@ fn group_of(holder: &Holder) -> &'static str {
 
 fn sources<'tree>(
     stacks: &'tree [Rendered<'_>],
-    beside: &'tree [Beside],
+    beside: &'tree [ExternalPolicy],
 ) -> Result<Vec<Source<'tree>>, UnknownEffect> {
     let mut sources = Vec::new();
     // Users' policies differ only in the user, and there may be thousands of them.
@@ -202,7 +202,7 @@ fn sources<'tree>(
         let mut first = None;
         for document in &rendered.documents {
             let file = policy_file(document, rendered.prefix, &mut first);
-            if document.kind == Kind::UserInline {
+            if document.kind == DocumentKind::UserInline {
                 // Most are equal to the previous one, which is fast to check.
                 let last = users.last().filter(|held| held.0.body == document.body);
                 let index = match last {
@@ -229,16 +229,16 @@ fn sources<'tree>(
     }
     // The deployer's statements for several stacks differ only in the names that they contain.
     // There are many names, so each such statement is parsed once.
-    let mut alike: HashMap<String, usize> = HashMap::new();
+    let mut similar: HashMap<String, usize> = HashMap::new();
     for (index, one) in beside.iter().enumerate() {
         for value in statement::values(&one.body) {
             if one.holder == Holder::Deployer {
                 let key = but_for_names(value);
-                if let Some(first) = alike.get(&key) {
+                if let Some(first) = similar.get(&key) {
                     sources[*first].unread += 1;
                     continue;
                 }
-                alike.insert(key, sources.len());
+                similar.insert(key, sources.len());
             }
             sources.push(Source {
                 holder: one.holder.clone(),
@@ -292,16 +292,16 @@ fn add<'tree>(
 /// Returns the holder of a document of a stack.
 pub fn holder(document: &Document) -> Holder {
     match document.kind {
-        Kind::RoleInline | Kind::Managed => Holder::Function(strategy(
+        DocumentKind::RoleInline | DocumentKind::Managed => Holder::Function(strategy(
             document.holder.as_ref().unwrap_or(&document.resource),
         )),
-        Kind::UserInline => Holder::Users(vec![user_of(document)]),
-        Kind::Trust => Holder::Trust(strategy(&document.resource)),
-        Kind::Key => Holder::Key(document.resource.clone()),
-        Kind::Secret => Holder::Secret,
-        Kind::Topic => Holder::Topic,
-        Kind::Function => Holder::Started(strategy(&document.resource)),
-        Kind::Other => Holder::Other(document.resource.clone()),
+        DocumentKind::UserInline => Holder::Users(vec![user_of(document)]),
+        DocumentKind::Trust => Holder::Trust(strategy(&document.resource)),
+        DocumentKind::Key => Holder::Key(document.resource.clone()),
+        DocumentKind::Secret => Holder::Secret,
+        DocumentKind::Topic => Holder::Topic,
+        DocumentKind::Function => Holder::Started(strategy(&document.resource)),
+        DocumentKind::Other => Holder::Other(document.resource.clone()),
     }
 }
 
@@ -323,12 +323,12 @@ fn user_of(document: &Document) -> String {
 }
 
 /// Counts the statements of a holder that allow each action.
-struct Alone(BTreeMap<(&'static str, String), usize>);
+struct ActionCounts(BTreeMap<(&'static str, String), usize>);
 
-impl Alone {
-    fn of(alike: &[Alike<'_>]) -> Self {
+impl ActionCounts {
+    fn of(similar: &[StatementGroup<'_>]) -> Self {
         let mut counts = BTreeMap::new();
-        for one in alike.iter().filter(|one| !one.statement.denies) {
+        for one in similar.iter().filter(|one| !one.statement.denies) {
             for action in &one.statement.actions {
                 let key = (group_of(&one.holder), action.clone());
                 *counts.entry(key).or_insert(0) += 1;
@@ -339,7 +339,7 @@ impl Alone {
 
     /// Returns whether no other statement of the holder allows its actions, so that it lists
     /// all of the resources.
-    fn holds(&self, one: &Alike<'_>) -> bool {
+    fn holds(&self, one: &StatementGroup<'_>) -> bool {
         let group = group_of(&one.holder);
         let wild = self
             .0
@@ -354,9 +354,9 @@ impl Alone {
 }
 
 fn permission(
-    one: &Alike<'_>,
-    setting: &Setting,
-    alone: &Alone,
+    one: &StatementGroup<'_>,
+    setting: &SentenceContext,
+    alone: &ActionCounts,
     ids: &mut BTreeMap<String, usize>,
 ) -> Permission {
     let alone = alone.holds(one);
@@ -395,7 +395,7 @@ fn permission(
     let anchor = format!("{}-{}", group_of(&one.holder), slug(&one.statement.sid));
     let again = ids.entry(anchor.clone()).or_insert(0);
     *again += 1;
-    let (json, shortened) = shown::shown(one.value);
+    let (json, shortened) = excerpt::excerpt(one.value);
     let mut files = one.files.clone();
     let more = files.len().saturating_sub(NAMED_FILES);
     files.truncate(NAMED_FILES);
@@ -407,7 +407,7 @@ fn permission(
         prose,
         parts,
         notes: said.notes,
-        gravity: said.gravity,
+        risks: said.risks,
         sid: one.statement.sid.clone(),
         more_files: match (&one.holder, more) {
             (Holder::Users(names), _) if names.len() > 1 => {

@@ -15,7 +15,7 @@ pub struct Reach {
     /// The function's network.
     place: Prose,
     /// The endpoints that it must reach from there.
-    ways: Vec<Way>,
+    ways: Vec<RequiredEndpoint>,
     /// The states of a password during a change, step by step.
     steps: Vec<Prose>,
     /// How long only clients that read the secret again can log in.
@@ -24,7 +24,7 @@ pub struct Reach {
 
 /// An endpoint that the function must reach.
 #[derive(Debug, Serialize)]
-struct Way {
+struct RequiredEndpoint {
     to: Prose,
     by: Prose,
 }
@@ -69,12 +69,12 @@ pub fn reach(stacks: &[Rendered<'_>], region: &str) -> Option<Reach> {
         true => "the routes and security groups of the VPC, where the host name must resolve",
         false => "the Internet; a private address is not reachable",
     };
-    let mut ways = vec![Way {
+    let mut ways = vec![RequiredEndpoint {
         to: servers,
         by: Prose::words(server_way),
     }];
     if network.is_in_vpc() {
-        ways.push(Way {
+        ways.push(RequiredEndpoint {
             to: Prose::words("Secrets Manager, ").code(format!("secretsmanager.{region}.amazonaws.com")),
             by: Prose::words(
                 "an interface endpoint of the VPC with private DNS, or a NAT gateway. The stack creates neither, and without one, every rotation times out",

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::prose::{self, LISTED, Prose};
-use super::sentence::Setting;
+use super::sentence::SentenceContext;
 use super::subject;
 use crate::render::Strategy;
 
@@ -12,9 +12,9 @@ const SUFFIX: &str = "-??????";
 
 /// A resource that an ARN names.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Thing<'arn> {
+pub struct NamedResource<'arn> {
     /// The kind, by which resources are grouped.
-    pub kind: Kind,
+    pub kind: ResourceKind,
     /// The name, as far as it is known.
     pub name: &'arn str,
     /// The wildcard in it, if there is one.
@@ -23,7 +23,7 @@ pub struct Thing<'arn> {
 
 /// A kind of resource.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Kind {
+pub enum ResourceKind {
     /// The user that the policy is attached to.
     Itself,
     Function,
@@ -78,7 +78,7 @@ impl Wildcard {
     }
 }
 
-impl Kind {
+impl ResourceKind {
     fn nouns(self) -> (&'static str, &'static str) {
         match self {
             Self::Itself => ("itself", "itself"),
@@ -106,62 +106,70 @@ impl Kind {
 ///
 /// A resource in another account or Region is shown as its ARN, so that nobody mistakes it for
 /// one of the stack's.
-pub fn thing<'arn>(arn: &'arn str, setting: Option<&Setting>) -> Thing<'arn> {
+pub fn named_resource<'arn>(
+    arn: &'arn str,
+    setting: Option<&SentenceContext>,
+) -> NamedResource<'arn> {
     let stack = setting.map_or("", |setting| &setting.stack);
-    let of = |kind: Kind, name: &'arn str| Thing {
+    let of = |kind: ResourceKind, name: &'arn str| NamedResource {
         kind,
         wildcard: wildcard(name, stack),
         name: name.strip_suffix(SUFFIX).unwrap_or(name),
     };
     if arn == "*" {
-        return Thing {
-            kind: Kind::Everything,
+        return NamedResource {
+            kind: ResourceKind::Everything,
             name: "",
             wildcard: Some(Wildcard::Everything),
         };
     }
     let Some([_, service, region, account, resource]) = parts(arn) else {
-        return of(Kind::Other, arn);
+        return of(ResourceKind::Other, arn);
     };
-    let elsewhere = |setting: &Setting| {
+    let elsewhere = |setting: &SentenceContext| {
         (!account.is_empty() && account != setting.account)
             || (!region.is_empty() && region != setting.region)
     };
     if setting.is_some_and(elsewhere) {
-        return of(Kind::Other, arn);
+        return of(ResourceKind::Other, arn);
     }
     let known = [
-        ("secretsmanager", "secret:", Kind::Secret),
-        ("iam", "user/", Kind::User),
-        ("iam", "role/", Kind::Role),
-        ("iam", "policy/", Kind::ManagedPolicy),
-        ("kms", "key/", Kind::Key),
-        ("kms", "alias/", Kind::Alias),
-        ("lambda", "function:", Kind::Function),
-        ("logs", "log-group:", Kind::LogGroup),
-        ("cloudwatch", "alarm:", Kind::Alarm),
-        ("events", "rule/", Kind::Rule),
-        ("cloudformation", "stack/", Kind::Stack),
-        ("sns", "", Kind::Topic),
-        ("s3", "", Kind::Bucket),
+        ("secretsmanager", "secret:", ResourceKind::Secret),
+        ("iam", "user/", ResourceKind::User),
+        ("iam", "role/", ResourceKind::Role),
+        ("iam", "policy/", ResourceKind::ManagedPolicy),
+        ("kms", "key/", ResourceKind::Key),
+        ("kms", "alias/", ResourceKind::Alias),
+        ("lambda", "function:", ResourceKind::Function),
+        ("logs", "log-group:", ResourceKind::LogGroup),
+        ("cloudwatch", "alarm:", ResourceKind::Alarm),
+        ("events", "rule/", ResourceKind::Rule),
+        ("cloudformation", "stack/", ResourceKind::Stack),
+        ("sns", "", ResourceKind::Topic),
+        ("s3", "", ResourceKind::Bucket),
     ];
     let known = known.into_iter().find_map(|(of, prefix, kind)| {
         let name = resource.strip_prefix(prefix).filter(|_| of == service)?;
         Some((kind, name))
     });
     match known {
-        Some((Kind::User, "${aws:username}")) => of(Kind::Itself, ""),
+        Some((ResourceKind::User, "${aws:username}")) => of(ResourceKind::Itself, ""),
         // CloudFormation's attribute has this ending, which covers the log group's streams.
-        Some((Kind::LogGroup, name)) => of(Kind::LogGroup, name.strip_suffix(":*").unwrap_or(name)),
+        Some((ResourceKind::LogGroup, name)) => of(
+            ResourceKind::LogGroup,
+            name.strip_suffix(":*").unwrap_or(name),
+        ),
         // The name is followed by an ID that AWS assigns.
-        Some((Kind::Stack, name)) => of(Kind::Stack, name.strip_suffix("/*").unwrap_or(name)),
-        Some((Kind::Bucket, name)) => match name.split_once('/') {
-            Some((bucket, "*")) => of(Kind::Objects, bucket),
-            Some(_) => of(Kind::Objects, name),
-            None => of(Kind::Bucket, name),
+        Some((ResourceKind::Stack, name)) => {
+            of(ResourceKind::Stack, name.strip_suffix("/*").unwrap_or(name))
+        }
+        Some((ResourceKind::Bucket, name)) => match name.split_once('/') {
+            Some((bucket, "*")) => of(ResourceKind::Objects, bucket),
+            Some(_) => of(ResourceKind::Objects, name),
+            None => of(ResourceKind::Bucket, name),
         },
         Some((kind, name)) => of(kind, name),
-        None => of(Kind::Other, arn),
+        None => of(ResourceKind::Other, arn),
     }
 }
 
@@ -203,62 +211,71 @@ fn wildcard(name: &str, stack: &str) -> Option<Wildcard> {
 }
 
 /// Returns the resources of several ARNs by kind, sorted and without duplicates.
-pub fn things<'arn>(
+pub fn named_resources<'arn>(
     arns: impl IntoIterator<Item = &'arn str>,
-    setting: Option<&Setting>,
-) -> BTreeMap<Kind, Vec<Thing<'arn>>> {
-    let mut kinds: BTreeMap<Kind, Vec<Thing<'arn>>> = BTreeMap::new();
+    setting: Option<&SentenceContext>,
+) -> BTreeMap<ResourceKind, Vec<NamedResource<'arn>>> {
+    let mut kinds: BTreeMap<ResourceKind, Vec<NamedResource<'arn>>> = BTreeMap::new();
     for arn in arns {
-        let thing = thing(arn, setting);
-        kinds.entry(thing.kind).or_default().push(thing);
+        let named_resource = named_resource(arn, setting);
+        kinds
+            .entry(named_resource.kind)
+            .or_default()
+            .push(named_resource);
     }
-    for things in kinds.values_mut() {
-        things.sort_by_key(|thing| (thing.name, thing.wildcard));
+    for named_resources in kinds.values_mut() {
+        named_resources
+            .sort_by_key(|named_resource| (named_resource.name, named_resource.wildcard));
         // While a secret does not exist, its name alone identifies the same secret.
-        things.dedup_by_key(|thing| thing.name);
+        named_resources.dedup_by_key(|named_resource| named_resource.name);
     }
     kinds
 }
 
 /// Returns the resources in words: `the secret prod/a`, `3 secrets: a, b and c`, `142 secrets`.
-pub fn phrase(kinds: &BTreeMap<Kind, Vec<Thing<'_>>>) -> Prose {
+pub fn phrase(kinds: &BTreeMap<ResourceKind, Vec<NamedResource<'_>>>) -> Prose {
     prose::list(
-        kinds.iter().map(|(kind, things)| of_kind(*kind, things)),
+        kinds
+            .iter()
+            .map(|(kind, named_resources)| of_kind(*kind, named_resources)),
         "and",
     )
 }
 
-fn of_kind(kind: Kind, things: &[Thing<'_>]) -> Prose {
+fn of_kind(kind: ResourceKind, named_resources: &[NamedResource<'_>]) -> Prose {
     let (one, many) = kind.nouns();
-    if kind == Kind::Itself {
+    if kind == ResourceKind::Itself {
         return Prose::words("itself");
     }
-    if kind == Kind::Everything {
-        return Prose::words(match things {
+    if kind == ResourceKind::Everything {
+        return Prose::words(match named_resources {
             [any] if !any.name.is_empty() => format!("any {}", any.name),
             _ => "everything".to_owned(),
         });
     }
-    let every = |thing: &Thing<'_>| thing.wildcard == Some(Wildcard::Every);
-    if things.iter().any(every) {
+    let every =
+        |named_resource: &NamedResource<'_>| named_resource.wildcard == Some(Wildcard::Every);
+    if named_resources.iter().any(every) {
         return Prose::words(format!("every {one} of this account and Region"));
     }
-    if kind == Kind::Function
-        && let [thing] = things
-        && let Some(strategy) = function_of(thing.name)
+    if kind == ResourceKind::Function
+        && let [named_resource] = named_resources
+        && let Some(strategy) = function_of(named_resource.name)
     {
         return Prose::words(subject::function(strategy));
     }
-    match things {
-        [thing] => Prose::words(match kind {
-            Kind::Objects if thing.name.contains('/') => "the objects ".to_owned(),
-            Kind::Objects => "the objects in the bucket ".to_owned(),
-            Kind::Other => String::new(),
+    match named_resources {
+        [named_resource] => Prose::words(match kind {
+            ResourceKind::Objects if named_resource.name.contains('/') => "the objects ".to_owned(),
+            ResourceKind::Objects => "the objects in the bucket ".to_owned(),
+            ResourceKind::Other => String::new(),
             _ => format!("the {one} "),
         })
-        .code(readable(thing.name)),
+        .code(readable(named_resource.name)),
         few if few.len() <= LISTED => {
-            let names = few.iter().map(|thing| Prose::name(readable(thing.name)));
+            let names = few
+                .iter()
+                .map(|named_resource| Prose::name(readable(named_resource.name)));
             Prose::words(format!("{} {many}: ", few.len())).then(prose::list(names, "and"))
         }
         more => Prose::words(format!("{} {many}", prose::number(more.len()))),

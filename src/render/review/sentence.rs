@@ -5,7 +5,7 @@
 use std::collections::BTreeSet;
 
 use super::prose::Prose;
-use super::resource::{Kind, Wildcard};
+use super::resource::{ResourceKind, Wildcard};
 use super::subject::{self, Holder};
 use super::{action, condition, part, prose, resource};
 use crate::render::Strategy;
@@ -13,7 +13,7 @@ use crate::render::statement::{Principal, Statement};
 
 /// The context of the sentences besides the statement.
 #[derive(Clone, Debug)]
-pub struct Setting {
+pub struct SentenceContext {
     /// The stack's name.
     pub stack: String,
     /// The account number, or its placeholder.
@@ -33,7 +33,7 @@ pub struct Sentence {
     /// The meaning of its wildcards, and why they are necessary.
     pub notes: Vec<String>,
     /// Its risks.
-    pub gravity: Vec<&'static str>,
+    pub risks: Vec<&'static str>,
 }
 
 /// Returns a statement as a sentence.
@@ -43,7 +43,7 @@ pub struct Sentence {
 pub fn sentence(
     holder: &Holder,
     statement: &Statement,
-    setting: &Setting,
+    setting: &SentenceContext,
     alone: bool,
 ) -> Sentence {
     let subject = subject::phrase(holder, &statement.principals, &setting.account);
@@ -54,14 +54,16 @@ fn about(
     subject: Prose,
     holder: &Holder,
     statement: &Statement,
-    setting: &Setting,
+    setting: &SentenceContext,
     alone: bool,
 ) -> Sentence {
-    let mut kinds = resource::things(
+    let mut kinds = resource::named_resources(
         statement.resources.iter().map(String::as_str),
         Some(setting),
     );
-    if let Some([any]) = kinds.get_mut(&Kind::Everything).map(Vec::as_mut_slice)
+    if let Some([any]) = kinds
+        .get_mut(&ResourceKind::Everything)
+        .map(Vec::as_mut_slice)
         && statement.excepts.is_empty()
     {
         let kind = resource::anything(&statement.actions);
@@ -71,11 +73,12 @@ fn about(
     let several = kinds.values().flatten().count() > 1;
     let exact = !statement.resources.is_empty()
         && statement.excepts.is_empty()
-        && kinds.values().flatten().all(|thing| {
-            matches!(thing.wildcard, None | Some(Wildcard::Suffix)) && thing.kind != Kind::Itself
+        && kinds.values().flatten().all(|named_resource| {
+            matches!(named_resource.wildcard, None | Some(Wildcard::Suffix))
+                && named_resource.kind != ResourceKind::Itself
         });
-    let of_keys = kinds.contains_key(&Kind::Key);
-    let (deeds, parts) = deeds(statement, &object, several, of_keys);
+    let of_keys = kinds.contains_key(&ResourceKind::Key);
+    let (action_phrases, parts) = action_phrases(statement, &object, several, of_keys);
     let mut prose = subject;
     if statement.excepts.contains(&"NotPrincipal") {
         prose = Prose::words("everyone but ").then(prose);
@@ -87,7 +90,7 @@ fn about(
         (_, false) if prose.is_empty() => prose,
         (_, false) => prose.say(" may "),
     }
-    .then(deeds);
+    .then(action_phrases);
     if alone && exact && !statement.denies && parts == 1 {
         prose = prose.say(match several {
             true => ", and no others",
@@ -105,13 +108,13 @@ fn about(
     Sentence {
         prose: prose.say("."),
         notes: notes(holder, statement, &kinds),
-        gravity: gravity(statement),
+        risks: risks(statement),
     }
 }
 
 /// Returns the permissions in a statement of the deployer's, with one sentence for each kind of
 /// resource: the purpose, and each sentence without its subject.
-pub fn in_parts(statement: &Statement, setting: &Setting) -> (Prose, Vec<Sentence>) {
+pub fn in_parts(statement: &Statement, setting: &SentenceContext) -> (Prose, Vec<Sentence>) {
     let command = [
         "Plan",
         "Bootstrap",
@@ -140,9 +143,9 @@ pub fn in_parts(statement: &Statement, setting: &Setting) -> (Prose, Vec<Sentenc
 fn object(
     holder: &Holder,
     statement: &Statement,
-    kinds: &std::collections::BTreeMap<Kind, Vec<resource::Thing<'_>>>,
+    kinds: &std::collections::BTreeMap<ResourceKind, Vec<resource::NamedResource<'_>>>,
 ) -> Prose {
-    let everything = kinds.contains_key(&Kind::Everything);
+    let everything = kinds.contains_key(&ResourceKind::Everything);
     let object = match holder {
         Holder::Trust(Strategy::AccessKeys) => Prose::words("the execution role of the function"),
         Holder::Trust(Strategy::Databases) => {
@@ -160,7 +163,12 @@ fn object(
 }
 
 /// Returns for example "look at, read and write 3 secrets: …, and list their versions".
-fn deeds(statement: &Statement, object: &Prose, several: bool, of_keys: bool) -> (Prose, usize) {
+fn action_phrases(
+    statement: &Statement,
+    object: &Prose,
+    several: bool,
+    of_keys: bool,
+) -> (Prose, usize) {
     if statement.excepts.contains(&"NotAction") {
         let named = statement.actions.iter().map(Prose::name);
         let all_but = Prose::words("do everything except ");
@@ -229,11 +237,11 @@ fn deeds(statement: &Statement, object: &Prose, several: bool, of_keys: bool) ->
 fn notes(
     holder: &Holder,
     statement: &Statement,
-    kinds: &std::collections::BTreeMap<Kind, Vec<resource::Thing<'_>>>,
+    kinds: &std::collections::BTreeMap<ResourceKind, Vec<resource::NamedResource<'_>>>,
 ) -> Vec<String> {
     let mut notes = BTreeSet::new();
-    for thing in kinds.values().flatten() {
-        notes.extend(match (thing.wildcard, holder) {
+    for named_resource in kinds.values().flatten() {
+        notes.extend(match (named_resource.wildcard, holder) {
             // This appears once, where the sentences begin.
             (None | Some(Wildcard::Suffix), _) => None,
             (Some(Wildcard::Everything), Holder::Key(_)) => {
@@ -247,7 +255,7 @@ fn notes(
             (Some(wildcard), _) => Some(wildcard.note()),
         });
     }
-    if kinds.contains_key(&Kind::Itself) {
+    if kinds.contains_key(&ResourceKind::Itself) {
         notes.insert("${aws:username} is the name of the calling user");
     }
     if !statement.denies
@@ -271,7 +279,7 @@ fn notes(
     notes.into_iter().map(str::to_owned).collect()
 }
 
-fn gravity(statement: &Statement) -> Vec<&'static str> {
+fn risks(statement: &Statement) -> Vec<&'static str> {
     if statement.denies {
         return Vec::new();
     }
@@ -279,11 +287,7 @@ fn gravity(statement: &Statement) -> Vec<&'static str> {
     if !statement.excepts.is_empty() {
         found.push("by exception");
     }
-    for one in statement
-        .actions
-        .iter()
-        .filter_map(|one| action::gravity(one))
-    {
+    for one in statement.actions.iter().filter_map(|one| action::risk(one)) {
         if !found.contains(&one) {
             found.push(one);
         }

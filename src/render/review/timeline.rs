@@ -49,14 +49,14 @@ pub struct Course {
     pub x: u32,
     pub middle: u32,
     pub head: [&'static str; 2],
-    pub spans: Vec<Stretch>,
+    pub spans: Vec<Period>,
     /// The position of the note that the key is gone before the next rotation.
     pub gone_y: Option<u32>,
 }
 
 /// A period in which the key is in one state.
 #[derive(Clone, Debug, Serialize)]
-pub struct Stretch {
+pub struct Period {
     pub x: u32,
     pub y: u32,
     pub width: u32,
@@ -223,7 +223,7 @@ fn draw(
         let x = COURSES + u32::try_from(place).unwrap_or(u32::MAX) * (COURSE_WIDTH + COURSE_GAP);
         let gone = parts.iter().map(|(_, to, _)| *to).max();
         let parts = parts.into_iter().filter(|(from, to, _)| to > from);
-        let stretch = |(from, to, (state, label)): Part| Stretch {
+        let stretch = |(from, to, (state, label)): Part| Period {
             x,
             y: at(from) + 2,
             width: COURSE_WIDTH,

@@ -273,11 +273,11 @@ mod tests {
             prop_assert!(sub.is_err() && document.is_err());
             return Ok(());
         }
-        let world = resolve::World::placeholders().with_region("eu-west-1");
-        let sub = world.resolve(&sub.unwrap()["a"]).unwrap();
+        let resolver = resolve::Resolver::placeholders().with_region("eu-west-1");
+        let sub = resolver.resolve(&sub.unwrap()["a"]).unwrap();
         let expected = format!("<{value}|eu-west-1>");
         prop_assert_eq!(sub.as_str(), Some(expected.as_str()));
-        let document = world.resolve(&document.unwrap()["a"]).unwrap();
+        let document = resolver.resolve(&document.unwrap()["a"]).unwrap();
         let document: serde_json::Value = serde_json::from_str(document.as_str().unwrap()).unwrap();
         prop_assert_eq!(document, json!({ "x": value, "y": "eu-west-1" }));
         Ok(())

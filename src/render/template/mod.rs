@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use handlebars::{Handlebars, RenderError, RenderErrorReason, Template};
 use serde::Serialize;
 
-use super::{review, spread};
+use super::{parallel, review};
 use escape::empty_registry;
 
 /// The template of the whole stack.
@@ -161,7 +161,7 @@ impl Templates {
 fn stack_registry(texts: BTreeMap<&str, &str>) -> Result<Handlebars<'static>, TemplateError> {
     let mut registry = empty_registry();
     let texts: Vec<(&str, &str)> = texts.into_iter().collect();
-    let compiled = spread(&texts, |(name, text)| {
+    let compiled = parallel(&texts, |(name, text)| {
         Template::compile_with_name(text, (*name).to_owned())
     });
     for ((name, _), template) in texts.into_iter().zip(compiled) {

@@ -2,8 +2,8 @@
 
 use std::fmt::Write as _;
 
-use super::super::document::{self, Kind};
-use super::super::resolve::World;
+use super::super::document::{self, DocumentKind};
+use super::super::resolve::Resolver;
 use super::super::{Strategy, quota, role, tree};
 use super::{findings, parsed, rendered};
 use crate::model;
@@ -40,11 +40,11 @@ fn a_large_fleet_gets_managed_policies_that_fit() {
     let text = fleet(155, "prod", ", kms_key: create");
     let model = model::load(&text, None).unwrap().model;
     let stack = parsed(&rendered(&text));
-    let world = World::longest(&model).with_resources(&stack);
-    let sizes = document::sizes(&stack, &world).unwrap();
+    let resolver = Resolver::longest(&model).with_resources(&stack);
+    let sizes = document::sizes(&stack, &resolver).unwrap();
     let managed: Vec<_> = sizes
         .iter()
-        .filter(|one| one.kind == Kind::Managed)
+        .filter(|one| one.kind == DocumentKind::Managed)
         .collect();
     assert!(
         (2..=quota::MAX_ATTACHED).contains(&managed.len()),
@@ -86,11 +86,13 @@ fn no_estimate_is_too_low() {
             };
             let model = model::load(&text, None).unwrap().model;
             let stack = parsed(&rendered(&text));
-            let world = World::longest(&model).with_resources(&stack);
+            let resolver = Resolver::longest(&model).with_resources(&stack);
             let entries: Vec<_> = model.entries.iter().collect();
-            let estimated = role::estimate(strategy, &entries, &world);
-            let sizes = document::sizes(&stack, &world).unwrap();
-            let inline = sizes.iter().filter(|one| one.kind == Kind::RoleInline);
+            let estimated = role::estimate(strategy, &entries, &resolver);
+            let sizes = document::sizes(&stack, &resolver).unwrap();
+            let inline = sizes
+                .iter()
+                .filter(|one| one.kind == DocumentKind::RoleInline);
             let real: usize = inline.map(|one| one.size).sum();
             assert!(real <= estimated, "{settings}: {real} > {estimated}");
             assert!(
@@ -109,7 +111,7 @@ fn an_event_pattern_keeps_to_its_length() {
     );
     let model = model::load(&text, None).unwrap().model;
     let stack = parsed(&rendered(&text));
-    let world = World::longest(&model).with_resources(&stack);
+    let resolver = Resolver::longest(&model).with_resources(&stack);
     let mut rules = 0;
     let mut secrets = 0;
     for (id, resource) in super::super::resolve::resources(&stack) {
@@ -119,7 +121,7 @@ fn an_event_pattern_keeps_to_its_length() {
                 .unwrap()
                 .get("EventPattern")
                 .unwrap();
-            let pattern = serde_json::to_string(&world.resolve(pattern).unwrap()).unwrap();
+            let pattern = serde_json::to_string(&resolver.resolve(pattern).unwrap()).unwrap();
             assert!(
                 pattern.len() <= quota::MAX_EVENT_PATTERN,
                 "{id}: {}",
@@ -137,13 +139,13 @@ fn an_event_pattern_keeps_to_its_length() {
 fn sweep_inputs(text: &str) -> Vec<Vec<String>> {
     let model = model::load(text, None).unwrap().model;
     let stack = parsed(&rendered(text));
-    let world = World::longest(&model).with_resources(&stack);
+    let resolver = Resolver::longest(&model).with_resources(&stack);
     let resources = super::super::resolve::resources(&stack);
     let rules = resources.filter(|(id, _)| id.starts_with("SweepRule"));
     rules
         .map(|(_, rule)| {
             let targets = rule["Properties"]["Targets"].as_sequence().unwrap();
-            let input = |target: &tree::Value| world.resolve(&target["Input"]).unwrap();
+            let input = |target: &tree::Value| resolver.resolve(&target["Input"]).unwrap();
             let inputs = targets.iter().map(input);
             inputs
                 .map(|input| input.as_str().unwrap().to_owned())

@@ -192,11 +192,11 @@ fn the_old_key_and_the_probe_are_tags_of_the_secret() {
         let base = "version: 1\nstack: s\nregion: eu-west-1\naccess_keys: [{ user: u";
         let text = format!("{base}{settings} }}]\n");
         let stack = parsed(&rendered(&text));
-        let world = super::resolve::World::placeholders().with_region("eu-west-1");
+        let resolver = super::resolve::Resolver::placeholders().with_region("eu-west-1");
         let mut secrets = super::resolve::resources(&stack)
             .filter(|(_, one)| super::resolve::type_of(one) == "AWS::SecretsManager::Secret");
         let tags = &secrets.next().unwrap().1["Properties"]["Tags"];
-        let tags = world.resolve(tags).unwrap();
+        let tags = resolver.resolve(tags).unwrap();
         let tags = tags.as_sequence().unwrap().iter();
         let text = |value: &Value| value.as_str().unwrap().to_owned();
         let pairs = tags.map(|tag| (text(&tag["Key"]), text(&tag["Value"])));

@@ -8,9 +8,9 @@ use super::rendered;
 use crate::model;
 
 /// Returns the resolved properties of a resource, as JSON.
-fn properties(stack: &tree::Value, world: &resolve::World, id: &str) -> Value {
+fn properties(stack: &tree::Value, resolver: &resolve::Resolver, id: &str) -> Value {
     let properties = super::resource(stack, id).get("Properties").unwrap();
-    serde_json::to_value(world.resolve(properties).unwrap()).unwrap()
+    serde_json::to_value(resolver.resolve(properties).unwrap()).unwrap()
 }
 
 proptest! {
@@ -45,10 +45,10 @@ proptest! {
         let entry = loaded.model.access_keys().next().unwrap();
         let rendering = rendered(&manifest);
         let stack_tree = super::parsed(&rendering);
-        let world = resolve::World::placeholders().with_region("eu-west-1");
-        let world = world.with_resources(&stack_tree);
+        let resolver = resolve::Resolver::placeholders().with_region("eu-west-1");
+        let resolver = resolver.with_resources(&stack_tree);
 
-        let made = properties(&stack_tree, &world, &render::secret_logical_id(entry.entry()));
+        let made = properties(&stack_tree, &resolver, &render::secret_logical_id(entry.entry()));
         prop_assert_eq!(&made["Name"], &json!(secret));
         let seed: Value = serde_json::from_str(made["SecretString"].as_str().unwrap()).unwrap();
         let arn = format!("arn:${{AWS::Partition}}:secretsmanager:eu-west-1:${{AWS::AccountId}}:secret:{secret}");
@@ -65,7 +65,7 @@ proptest! {
             prop_assert!(tags.contains(&expected), "{}", expected);
         }
 
-        let policy = properties(&stack_tree, &world, &render::user_policy_logical_id(entry.kind));
+        let policy = properties(&stack_tree, &resolver, &render::user_policy_logical_id(entry.kind));
         prop_assert_eq!(&policy["UserName"], &json!(user));
         let read = &rendering.files["policies/function-role-administrators.json"];
         let suffixed = format!(":secret:{administrator}-??????\"");

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use super::resolve::World;
+use super::resolve::Resolver;
 use super::role::{self, Policy};
 use super::{Error, Pins, Strategy, name, quota};
 use crate::model::{Entry, KmsKey, Model};
@@ -33,7 +33,7 @@ pub struct Stack {
     /// One function, or one for each kind of entry.
     functions: Vec<Function>,
     /// The second of two functions.
-    second: Option<Second>,
+    second: Option<SecondFunction>,
     role_policies: Vec<Policy>,
     kms_key: Option<Key>,
     sweeps: Vec<Sweep>,
@@ -77,7 +77,7 @@ struct Network {
 
 /// The parameters and outputs of the second function in a stack with two.
 #[derive(Debug, Serialize)]
-struct Second {
+struct SecondFunction {
     function: &'static str,
     artifact_key: &'static str,
     artifact_version: &'static str,
@@ -140,7 +140,7 @@ impl Stack {
 ///
 /// Returns a finding if the policies of a role exceed IAM's limits.
 pub fn stack(model: &Model) -> Result<Stack, Error> {
-    let longest = World::longest(model);
+    let longest = Resolver::longest(model);
     let held: Vec<(Strategy, Vec<&Entry>)> = Strategy::of(model)
         .map(|strategy| (strategy, sorted(strategy, model)))
         .collect();
@@ -169,7 +169,7 @@ pub fn stack(model: &Model) -> Result<Stack, Error> {
         functions: Strategy::of(model)
             .map(|strategy| function(strategy, model, &tags))
             .collect::<Result<_, _>>()?,
-        second: (held.len() > 1).then(|| Second {
+        second: (held.len() > 1).then(|| SecondFunction {
             function: Strategy::Databases.function(),
             artifact_key: Strategy::Databases.key_parameter(model),
             artifact_version: Strategy::Databases.version_parameter(model),

@@ -6,7 +6,7 @@ use serde::Serialize;
 use super::Tag;
 use crate::model::{Entry, Model};
 use crate::render::quota::{MAX_DISPLAY_NAME, MAX_EVENT_PATTERN, MAX_TARGET_INPUT, MAX_TARGETS};
-use crate::render::resolve::World;
+use crate::render::resolve::Resolver;
 use crate::render::{Strategy, name};
 
 /// The maximum length of a pattern besides the ARNs.
@@ -79,7 +79,7 @@ pub fn alarms(
     model: &Model,
     held: &[(Strategy, Vec<&Entry>)],
     tags: &[Tag],
-    longest: &World,
+    longest: &Resolver,
 ) -> Alarms {
     let mut emails = model.alarms.email.clone();
     emails.sort();
@@ -111,7 +111,7 @@ fn watched(strategy: Strategy, tags: &[Tag]) -> Watched {
     }
 }
 
-fn rules(strategy: Strategy, entries: &[&Entry], longest: &World) -> Vec<Rule> {
+fn rules(strategy: Strategy, entries: &[&Entry], longest: &Resolver) -> Vec<Rule> {
     let base = format!("{}RotationFailedRule", strategy.prefix());
     let mut rules: Vec<Rule> = Vec::new();
     let mut size = MAX_EVENT_PATTERN;
@@ -135,7 +135,7 @@ fn rules(strategy: Strategy, entries: &[&Entry], longest: &World) -> Vec<Rule> {
 
 /// Returns the rules that make a function sweep every secret. The secrets are split so that
 /// each invocation receives its secrets in one input, and finishes soon.
-pub fn sweeps(strategy: Strategy, entries: &[&Entry], longest: &World) -> Vec<Sweep> {
+pub fn sweeps(strategy: Strategy, entries: &[&Entry], longest: &Resolver) -> Vec<Sweep> {
     let mut parts: Vec<Vec<String>> = Vec::new();
     let mut size = MAX_TARGET_INPUT;
     for entry in entries {

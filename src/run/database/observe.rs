@@ -75,7 +75,7 @@ pub(in crate::run) async fn observe_login(
 }
 
 /// What a label's version holds.
-struct Held {
+struct LabelledVersion {
     /// It is on the version that DescribeSecret reported.
     agrees: bool,
     content: SecretContent<Login>,
@@ -86,8 +86,8 @@ async fn read(
     secret: &Secret,
     label: &str,
     version: Option<&str>,
-) -> Result<Held> {
-    let nothing = Held {
+) -> Result<LabelledVersion> {
+    let nothing = LabelledVersion {
         agrees: true,
         content: SecretContent::Absent,
     };
@@ -95,17 +95,17 @@ async fn read(
         return Ok(nothing);
     };
     match context.cloud.value(&secret.arn, label).await.optional() {
-        Ok(Some(Some(value))) => Ok(Held {
+        Ok(Some(Some(value))) => Ok(LabelledVersion {
             agrees: value.version == version,
             content: SecretContent::Held(Login::read(&value.text)),
         }),
         Ok(None | Some(None)) => Ok(nothing),
         // Binary data is no value that anything here could have stored.
-        Err(error) if error.kind == ErrorKind::Invalid => Ok(Held {
+        Err(error) if error.kind == ErrorKind::Invalid => Ok(LabelledVersion {
             content: SecretContent::Held(Content::Foreign),
             ..nothing
         }),
-        Err(error) if error.kind == ErrorKind::Undecryptable => Ok(Held {
+        Err(error) if error.kind == ErrorKind::Undecryptable => Ok(LabelledVersion {
             content: SecretContent::Sealed,
             ..nothing
         }),

@@ -1,6 +1,6 @@
 //! Looking for what is wrong.
 
-mod treat;
+mod fix;
 
 use futures_util::{StreamExt, TryStreamExt, future, stream};
 use jiff::{SignedDuration, Timestamp};
@@ -17,7 +17,7 @@ use crate::plan::{
 use crate::port::{CURRENT, ErrorKind, KeyPair, Secret, Stage};
 use crate::render::Strategy;
 
-pub use treat::treat;
+pub use fix::fix;
 
 /// How far back the function's log is read for what keeps a rotation from ending.
 const LOG: SignedDuration = SignedDuration::from_hours(24);

@@ -5,15 +5,15 @@ use std::collections::BTreeMap;
 use async_trait::async_trait;
 use jiff::Timestamp;
 
-use super::Fake;
-use super::world::refused;
+use super::FakeAws;
+use super::state::refused;
 use crate::port::{Encryption, EncryptionKey, ErrorKind, Functions, Invoked, Result};
 
 #[async_trait(?Send)]
-impl Encryption for Fake {
+impl Encryption for FakeAws {
     async fn encryption_key(&self, arn: &str) -> Result<Option<EncryptionKey>> {
-        self.act("kms:DescribeKey", |world| {
-            let state = world.kms_keys.iter().find(|(key, _)| key.ends_with(arn));
+        self.act("kms:DescribeKey", |state| {
+            let state = state.kms_keys.iter().find(|(key, _)| key.ends_with(arn));
             Ok(state.map(|(_, state)| EncryptionKey {
                 enabled: state == "Enabled",
                 state: state.clone(),
@@ -23,24 +23,24 @@ impl Encryption for Fake {
     }
 
     async fn encryption_key_tags(&self, id: &str) -> Result<Option<BTreeMap<String, String>>> {
-        self.act("kms:ListResourceTags", |world| {
-            let mut keys = world.kms_keys.keys();
+        self.act("kms:ListResourceTags", |state| {
+            let mut keys = state.kms_keys.keys();
             let key = keys.find(|key| key.ends_with(id)).cloned();
-            Ok(key.map(|key| world.kms_tags.get(&key).cloned().unwrap_or_default()))
+            Ok(key.map(|key| state.kms_tags.get(&key).cloned().unwrap_or_default()))
         })
         .await
     }
 
     async fn schedule_key_deletion(&self, id: &str, days: u32) -> Result<()> {
-        self.act("kms:ScheduleKeyDeletion", |world| {
+        self.act("kms:ScheduleKeyDeletion", |state| {
             assert!((7..=30).contains(&days));
-            let ends = world.now.as_second() + i64::from(days) * 86_400;
-            for secret in world.secrets.values() {
+            let ends = state.now.as_second() + i64::from(days) * 86_400;
+            for secret in state.secrets.values() {
                 if let Some(deleted) = secret.deleted {
                     assert!(deleted.as_second() <= ends, "the key goes before a secret");
                 }
             }
-            match world.kms_keys.iter_mut().find(|(key, _)| key.ends_with(id)) {
+            match state.kms_keys.iter_mut().find(|(key, _)| key.ends_with(id)) {
                 Some((_, state)) if state == "PendingDeletion" => {
                     refused(ErrorKind::Conflict, "it is pending deletion")
                 }
@@ -56,24 +56,24 @@ impl Encryption for Fake {
 }
 
 #[async_trait(?Send)]
-impl Functions for Fake {
+impl Functions for FakeAws {
     async fn code_sha256(&self, function: &str) -> Result<Option<String>> {
-        self.act("lambda:GetFunctionConfiguration", |world| {
-            Ok(world.functions.get(function).cloned())
+        self.act("lambda:GetFunctionConfiguration", |state| {
+            Ok(state.functions.get(function).cloned())
         })
         .await
     }
 
     async fn invoke(&self, function: &str, payload: &str) -> Result<Invoked> {
-        self.act("lambda:InvokeFunction", |world| {
-            world.invoke(function, payload)
+        self.act("lambda:InvokeFunction", |state| {
+            state.invoke(function, payload)
         })
         .await
     }
 
     async fn log_messages(&self, group: &str, since: Timestamp) -> Result<Vec<String>> {
-        self.act("logs:FilterLogEvents", |world| {
-            let lines = world.logs.get(group).into_iter().flatten();
+        self.act("logs:FilterLogEvents", |state| {
+            let lines = state.logs.get(group).into_iter().flatten();
             let lines = lines.filter(|(at, _)| *at >= since);
             Ok(lines.map(|(_, line)| line.clone()).collect())
         })
@@ -81,8 +81,8 @@ impl Functions for Fake {
     }
 
     async fn delete_log_group(&self, group: &str) -> Result<bool> {
-        self.act("logs:DeleteLogGroup", |world| {
-            Ok(world.logs.remove(group).is_some())
+        self.act("logs:DeleteLogGroup", |state| {
+            Ok(state.logs.remove(group).is_some())
         })
         .await
     }

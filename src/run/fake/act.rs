@@ -5,12 +5,12 @@ use std::future::pending;
 
 use jiff::Timestamp;
 
-use super::world::World;
+use super::state::AwsState;
 use crate::port::{Error, ErrorKind, Result};
 
 /// What happens to a call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Kind {
+pub enum FaultKind {
     /// AWS refuses it for now; it has no effect.
     Throttled,
     /// It never arrives.
@@ -23,7 +23,7 @@ pub enum Kind {
     DiesAfter,
 }
 
-impl Kind {
+impl FaultKind {
     /// Every kind.
     pub const ALL: [Self; 5] = [
         Self::Throttled,
@@ -40,12 +40,12 @@ pub struct Fault {
     /// Which.
     pub call: usize,
     /// How.
-    pub kind: Kind,
+    pub kind: FaultKind,
 }
 
 /// AWS as the program sees it.
-pub struct Fake {
-    pub world: RefCell<World>,
+pub struct FakeAws {
+    pub state: RefCell<AwsState>,
     fault: Cell<Option<Fault>>,
     calls: Cell<usize>,
     /// The program is dead: nothing it does has any effect any more.
@@ -56,10 +56,10 @@ pub struct Fake {
     times: RefCell<Vec<Timestamp>>,
 }
 
-impl Fake {
-    pub fn new(world: World) -> Self {
+impl FakeAws {
+    pub fn new(state: AwsState) -> Self {
         Self {
-            world: RefCell::new(world),
+            state: RefCell::new(state),
             fault: Cell::new(None),
             calls: Cell::new(0),
             dead: Cell::new(false),
@@ -75,7 +75,7 @@ impl Fake {
         self.dead.set(false);
         self.log.borrow_mut().clear();
         self.times.borrow_mut().clear();
-        self.world.borrow_mut().begin();
+        self.state.borrow_mut().begin();
     }
 
     /// Returns how many calls were made since the process began.
@@ -97,14 +97,14 @@ impl Fake {
     pub(super) async fn act<T>(
         &self,
         call: &'static str,
-        effect: impl FnOnce(&mut World) -> Result<T>,
+        effect: impl FnOnce(&mut AwsState) -> Result<T>,
     ) -> Result<T> {
         if self.dead.get() {
             pending::<()>().await;
         }
         self.calls.set(self.calls.get() + 1);
         self.log.borrow_mut().push(call);
-        self.times.borrow_mut().push(self.world.borrow().now);
+        self.times.borrow_mut().push(self.state.borrow().now);
         let met = self.fault.get().filter(|met| met.call == self.calls.get());
         let failure = |kind, message: &str| {
             Err(Error {
@@ -115,25 +115,25 @@ impl Fake {
             })
         };
         match met.map(|fault| fault.kind) {
-            Some(Kind::Throttled) => return failure(ErrorKind::Throttled, "slow down"),
-            Some(Kind::Lost) => return failure(ErrorKind::Unavailable, "no connection"),
-            Some(Kind::DiesBefore) => {
+            Some(FaultKind::Throttled) => return failure(ErrorKind::Throttled, "slow down"),
+            Some(FaultKind::Lost) => return failure(ErrorKind::Unavailable, "no connection"),
+            Some(FaultKind::DiesBefore) => {
                 self.dead.set(true);
                 pending::<()>().await;
             }
             _ => {}
         }
         let answer = {
-            let mut world = self.world.borrow_mut();
-            world.pass(super::world::LATENCY);
-            let answer = effect(&mut world);
-            world.intrude();
-            world.watch(call);
+            let mut state = self.state.borrow_mut();
+            state.pass(super::state::LATENCY);
+            let answer = effect(&mut state);
+            state.intrude();
+            state.watch(call);
             answer.map_err(|error| Error { call, ..error })
         };
         match met.map(|fault| fault.kind) {
-            Some(Kind::Unanswered) => failure(ErrorKind::Unavailable, "no answer"),
-            Some(Kind::DiesAfter) => {
+            Some(FaultKind::Unanswered) => failure(ErrorKind::Unavailable, "no answer"),
+            Some(FaultKind::DiesAfter) => {
                 self.dead.set(true);
                 pending::<()>().await;
                 answer
@@ -147,8 +147,8 @@ impl Fake {
         if self.dead.get() {
             pending::<()>().await;
         }
-        let mut world = self.world.borrow_mut();
-        world.pass(duration);
-        world.watch("time passes");
+        let mut state = self.state.borrow_mut();
+        state.pass(duration);
+        state.watch("time passes");
     }
 }

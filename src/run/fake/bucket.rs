@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use async_trait::async_trait;
 
-use super::Fake;
-use super::world::{ACCOUNT, REGION, World, refused};
+use super::FakeAws;
+use super::state::{ACCOUNT, AwsState, REGION, refused};
 use crate::port::{Artifacts, Compared, ErrorKind, ObjectVersion, Result};
 
 /// What S3 calls the version of an object in a bucket that keeps none.
@@ -13,7 +13,7 @@ const NULL: &str = "null";
 
 /// A stored object, or one version of it.
 #[derive(Clone, Debug)]
-pub struct Stored {
+pub struct StoredObject {
     pub version: String,
     pub body: Vec<u8>,
 }
@@ -26,7 +26,7 @@ pub struct Bucket {
     /// It has the policy, encryption, and public access block of ours.
     pub closed: bool,
     /// Each object's versions, the newest last.
-    pub objects: BTreeMap<String, Vec<Stored>>,
+    pub objects: BTreeMap<String, Vec<StoredObject>>,
 }
 
 impl Bucket {
@@ -42,7 +42,7 @@ impl Bucket {
     }
 
     /// Returns an object's version, or its newest.
-    pub fn get(&self, key: &str, version: Option<&str>) -> Option<&Stored> {
+    pub fn get(&self, key: &str, version: Option<&str>) -> Option<&StoredObject> {
         let versions = self.objects.get(key)?;
         match version {
             Some(version) => versions.iter().find(|held| held.version == version),
@@ -58,7 +58,7 @@ impl Bucket {
         };
         let versions = self.objects.entry(key.to_owned()).or_default();
         versions.retain(|held| held.version != version);
-        versions.push(Stored { version, body });
+        versions.push(StoredObject { version, body });
     }
 }
 
@@ -70,7 +70,7 @@ pub struct Writer {
     pub body: Vec<u8>,
 }
 
-impl World {
+impl AwsState {
     fn bucket(&mut self, bucket: &str, account: &str) -> Result<&mut Bucket> {
         match self.buckets.get_mut(bucket) {
             Some(found) if found.account != account => {
@@ -104,7 +104,7 @@ impl World {
         let mut places = Vec::new();
         for (name, bucket) in &self.buckets {
             let keys = bucket.objects.iter().filter(|(key, versions)| {
-                let theirs = |held: &Stored| held.body == writer.body;
+                let theirs = |held: &StoredObject| held.body == writer.body;
                 key.contains(writer.below) && !versions.last().is_some_and(theirs)
             });
             places.extend(keys.map(|(key, _)| (name.clone(), key.clone())));
@@ -118,10 +118,10 @@ impl World {
 }
 
 #[async_trait(?Send)]
-impl Artifacts for Fake {
+impl Artifacts for FakeAws {
     async fn bucket_region(&self, bucket: &str, account: &str) -> Result<Option<String>> {
-        self.act("s3:HeadBucket", |world| {
-            match world.bucket(bucket, account) {
+        self.act("s3:HeadBucket", |state| {
+            match state.bucket(bucket, account) {
                 Ok(held) => Ok(Some(held.region.clone())),
                 Err(error) if error.kind == ErrorKind::NotFound => Ok(None),
                 Err(error) => Err(error),
@@ -131,38 +131,38 @@ impl Artifacts for Fake {
     }
 
     async fn is_versioned(&self, bucket: &str, account: &str) -> Result<bool> {
-        self.act("s3:GetBucketVersioning", |world| {
-            Ok(world.bucket(bucket, account)?.versioned)
+        self.act("s3:GetBucketVersioning", |state| {
+            Ok(state.bucket(bucket, account)?.versioned)
         })
         .await
     }
 
     async fn create_bucket(&self, bucket: &str, account: &str) -> Result<()> {
-        self.act("s3:CreateBucket", |world| {
-            let held = world.buckets.entry(bucket.to_owned());
+        self.act("s3:CreateBucket", |state| {
+            let held = state.buckets.entry(bucket.to_owned());
             held.or_insert_with(Bucket::new);
-            world.bucket(bucket, account).map(|_| ())
+            state.bucket(bucket, account).map(|_| ())
         })
         .await
     }
 
     async fn secure_bucket(&self, bucket: &str, account: &str, _: &str) -> Result<bool> {
         let as_it_should_be = self
-            .act("s3:GetBucketPolicy", |world| {
-                let held = world.bucket(bucket, account)?;
+            .act("s3:GetBucketPolicy", |state| {
+                let held = state.bucket(bucket, account)?;
                 Ok(held.versioned && held.closed)
             })
             .await?;
         if as_it_should_be {
             return Ok(false);
         }
-        self.act("s3:PutBucketVersioning", |world| {
-            world.bucket(bucket, account)?.versioned = true;
+        self.act("s3:PutBucketVersioning", |state| {
+            state.bucket(bucket, account)?.versioned = true;
             Ok(())
         })
         .await?;
-        self.act("s3:PutBucketPolicy", |world| {
-            world.bucket(bucket, account)?.closed = true;
+        self.act("s3:PutBucketPolicy", |state| {
+            state.bucket(bucket, account)?.closed = true;
             Ok(true)
         })
         .await
@@ -176,8 +176,8 @@ impl Artifacts for Fake {
         account: &str,
         body: &[u8],
     ) -> Result<Option<Compared>> {
-        self.act("s3:GetObject", |world| {
-            let held = world.bucket(bucket, account)?.get(key, version);
+        self.act("s3:GetObject", |state| {
+            let held = state.bucket(bucket, account)?.get(key, version);
             Ok(held.map(|held| Compared {
                 same: held.body == body,
                 version: (held.version != NULL).then(|| held.version.clone()),
@@ -193,9 +193,9 @@ impl Artifacts for Fake {
         account: &str,
         body: Vec<u8>,
     ) -> Result<Option<String>> {
-        self.act("s3:PutObject", |world| {
-            let version = world.unique("version-");
-            let held = world.bucket(bucket, account)?;
+        self.act("s3:PutObject", |state| {
+            let version = state.unique("version-");
+            let held = state.bucket(bucket, account)?;
             held.put(key, version.clone(), body);
             Ok(held.versioned.then_some(version))
         })
@@ -208,8 +208,8 @@ impl Artifacts for Fake {
         prefix: &str,
         account: &str,
     ) -> Result<Vec<ObjectVersion>> {
-        self.act("s3:ListBucketVersions", |world| {
-            let objects = world.bucket(bucket, account)?.objects.iter();
+        self.act("s3:ListBucketVersions", |state| {
+            let objects = state.bucket(bucket, account)?.objects.iter();
             let objects = objects.filter(|(key, _)| key.starts_with(prefix));
             let versions = objects.flat_map(|(key, versions)| {
                 versions.iter().map(|held| ObjectVersion {
@@ -228,8 +228,8 @@ impl Artifacts for Fake {
         version: &ObjectVersion,
         account: &str,
     ) -> Result<()> {
-        self.act("s3:DeleteObjectVersion", |world| {
-            let objects = &mut world.bucket(bucket, account)?.objects;
+        self.act("s3:DeleteObjectVersion", |state| {
+            let objects = &mut state.bucket(bucket, account)?.objects;
             if let Some(versions) = objects.get_mut(&version.key) {
                 versions.retain(|held| held.version != version.version);
                 if versions.is_empty() {
@@ -242,13 +242,13 @@ impl Artifacts for Fake {
     }
 
     async fn delete_bucket(&self, bucket: &str, account: &str) -> Result<()> {
-        self.act("s3:DeleteBucket", |world| {
-            match world.bucket(bucket, account) {
+        self.act("s3:DeleteBucket", |state| {
+            match state.bucket(bucket, account) {
                 Ok(held) if !held.objects.is_empty() => {
                     refused(ErrorKind::Conflict, "it is not empty")
                 }
                 Ok(_) => {
-                    world.buckets.remove(bucket);
+                    state.buckets.remove(bucket);
                     Ok(())
                 }
                 Err(error) if error.kind == ErrorKind::NotFound => Ok(()),

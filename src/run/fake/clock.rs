@@ -3,13 +3,13 @@
 use async_trait::async_trait;
 use jiff::Timestamp;
 
-use super::Fake;
+use super::FakeAws;
 use crate::port::Clock;
 
 #[async_trait(?Send)]
-impl Clock for Fake {
+impl Clock for FakeAws {
     fn now(&self) -> Timestamp {
-        self.world.borrow().now
+        self.state.borrow().now
     }
 
     async fn sleep(&self, duration: std::time::Duration) {
@@ -17,6 +17,6 @@ impl Clock for Fake {
     }
 
     fn token(&self) -> String {
-        self.world.borrow_mut().token()
+        self.state.borrow_mut().token()
     }
 }

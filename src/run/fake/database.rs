@@ -7,8 +7,8 @@ use std::time::Duration;
 use keyrota_contract::tag;
 use serde_json::{Value, json};
 
-use super::rotation::{Process, STEP, Step};
-use super::world::{SecretRecord, World, refused};
+use super::rotation::{ActiveRotation, STEP, Step};
+use super::state::{AwsState, SecretRecord, refused};
 use crate::plan::SETTING;
 use crate::port::{CURRENT, ErrorKind, Invoked, PENDING, PREVIOUS, Result};
 
@@ -26,7 +26,7 @@ struct Login {
     password: String,
 }
 
-impl World {
+impl AwsState {
     /// Starts a server with one user.
     pub fn add_server(&mut self, endpoint: &str, user: &str, password: &str) {
         let server = self.servers.entry(endpoint.to_owned()).or_default();
@@ -106,9 +106,9 @@ impl World {
     /// Carries a step of a database's rotation out.
     pub(super) fn database_step(
         &mut self,
-        process: &Process,
+        process: &ActiveRotation,
     ) -> std::result::Result<Option<(Step, Duration)>, String> {
-        let Process {
+        let ActiveRotation {
             secret, version, ..
         } = process;
         let held = self.secrets[secret].clone();

@@ -7,12 +7,12 @@ use jiff::Timestamp;
 use keyrota_test_aws::keys;
 use secrecy::ExposeSecret;
 
-use super::Fake;
+use super::FakeAws;
 use super::secrets_manager::refusal;
-use super::world::{ACCOUNT, Origin, World, refused};
+use super::state::{ACCOUNT, AwsState, Origin, refused};
 use crate::port::{Caller, ErrorKind, Identity, Key, KeyPair, Keys, Result, User};
 
-impl World {
+impl AwsState {
     pub fn keys_of(&self, user: &str) -> Vec<String> {
         let keys = self.keys.iter().filter(|(_, key)| key.user == user);
         keys.map(|(id, _)| id.clone()).collect()
@@ -33,7 +33,7 @@ impl World {
 }
 
 #[async_trait(?Send)]
-impl Identity for Fake {
+impl Identity for FakeAws {
     async fn caller(&self) -> Result<Caller> {
         self.act("sts:GetCallerIdentity", |_| {
             Ok(Caller {
@@ -45,15 +45,15 @@ impl Identity for Fake {
     }
 
     async fn holder(&self, pair: &KeyPair) -> Result<Caller> {
-        self.act("sts:GetCallerIdentity", |world| {
-            let now = world.now;
-            let spread = world.keys.contains_key(&pair.id) && world.has_spread(&pair.id);
-            match world.keys.get_mut(&pair.id) {
+        self.act("sts:GetCallerIdentity", |state| {
+            let now = state.now;
+            let spread = state.keys.contains_key(&pair.id) && state.has_spread(&pair.id);
+            match state.keys.get_mut(&pair.id) {
                 Some(key) if spread && key.active && key.secret == pair.secret.expose_secret() => {
                     key.last_used = Some(now);
                     Ok(Caller {
                         account: ACCOUNT.to_owned(),
-                        arn: world.users[&key.user].clone(),
+                        arn: state.users[&key.user].clone(),
                     })
                 }
                 _ => refused(ErrorKind::Credentials, "the key is not known"),
@@ -64,30 +64,30 @@ impl Identity for Fake {
 
     async fn profile_key(&self, profile: &str) -> Result<KeyPair> {
         // A file on this machine: no call that could meet a fault.
-        let world = self.world.borrow();
-        match world.profiles.get(profile) {
-            Some(id) => Ok(world.pair(id)),
+        let state = self.state.borrow();
+        match state.profiles.get(profile) {
+            Some(id) => Ok(state.pair(id)),
             None => refused(ErrorKind::NotFound, "no such profile"),
         }
     }
 }
 
 #[async_trait(?Send)]
-impl Keys for Fake {
+impl Keys for FakeAws {
     async fn user(&self, user: &str) -> Result<Option<User>> {
-        self.act("iam:GetUser", |world| {
-            Ok(world.users.get(user).map(|arn| User {
+        self.act("iam:GetUser", |state| {
+            Ok(state.users.get(user).map(|arn| User {
                 arn: arn.clone(),
                 path: "/".to_owned(),
-                tags: world.user_tags.get(user).cloned().unwrap_or_default(),
+                tags: state.user_tags.get(user).cloned().unwrap_or_default(),
             }))
         })
         .await
     }
 
     async fn users(&self) -> Result<Vec<User>> {
-        self.act("iam:ListUsers", |world| {
-            let arns = world.users.values();
+        self.act("iam:ListUsers", |state| {
+            let arns = state.users.values();
             Ok(arns
                 .map(|arn| User {
                     arn: arn.clone(),
@@ -100,12 +100,12 @@ impl Keys for Fake {
     }
 
     async fn keys(&self, user: &str) -> Result<Vec<Key>> {
-        self.act("iam:ListAccessKeys", |world| {
-            if !world.users.contains_key(user) {
+        self.act("iam:ListAccessKeys", |state| {
+            if !state.users.contains_key(user) {
                 return refused(ErrorKind::NotFound, "no such user");
             }
-            let keys = world.keys.iter();
-            let keys = keys.filter(|(id, key)| key.user == user && world.has_spread(id));
+            let keys = state.keys.iter();
+            let keys = keys.filter(|(id, key)| key.user == user && state.has_spread(id));
             Ok(keys
                 .map(|(id, key)| Key {
                     id: id.clone(),
@@ -119,8 +119,8 @@ impl Keys for Fake {
     }
 
     async fn last_used(&self, id: &str) -> Result<Option<Timestamp>> {
-        self.act("iam:GetAccessKeyLastUsed", |world| {
-            match world.keys.get(id) {
+        self.act("iam:GetAccessKeyLastUsed", |state| {
+            match state.keys.get(id) {
                 Some(key) => Ok(key.last_used),
                 None => refused(ErrorKind::Denied, "no such key"),
             }
@@ -129,21 +129,21 @@ impl Keys for Fake {
     }
 
     async fn create_key(&self, user: &str) -> Result<KeyPair> {
-        self.act("iam:CreateAccessKey", |world| {
-            let is_known = world.users.contains_key(user);
-            let count = is_known.then(|| world.keys_of(user).len());
+        self.act("iam:CreateAccessKey", |state| {
+            let is_known = state.users.contains_key(user);
+            let count = is_known.then(|| state.keys_of(user).len());
             keys::room(count).or_else(refusal)?;
-            let id = world.add_key(user, Origin::Engine);
-            Ok(world.pair(&id))
+            let id = state.add_key(user, Origin::Engine);
+            Ok(state.pair(&id))
         })
         .await
     }
 
     async fn delete_key(&self, user: &str, id: &str) -> Result<()> {
-        self.act("iam:DeleteAccessKey", |world| {
-            world.watch_deleted_key(id);
-            if world.keys.get(id).is_some_and(|key| key.user == user) {
-                world.keys.remove(id);
+        self.act("iam:DeleteAccessKey", |state| {
+            state.watch_deleted_key(id);
+            if state.keys.get(id).is_some_and(|key| key.user == user) {
+                state.keys.remove(id);
             }
             Ok(())
         })
@@ -151,13 +151,13 @@ impl Keys for Fake {
     }
 
     async fn tag_user(&self, user: &str, key: &str, value: &str) -> Result<()> {
-        self.act("iam:TagUser", |world| {
+        self.act("iam:TagUser", |state| {
             let accepted = |one: char| one.is_alphanumeric() || " _.:/=+-@".contains(one);
             assert!(value.len() <= 256 && value.chars().all(accepted), "{value}");
-            if !world.users.contains_key(user) {
+            if !state.users.contains_key(user) {
                 return refused(ErrorKind::NotFound, "no such user");
             }
-            let tags = world.user_tags.entry(user.to_owned()).or_default();
+            let tags = state.user_tags.entry(user.to_owned()).or_default();
             tags.insert(key.to_owned(), value.to_owned());
             Ok(())
         })
@@ -165,8 +165,8 @@ impl Keys for Fake {
     }
 
     async fn untag_user(&self, user: &str, key: &str) -> Result<()> {
-        self.act("iam:UntagUser", |world| {
-            if let Some(tags) = world.user_tags.get_mut(user) {
+        self.act("iam:UntagUser", |state| {
+            if let Some(tags) = state.user_tags.get_mut(user) {
                 tags.remove(key);
             }
             Ok(())

@@ -13,12 +13,12 @@ mod rotation;
 mod secrets;
 mod secrets_manager;
 mod stacks;
+mod state;
 mod template;
 mod watch;
-mod world;
 
-pub(super) use act::{Fake, Fault, Kind};
+pub(super) use act::{FakeAws, Fault, FaultKind};
 pub(super) use bucket::{Bucket, Writer};
 pub(super) use rotation::Step;
+pub(super) use state::{ACCOUNT, AwsState, Origin, REGION, Version};
 pub(super) use watch::Watch;
-pub(super) use world::{ACCOUNT, Origin, REGION, Version, World};

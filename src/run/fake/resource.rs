@@ -5,20 +5,20 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_yaml::Value;
 
 use super::stacks::{StackRecord, physical_ids};
+use super::state::{ACCOUNT, AwsState, REGION, Version};
 use super::template::{Resource, Scope, Template};
-use super::world::{ACCOUNT, REGION, Version, World};
 use crate::port::{ChangeSetRequest, Rotation};
 
 /// A resource that was made.
 #[derive(Clone, Debug)]
-pub struct Made {
+pub struct CreatedResource {
     pub resource: Resource,
     pub physical_id: String,
     pub status: String,
 }
 
 /// A resource that could not be made.
-pub struct Failed {
+pub struct FailedResource {
     pub logical_id: String,
     pub kind: String,
     pub reason: String,
@@ -41,7 +41,7 @@ fn rank(kind: &str) -> usize {
         .unwrap_or(ORDER.len())
 }
 
-impl World {
+impl AwsState {
     /// Makes the stack that a change set is for.
     pub fn review(&mut self, request: &ChangeSetRequest) -> usize {
         let id = self.unique("");
@@ -61,7 +61,7 @@ impl World {
             events: Vec::new(),
             operation: None,
         };
-        stack.become_("REVIEW_IN_PROGRESS");
+        stack.set_status("REVIEW_IN_PROGRESS");
         self.stacks.push(stack);
         self.stacks.len() - 1
     }
@@ -70,11 +70,11 @@ impl World {
         &mut self,
         stack: &mut StackRecord,
         template: &Template,
-    ) -> Result<(), Failed> {
+    ) -> Result<(), FailedResource> {
         let mut wanted = template.resources.clone();
         wanted.sort_by_key(|resource| rank(&resource.kind));
         for resource in wanted {
-            let place = |made: &Made| made.resource.logical_id == resource.logical_id;
+            let place = |made: &CreatedResource| made.resource.logical_id == resource.logical_id;
             let made = stack.resources.iter().position(place);
             let outcome = match made {
                 Some(index) => self.change(stack, index, &resource).map(|()| None),
@@ -89,14 +89,14 @@ impl World {
                         "CREATE_COMPLETE",
                         None,
                     );
-                    stack.resources.push(Made {
+                    stack.resources.push(CreatedResource {
                         resource,
                         physical_id,
                         status: "CREATE_COMPLETE".to_owned(),
                     });
                 }
                 Err(reason) => {
-                    return Err(Failed {
+                    return Err(FailedResource {
                         logical_id: resource.logical_id,
                         kind: resource.kind,
                         reason,
@@ -109,12 +109,13 @@ impl World {
             .iter()
             .map(|resource| resource.logical_id.as_str())
             .collect();
-        let gone = |made: &Made| !wanted.contains(made.resource.logical_id.as_str());
-        let (gone, stay): (Vec<Made>, Vec<Made>) = stack.resources.drain(..).partition(gone);
+        let gone = |made: &CreatedResource| !wanted.contains(made.resource.logical_id.as_str());
+        let (gone, stay): (Vec<CreatedResource>, Vec<CreatedResource>) =
+            stack.resources.drain(..).partition(gone);
         stack.resources = stay;
         for made in gone.iter().filter(|made| !made.resource.retained) {
             // Cleaning up after an update does not fail it.
-            let _ = self.unmake(made);
+            let _ = self.delete_resource(made);
         }
         Ok(())
     }
@@ -247,14 +248,14 @@ impl World {
     }
 
     /// Takes back what a failed operation made.
-    pub fn roll_back(&mut self, stack: &mut StackRecord, before: &[Made]) {
+    pub fn roll_back(&mut self, stack: &mut StackRecord, before: &[CreatedResource]) {
         let new = stack
             .resources
             .split_off(before.len().min(stack.resources.len()));
         for mut made in new.into_iter().rev() {
             if made.resource.retained {
                 "DELETE_SKIPPED".clone_into(&mut made.status);
-            } else if self.unmake(&made).is_ok() {
+            } else if self.delete_resource(&made).is_ok() {
                 "DELETE_COMPLETE".clone_into(&mut made.status);
             }
             stack.resources.push(made);
@@ -270,7 +271,7 @@ impl World {
             let gone = made.status == "DELETE_COMPLETE";
             if !stays && !gone {
                 let resource = &made.resource;
-                match self.unmake(&made) {
+                match self.delete_resource(&made) {
                     Ok(()) => {
                         stack.tell(
                             &resource.logical_id,
@@ -290,14 +291,14 @@ impl World {
             }
             stack.resources.push(made);
         }
-        stack.become_(if failed {
+        stack.set_status(if failed {
             "DELETE_FAILED"
         } else {
             "DELETE_COMPLETE"
         });
     }
 
-    fn unmake(&mut self, made: &Made) -> Result<(), String> {
+    fn delete_resource(&mut self, made: &CreatedResource) -> Result<(), String> {
         let id = &made.physical_id;
         match made.resource.kind.as_str() {
             "AWS::IAM::User" => {

@@ -7,8 +7,8 @@ use jiff::Timestamp;
 use keyrota_contract::tag;
 use serde_json::json;
 
+use super::state::{AwsState, Origin, refused};
 use super::watch::field;
-use super::world::{Origin, World, refused};
 use crate::plan::{MADE, MAKING_TAG};
 use crate::port::{CURRENT, ErrorKind, PENDING, PREVIOUS};
 
@@ -38,7 +38,7 @@ pub enum Step {
 
 /// A rotation that is under way.
 #[derive(Clone, Debug)]
-pub struct Process {
+pub struct ActiveRotation {
     pub secret: String,
     pub version: String,
     pub step: Step,
@@ -47,7 +47,7 @@ pub struct Process {
     pub late: bool,
 }
 
-impl World {
+impl AwsState {
     pub fn rotate(&mut self, id: &str, token: &str) -> crate::port::Result<String> {
         let now = self.now;
         let secret = self.live_secret(id)?;
@@ -94,7 +94,7 @@ impl World {
     /// Has the last step of a pending version happen at a moment, whatever else goes on.
     pub fn finish_late(&mut self, secret: &str, due: Timestamp) {
         let version = self.secrets[secret].labelled(PENDING).unwrap().to_owned();
-        self.rotations.push(Process {
+        self.rotations.push(ActiveRotation {
             secret: secret.to_owned(),
             version,
             step: Step::Finish,
@@ -106,7 +106,7 @@ impl World {
     /// Has somebody else begin a rotation at a moment.
     pub fn rotate_at(&mut self, secret: &str, due: Timestamp) {
         let version = self.token();
-        self.rotations.push(Process {
+        self.rotations.push(ActiveRotation {
             secret: secret.to_owned(),
             version,
             step: Step::Begin,
@@ -116,7 +116,7 @@ impl World {
     }
 
     fn start(&mut self, secret: &str, version: &str, step: Step, after: Duration) {
-        self.rotations.push(Process {
+        self.rotations.push(ActiveRotation {
             secret: secret.to_owned(),
             version: version.to_owned(),
             step,
@@ -126,7 +126,7 @@ impl World {
     }
 
     pub fn advance_rotations(&mut self) {
-        let due = |process: &Process| process.due <= self.now;
+        let due = |process: &ActiveRotation| process.due <= self.now;
         let Some(index) = self.rotations.iter().position(due) else {
             return;
         };
@@ -164,8 +164,8 @@ impl World {
         group.push((self.now, line.to_string()));
     }
 
-    fn step(&mut self, process: &Process) -> Result<Option<(Step, Duration)>, String> {
-        let Process {
+    fn step(&mut self, process: &ActiveRotation) -> Result<Option<(Step, Duration)>, String> {
+        let ActiveRotation {
             secret, version, ..
         } = process;
         let database = self.secrets[secret].tag(tag::KIND) == "database";
@@ -282,7 +282,7 @@ impl World {
 
     fn make_room(
         &mut self,
-        held: &super::world::SecretRecord,
+        held: &super::state::SecretRecord,
         user: &str,
         current: &str,
     ) -> Result<(), String> {

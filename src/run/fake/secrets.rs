@@ -4,17 +4,17 @@ use async_trait::async_trait;
 use jiff::{SignedDuration, Timestamp};
 use secrecy::{ExposeSecret, SecretString};
 
-use super::Fake;
-use super::world::refused;
+use super::FakeAws;
+use super::state::refused;
 use crate::port::{
     Deletion, ErrorKind, PENDING, Result, Rotation, Secret, SecretValue, Secrets, TaggedSecret,
 };
 
 #[async_trait(?Send)]
-impl Secrets for Fake {
+impl Secrets for FakeAws {
     async fn secret(&self, id: &str) -> Result<Option<Secret>> {
-        self.act("secretsmanager:DescribeSecret", |world| {
-            let Some(held) = world.find_secret(id) else {
+        self.act("secretsmanager:DescribeSecret", |state| {
+            let Some(held) = state.find_secret(id) else {
                 return Ok(None);
             };
             let labelled = held.versions.iter();
@@ -40,8 +40,8 @@ impl Secrets for Fake {
     }
 
     async fn secrets_tagged(&self, key: &str, value: &str) -> Result<Vec<TaggedSecret>> {
-        self.act("secretsmanager:ListSecrets", |world| {
-            let secrets = world.secrets.values();
+        self.act("secretsmanager:ListSecrets", |state| {
+            let secrets = state.secrets.values();
             let secrets =
                 secrets.filter(|secret| secret.tags.get(key).is_some_and(|tag| tag == value));
             Ok(secrets
@@ -57,8 +57,8 @@ impl Secrets for Fake {
     }
 
     async fn value(&self, id: &str, label: &str) -> Result<Option<SecretValue>> {
-        self.act("secretsmanager:GetSecretValue", |world| {
-            let secret = world.live_secret(id)?;
+        self.act("secretsmanager:GetSecretValue", |state| {
+            let secret = state.live_secret(id)?;
             let Some(version) = secret.labelled(label) else {
                 return Ok(None);
             };
@@ -79,8 +79,8 @@ impl Secrets for Fake {
         label: &str,
         text: &SecretString,
     ) -> Result<()> {
-        self.act("secretsmanager:PutSecretValue", |world| {
-            world.put(id, token, label, text.expose_secret())
+        self.act("secretsmanager:PutSecretValue", |state| {
+            state.put(id, token, label, text.expose_secret())
         })
         .await
     }
@@ -92,51 +92,51 @@ impl Secrets for Fake {
         from: Option<&str>,
         to: Option<&str>,
     ) -> Result<()> {
-        self.act("secretsmanager:UpdateSecretVersionStage", |world| {
-            world.move_label(id, label, from, to)
+        self.act("secretsmanager:UpdateSecretVersionStage", |state| {
+            state.move_label(id, label, from, to)
         })
         .await
     }
 
     async fn rotate(&self, id: &str, token: &str) -> Result<String> {
-        self.act("secretsmanager:RotateSecret", |world| {
-            world.rotate(id, token)
+        self.act("secretsmanager:RotateSecret", |state| {
+            state.rotate(id, token)
         })
         .await
     }
 
     async fn schedule(&self, id: &str, _: &str, rotation: &Rotation) -> Result<()> {
-        self.act("secretsmanager:RotateSecret", |world| {
-            let secret = world.live_secret(id)?;
+        self.act("secretsmanager:RotateSecret", |state| {
+            let secret = state.live_secret(id)?;
             if secret.in_rotation() {
                 return refused(ErrorKind::Conflict, "a rotation is not complete");
             }
             secret.rotates = true;
             secret.rotation = rotation.clone();
             let name = secret.name.clone();
-            world.begin_trial(&name);
+            state.begin_trial(&name);
             Ok(())
         })
         .await
     }
 
     async fn cancel_rotation(&self, id: &str) -> Result<()> {
-        self.act("secretsmanager:CancelRotateSecret", |world| {
-            let secret = world.live_secret(id)?;
+        self.act("secretsmanager:CancelRotateSecret", |state| {
+            let secret = state.live_secret(id)?;
             secret.rotates = false;
             let name = secret.name.clone();
             // AWSPENDING stays where it was (`API_CancelRotateSecret`).
-            world.rotations.retain(|process| process.secret != name);
+            state.rotations.retain(|process| process.secret != name);
             Ok(())
         })
         .await
     }
 
     async fn tag(&self, id: &str, key: &str, value: &str) -> Result<()> {
-        self.act("secretsmanager:TagResource", |world| {
+        self.act("secretsmanager:TagResource", |state| {
             let accepted = |one: char| one.is_alphanumeric() || " _.:/=+-@".contains(one);
             assert!(value.len() <= 256 && value.chars().all(accepted), "{value}");
-            let secret = world.live_secret(id)?;
+            let secret = state.live_secret(id)?;
             secret.tags.insert(key.to_owned(), value.to_owned());
             Ok(())
         })
@@ -144,18 +144,18 @@ impl Secrets for Fake {
     }
 
     async fn untag(&self, id: &str, key: &str) -> Result<()> {
-        self.act("secretsmanager:UntagResource", |world| {
-            world.live_secret(id)?.tags.remove(key);
+        self.act("secretsmanager:UntagResource", |state| {
+            state.live_secret(id)?.tags.remove(key);
             Ok(())
         })
         .await
     }
 
     async fn delete_secret(&self, id: &str, deletion: Deletion) -> Result<Option<Timestamp>> {
-        self.act("secretsmanager:DeleteSecret", |world| {
-            let now = world.now;
-            let forced = world.watch.forced;
-            let Ok(secret) = world.secret_mut(id) else {
+        self.act("secretsmanager:DeleteSecret", |state| {
+            let now = state.now;
+            let forced = state.watch.forced;
+            let Ok(secret) = state.secret_mut(id) else {
                 return Ok(None);
             };
             match deletion {
@@ -164,7 +164,7 @@ impl Secrets for Fake {
                     let held = held.or_else(|| secret.field(crate::port::CURRENT, "password"));
                     assert!(forced || held.is_none(), "{id} goes without a window");
                     let name = secret.name.clone();
-                    world.secrets.remove(&name);
+                    state.secrets.remove(&name);
                     Ok(None)
                 }
                 Deletion::Window(_) if secret.deleted.is_some() => {
@@ -183,8 +183,8 @@ impl Secrets for Fake {
     }
 
     async fn restore_secret(&self, id: &str) -> Result<()> {
-        self.act("secretsmanager:RestoreSecret", |world| {
-            world.secret_mut(id)?.deleted = None;
+        self.act("secretsmanager:RestoreSecret", |state| {
+            state.secret_mut(id)?.deleted = None;
             Ok(())
         })
         .await

@@ -3,10 +3,10 @@
 use jiff::Timestamp;
 use keyrota_test_aws::{Refusal, versions};
 
-use super::world::{SecretRecord, World, refused};
+use super::state::{AwsState, SecretRecord, refused};
 use crate::port::{ErrorKind, PENDING, Result};
 
-impl World {
+impl AwsState {
     pub fn find_secret(&self, id: &str) -> Option<&SecretRecord> {
         let named = |secret: &&SecretRecord| secret.name == id || secret.arn == id;
         self.secrets.values().find(named)

@@ -6,10 +6,10 @@ use std::time::Duration;
 use async_trait::async_trait;
 use jiff::Timestamp;
 
-use super::Fake;
-use super::resource::Made;
+use super::FakeAws;
+use super::resource::CreatedResource;
+use super::state::{AwsState, refused};
 use super::template::{Resource, Scope, Template};
-use super::world::{World, refused};
 use crate::port::{
     Change, ChangeSet, ChangeSetRequest, ErrorKind, Result, Stack, StackEvent, StackResource,
     StackStatus, Stacks, TemplateSource,
@@ -26,7 +26,7 @@ pub struct StackRecord {
     pub name: String,
     pub status: String,
     pub reason: Option<String>,
-    pub resources: Vec<Made>,
+    pub resources: Vec<CreatedResource>,
     pub outputs: BTreeMap<String, String>,
     pub parameters: BTreeMap<String, String>,
     pub tags: BTreeMap<String, String>,
@@ -69,14 +69,14 @@ impl StackRecord {
     }
 
     /// Sets the status, and adds an event for it.
-    pub fn become_(&mut self, status: &str) {
+    pub fn set_status(&mut self, status: &str) {
         status.clone_into(&mut self.status);
         let name = self.name.clone();
         self.tell(&name, "AWS::CloudFormation::Stack", status, None);
     }
 }
 
-impl World {
+impl AwsState {
     /// Returns a stack by name, or, also where it is deleted, by ID.
     pub fn find_stack(&self, id: &str) -> Option<usize> {
         self.stacks
@@ -126,7 +126,7 @@ impl World {
                 stack.outputs = outputs
                     .map(|(name, value)| (name.clone(), scope.text(value)))
                     .collect();
-                stack.become_(&format!("{prefix}_COMPLETE"));
+                stack.set_status(&format!("{prefix}_COMPLETE"));
             }
             Err(failed) => {
                 stack.tell(
@@ -139,10 +139,10 @@ impl World {
                 if creates {
                     stack.template = set.body;
                     stack.tags = set.request.tags;
-                    stack.become_("ROLLBACK_COMPLETE");
+                    stack.set_status("ROLLBACK_COMPLETE");
                 } else {
                     stack.parameters = before.1;
-                    stack.become_("UPDATE_ROLLBACK_COMPLETE");
+                    stack.set_status("UPDATE_ROLLBACK_COMPLETE");
                 }
             }
         }
@@ -206,10 +206,10 @@ pub fn physical_ids(stack: &StackRecord) -> BTreeMap<String, String> {
 }
 
 #[async_trait(?Send)]
-impl Stacks for Fake {
+impl Stacks for FakeAws {
     async fn stack(&self, name: &str) -> Result<Option<Stack>> {
-        self.act("cloudformation:DescribeStacks", |world| {
-            let found = world.find_stack(name).map(|index| &world.stacks[index]);
+        self.act("cloudformation:DescribeStacks", |state| {
+            let found = state.find_stack(name).map(|index| &state.stacks[index]);
             Ok(found.map(|stack| Stack {
                 id: stack.id.clone(),
                 name: stack.name.clone(),
@@ -225,8 +225,8 @@ impl Stacks for Fake {
     }
 
     async fn resources(&self, name: &str) -> Result<Vec<StackResource>> {
-        self.act("cloudformation:ListStackResources", |world| {
-            let found = world.find_stack(name).map(|index| &world.stacks[index]);
+        self.act("cloudformation:ListStackResources", |state| {
+            let found = state.find_stack(name).map(|index| &state.stacks[index]);
             let made = found.into_iter().flat_map(|stack| &stack.resources);
             Ok(made
                 .map(|made| StackResource {
@@ -241,16 +241,16 @@ impl Stacks for Fake {
     }
 
     async fn template(&self, name: &str) -> Result<String> {
-        self.act("cloudformation:GetTemplate", |world| {
-            let index = world.stack_index(name)?;
-            Ok(world.stacks[index].template.clone())
+        self.act("cloudformation:GetTemplate", |state| {
+            let index = state.stack_index(name)?;
+            Ok(state.stacks[index].template.clone())
         })
         .await
     }
 
     async fn change_set_template(&self, _stack: &str, id: &str) -> Result<String> {
-        self.act("cloudformation:GetTemplate", |world| {
-            match world.change_sets.get(id) {
+        self.act("cloudformation:GetTemplate", |state| {
+            match state.change_sets.get(id) {
                 Some(set) => Ok(set.body.clone()),
                 None => refused(ErrorKind::NotFound, "no such change set"),
             }
@@ -259,23 +259,23 @@ impl Stacks for Fake {
     }
 
     async fn events(&self, id: &str) -> Result<Vec<StackEvent>> {
-        self.act("cloudformation:DescribeStackEvents", |world| {
-            let found = world.find_stack(id).map(|index| &world.stacks[index]);
+        self.act("cloudformation:DescribeStackEvents", |state| {
+            let found = state.find_stack(id).map(|index| &state.stacks[index]);
             Ok(found.map_or_else(Vec::new, |stack| stack.events.clone()))
         })
         .await
     }
 
     async fn create_change_set(&self, request: &ChangeSetRequest) -> Result<String> {
-        self.act("cloudformation:CreateChangeSet", |world| {
+        self.act("cloudformation:CreateChangeSet", |state| {
             let body = match &request.template {
                 TemplateSource::Body(body) => body.clone(),
-                TemplateSource::Url(url) => world.object_at(url)?,
+                TemplateSource::Url(url) => state.object_at(url)?,
             };
-            let body = world.swapped_template.clone().unwrap_or(body);
-            let index = match world.find_stack(&request.stack) {
+            let body = state.swapped_template.clone().unwrap_or(body);
+            let index = match state.find_stack(&request.stack) {
                 Some(index) => {
-                    let stack = &world.stacks[index];
+                    let stack = &state.stacks[index];
                     let review = stack.status == "REVIEW_IN_PROGRESS";
                     let busy = stack.status.ends_with("_IN_PROGRESS") && !review;
                     if busy || request.create != review {
@@ -284,28 +284,28 @@ impl Stacks for Fake {
                     index
                 }
                 None if !request.create => return refused(ErrorKind::Invalid, "no such stack"),
-                None => world.review(request),
+                None => state.review(request),
             };
-            let changes = world.compute(Some(&world.stacks[index]), request, &body);
+            let changes = state.compute(Some(&state.stacks[index]), request, &body);
             let id = format!("arn:aws:cloudformation:changeSet/{}", request.name);
             let record = ChangeSetRecord {
                 request: request.clone(),
                 body,
                 changes,
-                ready: world.now + COMPUTING,
+                ready: state.now + COMPUTING,
             };
-            world.change_sets.insert(id.clone(), record);
+            state.change_sets.insert(id.clone(), record);
             Ok(id)
         })
         .await
     }
 
     async fn change_set(&self, _stack: &str, id: &str) -> Result<ChangeSet> {
-        self.act("cloudformation:DescribeChangeSet", |world| {
-            let Some(set) = world.change_sets.get(id) else {
+        self.act("cloudformation:DescribeChangeSet", |state| {
+            let Some(set) = state.change_sets.get(id) else {
                 return refused(ErrorKind::NotFound, "no such change set");
             };
-            let (status, reason) = match (world.now < set.ready, set.changes.is_empty()) {
+            let (status, reason) = match (state.now < set.ready, set.changes.is_empty()) {
                 (true, _) => ("CREATE_IN_PROGRESS", None),
                 (false, true) => ("FAILED", Some("there are no changes".to_owned())),
                 (false, false) => ("CREATE_COMPLETE", None),
@@ -322,23 +322,23 @@ impl Stacks for Fake {
     }
 
     async fn execute_change_set(&self, _stack: &str, id: &str) -> Result<()> {
-        self.act("cloudformation:ExecuteChangeSet", |world| {
-            let Some(set) = world.change_sets.get(id).cloned() else {
+        self.act("cloudformation:ExecuteChangeSet", |state| {
+            let Some(set) = state.change_sets.get(id).cloned() else {
                 return refused(ErrorKind::NotFound, "no such change set");
             };
-            let index = world.stack_index(&set.request.stack)?;
+            let index = state.stack_index(&set.request.stack)?;
             let name = set.request.stack.clone();
             // Executing one removes the others of its stack.
-            world
+            state
                 .change_sets
                 .retain(|_, held| held.request.stack != name);
-            let due = world.now + OPERATION;
-            let stack = &mut world.stacks[index];
+            let due = state.now + OPERATION;
+            let stack = &mut state.stacks[index];
             let status = match set.request.create {
                 true => "CREATE_IN_PROGRESS",
                 false => "UPDATE_IN_PROGRESS",
             };
-            stack.become_(status);
+            stack.set_status(status);
             stack.operation = Some((due, Operation::Deploy(Box::new(set))));
             Ok(())
         })
@@ -346,26 +346,26 @@ impl Stacks for Fake {
     }
 
     async fn delete_change_set(&self, _stack: &str, id: &str) -> Result<()> {
-        self.act("cloudformation:DeleteChangeSet", |world| {
-            world.change_sets.remove(id);
+        self.act("cloudformation:DeleteChangeSet", |state| {
+            state.change_sets.remove(id);
             Ok(())
         })
         .await
     }
 
     async fn delete_stack(&self, name: &str, retain: &[String]) -> Result<()> {
-        self.act("cloudformation:DeleteStack", |world| {
-            let Some(index) = world.find_stack(name) else {
+        self.act("cloudformation:DeleteStack", |state| {
+            let Some(index) = state.find_stack(name) else {
                 return Ok(());
             };
-            let due = world.now + OPERATION;
-            let stack = &mut world.stacks[index];
+            let due = state.now + OPERATION;
+            let stack = &mut state.stacks[index];
             match stack.status.as_str() {
                 "DELETE_COMPLETE" | "DELETE_IN_PROGRESS" => return Ok(()),
                 "REVIEW_IN_PROGRESS" => {
-                    stack.become_("DELETE_COMPLETE");
+                    stack.set_status("DELETE_COMPLETE");
                     let name = stack.name.clone();
-                    world
+                    state
                         .change_sets
                         .retain(|_, held| held.request.stack != name);
                     return Ok(());
@@ -380,7 +380,7 @@ impl Stacks for Fake {
                 }
                 _ => {}
             }
-            stack.become_("DELETE_IN_PROGRESS");
+            stack.set_status("DELETE_IN_PROGRESS");
             let retain = retain.to_vec();
             stack.operation = Some((due, Operation::Delete { retain }));
             Ok(())

@@ -7,7 +7,7 @@ use std::rc::Rc;
 
 use serde_yaml::Value;
 
-use super::world::{ACCOUNT, REGION};
+use super::state::{ACCOUNT, REGION};
 
 /// A resource of a template.
 #[derive(Clone, Debug, PartialEq)]

@@ -6,7 +6,7 @@ use keyrota_contract::tag;
 use keyrota_test_aws::versions;
 use serde_json::Value;
 
-use super::world::{Origin, SecretRecord, World};
+use super::state::{AwsState, Origin, SecretRecord};
 use crate::port::{CURRENT, PENDING, PREVIOUS};
 
 /// What is watched beside the rest.
@@ -33,7 +33,7 @@ impl SecretRecord {
     /// Returns the ID of the version that carries a label.
     pub fn labelled(&self, label: &str) -> Option<&str> {
         let carries =
-            |(_, version): &(&String, &super::world::Version)| version.labels.contains(label);
+            |(_, version): &(&String, &super::state::Version)| version.labels.contains(label);
         let (id, _) = self.versions.iter().find(carries)?;
         Some(id)
     }
@@ -54,7 +54,7 @@ impl SecretRecord {
     }
 }
 
-impl World {
+impl AwsState {
     /// Returns the keys that keyrota made and no version of a secret names.
     pub fn orphans(&self) -> BTreeSet<String> {
         let named: BTreeSet<String> = self

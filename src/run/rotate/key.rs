@@ -6,7 +6,7 @@ use super::super::{Context, Deployed, observe_entry};
 use super::Rotated;
 use super::attempt::{Attempt, Outcome};
 use crate::model::{AccessKey, EntryOf, Model};
-use crate::plan::{ABANDONED_TAG, ObservedEntry, ObservedSecret, Proven, deletion_of};
+use crate::plan::{ABANDONED_TAG, ObservedEntry, ObservedSecret, OwnershipProof, deletion_of};
 use crate::port::{PENDING, Stage};
 
 /// Rotates one secret and waits until AWSCURRENT has moved.
@@ -121,7 +121,7 @@ impl Keys<'_> {
         if !listed.active {
             return Ok(true);
         }
-        let proof = Proven {
+        let proof = OwnershipProof {
             label: PENDING,
             user_arn: observed.arn.clone(),
             key: listed.clone(),

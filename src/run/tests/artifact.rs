@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use super::super::fake::{ACCOUNT, Bucket, Fake, REGION, World, Writer};
+use super::super::fake::{ACCOUNT, AwsState, Bucket, FakeAws, REGION, Writer};
 use super::super::{Error, preflight, preview};
 use super::scenario::{Ended, Scenario, artifacts, explore, tell};
 use crate::plan::{Preflight, TeardownOptions};
@@ -13,7 +13,7 @@ const ENTRY: &str = "  - user: ada\n";
 const EVIL: &str = "Resources:\n  Evil: { Type: 'AWS::IAM::ManagedPolicy' }\n";
 
 fn small() -> Scenario {
-    Scenario::new(ENTRY, |world| world.add_user("ada"))
+    Scenario::new(ENTRY, |state| state.add_user("ada"))
 }
 
 /// A stack whose template is too long for a request.
@@ -27,15 +27,15 @@ fn large() -> Scenario {
     scenario
 }
 
-fn named(prepare: impl FnOnce(&mut World)) -> Scenario {
+fn named(prepare: impl FnOnce(&mut AwsState)) -> Scenario {
     let text = format!("function: {{ artifact_bucket: code }}\naccess_keys:\n{ENTRY}");
-    Scenario::of(&text, |world| {
-        world.add_user("ada");
-        prepare(world);
+    Scenario::of(&text, |state| {
+        state.add_user("ada");
+        prepare(state);
     })
 }
 
-fn plan(scenario: &Scenario, fake: &Fake) -> Result<Vec<Change>, Error> {
+fn plan(scenario: &Scenario, fake: &FakeAws) -> Result<Vec<Change>, Error> {
     let artifacts = artifacts();
     let ended: Ended<Vec<Change>> = scenario.run(fake, None, async |context| {
         let intent = Preflight { rotates: false };
@@ -50,12 +50,12 @@ fn own_bucket(scenario: &Scenario) -> String {
     render::artifact_bucket(&scenario.model, ACCOUNT, REGION)
 }
 
-fn deploys_ours(scenario: &Scenario, fake: &Fake) {
-    let world = fake.world.borrow();
-    assert_eq!(world.stacks[0].template, scenario.template);
+fn deploys_ours(scenario: &Scenario, fake: &FakeAws) {
+    let state = fake.state.borrow();
+    assert_eq!(state.stacks[0].template, scenario.template);
     let code = crate::bundle::sha256_hex(b"the function");
-    assert!(world.functions.values().all(|held| *held == code));
-    assert!(!world.functions.is_empty());
+    assert!(state.functions.values().all(|held| *held == code));
+    assert!(!state.functions.is_empty());
 }
 
 #[test]
@@ -63,7 +63,7 @@ fn who_writes_to_the_bucket_deploys_nothing() {
     for below in ["template/", "function/", "plan/", "/"] {
         let scenario = large();
         let fake = scenario.fake();
-        fake.world.borrow_mut().writer = Some(Writer {
+        fake.state.borrow_mut().writer = Some(Writer {
             below,
             body: EVIL.as_bytes().to_vec(),
         });
@@ -78,15 +78,15 @@ fn who_writes_to_the_bucket_deploys_nothing() {
 
 #[test]
 fn who_writes_to_a_named_bucket_deploys_nothing() {
-    let scenario = named(|world| {
+    let scenario = named(|state| {
         let bucket = Bucket {
             versioned: true,
             ..Bucket::new()
         };
-        world.buckets.insert("code".to_owned(), bucket);
+        state.buckets.insert("code".to_owned(), bucket);
     });
     let fake = scenario.fake();
-    fake.world.borrow_mut().writer = Some(Writer {
+    fake.state.borrow_mut().writer = Some(Writer {
         below: "/",
         body: EVIL.as_bytes().to_vec(),
     });
@@ -106,8 +106,8 @@ fn a_change_set_of_something_else_is_removed_and_never_executed() {
             assert_ne!(template, scenario.template);
             scenario.template = template;
         }
-        let before = fake.world.borrow().stacks.clone();
-        fake.world.borrow_mut().swapped_template = Some(EVIL.to_owned());
+        let before = fake.state.borrow().stacks.clone();
+        fake.state.borrow_mut().swapped_template = Some(EVIL.to_owned());
         let error = scenario.bootstrap(&fake, None).unwrap().unwrap_err();
         let Error::OtherChangeSet { difference, .. } = &error else {
             panic!("{error}");
@@ -115,13 +115,13 @@ fn a_change_set_of_something_else_is_removed_and_never_executed() {
         assert!(difference.contains("line 1"), "{difference}");
         let calls = fake.log.borrow();
         assert!(!calls.contains(&"cloudformation:ExecuteChangeSet"));
-        let world = fake.world.borrow();
-        assert!(world.change_sets.is_empty());
-        let live = world.stacks.iter().filter(|stack| !stack.is_deleted());
+        let state = fake.state.borrow();
+        assert!(state.change_sets.is_empty());
+        let live = state.stacks.iter().filter(|stack| !stack.is_deleted());
         assert_eq!(live.count(), before.len());
         if deployed {
-            assert_eq!(world.stacks[0].template, before[0].template);
-            assert_eq!(world.stacks[0].status, before[0].status);
+            assert_eq!(state.stacks[0].template, before[0].template);
+            assert_eq!(state.stacks[0].status, before[0].status);
         }
     }
 }
@@ -148,7 +148,7 @@ fn only_the_change_set_that_was_made_is_executed() {
     ended.unwrap().unwrap();
     scenario.bootstrap(&fake, None).unwrap().unwrap();
     deploys_ours(&scenario, &fake);
-    assert!(!fake.world.borrow().users.contains_key("eve"));
+    assert!(!fake.state.borrow().users.contains_key("eve"));
 }
 
 #[test]
@@ -158,15 +158,15 @@ fn a_bucket_of_the_expected_name_gets_its_settings_whoever_made_it() {
         || {
             let fake = scenario.fake();
             let bucket = own_bucket(&scenario);
-            let mut world = fake.world.borrow_mut();
-            world.buckets.insert(bucket, Bucket::new());
-            drop(world);
+            let mut state = fake.state.borrow_mut();
+            state.buckets.insert(bucket, Bucket::new());
+            drop(state);
             fake
         },
         |fake, fault| scenario.bootstrap(fake, fault),
         |fake, _| {
-            let world = fake.world.borrow();
-            let bucket = &world.buckets[&own_bucket(&scenario)];
+            let state = fake.state.borrow();
+            let bucket = &state.buckets[&own_bucket(&scenario)];
             assert!(bucket.closed && bucket.versioned);
         },
     );
@@ -182,16 +182,16 @@ fn a_bucket_of_another_account_gets_nothing_and_stops_no_teardown() {
         ..Bucket::new()
     };
     let name = own_bucket(&scenario);
-    let taken = |fake: &Fake| {
-        let mut world = fake.world.borrow_mut();
-        world.buckets.insert(name.clone(), theirs.clone());
+    let taken = |fake: &FakeAws| {
+        let mut state = fake.state.borrow_mut();
+        state.buckets.insert(name.clone(), theirs.clone());
     };
     taken(&fake);
     let error = scenario.bootstrap(&fake, None).unwrap().unwrap_err();
     assert!(error.to_string().contains("s3:HeadBucket"), "{error}");
-    let world = fake.world.borrow();
-    assert!(world.buckets[&name].objects.is_empty() && world.stacks.is_empty());
-    drop(world);
+    let state = fake.state.borrow();
+    assert!(state.buckets[&name].objects.is_empty() && state.stacks.is_empty());
+    drop(state);
 
     let fake = scenario.fake();
     scenario.bootstrap(&fake, None).unwrap().unwrap();
@@ -204,7 +204,7 @@ fn a_bucket_of_another_account_gets_nothing_and_stops_no_teardown() {
     let report = scenario.teardown(&fake, None, window).unwrap().unwrap();
     let left = report.left_over.iter().any(|item| item.name == name);
     assert!(left, "{report:?}");
-    assert!(fake.world.borrow().buckets.contains_key(&name));
+    assert!(fake.state.borrow().buckets.contains_key(&name));
 }
 
 #[test]
@@ -215,9 +215,9 @@ fn a_bucket_of_the_expected_name_elsewhere_is_refused() {
         region: "us-east-2".to_owned(),
         ..Bucket::new()
     };
-    let mut world = fake.world.borrow_mut();
-    world.buckets.insert(own_bucket(&scenario), elsewhere);
-    drop(world);
+    let mut state = fake.state.borrow_mut();
+    state.buckets.insert(own_bucket(&scenario), elsewhere);
+    drop(state);
     let error = scenario.bootstrap(&fake, None).unwrap().unwrap_err();
     let Error::Refused(findings) = error else {
         panic!("{error}");
@@ -245,8 +245,8 @@ fn a_named_bucket_has_to_be_fit_and_stays_as_it_is() {
         (Some(elsewhere), "is in us-east-2"),
         (Some(theirs), "cannot be used"),
     ] {
-        let scenario = named(|world| {
-            world
+        let scenario = named(|state| {
+            state
                 .buckets
                 .extend(bucket.map(|it| ("code".to_owned(), it)));
         });
@@ -260,10 +260,10 @@ fn a_named_bucket_has_to_be_fit_and_stays_as_it_is() {
             let message = &findings[0].message;
             assert!(message.contains(says), "{message}");
         }
-        assert!(fake.world.borrow().stacks.is_empty());
+        assert!(fake.state.borrow().stacks.is_empty());
     }
-    let scenario = named(|world| {
-        world.buckets.insert("code".to_owned(), versioned);
+    let scenario = named(|state| {
+        state.buckets.insert("code".to_owned(), versioned);
     });
     let fake = scenario.fake();
     scenario.bootstrap(&fake, None).unwrap().unwrap();
@@ -275,7 +275,7 @@ fn a_named_bucket_has_to_be_fit_and_stays_as_it_is() {
     ] {
         assert!(!calls.contains(&call), "{call}");
     }
-    assert!(!fake.world.borrow().buckets["code"].closed);
+    assert!(!fake.state.borrow().buckets["code"].closed);
 }
 
 #[test]
@@ -309,7 +309,7 @@ fn a_plan_of_a_new_stack_changes_nothing_and_needs_no_bucket() {
                 let action = call.split(':').next_back().unwrap();
                 assert!(reads.iter().any(|it| action.starts_with(it)), "{call}");
             }
-            assert_eq!(fake.world.borrow().stacks.len(), usize::from(review));
+            assert_eq!(fake.state.borrow().stacks.len(), usize::from(review));
         }
     }
 }
@@ -319,29 +319,29 @@ fn a_plan_of_a_large_stack_writes_below_its_own_prefix_alone() {
     let mut scenario = large();
     let fake = scenario.fake();
     scenario.bootstrap(&fake, None).unwrap().unwrap();
-    let held = |fake: &Fake| {
-        let world = fake.world.borrow();
-        let objects = world.buckets[&own_bucket(&scenario)].objects.keys();
+    let held = |fake: &FakeAws| {
+        let state = fake.state.borrow();
+        let objects = state.buckets[&own_bucket(&scenario)].objects.keys();
         objects.cloned().collect::<Vec<_>>()
     };
     let before = held(&fake);
     let changed = scenario.template.replace("rate(30 days)", "rate(20 days)");
     // What others wrote there meanwhile is neither shown nor removed.
-    fake.world.borrow_mut().writer = Some(Writer {
+    fake.state.borrow_mut().writer = Some(Writer {
         below: "plan/",
         body: EVIL.as_bytes().to_vec(),
     });
     let unchanged = std::mem::replace(&mut scenario.template, changed);
     let changes = plan(&scenario, &fake).unwrap();
     assert!(!changes.is_empty() && changes.iter().all(|it| it.action == "Modify"));
-    let world = fake.world.borrow();
-    let objects = &world.buckets[&own_bucket(&scenario)].objects;
+    let state = fake.state.borrow();
+    let objects = &state.buckets[&own_bucket(&scenario)].objects;
     let others: Vec<&String> = objects.keys().filter(|key| !before.contains(key)).collect();
     assert_eq!(others.len(), 1);
     assert!(others[0].starts_with("keys/plan/"), "{others:?}");
     let left = &objects[others[0]];
     assert!(left.iter().all(|held| held.body == EVIL.as_bytes()));
-    assert_eq!(world.stacks[0].template, unchanged);
+    assert_eq!(state.stacks[0].template, unchanged);
 }
 
 #[test]
@@ -349,7 +349,7 @@ fn a_plan_of_a_large_stack_says_that_the_bucket_is_gone() {
     let scenario = large();
     let fake = scenario.fake();
     scenario.bootstrap(&fake, None).unwrap().unwrap();
-    fake.world.borrow_mut().buckets.clear();
+    fake.state.borrow_mut().buckets.clear();
     let error = plan(&scenario, &fake).unwrap_err();
     assert!(matches!(error, Error::TemplateTooLong { .. }), "{error}");
 }

@@ -2,29 +2,29 @@
 
 use std::time::Duration;
 
-use super::super::fake::{ACCOUNT, Bucket, Fake, Fault, Kind, Origin, REGION, World};
+use super::super::fake::{ACCOUNT, AwsState, Bucket, FakeAws, Fault, FaultKind, Origin, REGION};
 use super::super::{Bootstrapped, Error};
 use super::scenario::{Scenario, explore, tell};
 
-fn check(fake: &Fake, done: &Bootstrapped) {
-    let world = fake.world.borrow();
-    assert!(world.orphans().is_empty(), "orphans: {:?}", world.orphans());
+fn check(fake: &FakeAws, done: &Bootstrapped) {
+    let state = fake.state.borrow();
+    assert!(state.orphans().is_empty(), "orphans: {:?}", state.orphans());
     let code = crate::bundle::sha256_hex(b"the function");
     assert_eq!(done.functions[0].code_sha256, code);
     for proven in &done.secrets {
-        let secret = world.find_secret(&proven.arn).unwrap();
+        let secret = state.find_secret(&proven.arn).unwrap();
         assert!(secret.last_rotated.is_some());
         assert!(
-            world
+            state
                 .user_tags
                 .values()
                 .all(|tags| !tags.contains_key("keyrota:seeding"))
         );
         let key = secret.field("AWSCURRENT", "accesskey").unwrap();
         assert_eq!(Some(&key), proven.verified.access_key_id.as_ref());
-        assert!(world.keys[&key].active);
+        assert!(state.keys[&key].active);
     }
-    assert!(world.change_sets.is_empty());
+    assert!(state.change_sets.is_empty());
 }
 
 fn survives(name: &str, scenario: &Scenario) {
@@ -38,23 +38,23 @@ fn survives(name: &str, scenario: &Scenario) {
 
 #[test]
 fn a_user_that_rotates_itself() {
-    let scenario = Scenario::new("  - user: ada\n", |world| world.add_user("ada"));
+    let scenario = Scenario::new("  - user: ada\n", |state| state.add_user("ada"));
     survives("self", &scenario);
 }
 
 #[test]
 fn a_user_whom_the_role_rotates() {
-    let scenario = Scenario::new("  - { user: ada, rotate_as: role }\n", |world| {
-        world.add_user("ada");
+    let scenario = Scenario::new("  - { user: ada, rotate_as: role }\n", |state| {
+        state.add_user("ada");
     });
     survives("role", &scenario);
 }
 
 #[test]
 fn a_user_whom_an_administrator_rotates() {
-    let scenario = Scenario::new("  - { user: ada, rotate_as: ops/admin }\n", |world| {
-        world.add_user("ada");
-        world.add_administrator("ops/admin");
+    let scenario = Scenario::new("  - { user: ada, rotate_as: ops/admin }\n", |state| {
+        state.add_user("ada");
+        state.add_administrator("ops/admin");
     });
     survives("administrator", &scenario);
 }
@@ -63,10 +63,10 @@ fn a_user_whom_an_administrator_rotates() {
 fn a_key_from_a_profile() {
     let scenario = Scenario::new(
         "  - { user: ada, initial_key: \"profile:ada\" }\n",
-        |world| {
-            world.add_user("ada");
-            let key = world.add_key("ada", Origin::Somebody);
-            world.profiles.insert("ada".to_owned(), key);
+        |state| {
+            state.add_user("ada");
+            let key = state.add_key("ada", Origin::Somebody);
+            state.profiles.insert("ada".to_owned(), key);
         },
     );
     survives("profile", &scenario);
@@ -81,19 +81,19 @@ fn a_user_of_the_stacks_own_with_a_kms_key() {
 
 #[test]
 fn a_deployment_that_ends_while_it_is_looked_at() {
-    let scenario = Scenario::new("  - user: ada\n", |world| world.add_user("ada"));
+    let scenario = Scenario::new("  - user: ada\n", |state| state.add_user("ada"));
     let fake = scenario.fake();
     scenario.bootstrap(&fake, None).unwrap().unwrap();
     let (call, _) = fake.first("cloudformation:ExecuteChangeSet").unwrap();
     for milliseconds in (3_700..4_100).step_by(10) {
         let fake = scenario.fake();
-        let kind = Kind::DiesAfter;
+        let kind = FaultKind::DiesAfter;
         assert!(
             scenario
                 .bootstrap(&fake, Some(Fault { call, kind }))
                 .is_none()
         );
-        fake.world
+        fake.state
             .borrow_mut()
             .pass(Duration::from_millis(milliseconds));
         let done = scenario.bootstrap(&fake, None).unwrap().unwrap();
@@ -107,10 +107,10 @@ fn a_new_key_that_is_not_known_everywhere_yet() {
         "  - { user: ada, rotate_as: role }\n",
         "  - { user: ada, create_user: true, rotate_as: role }\n",
     ] {
-        let scenario = Scenario::new(entries, |world| {
-            world.lag = Duration::from_secs(12);
+        let scenario = Scenario::new(entries, |state| {
+            state.lag = Duration::from_secs(12);
             if !entries.contains("create_user") {
-                world.add_user("ada");
+                state.add_user("ada");
             }
         });
         survives("role, new keys are known late", &scenario);
@@ -119,49 +119,49 @@ fn a_new_key_that_is_not_known_everywhere_yet() {
 
 #[test]
 fn another_origin_for_a_secret_that_has_rotated() {
-    let account = |world: &mut World| {
-        world.add_user("ada");
-        world.add_administrator("ops/admin");
+    let account = |state: &mut AwsState| {
+        state.add_user("ada");
+        state.add_administrator("ops/admin");
     };
     let first = Scenario::new("  - user: ada\n", account);
     let fake = first.fake();
     first.bootstrap(&fake, None).unwrap().unwrap();
     let mut second = Scenario::new("  - { user: ada, rotate_as: ops/admin }\n", |_| {});
-    second.world = fake.world.into_inner();
+    second.state = fake.state.into_inner();
     survives("self, then administrator", &second);
 }
 
 #[test]
 fn a_key_that_somebody_made_meanwhile_stays() {
-    let scenario = Scenario::new("  - { user: ada, rotate_as: role }\n", |world| {
-        world.add_user("ada");
+    let scenario = Scenario::new("  - { user: ada, rotate_as: role }\n", |state| {
+        state.add_user("ada");
     });
     let fake = scenario.fake();
     scenario.bootstrap(&fake, None).unwrap().unwrap();
     let (call, _) = fake.first("iam:CreateAccessKey").unwrap();
     let fake = scenario.fake();
-    let kind = Kind::DiesBefore;
+    let kind = FaultKind::DiesBefore;
     assert!(
         scenario
             .bootstrap(&fake, Some(Fault { call, kind }))
             .is_none()
     );
-    fake.world.borrow_mut().next_day();
-    let theirs = fake.world.borrow_mut().add_key("ada", Origin::Somebody);
+    fake.state.borrow_mut().next_day();
+    let theirs = fake.state.borrow_mut().add_key("ada", Origin::Somebody);
     let refused = scenario.bootstrap(&fake, None).unwrap().unwrap_err();
     assert!(matches!(refused, Error::Refused(_)), "{refused}");
     scenario
         .bootstrap_with(&fake, None, false)
         .unwrap()
         .unwrap();
-    assert!(fake.world.borrow().keys.contains_key(&theirs));
+    assert!(fake.state.borrow().keys.contains_key(&theirs));
 }
 
 /// The name of the code in the bucket is known beforehand, and others may write there.
 #[test]
 fn what_lies_under_the_name_of_the_code_is_not_trusted() {
     for versioned in [false, true] {
-        let scenario = Scenario::new("  - user: ada\n", |world| world.add_user("ada"));
+        let scenario = Scenario::new("  - user: ada\n", |state| state.add_user("ada"));
         let fake = scenario.fake();
         let code = crate::bundle::sha256_hex(b"the function");
         let key = crate::plan::function_key(&scenario.model, &code);
@@ -172,30 +172,30 @@ fn what_lies_under_the_name_of_the_code_is_not_trusted() {
         };
         planted.put(&key, "planted".to_owned(), b"another function".to_vec());
         let mut buckets = [(bucket.clone(), planted)].into();
-        fake.world.borrow_mut().buckets.append(&mut buckets);
+        fake.state.borrow_mut().buckets.append(&mut buckets);
         let done = scenario.bootstrap(&fake, None).unwrap().unwrap();
         check(&fake, &done);
-        let world = fake.world.borrow();
-        let stored = world.buckets[&bucket].get(&key, None).unwrap();
+        let state = fake.state.borrow();
+        let stored = state.buckets[&bucket].get(&key, None).unwrap();
         assert_eq!(stored.body, b"the function");
     }
 }
 
 #[test]
 fn code_that_was_not_built_here_gets_no_credential() {
-    let scenario = Scenario::new("  - user: ada\n", |world| world.add_user("ada"));
+    let scenario = Scenario::new("  - user: ada\n", |state| state.add_user("ada"));
     let fake = scenario.fake();
     let done = scenario.bootstrap(&fake, None).unwrap().unwrap();
     let key = done.secrets[0].verified.access_key_id.clone().unwrap();
-    for code in fake.world.borrow_mut().functions.values_mut() {
+    for code in fake.state.borrow_mut().functions.values_mut() {
         *code = "another".to_owned();
     }
     let ended = scenario.bootstrap(&fake, None).unwrap();
     let Err(Error::OtherCode { object, .. }) = ended else {
         panic!("{ended:?}");
     };
-    let bucket = &fake.world.borrow().buckets[&object.bucket];
+    let bucket = &fake.state.borrow().buckets[&object.bucket];
     let stored = bucket.get(&object.key, Some(&object.version)).unwrap();
     assert_eq!(stored.body, b"the function");
-    assert!(fake.world.borrow().keys[&key].active);
+    assert!(fake.state.borrow().keys[&key].active);
 }

@@ -3,7 +3,7 @@
 
 use secrecy::ExposeSecret as _;
 
-use super::super::fake::{Fake, Fault, Kind, Step, World};
+use super::super::fake::{AwsState, FakeAws, Fault, FaultKind, Step};
 use super::super::{
     Bootstrapped, Deployed, Error, Proven, Restored, Verified, observe_database, restore_database,
     rotate_database, status, verify_database,
@@ -25,8 +25,8 @@ const WINDOW: TeardownOptions = TeardownOptions {
     delete_keys: false,
 };
 
-fn account(world: &mut World) {
-    world.add_server("db.internal:5432", "app", "hush-first");
+fn account(state: &mut AwsState) {
+    state.add_server("db.internal:5432", "app", "hush-first");
 }
 
 fn with_password(mut scenario: Scenario) -> Scenario {
@@ -40,35 +40,35 @@ fn scenario() -> Scenario {
 }
 
 /// Returns another manifest over what the first has deployed.
-fn after(first: &Fake, entries: &str) -> Scenario {
+fn after(first: &FakeAws, entries: &str) -> Scenario {
     let mut second = Scenario::of(entries, |_| {});
-    second.world = first.world.borrow().clone();
+    second.state = first.state.borrow().clone();
     second
 }
 
-fn deployed(scenario: &Scenario) -> Fake {
+fn deployed(scenario: &Scenario) -> FakeAws {
     let fake = scenario.fake();
     scenario.bootstrap(&fake, None).unwrap().unwrap();
-    fake.world.borrow_mut().next_day();
+    fake.state.borrow_mut().next_day();
     fake
 }
 
-fn check(fake: &Fake, done: &Bootstrapped) {
-    let world = fake.world.borrow();
+fn check(fake: &FakeAws, done: &Bootstrapped) {
+    let state = fake.state.borrow();
     let holds_key = |proven: &Proven| proven.verified.access_key_id.is_some();
     let (_, logins): (Vec<_>, Vec<_>) = done.secrets.iter().partition(|it| holds_key(it));
     assert!(!logins.is_empty());
     for proven in logins {
-        let secret = world.find_secret(&proven.arn).unwrap();
+        let secret = state.find_secret(&proven.arn).unwrap();
         assert!(secret.last_rotated.is_some() && !secret.in_rotation());
         let version = secret.labelled(CURRENT).unwrap();
         assert_eq!(version, proven.verified.version);
         let password = secret.field(CURRENT, "password").unwrap();
-        assert_eq!(world.servers["db.internal:5432"].users["app"], password);
+        assert_eq!(state.servers["db.internal:5432"].users["app"], password);
         let mut labels = secret.versions.values().flat_map(|one| &one.labels);
         assert!(labels.all(|label| label.starts_with("AWS")), "{secret:?}");
     }
-    assert!(world.change_sets.is_empty());
+    assert!(state.change_sets.is_empty());
 }
 
 fn survives(name: &str, scenario: &Scenario) {
@@ -80,7 +80,7 @@ fn survives(name: &str, scenario: &Scenario) {
     tell(&format!("bootstrap, {name}"), explored);
 }
 
-fn rotate(scenario: &Scenario, fake: &Fake, fault: Option<Fault>) -> Ended<Verified> {
+fn rotate(scenario: &Scenario, fake: &FakeAws, fault: Option<Fault>) -> Ended<Verified> {
     let entry = scenario.model.databases().next().unwrap();
     scenario.run(fake, fault, async |context| {
         let deployed = Deployed::observe(context, &scenario.model).await?;
@@ -91,7 +91,7 @@ fn rotate(scenario: &Scenario, fake: &Fake, fault: Option<Fault>) -> Ended<Verif
     })
 }
 
-fn go_back(scenario: &Scenario, fake: &Fake, fault: Option<Fault>) -> Ended<Restored> {
+fn go_back(scenario: &Scenario, fake: &FakeAws, fault: Option<Fault>) -> Ended<Restored> {
     let entry = scenario.model.databases().next().unwrap();
     scenario.run(fake, fault, async |context| {
         let deployed = Deployed::observe(context, &scenario.model).await?;
@@ -99,8 +99,8 @@ fn go_back(scenario: &Scenario, fake: &Fake, fault: Option<Fault>) -> Ended<Rest
     })
 }
 
-fn field(fake: &Fake, label: &str, name: &str) -> Option<String> {
-    fake.world.borrow().secrets[SECRET].field(label, name)
+fn field(fake: &FakeAws, label: &str, name: &str) -> Option<String> {
+    fake.state.borrow().secrets[SECRET].field(label, name)
 }
 
 #[test]
@@ -123,22 +123,22 @@ fn a_user_that_changes_its_own_password() {
 #[test]
 fn a_user_whose_password_an_administrator_changes() {
     let entries = ONE.replace("username: app", "username: app, rotate_as: ops/master");
-    let scenario = with_password(Scenario::of(&entries, |world| {
-        account(world);
-        world.add_master("ops/master", "db.internal", 5432);
+    let scenario = with_password(Scenario::of(&entries, |state| {
+        account(state);
+        state.add_master("ops/master", "db.internal", 5432);
     }));
     survives("a database and its administrator", &scenario);
     let fake = deployed(&scenario);
-    let arn = fake.world.borrow().secrets["ops/master"].arn.clone();
+    let arn = fake.state.borrow().secrets["ops/master"].arn.clone();
     assert_eq!(field(&fake, CURRENT, "masterarn"), Some(arn));
 }
 
 #[test]
 fn both_kinds_in_one_stack() {
     let entries = format!("access_keys:\n  - {{ user: app, secret: prod/app }}\n{ONE}");
-    let scenario = with_password(Scenario::of(&entries, |world| {
-        account(world);
-        world.add_user("app");
+    let scenario = with_password(Scenario::of(&entries, |state| {
+        account(state);
+        state.add_user("app");
     }));
     let fake = scenario.fake();
     let done = scenario.bootstrap(&fake, None).unwrap().unwrap();
@@ -172,7 +172,7 @@ fn a_wrong_first_password_never_becomes_current() {
     );
     assert_eq!(field(&fake, CURRENT, "password"), None);
     assert_eq!(
-        fake.world.borrow().secrets[SECRET].labelled("KEYROTA_FIRST"),
+        fake.state.borrow().secrets[SECRET].labelled("KEYROTA_FIRST"),
         None
     );
     // The next run brings the right one.
@@ -185,9 +185,9 @@ fn a_wrong_first_password_never_becomes_current() {
 fn a_server_that_is_down_is_told_from_a_wrong_password() {
     let scenario = scenario();
     let fake = scenario.fake();
-    let server = |fake: &Fake, down| {
-        let mut world = fake.world.borrow_mut();
-        world.servers.get_mut("db.internal:5432").unwrap().down = down;
+    let server = |fake: &FakeAws, down| {
+        let mut state = fake.state.borrow_mut();
+        state.servers.get_mut("db.internal:5432").unwrap().down = down;
     };
     server(&fake, true);
     let error = scenario.bootstrap(&fake, None).unwrap().unwrap_err();
@@ -208,7 +208,7 @@ fn without_a_first_password_nothing_is_stored() {
 fn a_server_that_moved_is_followed_with_the_same_password() {
     let fake = deployed(&scenario());
     let password = field(&fake, CURRENT, "password").unwrap();
-    fake.world
+    fake.state
         .borrow_mut()
         .add_server("new.internal:6432", "app", &password);
     let moved = ONE.replace("host: db.internal", "host: new.internal, port: 6432");
@@ -218,18 +218,18 @@ fn a_server_that_moved_is_followed_with_the_same_password() {
         |fake, fault| scenario.bootstrap(fake, fault),
         |fake, done| {
             assert_eq!(field(fake, CURRENT, "host").unwrap(), "new.internal");
-            let world = fake.world.borrow();
-            let users = &world.servers["new.internal:6432"].users;
+            let state = fake.state.borrow();
+            let users = &state.servers["new.internal:6432"].users;
             assert_eq!(
                 users["app"],
-                world.secrets[SECRET].field(CURRENT, "password").unwrap()
+                state.secrets[SECRET].field(CURRENT, "password").unwrap()
             );
             assert!(done.secrets[0].arn.contains("prod/orders"));
         },
     );
     tell("bootstrap, another host", explored);
     // Where the login is not good there, clients keep the one that is.
-    fake.world.borrow_mut().servers.remove("new.internal:6432");
+    fake.state.borrow_mut().servers.remove("new.internal:6432");
     let scenario = after(&fake, &moved);
     let fake = scenario.fake();
     let error = scenario.bootstrap(&fake, None).unwrap().unwrap_err();
@@ -252,9 +252,9 @@ fn another_user_for_a_secret_is_refused() {
 fn an_administrator_of_another_server_is_refused() {
     let entries = ONE.replace("username: app", "username: app, rotate_as: ops/master");
     for (host, port) in [("elsewhere", 5432), ("db.internal", 5433)] {
-        let scenario = with_password(Scenario::of(&entries, |world| {
-            account(world);
-            world.add_master("ops/master", host, port);
+        let scenario = with_password(Scenario::of(&entries, |state| {
+            account(state);
+            state.add_master("ops/master", host, port);
         }));
         let fake = scenario.fake();
         let Error::Refused(findings) = scenario.bootstrap(&fake, None).unwrap().unwrap_err() else {
@@ -264,20 +264,20 @@ fn an_administrator_of_another_server_is_refused() {
         let text = "another server than postgres on db.internal:5432";
         assert!(findings[0].message.contains(text), "{findings:?}");
         assert!(!findings[0].message.contains("elsewhere"));
-        assert!(fake.world.borrow().stacks.is_empty());
+        assert!(fake.state.borrow().stacks.is_empty());
     }
 }
 
 #[test]
 fn a_rotation_interrupted_anywhere() {
     let scenario = scenario();
-    let start = deployed(&scenario).world.into_inner();
+    let start = deployed(&scenario).state.into_inner();
     let explored = explore(
-        || Fake::new(start.clone()),
+        || FakeAws::new(start.clone()),
         |fake, fault| rotate(&scenario, fake, fault),
         |fake, verified| {
-            let world = fake.world.borrow();
-            let secret = &world.secrets[SECRET];
+            let state = fake.state.borrow();
+            let secret = &state.secrets[SECRET];
             assert!(!secret.in_rotation());
             assert_eq!(secret.labelled(CURRENT), Some(verified.version.as_str()));
         },
@@ -291,27 +291,27 @@ fn an_unfinished_rotation_is_taken_up_and_given_up_only_before_the_change() {
         let scenario = scenario();
         let fake = deployed(&scenario);
         let token = {
-            let mut world = fake.world.borrow_mut();
-            world.failing.insert(step, usize::MAX);
-            let token = world.token();
-            world.rotate(SECRET, &token).unwrap();
-            world.next_day();
-            assert_eq!(world.secrets[SECRET].labelled(PENDING), Some(&*token));
+            let mut state = fake.state.borrow_mut();
+            state.failing.insert(step, usize::MAX);
+            let token = state.token();
+            state.rotate(SECRET, &token).unwrap();
+            state.next_day();
+            assert_eq!(state.secrets[SECRET].labelled(PENDING), Some(&*token));
             token
         };
-        let sent = fake.world.borrow().secrets[SECRET].labelled(SETTING) == Some(&*token);
+        let sent = fake.state.borrow().secrets[SECRET].labelled(SETTING) == Some(&*token);
         assert_eq!(sent, matches!(step, Step::Test | Step::Finish));
         // It still fails: the password that was sent must not be lost.
         let error = rotate(&scenario, &fake, None).unwrap().unwrap_err();
         assert!(error.to_string().contains("fault was injected"), "{error}");
-        let kept = fake.world.borrow().secrets[SECRET].labelled(PENDING) == Some(&*token);
+        let kept = fake.state.borrow().secrets[SECRET].labelled(PENDING) == Some(&*token);
         assert_eq!(kept, sent, "{step:?}");
-        fake.world.borrow_mut().failing.clear();
-        let start = fake.world.into_inner();
+        fake.state.borrow_mut().failing.clear();
+        let start = fake.state.into_inner();
         let explored = explore(
-            || Fake::new(start.clone()),
+            || FakeAws::new(start.clone()),
             |fake, fault| rotate(&scenario, fake, fault),
-            |fake, _| assert!(!fake.world.borrow().secrets[SECRET].in_rotation()),
+            |fake, _| assert!(!fake.state.borrow().secrets[SECRET].in_rotation()),
         );
         tell(
             &format!("rotate a password, unfinished at {step:?}"),
@@ -329,13 +329,13 @@ fn the_version_before_comes_back_where_its_password_works() {
     assert!(error.to_string().contains("password is wrong"), "{error}");
     // Somebody has set the old one on the server.
     let old = field(&fake, PREVIOUS, "password").unwrap();
-    fake.world.borrow_mut().watch.meanwhile = true;
-    fake.world
+    fake.state.borrow_mut().watch.meanwhile = true;
+    fake.state
         .borrow_mut()
         .add_server("db.internal:5432", "app", &old);
     go_back(&scenario, &fake, None).unwrap().unwrap();
     assert_eq!(field(&fake, CURRENT, "password"), Some(old));
-    fake.world.borrow_mut().watch.meanwhile = false;
+    fake.state.borrow_mut().watch.meanwhile = false;
     rotate(&scenario, &fake, None).unwrap().unwrap();
 }
 
@@ -343,7 +343,7 @@ fn the_version_before_comes_back_where_its_password_works() {
 fn how_it_fares_is_told() {
     let scenario = scenario();
     let fake = deployed(&scenario);
-    let state = |fake: &Fake| {
+    let state = |fake: &FakeAws| {
         let report = scenario.run(fake, None, async |context| {
             status(context, &scenario.model).await
         });
@@ -353,14 +353,14 @@ fn how_it_fares_is_told() {
     };
     assert_eq!(state(&fake), State::Ok);
     {
-        let mut world = fake.world.borrow_mut();
-        world.failing.insert(Step::Test, usize::MAX);
-        let token = world.token();
-        world.rotate(SECRET, &token).unwrap();
-        world.next_day();
+        let mut state = fake.state.borrow_mut();
+        state.failing.insert(Step::Test, usize::MAX);
+        let token = state.token();
+        state.rotate(SECRET, &token).unwrap();
+        state.next_day();
     }
     assert_eq!(state(&fake), State::Stuck);
-    fake.world.borrow_mut().secrets.clear();
+    fake.state.borrow_mut().secrets.clear();
     assert_eq!(state(&fake), State::Missing);
 }
 
@@ -370,29 +370,29 @@ fn a_teardown_leaves_the_server_alone() {
     let scenario = scenario();
     let prepared = deployed(&scenario);
     {
-        let mut world = prepared.world.borrow_mut();
-        world.add_user("app");
-        world.add_key("app", super::super::fake::Origin::Somebody);
-        world.watch.teardown = true;
+        let mut state = prepared.state.borrow_mut();
+        state.add_user("app");
+        state.add_key("app", super::super::fake::Origin::Somebody);
+        state.watch.teardown = true;
     }
-    let before = prepared.world.borrow().servers["db.internal:5432"]
+    let before = prepared.state.borrow().servers["db.internal:5432"]
         .users
         .clone();
-    let start = prepared.world.into_inner();
+    let start = prepared.state.into_inner();
     let explored = explore(
-        || Fake::new(start.clone()),
+        || FakeAws::new(start.clone()),
         |fake, fault| scenario.teardown(fake, fault, WINDOW),
         |fake, report| {
-            let world = fake.world.borrow();
-            assert!(world.secrets[SECRET].deleted.is_some());
-            assert!(world.functions.is_empty() && world.logs.is_empty());
-            assert_eq!(world.servers["db.internal:5432"].users, before);
-            assert_eq!(world.keys_of("app").len(), 1);
+            let state = fake.state.borrow();
+            assert!(state.secrets[SECRET].deleted.is_some());
+            assert!(state.functions.is_empty() && state.logs.is_empty());
+            assert_eq!(state.servers["db.internal:5432"].users, before);
+            assert_eq!(state.keys_of("app").len(), 1);
             let _ = report;
         },
     );
     tell("teardown, a database", explored);
-    let fake = Fake::new(start);
+    let fake = FakeAws::new(start);
     let report = scenario.teardown(&fake, None, WINDOW).unwrap().unwrap();
     let password = report.retained.iter().find(|item| item.kind == "password");
     let note = password.unwrap().note.as_ref().unwrap();
@@ -409,17 +409,17 @@ fn what_was_interrupted_before_a_password_was_stored_goes_at_once() {
     scenario.bootstrap(&fake, None).unwrap().unwrap();
     for call in 1..=fake.calls() {
         let fake = scenario.fake();
-        let kind = Kind::DiesAfter;
+        let kind = FaultKind::DiesAfter;
         let _ = scenario.bootstrap(&fake, Some(Fault { call, kind }));
-        fake.world.borrow_mut().watch.teardown = true;
+        fake.state.borrow_mut().watch.teardown = true;
         scenario.teardown(&fake, None, WINDOW).unwrap().unwrap();
-        let world = fake.world.borrow();
+        let state = fake.state.borrow();
         let password = |name: &str| {
-            let secret = world.secrets.get(name);
+            let secret = state.secrets.get(name);
             secret.and_then(|secret| secret.field(CURRENT, "password"))
         };
         assert_eq!(
-            world.secrets.contains_key(SECRET),
+            state.secrets.contains_key(SECRET),
             password(SECRET).is_some()
         );
     }

@@ -2,19 +2,19 @@
 
 use futures_util::FutureExt;
 
-use super::super::fake::{Fake, Fault, Kind, Origin, World};
+use super::super::fake::{AwsState, FakeAws, Fault, FaultKind, Origin};
 use super::super::{discover, look_up};
 
-fn crowd(count: usize) -> Fake {
-    let mut world = World::new();
+fn account_with_users(count: usize) -> FakeAws {
+    let mut state = AwsState::new();
     for number in (0..count).rev() {
         let user = format!("user-{number:03}");
-        world.add_user(&user);
-        world.add_key(&user, Origin::Somebody);
+        state.add_user(&user);
+        state.add_key(&user, Origin::Somebody);
     }
     // As long as it takes a key to be known everywhere.
-    world.next_day();
-    Fake::new(world)
+    state.next_day();
+    FakeAws::new(state)
 }
 
 /// Drives a call of the fake, which waits for nothing but its own clock.
@@ -24,7 +24,7 @@ fn now<T>(future: impl Future<Output = T>) -> T {
 
 #[test]
 fn users_come_by_name_and_the_first_fifty_with_their_keys() {
-    let fake = crowd(60);
+    let fake = account_with_users(60);
     let found = now(discover(&fake)).unwrap();
     let names: Vec<&str> = found.iter().map(|one| one.name.as_str()).collect();
     assert!(names.is_sorted() && names.len() == 60, "{names:?}");
@@ -43,10 +43,10 @@ fn users_come_by_name_and_the_first_fifty_with_their_keys() {
 #[test]
 fn a_call_that_fails_is_told() {
     for call in 1..=3 {
-        let fake = crowd(2);
+        let fake = account_with_users(2);
         fake.begin(Some(Fault {
             call,
-            kind: Kind::Throttled,
+            kind: FaultKind::Throttled,
         }));
         assert!(now(discover(&fake)).is_err(), "{call}");
     }
@@ -54,7 +54,7 @@ fn a_call_that_fails_is_told() {
 
 #[test]
 fn a_user_that_is_not_there_is_no_failure() {
-    let fake = crowd(1);
+    let fake = account_with_users(1);
     let there = now(look_up(&fake, "user-000")).unwrap();
     assert_eq!(there.path.as_deref(), Some("/"));
     assert_eq!(there.keys.map(|keys| keys.len()), Some(1));

@@ -2,15 +2,15 @@
 
 use std::time::Duration;
 
-use super::super::fake::{Fake, Fault, Step};
-use super::super::{Pace, examine, treat};
+use super::super::fake::{FakeAws, Fault, Step};
+use super::super::{Pace, examine, fix};
 use super::scenario::{Ended, Scenario, explore, tell};
 use crate::plan::Diagnosis;
 use crate::port::{CURRENT, Rotation};
 
 fn scenario() -> Scenario {
-    let scenario = Scenario::new("  - { user: ada, rotate_as: role }\n", |world| {
-        world.add_user("ada");
+    let scenario = Scenario::new("  - { user: ada, rotate_as: role }\n", |state| {
+        state.add_user("ada");
     });
     // Each look is a call, and each call is interrupted.
     let pace = Pace {
@@ -21,14 +21,14 @@ fn scenario() -> Scenario {
 }
 
 /// Returns the account after a bootstrap.
-fn deployed(scenario: &Scenario) -> Fake {
+fn deployed(scenario: &Scenario) -> FakeAws {
     let fake = scenario.fake();
     scenario.bootstrap(&fake, None).unwrap().unwrap();
-    fake.world.borrow_mut().next_day();
+    fake.state.borrow_mut().next_day();
     fake
 }
 
-fn look(scenario: &Scenario, fake: &Fake) -> Vec<Diagnosis> {
+fn look(scenario: &Scenario, fake: &FakeAws) -> Vec<Diagnosis> {
     let ended = scenario.run(fake, None, async |context| {
         examine(context, &scenario.model).await
     });
@@ -40,11 +40,11 @@ fn ids(found: &[Diagnosis]) -> Vec<&'static str> {
 }
 
 /// Looks, fixes, and looks again, until nothing is left; fails with what did not go well.
-fn mend(scenario: &Scenario, fake: &Fake, fault: Option<Fault>) -> Ended<Vec<Diagnosis>> {
+fn mend(scenario: &Scenario, fake: &FakeAws, fault: Option<Fault>) -> Ended<Vec<Diagnosis>> {
     scenario.run(fake, fault, async |context| {
         let mut found = examine(context, &scenario.model).await?;
         for _ in 0..3 {
-            let failures = treat(context, &scenario.model, &found).await?;
+            let failures = fix(context, &scenario.model, &found).await?;
             if let Some(error) = failures.into_iter().next() {
                 return Err(error);
             }
@@ -54,30 +54,30 @@ fn mend(scenario: &Scenario, fake: &Fake, fault: Option<Fault>) -> Ended<Vec<Dia
     })
 }
 
-fn current(fake: &Fake) -> String {
-    let world = fake.world.borrow();
-    world.secrets["keys/ada"]
+fn current(fake: &FakeAws) -> String {
+    let state = fake.state.borrow();
+    state.secrets["keys/ada"]
         .field(CURRENT, "accesskey")
         .unwrap()
 }
 
 /// Expects that a fault is found and fixed, whatever fails on the way.
-fn mends(id: &str, rotates: bool, prepare: impl Fn(&Fake)) {
+fn mends(id: &str, rotates: bool, prepare: impl Fn(&FakeAws)) {
     let scenario = scenario();
     let prepared = deployed(&scenario);
     let before = current(&prepared);
     prepare(&prepared);
     assert!(ids(&look(&scenario, &prepared)).contains(&id), "{id}");
-    let start = prepared.world.into_inner();
+    let start = prepared.state.into_inner();
     let explored = explore(
-        || Fake::new(start.clone()),
+        || FakeAws::new(start.clone()),
         |fake, fault| mend(&scenario, fake, fault),
         |fake, left| {
             assert_eq!(ids(left), [""; 0]);
             assert_eq!(current(fake) != before, rotates);
-            let world = fake.world.borrow();
-            assert!(world.orphans().is_empty());
-            assert!(world.secrets["keys/ada"].rotates);
+            let state = fake.state.borrow();
+            assert!(state.orphans().is_empty());
+            assert!(state.secrets["keys/ada"].rotates);
         },
     );
     tell(id, explored);
@@ -86,16 +86,16 @@ fn mends(id: &str, rotates: bool, prepare: impl Fn(&Fake)) {
 #[test]
 fn rotation_is_switched_on() {
     mends("rotation-off", false, |fake| {
-        let mut world = fake.world.borrow_mut();
-        world.secrets.get_mut("keys/ada").unwrap().rotates = false;
+        let mut state = fake.state.borrow_mut();
+        state.secrets.get_mut("keys/ada").unwrap().rotates = false;
     });
 }
 
 #[test]
 fn a_schedule_is_set() {
     mends("rotation-differs", false, |fake| {
-        let mut world = fake.world.borrow_mut();
-        let secret = world.secrets.get_mut("keys/ada").unwrap();
+        let mut state = fake.state.borrow_mut();
+        let secret = state.secrets.get_mut("keys/ada").unwrap();
         secret.rotation = Rotation::default();
     });
 }
@@ -103,9 +103,9 @@ fn a_schedule_is_set() {
 #[test]
 fn a_secret_is_restored() {
     mends("secret-deleted", false, |fake| {
-        let mut world = fake.world.borrow_mut();
-        let now = world.now;
-        let secret = world.secrets.get_mut("keys/ada").unwrap();
+        let mut state = fake.state.borrow_mut();
+        let now = state.now;
+        let secret = state.secrets.get_mut("keys/ada").unwrap();
         secret.deleted = Some(now);
         // What the deletion hides is mended as well.
         secret.rotates = false;
@@ -116,12 +116,12 @@ fn a_secret_is_restored() {
 fn a_rotation_is_taken_up() {
     for step in [Step::Create, Step::Finish] {
         mends("rotation-unfinished", true, |fake| {
-            let mut world = fake.world.borrow_mut();
-            world.failing.insert(step, 1);
-            world
+            let mut state = fake.state.borrow_mut();
+            state.failing.insert(step, 1);
+            state
                 .rotate("keys/ada", "00000000-0000-4000-8000-abcdefabcdef")
                 .unwrap();
-            world.next_day();
+            state.next_day();
         });
     }
 }
@@ -129,9 +129,9 @@ fn a_rotation_is_taken_up() {
 #[test]
 fn a_rotation_is_begun_where_it_is_overdue() {
     mends("rotation-overdue", true, |fake| {
-        let mut world = fake.world.borrow_mut();
+        let mut state = fake.state.borrow_mut();
         for _ in 0..38 {
-            world.next_day();
+            state.next_day();
         }
     });
 }
@@ -142,20 +142,20 @@ fn what_has_changed_since_is_left_alone() {
     let scenario = scenario();
     let fake = deployed(&scenario);
     for _ in 0..38 {
-        fake.world.borrow_mut().next_day();
+        fake.state.borrow_mut().next_day();
     }
     let found = look(&scenario, &fake);
     assert_eq!(ids(&found), ["rotation-overdue"]);
     let before = current(&fake);
     {
         // The old key is used again: a rotation would take it.
-        let mut world = fake.world.borrow_mut();
-        let now = world.now;
-        let old = world.keys.iter_mut().find(|(id, _)| **id != before);
+        let mut state = fake.state.borrow_mut();
+        let now = state.now;
+        let old = state.keys.iter_mut().find(|(id, _)| **id != before);
         old.unwrap().1.last_used = Some(now);
     }
     let failures = scenario.run(&fake, None, async |context| {
-        treat(context, &scenario.model, &found).await
+        fix(context, &scenario.model, &found).await
     });
     assert!(failures.unwrap().unwrap().is_empty());
     assert_eq!(current(&fake), before);
@@ -171,15 +171,15 @@ fn a_look_changes_nothing() {
     ];
     let scenario = scenario();
     let fake = deployed(&scenario);
-    fake.world
+    fake.state
         .borrow_mut()
         .secrets
         .get_mut("keys/ada")
         .unwrap()
         .rotates = false;
-    let before = format!("{:?}", fake.world.borrow().secrets);
+    let before = format!("{:?}", fake.state.borrow().secrets);
     look(&scenario, &fake);
-    assert_eq!(format!("{:?}", fake.world.borrow().secrets), before);
+    assert_eq!(format!("{:?}", fake.state.borrow().secrets), before);
     let calls = fake.log.borrow();
     let looked = &calls[calls.len() - fake.calls()..];
     for call in looked {

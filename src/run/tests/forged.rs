@@ -3,7 +3,7 @@
 
 use serde_json::json;
 
-use super::super::fake::{Fake, Fault, Origin, Step, Version};
+use super::super::fake::{FakeAws, Fault, Origin, Step, Version};
 use super::super::{
     Deployed, Error, TeardownReport, Verified, observe_entry, rotate_secret, verify,
 };
@@ -19,29 +19,29 @@ const WINDOW: TeardownOptions = TeardownOptions {
 };
 
 fn scenario() -> Scenario {
-    Scenario::new("  - { user: ada, rotate_as: role }\n", |world| {
-        world.add_user("ada");
+    Scenario::new("  - { user: ada, rotate_as: role }\n", |state| {
+        state.add_user("ada");
     })
 }
 
 /// Returns the account after a bootstrap, where the user has a key in reserve beside the
 /// current one, and that key.
-fn with_reserve(scenario: &Scenario) -> (Fake, String) {
+fn with_reserve(scenario: &Scenario) -> (FakeAws, String) {
     let fake = scenario.fake();
     scenario.bootstrap(&fake, None).unwrap().unwrap();
-    let mut world = fake.world.borrow_mut();
-    world.next_day();
-    let previous = world.secrets["keys/ada"].field(PREVIOUS, "accesskey");
-    world.keys.remove(&previous.unwrap());
-    let reserve = world.add_key("ada", Origin::Somebody);
-    drop(world);
+    let mut state = fake.state.borrow_mut();
+    state.next_day();
+    let previous = state.secrets["keys/ada"].field(PREVIOUS, "accesskey");
+    state.keys.remove(&previous.unwrap());
+    let reserve = state.add_key("ada", Origin::Somebody);
+    drop(state);
     (fake, reserve)
 }
 
 /// Stores a made-up secret part for a key, under a label.
-fn forge(fake: &Fake, label: &str, key: &str) {
-    let mut world = fake.world.borrow_mut();
-    let (version, created) = (world.token(), world.now);
+fn forge(fake: &FakeAws, label: &str, key: &str) {
+    let mut state = fake.state.borrow_mut();
+    let (version, created) = (state.token(), state.now);
     let value = json!({
         "accesskey": key, "secretkey": "made up", "username": "ada", "secretarn": ARN,
     });
@@ -50,12 +50,12 @@ fn forge(fake: &Fake, label: &str, key: &str) {
         value: Some(value.to_string()),
         ..Version::default()
     };
-    let secret = world.secrets.get_mut("keys/ada").unwrap();
+    let secret = state.secrets.get_mut("keys/ada").unwrap();
     secret.versions.insert(version.clone(), held);
     secret.put_label(label, Some(&version));
 }
 
-fn rotate(scenario: &Scenario, fake: &Fake, fault: Option<Fault>) -> Ended<Verified> {
+fn rotate(scenario: &Scenario, fake: &FakeAws, fault: Option<Fault>) -> Ended<Verified> {
     let entry = scenario.model.access_keys().next().unwrap();
     scenario.run(fake, fault, async |context| {
         let deployed = Deployed::observe(context, &scenario.model).await?;
@@ -65,9 +65,9 @@ fn rotate(scenario: &Scenario, fake: &Fake, fault: Option<Fault>) -> Ended<Verif
     })
 }
 
-fn is_left(fake: &Fake, key: &str) -> bool {
-    let world = fake.world.borrow();
-    world.keys.get(key).is_some_and(|key| key.active)
+fn is_left(fake: &FakeAws, key: &str) -> bool {
+    let state = fake.state.borrow();
+    state.keys.get(key).is_some_and(|key| key.active)
 }
 
 fn find<'a>(items: &'a [Item], name: &str) -> Option<&'a str> {
@@ -80,12 +80,12 @@ fn a_teardown_leaves_a_key_that_a_version_only_names() {
     let scenario = scenario();
     for label in [PREVIOUS, PENDING, MADE, "KEYROTA_BEFORE", CURRENT] {
         let (fake, reserve) = with_reserve(&scenario);
-        fake.world.borrow_mut().watch.teardown = true;
-        fake.world.borrow_mut().watch.deletes_current = true;
+        fake.state.borrow_mut().watch.teardown = true;
+        fake.state.borrow_mut().watch.deletes_current = true;
         forge(&fake, label, &reserve);
-        let start = fake.world.into_inner();
+        let start = fake.state.into_inner();
         let explored = explore(
-            || Fake::new(start.clone()),
+            || FakeAws::new(start.clone()),
             |fake, fault| scenario.teardown(fake, fault, WINDOW),
             |fake, report: &TeardownReport| {
                 assert!(is_left(fake, &reserve), "{label}");
@@ -95,7 +95,7 @@ fn a_teardown_leaves_a_key_that_a_version_only_names() {
             },
         );
         tell(&format!("teardown, forged {label}"), explored);
-        let fake = Fake::new(start);
+        let fake = FakeAws::new(start);
         let report = scenario.teardown(&fake, None, WINDOW).unwrap().unwrap();
         let left = find(&report.left_over, &reserve).expect("it is left over");
         let command = format!("delete-access-key --user-name ada --access-key-id {reserve}");
@@ -107,21 +107,21 @@ fn a_teardown_leaves_a_key_that_a_version_only_names() {
 fn a_rotation_that_is_given_up_leaves_a_key_that_its_version_only_names() {
     let scenario = scenario();
     let (fake, reserve) = with_reserve(&scenario);
-    fake.world
+    fake.state
         .borrow_mut()
         .failing
         .insert(Step::Test, usize::MAX);
     forge(&fake, PENDING, &reserve);
-    let start = fake.world.into_inner();
+    let start = fake.state.into_inner();
     // Whatever fails, and however often it is tried again.
     for _ in 0..2 {
-        let fake = Fake::new(start.clone());
+        let fake = FakeAws::new(start.clone());
         let ended = rotate(&scenario, &fake, None).unwrap();
         assert!(matches!(ended, Err(Error::Rotation { .. })), "{ended:?}");
         let calls = fake.calls();
         for call in 1..=calls {
-            for kind in super::super::fake::Kind::ALL {
-                let fake = Fake::new(start.clone());
+            for kind in super::super::fake::FaultKind::ALL {
+                let fake = FakeAws::new(start.clone());
                 let _ = rotate(&scenario, &fake, Some(Fault { call, kind }));
                 let _ = rotate(&scenario, &fake, None);
                 assert!(is_left(&fake, &reserve), "{kind:?} at {call}");
@@ -136,8 +136,8 @@ fn marks_on_the_secret_are_not_believed() {
     // An abandoned key: an earlier version kept that on the secret.
     let (fake, reserve) = with_reserve(&scenario);
     {
-        let mut world = fake.world.borrow_mut();
-        let tags = &mut world.secrets.get_mut("keys/ada").unwrap().tags;
+        let mut state = fake.state.borrow_mut();
+        let tags = &mut state.secrets.get_mut("keys/ada").unwrap().tags;
         tags.insert("keyrota:abandoned".to_owned(), reserve.clone());
     }
     let _ = rotate(&scenario, &fake, None);
@@ -145,13 +145,13 @@ fn marks_on_the_secret_are_not_believed() {
     // The same of the making of a first key, on a secret that somebody has emptied.
     let (fake, reserve) = with_reserve(&scenario);
     {
-        let mut world = fake.world.borrow_mut();
-        let began = world.keys[&reserve].created;
-        let version = world.token();
-        world.put("keys/ada", &version, CURRENT, "{}").unwrap();
-        let tags = &mut world.secrets.get_mut("keys/ada").unwrap().tags;
+        let mut state = fake.state.borrow_mut();
+        let began = state.keys[&reserve].created;
+        let version = state.token();
+        state.put("keys/ada", &version, CURRENT, "{}").unwrap();
+        let tags = &mut state.secrets.get_mut("keys/ada").unwrap().tags;
         tags.insert("keyrota:seeding".to_owned(), format!("{began:.0}"));
-        world.watch.deletes_current = true;
+        state.watch.deletes_current = true;
     }
     let Error::Refused(findings) = scenario.bootstrap(&fake, None).unwrap().unwrap_err() else {
         panic!("it is refused");
@@ -173,19 +173,19 @@ fn a_teardown_touches_nothing_because_of_a_tag() {
             scenario.bootstrap(&fake, None).unwrap().unwrap();
         }
         let (victims, foreign) = {
-            let mut world = fake.world.borrow_mut();
-            world.watch.teardown = true;
-            world.watch.deletes_current = true;
-            world.add_user("victim");
-            let victims = world.add_key("victim", Origin::Somebody);
+            let mut state = fake.state.borrow_mut();
+            state.watch.teardown = true;
+            state.watch.deletes_current = true;
+            state.add_user("victim");
+            let victims = state.add_key("victim", Origin::Somebody);
             let foreign = "arn:aws:kms:eu-west-1:111122223333:key/foreign".to_owned();
-            world.kms_keys.insert(foreign.clone(), "Enabled".to_owned());
+            state.kms_keys.insert(foreign.clone(), "Enabled".to_owned());
             let secret = json!({
                 "accesskey": victims, "secretkey": "made up", "username": "victim",
                 "secretarn": "arn",
             });
-            world.add_value("mine", &secret);
-            let mine = world.secrets.get_mut("mine").unwrap();
+            state.add_value("mine", &secret);
+            let mine = state.secrets.get_mut("mine").unwrap();
             mine.kms_key = Some(foreign.clone());
             mine.put_label(PREVIOUS, Some("1"));
             for (key, value) in [
@@ -201,9 +201,9 @@ fn a_teardown_touches_nothing_because_of_a_tag() {
         };
         let report = scenario.teardown(&fake, None, WINDOW).unwrap().unwrap();
         assert!(is_left(&fake, &victims));
-        let world = fake.world.borrow();
-        assert_eq!(world.kms_keys[&foreign], "Enabled");
-        assert!(world.secrets["mine"].deleted.is_none());
+        let state = fake.state.borrow();
+        assert_eq!(state.kms_keys[&foreign], "Enabled");
+        assert!(state.secrets["mine"].deleted.is_none());
         let left = find(&report.left_over, "mine").expect("it is told");
         assert!(left.contains("delete-secret --secret-id"), "{left}");
     }
@@ -215,8 +215,8 @@ fn a_bootstrap_restores_the_tags_and_leaves_others() {
     let fake = scenario.fake();
     scenario.bootstrap(&fake, None).unwrap().unwrap();
     let before = {
-        let mut world = fake.world.borrow_mut();
-        let tags = &mut world.secrets.get_mut("keys/ada").unwrap().tags;
+        let mut state = fake.state.borrow_mut();
+        let tags = &mut state.secrets.get_mut("keys/ada").unwrap().tags;
         tags.insert("owner".to_owned(), "somebody".to_owned());
         let before = tags.clone();
         tags.insert("keyrota:user".to_owned(), "victim".to_owned());
@@ -224,15 +224,15 @@ fn a_bootstrap_restores_the_tags_and_leaves_others() {
         tags.remove("keyrota:stack");
         before
     };
-    let mut start = fake.world.into_inner();
+    let mut start = fake.state.into_inner();
     // The fake watches keys by these tags.
     start.watch.deletes_current = true;
     let explored = explore(
-        || Fake::new(start.clone()),
+        || FakeAws::new(start.clone()),
         |fake, fault| scenario.bootstrap(fake, fault),
         |fake, _| {
-            let world = fake.world.borrow();
-            assert_eq!(world.secrets["keys/ada"].tags, before);
+            let state = fake.state.borrow();
+            assert_eq!(state.secrets["keys/ada"].tags, before);
         },
     );
     tell("bootstrap, changed tags", explored);

@@ -1,25 +1,25 @@
 //! `rotate --restore-previous`, interrupted everywhere, and what comes after it.
 
-use super::super::fake::{Fake, Fault, Kind};
+use super::super::fake::{FakeAws, Fault, FaultKind};
 use super::super::{Deployed, Error, Restored, observe_entry, restore, rotate_secret, verify};
 use super::scenario::{Ended, Scenario, tell};
 use crate::port::{CURRENT, PENDING, PREVIOUS};
 
 fn scenario() -> Scenario {
-    Scenario::new("  - { user: ada, rotate_as: role }\n", |world| {
-        world.add_user("ada");
+    Scenario::new("  - { user: ada, rotate_as: role }\n", |state| {
+        state.add_user("ada");
     })
 }
 
 /// Returns the account after a bootstrap, whose key before is the first one.
-fn deployed(scenario: &Scenario) -> Fake {
+fn deployed(scenario: &Scenario) -> FakeAws {
     let fake = scenario.fake();
     scenario.bootstrap(&fake, None).unwrap().unwrap();
-    fake.world.borrow_mut().next_day();
+    fake.state.borrow_mut().next_day();
     fake
 }
 
-fn go_back(scenario: &Scenario, fake: &Fake, fault: Option<Fault>) -> Ended<Restored> {
+fn go_back(scenario: &Scenario, fake: &FakeAws, fault: Option<Fault>) -> Ended<Restored> {
     let entry = scenario.model.access_keys().next().unwrap();
     scenario.run(fake, fault, async |context| {
         let deployed = Deployed::observe(context, &scenario.model).await?;
@@ -27,7 +27,7 @@ fn go_back(scenario: &Scenario, fake: &Fake, fault: Option<Fault>) -> Ended<Rest
     })
 }
 
-fn rotate(scenario: &Scenario, fake: &Fake) -> Result<(), Error> {
+fn rotate(scenario: &Scenario, fake: &FakeAws) -> Result<(), Error> {
     let entry = scenario.model.access_keys().next().unwrap();
     let ended = scenario.run(fake, None, async |context| {
         let deployed = Deployed::observe(context, &scenario.model).await?;
@@ -38,16 +38,16 @@ fn rotate(scenario: &Scenario, fake: &Fake) -> Result<(), Error> {
     ended.unwrap().map(drop)
 }
 
-fn key(fake: &Fake, label: &str) -> String {
-    let world = fake.world.borrow();
-    world.secrets["keys/ada"].field(label, "accesskey").unwrap()
+fn key(fake: &FakeAws, label: &str) -> String {
+    let state = fake.state.borrow();
+    state.secrets["keys/ada"].field(label, "accesskey").unwrap()
 }
 
-fn refusal(scenario: &Scenario, fake: &Fake) -> String {
-    let before = format!("{:?}", fake.world.borrow().secrets);
+fn refusal(scenario: &Scenario, fake: &FakeAws) -> String {
+    let before = format!("{:?}", fake.state.borrow().secrets);
     let error = go_back(scenario, fake, None).unwrap().unwrap_err();
     assert!(matches!(error, Error::NotRestored { .. }), "{error}");
-    assert_eq!(format!("{:?}", fake.world.borrow().secrets), before);
+    assert_eq!(format!("{:?}", fake.state.borrow().secrets), before);
     error.to_string()
 }
 
@@ -64,21 +64,21 @@ fn the_key_before_is_current_again_and_the_next_rotation_goes_well() {
     );
     rotate(&scenario, &fake).unwrap();
     assert_eq!(key(&fake, PREVIOUS), old);
-    assert!(fake.world.borrow().orphans().is_empty());
+    assert!(fake.state.borrow().orphans().is_empty());
 }
 
 #[test]
 fn whatever_fails_a_key_that_works_is_current() {
     let scenario = scenario();
-    let start = deployed(&scenario).world.into_inner();
-    let fake = Fake::new(start.clone());
+    let start = deployed(&scenario).state.into_inner();
+    let fake = FakeAws::new(start.clone());
     let pair = [key(&fake, CURRENT), key(&fake, PREVIOUS)];
     go_back(&scenario, &fake, None).unwrap().unwrap();
     let calls = fake.calls();
     for call in 1..=calls {
-        for kind in Kind::ALL {
+        for kind in FaultKind::ALL {
             // The fake watches AWSCURRENT after every call.
-            let fake = Fake::new(start.clone());
+            let fake = FakeAws::new(start.clone());
             let ended = go_back(&scenario, &fake, Some(Fault { call, kind }));
             let (current, previous) = (key(&fake, CURRENT), key(&fake, PREVIOUS));
             assert!(current != previous && pair.contains(&current) && pair.contains(&previous));
@@ -88,7 +88,7 @@ fn whatever_fails_a_key_that_works_is_current() {
             rotate(&scenario, &fake).unwrap();
         }
     }
-    tell("restore", 2 * calls * Kind::ALL.len());
+    tell("restore", 2 * calls * FaultKind::ALL.len());
 }
 
 #[test]
@@ -96,26 +96,26 @@ fn a_key_that_does_not_work_is_not_brought_back() {
     let scenario = scenario();
     let prepared = deployed(&scenario);
     let old = key(&prepared, PREVIOUS);
-    let start = prepared.world.into_inner();
-    let with = |change: &dyn Fn(&mut super::super::fake::World)| {
-        let fake = Fake::new(start.clone());
-        change(&mut fake.world.borrow_mut());
+    let start = prepared.state.into_inner();
+    let with = |change: &dyn Fn(&mut super::super::fake::AwsState)| {
+        let fake = FakeAws::new(start.clone());
+        change(&mut fake.state.borrow_mut());
         fake
     };
-    let inactive = with(&|world| world.keys.get_mut(&old).unwrap().active = false);
+    let inactive = with(&|state| state.keys.get_mut(&old).unwrap().active = false);
     assert!(refusal(&scenario, &inactive).contains("update-access-key"));
-    let gone = with(&|world| drop(world.keys.remove(&old)));
+    let gone = with(&|state| drop(state.keys.remove(&old)));
     assert!(refusal(&scenario, &gone).contains("no longer exists"));
-    let other = with(&|world| "other".clone_into(&mut world.keys.get_mut(&old).unwrap().secret));
+    let other = with(&|state| "other".clone_into(&mut state.keys.get_mut(&old).unwrap().secret));
     assert!(refusal(&scenario, &other).contains("refused its key"));
-    let none = with(&|world| {
-        let secret = world.secrets.get_mut("keys/ada").unwrap();
+    let none = with(&|state| {
+        let secret = state.secrets.get_mut("keys/ada").unwrap();
         secret.put_label(PREVIOUS, None);
     });
     assert!(refusal(&scenario, &none).contains("no previous version"));
-    let rotating = with(&|world| {
-        let token = world.token();
-        world.rotate("keys/ada", &token).unwrap();
+    let rotating = with(&|state| {
+        let token = state.token();
+        state.rotate("keys/ada", &token).unwrap();
     });
     let error = go_back(&scenario, &rotating, None).unwrap().unwrap_err();
     assert!(error.to_string().contains("in progress"), "{error}");
@@ -127,40 +127,40 @@ fn the_label_of_a_rotation_that_has_ended_does_not_undo_it() {
     let scenario = scenario();
     let fake = deployed(&scenario);
     {
-        let mut world = fake.world.borrow_mut();
-        let secret = world.secrets.get_mut("keys/ada").unwrap();
+        let mut state = fake.state.borrow_mut();
+        let secret = state.secrets.get_mut("keys/ada").unwrap();
         let current = secret.labelled(CURRENT).unwrap().to_owned();
         secret.put_label(PENDING, Some(&current));
     }
     go_back(&scenario, &fake, None).unwrap().unwrap();
-    assert!(!fake.world.borrow().secrets["keys/ada"].in_rotation());
+    assert!(!fake.state.borrow().secrets["keys/ada"].in_rotation());
 }
 
 /// A rotation that begins right after the key was proven deletes it to make room.
 #[test]
 fn a_rotation_that_begins_meanwhile_leaves_a_key_that_works() {
     let scenario = scenario();
-    let start = deployed(&scenario).world.into_inner();
-    let fake = Fake::new(start.clone());
+    let start = deployed(&scenario).state.into_inner();
+    let fake = FakeAws::new(start.clone());
     go_back(&scenario, &fake, None).unwrap().unwrap();
     let (_, moved) = fake
         .first("secretsmanager:UpdateSecretVersionStage")
         .unwrap();
     let mut late = 0;
     for milliseconds in (-600..100).step_by(5) {
-        let fake = Fake::new(start.clone());
+        let fake = FakeAws::new(start.clone());
         let due = moved + jiff::SignedDuration::from_millis(milliseconds);
-        fake.world.borrow_mut().rotate_at("keys/ada", due);
-        fake.world.borrow_mut().watch.meanwhile = true;
+        fake.state.borrow_mut().rotate_at("keys/ada", due);
+        fake.state.borrow_mut().watch.meanwhile = true;
         let ended = go_back(&scenario, &fake, None).unwrap();
         let works = || {
             let current = key(&fake, CURRENT);
-            let world = fake.world.borrow();
-            world.keys.get(&current).is_some_and(|key| key.active)
+            let state = fake.state.borrow();
+            state.keys.get(&current).is_some_and(|key| key.active)
         };
         assert!(works(), "right after it, {milliseconds}: {ended:?}");
         late += usize::from(ended.is_err_and(|error| error.to_string().contains("was moved")));
-        fake.world.borrow_mut().next_day();
+        fake.state.borrow_mut().next_day();
         assert!(works(), "{milliseconds}");
     }
     assert!(late > 0);

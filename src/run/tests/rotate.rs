@@ -2,13 +2,13 @@
 
 use jiff::SignedDuration;
 
-use super::super::fake::{Fake, Fault, Kind, Step};
+use super::super::fake::{FakeAws, Fault, FaultKind, Step};
 use super::super::{Deployed, Error, Verified, observe_entry, rotate_secret, verify};
 use super::scenario::{Ended, Scenario, explore, tell};
 use crate::plan::KeyRole;
 use crate::port::{CURRENT, PENDING};
 
-fn rotate(scenario: &Scenario, fake: &Fake, fault: Option<Fault>) -> Ended<Verified> {
+fn rotate(scenario: &Scenario, fake: &FakeAws, fault: Option<Fault>) -> Ended<Verified> {
     let entry = scenario.model.access_keys().next().unwrap();
     scenario.run(fake, fault, async |context| {
         let deployed = Deployed::observe(context, &scenario.model).await?;
@@ -19,28 +19,28 @@ fn rotate(scenario: &Scenario, fake: &Fake, fault: Option<Fault>) -> Ended<Verif
 }
 
 fn existing() -> Scenario {
-    Scenario::new("  - user: ada\n", |world| world.add_user("ada"))
+    Scenario::new("  - user: ada\n", |state| state.add_user("ada"))
 }
 
-fn deployed(scenario: &Scenario) -> Fake {
+fn deployed(scenario: &Scenario) -> FakeAws {
     let fake = scenario.fake();
     scenario.bootstrap(&fake, None).unwrap().unwrap();
-    fake.world.borrow_mut().next_day();
+    fake.state.borrow_mut().next_day();
     fake
 }
 
-fn survives(name: &str, scenario: &Scenario, prepare: impl Fn(&Fake)) {
+fn survives(name: &str, scenario: &Scenario, prepare: impl Fn(&FakeAws)) {
     let prepared = deployed(scenario);
     prepare(&prepared);
-    let start = prepared.world.into_inner();
+    let start = prepared.state.into_inner();
     let before = start.secrets["keys/ada"].field(CURRENT, "accesskey");
     let explored = explore(
-        || Fake::new(start.clone()),
+        || FakeAws::new(start.clone()),
         |fake, fault| rotate(scenario, fake, fault),
         |fake, verified| {
-            let world = fake.world.borrow();
-            assert!(world.orphans().is_empty(), "orphans: {:?}", world.orphans());
-            let secret = &world.secrets["keys/ada"];
+            let state = fake.state.borrow();
+            assert!(state.orphans().is_empty(), "orphans: {:?}", state.orphans());
+            let secret = &state.secrets["keys/ada"];
             assert!(!secret.in_rotation());
             let current = secret.field(CURRENT, "accesskey");
             assert!(current.is_some());
@@ -52,15 +52,15 @@ fn survives(name: &str, scenario: &Scenario, prepare: impl Fn(&Fake)) {
 }
 
 /// Lets a rotation fail at a step for good, so that it is left unfinished.
-fn leave_unfinished(scenario: &Scenario, fake: &Fake, step: Step) {
-    fake.world.borrow_mut().failing.insert(step, usize::MAX);
+fn leave_unfinished(scenario: &Scenario, fake: &FakeAws, step: Step) {
+    fake.state.borrow_mut().failing.insert(step, usize::MAX);
     fake.begin(None);
-    let mut world = fake.world.borrow_mut();
-    let token = world.token();
-    world.rotate("keys/ada", &token).unwrap();
-    world.next_day();
+    let mut state = fake.state.borrow_mut();
+    let token = state.token();
+    state.rotate("keys/ada", &token).unwrap();
+    state.next_day();
     assert_eq!(
-        world.secrets["keys/ada"].labelled(PENDING),
+        state.secrets["keys/ada"].labelled(PENDING),
         Some(token.as_str())
     );
     let _ = scenario;
@@ -77,7 +77,7 @@ fn an_unfinished_rotation_is_taken_up_again() {
         let scenario = existing();
         survives(&format!("unfinished at {step:?}"), &scenario, |fake| {
             leave_unfinished(&scenario, fake, step);
-            fake.world.borrow_mut().failing.clear();
+            fake.state.borrow_mut().failing.clear();
         });
     }
 }
@@ -89,7 +89,7 @@ fn a_rotation_that_cannot_end_is_given_up_with_its_key() {
         survives(&format!("given up at {step:?}"), &scenario, |fake| {
             leave_unfinished(&scenario, fake, step);
             // It fails once more where it is resumed; the new one goes well.
-            fake.world.borrow_mut().failing.insert(step, 1);
+            fake.state.borrow_mut().failing.insert(step, 1);
         });
     }
 }
@@ -100,13 +100,13 @@ fn a_rotation_that_cannot_end_is_given_up_with_its_key() {
 fn the_key_of_a_rotation_that_is_no_longer_pending_is_removed() {
     for step in [Step::Store, Step::Test] {
         let scenario = existing();
-        let abandon = |fake: &Fake| {
+        let abandon = |fake: &FakeAws| {
             leave_unfinished(&scenario, fake, step);
-            let mut world = fake.world.borrow_mut();
-            world.failing.clear();
-            let secret = world.secrets.get_mut("keys/ada").unwrap();
+            let mut state = fake.state.borrow_mut();
+            state.failing.clear();
+            let secret = state.secrets.get_mut("keys/ada").unwrap();
             secret.put_label(PENDING, None);
-            assert_eq!(world.orphans().len(), usize::from(step == Step::Store));
+            assert_eq!(state.orphans().len(), usize::from(step == Step::Store));
         };
         survives(&format!("abandoned at {step:?}"), &scenario, abandon);
         // It is in nobody's way.
@@ -124,18 +124,18 @@ fn the_key_of_a_rotation_that_is_no_longer_pending_is_removed() {
 fn a_rotation_that_fails_leaves_the_key_in_use_as_it_was() {
     let scenario = existing();
     let fake = deployed(&scenario);
-    fake.world
+    fake.state
         .borrow_mut()
         .failing
         .insert(Step::Test, usize::MAX);
-    let before = fake.world.borrow().secrets["keys/ada"].field(CURRENT, "accesskey");
+    let before = fake.state.borrow().secrets["keys/ada"].field(CURRENT, "accesskey");
     let error = rotate(&scenario, &fake, None).unwrap().unwrap_err();
     assert!(matches!(error, Error::Rotation { .. }), "{error}");
     assert!(
         error.to_string().contains("a fault was injected"),
         "{error}"
     );
-    let after = fake.world.borrow().secrets["keys/ada"].field(CURRENT, "accesskey");
+    let after = fake.state.borrow().secrets["keys/ada"].field(CURRENT, "accesskey");
     assert_eq!(before, after);
 }
 
@@ -153,7 +153,7 @@ fn a_secret_without_a_key_is_bootstraps_affair() {
         .unwrap()
         + 1;
     let fake = scenario.fake();
-    let kind = Kind::Lost;
+    let kind = FaultKind::Lost;
     let _ = scenario.bootstrap(&fake, Some(Fault { call, kind }));
     let error = rotate(&scenario, &fake, None).unwrap().unwrap_err();
     assert!(error.to_string().contains("keyrota bootstrap"), "{error}");
@@ -165,20 +165,20 @@ fn a_rotation_that_is_finished_after_all_keeps_its_key() {
     let scenario = existing();
     let prepared = deployed(&scenario);
     leave_unfinished(&scenario, &prepared, Step::Finish);
-    prepared.world.borrow_mut().failing.insert(Step::Finish, 1);
-    let start = prepared.world.into_inner();
-    let fake = Fake::new(start.clone());
+    prepared.state.borrow_mut().failing.insert(Step::Finish, 1);
+    let start = prepared.state.into_inner();
+    let fake = FakeAws::new(start.clone());
     rotate(&scenario, &fake, None).unwrap().unwrap();
     let (_, given_up) = fake.first("iam:TagUser").unwrap();
     let mut finished = 0;
     for milliseconds in (-60..160).step_by(5) {
-        let fake = Fake::new(start.clone());
+        let fake = FakeAws::new(start.clone());
         let due = given_up + SignedDuration::from_millis(milliseconds);
-        fake.world.borrow_mut().finish_late("keys/ada", due);
+        fake.state.borrow_mut().finish_late("keys/ada", due);
         rotate(&scenario, &fake, None).unwrap().unwrap();
-        let world = fake.world.borrow();
-        assert!(world.orphans().is_empty());
-        let rotations = world.secrets["keys/ada"].versions.len();
+        let state = fake.state.borrow();
+        assert!(state.orphans().is_empty());
+        let rotations = state.secrets["keys/ada"].versions.len();
         finished += usize::from(rotations < start.secrets["keys/ada"].versions.len() + 1);
     }
     assert!(finished > 0, "the last step was never under way in time");

@@ -2,10 +2,10 @@
 
 use futures_util::FutureExt;
 
-use super::super::fake::{Fake, Fault, Kind, World};
+use super::super::fake::{AwsState, FakeAws, Fault, FaultKind};
 use super::super::{
-    Artifact, Artifacts, Bootstrapped, Context, Error, Order, Pace, Passwords, TeardownReport,
-    bootstrap, observe_teardown, preflight, teardown,
+    Artifact, Artifacts, Bootstrapped, Context, DeploymentInputs, Error, Pace, Passwords,
+    TeardownReport, bootstrap, observe_teardown, preflight, teardown,
 };
 use crate::model::{self, Model};
 use crate::plan::{Preflight, TeardownOptions};
@@ -16,7 +16,7 @@ use crate::tool::testing::Recorder;
 pub struct Scenario {
     pub model: Model,
     pub template: String,
-    pub world: World,
+    pub state: AwsState,
     pub pace: Pace,
     pub passwords: Passwords,
 }
@@ -26,12 +26,12 @@ pub type Ended<T> = Option<Result<T, Error>>;
 
 impl Scenario {
     /// Reads the entries of a manifest, and prepares the account.
-    pub fn new(entries: &str, prepare: impl FnOnce(&mut World)) -> Self {
+    pub fn new(entries: &str, prepare: impl FnOnce(&mut AwsState)) -> Self {
         Self::of(&format!("access_keys:\n{entries}"), prepare)
     }
 
     /// Reads the entries of both kinds, and prepares the account.
-    pub fn of(entries: &str, prepare: impl FnOnce(&mut World)) -> Self {
+    pub fn of(entries: &str, prepare: impl FnOnce(&mut AwsState)) -> Self {
         let text = format!("version: 1\nstack: keys\n{entries}");
         let model = model::load(&text, None).unwrap().model;
         let fleet = Fleet::of(model, Record::default()).unwrap();
@@ -40,22 +40,22 @@ impl Scenario {
             .stacks()[0]
             .to_owned();
         let model = fleet.shards[0].model.clone();
-        let mut world = World::new();
-        prepare(&mut world);
+        let mut state = AwsState::new();
+        prepare(&mut state);
         Self {
             model,
             template,
-            world,
+            state,
             pace: Pace::AWS,
             passwords: Passwords::new(),
         }
     }
 
-    pub fn fake(&self) -> Fake {
-        Fake::new(self.world.clone())
+    pub fn fake(&self) -> FakeAws {
+        FakeAws::new(self.state.clone())
     }
 
-    pub fn context<'a>(&self, fake: &'a Fake, listener: &'a Recorder) -> Context<'a> {
+    pub fn context<'a>(&self, fake: &'a FakeAws, listener: &'a Recorder) -> Context<'a> {
         Context {
             cloud: fake,
             clock: fake,
@@ -68,7 +68,7 @@ impl Scenario {
     /// Runs a command as a process of its own.
     pub fn run<T>(
         &self,
-        fake: &Fake,
+        fake: &FakeAws,
         fault: Option<Fault>,
         command: impl AsyncFnOnce(&Context<'_>) -> Result<T, Error>,
     ) -> Ended<T> {
@@ -81,32 +81,32 @@ impl Scenario {
         ended
     }
 
-    pub fn bootstrap(&self, fake: &Fake, fault: Option<Fault>) -> Ended<Bootstrapped> {
+    pub fn bootstrap(&self, fake: &FakeAws, fault: Option<Fault>) -> Ended<Bootstrapped> {
         self.bootstrap_with(fake, fault, true)
     }
 
     pub fn bootstrap_with(
         &self,
-        fake: &Fake,
+        fake: &FakeAws,
         fault: Option<Fault>,
         rotates: bool,
     ) -> Ended<Bootstrapped> {
         let (artifacts, passwords) = (artifacts(), self.passwords.clone());
         self.run(fake, fault, async |context| {
             let cleared = preflight(context, &self.model, Preflight { rotates }).await?;
-            let order = Order {
+            let inputs = DeploymentInputs {
                 artifacts: &artifacts,
                 template: &self.template,
                 passwords: &passwords,
                 rotates,
             };
-            bootstrap(context, &self.model, &cleared, order).await
+            bootstrap(context, &self.model, &cleared, inputs).await
         })
     }
 
     pub fn teardown(
         &self,
-        fake: &Fake,
+        fake: &FakeAws,
         fault: Option<Fault>,
         options: TeardownOptions,
     ) -> Ended<TeardownReport> {
@@ -138,9 +138,9 @@ pub fn artifacts() -> Artifacts {
 /// Runs a command with every fault at every call, each followed by runs without
 /// faults until one ends well; returns how many processes that were.
 pub fn explore<T>(
-    start: impl Fn() -> Fake,
-    run: impl Fn(&Fake, Option<Fault>) -> Ended<T>,
-    check: impl Fn(&Fake, &T),
+    start: impl Fn() -> FakeAws,
+    run: impl Fn(&FakeAws, Option<Fault>) -> Ended<T>,
+    check: impl Fn(&FakeAws, &T),
 ) -> usize {
     let mut processes = 1;
     let fake = start();
@@ -151,7 +151,7 @@ pub fn explore<T>(
         &ended.unwrap_or_else(|error| panic!("without a fault: {error}")),
     );
     for call in 1..=calls {
-        for kind in Kind::ALL {
+        for kind in FaultKind::ALL {
             let fake = start();
             let first = run(&fake, Some(Fault { call, kind }));
             let name = fake

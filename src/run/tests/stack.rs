@@ -1,6 +1,6 @@
 //! What CloudFormation makes of it: nothing to do, updates, failures, previews.
 
-use super::super::fake::{Fake, Fault, Kind, World};
+use super::super::fake::{AwsState, FakeAws, Fault, FaultKind};
 use super::super::{Error, preflight, preview};
 use super::scenario::{Ended, Scenario, artifacts, explore, tell};
 use crate::plan::{Preflight, TeardownOptions};
@@ -13,21 +13,21 @@ const WINDOW: TeardownOptions = TeardownOptions {
 };
 
 fn existing() -> Scenario {
-    Scenario::new("  - user: ada\n", |world| world.add_user("ada"))
+    Scenario::new("  - user: ada\n", |state| state.add_user("ada"))
 }
 
 /// Returns the scenario of a changed manifest over what another has deployed.
-fn after(first: &Scenario, entries: &str, change: impl FnOnce(&mut World)) -> Scenario {
+fn after(first: &Scenario, entries: &str, change: impl FnOnce(&mut AwsState)) -> Scenario {
     let fake = first.fake();
     first.bootstrap(&fake, None).unwrap().unwrap();
     let mut second = Scenario::new(entries, |_| {});
-    second.world = fake.world.into_inner();
-    second.world.next_day();
-    change(&mut second.world);
+    second.state = fake.state.into_inner();
+    second.state.next_day();
+    change(&mut second.state);
     second
 }
 
-fn plan(scenario: &Scenario, fake: &Fake, fault: Option<Fault>) -> Ended<Vec<Change>> {
+fn plan(scenario: &Scenario, fake: &FakeAws, fault: Option<Fault>) -> Ended<Vec<Change>> {
     let artifacts = artifacts();
     scenario.run(fake, fault, async |context| {
         let intent = Preflight { rotates: false };
@@ -60,17 +60,17 @@ fn the_second_bootstrap_changes_nothing() {
 #[test]
 fn another_entry_is_added_and_one_is_removed() {
     let entries = "  - user: ada\n  - { user: bob, rotate_as: role }\n";
-    let scenario = after(&existing(), entries, |world| world.add_user("bob"));
-    let before = scenario.world.secrets["keys/ada"].versions.clone();
+    let scenario = after(&existing(), entries, |state| state.add_user("bob"));
+    let before = scenario.state.secrets["keys/ada"].versions.clone();
     let explored = explore(
         || scenario.fake(),
         |fake, fault| scenario.bootstrap(fake, fault),
         |fake, done| {
             let id = done.secrets[1].verified.access_key_id.as_deref();
             assert!(id.is_some_and(|id| id.starts_with("AKIA")));
-            let world = fake.world.borrow();
-            assert!(world.orphans().is_empty());
-            assert_eq!(world.secrets["keys/ada"].versions.len(), before.len());
+            let state = fake.state.borrow();
+            assert!(state.orphans().is_empty());
+            assert_eq!(state.secrets["keys/ada"].versions.len(), before.len());
         },
     );
     tell("bootstrap, another entry", explored);
@@ -78,22 +78,22 @@ fn another_entry_is_added_and_one_is_removed() {
     let mut last = Scenario::new("  - { user: bob, rotate_as: role }\n", |_| {});
     let fake = scenario.fake();
     scenario.bootstrap(&fake, None).unwrap().unwrap();
-    last.world = fake.world.into_inner();
+    last.state = fake.state.into_inner();
     let fake = last.fake();
     last.bootstrap(&fake, None).unwrap().unwrap();
     // The secret stays when its entry goes, and teardown finds it by its tag.
-    assert!(fake.world.borrow().secrets.contains_key("keys/ada"));
-    fake.world.borrow_mut().watch.teardown = true;
+    assert!(fake.state.borrow().secrets.contains_key("keys/ada"));
+    fake.state.borrow_mut().watch.teardown = true;
     let report = last.teardown(&fake, None, WINDOW).unwrap().unwrap();
-    let world = fake.world.borrow();
+    let state = fake.state.borrow();
     assert!(
-        world
+        state
             .secrets
             .values()
             .all(|secret| secret.deleted.is_some())
     );
     // Nothing that others could not write says whose key it holds.
-    assert_eq!(world.keys_of("ada").len(), 2);
+    assert_eq!(state.keys_of("ada").len(), 2);
     let left = report
         .left_over
         .iter()
@@ -106,8 +106,8 @@ fn another_entry_is_added_and_one_is_removed() {
 fn a_stack_that_fails_says_why_and_can_be_taken_down() {
     let scenario = Scenario::new(
         "  - { user: ada, create_user: true, kms_key: create }\n",
-        |world| {
-            world
+        |state| {
+            state
                 .refused_types
                 .insert("AWS::Lambda::Function".to_owned());
         },
@@ -127,21 +127,21 @@ fn a_stack_that_fails_says_why_and_can_be_taken_down() {
     );
     let again = scenario.bootstrap(&fake, None).unwrap().unwrap_err();
     assert!(matches!(again, Error::Refused(_)), "{again}");
-    let world = fake.world.into_inner();
+    let state = fake.state.into_inner();
     let explored = explore(
-        || Fake::new(world.clone()),
+        || FakeAws::new(state.clone()),
         |fake, fault| scenario.teardown(fake, fault, WINDOW),
         |fake, _| {
-            let mut world = fake.world.borrow_mut();
-            assert!(world.secrets.is_empty() && world.users.is_empty());
+            let mut state = fake.state.borrow_mut();
+            assert!(state.secrets.is_empty() && state.users.is_empty());
             assert!(
-                world
+                state
                     .kms_keys
                     .values()
                     .all(|state| state == "PendingDeletion")
             );
-            world.refused_types.clear();
-            drop(world);
+            state.refused_types.clear();
+            drop(state);
             scenario.bootstrap(fake, None).unwrap().unwrap();
         },
     );
@@ -153,8 +153,8 @@ fn an_update_that_fails_leaves_what_was() {
     let scenario = after(
         &existing(),
         "  - { user: ada, rotate_as: role }\n",
-        |world| {
-            world
+        |state| {
+            state
                 .refused_types
                 .insert("AWS::IAM::RolePolicy".to_owned());
         },
@@ -165,7 +165,7 @@ fn an_update_that_fails_leaves_what_was() {
         error.to_string().contains("UPDATE_ROLLBACK_COMPLETE"),
         "{error}"
     );
-    fake.world.borrow_mut().refused_types.clear();
+    fake.state.borrow_mut().refused_types.clear();
     scenario.bootstrap(&fake, None).unwrap().unwrap();
 }
 
@@ -179,25 +179,25 @@ fn a_preview_leaves_nothing_behind() {
             |fake, fault| plan(&scenario, fake, fault),
             |fake, changes| {
                 assert!(!changes.is_empty());
-                let world = fake.world.borrow();
-                let live = world.stacks.iter().filter(|stack| !stack.is_deleted());
+                let state = fake.state.borrow();
+                let live = state.stacks.iter().filter(|stack| !stack.is_deleted());
                 assert_eq!(live.count(), stacks);
-                assert!(world.buckets.len() <= stacks);
+                assert!(state.buckets.len() <= stacks);
             },
         );
         tell("plan", explored);
         let fake = scenario.fake();
         plan(&scenario, &fake, None).unwrap().unwrap();
-        assert!(fake.world.borrow().change_sets.is_empty());
+        assert!(fake.state.borrow().change_sets.is_empty());
     }
 }
 
 #[test]
 fn one_secrets_failure_stops_no_other() {
     let entries = "  - { user: ada, rotate_as: role }\n  - { user: bob, rotate_as: role }\n";
-    let scenario = Scenario::new(entries, |world| {
-        world.add_user("ada");
-        world.add_user("bob");
+    let scenario = Scenario::new(entries, |state| {
+        state.add_user("ada");
+        state.add_user("bob");
     });
     let fake = scenario.fake();
     scenario.bootstrap(&fake, None).unwrap().unwrap();
@@ -210,7 +210,7 @@ fn one_secrets_failure_stops_no_other() {
         .unwrap()
         + 1;
     let fake = scenario.fake();
-    let kind = Kind::Lost;
+    let kind = FaultKind::Lost;
     assert!(
         scenario
             .bootstrap(&fake, Some(Fault { call, kind }))
@@ -218,27 +218,27 @@ fn one_secrets_failure_stops_no_other() {
             .is_err()
     );
     let stored =
-        |secret: &str| fake.world.borrow().secrets[secret].field("AWSCURRENT", "accesskey");
+        |secret: &str| fake.state.borrow().secrets[secret].field("AWSCURRENT", "accesskey");
     assert!(stored("keys/ada").is_none() && stored("keys/bob").is_some());
 }
 
 #[test]
 fn two_interruptions_in_a_row() {
-    let scenario = Scenario::new("  - { user: ada, rotate_as: role }\n", |world| {
-        world.add_user("ada");
+    let scenario = Scenario::new("  - { user: ada, rotate_as: role }\n", |state| {
+        state.add_user("ada");
     });
     let fake = scenario.fake();
     scenario.bootstrap(&fake, None).unwrap().unwrap();
     let calls = fake.calls();
-    let kind = Kind::DiesAfter;
+    let kind = FaultKind::DiesAfter;
     let mut processes = 0;
     for first in 1..=calls {
         let interrupted = scenario.fake();
         let _ = scenario.bootstrap(&interrupted, Some(Fault { call: first, kind }));
-        let world = interrupted.world.into_inner();
+        let state = interrupted.state.into_inner();
         // A third of all pairs: they take seconds, and neighbours are much alike.
         for second in (1..).filter(|second| (first + second) % 3 == 1) {
-            let fake = Fake::new(world.clone());
+            let fake = FakeAws::new(state.clone());
             let ended = scenario.bootstrap(&fake, Some(Fault { call: second, kind }));
             processes += 2;
             if ended.is_some() {
@@ -246,7 +246,7 @@ fn two_interruptions_in_a_row() {
             }
             let done = scenario.bootstrap(&fake, None).unwrap();
             done.unwrap_or_else(|error| panic!("after {first} and {second}: {error}"));
-            assert!(fake.world.borrow().orphans().is_empty());
+            assert!(fake.state.borrow().orphans().is_empty());
         }
     }
     tell("bootstrap, interrupted twice", processes);

@@ -1,7 +1,7 @@
 //! `teardown`, interrupted everywhere.
 
 use super::super::TeardownReport;
-use super::super::fake::{Fake, Fault, Kind, Origin, Step, Watch};
+use super::super::fake::{FakeAws, Fault, FaultKind, Origin, Step, Watch};
 use super::scenario::{Scenario, explore, tell};
 use crate::plan::TeardownOptions;
 use crate::port::{Deletion, PENDING};
@@ -13,11 +13,11 @@ const WINDOW: TeardownOptions = TeardownOptions {
 };
 
 /// Returns the account after a bootstrap, about to be taken down.
-fn deployed(scenario: &Scenario, options: TeardownOptions) -> Fake {
+fn deployed(scenario: &Scenario, options: TeardownOptions) -> FakeAws {
     let fake = scenario.fake();
     scenario.bootstrap(&fake, None).unwrap().unwrap();
-    fake.world.borrow_mut().next_day();
-    fake.world.borrow_mut().watch = Watch {
+    fake.state.borrow_mut().next_day();
+    fake.state.borrow_mut().watch = Watch {
         teardown: true,
         deletes_current: options.delete_keys,
         forced: options.deletion == Deletion::Forced,
@@ -27,17 +27,17 @@ fn deployed(scenario: &Scenario, options: TeardownOptions) -> Fake {
 }
 
 /// Nothing is left but what is named.
-fn gone(fake: &Fake, _: &TeardownReport) {
-    let world = fake.world.borrow();
-    assert!(world.stacks.iter().all(|stack| stack.is_deleted()));
-    assert!(world.buckets.is_empty(), "{:?}", world.buckets.keys());
-    assert!(world.logs.is_empty(), "{:?}", world.logs.keys());
-    assert!(world.functions.is_empty());
-    for secret in world.secrets.values() {
+fn gone(fake: &FakeAws, _: &TeardownReport) {
+    let state = fake.state.borrow();
+    assert!(state.stacks.iter().all(|stack| stack.is_deleted()));
+    assert!(state.buckets.is_empty(), "{:?}", state.buckets.keys());
+    assert!(state.logs.is_empty(), "{:?}", state.logs.keys());
+    assert!(state.functions.is_empty());
+    for secret in state.secrets.values() {
         let ours = secret.tag("keyrota:stack") == "keys";
         assert!(!ours || (secret.deleted.is_some() && !secret.rotates));
     }
-    for (key, state) in &world.kms_keys {
+    for (key, state) in &state.kms_keys {
         assert_eq!(state, "PendingDeletion", "{key}");
     }
 }
@@ -46,11 +46,11 @@ fn survives(
     name: &str,
     scenario: &Scenario,
     options: TeardownOptions,
-    check: impl Fn(&Fake, &TeardownReport),
+    check: impl Fn(&FakeAws, &TeardownReport),
 ) {
-    let start = deployed(scenario, options).world.into_inner();
+    let start = deployed(scenario, options).state.into_inner();
     let explored = explore(
-        || Fake::new(start.clone()),
+        || FakeAws::new(start.clone()),
         |fake, fault| scenario.teardown(fake, fault, options),
         |fake, report| {
             gone(fake, report);
@@ -66,11 +66,11 @@ fn survives(
 
 /// The previous key is gone. If a run ended between its proof and its deletion, the proof
 /// looks like a client's use to the next run, which keeps the key and reports it.
-fn retired(fake: &Fake, report: &TeardownReport) {
-    let world = fake.world.borrow();
-    let current = world.secrets.get("keys/ada");
+fn retired(fake: &FakeAws, report: &TeardownReport) {
+    let state = fake.state.borrow();
+    let current = state.secrets.get("keys/ada");
     let current = current.and_then(|secret| secret.field("AWSCURRENT", "accesskey"));
-    for id in world.keys_of("ada") {
+    for id in state.keys_of("ada") {
         let told = report.left_over.iter().any(|item| item.name == id);
         let kept = report.retained.iter().any(|item| item.name == id);
         assert!(Some(&id) == current.as_ref() || told || kept, "{id}");
@@ -78,7 +78,7 @@ fn retired(fake: &Fake, report: &TeardownReport) {
 }
 
 fn existing() -> Scenario {
-    Scenario::new("  - user: ada\n", |world| world.add_user("ada"))
+    Scenario::new("  - user: ada\n", |state| state.add_user("ada"))
 }
 
 fn created() -> Scenario {
@@ -98,13 +98,13 @@ fn a_user_that_was_there_keeps_its_current_key() {
     let scenario = existing();
     survives("existing user", &scenario, WINDOW, |fake, report| {
         retired(fake, report);
-        let world = fake.world.borrow();
-        let current = world.secrets["keys/ada"].field("AWSCURRENT", "accesskey");
-        assert!(world.keys_of("ada").contains(&current.unwrap()));
+        let state = fake.state.borrow();
+        let current = state.secrets["keys/ada"].field("AWSCURRENT", "accesskey");
+        assert!(state.keys_of("ada").contains(&current.unwrap()));
     });
     let fake = deployed(&scenario, WINDOW);
     scenario.teardown(&fake, None, WINDOW).unwrap().unwrap();
-    assert_eq!(fake.world.borrow().keys_of("ada").len(), 1);
+    assert_eq!(fake.state.borrow().keys_of("ada").len(), 1);
 }
 
 #[test]
@@ -118,7 +118,7 @@ fn a_key_is_deleted_where_that_is_asked_for() {
         &existing(),
         options,
         |fake, _| {
-            assert!(fake.world.borrow().keys_of("ada").is_empty());
+            assert!(fake.state.borrow().keys_of("ada").is_empty());
         },
     );
 }
@@ -126,7 +126,7 @@ fn a_key_is_deleted_where_that_is_asked_for() {
 #[test]
 fn without_a_window() {
     survives("forced", &existing(), forced(WINDOW), |fake, report| {
-        assert!(fake.world.borrow().secrets.is_empty());
+        assert!(fake.state.borrow().secrets.is_empty());
         retired(fake, report);
     });
 }
@@ -134,16 +134,16 @@ fn without_a_window() {
 #[test]
 fn users_of_the_stacks_own_go_with_it() {
     survives("created users, KMS key", &created(), WINDOW, |fake, _| {
-        let world = fake.world.borrow();
-        assert!(world.users.is_empty() && world.keys.is_empty());
-        assert_eq!(world.secrets.len(), 2);
+        let state = fake.state.borrow();
+        assert!(state.users.is_empty() && state.keys.is_empty());
+        assert_eq!(state.secrets.len(), 2);
     });
     survives(
         "created users, forced",
         &created(),
         forced(WINDOW),
         |fake, _| {
-            assert!(fake.world.borrow().secrets.is_empty());
+            assert!(fake.state.borrow().secrets.is_empty());
         },
     );
 }
@@ -159,9 +159,9 @@ fn users_whose_keys_are_kept_stay() {
         &created(),
         options,
         |fake, _| {
-            let world = fake.world.borrow();
-            assert_eq!(world.keys_of("ada").len(), 2);
-            assert_eq!(world.keys_of("bob").len(), 2);
+            let state = fake.state.borrow();
+            assert_eq!(state.keys_of("ada").len(), 2);
+            assert_eq!(state.keys_of("bob").len(), 2);
         },
     );
 }
@@ -170,14 +170,14 @@ fn users_whose_keys_are_kept_stay() {
 fn a_user_of_somebody_elses_keeps_its_keys() {
     // The manifest says `create_user`, bootstrap was refused since the user
     // exists, and then somebody cleans up.
-    let scenario = Scenario::new("  - { user: ada, create_user: true }\n", |world| {
-        world.add_user("ada");
-        world.add_key("ada", Origin::Somebody);
+    let scenario = Scenario::new("  - { user: ada, create_user: true }\n", |state| {
+        state.add_user("ada");
+        state.add_key("ada", Origin::Somebody);
     });
     let fake = scenario.fake();
     assert!(scenario.bootstrap(&fake, None).unwrap().is_err());
     scenario.teardown(&fake, None, WINDOW).unwrap().unwrap();
-    assert_eq!(fake.world.borrow().keys_of("ada").len(), 1);
+    assert_eq!(fake.state.borrow().keys_of("ada").len(), 1);
 }
 
 #[test]
@@ -186,22 +186,22 @@ fn what_an_unfinished_rotation_left_is_taken_down() {
         let scenario = existing();
         let fake = deployed(&scenario, WINDOW);
         {
-            let mut world = fake.world.borrow_mut();
-            world.failing.insert(step, usize::MAX);
-            let token = world.token();
-            world.rotate("keys/ada", &token).unwrap();
-            world.next_day();
-            assert_eq!(world.keys_of("ada").len(), 2);
-            let secret = world.secrets.get_mut("keys/ada").unwrap();
+            let mut state = fake.state.borrow_mut();
+            state.failing.insert(step, usize::MAX);
+            let token = state.token();
+            state.rotate("keys/ada", &token).unwrap();
+            state.next_day();
+            assert_eq!(state.keys_of("ada").len(), 2);
+            let secret = state.secrets.get_mut("keys/ada").unwrap();
             secret.put_label(PENDING, None);
         }
-        let start = fake.world.into_inner();
+        let start = fake.state.into_inner();
         let explored = explore(
-            || Fake::new(start.clone()),
+            || FakeAws::new(start.clone()),
             |fake, fault| scenario.teardown(fake, fault, WINDOW),
             |fake, report| {
                 gone(fake, report);
-                assert_eq!(fake.world.borrow().keys_of("ada").len(), 1);
+                assert_eq!(fake.state.borrow().keys_of("ada").len(), 1);
             },
         );
         tell(
@@ -217,10 +217,10 @@ fn what_an_interrupted_bootstrap_left_is_taken_down() {
         let fake = scenario.fake();
         scenario.bootstrap(&fake, None).unwrap().unwrap();
         for call in 1..=fake.calls() {
-            for kind in [Kind::DiesBefore, Kind::DiesAfter] {
+            for kind in [FaultKind::DiesBefore, FaultKind::DiesAfter] {
                 let fake = scenario.fake();
                 let _ = scenario.bootstrap(&fake, Some(Fault { call, kind }));
-                fake.world.borrow_mut().watch.teardown = true;
+                fake.state.borrow_mut().watch.teardown = true;
                 let report = scenario.teardown(&fake, None, WINDOW).unwrap();
                 let report = report.unwrap_or_else(|error| panic!("{kind:?} at {call}: {error}"));
                 gone(&fake, &report);

@@ -5,8 +5,8 @@ use super::super::text::{document, finish};
 use super::super::{human, json};
 use crate::model::{Finding, Severity};
 use crate::plan::{
-    DoctorFinding, DoctorReport, Drift, Item, KeyReport, KeyRole, Kind, SecretReport, StackReport,
-    State, StatusReport, TagDifference,
+    CredentialKind, DoctorFinding, DoctorReport, Drift, Item, KeyReport, KeyRole, SecretReport,
+    StackReport, State, StatusReport, TagDifference,
 };
 use crate::port::Change;
 use crate::run::TeardownReport;
@@ -107,7 +107,7 @@ fn of_status() {
         stack: Some(stack()),
         stacks: Vec::new(),
         secrets: vec![SecretReport {
-            kind: Kind::AccessKey,
+            kind: CredentialKind::AccessKey,
             name: text(),
             arn: Some(text()),
             username: text(),

@@ -4,7 +4,9 @@ use jiff::Timestamp;
 
 use super::credential::stack;
 use super::{script, shown};
-use crate::plan::{KeyReport, KeyRole, Kind, SecretReport, StackReport, State, StatusReport};
+use crate::plan::{
+    CredentialKind, KeyReport, KeyRole, SecretReport, StackReport, State, StatusReport,
+};
 use crate::view::Show as _;
 
 fn at(text: &str) -> Option<Timestamp> {
@@ -23,7 +25,7 @@ fn secret(state: State, reason: Option<&str>) -> SecretReport {
         held: false,
     };
     SecretReport {
-        kind: Kind::AccessKey,
+        kind: CredentialKind::AccessKey,
         name: "prod/app".to_owned(),
         arn: Some(
             "arn:aws:secretsmanager:eu-west-1:111122223333:secret:prod/app-AbCdEf".to_owned(),

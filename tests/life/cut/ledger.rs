@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 
 use super::start::Start;
-use crate::world::{Call, Cut};
+use crate::environment::{Call, Cut};
 
 /// The figures of one account.
 #[derive(Default)]

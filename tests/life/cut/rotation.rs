@@ -6,19 +6,19 @@ use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 
 use super::SECRET;
 use super::trial::Trial;
-use crate::world::{Fault, Seen};
+use crate::environment::{Fault, ObservedCalls};
 
 /// How long a rotation may take.
 const PATIENCE: Duration = Duration::from_secs(60);
 
 /// How a rotation ended.
 #[derive(Debug)]
-pub enum Ended {
+pub enum RotationOutcome {
     Well,
     Badly { step: String, error: String },
 }
 
-impl Ended {
+impl RotationOutcome {
     pub fn is_well(&self) -> bool {
         matches!(self, Self::Well)
     }
@@ -40,15 +40,15 @@ pub struct Rotation {
 impl Trial<'_> {
     /// Has Secrets Manager rotate, or take up what was left, and waits for the end.
     /// Returns it with what the function did.
-    pub(super) async fn rotate(&self, fault: Fault) -> (Ended, Seen) {
+    pub(super) async fn rotate(&self, fault: Fault) -> (RotationOutcome, ObservedCalls) {
         self.proxy.meet(fault);
-        let heard = self.world.emulator_log().len();
-        let request = self.world.secretsmanager.rotate_secret();
+        let heard = self.test.emulator_log().len();
+        let request = self.test.secretsmanager.rotate_secret();
         match request.secret_id(SECRET).send().await {
             Ok(answer) => {
                 let mut rotation = self.rotation.borrow_mut();
                 rotation.version = answer.version_id.expect("a version");
-                let current = self.standing.borrow().key("AWSCURRENT").map(str::to_owned);
+                let current = self.key_state.borrow().key("AWSCURRENT").map(str::to_owned);
                 rotation.before = current;
             }
             Err(error) => {
@@ -63,12 +63,12 @@ impl Trial<'_> {
     }
 
     /// Returns how the rotation ends, the log having been heard up to a place.
-    async fn end(&self, heard: usize) -> Ended {
+    async fn end(&self, heard: usize) -> RotationOutcome {
         let deadline = Instant::now() + PATIENCE;
         let mut calls = 0;
         loop {
             tokio::time::sleep(Duration::from_millis(10)).await;
-            let log = self.world.emulator_log();
+            let log = self.test.emulator_log();
             if let Some(ended) = failure(&log[heard..]) {
                 return ended;
             }
@@ -80,11 +80,11 @@ impl Trial<'_> {
             let rests = seen.calls.len() == calls;
             calls = seen.calls.len();
             if rests && seen.calls.iter().any(|call| call.promotes) {
-                let held = self.world.secret(SECRET).await.expect("the secret");
+                let held = self.test.secret(SECRET).await.expect("the secret");
                 if held.labels["AWSCURRENT"] == self.rotation.borrow().version
                     && !held.labels.contains_key("AWSPENDING")
                 {
-                    return Ended::Well;
+                    return RotationOutcome::Well;
                 }
             }
         }
@@ -92,11 +92,11 @@ impl Trial<'_> {
 }
 
 /// Returns how the rotation failed, if Secrets Manager's log says that it did.
-fn failure(log: &str) -> Option<Ended> {
+fn failure(log: &str) -> Option<RotationOutcome> {
     let (_, line) = log.split_once(&format!("rotation of {SECRET}: "))?;
     let (line, _) = line.split_once('\n')?;
     let (step, error) = line.split_once(" failed with ").unwrap_or(("", line));
-    Some(Ended::Badly {
+    Some(RotationOutcome::Badly {
         step: step.to_owned(),
         error: error.to_owned(),
     })

@@ -1,6 +1,6 @@
 //! What rotations begin with.
 
-use crate::world::Cut;
+use crate::environment::Cut;
 
 /// What a rotation begins with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]

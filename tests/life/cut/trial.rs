@@ -4,13 +4,13 @@ use std::cell::RefCell;
 use std::collections::BTreeSet;
 use std::time::Duration;
 
+use super::key_state::KeyState;
 use super::ledger::{Ledger, Page};
-use super::rotation::{Ended, Rotation};
-use super::standing::Standing;
+use super::rotation::{Rotation, RotationOutcome};
 use super::start::{Reach, Start};
 use super::{SECRET, USER};
 use crate::application::Application;
-use crate::world::{Cut, Fault, Key, Proxy, Watch, World};
+use crate::environment::{Cut, Fault, Key, Proxy, TestEnvironment, Watch};
 
 /// How often RotateSecret is called again before a rotation is given up.
 const MOST: u32 = 4;
@@ -21,7 +21,7 @@ const PACE: Duration = Duration::from_millis(200);
 
 /// An account, a proxy before its function, and what came of it.
 pub struct Trial<'a> {
-    pub(super) world: &'a World,
+    pub(super) test: &'a TestEnvironment,
     pub(super) proxy: Proxy,
     /// What is under way, for those who find something wrong.
     pub(super) now: RefCell<String>,
@@ -30,7 +30,7 @@ pub struct Trial<'a> {
     /// The rotation that was begun last.
     pub(super) rotation: RefCell<Rotation>,
     /// What was there when it was last looked at.
-    pub(super) standing: RefCell<Standing>,
+    pub(super) key_state: RefCell<KeyState>,
     /// What Secrets Manager said.
     pub(super) said: RefCell<BTreeSet<String>>,
     pub ledger: RefCell<Ledger>,
@@ -41,21 +41,21 @@ pub struct Trial<'a> {
 impl<'a> Trial<'a> {
     /// Puts a proxy before the function, and interrupts the chosen calls while an
     /// application continues to work.
-    pub async fn hold(world: &'a World, cuts: impl AsyncFnOnce(&Self)) -> Self {
+    pub async fn hold(test: &'a TestEnvironment, cuts: impl AsyncFnOnce(&Self)) -> Self {
         let mut trial = Self {
-            world,
-            proxy: Proxy::start(world.endpoint(), Fault::None).await,
+            test,
+            proxy: Proxy::start(test.endpoint(), Fault::None).await,
             now: RefCell::default(),
             wrong: RefCell::default(),
             rotation: RefCell::default(),
-            standing: RefCell::default(),
+            key_state: RefCell::default(),
             said: RefCell::default(),
             ledger: RefCell::default(),
             calls: 0,
         };
-        world.send_function_through(&trial.proxy.endpoint()).await;
+        test.send_function_through(&trial.proxy.endpoint()).await;
         let watch = trial.proxy.watch();
-        let mut application = Application::start(world, SECRET, USER).await;
+        let mut application = Application::start(test, SECRET, USER).await;
         tokio::select! {
             () = cuts(&trial) => {}
             () = trial.work_on(&mut application, watch) => {}
@@ -112,7 +112,7 @@ impl<'a> Trial<'a> {
             if cut.kills() && !ended.is_by_death() {
                 self.wrong(format!("the function outlived it: {ended:?}"));
             }
-            if let Ended::Badly { step, error } = &ended {
+            if let RotationOutcome::Badly { step, error } = &ended {
                 self.note(&format!(", {step} {error}"));
                 if cut.kills() {
                     let mut ledger = self.ledger.borrow_mut();
@@ -120,9 +120,9 @@ impl<'a> Trial<'a> {
                 }
                 self.look(1, foreign.as_ref()).await;
             }
-            let standing = self.go_on(start, cut, foreign.as_ref(), ended).await;
+            let key_state = self.go_on(start, cut, foreign.as_ref(), ended).await;
             let is_behind = self.ledger.borrow_mut().page(start).is_behind_first(place);
-            let is_lost = |key: &Key| standing.keys.get(&key.id) != Some(&true);
+            let is_lost = |key: &Key| key_state.keys.get(&key.id) != Some(&true);
             if (reach == Reach::FirstStep && is_behind) || foreign.as_ref().is_some_and(is_lost) {
                 break;
             }
@@ -142,8 +142,8 @@ impl<'a> Trial<'a> {
         start: Start,
         cut: Cut,
         foreign: Option<&Key>,
-        mut ended: Ended,
-    ) -> Standing {
+        mut ended: RotationOutcome,
+    ) -> KeyState {
         let intruder = match start {
             Start::Intruder if !ended.is_well() => self.intrude().await,
             _ => None,
@@ -165,12 +165,12 @@ impl<'a> Trial<'a> {
 
     /// Has somebody else make a key and use it, where there is room.
     async fn intrude(&self) -> Option<Key> {
-        let keys = self.world.keys(USER).await.expect("the user");
+        let keys = self.test.keys(USER).await.expect("the user");
         if keys.len() == 2 {
             return None;
         }
-        let key = self.world.make_key(USER).await;
-        self.world.holder(&key).await.expect("a new key works");
+        let key = self.test.make_key(USER).await;
+        self.test.holder(&key).await.expect("a new key works");
         Some(key)
     }
 
@@ -181,9 +181,9 @@ impl<'a> Trial<'a> {
             Start::Rotated | Start::Single | Start::Intruder => None,
             Start::Foreign | Start::ForeignUnused => {
                 self.clear().await;
-                let key = self.world.make_key(USER).await;
+                let key = self.test.make_key(USER).await;
                 if start == Start::Foreign {
-                    self.world.holder(&key).await.expect("a new key works");
+                    self.test.holder(&key).await.expect("a new key works");
                 }
                 Some(key)
             }
@@ -192,15 +192,15 @@ impl<'a> Trial<'a> {
 
     /// Deletes every key but AWSCURRENT's.
     async fn clear(&self) {
-        let standing = self.standing.borrow().clone();
-        self.delete(|id| Some(id) != standing.key("AWSCURRENT"))
+        let key_state = self.key_state.borrow().clone();
+        self.delete(|id| Some(id) != key_state.key("AWSCURRENT"))
             .await;
     }
 
     async fn delete(&self, goes: impl Fn(&str) -> bool) {
-        let keys = self.world.keys(USER).await.expect("the user");
+        let keys = self.test.keys(USER).await.expect("the user");
         for id in keys.keys().filter(|id| goes(id)) {
-            self.world.delete_key(USER, id).await;
+            self.test.delete_key(USER, id).await;
         }
     }
 

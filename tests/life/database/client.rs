@@ -4,7 +4,7 @@ use keyrota_test_servers::Server;
 use serde_json::Value;
 use tokio::process::Command;
 
-use super::bench::Engine;
+use super::test_server::Engine;
 
 /// How a login failed.
 #[derive(Clone, Debug, PartialEq, Eq)]

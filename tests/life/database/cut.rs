@@ -10,11 +10,11 @@ use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::io::Write;
 
-use super::bench::{self, Engine};
 use super::client::{Refused, log_in};
-use super::rotation::{Ended, rotate};
+use super::rotation::{RotationOutcome, rotate};
 use super::site::{SECRET, Site};
-use crate::world::{Cut, Fault, Proxy, Watch};
+use super::test_server::{self, Engine};
+use crate::environment::{Cut, Fault, Proxy, Watch};
 
 /// The number of findings that are shown, because one fault breaks many rotations.
 const TOLD: usize = 30;
@@ -51,10 +51,10 @@ impl Trial<'_> {
     /// Tries what the labels' versions hold.
     async fn look(&self) {
         *self.looks.borrow_mut() += 1;
-        let labels = self.site.world.secret(SECRET).await.expect("it").labels;
+        let labels = self.site.test.secret(SECRET).await.expect("it").labels;
         let mut lets_in = Vec::new();
         for stage in STAGES {
-            let Some(value) = self.site.world.value(SECRET, stage).await else {
+            let Some(value) = self.site.test.value(SECRET, stage).await else {
                 continue;
             };
             match log_in(&self.site.server, &value).await {
@@ -85,7 +85,7 @@ impl Trial<'_> {
             *self.now.borrow_mut() = format!("{cut:?} {number}");
             let before = self.site.value("AWSCURRENT").await;
             self.proxy.meet(Fault::Cut(number, cut));
-            let mut ended = rotate(&self.site.world, SECRET).await;
+            let mut ended = rotate(&self.site.test, SECRET).await;
             let seen = self.proxy.meet(Fault::None);
             if let Some(place) = seen.cut {
                 let call = &seen.calls[place as usize - 1];
@@ -101,7 +101,7 @@ impl Trial<'_> {
             let mut again = 0;
             while again < MOST && !ended.is_well() {
                 again += 1;
-                ended = rotate(&self.site.world, SECRET).await;
+                ended = rotate(&self.site.test, SECRET).await;
             }
             self.conclude(&ended, again, &before).await;
             if seen.cut.is_some() {
@@ -114,15 +114,15 @@ impl Trial<'_> {
     }
 
     /// Expects a rotation to have ended well, after being taken up once at most.
-    async fn conclude(&self, ended: &Ended, again: u32, before: &serde_json::Value) {
-        let Ended::Well(version) = ended else {
+    async fn conclude(&self, ended: &RotationOutcome, again: u32, before: &serde_json::Value) {
+        let RotationOutcome::Well(version) = ended else {
             self.wrong(format!("it does not end: {ended:?}"));
             return;
         };
         if again > 1 {
             self.wrong(format!("it ended after {again} more RotateSecret"));
         }
-        let labels = self.site.world.secret(SECRET).await.expect("it").labels;
+        let labels = self.site.test.secret(SECRET).await.expect("it").labels;
         if labels.get("AWSCURRENT") != Some(version) {
             self.wrong("another version is current".into());
         }
@@ -147,9 +147,9 @@ impl Trial<'_> {
 /// Cuts rotations in an account of their own; returns what was found wrong.
 async fn cut(engine: Engine, cuts: &[Cut]) -> Vec<String> {
     let began = std::time::Instant::now();
-    let site = Site::bootstrapped(bench::shared(engine), "").await;
+    let site = Site::bootstrapped(test_server::shared(engine), "").await;
     let trial = Trial {
-        proxy: Proxy::start(site.world.endpoint(), Fault::None).await,
+        proxy: Proxy::start(site.test.endpoint(), Fault::None).await,
         site: &site,
         now: RefCell::default(),
         wrong: RefCell::default(),
@@ -157,7 +157,7 @@ async fn cut(engine: Engine, cuts: &[Cut]) -> Vec<String> {
         again: RefCell::default(),
     };
     let endpoint = trial.proxy.endpoint();
-    site.world.send_function_through(&endpoint).await;
+    site.test.send_function_through(&endpoint).await;
     let watch = trial.proxy.watch();
     let all = async {
         for &cut in cuts {
@@ -168,15 +168,15 @@ async fn cut(engine: Engine, cuts: &[Cut]) -> Vec<String> {
         () = all => {}
         () = trial.watch(watch) => {}
     }
-    for told in trial.proxy.told() {
-        site.world.conceal(&told);
+    for told in trial.proxy.secret_values() {
+        site.test.conceal(&told);
     }
-    site.world.check_logs_for_secrets().await;
+    site.test.check_logs_for_secrets().await;
     // Told whether or not the test's output is captured.
     let _ = writeln!(
         std::io::stderr(),
         "{}: cut, more RotateSecret: {:?}; {} looks, {:.1} s",
-        bench::name(engine),
+        test_server::name(engine),
         trial.again.borrow(),
         trial.looks.borrow(),
         began.elapsed().as_secs_f32(),

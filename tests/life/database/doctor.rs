@@ -3,17 +3,17 @@
 
 use serde_json::Value;
 
-use super::bench::{self, Engine};
 use super::client::Refused;
 use super::site::{SECRET, Site};
+use super::test_server::{self, Engine};
 
 const DOCTOR: &str = "doctor --format json";
 
 /// Returns each finding's ID, with whether it was fixed, and the first one's evidence.
 async fn found(site: &Site, arguments: &str, code: i32) -> (Vec<(String, bool)>, String) {
     let ran = match arguments {
-        DOCTOR => site.world.changes_nothing(DOCTOR).await,
-        _ => site.world.keyrota(arguments).await,
+        DOCTOR => site.test.changes_nothing(DOCTOR).await,
+        _ => site.test.keyrota(arguments).await,
     };
     let document = ran.exits(code).json();
     let findings = document["findings"].as_array().expect("findings");
@@ -29,19 +29,19 @@ async fn found(site: &Site, arguments: &str, code: i32) -> (Vec<(String, bool)>,
 
 #[tokio::test]
 async fn a_password_that_does_not_work_is_found_and_one_that_was_broken_off_mended() {
-    let site = Site::bootstrapped(bench::shared(Engine::Postgres), "").await;
+    let site = Site::bootstrapped(test_server::shared(Engine::Postgres), "").await;
     assert_eq!(found(&site, DOCTOR, 0).await.0, []);
 
     // A rotation that was cancelled after its password was sent.
     let mut value = site.value("AWSCURRENT").await;
     let sent = "sent-and-broken-off";
     value["password"] = sent.into();
-    site.world.conceal(sent);
-    let request = site.world.secretsmanager.put_secret_value();
+    site.test.conceal(sent);
+    let request = site.test.secretsmanager.put_secret_value();
     let request = request.secret_id(SECRET).version_stages("KEYROTA_SETTING");
     let request = request.secret_string(value.to_string());
     request.send().await.expect("the value is stored");
-    bench::set_password(&site.server, &site.user, sent);
+    test_server::set_password(&site.server, &site.user, sent);
     assert_eq!(site.log_in("AWSCURRENT").await, Err(Refused::Wrong));
     let (ids, evidence) = found(&site, DOCTOR, 5).await;
     let both = ["credential-refused", "password-broken-off"];
@@ -52,12 +52,12 @@ async fn a_password_that_does_not_work_is_found_and_one_that_was_broken_off_mend
     assert_eq!(site.log_in("AWSCURRENT").await, Ok(()));
 
     // What a person did, a person has to see to.
-    bench::set_password(&site.server, &site.user, "set-by-hand");
+    test_server::set_password(&site.server, &site.user, "set-by-hand");
     let (ids, _) = found(&site, DOCTOR, 5).await;
     assert_eq!(ids, [("credential-refused".to_owned(), false)]);
     let password = site.value("AWSCURRENT").await["password"].clone();
     let password = password.as_str().expect("a password");
-    bench::set_password(&site.server, &site.user, password);
+    test_server::set_password(&site.server, &site.user, password);
     assert_eq!(found(&site, DOCTOR, 0).await.0, []);
-    site.world.check_logs_for_secrets().await;
+    site.test.check_logs_for_secrets().await;
 }

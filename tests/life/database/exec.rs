@@ -2,22 +2,22 @@
 
 use std::os::unix::fs::PermissionsExt;
 
-use super::bench::{self, Engine};
 use super::site::Site;
+use super::test_server::{self, Engine};
 
 /// Runs a client through the shell, so that what is in its environment may also
 /// stand in its arguments, where it has no variable for that.
 async fn works_through_rotations(engine: Engine, client: &str, script: &str) {
-    let site = Site::bootstrapped(bench::shared(engine), "").await;
+    let site = Site::bootstrapped(test_server::shared(engine), "").await;
     let program = site.server.program(client);
     let exec = async || {
-        let mut command = site.world.program("exec prod/orders-db -- sh -c");
+        let mut command = site.test.program("exec prod/orders-db -- sh -c");
         command
             .arg(script)
             .env("CLIENT", &program)
             .env("PGSSLROOTCERT", site.server.authority())
             .env("AUTHORITY", site.server.authority());
-        site.world.run("exec", command).await
+        site.test.run("exec", command).await
     };
     for _ in 0..3 {
         let ran = exec().await.exits(0);
@@ -26,7 +26,7 @@ async fn works_through_rotations(engine: Engine, client: &str, script: &str) {
         site.rotates().await;
     }
     // The exit code is the client's, which is refused here.
-    bench::set_password(&site.server, &site.user, "Set-by-hand-1");
+    test_server::set_password(&site.server, &site.user, "Set-by-hand-1");
     let ran = exec().await;
     assert!(matches!(ran.code, Some(1 | 2)), "{ran}");
 }
@@ -51,18 +51,18 @@ async fn mariadb() {
 /// Runs a client without TLS options, except for trusted certificates. The option file
 /// that `exec` writes must make it require TLS.
 async fn asks_for_tls(engine: Engine, client: &str) {
-    let site = Site::bootstrapped(bench::shared(engine), "").await;
+    let site = Site::bootstrapped(test_server::shared(engine), "").await;
     let exec = async |arguments: &str| {
         let script = format!(
             r#"exec "$CLIENT" --protocol=tcp --raw --batch --skip-column-names \
                 --user="$MYSQL_USER" {arguments} --execute "SHOW STATUS LIKE 'Ssl_cipher'""#
         );
-        let mut command = site.world.program("exec prod/orders-db -- sh -c");
+        let mut command = site.test.program("exec prod/orders-db -- sh -c");
         command
             .arg(script)
             .env("CLIENT", site.server.program(client))
             .env("AUTHORITY", site.server.authority());
-        site.world.run("exec", command).await
+        site.test.run("exec", command).await
     };
     let ran = exec(r#"--ssl-ca="$AUTHORITY""#).await.exits(0);
     let (_, cipher) = ran.stdout.trim_end().split_once('\t').expect("a cipher");
@@ -73,7 +73,7 @@ async fn asks_for_tls(engine: Engine, client: &str) {
     assert!(ran.stderr.to_lowercase().contains("certificate"), "{ran}");
 
     // The folders are the user's alone, and hold nothing secret.
-    let cache = site.world.home.file(".cache/keyrota");
+    let cache = site.test.home.file(".cache/keyrota");
     let mut files = 0;
     for folder in std::fs::read_dir(cache).expect("the cache").flatten() {
         let mode = folder.metadata().expect("a folder").permissions().mode();

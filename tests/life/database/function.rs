@@ -7,7 +7,7 @@ use keyrota::build::{Function, build};
 use keyrota::bundle::{Authorities, Bundle, Machine, sha256_hex};
 use keyrota::model::Architecture;
 
-use crate::world::Deaf;
+use crate::environment::SilentListener;
 
 /// The file that manifests name.
 pub const AUTHORITY: &str = "authority.pem";
@@ -22,7 +22,7 @@ fn executable() -> &'static [u8] {
                 .enable_all()
                 .build()
                 .expect("a runtime")
-                .block_on(build(Function::Databases, architecture(), &Deaf))
+                .block_on(build(Function::Databases, architecture(), &SilentListener))
                 .unwrap_or_else(|error| panic!("the databases' function: {error}"))
         })
         .join()

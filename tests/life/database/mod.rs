@@ -5,7 +5,6 @@
 //! database of its own; those that stop or restrict a server have one for
 //! themselves.
 
-pub mod bench;
 pub mod client;
 mod cut;
 mod doctor;
@@ -16,5 +15,6 @@ mod retained;
 pub mod rotation;
 mod site;
 mod soak;
+pub mod test_server;
 mod trouble;
 mod whole;

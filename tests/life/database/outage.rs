@@ -1,9 +1,9 @@
 //! A server that goes away while it is being rotated, at each of the steps.
 
-use super::bench::{self, Engine};
-use super::rotation::{Ended, rotate};
+use super::rotation::{RotationOutcome, rotate};
 use super::site::{SECRET, Site};
-use crate::world::{Fault, Proxy};
+use super::test_server::{self, Engine};
+use crate::environment::{Fault, Proxy};
 
 /// What befalls the server when a step begins.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -29,9 +29,9 @@ async fn outages(engine: Engine) {
         Engine::Postgres => &[],
         Engine::MariaDb | Engine::MySql => &["innodb-flush-log-at-trx-commit=1"],
     };
-    let mut site = Site::bootstrapped(bench::start(engine, settings), "").await;
-    let proxy = Proxy::start(site.world.endpoint(), Fault::None).await;
-    site.world.send_function_through(&proxy.endpoint()).await;
+    let mut site = Site::bootstrapped(test_server::start(engine, settings), "").await;
+    let proxy = Proxy::start(site.test.endpoint(), Fault::None).await;
+    site.test.send_function_through(&proxy.endpoint()).await;
     for outage in [Outage::Restarted, Outage::Stopped] {
         for (number, (step, error)) in (1..).zip(STEPS) {
             proxy.meet(Fault::Hold(number, "DescribeSecret"));
@@ -47,7 +47,7 @@ async fn outages(engine: Engine) {
                 }
                 proxy.release();
             };
-            let (ended, ()) = tokio::join!(rotate(&site.world, SECRET), befall);
+            let (ended, ()) = tokio::join!(rotate(&site.test, SECRET), befall);
             proxy.meet(Fault::None);
             let fails = outage == Outage::Stopped;
             assert_eq!(ended.is_well(), !fails, "{outage:?} {step}: {ended:?}");
@@ -55,7 +55,7 @@ async fn outages(engine: Engine) {
                 let server = site.server.owned();
                 server.start_again().expect("it starts again");
             }
-            if let Ended::Badly {
+            if let RotationOutcome::Badly {
                 step: at,
                 error: by,
             } = &ended
@@ -71,13 +71,13 @@ async fn outages(engine: Engine) {
                 let current = site.log_in("AWSCURRENT").await;
                 let is_changed = ["testSecret", "finishSecret"].contains(&step);
                 assert_eq!(current.is_ok(), !is_changed, "{current:?}");
-                let ran = site.world.keyrota("rotate --format json").await.exits(0);
+                let ran = site.test.keyrota("rotate --format json").await.exits(0);
                 assert_eq!(ran.json()["secrets"][0]["verified"], true, "{ran}");
             }
             assert_eq!(site.log_in("AWSCURRENT").await, Ok(()), "{outage:?} {step}");
         }
     }
-    site.world.check_logs_for_secrets().await;
+    site.test.check_logs_for_secrets().await;
 }
 
 #[tokio::test]

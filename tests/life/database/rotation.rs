@@ -4,21 +4,21 @@ use std::time::{Duration, Instant};
 
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 
-use crate::world::World;
+use crate::environment::TestEnvironment;
 
 /// How long a rotation may take.
 const PATIENCE: Duration = Duration::from_secs(60);
 
 /// How a rotation ended.
 #[derive(Debug)]
-pub enum Ended {
+pub enum RotationOutcome {
     /// AWSCURRENT has moved to this version.
     Well(String),
     /// This step failed, with this error.
     Badly { step: String, error: String },
 }
 
-impl Ended {
+impl RotationOutcome {
     pub fn is_well(&self) -> bool {
         matches!(self, Self::Well(_))
     }
@@ -30,27 +30,27 @@ impl Ended {
 }
 
 /// Has Secrets Manager rotate, or take up what was left, and waits for the end.
-pub async fn rotate(world: &World, secret: &str) -> Ended {
-    let heard = world.emulator_log().len();
-    let request = world.secretsmanager.rotate_secret().secret_id(secret);
+pub async fn rotate(test: &TestEnvironment, secret: &str) -> RotationOutcome {
+    let heard = test.emulator_log().len();
+    let request = test.secretsmanager.rotate_secret().secret_id(secret);
     let version = match request.send().await {
         Ok(answer) => answer.version_id.expect("a version"),
         // What was left is taken up.
         Err(error) => {
             assert_eq!(error.code(), Some("InvalidRequestException"), "{error:?}");
-            let labels = world.secret(secret).await.expect("the secret").labels;
+            let labels = test.secret(secret).await.expect("the secret").labels;
             labels["AWSPENDING"].clone()
         }
     };
     let deadline = Instant::now() + PATIENCE;
     loop {
-        let log = world.emulator_log();
+        let log = test.emulator_log();
         if let Some(ended) = failure(&log[heard..], secret) {
             return ended;
         }
-        let labels = world.secret(secret).await.expect("the secret").labels;
+        let labels = test.secret(secret).await.expect("the secret").labels;
         if labels["AWSCURRENT"] == version && !labels.contains_key("AWSPENDING") {
-            return Ended::Well(version);
+            return RotationOutcome::Well(version);
         }
         assert!(Instant::now() < deadline, "no end of {version}\n{log}");
         tokio::time::sleep(Duration::from_millis(10)).await;
@@ -58,11 +58,11 @@ pub async fn rotate(world: &World, secret: &str) -> Ended {
 }
 
 /// Returns how the rotation failed, if Secrets Manager's log says that it did.
-fn failure(log: &str, secret: &str) -> Option<Ended> {
+fn failure(log: &str, secret: &str) -> Option<RotationOutcome> {
     let (_, line) = log.split_once(&format!("rotation of {secret}: "))?;
     let (line, _) = line.split_once('\n')?;
     let (step, error) = line.split_once(" failed with ").unwrap_or(("", line));
-    Some(Ended::Badly {
+    Some(RotationOutcome::Badly {
         step: step.to_owned(),
         error: error.to_owned(),
     })

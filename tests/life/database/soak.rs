@@ -10,10 +10,10 @@ use std::cell::{Cell, RefCell};
 use std::io::Write;
 use std::time::{Duration, Instant};
 
-use super::bench::{self, Engine};
 use super::client::{Refused, log_in};
 use super::rotation::rotate;
 use super::site::{SECRET, Site};
+use super::test_server::{self, Engine};
 
 const ROTATIONS: usize = 6;
 const CLIENTS: usize = 3;
@@ -85,7 +85,7 @@ async fn measure(site: &Site, record: &Record) {
 }
 
 async fn soak(engine: Engine, retained: bool) {
-    let site = Site::new(bench::shared(engine)).await;
+    let site = Site::new(test_server::shared(engine)).await;
     if retained {
         site.may_retain();
     }
@@ -97,7 +97,7 @@ async fn soak(engine: Engine, retained: bool) {
     };
     let rotations = async {
         for _ in 0..ROTATIONS {
-            let ended = rotate(&site.world, SECRET).await;
+            let ended = rotate(&site.test, SECRET).await;
             assert!(ended.is_well(), "{ended:?}");
             assert_eq!(site.log_in("AWSCURRENT").await, Ok(()));
         }
@@ -113,7 +113,7 @@ async fn soak(engine: Engine, retained: bool) {
         () = measure(&site, &record) => {}
         () = async {
             for _ in 0..ROTATIONS {
-                let ended = rotate(&site.world, SECRET).await;
+                let ended = rotate(&site.test, SECRET).await;
                 assert!(ended.is_well(), "{ended:?}");
                 tokio::time::sleep(Duration::from_millis(200)).await;
             }
@@ -133,7 +133,7 @@ async fn soak(engine: Engine, retained: bool) {
         "{}{}: {} logins of {CLIENTS} clients in {:.1} s of {ROTATIONS} rotations, {} refused, {} waits \
          at most; AWSCURRENT refused in {} of {ROTATIONS} more for {:.0}, {:.0}, {:.0} ms \
          (least, median, most)",
-        bench::name(engine),
+        test_server::name(engine),
         if retained {
             ", old password retained"
         } else {

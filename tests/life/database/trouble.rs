@@ -4,21 +4,21 @@
 use serde_json::json;
 use tokio::net::TcpListener;
 
-use super::bench::{self, Engine, FIRST};
 use super::client::{Refused, log_in};
-use super::rotation::{Ended, rotate};
+use super::rotation::{RotationOutcome, rotate};
 use super::site::{SECRET, Site};
+use super::test_server::{self, Engine, FIRST};
 
 /// Stores another password as AWSCURRENT, as a person might.
 async fn store_password(site: &Site, password: &str) {
     let mut value = site.value("AWSCURRENT").await;
     value["password"] = password.into();
-    site.world.conceal(password);
-    site.world.store(SECRET, &value).await;
+    site.test.conceal(password);
+    site.test.store(SECRET, &value).await;
 }
 
 async fn what_a_person_did(engine: Engine) {
-    let site = Site::bootstrapped(bench::shared(engine), "").await;
+    let site = Site::bootstrapped(test_server::shared(engine), "").await;
     // The password before still works, and the server calls this one wrong.
     store_password(&site, "wrong-by-hand-1").await;
     site.rotates().await;
@@ -33,15 +33,15 @@ async fn what_a_person_did(engine: Engine) {
     .await;
     site.logged_error("NoPasswordWorks").await;
     assert_eq!(site.log_in("AWSCURRENT").await, Err(Refused::Wrong));
-    bench::set_password(&site.server, &site.user, "wrong-by-hand-3");
+    test_server::set_password(&site.server, &site.user, "wrong-by-hand-3");
     site.rotates().await;
 
-    bench::drop_user(&site.server, &site.user);
+    test_server::drop_user(&site.server, &site.user);
     site.fails_to_rotate(&["takes none of the passwords"]).await;
-    site.world.check_logs_for_secrets().await;
+    site.test.check_logs_for_secrets().await;
     let current = site.value("AWSCURRENT").await;
     let password = current["password"].as_str().expect("a password");
-    bench::make_again(&site.server, &site.user, password);
+    test_server::make_again(&site.server, &site.user, password);
     site.rotates().await;
 }
 
@@ -62,23 +62,23 @@ async fn wrong_passwords_and_a_dropped_user_of_mysql() {
 
 #[tokio::test]
 async fn a_first_password_that_does_not_work() {
-    let site = Site::new(bench::shared(Engine::Postgres)).await;
-    bench::set_password(&site.server, &site.user, "an0ther one");
+    let site = Site::new(test_server::shared(Engine::Postgres)).await;
+    test_server::set_password(&site.server, &site.user, "an0ther one");
     let ran = site.bootstrap().await.exits(1);
     ran.fails("seed", &["the user name or the password is wrong"]);
     assert_eq!(
         site.value("AWSCURRENT").await,
         json!({ "engine": "postgres", "username": site.user.name })
     );
-    bench::set_password(&site.server, &site.user, FIRST);
+    test_server::set_password(&site.server, &site.user, FIRST);
     site.bootstrap().await.exits(0);
     assert_eq!(site.log_in("AWSCURRENT").await, Ok(()));
 }
 
 /// Rotations that a server's rules refuse, until the manifest keeps to them.
 async fn refused_by_rules(engine: Engine, settings: &[&str], rule: &str) {
-    let site = Site::bootstrapped(bench::start(engine, settings), "").await;
-    bench::sql(&site.server, rule);
+    let site = Site::bootstrapped(test_server::start(engine, settings), "").await;
+    test_server::sql(&site.server, rule);
     let before = site.value("AWSCURRENT").await;
     site.fails_to_rotate(&[
         "the server's rules refuse the new password (1819)",
@@ -112,11 +112,11 @@ async fn rules_for_passwords_of_mysql() {
 /// refuses, of a verifier it can only see that it is not made from the name.
 #[tokio::test]
 async fn rules_for_passwords_of_postgres_see_no_password() {
-    let server = bench::shared(Engine::Postgres);
+    let server = test_server::shared(Engine::Postgres);
     let rule =
         r##"password: { length: 8, exclude: '0123456789!"#$%&''()*+,-./:;<=>?@[\]^_`{|}~' }"##;
     let site = Site::bootstrapped(server, rule).await;
-    let name = bench::quoted(server, &site.user.name);
+    let name = test_server::quoted(server, &site.user.name);
     let by_hand = server.sql(&format!("ALTER ROLE {name} PASSWORD 'lettersonly'"));
     let refused = by_hand.expect_err("it is refused").to_string();
     assert!(refused.contains("letters and nonletters"), "{refused}");
@@ -130,7 +130,7 @@ async fn rules_for_passwords_of_postgres_see_no_password() {
 
 #[tokio::test]
 async fn another_host_in_a_version() {
-    let site = Site::bootstrapped(bench::shared(Engine::Postgres), "").await;
+    let site = Site::bootstrapped(test_server::shared(Engine::Postgres), "").await;
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
     let port = listener.local_addr().expect("an address").port();
     let mut value = site.value("AWSCURRENT").await;
@@ -142,12 +142,12 @@ async fn another_host_in_a_version() {
     };
     let tries = async {
         // In AWSPENDING: that rotation is given up, and another one begins.
-        let request = site.world.secretsmanager.put_secret_value();
+        let request = site.test.secretsmanager.put_secret_value();
         let request = request.secret_id(SECRET).version_stages("AWSPENDING");
         let request = request.secret_string(value.to_string());
         request.send().await.expect("the value is stored");
-        let ended = rotate(&site.world, SECRET).await;
-        assert!(matches!(ended, Ended::Badly { .. }), "{ended:?}");
+        let ended = rotate(&site.test, SECRET).await;
+        assert!(matches!(ended, RotationOutcome::Badly { .. }), "{ended:?}");
         site.logged_error("GivenUp").await;
         assert_eq!(site.log_in("AWSCURRENT").await, Ok(()));
         site.rotates().await;
@@ -155,7 +155,7 @@ async fn another_host_in_a_version() {
         // In AWSCURRENT: a person, or the next deployment, puts it right.
         let right = site.value("AWSCURRENT").await;
         value["password"] = right["password"].clone();
-        site.world.store(SECRET, &value).await;
+        site.test.store(SECRET, &value).await;
         site.fails_to_rotate(&["port", "what the manifest says"])
             .await;
         site.bootstrap().await.exits(0);
@@ -179,19 +179,19 @@ async fn an_administrator_changes_the_password() {
         ),
         (Engine::MySql, "GRANT CREATE USER ON *.* TO {0}"),
     ] {
-        let server = bench::shared(engine);
-        let administrator = bench::make_user(server);
-        let quoted = bench::quoted(server, &administrator.name);
-        bench::sql(server, &rights.replace("{0}", &quoted));
+        let server = test_server::shared(engine);
+        let administrator = test_server::make_user(server);
+        let quoted = test_server::quoted(server, &administrator.name);
+        test_server::sql(server, &rights.replace("{0}", &quoted));
         let site = Site::new(server).await;
         let mut secret = json!({
-            "engine": bench::name(engine), "host": "localhost", "port": server.port(),
+            "engine": test_server::name(engine), "host": "localhost", "port": server.port(),
             "username": administrator.name, "password": FIRST,
         });
         if engine == Engine::Postgres {
             secret["dbname"] = administrator.dbname.clone().into();
         }
-        let arn = site.world.make_secret("ops/dba", &secret.to_string()).await;
+        let arn = site.test.make_secret("ops/dba", &secret.to_string()).await;
         site.manifest("rotate_as: ops/dba");
         site.bootstrap().await.exits(0);
         let before = site.value("AWSCURRENT").await;
@@ -204,18 +204,18 @@ async fn an_administrator_changes_the_password() {
         assert_eq!(site.log_in("AWSPREVIOUS").await, kept);
 
         // The user's own password need not be known.
-        bench::set_password(server, &site.user, "f0rgotten by all");
+        test_server::set_password(server, &site.user, "f0rgotten by all");
         site.rotates().await;
         assert_eq!(log_in(server, &before).await, Err(Refused::Wrong));
 
         // One of another server is not sent to this one.
         secret["host"] = "127.0.0.1".into();
-        site.world.store("ops/dba", &secret).await;
+        site.test.store("ops/dba", &secret).await;
         site.fails_to_rotate(&["ops/dba", "another `host`"]).await;
         site.logged_error("AdministratorUnfit").await;
         assert_eq!(site.log_in("AWSCURRENT").await, Ok(()));
         secret["host"] = "localhost".into();
-        site.world.store("ops/dba", &secret).await;
+        site.test.store("ops/dba", &secret).await;
         site.rotates().await;
     }
 }

@@ -1,17 +1,17 @@
 //! The whole life of a database's password, on each engine.
 
-use super::bench::{self, Engine};
 use super::client::{Refused, log_in};
 use super::rotation::rotate;
 use super::site::{SECRET, Site};
+use super::test_server::{self, Engine};
 
 /// How many rotations a secret lives through.
 const ROTATIONS: usize = 20;
 
 async fn life(engine: Engine) {
-    let server = bench::shared(engine);
+    let server = test_server::shared(engine);
     let site = Site::new(server).await;
-    let world = &site.world;
+    let test = &site.test;
 
     let ran = site.bootstrap().await.exits(0);
     let told = &ran.json()["secrets"][0];
@@ -32,9 +32,9 @@ async fn life(engine: Engine) {
     // A field of somebody else's is kept as well.
     let mut before = first.clone();
     before["note"] = "of somebody else".into();
-    world.store(SECRET, &before).await;
+    test.store(SECRET, &before).await;
     for _ in 1..ROTATIONS {
-        let ended = rotate(world, SECRET).await;
+        let ended = rotate(test, SECRET).await;
         assert!(ended.is_well(), "{ended:?}");
         let after = site.value("AWSCURRENT").await;
         assert_eq!(log_in(server, &after).await, Ok(()));
@@ -46,19 +46,19 @@ async fn life(engine: Engine) {
         before = after;
     }
     site.rotates().await;
-    let ran = world.keyrota("status --check --format json").await.exits(0);
+    let ran = test.keyrota("status --check --format json").await.exits(0);
     let secret = &ran.json()["secrets"][0];
     assert_eq!(secret["state"], "ok", "{ran}");
     assert_eq!(secret["username"], site.user.name, "{ran}");
-    world.check_logs_for_secrets().await;
+    test.check_logs_for_secrets().await;
 
     let current = site.value("AWSCURRENT").await;
-    world.keyrota("teardown --yes").await.exits(0);
-    assert_eq!(world.stack_status("orders").await, None);
-    assert!(world.secret(SECRET).await.expect("the secret").deleted);
+    test.keyrota("teardown --yes").await.exits(0);
+    assert_eq!(test.stack_status("orders").await, None);
+    assert!(test.secret(SECRET).await.expect("the secret").deleted);
     // The user is the server's, and stays as it is.
     assert_eq!(log_in(server, &current).await, Ok(()));
-    world.keyrota("teardown --yes").await.exits(0);
+    test.keyrota("teardown --yes").await.exits(0);
 }
 
 #[tokio::test]

@@ -7,11 +7,11 @@ use std::sync::OnceLock;
 use keyrota_test_servers::Server;
 use serde_json::json;
 
-use super::function::{Held, failed_step, role_policies};
+use super::function::{InlinePolicy, failed_step, role_policies};
 use super::state::{SMALL, STACK, Stage, prepare as prepare_state};
-use crate::database::bench::{self, Engine, FIRST, User};
 use crate::database::function::{self, AUTHORITY};
-use crate::world::{ACCOUNT, REGION, World};
+use crate::database::test_server::{self, Engine, FIRST, User};
+use crate::environment::{ACCOUNT, REGION, TestEnvironment};
 
 pub const BOOTSTRAP: &str = "bootstrap --yes --database-function-zip database.zip --format json";
 pub const SECRET: &str = "prod/orders-db";
@@ -34,68 +34,67 @@ const BY_ITSELF: [&str; 9] = [
 ];
 
 /// Returns what the scenarios of access keys show of a command for databases as well.
-pub async fn shown_with_keys(world: &World, part: &str) -> BTreeSet<String> {
+pub async fn shown_with_keys(test: &TestEnvironment, part: &str) -> BTreeSet<String> {
     if !["Plan", "Bootstrap", "Doctor", "Teardown"].contains(&part) {
         return BTreeSet::new();
     }
-    let mut shown = prepare_state(world, SMALL).await.part(part).actions();
+    let mut shown = prepare_state(test, SMALL).await.part(part).actions();
     shown.retain(|action| !BY_ITSELF.contains(&action.as_str()));
     shown
 }
 
 /// A user, and the one that changes its password.
-struct People {
+struct DatabaseUsers {
     user: User,
     administrator: User,
 }
 
 /// Makes them, each with the first password.
-fn make_people(server: &Server) -> People {
-    let people = People {
-        user: bench::make_user(server),
-        administrator: bench::make_user(server),
+fn make_users(server: &Server) -> DatabaseUsers {
+    let users = DatabaseUsers {
+        user: test_server::make_user(server),
+        administrator: test_server::make_user(server),
     };
-    let administrator = bench::quoted(server, &people.administrator.name);
-    bench::sql(server, &format!("ALTER ROLE {administrator} CREATEROLE"));
-    people
+    let administrator = test_server::quoted(server, &users.administrator.name);
+    test_server::sql(server, &format!("ALTER ROLE {administrator} CREATEROLE"));
+    users
 }
 
 /// Makes the state in an empty account, as root.
-pub async fn prepare(world: &World, stage: Stage) {
-    static PEOPLE: OnceLock<People> = OnceLock::new();
-    let server = bench::shared(Engine::Postgres);
-    let people = PEOPLE.get_or_init(|| make_people(server));
-    bench::set_password(server, &people.user, FIRST);
-    furnish(world, server, people).await;
+pub async fn prepare(test: &TestEnvironment, stage: Stage) {
+    static PEOPLE: OnceLock<DatabaseUsers> = OnceLock::new();
+    let server = test_server::shared(Engine::Postgres);
+    let users = PEOPLE.get_or_init(|| make_users(server));
+    test_server::set_password(server, &users.user, FIRST);
+    create_users(test, server, users).await;
     if stage == Stage::New {
         return;
     }
-    world.keyrota(BOOTSTRAP).await.exits(0);
+    test.keyrota(BOOTSTRAP).await.exits(0);
     if stage == Stage::Unfinished {
         // The function sends a password only where the server is the same.
-        let elsewhere = login(server, &people.administrator, "elsewhere.internal");
-        world.store(ADMINISTRATOR, &elsewhere).await;
-        world.keyrota("rotate").await.exits(1);
+        let elsewhere = login(server, &users.administrator, "elsewhere.internal");
+        test.store(ADMINISTRATOR, &elsewhere).await;
+        test.keyrota("rotate").await.exits(1);
     }
 }
 
 /// Puts the zip, the manifest and what it names where they belong.
-async fn furnish(world: &World, server: &Server, people: &People) {
-    world.conceal(FIRST);
-    if !world.home.file(AUTHORITY).exists() {
+async fn create_users(test: &TestEnvironment, server: &Server, users: &DatabaseUsers) {
+    test.conceal(FIRST);
+    if !test.home.file(AUTHORITY).exists() {
         #[expect(clippy::disallowed_methods, reason = "a test's own file")]
         let pem = std::fs::read(server.authority()).expect("the authority");
-        world.home.write(AUTHORITY, &pem);
-        world.home.write("database.zip", function::zip(&pem));
+        test.home.write(AUTHORITY, &pem);
+        test.home.write("database.zip", function::zip(&pem));
     }
-    let administrator = login(server, &people.administrator, "localhost");
-    world
-        .make_secret(ADMINISTRATOR, &administrator.to_string())
+    let administrator = login(server, &users.administrator, "localhost");
+    test.make_secret(ADMINISTRATOR, &administrator.to_string())
         .await;
     let first = json!({ "password": FIRST }).to_string();
-    world.make_secret(FIRST_PASSWORD, &first).await;
-    let key = world.make_kms_key().await;
-    world.manifest(&format!(
+    test.make_secret(FIRST_PASSWORD, &first).await;
+    let key = test.make_kms_key().await;
+    test.manifest(&format!(
         "version: 1\nstack: {STACK}\naccount: \"{ACCOUNT}\"\nregion: {REGION}\n\
          tags: {{ team: payments }}\nalarms: {{ email: [ops@example.com] }}\n\
          function: {{ architecture: {architecture} }}\n\
@@ -107,15 +106,15 @@ async fn furnish(world: &World, server: &Server, people: &People) {
          readers: ['arn:aws:iam::{ACCOUNT}:role/app'] }}\n",
         architecture = function::architecture().as_str(),
         port = server.port(),
-        dbname = people.user.dbname,
-        username = json!(people.user.name),
+        dbname = users.user.dbname,
+        username = json!(users.user.name),
     ));
 }
 
 /// Returns an administrator's value, on a host.
 fn login(server: &Server, user: &User, host: &str) -> serde_json::Value {
     json!({
-        "engine": bench::name(server.engine()), "host": host, "port": server.port(),
+        "engine": test_server::name(server.engine()), "host": host, "port": server.port(),
         "dbname": user.dbname, "username": user.name, "password": FIRST,
     })
 }
@@ -159,38 +158,38 @@ const EXCUSED: [(&str, &str); 9] = [
 
 #[tokio::test]
 async fn each_action_of_the_databases_function_is_needed_by_a_step() {
-    let world = World::without_function().await;
-    let server = bench::shared(Engine::Postgres);
-    furnish(&world, server, &make_people(server)).await;
-    world.keyrota(BOOTSTRAP).await.exits(0);
-    let policies = role_policies(&world).await;
+    let test = TestEnvironment::without_function().await;
+    let server = test_server::shared(Engine::Postgres);
+    create_users(&test, server, &make_users(server)).await;
+    test.keyrota(BOOTSTRAP).await.exits(0);
+    let policies = role_policies(&test).await;
 
     // What is excused is missed by nobody.
-    let excused = EXCUSED.map(|(action, _)| action);
-    let granted: Vec<String> = policies.iter().flat_map(Held::actions).collect();
+    let exemption = EXCUSED.map(|(action, _)| action);
+    let granted: Vec<String> = policies.iter().flat_map(InlinePolicy::actions).collect();
     for (action, reason) in EXCUSED {
         assert!(granted.iter().any(|it| it == action), "{action}: {reason}");
     }
     for held in &policies {
-        held.put(&world, held.without(&excused).as_ref()).await;
+        held.put(&test, held.without(&exemption).as_ref()).await;
     }
-    world.keyrota("rotate").await.exits(0);
-    world.sweep().await;
+    test.keyrota("rotate").await.exits(0);
+    test.sweep().await;
 
     for held in &policies {
         for action in held.actions() {
-            if excused.contains(&action.as_str()) {
+            if exemption.contains(&action.as_str()) {
                 continue;
             }
-            let before = world.logged().await.len();
-            held.put(&world, held.without(&[&action]).as_ref()).await;
-            world.keyrota("rotate").await.exits(1);
-            let step = failed_step(&world, before).await;
+            let before = test.logged().await.len();
+            held.put(&test, held.without(&[&action]).as_ref()).await;
+            test.keyrota("rotate").await.exits(1);
+            let step = failed_step(&test, before).await;
             let step = step.unwrap_or_else(|| panic!("no step misses {action}"));
             println!("{action:<46} {step} ({})", held.name);
-            held.put(&world, Some(&held.document)).await;
-            world.keyrota("rotate").await.exits(0);
+            held.put(&test, Some(&held.document)).await;
+            test.keyrota("rotate").await.exits(0);
         }
     }
-    world.keyrota("status --check").await.exits(0);
+    test.keyrota("status --check").await.exits(0);
 }

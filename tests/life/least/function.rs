@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use crate::world::{ACCOUNT, REGION, World};
+use crate::environment::{ACCOUNT, REGION, TestEnvironment};
 
 const TIMED: &str = "{ deactivate_after: 1s, delete_after: 1h, hold_if_used_within: 1s }";
 
@@ -36,13 +36,13 @@ enum Holder {
 
 /// An inline policy.
 #[derive(Clone, Debug)]
-pub struct Held {
+pub struct InlinePolicy {
     holder: Holder,
     pub name: String,
     pub document: Value,
 }
 
-impl Held {
+impl InlinePolicy {
     pub fn actions(&self) -> Vec<String> {
         let statements = self.document["Statement"].as_array().expect("statements");
         let allowing = statements.iter().filter(|it| it["Effect"] == "Allow");
@@ -68,8 +68,8 @@ impl Held {
         (!statements.is_empty()).then_some(document)
     }
 
-    pub async fn put(&self, world: &World, document: Option<&Value>) {
-        let iam = &world.iam;
+    pub async fn put(&self, test: &TestEnvironment, document: Option<&Value>) {
+        let iam = &test.iam;
         let name = &self.name;
         match (&self.holder, document.map(ToString::to_string)) {
             (Holder::Role(role), Some(text)) => {
@@ -127,19 +127,19 @@ fn decoded(text: &str) -> Value {
 }
 
 /// Returns the policies of the role, the only one there is.
-pub async fn role_policies(world: &World) -> Vec<Held> {
-    let roles = world.iam.list_roles().send().await.expect("roles").roles;
+pub async fn role_policies(test: &TestEnvironment) -> Vec<InlinePolicy> {
+    let roles = test.iam.list_roles().send().await.expect("roles").roles;
     assert_eq!(roles.len(), 1);
     let role = roles[0].role_name.clone();
-    let request = world.iam.list_role_policies().role_name(&role);
+    let request = test.iam.list_role_policies().role_name(&role);
     let names = request.send().await.expect("policies").policy_names;
     let mut held = Vec::new();
     for name in names {
-        let request = world.iam.get_role_policy().role_name(&role);
+        let request = test.iam.get_role_policy().role_name(&role);
         let answer = request.policy_name(&name).send().await;
         let document = decoded(&answer.expect("the policy").policy_document);
         let holder = Holder::Role(role.clone());
-        held.push(Held {
+        held.push(InlinePolicy {
             holder,
             name,
             document,
@@ -148,14 +148,14 @@ pub async fn role_policies(world: &World) -> Vec<Held> {
     held
 }
 
-async fn policies(world: &World) -> Vec<Held> {
-    let mut held = role_policies(world).await;
+async fn policies(test: &TestEnvironment) -> Vec<InlinePolicy> {
+    let mut held = role_policies(test).await;
     let name = "keyrota-ManageOwnAccessKeys".to_owned();
-    let request = world.iam.get_user_policy().user_name("uploader");
+    let request = test.iam.get_user_policy().user_name("uploader");
     let answer = request.policy_name(&name).send().await;
     let document = decoded(&answer.expect("the policy").policy_document);
     let holder = Holder::User("uploader");
-    held.push(Held {
+    held.push(InlinePolicy {
         holder,
         name,
         document,
@@ -165,8 +165,8 @@ async fn policies(world: &World) -> Vec<Held> {
 
 /// Returns which step the function has said to have failed, of the lines after so
 /// many.
-pub async fn failed_step(world: &World, before: usize) -> Option<String> {
-    let lines = world.logged().await;
+pub async fn failed_step(test: &TestEnvironment, before: usize) -> Option<String> {
+    let lines = test.logged().await;
     let lines = lines.iter().skip(before);
     let parsed = lines.filter_map(|line| serde_json::from_str::<Value>(line).ok());
     let mut failed = parsed.filter(|line| line["level"] == "ERROR");
@@ -176,11 +176,11 @@ pub async fn failed_step(world: &World, before: usize) -> Option<String> {
 /// Takes the role out of the policy of the stack's own key. That policy names it, and
 /// either of the two is enough for a use of the key (`policy-evaluation`); what the
 /// role's is for shows only where it stands alone.
-async fn only_by_the_role(world: &World) {
+async fn only_by_the_role(test: &TestEnvironment) {
     let alias = "alias/keyrota-payments-keys";
-    let key = world.kms.describe_key().key_id(alias).send().await;
+    let key = test.kms.describe_key().key_id(alias).send().await;
     let key = key.expect("the key").key_metadata.expect("metadata").key_id;
-    let request = world.kms.get_key_policy().key_id(&key);
+    let request = test.kms.get_key_policy().key_id(&key);
     let policy = request.policy_name("default").send().await;
     let policy = policy.expect("an answer").policy.expect("a policy");
     let mut policy: Value = serde_json::from_str(&policy).expect("JSON");
@@ -188,35 +188,34 @@ async fn only_by_the_role(world: &World) {
     let before = statements.len();
     statements.retain(|it| it["Sid"] != "UsedByTheFunction");
     assert_eq!(statements.len() + 1, before);
-    let request = world.kms.put_key_policy().key_id(&key);
+    let request = test.kms.put_key_policy().key_id(&key);
     let request = request.policy_name("default").policy(policy.to_string());
     request.send().await.expect("the policy is put");
 }
 
 #[tokio::test]
 async fn each_action_of_the_function_is_needed_by_a_step() {
-    let world = World::new().await;
+    let test = TestEnvironment::new().await;
     for user in ["mailer", "batch", "uploader"] {
-        world.make_user(user).await;
+        test.make_user(user).await;
     }
-    world
-        .make_administrator("administrator", "ops/administrator")
+    test.make_administrator("administrator", "ops/administrator")
         .await;
-    let key = world.make_kms_key().await;
-    world.manifest(&format!(
+    let key = test.make_kms_key().await;
+    test.manifest(&format!(
         "version: 1\nstack: payments-keys\naccount: \"{ACCOUNT}\"\nregion: {REGION}\naccess_keys:\n\
          \x20 - {{ user: mailer, rotate_as: role, kms_key: create, old_key: {TIMED} }}\n\
          \x20 - {{ user: batch, rotate_as: ops/administrator, kms_key: '{key}' }}\n\
          \x20 - {{ user: uploader, old_key: {TIMED} }}\n"
     ));
     let bootstrap = "bootstrap --yes --function-zip function.zip";
-    world.keyrota(bootstrap).await.exits(0);
-    only_by_the_role(&world).await;
-    let policies = policies(&world).await;
+    test.keyrota(bootstrap).await.exits(0);
+    only_by_the_role(&test).await;
+    let policies = policies(&test).await;
 
     // What is excused is missed by nobody.
-    let excused: Vec<&str> = EXCUSED.iter().map(|(action, _)| *action).collect();
-    let granted: Vec<String> = policies.iter().flat_map(Held::actions).collect();
+    let exemption: Vec<&str> = EXCUSED.iter().map(|(action, _)| *action).collect();
+    let granted: Vec<String> = policies.iter().flat_map(InlinePolicy::actions).collect();
     for (action, reason) in EXCUSED {
         assert!(
             granted.contains(&(*action).to_owned()),
@@ -224,10 +223,10 @@ async fn each_action_of_the_function_is_needed_by_a_step() {
         );
     }
     for held in &policies {
-        held.put(&world, held.without(&excused).as_ref()).await;
+        held.put(&test, held.without(&exemption).as_ref()).await;
     }
-    world.keyrota("rotate").await.exits(0);
-    world.sweep().await;
+    test.keyrota("rotate").await.exits(0);
+    test.sweep().await;
 
     let sweeps =
         |action: &str| matches!(action, "iam:GetAccessKeyLastUsed" | "iam:UpdateAccessKey");
@@ -236,36 +235,36 @@ async fn each_action_of_the_function_is_needed_by_a_step() {
             if of_sweep && held.actions().iter().any(|action| sweeps(action)) {
                 // An old key whose time has come; it stays while the sweep fails.
                 let rotate = format!("rotate {}", held.serves(&key));
-                world.keyrota(&rotate).await.exits(0);
+                test.keyrota(&rotate).await.exits(0);
                 tokio::time::sleep(Duration::from_secs(2)).await;
             }
             for action in held.actions() {
-                if excused.contains(&action.as_str()) || sweeps(&action) != of_sweep {
+                if exemption.contains(&action.as_str()) || sweeps(&action) != of_sweep {
                     continue;
                 }
                 let user = held.serves(&key);
-                let before = world.logged().await.len();
-                held.put(&world, held.without(&[&action]).as_ref()).await;
+                let before = test.logged().await.len();
+                held.put(&test, held.without(&[&action]).as_ref()).await;
                 if of_sweep {
-                    let told = world.try_sweep().await;
+                    let told = test.try_sweep().await;
                     let failed = told.unwrap_or_else(|| panic!("the sweep misses no {action}"));
                     assert!(
                         failed.contains(&format!("payments-keys/{user}")),
                         "{failed}"
                     );
                 } else {
-                    world.keyrota(&format!("rotate {user}")).await.exits(1);
+                    test.keyrota(&format!("rotate {user}")).await.exits(1);
                 }
-                let step = failed_step(&world, before).await;
+                let step = failed_step(&test, before).await;
                 let step = step.unwrap_or_else(|| panic!("no step misses {action}"));
                 println!("{action:<46} {step} ({}, {user})", held.name);
-                held.put(&world, Some(&held.document)).await;
+                held.put(&test, Some(&held.document)).await;
                 if !of_sweep {
-                    world.keyrota(&format!("rotate {user}")).await.exits(0);
+                    test.keyrota(&format!("rotate {user}")).await.exits(0);
                 }
             }
         }
     }
-    world.sweep().await;
-    world.keyrota("status --check").await.exits(0);
+    test.sweep().await;
+    test.keyrota("status --check").await.exits(0);
 }

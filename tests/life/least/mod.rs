@@ -5,7 +5,7 @@
 //! `--nocapture` prints what each action is missed by.
 
 mod database;
-mod excused;
+mod exemption;
 mod function;
 mod policy;
 mod scenario;
@@ -13,12 +13,12 @@ mod state;
 
 use std::collections::BTreeSet;
 
-use excused::{Excuse, excuses};
+use exemption::{Exemption, excuses};
 pub use policy::Policy;
-use scenario::{SCENARIOS, Scenario, Shows};
-use state::{DATABASE, Kind, LARGE, SMALL, prepare};
+use scenario::{ExpectedActions, SCENARIOS, Scenario};
+use state::{CredentialKind, DATABASE, LARGE, SMALL, prepare};
 
-use crate::world::{Ran, World};
+use crate::environment::{CommandOutput, TestEnvironment};
 
 const DEPLOYER: &str = "deployer";
 
@@ -28,49 +28,54 @@ pub fn part(policy: &str, part: &str) -> String {
 }
 
 /// What came of a command that lacks an action.
-enum Missed {
+enum ResultWithoutAction {
     /// It failed and named the action.
     Named,
     /// It did what it has to do, and said what it could not read.
     Warned,
     /// It went on as if nothing were missing.
-    Not(Ran),
+    Not(CommandOutput),
 }
 
 impl Scenario {
     /// Gets the account ready and runs the command with the whole of its part.
-    async fn base(&self, world: &World) -> Policy {
-        let policy = self.ready(world).await;
+    async fn base(&self, test: &TestEnvironment) -> Policy {
+        let policy = self.ready(test).await;
         // What cannot be seen to be missing is missing here: no excuse may be stale.
-        let excused = excuses(self.part).map(|excuse: &Excuse| excuse.action);
-        let excused: Vec<&str> = excused.collect();
-        self.allow(world, &policy.without(&excused)).await;
-        let mut ran = world.keyrota(self.arguments).await;
+        let exemption = excuses(self.part).map(|excuse: &Exemption| excuse.action);
+        let exemption: Vec<&str> = exemption.collect();
+        self.allow(test, &policy.without(&exemption)).await;
+        let mut ran = test.keyrota(self.arguments).await;
         if ran.code != Some(self.code) {
-            let policy = self.ready(world).await;
-            self.allow(world, &policy.without(&excused)).await;
-            ran = world.keyrota(self.arguments).await;
+            let policy = self.ready(test).await;
+            self.allow(test, &policy.without(&exemption)).await;
+            ran = test.keyrota(self.arguments).await;
         }
         assert_eq!(ran.code, Some(self.code), "{}: {ran}", self.name);
         policy
     }
 
-    async fn ready(&self, world: &World) -> Policy {
-        let policies = prepare(world, self.state).await;
+    async fn ready(&self, test: &TestEnvironment) -> Policy {
+        let policies = prepare(test, self.state).await;
         policies.part(self.part)
     }
 
-    async fn allow(&self, world: &World, policy: &Policy) {
+    async fn allow(&self, test: &TestEnvironment, policy: &Policy) {
         let policy = match self.denied {
             Some(denied) => policy.denying(denied),
             None => policy.clone(),
         };
-        world.allow(DEPLOYER, &policy.to_text()).await;
+        test.allow(DEPLOYER, &policy.to_text()).await;
     }
 
-    async fn without(&self, world: &World, policy: &Policy, action: &str) -> Missed {
-        self.allow(world, &policy.without(&[action])).await;
-        let ran = world.keyrota(self.arguments).await;
+    async fn without(
+        &self,
+        test: &TestEnvironment,
+        policy: &Policy,
+        action: &str,
+    ) -> ResultWithoutAction {
+        self.allow(test, &policy.without(&[action])).await;
+        let ran = test.keyrota(self.arguments).await;
         // Secrets Manager does not say which of a key's actions it was refused, nor
         // CloudFormation what it may not read a template with.
         let names = match (self.part, action) {
@@ -80,33 +85,35 @@ impl Scenario {
         };
         let said = ran.stdout.contains(names) || ran.stderr.contains(names);
         match ran.code {
-            Some(1) if said => Missed::Named,
-            Some(code) if said && code == self.code => Missed::Warned,
-            _ => Missed::Not(ran),
+            Some(1) if said => ResultWithoutAction::Named,
+            Some(code) if said && code == self.code => ResultWithoutAction::Warned,
+            _ => ResultWithoutAction::Not(ran),
         }
     }
 
     /// Removes each action once.
     #[expect(clippy::print_stdout, reason = "the table is what one looks for")]
-    async fn ablate(&self, world: &World, actions: &[String]) {
-        let mut policy = self.base(world).await;
+    async fn check_each_action(&self, test: &TestEnvironment, actions: &[String]) {
+        let mut policy = self.base(test).await;
         let mut fresh = false;
         for action in actions {
             if self.anew || !fresh {
-                policy = self.ready(world).await;
+                policy = self.ready(test).await;
             }
             fresh = true;
-            let mut missed = self.without(world, &policy, action).await;
-            if matches!(missed, Missed::Not(_)) {
+            let mut missed = self.without(test, &policy, action).await;
+            if matches!(missed, ResultWithoutAction::Not(_)) {
                 // What was done before may have left nothing to miss it for; or a
                 // function that ran on has written to its log in the emptied account.
-                policy = self.ready(world).await;
-                missed = self.without(world, &policy, action).await;
+                policy = self.ready(test).await;
+                missed = self.without(test, &policy, action).await;
             }
             let how = match missed {
-                Missed::Named => "fails",
-                Missed::Warned => "says so",
-                Missed::Not(ran) => panic!("{}: nobody misses {action}\n{ran}", self.name),
+                ResultWithoutAction::Named => "fails",
+                ResultWithoutAction::Warned => "says so",
+                ResultWithoutAction::Not(ran) => {
+                    panic!("{}: nobody misses {action}\n{ran}", self.name)
+                }
             };
             println!("{action:<46} {} {how}", self.name);
         }
@@ -114,24 +121,24 @@ impl Scenario {
 
     /// Returns what this one has to show, of all that its command may do.
     fn shows(&self, granted: &BTreeSet<String>, before: &BTreeSet<String>) -> Vec<String> {
-        let excused: BTreeSet<&str> = excuses(self.part).map(|excuse| excuse.action).collect();
+        let exemption: BTreeSet<&str> = excuses(self.part).map(|excuse| excuse.action).collect();
         let mine = |action: &&String| match self.shows {
-            Shows::These(actions) => actions.contains(&action.as_str()),
-            Shows::TheRest => {
+            ExpectedActions::These(actions) => actions.contains(&action.as_str()),
+            ExpectedActions::TheRest => {
                 let others = SCENARIOS.iter().filter(|other| {
                     other.part == self.part && other.state.kind() == self.state.kind()
                 });
                 let elsewhere = |other: &Scenario| match other.shows {
-                    Shows::These(actions) => actions.contains(&action.as_str()),
-                    Shows::TheRest => false,
+                    ExpectedActions::These(actions) => actions.contains(&action.as_str()),
+                    ExpectedActions::TheRest => false,
                 };
                 !others.into_iter().any(elsewhere)
             }
         };
-        let open = |action: &&String| !excused.contains(action.as_str());
+        let open = |action: &&String| !exemption.contains(action.as_str());
         let fresh = granted.difference(before).filter(open).filter(mine);
         let mut shown: Vec<String> = fresh.cloned().collect();
-        if let Shows::These(actions) = self.shows {
+        if let ExpectedActions::These(actions) = self.shows {
             // In the order in which the command comes to need them.
             shown.sort_by_key(|action| actions.iter().position(|it| it == action));
             assert_eq!(shown.len(), actions.len(), "{}: not granted", self.name);
@@ -141,33 +148,33 @@ impl Scenario {
 }
 
 /// Goes through the scenarios of the name, or through a share of their actions.
-async fn ablate(names: &[&str], share: usize, shares: usize) {
-    let world = World::new().await;
+async fn check_each_action(names: &[&str], share: usize, shares: usize) {
+    let test = TestEnvironment::new().await;
     for scenario in SCENARIOS.iter().filter(|it| names.contains(&it.name)) {
-        let granted = prepare(&world, scenario.state.first()).await;
+        let granted = prepare(&test, scenario.state.first()).await;
         let granted = granted.part(scenario.part).actions();
         // What the others share with the small one is shown there.
         let before = match scenario.state.kind() {
-            Kind::Small => BTreeSet::new(),
-            Kind::Large => prepare(&world, SMALL).await.part(scenario.part).actions(),
-            Kind::Database => database::shown_with_keys(&world, scenario.part).await,
+            CredentialKind::Small => BTreeSet::new(),
+            CredentialKind::Large => prepare(&test, SMALL).await.part(scenario.part).actions(),
+            CredentialKind::Database => database::shown_with_keys(&test, scenario.part).await,
         };
         let actions = scenario.shows(&granted, &before);
         let mine = actions.into_iter().enumerate();
         let mine = mine.filter(|(index, _)| index % shares == share);
         let mine: Vec<String> = mine.map(|(_, action)| action).collect();
-        scenario.ablate(&world, &mine).await;
+        scenario.check_each_action(&test, &mine).await;
     }
 }
 
 #[tokio::test]
 async fn each_action_of_bootstrap_is_needed_for_a_new_stack_one_half() {
-    ablate(&["bootstrap of a new stack"], 0, 2).await;
+    check_each_action(&["bootstrap of a new stack"], 0, 2).await;
 }
 
 #[tokio::test]
 async fn each_action_of_bootstrap_is_needed_for_a_new_stack_other_half() {
-    ablate(&["bootstrap of a new stack"], 1, 2).await;
+    check_each_action(&["bootstrap of a new stack"], 1, 2).await;
 }
 
 #[tokio::test]
@@ -177,7 +184,7 @@ async fn each_action_of_bootstrap_is_needed_to_change_and_to_roll_back() {
         "bootstrap that would overwrite a value",
         "bootstrap that rolls back",
     ];
-    ablate(&names, 0, 1).await;
+    check_each_action(&names, 0, 1).await;
 }
 
 #[tokio::test]
@@ -187,7 +194,7 @@ async fn each_action_of_teardown_is_needed() {
         "teardown after the stack",
         "teardown of the rest",
     ];
-    ablate(&names, 0, 1).await;
+    check_each_action(&names, 0, 1).await;
 }
 
 #[tokio::test]
@@ -200,7 +207,7 @@ async fn each_action_of_plan_rotate_and_status_is_needed() {
         "rotate",
         "rotate what was left unfinished",
     ];
-    ablate(&names, 0, 1).await;
+    check_each_action(&names, 0, 1).await;
 }
 
 #[tokio::test]
@@ -210,7 +217,7 @@ async fn each_action_of_doctor_is_needed() {
         "doctor of what was left unfinished",
         "doctor that mends",
     ];
-    ablate(&names, 0, 1).await;
+    check_each_action(&names, 0, 1).await;
 }
 
 #[tokio::test]
@@ -222,7 +229,7 @@ async fn each_action_for_a_large_stack_is_needed() {
         "bootstrap of a large stack that rolls back",
         "teardown of a large stack",
     ];
-    ablate(&names, 0, 1).await;
+    check_each_action(&names, 0, 1).await;
 }
 
 #[tokio::test]
@@ -239,16 +246,16 @@ async fn each_action_for_a_database_is_needed() {
         "bootstrap of a database that rolls back",
         "teardown of a database",
     ];
-    ablate(&names, 0, 1).await;
+    check_each_action(&names, 0, 1).await;
 }
 
 /// Each action of the policy is one that a scenario shows, or is excused.
 #[tokio::test]
 async fn each_action_is_shown_or_excused() {
-    let world = World::new().await;
+    let test = TestEnvironment::new().await;
     let mut anywhere = BTreeSet::new();
     for state in [SMALL, LARGE, DATABASE] {
-        let policies = prepare(&world, state).await;
+        let policies = prepare(&test, state).await;
         let large = state == LARGE;
         // What the large one is for: managed policies, and a template in S3.
         let bootstrap = policies.part("Bootstrap").actions();
@@ -258,7 +265,8 @@ async fn each_action_is_shown_or_excused() {
         for part in policy::PARTS {
             let granted = policies.part(part).actions();
             anywhere.extend(granted.into_iter().map(|action| (part, action)));
-            let rest = |it: &&Scenario| it.part == part && matches!(it.shows, Shows::TheRest);
+            let rest =
+                |it: &&Scenario| it.part == part && matches!(it.shows, ExpectedActions::TheRest);
             let catches = SCENARIOS.iter().filter(rest);
             let catches = catches.filter(|it| it.state.kind() == state.kind()).count();
             assert!(large || catches == 1, "{part}");

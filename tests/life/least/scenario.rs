@@ -19,11 +19,11 @@ pub struct Scenario {
     pub denied: Option<(&'static str, &'static str)>,
     /// Each try needs the state anew.
     pub anew: bool,
-    pub shows: Shows,
+    pub shows: ExpectedActions,
 }
 
 /// Which actions are missed here.
-pub enum Shows {
+pub enum ExpectedActions {
     These(&'static [&'static str]),
     /// All that no other scenario of the command shows.
     TheRest,
@@ -38,7 +38,7 @@ const fn scenario(
     part: &'static str,
     arguments: &'static str,
     state: State,
-    shows: Shows,
+    shows: ExpectedActions,
 ) -> Scenario {
     Scenario {
         name,
@@ -79,21 +79,21 @@ pub const SCENARIOS: &[Scenario] = &[
         "Status",
         "status --format json",
         DEPLOYED,
-        Shows::TheRest,
+        ExpectedActions::TheRest,
     ),
     scenario(
         "rotate",
         "Rotate",
         "rotate --format json",
         DEPLOYED,
-        Shows::TheRest,
+        ExpectedActions::TheRest,
     ),
     scenario(
         "rotate what was left unfinished",
         "Rotate",
         "rotate mailer --format json",
         UNFINISHED,
-        Shows::These(&[
+        ExpectedActions::These(&[
             "iam:TagUser",
             "secretsmanager:UpdateSecretVersionStage",
             "iam:DeleteAccessKey",
@@ -105,7 +105,7 @@ pub const SCENARIOS: &[Scenario] = &[
         "Doctor",
         "doctor --format json",
         DEPLOYED,
-        Shows::TheRest,
+        ExpectedActions::TheRest,
     ),
     Scenario {
         code: 5,
@@ -114,7 +114,7 @@ pub const SCENARIOS: &[Scenario] = &[
             "Doctor",
             "doctor --format json",
             UNFINISHED,
-            Shows::These(&["logs:FilterLogEvents"]),
+            ExpectedActions::These(&["logs:FilterLogEvents"]),
         )
     },
     Scenario {
@@ -124,7 +124,7 @@ pub const SCENARIOS: &[Scenario] = &[
             "Doctor",
             "doctor --fix --yes --format json",
             AILING,
-            Shows::These(&[
+            ExpectedActions::These(&[
                 "secretsmanager:RestoreSecret",
                 "secretsmanager:RotateSecret",
                 "lambda:InvokeFunction",
@@ -135,13 +135,19 @@ pub const SCENARIOS: &[Scenario] = &[
             ]),
         )
     },
-    scenario("plan of a new stack", "Plan", PLAN, SMALL, Shows::TheRest),
+    scenario(
+        "plan of a new stack",
+        "Plan",
+        PLAN,
+        SMALL,
+        ExpectedActions::TheRest,
+    ),
     scenario(
         "plan of a changed stack",
         "Plan",
         PLAN,
         CHANGED,
-        Shows::These(&[
+        ExpectedActions::These(&[
             "iam:GetAccessKeyLastUsed",
             "secretsmanager:GetSecretValue",
             "kms:Decrypt",
@@ -162,7 +168,7 @@ pub const SCENARIOS: &[Scenario] = &[
             "Plan",
             PLAN,
             BUSY,
-            Shows::These(&["cloudformation:DescribeStackEvents"]),
+            ExpectedActions::These(&["cloudformation:DescribeStackEvents"]),
         )
     },
     Scenario {
@@ -172,7 +178,7 @@ pub const SCENARIOS: &[Scenario] = &[
             "Bootstrap",
             BOOTSTRAP,
             SMALL,
-            Shows::TheRest,
+            ExpectedActions::TheRest,
         )
     },
     scenario(
@@ -180,7 +186,7 @@ pub const SCENARIOS: &[Scenario] = &[
         "Bootstrap",
         BOOTSTRAP,
         CHANGED,
-        Shows::These(&[
+        ExpectedActions::These(&[
             "s3:ListBucket",
             "s3:GetBucketPolicy",
             "s3:GetBucketPublicAccessBlock",
@@ -223,7 +229,7 @@ pub const SCENARIOS: &[Scenario] = &[
             "Bootstrap",
             BOOTSTRAP,
             SEEDED,
-            Shows::These(&["cloudformation:DeleteChangeSet"]),
+            ExpectedActions::These(&["cloudformation:DeleteChangeSet"]),
         )
     },
     Scenario {
@@ -238,7 +244,7 @@ pub const SCENARIOS: &[Scenario] = &[
             "Bootstrap",
             BOOTSTRAP,
             SMALL,
-            Shows::These(ROLLED_BACK),
+            ExpectedActions::These(ROLLED_BACK),
         )
     },
     scenario(
@@ -246,7 +252,7 @@ pub const SCENARIOS: &[Scenario] = &[
         "Teardown",
         TEARDOWN,
         LEFT_BEHIND,
-        Shows::These(&[
+        ExpectedActions::These(&[
             "cloudformation:DescribeStacks",
             "cloudformation:ListStackResources",
             "secretsmanager:ListSecrets",
@@ -270,7 +276,7 @@ pub const SCENARIOS: &[Scenario] = &[
             "Teardown",
             TEARDOWN,
             GONE,
-            Shows::These(&["kms:ListResourceTags"]),
+            ExpectedActions::These(&["kms:ListResourceTags"]),
         )
     },
     Scenario {
@@ -280,7 +286,7 @@ pub const SCENARIOS: &[Scenario] = &[
             "Teardown",
             TEARDOWN,
             LEFT_BEHIND,
-            Shows::TheRest,
+            ExpectedActions::TheRest,
         )
     },
     scenario(
@@ -288,7 +294,7 @@ pub const SCENARIOS: &[Scenario] = &[
         "Plan",
         PLAN,
         LARGE_CHANGED,
-        Shows::TheRest,
+        ExpectedActions::TheRest,
     ),
     Scenario {
         anew: true,
@@ -297,7 +303,7 @@ pub const SCENARIOS: &[Scenario] = &[
             "Bootstrap",
             "bootstrap --no-rotate --yes --function-zip function.zip --format json",
             LARGE,
-            Shows::TheRest,
+            ExpectedActions::TheRest,
         )
     },
     scenario(
@@ -305,7 +311,7 @@ pub const SCENARIOS: &[Scenario] = &[
         "Bootstrap",
         "bootstrap --no-rotate --yes --function-zip function.zip --format json",
         LARGE_CHANGED,
-        Shows::These(&["iam:CreatePolicyVersion"]),
+        ExpectedActions::These(&["iam:CreatePolicyVersion"]),
     ),
     Scenario {
         code: 1,
@@ -316,7 +322,7 @@ pub const SCENARIOS: &[Scenario] = &[
             "Bootstrap",
             BOOTSTRAP,
             LARGE,
-            Shows::These(&[
+            ExpectedActions::These(&[
                 "iam:DeletePolicy",
                 "iam:DeletePolicyVersion",
                 "iam:DetachRolePolicy",
@@ -331,7 +337,7 @@ pub const SCENARIOS: &[Scenario] = &[
             "Teardown",
             TEARDOWN,
             LARGE_DEPLOYED,
-            Shows::TheRest,
+            ExpectedActions::TheRest,
         )
     },
     scenario(
@@ -339,14 +345,14 @@ pub const SCENARIOS: &[Scenario] = &[
         "Status",
         "status --format json",
         DATABASE_DEPLOYED,
-        Shows::TheRest,
+        ExpectedActions::TheRest,
     ),
     scenario(
         "rotate a database",
         "Rotate",
         "rotate --format json",
         DATABASE_DEPLOYED,
-        Shows::TheRest,
+        ExpectedActions::TheRest,
     ),
     Scenario {
         code: 1,
@@ -356,7 +362,7 @@ pub const SCENARIOS: &[Scenario] = &[
             "Rotate",
             "rotate --format json",
             DATABASE_UNFINISHED,
-            Shows::These(&["secretsmanager:UpdateSecretVersionStage"]),
+            ExpectedActions::These(&["secretsmanager:UpdateSecretVersionStage"]),
         )
     },
     scenario(
@@ -364,7 +370,7 @@ pub const SCENARIOS: &[Scenario] = &[
         "Doctor",
         "doctor --format json",
         DATABASE_DEPLOYED,
-        Shows::TheRest,
+        ExpectedActions::TheRest,
     ),
     Scenario {
         code: 5,
@@ -373,7 +379,7 @@ pub const SCENARIOS: &[Scenario] = &[
             "Doctor",
             "doctor --format json",
             DATABASE_UNFINISHED,
-            Shows::These(&["logs:FilterLogEvents"]),
+            ExpectedActions::These(&["logs:FilterLogEvents"]),
         )
     },
     Scenario {
@@ -384,7 +390,7 @@ pub const SCENARIOS: &[Scenario] = &[
             "Doctor",
             "doctor --fix --yes --format json",
             DATABASE_UNFINISHED,
-            Shows::These(&["secretsmanager:UpdateSecretVersionStage"]),
+            ExpectedActions::These(&["secretsmanager:UpdateSecretVersionStage"]),
         )
     },
     scenario(
@@ -392,7 +398,7 @@ pub const SCENARIOS: &[Scenario] = &[
         "Plan",
         "plan --database-function-zip database.zip --format json",
         DATABASE_DEPLOYED,
-        Shows::TheRest,
+        ExpectedActions::TheRest,
     ),
     Scenario {
         anew: true,
@@ -401,7 +407,7 @@ pub const SCENARIOS: &[Scenario] = &[
             "Bootstrap",
             database::BOOTSTRAP,
             DATABASE,
-            Shows::TheRest,
+            ExpectedActions::TheRest,
         )
     },
     Scenario {
@@ -413,7 +419,7 @@ pub const SCENARIOS: &[Scenario] = &[
             "Bootstrap",
             database::BOOTSTRAP,
             DATABASE,
-            Shows::These(&["ec2:DescribeNetworkInterfaces"]),
+            ExpectedActions::These(&["ec2:DescribeNetworkInterfaces"]),
         )
     },
     Scenario {
@@ -423,7 +429,7 @@ pub const SCENARIOS: &[Scenario] = &[
             "Teardown",
             TEARDOWN,
             DATABASE_DEPLOYED,
-            Shows::TheRest,
+            ExpectedActions::TheRest,
         )
     },
 ];

@@ -9,7 +9,7 @@ use serde_json::json;
 
 use super::policy::Policy;
 use super::{DEPLOYER, database};
-use crate::world::{ACCOUNT, REGION, World};
+use crate::environment::{ACCOUNT, REGION, TestEnvironment};
 
 /// A state of the account.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -44,7 +44,7 @@ pub enum Stage {
 
 /// What a stack holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Kind {
+pub enum CredentialKind {
     Small,
     /// The role's policies are managed ones, and the template goes through S3.
     Large,
@@ -79,18 +79,18 @@ pub const STACK: &str = "payments-keys";
 
 impl State {
     /// Returns what its stack holds.
-    pub const fn kind(self) -> Kind {
+    pub const fn kind(self) -> CredentialKind {
         match self {
             Self::New { large: true }
             | Self::Deployed { large: true }
-            | Self::Changed { large: true } => Kind::Large,
-            Self::Database(_) => Kind::Database,
-            _ => Kind::Small,
+            | Self::Changed { large: true } => CredentialKind::Large,
+            Self::Database(_) => CredentialKind::Database,
+            _ => CredentialKind::Small,
         }
     }
 
     const fn large(self) -> bool {
-        matches!(self.kind(), Kind::Large)
+        matches!(self.kind(), CredentialKind::Large)
     }
 
     /// Returns a state with the same manifest that is quick to make.
@@ -107,89 +107,88 @@ impl State {
 
 /// Makes the state in an empty account, with a deployer who may do nothing yet, and
 /// returns the policy that is rendered for one.
-pub async fn prepare(world: &World, state: State) -> Policy {
-    world.reset().await;
-    world.act_as(&world.root());
+pub async fn prepare(test: &TestEnvironment, state: State) -> Policy {
+    test.reset().await;
+    test.act_as(&test.root());
     match state {
-        State::Database(stage) => database::prepare(world, stage).await,
-        _ => prepare_keys(world, state).await,
+        State::Database(stage) => database::prepare(test, stage).await,
+        _ => prepare_keys(test, state).await,
     }
-    world.keyrota("generate --output rendered").await.exits(0);
-    let policy = Policy::read(&world.home.read("rendered/deployer-policy.json"));
-    world.make_user(DEPLOYER).await;
-    let deployer = world.make_key(DEPLOYER).await;
-    world.act_as(&deployer);
+    test.keyrota("generate --output rendered").await.exits(0);
+    let policy = Policy::read(&test.home.read("rendered/deployer-policy.json"));
+    test.make_user(DEPLOYER).await;
+    let deployer = test.make_key(DEPLOYER).await;
+    test.act_as(&deployer);
     policy
 }
 
 /// Makes a state of a stack with access keys.
-async fn prepare_keys(world: &World, state: State) {
+async fn prepare_keys(test: &TestEnvironment, state: State) {
     let key = match state.large() {
         true => String::new(),
-        false => people(world).await,
+        false => users(test).await,
     };
     if state == CHANGED {
-        make_boundary(world).await;
+        make_boundary(test).await;
     }
     let (before, after) = manifests(state, &key);
-    world.manifest(&before);
+    test.manifest(&before);
     let rotates = match state {
         DEPLOYED | AILING => "",
         _ => " --no-rotate",
     };
     if !matches!(state, State::New { .. } | State::Busy) {
         let bootstrap = format!("bootstrap --yes --function-zip function.zip{rotates}");
-        world.keyrota(&bootstrap).await.exits(0);
+        test.keyrota(&bootstrap).await.exits(0);
     }
-    world.manifest(&after);
+    test.manifest(&after);
     if state == CHANGED {
-        open_bucket(world).await;
+        open_bucket(test).await;
     }
     match state {
-        State::Unfinished => leave_unfinished(world).await,
-        State::Ailing => ail(world).await,
-        State::Seeded => seed_otherwise(world).await,
-        State::LeftBehind => leave_behind(world).await,
-        State::Gone => lose_stack(world).await,
-        State::Busy => keep_busy(world).await,
+        State::Unfinished => leave_unfinished(test).await,
+        State::Ailing => break_stack(test).await,
+        State::Seeded => seed_otherwise(test).await,
+        State::LeftBehind => leave_behind(test).await,
+        State::Gone => lose_stack(test).await,
+        State::Busy => keep_busy(test).await,
         State::New { .. } | State::Deployed { .. } | State::Changed { .. } | State::Database(_) => {
         }
     }
 }
 
 /// Makes those that the small manifest names; returns the ARN of a KMS key.
-async fn people(world: &World) -> String {
-    world.make_user("mailer").await;
-    world.make_user("batch").await;
-    world
-        .make_administrator("administrator", "ops/administrator")
+async fn users(test: &TestEnvironment) -> String {
+    test.make_user("mailer").await;
+    test.make_user("batch").await;
+    test.make_administrator("administrator", "ops/administrator")
         .await;
-    world.make_kms_key().await
+    test.make_kms_key().await
 }
 
 /// Makes the boundary that the changed manifest sets.
-async fn make_boundary(world: &World) {
+async fn make_boundary(test: &TestEnvironment) {
     let everything = json!({
         "Version": "2012-10-17",
         "Statement": [{ "Effect": "Allow", "Action": "*", "Resource": "*" }],
     });
-    let request = world.iam.create_policy().policy_name("boundary");
+    let request = test.iam.create_policy().policy_name("boundary");
     let request = request.policy_document(everything.to_string());
     request.send().await.expect("the policy is made");
 }
 
 /// Removes settings of the artifact bucket that S3 applies to every new bucket.
-async fn open_bucket(world: &World) {
-    let buckets = world.s3.list_buckets().send().await.expect("buckets");
+async fn open_bucket(test: &TestEnvironment) {
+    let buckets = test.s3.list_buckets().send().await.expect("buckets");
     let bucket = buckets.buckets()[0].name().expect("a name").to_owned();
-    let request = world.s3.delete_public_access_block().bucket(&bucket);
+    let request = test.s3.delete_public_access_block().bucket(&bucket);
     request.send().await.expect("public access is not blocked");
     let default = ServerSideEncryptionByDefault::builder();
     let default = default.sse_algorithm(ServerSideEncryption::AwsKms).build();
     let rule = ServerSideEncryptionRule::builder();
     let rule = rule.apply_server_side_encryption_by_default(default.expect("a default"));
     let rules = ServerSideEncryptionConfiguration::builder().rules(rule.build());
-    let request = world.s3.put_bucket_encryption().bucket(&bucket);
+    let request = test.s3.put_bucket_encryption().bucket(&bucket);
     let request =
         request.server_side_encryption_configuration(rules.build().expect("a configuration"));
     request.send().await.expect("the encryption is set");
@@ -255,13 +254,13 @@ fn manifests(state: State, key: &str) -> (String, String) {
 
 /// Leaves a version pending whose value is another user's, so that the function
 /// refuses it at once, whenever it is tried.
-async fn leave_unfinished(world: &World) {
-    let key = world.make_key("mailer").await;
-    let arn = world.secret("prod/mailer").await.expect("the secret").arn;
+async fn leave_unfinished(test: &TestEnvironment) {
+    let key = test.make_key("mailer").await;
+    let arn = test.secret("prod/mailer").await.expect("the secret").arn;
     let value = json!({
         "accesskey": key.id, "secretkey": key.secret, "username": "another", "secretarn": arn,
     });
-    let request = world.secretsmanager.put_secret_value().secret_id(&arn);
+    let request = test.secretsmanager.put_secret_value().secret_id(&arn);
     let request = request.client_request_token("00000000-0000-0000-0000-000000000001");
     let request = request
         .secret_string(value.to_string())
@@ -270,17 +269,17 @@ async fn leave_unfinished(world: &World) {
 }
 
 /// Leaves a rotation unfinished, in the place of the key before, and deletes a secret.
-async fn ail(world: &World) {
-    let before = world.key_in("prod/mailer", "AWSPREVIOUS").await;
+async fn break_stack(test: &TestEnvironment) {
+    let before = test.key_in("prod/mailer", "AWSPREVIOUS").await;
     let before = before.expect("a key before");
-    world.delete_key("mailer", &before.id).await;
-    leave_unfinished(world).await;
-    world.delete_secret("prod/batch").await;
+    test.delete_key("mailer", &before.id).await;
+    leave_unfinished(test).await;
+    test.delete_secret("prod/batch").await;
 }
 
 /// Deploys the template with another seed, as somebody does by hand.
-async fn seed_otherwise(world: &World) {
-    let request = world.cloudformation.get_template().stack_name(STACK);
+async fn seed_otherwise(test: &TestEnvironment) {
+    let request = test.cloudformation.get_template().stack_name(STACK);
     let template = request.send().await.expect("the template").template_body;
     let template = template.expect("a template");
     let seed = ":secret:prod/mailer\"}";
@@ -290,23 +289,23 @@ async fn seed_otherwise(world: &World) {
         let builder = aws_sdk_cloudformation::types::Parameter::builder();
         builder.parameter_key(name).use_previous_value(true).build()
     };
-    let request = world.cloudformation.update_stack().stack_name(STACK);
+    let request = test.cloudformation.update_stack().stack_name(STACK);
     let request = request.template_body(template);
     let request = request.capabilities(Capability::CapabilityNamedIam);
     let request = request.parameters(parameter("ArtifactBucket"));
     let request = request.parameters(parameter("ArtifactKey"));
     let request = request.parameters(parameter("ArtifactVersion"));
     request.send().await.expect("the update begins");
-    world.until_stack_is(STACK, "UPDATE_COMPLETE").await;
+    test.until_stack_is(STACK, "UPDATE_COMPLETE").await;
 }
 
 /// Makes a secret that carries the stack's tag, as one whose entry got another name.
-async fn leave_behind(world: &World) {
+async fn leave_behind(test: &TestEnvironment) {
     let tag = |key: &str, value: &str| {
         let tag = aws_sdk_secretsmanager::types::Tag::builder();
         tag.key(key).value(value).build()
     };
-    let request = world.secretsmanager.create_secret().name("prod/earlier");
+    let request = test.secretsmanager.create_secret().name("prod/earlier");
     let request = request.tags(tag("keyrota:stack", STACK));
     let request = request.tags(tag("keyrota:user", "mailer"));
     let request = request.secret_string("{}");
@@ -314,17 +313,17 @@ async fn leave_behind(world: &World) {
     // A rotation that was left has recorded that it makes a key.
     let making = aws_sdk_iam::types::Tag::builder().key("keyrota:making");
     let making = making.value("1795854000").build().expect("a tag");
-    let request = world.iam.tag_user().user_name("mailer").tags(making);
+    let request = test.iam.tag_user().user_name("mailer").tags(making);
     request.send().await.expect("the user is tagged");
 }
 
 /// Deletes the stack by itself, as an interrupted teardown does.
-async fn lose_stack(world: &World) {
-    let key = world.current_key("prod/uploader").await;
-    world.delete_key("uploader", &key.id).await;
-    let request = world.cloudformation.delete_stack().stack_name(STACK);
+async fn lose_stack(test: &TestEnvironment) {
+    let key = test.current_key("prod/uploader").await;
+    test.delete_key("uploader", &key.id).await;
+    let request = test.cloudformation.delete_stack().stack_name(STACK);
     request.send().await.expect("the deletion begins");
-    while world.stack_status(STACK).await.is_some() {
+    while test.stack_status(STACK).await.is_some() {
         tokio::time::sleep(std::time::Duration::from_millis(10)).await;
     }
 }
@@ -338,8 +337,8 @@ Resources:
     Properties: { Handle: !Ref Handle, Timeout: '1' }
 ";
 
-async fn keep_busy(world: &World) {
-    let request = world.cloudformation.create_stack().stack_name(STACK);
+async fn keep_busy(test: &TestEnvironment) {
+    let request = test.cloudformation.create_stack().stack_name(STACK);
     let request = request.template_body(WAITING);
     let request = request.capabilities(Capability::CapabilityIam);
     request.send().await.expect("the stack is made");

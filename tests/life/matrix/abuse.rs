@@ -53,7 +53,7 @@ fn on_it(account: &Account, name: &'static str, more: Value) -> Call {
 /// Returns the calls that put a label on each version that the secret has, one after
 /// the other.
 pub async fn moves(account: &Account, label: &str) -> Vec<Call> {
-    let request = account.world.secretsmanager.list_secret_version_ids();
+    let request = account.test.secretsmanager.list_secret_version_ids();
     let request = request.secret_id(account.arn()).include_deprecated(true);
     let versions = request.send().await.expect("versions");
     let mut holder = versions
@@ -165,7 +165,7 @@ pub async fn events(account: &Account) -> Vec<Call> {
     // The attacked one last, with whatever was stored in it.
     names.sort_by_key(|name| *name == account.target.secret);
     for name in names {
-        let held = account.world.secret(name).await.unwrap_or_default();
+        let held = account.test.secret(name).await.unwrap_or_default();
         let mut tokens = vec![token(900)];
         tokens.extend(held.labels.into_values());
         tokens.dedup();

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::world::{KEY_ADMINISTRATOR, Key, World};
+use crate::environment::{KEY_ADMINISTRATOR, Key, TestEnvironment};
 
 /// A secret of somebody else, with the credential of an administrator.
 pub const FOREIGN: &str = "ops/foreign";
@@ -25,7 +25,7 @@ pub struct Target {
 
 /// An account with a stack in it, and with things that are nobody's but their owner's.
 pub struct Account {
-    pub world: World,
+    pub test: TestEnvironment,
     pub target: Target,
     /// The keys of [`OUTSIDER`], by their IDs.
     pub outsiders: [Key; 2],
@@ -40,10 +40,10 @@ pub struct Account {
 }
 
 /// Makes the user of no manifest, whose keys may do everything to keys.
-pub async fn make_outsider(world: &World) -> [Key; 2] {
+pub async fn make_outsider(test: &TestEnvironment) -> [Key; 2] {
     let mut keys = [
-        world.make_user_with(OUTSIDER, KEY_ADMINISTRATOR).await,
-        world.make_key(OUTSIDER).await,
+        test.make_user_with(OUTSIDER, KEY_ADMINISTRATOR).await,
+        test.make_key(OUTSIDER).await,
     ];
     keys.sort_by(|one, other| one.id.cmp(&other.id));
     keys
@@ -52,23 +52,23 @@ pub async fn make_outsider(world: &World) -> [Key; 2] {
 impl Account {
     /// Deploys the manifest that was written.
     pub async fn deploy(
-        world: World,
+        test: TestEnvironment,
         target: Target,
         outsiders: [Key; 2],
-        bootstrap: impl AsyncFnOnce(&World),
+        bootstrap: impl AsyncFnOnce(&TestEnvironment),
     ) -> Self {
-        let kms_key = world.make_kms_key().await;
-        world.make_bucket(FOREIGN_BUCKET).await;
-        let before = world.everything().await;
-        bootstrap(&world).await;
+        let kms_key = test.make_kms_key().await;
+        test.make_bucket(FOREIGN_BUCKET).await;
+        let before = test.everything().await;
+        bootstrap(&test).await;
         let mut arns = BTreeMap::new();
         for name in target.secrets {
-            let arn = world.secret(name).await.expect("the secret").arn;
+            let arn = test.secret(name).await.expect("the secret").arn;
             arns.insert(*name, arn);
         }
-        let functions = world.lambda.list_functions().send().await;
+        let functions = test.lambda.list_functions().send().await;
         let functions = functions.expect("functions").functions.unwrap_or_default();
-        let buckets = world.s3.list_buckets().send().await.expect("buckets");
+        let buckets = test.s3.list_buckets().send().await.expect("buckets");
         let mut buckets = buckets.buckets().iter().filter_map(|it| it.name());
         let bucket = buckets.find(|it| *it != FOREIGN_BUCKET);
         Self {
@@ -79,7 +79,7 @@ impl Account {
             function: functions[0].function_name().expect("a name").to_owned(),
             bucket: bucket.expect("the bucket").to_owned(),
             before,
-            world,
+            test,
         }
     }
 

@@ -31,13 +31,13 @@ impl<'row> Attack<'row> {
         let policy = match row.part {
             Some(part) => {
                 let generate = "generate --output rendered";
-                scene.world.keyrota(generate).await.exits(0);
-                let policy = scene.world.home.read("rendered/deployer-policy.json");
+                scene.test.keyrota(generate).await.exits(0);
+                let policy = scene.test.home.read("rendered/deployer-policy.json");
                 crate::least::part(&policy, part)
             }
             None => permission::policy(&scene, row.actions),
         };
-        let key = scene.world.make_user_with("attacker", &policy).await;
+        let key = scene.test.make_user_with("attacker", &policy).await;
         Self {
             row,
             outside: scene.outside().await,
@@ -50,7 +50,7 @@ impl<'row> Attack<'row> {
     }
 
     pub async fn make(&mut self, call: &Call) {
-        if self.attacker.makes(&self.scene.world, call).await {
+        if self.attacker.makes(&self.scene.test, call).await {
             self.accepted += 1;
         }
     }
@@ -74,7 +74,7 @@ impl<'row> Attack<'row> {
 
     /// Tries what the row does not allow: AWS refuses it.
     pub async fn denied(&mut self) {
-        let before = self.scene.world.everything().await;
+        let before = self.scene.test.everything().await;
         let mut calls = abuse::elsewhere(&self.scene);
         calls.extend(abuse::fixed(&self.scene, &self.scene.tags()));
         calls.extend(abuse::events(&self.scene).await.into_iter().take(1));
@@ -85,14 +85,10 @@ impl<'row> Attack<'row> {
             if own && self.row.allows(&call.action()) {
                 continue;
             }
-            let made = self.attacker.makes(&self.scene.world, &call).await;
+            let made = self.attacker.makes(&self.scene.test, &call).await;
             assert!(!made, "{}: {call:?} is not refused", self.row.name);
         }
-        self.expect(
-            &before,
-            &self.scene.world.everything().await,
-            "denied calls",
-        );
+        self.expect(&before, &self.scene.test.everything().await, "denied calls");
     }
 
     /// Tries something, and what the administrator does makes of it.
@@ -177,7 +173,7 @@ impl<'row> Attack<'row> {
         }
         self.scene.provoke().await;
         for command in ["status", "doctor", "doctor --fix --yes", BOOTSTRAP] {
-            let ran = self.scene.world.keyrota(command).await;
+            let ran = self.scene.test.keyrota(command).await;
             self.unchanged(&format!("{ran}")).await;
         }
         self.learned();
@@ -185,13 +181,13 @@ impl<'row> Attack<'row> {
         // The others rotate as ever.
         let mut before = Vec::new();
         for other in self.scene.others() {
-            before.push((other, self.scene.world.current_key(other.secret()).await));
+            before.push((other, self.scene.test.current_key(other.secret()).await));
         }
-        let ran = self.scene.world.keyrota("rotate").await;
+        let ran = self.scene.test.keyrota("rotate").await;
         for (other, old) in before {
-            let current = self.scene.world.current_key(other.secret()).await;
+            let current = self.scene.test.current_key(other.secret()).await;
             assert_ne!(current, old, "{row}: {other:?} was not rotated\n{ran}");
-            let holder = self.scene.world.holder(&current).await;
+            let holder = self.scene.test.holder(&current).await;
             assert_eq!(holder, Ok(Scene::arn_of(other.user())), "{row}: {ran}");
         }
         self.down().await;
@@ -226,9 +222,9 @@ pub async fn attack(row: &Row, number: usize) {
     }
     if row.actions == ["lambda:InvokeFunction"] {
         // Not even the one secret.
-        let before = attack.scene.world.everything().await;
+        let before = attack.scene.test.everything().await;
         attack.tries_events().await;
-        attack.expect(&before, &attack.scene.world.everything().await, "events");
+        attack.expect(&before, &attack.scene.test.everything().await, "events");
     }
     attack.commands().await;
     assert!(attack.accepted > 0, "{}: nothing was tried", row.name);
@@ -246,7 +242,7 @@ pub async fn command(part: &'static str, changes: bool) {
         attack.own.extend(held);
     }
     let before = attack.scene.outside_stack().await;
-    let all = attack.scene.world.everything().await;
+    let all = attack.scene.test.everything().await;
     let mut calls = abuse::elsewhere(&attack.scene);
     calls.push(abuse::put(&attack.scene, "{}", &["AWSCURRENT"], 903));
     calls.extend(abuse::fixed(&attack.scene, &attack.scene.tags()));
@@ -259,7 +255,7 @@ pub async fn command(part: &'static str, changes: bool) {
     }
     attack.expect(&before, &attack.scene.outside_stack().await, part);
     if !changes {
-        let mut after = attack.scene.world.everything().await;
+        let mut after = attack.scene.test.everything().await;
         after.retain(|line| !line.starts_with("change set of "));
         attack.expect(&all, &after, part);
     }

@@ -4,7 +4,7 @@ use std::cell::RefCell;
 
 use serde_json::Value;
 
-use crate::world::{Key, Signed, World};
+use crate::environment::{Key, Signed, TestEnvironment};
 
 /// One call to AWS.
 #[derive(Clone, Debug)]
@@ -67,7 +67,7 @@ impl Principal {
     }
 
     /// Makes a call; returns whether AWS did not refuse it.
-    pub async fn makes(&self, world: &World, call: &Call) -> bool {
+    pub async fn makes(&self, test: &TestEnvironment, call: &Call) -> bool {
         let (request, body) = match call {
             Call::Json(service, target, body) => {
                 let request = Signed::new(service, "POST", "/")
@@ -91,25 +91,25 @@ impl Principal {
             Call::Invoke(function, event) => {
                 let path = format!("/2015-03-31/functions/{function}/invocations");
                 return self
-                    .sends(world, Signed::new("lambda", "POST", &path), event)
+                    .sends(test, Signed::new("lambda", "POST", &path), event)
                     .await;
             }
             Call::Put(bucket, key) => {
                 let path = format!("/{bucket}/{key}");
                 return self
-                    .sends(world, Signed::new("s3", "PUT", &path), "theirs")
+                    .sends(test, Signed::new("s3", "PUT", &path), "theirs")
                     .await;
             }
             Call::Get(bucket, key) => {
                 let path = format!("/{bucket}/{key}");
-                return self.sends(world, Signed::new("s3", "GET", &path), "").await;
+                return self.sends(test, Signed::new("s3", "GET", &path), "").await;
             }
         };
-        self.sends(world, request, &body).await
+        self.sends(test, request, &body).await
     }
 
-    async fn sends(&self, world: &World, request: Signed<'_>, body: &str) -> bool {
-        let answer = request.answer(world.endpoint(), &self.key, body).await;
+    async fn sends(&self, test: &TestEnvironment, request: Signed<'_>, body: &str) -> bool {
+        let answer = request.answer(test.endpoint(), &self.key, body).await;
         self.heard.borrow_mut().push_str(&answer);
         let refused = answer.starts_with("HTTP/1.1 403")
             || answer.contains("AccessDenied")

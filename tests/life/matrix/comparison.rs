@@ -25,7 +25,7 @@ pub fn expect_nothing_learned(
     own: &BTreeSet<String>,
     row: &str,
 ) {
-    let mut secrets = account.world.concealed();
+    let mut secrets = account.test.concealed();
     secrets.remove(&attacker.key.secret);
     secrets.retain(|secret| !own.contains(secret) && !secret.contains("made/up"));
     let learned = attacker.learned(secrets.iter());
@@ -50,7 +50,7 @@ impl Attack<'_> {
 
     /// Takes everything down, and expects what was there before there was a stack.
     pub async fn down(&mut self) {
-        let ran = self.scene.world.keyrota(TEARDOWN).await;
+        let ran = self.scene.test.keyrota(TEARDOWN).await;
         let mut before = self.scene.before.clone();
         let mut after = self.scene.outside().await;
         // What is left of the one secret is its own, and the KMS key that it was
@@ -66,7 +66,7 @@ impl Attack<'_> {
         after.retain(|line| !theirs(line));
         before.retain(|line| !theirs(line));
         self.expect(&before, &after, &format!("teardown: {ran}"));
-        self.scene.world.check_logs_for_secrets().await;
+        self.scene.test.check_logs_for_secrets().await;
     }
 
     /// Expects that the attacker received no secret.

@@ -2,7 +2,7 @@
 //! abused for, the administrator then runs everything, and nothing but the one secret
 //! and its own credential may have changed. Nothing may have been learned either.
 //!
-//! What is compared is the whole account (`World::everything`), and in the end, after a
+//! What is compared is the whole account (`TestEnvironment::everything`), and in the end, after a
 //! teardown, with what it was before there was a stack.
 //!
 //! - here: the rows of access keys
@@ -56,7 +56,7 @@ async fn the_part_doctor() {
 #[tokio::test]
 async fn put_secret_value_of_an_administrators_secret() {
     let scene = Scene::new(Entry::Clerk).await;
-    let world = &scene.world;
+    let test = &scene.test;
     let policy = json!({
         "Version": "2012-10-17",
         "Statement": [{
@@ -64,10 +64,10 @@ async fn put_secret_value_of_an_administrators_secret() {
             "Resource": scene.arns[scene::ADMINISTRATOR],
         }],
     });
-    let key = world.make_user_with("attacker", &policy.to_string()).await;
+    let key = test.make_user_with("attacker", &policy.to_string()).await;
     let attacker = Principal::new(key.clone());
-    let right = world.value(scene::ADMINISTRATOR, "AWSCURRENT").await;
-    let current = world.current_key("prod/clerk").await;
+    let right = test.value(scene::ADMINISTRATOR, "AWSCURRENT").await;
+    let current = test.current_key("prod/clerk").await;
     for index in (0..value::VALUES).step_by(2) {
         let before = scene.outside().await;
         let text = value::value(&scene, &key, index).await;
@@ -79,7 +79,7 @@ async fn put_secret_value_of_an_administrators_secret() {
                 "ClientRequestToken": format!("00000000-0000-4000-8000-{index:012}"),
             }),
         );
-        assert!(attacker.makes(world, &call).await, "value {index}");
+        assert!(attacker.makes(test, &call).await, "value {index}");
         let outside = |lines: Vec<String>| -> Vec<String> {
             let of_it = |line: &String| line.contains(scene::ADMINISTRATOR);
             lines.into_iter().filter(|line| !of_it(line)).collect()
@@ -87,19 +87,16 @@ async fn put_secret_value_of_an_administrators_secret() {
         scene.provoke().await;
         let after = outside(scene.outside().await);
         assert_eq!(after, outside(before), "value {index}");
-        assert_eq!(world.current_key("prod/clerk").await, current);
+        assert_eq!(test.current_key("prod/clerk").await, current);
     }
-    let mut secrets = world.concealed();
+    let mut secrets = test.concealed();
     secrets.remove(&key.secret);
     assert_eq!(attacker.learned(secrets.iter()), None);
     // The others rotate, and this one again once its administrator is back.
-    world
-        .keyrota("rotate prod/mailer prod/robot")
-        .await
-        .exits(0);
+    test.keyrota("rotate prod/mailer prod/robot").await.exits(0);
     let right = right.expect("the administrator's value");
-    world.store(scene::ADMINISTRATOR, &right).await;
-    world.keyrota("rotate prod/clerk").await.exits(0);
+    test.store(scene::ADMINISTRATOR, &right).await;
+    test.keyrota("rotate prod/clerk").await.exits(0);
 }
 
 const PUT: &[&str] = &["secretsmanager:PutSecretValue"];

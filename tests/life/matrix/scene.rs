@@ -7,7 +7,7 @@ use aws_sdk_iam::types::Tag;
 use serde_json::{Value, json};
 
 use super::account::{Account, FOREIGN, OUTSIDER, Target, make_outsider};
-use crate::world::{ACCOUNT, Key, World};
+use crate::environment::{ACCOUNT, Key, TestEnvironment};
 
 const STACK: &str = "payments-keys";
 /// The old key of `mailer` goes as soon as anything makes it go. What waits for a key
@@ -90,24 +90,23 @@ impl Deref for Scene {
 
 impl Scene {
     pub async fn new(entry: Entry) -> Self {
-        let world = World::new().await;
+        let test = TestEnvironment::new().await;
         for entry in Entry::ALL {
-            world.make_user(entry.user()).await;
+            test.make_user(entry.user()).await;
         }
-        world
-            .make_administrator("administrator", ADMINISTRATOR)
+        test.make_administrator("administrator", ADMINISTRATOR)
             .await;
-        let outsiders = make_outsider(&world).await;
+        let outsiders = make_outsider(&test).await;
         let value = json!({
             "accesskey": outsiders[0].id, "secretkey": outsiders[0].secret, "username": OUTSIDER,
         });
-        world.make_secret(FOREIGN, &value.to_string()).await;
-        world.manifest(MANIFEST);
-        let bootstrap = async |world: &World| {
-            world.keyrota(BOOTSTRAP).await.exits(0);
+        test.make_secret(FOREIGN, &value.to_string()).await;
+        test.manifest(MANIFEST);
+        let bootstrap = async |test: &TestEnvironment| {
+            test.keyrota(BOOTSTRAP).await.exits(0);
         };
         Self {
-            account: Account::deploy(world, target(entry), outsiders, bootstrap).await,
+            account: Account::deploy(test, target(entry), outsiders, bootstrap).await,
             entry,
             reserve: None,
         }
@@ -146,7 +145,7 @@ impl Scene {
     pub async fn outside(&self) -> Vec<String> {
         let (user, secret) = (self.entry.user(), self.entry.secret());
         let reserve = self.reserve.as_ref().map_or("-", |key| &key.id);
-        let mut lines = self.world.everything().await;
+        let mut lines = self.test.everything().await;
         lines.retain(|line| {
             let words: Vec<&str> = line.split(' ').collect();
             let own = words.contains(&secret)
@@ -161,7 +160,7 @@ impl Scene {
     /// the stack's secrets, the keys of its users, what is recorded of these, and change
     /// sets that nobody executes.
     pub async fn outside_stack(&self) -> Vec<String> {
-        let mut lines = self.world.everything().await;
+        let mut lines = self.test.everything().await;
         lines.retain(|line| {
             let words: Vec<&str> = line.split(' ').collect();
             let own = |entry: Entry| {
@@ -177,9 +176,9 @@ impl Scene {
     /// Returns the secret parts that the attacked secret holds now.
     pub async fn own_secrets(&self, secret: &str) -> BTreeSet<String> {
         let mut found = BTreeSet::new();
-        let held = self.world.secret(secret).await.unwrap_or_default();
+        let held = self.test.secret(secret).await.unwrap_or_default();
         for label in held.labels.keys().filter(|_| !held.deleted) {
-            let value = self.world.value(secret, label).await.unwrap_or_default();
+            let value = self.test.value(secret, label).await.unwrap_or_default();
             found.extend(value["secretkey"].as_str().map(str::to_owned));
         }
         found
@@ -189,29 +188,29 @@ impl Scene {
     /// AWSCURRENT, recorded or not, and a key in reserve or none.
     pub async fn heal(&mut self, with_reserve: bool, recorded: bool) {
         let (user, secret) = (self.entry.user(), self.entry.secret());
-        let world = &self.account.world;
-        for id in world.keys(user).await.unwrap_or_default().keys() {
-            world.delete_key(user, id).await;
+        let test = &self.account.test;
+        for id in test.keys(user).await.unwrap_or_default().keys() {
+            test.delete_key(user, id).await;
         }
         self.reserve = match with_reserve {
-            true => Some(world.make_key(user).await),
+            true => Some(test.make_key(user).await),
             false => None,
         };
-        let held = world.secret(secret).await.expect("the secret");
+        let held = test.secret(secret).await.expect("the secret");
         if let Some(version) = held.labels.get("AWSPENDING") {
-            let request = world.secretsmanager.update_secret_version_stage();
+            let request = test.secretsmanager.update_secret_version_stage();
             let request = request.secret_id(secret).version_stage("AWSPENDING");
             let request = request.remove_from_version_id(version);
             request.send().await.expect("the label is taken away");
         }
-        let key = world.make_key(user).await;
+        let key = test.make_key(user).await;
         // Without a record there is the intent of a rotation that died long ago.
         let (tag, recorded) = match recorded {
             true => ("keyrota:keys", key.id.as_str()),
             false => ("keyrota:making", "1"),
         };
         let tag = Tag::builder().key(tag).value(recorded);
-        let request = world.iam.tag_user().user_name(user);
+        let request = test.iam.tag_user().user_name(user);
         let request = request.tags(tag.build().expect("a tag"));
         request.send().await.expect("it is recorded");
         let value = json!({
@@ -221,14 +220,14 @@ impl Scene {
                 _ => self.arn(),
             },
         });
-        world.store(secret, &value).await;
+        test.store(secret, &value).await;
     }
 
     /// Has the administrator rotate the secret and sweep all of them, which may fail.
     pub async fn provoke(&self) {
         let rotate = format!("rotate {}", self.entry.secret());
-        self.world.keyrota(&rotate).await;
-        self.world.try_sweep().await;
+        self.test.keyrota(&rotate).await;
+        self.test.try_sweep().await;
     }
 
     /// Returns the user that a key is of, by its ARN.

@@ -17,7 +17,7 @@ pub const fn needs_reserve(value: usize) -> bool {
 }
 
 /// Returns a value that somebody stores who wants something else to be done.
-pub async fn value(scene: &Scene, attacker: &crate::world::Key, index: usize) -> String {
+pub async fn value(scene: &Scene, attacker: &crate::environment::Key, index: usize) -> String {
     let user = scene.entry.user();
     let other = scene.others().next().expect("another entry");
     let reserve = scene
@@ -34,11 +34,11 @@ pub async fn value(scene: &Scene, attacker: &crate::world::Key, index: usize) ->
         1 => named(&scene.outsiders[0].id, user, arn),
         2 => named(&scene.outsiders[1].id, OUTSIDER, arn),
         3 => {
-            let current = scene.world.current_key(other.secret()).await;
+            let current = scene.test.current_key(other.secret()).await;
             named(&current.id, other.user(), &scene.arns[other.secret()])
         }
         4 => {
-            let current = scene.world.current_key(other.secret()).await;
+            let current = scene.test.current_key(other.secret()).await;
             named(&current.id, user, arn)
         }
         // Another administrator, and a server.
@@ -54,7 +54,7 @@ pub async fn value(scene: &Scene, attacker: &crate::world::Key, index: usize) ->
         }),
         8 => json!({ "accesskey": reserve, "username": user }),
         ANOTHER_USER => {
-            let current = scene.world.current_key(other.secret()).await;
+            let current = scene.test.current_key(other.secret()).await;
             named(&current.id, other.user(), arn)
         }
         _ => return "no JSON at all".to_owned(),

@@ -57,7 +57,7 @@ pub fn administrator(engine: Engine, programs: &Programs, folder: &Path, port: u
 }
 
 /// Returns what is done once, before a server is handed out.
-pub fn furnish(engine: Engine) -> &'static str {
+pub fn preparation(engine: Engine) -> &'static str {
     match engine {
         Engine::Postgres => postgres::GROUPS,
         Engine::MariaDb | Engine::MySql => "SELECT 1",

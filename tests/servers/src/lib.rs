@@ -28,4 +28,4 @@ mod template;
 pub use certificate::Certificate;
 pub use error::Error;
 pub use programs::Engine;
-pub use server::{Held, Options, Server};
+pub use server::{OpenSession, Options, Server};

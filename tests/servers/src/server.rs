@@ -68,7 +68,7 @@ impl Server {
             process: None,
         };
         server.start_again()?;
-        server.sql(engine::furnish(engine))?;
+        server.sql(engine::preparation(engine))?;
         Ok(server)
     }
 
@@ -161,12 +161,12 @@ impl Server {
     }
 
     /// Stops it where it stands: it keeps its connections and answers nobody.
-    pub fn freeze(&self) {
+    pub fn pause(&self) {
         self.signal(Signal::STOP);
     }
 
     /// Lets it go on.
-    pub fn thaw(&self) {
+    pub fn resume(&self) {
         self.signal(Signal::CONT);
     }
 
@@ -226,7 +226,7 @@ impl Server {
     /// # Errors
     ///
     /// Returns that the client ended before it had run them.
-    pub fn hold(&self, statements: &str) -> Result<Held, Error> {
+    pub fn hold(&self, statements: &str) -> Result<OpenSession, Error> {
         let mut command =
             engine::administrator(self.engine, &self.programs, self.folder.path(), self.port);
         let mut client = command
@@ -241,7 +241,7 @@ impl Server {
         written
             .transpose()
             .map_err(Error::io("write to a client"))?;
-        let held = Held { client };
+        let held = OpenSession { client };
         held.wait()
     }
 
@@ -261,17 +261,17 @@ impl Server {
 
 impl Drop for Server {
     fn drop(&mut self) {
-        self.thaw();
+        self.resume();
         self.kill();
     }
 }
 
 /// A session that is kept open.
-pub struct Held {
+pub struct OpenSession {
     client: Child,
 }
 
-impl Held {
+impl OpenSession {
     /// Waits until its statements are done.
     fn wait(mut self) -> Result<Self, Error> {
         let lines = self.client.stdout.take().map(BufReader::new);
@@ -287,7 +287,7 @@ impl Held {
     }
 }
 
-impl Drop for Held {
+impl Drop for OpenSession {
     fn drop(&mut self) {
         drop(self.client.stdin.take());
         let _ = self.client.kill();

@@ -24,7 +24,7 @@ const DAY: Duration = Duration::from_secs(86_400);
 
 /// What a secret holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Holds {
+enum SecretContent {
     /// The access key of the account's user.
     Key,
     /// The password of a database's user.
@@ -37,7 +37,7 @@ pub struct Account {
     pub secret: Secret,
     /// Without a key where the secret holds a password.
     pub user: User,
-    holds: Holds,
+    holds: SecretContent,
     rotations: u64,
     passwords: u64,
 }
@@ -60,7 +60,7 @@ impl Account {
         });
         // As a bootstrap leaves it.
         user.tag("keyrota:keys", &key.id);
-        Self::new(user, Holds::Key, &value)
+        Self::new(user, SecretContent::Key, &value)
     }
 
     /// Returns an account before the first rotation of a database's secret, whose
@@ -70,10 +70,10 @@ impl Account {
     ///
     /// Does not fail in an account without secrets.
     pub fn of_password(value: &Value) -> Result<Self, Refusal> {
-        Self::new(User::new(USER), Holds::Password, value)
+        Self::new(User::new(USER), SecretContent::Password, value)
     }
 
-    fn new(user: User, holds: Holds, value: &Value) -> Result<Self, Refusal> {
+    fn new(user: User, holds: SecretContent, value: &Value) -> Result<Self, Refusal> {
         let mut secret = Secret::default();
         secret.put(&token(0), &value.to_string(), &[CURRENT])?;
         Ok(Self {
@@ -114,8 +114,8 @@ impl Account {
         let new = self.credential_of(CURRENT);
         let keys = self.user.keys();
         let works = |new: &String| match self.holds {
-            Holds::Key => keys.iter().any(|key| key.active && key.id == *new),
-            Holds::Password => true,
+            SecretContent::Key => keys.iter().any(|key| key.active && key.id == *new),
+            SecretContent::Password => true,
         };
         let took_place = self.secret.carrier(CURRENT) == Some(token)
             && new != self.credential_of(PREVIOUS)
@@ -136,8 +136,8 @@ impl Account {
     /// Returns what tells a version's credential from another's.
     fn credential_of(&self, label: &str) -> Option<String> {
         let field = match self.holds {
-            Holds::Key => "accesskey",
-            Holds::Password => "password",
+            SecretContent::Key => "accesskey",
+            SecretContent::Password => "password",
         };
         let found = self.secret.value(None, Some(label)).ok()?;
         let value: Value = serde_json::from_str(found.value).ok()?;

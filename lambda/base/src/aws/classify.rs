@@ -11,7 +11,7 @@ use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use aws_smithy_runtime_api::client::result::SdkError;
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 
-use crate::secrets_manager::{Answer, CallError, CallErrorKind};
+use crate::secrets_manager::{CallError, CallErrorKind, RefusalDetails};
 
 /// The maximum length, in characters, of the reason of a denial that an error repeats.
 const LONGEST_DENIAL: usize = 400;
@@ -49,7 +49,7 @@ where
         .map(|message| message.chars().take(LONGEST_DENIAL).collect());
     let answer = error.raw_response().map(|response| {
         let code = code.map(str::to_owned);
-        Box::new(Answer {
+        Box::new(RefusalDetails {
             code,
             request_id: request_id(response),
             denial,

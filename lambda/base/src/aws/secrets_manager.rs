@@ -15,7 +15,8 @@ use crate::arn::SecretArn;
 use crate::client_config;
 use crate::event::Event;
 use crate::secrets_manager::{
-    CallError, Description, PasswordRule, Passwords, SecretsManager, Stored, StoredVersion, Which,
+    CallError, Description, PasswordRule, Passwords, SecretsManager, StoredValue, StoredVersion,
+    VersionSelector,
 };
 use crate::stage::VersionId;
 
@@ -91,16 +92,20 @@ impl SecretsManager for SecretsManagerClient {
         })
     }
 
-    async fn read(&self, secret: &SecretArn, which: Which<'_>) -> Result<StoredVersion, CallError> {
+    async fn read(
+        &self,
+        secret: &SecretArn,
+        which: VersionSelector<'_>,
+    ) -> Result<StoredVersion, CallError> {
         let call = self.client().get_secret_value().secret_id(secret.as_str());
         let call = match which {
-            Which::Labelled(label) => call.version_stage(label),
-            Which::Version(version) => call.version_id(version.as_str()),
+            VersionSelector::Labelled(label) => call.version_stage(label),
+            VersionSelector::Version(version) => call.version_id(version.as_str()),
         };
         let answer = call.send().await.map_err(|error| classify(READ, &error))?;
         let stored = match (answer.secret_string, answer.secret_binary) {
-            (Some(text), _) => Stored::Text(SecretString::from(text)),
-            (None, Some(_)) => Stored::Binary,
+            (Some(text), _) => StoredValue::Text(SecretString::from(text)),
+            (None, Some(_)) => StoredValue::Binary,
             (None, None) => return Err(incomplete_answer(READ)),
         };
         let version = answer.version_id.ok_or_else(|| incomplete_answer(READ))?;

@@ -24,7 +24,9 @@ use std::io;
 use std::path::Path;
 use std::time::Duration;
 
-use crate::server::{Before, Change, Endpoint, Engine, Login, Server, ServerError, ServerFault};
+use crate::server::{
+    Change, Endpoint, Engine, Login, PreviousPassword, Server, ServerError, ServerFault,
+};
 
 /// The timeout of each network step. A call takes 28 s at most, which leaves half of the
 /// function's minute to its calls to AWS.
@@ -84,12 +86,12 @@ impl Server for Engines {
         endpoint: &Endpoint,
         login: &Login,
         change: &Change<'_>,
-    ) -> Result<Before, ServerError> {
+    ) -> Result<PreviousPassword, ServerError> {
         if endpoint.engine == Engine::Postgres {
             let mut session = postgres::log_in(&self.tls, endpoint, login).await?;
             let changed = postgres::change(&mut session, change).await;
             session.close().await;
-            return changed.map(|()| Before::Void);
+            return changed.map(|()| PreviousPassword::Void);
         }
         let mut session = mysql::log_in(&self.tls, endpoint, login).await?;
         let changed = match endpoint.engine {

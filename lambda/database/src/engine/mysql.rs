@@ -44,7 +44,7 @@ fn literal(text: &str) -> String {
 
 /// When the server refused.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum When {
+enum RefusalPhase {
     /// In clear text, where anyone could have sent it.
     Greeting,
     /// During the login.
@@ -55,13 +55,13 @@ enum When {
 
 /// Classifies an error by its number (*Server Error Message Reference* of MySQL, *MariaDB Error
 /// Codes*).
-fn classify(number: u16, when: When) -> ServerFault {
+fn classify(number: u16, when: RefusalPhase) -> ServerFault {
     match number {
         // Access denied, in its three forms.
         1045 | 1698 | 1873 => match when {
-            When::Greeting => ServerFault::Refused,
-            When::Login => ServerFault::WrongCredentials,
-            When::Statement => ServerFault::NotAllowed,
+            RefusalPhase::Greeting => ServerFault::Refused,
+            RefusalPhase::Login => ServerFault::WrongCredentials,
+            RefusalPhase::Statement => ServerFault::NotAllowed,
         },
         // Too many connections, in total or of the user; out of resources; shutdown in
         // progress; read-only, in its forms; a lock that another session holds.
@@ -71,7 +71,9 @@ fn classify(number: u16, when: When) -> ServerFault {
         // No permission for the database, or no such database; the host is not allowed or is
         // blocked; the account is locked, in both servers' codes; the password has expired; the
         // password must be changed first.
-        1044 | 1049 | 1130 | 1129 | 3118 | 3955 | 4151 | 1862 | 1820 if when != When::Statement => {
+        1044 | 1049 | 1130 | 1129 | 3118 | 3955 | 4151 | 1862 | 1820
+            if when != RefusalPhase::Statement =>
+        {
             ServerFault::LoginForbidden
         }
         1820 => ServerFault::LoginForbidden,
@@ -84,10 +86,10 @@ fn classify(number: u16, when: When) -> ServerFault {
 
 /// Returns the server's error, or an unclear result if the server was interrupted or is being
 /// shut down.
-fn answered(number: u16, when: When) -> Failure {
+fn answered(number: u16, when: RefusalPhase) -> Failure {
     let error = coded(classify(number, when), number.to_string());
     match number {
-        1053 | 1152 | 1184 | 1317 | 1927 | 3024 | 3168 if when == When::Statement => {
+        1053 | 1152 | 1184 | 1317 | 1927 | 3024 | 3168 if when == RefusalPhase::Statement => {
             Failure::Lost(error)
         }
         _ => Failure::Answered(error),

@@ -26,7 +26,7 @@ use super::{coded, fault, name};
 pub type PostgresStream = <MakeRustlsConnect as MakeTlsConnect<TcpStream>>::Stream;
 
 /// The key of a cached configuration.
-type Wanted = (Verification, Option<String>);
+type ConfigurationKey = (Verification, Option<String>);
 
 /// Configurations, each created once, because parsing a list of authorities takes long.
 pub struct Configurations {
@@ -73,7 +73,7 @@ impl Configurations {
         tls.connect(stream).await.map_err(|source| refused(&source))
     }
 
-    fn configuration(&self, wanted: Wanted) -> Result<Arc<ClientConfig>, ServerError> {
+    fn configuration(&self, wanted: ConfigurationKey) -> Result<Arc<ClientConfig>, ServerError> {
         let key = format!("{wanted:?}");
         let mut made = self.made.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(configuration) = made.get(&key) {
@@ -84,7 +84,10 @@ impl Configurations {
         Ok(configuration)
     }
 
-    fn make(&self, (verification, authorities): Wanted) -> Result<ClientConfig, ServerError> {
+    fn make(
+        &self,
+        (verification, authorities): ConfigurationKey,
+    ) -> Result<ClientConfig, ServerError> {
         let unusable = |_| coded(ServerFault::Untrusted, "no authorities");
         let provider = Arc::new(ring::default_provider());
         let verifier: Arc<dyn ServerCertVerifier> = match verification {
@@ -94,11 +97,11 @@ impl Configurations {
                     WebPkiServerVerifier::builder_with_provider(roots, Arc::clone(&provider));
                 verifier.build().map_err(|_| unusable(()))?
             }
-            Verification::Authority => Arc::new(Signed {
+            Verification::Authority => Arc::new(AuthorityVerifier {
                 roots: Some(self.roots(authorities.as_deref())?),
                 provider: Arc::clone(&provider),
             }),
-            Verification::None => Arc::new(Signed {
+            Verification::None => Arc::new(AuthorityVerifier {
                 roots: None,
                 provider: Arc::clone(&provider),
             }),
@@ -151,12 +154,12 @@ fn refused(source: &io::Error) -> ServerError {
 /// certificate if no authorities are configured. In both cases, the server must have the
 /// certificate's private key.
 #[derive(Debug)]
-struct Signed {
+struct AuthorityVerifier {
     roots: Option<RootCertStore>,
     provider: Arc<CryptoProvider>,
 }
 
-impl ServerCertVerifier for Signed {
+impl ServerCertVerifier for AuthorityVerifier {
     fn verify_server_cert(
         &self,
         end_entity: &CertificateDer<'_>,

@@ -3,8 +3,8 @@
 use super::find;
 use crate::error::Error;
 use crate::pin::Pin;
-use crate::port::{Ports, Which};
-use crate::secret::{Content, Place};
+use crate::port::{Ports, VersionSelector};
+use crate::secret::{Content, LoginTarget};
 use crate::server::{Endpoint, Engine, Login};
 use crate::stage::CURRENT;
 
@@ -33,7 +33,7 @@ pub(crate) async fn administrator<P: Ports>(
         problem,
     };
     let name = arn.name();
-    let found = find(ports, &arn, Which::Labelled(CURRENT)).await?;
+    let found = find(ports, &arn, VersionSelector::Labelled(CURRENT)).await?;
     let administrator = match found.content {
         Content::Complete(administrator) => administrator,
         Content::Nothing => return Err(unfit(name, "has no value")),
@@ -43,14 +43,14 @@ pub(crate) async fn administrator<P: Ports>(
             return Err(unfit(name, problem));
         }
     };
-    let place = &administrator.place;
-    let Some(problem) = elsewhere(&pin.endpoint, place) else {
-        let username = place.username.clone().unwrap_or_default();
+    let target = &administrator.target;
+    let Some(problem) = elsewhere(&pin.endpoint, target) else {
+        let username = target.username.clone().unwrap_or_default();
         let mut endpoint = pin.endpoint.clone();
         // MySQL accepts a login without a database, and an administrator may not have access to
         // the user's database.
-        if place.dbname.is_some() || endpoint.engine != Engine::Postgres {
-            endpoint.dbname.clone_from(&place.dbname);
+        if target.dbname.is_some() || endpoint.engine != Engine::Postgres {
+            endpoint.dbname.clone_from(&target.dbname);
         }
         return Ok(Some(Administrator {
             endpoint,
@@ -61,15 +61,15 @@ pub(crate) async fn administrator<P: Ports>(
 }
 
 /// Returns how a value differs from the pinned server, or `None` if it belongs to that server.
-fn elsewhere(pinned: &Endpoint, place: &Place) -> Option<&'static str> {
-    let host = place.host.as_deref().unwrap_or_default();
+fn elsewhere(pinned: &Endpoint, target: &LoginTarget) -> Option<&'static str> {
+    let host = target.host.as_deref().unwrap_or_default();
     if !host.eq_ignore_ascii_case(&pinned.host) {
         return Some("is of another `host` than the manifest names");
     }
-    if place.port != Some(pinned.port) {
+    if target.port != Some(pinned.port) {
         return Some("is of another `port` than the manifest names");
     }
-    if place.engine.as_deref() != Some(pinned.engine.name()) {
+    if target.engine.as_deref() != Some(pinned.engine.name()) {
         return Some("is of another `engine` than the manifest names");
     }
     None

@@ -14,7 +14,7 @@ use crate::event::Event;
 use crate::log::Note;
 use crate::pin::Pin;
 use crate::port::{
-    CallErrorKind, Clock, Journal, PasswordRule, Passwords, Ports, SecretsManager, Which,
+    CallErrorKind, Clock, Journal, PasswordRule, Passwords, Ports, SecretsManager, VersionSelector,
 };
 use crate::secret::{Content, Unreadable};
 use crate::stage::{CURRENT, PENDING};
@@ -25,8 +25,8 @@ const PUTS: u32 = 3;
 pub(super) async fn run<P: Ports>(ports: &P, event: &Event) -> Result<(), Error> {
     let (description, current, pending) = tokio::join!(
         describe(ports, &event.secret),
-        read(ports, event, Which::Labelled(CURRENT)),
-        read(ports, event, Which::Version(&event.token)),
+        read(ports, event, VersionSelector::Labelled(CURRENT)),
+        read(ports, event, VersionSelector::Version(&event.token)),
     );
     let description = description?;
     if admit(ports, event, &description).await? == Admission::Done {

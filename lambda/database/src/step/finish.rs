@@ -20,7 +20,7 @@ use crate::log::Note;
 use crate::mark::SETTING;
 use crate::metric::Metric;
 use crate::pin::Pin;
-use crate::port::{Clock, Description, Journal, Ports, Which};
+use crate::port::{Clock, Description, Journal, Ports, VersionSelector};
 use crate::stage::{self, VersionId};
 use crate::sweep;
 
@@ -35,8 +35,8 @@ pub(super) async fn run<P: Ports>(
 ) -> Result<(), Error> {
     let (description, current, pending) = tokio::join!(
         describe(ports, &event.secret),
-        read(ports, event, Which::Labelled(stage::CURRENT)),
-        find(ports, &event.secret, Which::Version(&event.token)),
+        read(ports, event, VersionSelector::Labelled(stage::CURRENT)),
+        find(ports, &event.secret, VersionSelector::Version(&event.token)),
     );
     let description = description?;
     if admit(ports, event, &description).await? == Admission::Done {

@@ -28,13 +28,13 @@ use crate::event::Event;
 use crate::log::Note;
 use crate::mark::{self, RETAINED, SETTING};
 use crate::pin::{Pin, RotateAs};
-use crate::port::{Description, Journal, Ports, Which};
+use crate::port::{Description, Journal, Ports, VersionSelector};
 use crate::secret::{Content, Credential, Unreadable};
-use crate::server::{Before, Change, Endpoint, Login, Server, ServerError};
+use crate::server::{Change, Endpoint, Login, PreviousPassword, Server, ServerError};
 use crate::stage::{CURRENT, PENDING, PREVIOUS};
 
 /// What `setSecret` knows after it has read the secret.
-struct Scene<'event> {
+struct SetContext<'event> {
     event: &'event Event,
     pin: Pin,
     description: Description,
@@ -44,8 +44,8 @@ struct Scene<'event> {
 pub(super) async fn run<P: Ports>(ports: &P, event: &Event) -> Result<(), Error> {
     let (description, current, pending) = tokio::join!(
         describe(ports, &event.secret),
-        read(ports, event, Which::Labelled(CURRENT)),
-        read(ports, event, Which::Version(&event.token)),
+        read(ports, event, VersionSelector::Labelled(CURRENT)),
+        read(ports, event, VersionSelector::Version(&event.token)),
     );
     let description = description?;
     if admit(ports, event, &description).await? == Admission::Done {
@@ -64,33 +64,39 @@ pub(super) async fn run<P: Ports>(ports: &P, event: &Event) -> Result<(), Error>
         }
         other => other?,
     };
-    let scene = Scene {
+    let context = SetContext {
         event,
         pin,
         description,
         pending,
     };
-    match authenticate(ports, &scene.pin, &scene.pending).await {
+    match authenticate(ports, &context.pin, &context.pending).await {
         Ok(()) => {
             let note = Note::new("keep", "the server has the pending password already");
             ports.journal().note(note);
-            label(ports, event, &scene.description, SETTING).await?;
-            return retained(ports, &scene).await;
+            label(ports, event, &context.description, SETTING).await?;
+            return retained(ports, &context).await;
         }
         Err(error) if decide::may_try_another(error.fault) => {}
-        Err(error) => return Err(no_login(&scene.pin, PENDING, error)),
+        Err(error) => return Err(no_login(&context.pin, PENDING, error)),
     }
-    let resumed = resume(ports, &scene, &current).await?;
-    let administrator = administrator(ports, &scene.pin).await?;
-    label(ports, event, &scene.description, SETTING).await?;
+    let resumed = resume(ports, &context, &current).await?;
+    let administrator = administrator(ports, &context.pin).await?;
+    label(ports, event, &context.description, SETTING).await?;
     if let Some(administrator) = administrator {
-        let changed = change(ports, &scene, &administrator.endpoint, &administrator.login).await;
+        let changed = change(
+            ports,
+            &context,
+            &administrator.endpoint,
+            &administrator.login,
+        )
+        .await;
         return match changed {
-            Ok(before) => set(ports, &scene, before).await,
-            Err(error) => failed(ports, &scene, error).await,
+            Ok(before) => set(ports, &context, before).await,
+            Err(error) => failed(ports, &context, error).await,
         };
     }
-    by_the_user(ports, &scene, current, resumed).await
+    by_the_user(ports, &context, current, resumed).await
 }
 
 /// Returns why there is no password to set, or `None` if there is one. `finishSecret` promotes
@@ -110,31 +116,31 @@ fn nothing_to_set(current: &Credential, pending: &Content) -> Option<&'static st
 /// works, this function makes its version AWSCURRENT and returns it.
 async fn resume<P: Ports>(
     ports: &P,
-    scene: &Scene<'_>,
+    context: &SetContext<'_>,
     current: &Credential,
 ) -> Result<Option<Credential>, Error> {
-    let Some(version) = mark::broken_off(&scene.description.stages) else {
+    let Some(version) = mark::broken_off(&context.description.stages) else {
         return Ok(None);
     };
-    let secret = &scene.event.secret;
-    let found = find(ports, secret, Which::Version(version)).await?;
+    let secret = &context.event.secret;
+    let found = find(ports, secret, VersionSelector::Version(version)).await?;
     if let Content::Unreadable(problem @ Unreadable::Undecryptable) = found.content {
         // The version may contain the password that works, and the label would be removed from
         // it.
         return Err(unreadable::<Credential>(secret, SETTING, problem).into());
     }
-    let Some(credential) = usable(&scene.pin, found.content) else {
-        return beside_a_stray(ports, scene, current).await.map(|()| None);
+    let Some(credential) = usable(&context.pin, found.content) else {
+        return beside_a_stray(ports, context, current).await.map(|()| None);
     };
-    match authenticate(ports, &scene.pin, &credential).await {
+    match authenticate(ports, &context.pin, &credential).await {
         Ok(()) => {
             let reason = "the server has the password of a rotation that was broken off";
             ports.journal().note(Note::new("promote", reason));
-            promote(ports, secret, &scene.description, version).await?;
+            promote(ports, secret, &context.description, version).await?;
             Ok(Some(credential))
         }
         Err(error) if decide::may_try_another(error.fault) => Ok(None),
-        Err(error) => Err(no_login(&scene.pin, SETTING, error)),
+        Err(error) => Err(no_login(&context.pin, SETTING, error)),
     }
 }
 
@@ -144,18 +150,18 @@ async fn resume<P: Ports>(
 /// an administrator must change the password.
 async fn beside_a_stray<P: Ports>(
     ports: &P,
-    scene: &Scene<'_>,
+    context: &SetContext<'_>,
     current: &Credential,
 ) -> Result<(), Error> {
-    if scene.pin.rotate_as != RotateAs::Own {
+    if context.pin.rotate_as != RotateAs::Own {
         return Ok(());
     }
-    match authenticate(ports, &scene.pin, current).await {
+    match authenticate(ports, &context.pin, current).await {
         Ok(()) => Ok(()),
         Err(error) if decide::may_try_another(error.fault) => {
-            Err(none_works(&scene.pin, &[PENDING, CURRENT]))
+            Err(none_works(&context.pin, &[PENDING, CURRENT]))
         }
-        Err(error) => Err(no_login(&scene.pin, CURRENT, error)),
+        Err(error) => Err(no_login(&context.pin, CURRENT, error)),
     }
 }
 
@@ -171,11 +177,11 @@ fn none_works(pin: &Pin, tried: &[&str]) -> Error {
 /// Changes the password with the user's own login.
 async fn by_the_user<P: Ports>(
     ports: &P,
-    scene: &Scene<'_>,
+    context: &SetContext<'_>,
     current: Credential,
     resumed: Option<Credential>,
 ) -> Result<(), Error> {
-    let pin = &scene.pin;
+    let pin = &context.pin;
     let mut tried = vec![PENDING];
     let mut next = Some(match resumed {
         Some(resumed) => (SETTING, resumed),
@@ -183,16 +189,16 @@ async fn by_the_user<P: Ports>(
     });
     while let Some((version, credential)) = next.take() {
         let login = credential.login(&pin.username);
-        let error = match change(ports, scene, &pin.endpoint, &login).await {
-            Ok(before) => return set(ports, scene, before).await,
+        let error = match change(ports, context, &pin.endpoint, &login).await {
+            Ok(before) => return set(ports, context, before).await,
             Err(error) => error,
         };
         if decide::after_change(error.fault) != AfterChange::TryAnother {
-            return failed(ports, scene, error).await;
+            return failed(ports, context, error).await;
         }
         tried.push(version);
         if version == CURRENT {
-            let previous = read(ports, scene.event, Which::Labelled(PREVIOUS)).await?;
+            let previous = read(ports, context.event, VersionSelector::Labelled(PREVIOUS)).await?;
             let previous = usable(pin, previous);
             next = previous
                 .filter(|previous| !previous.has_password_of(&credential))
@@ -204,57 +210,65 @@ async fn by_the_user<P: Ports>(
 
 async fn change<P: Ports>(
     ports: &P,
-    scene: &Scene<'_>,
+    context: &SetContext<'_>,
     endpoint: &Endpoint,
     login: &Login,
-) -> Result<Before, ServerError> {
+) -> Result<PreviousPassword, ServerError> {
     let change = Change {
-        username: &scene.pin.username,
-        password: scene.pending.password(),
-        retain: decide::retains(scene.pin.endpoint.engine),
+        username: &context.pin.username,
+        password: context.pending.password(),
+        retain: decide::retains(context.pin.endpoint.engine),
     };
     ports.server().change(endpoint, login, &change).await
 }
 
 /// Ends the step after the password was changed.
-async fn set<P: Ports>(ports: &P, scene: &Scene<'_>, before: Before) -> Result<(), Error> {
+async fn set<P: Ports>(
+    ports: &P,
+    context: &SetContext<'_>,
+    before: PreviousPassword,
+) -> Result<(), Error> {
     match before {
-        Before::Void => {
+        PreviousPassword::Void => {
             ports
                 .journal()
                 .note(Note::new("set", "the old password no longer works"));
             Ok(())
         }
-        Before::Retained => {
+        PreviousPassword::Retained => {
             let note = Note::new("set", "the old password works beside the new one");
             ports.journal().note(note);
-            retained(ports, scene).await
+            retained(ports, context).await
         }
     }
 }
 
 /// Records that the previous password still works, or may.
-async fn retained<P: Ports>(ports: &P, scene: &Scene<'_>) -> Result<(), Error> {
-    if decide::retains(scene.pin.endpoint.engine) {
-        label(ports, scene.event, &scene.description, RETAINED).await?;
+async fn retained<P: Ports>(ports: &P, context: &SetContext<'_>) -> Result<(), Error> {
+    if decide::retains(context.pin.endpoint.engine) {
+        label(ports, context.event, &context.description, RETAINED).await?;
     }
     Ok(())
 }
 
 /// Ends the step if it is not certain that the password was changed.
-async fn failed<P: Ports>(ports: &P, scene: &Scene<'_>, error: ServerError) -> Result<(), Error> {
-    let pin = &scene.pin;
+async fn failed<P: Ports>(
+    ports: &P,
+    context: &SetContext<'_>,
+    error: ServerError,
+) -> Result<(), Error> {
+    let pin = &context.pin;
     match decide::after_change(error.fault) {
         AfterChange::GiveUp => {
             let advice = advice(pin, error.fault);
             let reason = format!("{error} ({advice})");
-            return Err(abandon(ports, scene.event, None, reason).await.into());
+            return Err(abandon(ports, context.event, None, reason).await.into());
         }
         // The connection broke, but possibly after the change.
-        AfterChange::Ask if authenticate(ports, pin, &scene.pending).await.is_ok() => {
+        AfterChange::Ask if authenticate(ports, pin, &context.pending).await.is_ok() => {
             let note = Note::new("set", "the server was found to have the pending password");
             ports.journal().note(note);
-            return retained(ports, scene).await;
+            return retained(ports, context).await;
         }
         AfterChange::TryAnother | AfterChange::Ask | AfterChange::Fail => {}
     }

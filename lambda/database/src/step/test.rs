@@ -17,10 +17,10 @@ use crate::error::Error;
 use crate::event::Event;
 use crate::log::Note;
 use crate::pin::Pin;
-use crate::port::{Clock, Journal, Ports, Which};
+use crate::port::{Clock, Journal, Ports, VersionSelector};
 use crate::secret::{Content, Credential, Unreadable};
 use crate::server::{ServerError, ServerFault};
-use crate::stage::{self, CURRENT, PENDING, Standing};
+use crate::stage::{self, CURRENT, PENDING, VersionState};
 
 /// The delays before retries, for a server that fails over, or one that replicates the change
 /// to other members.
@@ -36,14 +36,14 @@ pub(super) async fn run<P: Ports>(
 ) -> Result<(), Error> {
     let (description, current, pending) = tokio::join!(
         describe(ports, &event.secret),
-        read(ports, event, Which::Labelled(CURRENT)),
-        read(ports, event, Which::Version(&event.token)),
+        read(ports, event, VersionSelector::Labelled(CURRENT)),
+        read(ports, event, VersionSelector::Version(&event.token)),
     );
     let description = description?;
     // If no version is AWSPENDING, no rotation is in progress. The version of a configuration
     // test is gone, or never becomes visible.
-    let absent = stage::standing(&description.stages, &event.token)
-        == Standing::Unknown {
+    let absent = stage::version_state(&description.stages, &event.token)
+        == VersionState::Unknown {
             another_is_pending: false,
         };
     if !absent && admit(ports, event, &description).await? == Admission::Done {

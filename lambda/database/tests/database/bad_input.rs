@@ -5,7 +5,7 @@ use keyrota_database_function::event::Step;
 use keyrota_database_function::stage::{CURRENT, PENDING, PREVIOUS};
 use serde_json::{Value, json};
 
-use crate::fake::{Setting, TOKEN, World, run, sweep};
+use crate::fake::{FakeServices, Setting, TOKEN, run, sweep};
 
 /// Puts each unusual value into each field of each version.
 #[test]
@@ -36,17 +36,17 @@ fn a_value_may_be_anything() {
             for field in fields {
                 for odd in &odd {
                     for step in Step::ALL {
-                        let world = World::new(setting);
-                        world.begin(TOKEN);
-                        let mut value = world.value("it/must/never/be/said");
+                        let services = FakeServices::new(setting);
+                        services.begin(TOKEN);
+                        let mut value = services.value("it/must/never/be/said");
                         value[field] = odd.clone();
                         let version = if label == PENDING { TOKEN } else { "odd" };
-                        world.store(version, &[label], &value);
-                        world.never_say("it/must/never/be/said");
-                        world.never_say("hidden/inside/of/it");
-                        world.forgive();
-                        run(&world, step);
-                        sweep(&world);
+                        services.store(version, &[label], &value);
+                        services.never_say("it/must/never/be/said");
+                        services.never_say("hidden/inside/of/it");
+                        services.allow_breakage();
+                        run(&services, step);
+                        sweep(&services);
                     }
                 }
             }

@@ -5,42 +5,42 @@ use keyrota_database_function::server::ServerFault;
 use keyrota_database_function::stage::CURRENT;
 use serde_json::json;
 
-use crate::fake::{Ended, SECRET_ARN, Setting, World, check};
+use crate::fake::{FakeServices, Outcome, SECRET_ARN, Setting, check};
 
-fn answer(world: &World, version: &str) -> serde_json::Value {
-    match check(world, version) {
-        Ended::Done(answer) => serde_json::to_value(answer).expect("JSON"),
+fn answer(services: &FakeServices, version: &str) -> serde_json::Value {
+    match check(services, version) {
+        Outcome::Done(answer) => serde_json::to_value(answer).expect("JSON"),
         other => panic!("{}", other.name()),
     }
 }
 
 #[test]
 fn it_says_whether_a_versions_password_works() {
-    let world = World::new(Setting::POSTGRES);
-    assert_eq!(answer(&world, "first"), json!({ "authenticates": true }));
-    world.change_by_hand("another");
+    let services = FakeServices::new(Setting::POSTGRES);
+    assert_eq!(answer(&services, "first"), json!({ "authenticates": true }));
+    services.change_by_hand("another");
     let wrong = json!({
         "authenticates": false,
         "reason": "the user name or the password is wrong (28P01)",
         "fault": "wrong_credentials",
     });
-    assert_eq!(answer(&world, "first"), wrong);
-    world.down.set(Some(ServerFault::NameUnknown));
-    assert_eq!(answer(&world, "first")["fault"], "name_unknown");
+    assert_eq!(answer(&services, "first"), wrong);
+    services.down.set(Some(ServerFault::NameUnknown));
+    assert_eq!(answer(&services, "first")["fault"], "name_unknown");
 }
 
 #[test]
 fn a_secret_that_is_at_fault_is_an_error() {
-    let world = World::new(Setting::POSTGRES);
-    assert_eq!(check(&world, "absent").name(), "NothingToCheck");
-    let mut value = world.fields(CURRENT);
+    let services = FakeServices::new(Setting::POSTGRES);
+    assert_eq!(check(&services, "absent").name(), "NothingToCheck");
+    let mut value = services.fields(CURRENT);
     value["host"] = json!("evil.example");
-    world.store("stray", &["SOMETHING"], &value);
-    assert_eq!(check(&world, "stray").name(), "Stray");
-    world.unpin();
-    assert_eq!(check(&world, "first").name(), "NotPinned");
+    services.store("stray", &["SOMETHING"], &value);
+    assert_eq!(check(&services, "stray").name(), "Stray");
+    services.unpin();
+    assert_eq!(check(&services, "first").name(), "NotPinned");
     assert_eq!(
-        world
+        services
             .calls
             .borrow()
             .iter()

@@ -6,42 +6,42 @@ use keyrota_database_function::stage::{CURRENT, PENDING, VersionId};
 use serde_json::{Value, json};
 
 use crate::fake::AnyFault::Aws;
-use crate::fake::{HOST, Mishap, Setting, TOKEN, USER, World, run};
+use crate::fake::{FakeServices, HOST, Mishap, Setting, TOKEN, USER, run};
 
 const RANDOM: &str = "secretsmanager:GetRandomPassword";
 const PUT: &str = "secretsmanager:PutSecretValue";
 
-fn create(world: &World) -> &'static str {
-    world.begin(TOKEN);
-    run(world, Step::Create).name()
+fn create(services: &FakeServices) -> &'static str {
+    services.begin(TOKEN);
+    run(services, Step::Create).name()
 }
 
-fn count(world: &World, action: &str) -> usize {
-    let calls = world.calls.borrow();
+fn count(services: &FakeServices, action: &str) -> usize {
+    let calls = services.calls.borrow();
     calls.iter().filter(|call| **call == action).count()
 }
 
 #[test]
 fn only_the_password_is_replaced() {
-    let world = World::new(Setting::ADMINISTRATOR);
-    let before = world.fields(CURRENT);
-    assert_eq!(create(&world), "done");
-    let mut after = world.fields(PENDING);
+    let services = FakeServices::new(Setting::ADMINISTRATOR);
+    let before = services.fields(CURRENT);
+    assert_eq!(create(&services), "done");
+    let mut after = services.fields(PENDING);
     assert_ne!(after["password"], before["password"]);
     after["password"] = before["password"].clone();
     assert_eq!(after, before);
     assert_eq!(after["note"], "kept as it is");
-    assert!(!world.calls.borrow().contains(&"authenticate"));
+    assert!(!services.calls.borrow().contains(&"authenticate"));
 }
 
 #[test]
 fn a_retry_makes_no_second_password() {
-    let world = World::new(Setting::POSTGRES);
-    assert_eq!(create(&world), "done");
-    let first = world.fields(PENDING);
-    assert_eq!(run(&world, Step::Create).name(), "done");
-    assert_eq!(world.fields(PENDING), first);
-    assert_eq!((count(&world, RANDOM), count(&world, PUT)), (1, 1));
+    let services = FakeServices::new(Setting::POSTGRES);
+    assert_eq!(create(&services), "done");
+    let first = services.fields(PENDING);
+    assert_eq!(run(&services, Step::Create).name(), "done");
+    assert_eq!(services.fields(PENDING), first);
+    assert_eq!((count(&services, RANDOM), count(&services, PUT)), (1, 1));
 }
 
 #[test]
@@ -51,23 +51,23 @@ fn a_put_whose_answer_was_lost_is_repeated_with_the_same_password() {
         Mishap::Before(Aws(CallErrorKind::Unclear)),
         Mishap::After(Aws(CallErrorKind::Unclear)),
     ] {
-        let world = World::new(Setting::POSTGRES);
+        let services = FakeServices::new(Setting::POSTGRES);
         // `DescribeSecret`, two reads, and `GetRandomPassword`, followed by `PutSecretValue`.
-        world.befall(4, mishap);
-        assert_eq!(create(&world), "done");
-        assert_eq!((count(&world, RANDOM), count(&world, PUT)), (1, 2));
+        services.inject(4, mishap);
+        assert_eq!(create(&services), "done");
+        assert_eq!((count(&services, RANDOM), count(&services, PUT)), (1, 2));
     }
-    let world = World::new(Setting::POSTGRES);
-    world.befall(4, Mishap::Before(Aws(CallErrorKind::NotAuthorised)));
-    assert_eq!(create(&world), "NotStored");
-    assert_eq!(count(&world, PUT), 1);
+    let services = FakeServices::new(Setting::POSTGRES);
+    services.inject(4, Mishap::Before(Aws(CallErrorKind::NotAuthorised)));
+    assert_eq!(create(&services), "NotStored");
+    assert_eq!(count(&services, PUT), 1);
 }
 
 #[test]
 fn a_password_that_another_try_stored_first_is_kept() {
-    let world = World::new(Setting::POSTGRES);
-    world.befall(4, Mishap::Before(Aws(CallErrorKind::Exists)));
-    assert_eq!(create(&world), "done");
+    let services = FakeServices::new(Setting::POSTGRES);
+    services.inject(4, Mishap::Before(Aws(CallErrorKind::Exists)));
+    assert_eq!(create(&services), "done");
 }
 
 #[test]
@@ -78,27 +78,27 @@ fn what_was_made_is_looked_at() {
         "0123456789abcdef0123456789abcde'",
         "0123456789abcdef0123456789abcde\0",
     ] {
-        let world = World::new(Setting::POSTGRES);
-        world.random.replace(Some(unfit.to_owned()));
-        assert_eq!(create(&world), "PasswordUnfit", "{unfit}");
-        assert_eq!(count(&world, PUT), 0);
+        let services = FakeServices::new(Setting::POSTGRES);
+        services.random.replace(Some(unfit.to_owned()));
+        assert_eq!(create(&services), "PasswordUnfit", "{unfit}");
+        assert_eq!(count(&services, PUT), 0);
     }
 }
 
 #[test]
 fn exclusions_that_leave_nothing_are_an_error() {
-    let world = World::new(Setting::POSTGRES);
+    let services = FakeServices::new(Setting::POSTGRES);
     let all: String = (b'!'..=b'~').map(char::from).collect();
     let rule = serde_json::json!({ "length": 32, "exclude": all });
-    world.pin("password", rule);
-    assert_eq!(create(&world), "PasswordNotMade");
-    assert!(world.said.borrow().contains("is anything left"));
+    services.pin("password", rule);
+    assert_eq!(create(&services), "PasswordNotMade");
+    assert!(services.said.borrow().contains("is anything left"));
 }
 
 #[test]
 fn a_version_that_can_never_be_promoted_is_given_up() {
     let other = |field: &str, value: Value| {
-        let mut fields = World::new(Setting::POSTGRES).value("another password");
+        let mut fields = FakeServices::new(Setting::POSTGRES).value("another password");
         fields[field] = value;
         fields
     };
@@ -122,9 +122,9 @@ fn a_version_that_can_never_be_promoted_is_given_up() {
     ];
     for (case, value) in cases {
         for step in [Step::Create, Step::Set] {
-            let world = World::new(Setting::POSTGRES);
-            world.store(TOKEN, &[PENDING], &value);
-            let ended = run(&world, step).name();
+            let services = FakeServices::new(Setting::POSTGRES);
+            services.store(TOKEN, &[PENDING], &value);
+            let ended = run(&services, step).name();
             let harmless = step == Step::Set && case == "no password";
             let unread = step == Step::Set && ["not an object", "another type"].contains(&case);
             let expected = match (harmless, unread) {
@@ -133,9 +133,9 @@ fn a_version_that_can_never_be_promoted_is_given_up() {
                 _ => "GivenUp",
             };
             assert_eq!(ended, expected, "{case}");
-            assert_eq!(world.carrier(PENDING).is_none(), expected == "GivenUp");
+            assert_eq!(services.carrier(PENDING).is_none(), expected == "GivenUp");
             // Nothing was sent to any server.
-            let calls = world.calls.borrow();
+            let calls = services.calls.borrow();
             assert!(calls.iter().all(|call| call.starts_with("secretsmanager:")));
         }
     }
@@ -143,65 +143,70 @@ fn a_version_that_can_never_be_promoted_is_given_up() {
 
 #[test]
 fn a_port_may_be_written_in_digits_and_a_host_in_capitals() {
-    let world = World::new(Setting::POSTGRES);
-    let mut value = world.fields(CURRENT);
+    let services = FakeServices::new(Setting::POSTGRES);
+    let mut value = services.fields(CURRENT);
     value["port"] = json!("5432");
     value["host"] = json!(HOST.to_uppercase());
-    world.store("by-hand", &[CURRENT], &value);
-    assert_eq!(create(&world), "done");
-    assert_eq!(world.fields(PENDING)["port"], "5432");
+    services.store("by-hand", &[CURRENT], &value);
+    assert_eq!(create(&services), "done");
+    assert_eq!(services.fields(PENDING)["port"], "5432");
 }
 
 #[test]
 fn the_current_password_once_more_is_given_up() {
-    let world = World::new(Setting::POSTGRES);
-    world.store(TOKEN, &[PENDING], &world.fields(CURRENT));
-    assert_eq!(run(&world, Step::Create).name(), "GivenUp");
+    let services = FakeServices::new(Setting::POSTGRES);
+    services.store(TOKEN, &[PENDING], &services.fields(CURRENT));
+    assert_eq!(run(&services, Step::Create).name(), "GivenUp");
 }
 
 #[test]
 fn a_value_that_no_key_decrypts_is_not_given_up() {
-    let world = World::new(Setting::POSTGRES);
-    world.store(TOKEN, &[PENDING], &world.value("another password"));
-    world.change_secret(|secret| {
+    let services = FakeServices::new(Setting::POSTGRES);
+    services.store(TOKEN, &[PENDING], &services.value("another password"));
+    services.change_secret(|secret| {
         let version = secret.versions.get_mut(&VersionId::new(TOKEN));
         version.expect("a version").details.undecryptable = true;
     });
-    assert_eq!(run(&world, Step::Create).name(), "ValueUnreadable");
-    assert!(world.carrier(PENDING).is_some());
+    assert_eq!(run(&services, Step::Create).name(), "ValueUnreadable");
+    assert!(services.carrier(PENDING).is_some());
 }
 
 #[test]
 fn without_a_first_password_nothing_is_made() {
-    let world = World::new(Setting::POSTGRES);
-    world.store(
+    let services = FakeServices::new(Setting::POSTGRES);
+    services.store(
         "seed",
         &[CURRENT],
         &json!({ "engine": "postgres", "username": USER }),
     );
-    world.forgive();
-    assert_eq!(create(&world), "NotBootstrapped");
-    assert!(world.said.borrow().contains("host, port, password missing"));
+    services.allow_breakage();
+    assert_eq!(create(&services), "NotBootstrapped");
+    assert!(
+        services
+            .said
+            .borrow()
+            .contains("host, port, password missing")
+    );
 }
 
 #[test]
 fn a_version_that_stands_elsewhere_is_left_alone() {
     for step in Step::ALL {
-        let world = World::new(Setting::POSTGRES);
+        let services = FakeServices::new(Setting::POSTGRES);
         let expected = if step == Step::Test {
             "done"
         } else {
             "UnknownVersion"
         };
-        assert_eq!(run(&world, step).name(), expected);
+        assert_eq!(run(&services, step).name(), expected);
 
-        world.begin("another-token");
-        assert_eq!(run(&world, step).name(), "UnknownVersion");
+        services.begin("another-token");
+        assert_eq!(run(&services, step).name(), "UnknownVersion");
 
-        world.store(TOKEN, &["SOMETHING"], &world.value("another password"));
-        assert_eq!(run(&world, step).name(), "VersionNotPending");
+        services.store(TOKEN, &["SOMETHING"], &services.value("another password"));
+        assert_eq!(run(&services, step).name(), "VersionNotPending");
 
-        world.store(TOKEN, &[CURRENT], &world.fields(CURRENT));
-        assert_eq!(run(&world, step).name(), "done");
+        services.store(TOKEN, &[CURRENT], &services.fields(CURRENT));
+        assert_eq!(run(&services, step).name(), "done");
     }
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use keyrota_database_function::decide::{
-    AfterChange, Answer, Mend, after_change, may_discard, mend,
+    AfterChange, PasswordCheck, Repair, after_change, may_discard, repair,
 };
 use keyrota_database_function::mark::{RETAINED, SETTING, broken_off};
 use keyrota_database_function::moment::Moment;
@@ -52,11 +52,11 @@ fn a_fault_has_a_name_of_its_own() {
 
 #[test]
 fn what_was_broken_off_becomes_current_only_where_it_alone_works() {
-    use Answer::{Right, Wrong};
-    assert_eq!(mend(Wrong, Right), Mend::Promote);
-    assert_eq!(mend(Right, Wrong), Mend::Forget);
-    assert_eq!(mend(Right, Right), Mend::Leave);
-    assert_eq!(mend(Wrong, Wrong), Mend::Stop);
+    use PasswordCheck::{Right, Wrong};
+    assert_eq!(repair(Wrong, Right), Repair::Promote);
+    assert_eq!(repair(Right, Wrong), Repair::Forget);
+    assert_eq!(repair(Right, Right), Repair::Leave);
+    assert_eq!(repair(Wrong, Wrong), Repair::Stop);
 }
 
 /// All combinations of labels on two versions, one of which is AWSCURRENT.

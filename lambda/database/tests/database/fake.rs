@@ -12,9 +12,11 @@ mod mishap;
 mod rotation;
 mod secrets_manager;
 mod server;
-mod world;
+mod services;
 
 pub(crate) use forge::Forgery;
 pub(crate) use mishap::{AnyFault, Mishap};
-pub(crate) use rotation::{Ended, check, rotate, run, run_for, sweep};
-pub(crate) use world::{ADMINISTRATOR_ARN, HOST, SECRET, SECRET_ARN, Setting, TOKEN, USER, World};
+pub(crate) use rotation::{Outcome, check, rotate, run, run_for, sweep};
+pub(crate) use services::{
+    ADMINISTRATOR_ARN, FakeServices, HOST, SECRET, SECRET_ARN, Setting, TOKEN, USER,
+};

@@ -8,7 +8,7 @@ use keyrota_database_function::server::{Engine, Verification};
 use serde_json::{Value, json};
 use std::time::Duration;
 
-use crate::fake::{SECRET, SECRET_ARN, Setting, TOKEN, World, run};
+use crate::fake::{FakeServices, SECRET, SECRET_ARN, Setting, TOKEN, run};
 
 /// Returns an entry of the pins.
 fn entry() -> Value {
@@ -96,11 +96,11 @@ fn a_pin_that_contradicts_stops_each_step() {
         ),
     ] {
         for step in Step::ALL {
-            let world = World::new(Setting::POSTGRES);
-            world.pin(field, value.clone());
-            world.begin(TOKEN);
-            assert_eq!(run(&world, step).name(), "PinInvalid", "{field} {value}");
-            let calls = world.calls.borrow();
+            let services = FakeServices::new(Setting::POSTGRES);
+            services.pin(field, value.clone());
+            services.begin(TOKEN);
+            assert_eq!(run(&services, step).name(), "PinInvalid", "{field} {value}");
+            let calls = services.calls.borrow();
             assert!(calls.iter().all(|call| call.starts_with("secretsmanager:")));
         }
     }
@@ -109,11 +109,11 @@ fn a_pin_that_contradicts_stops_each_step() {
 #[test]
 fn a_secret_that_is_not_pinned_is_not_served() {
     for step in Step::ALL {
-        let world = World::new(Setting::POSTGRES);
-        world.unpin();
-        world.begin(TOKEN);
-        assert_eq!(run(&world, step).name(), "NotPinned");
-        let calls = world.calls.borrow();
+        let services = FakeServices::new(Setting::POSTGRES);
+        services.unpin();
+        services.begin(TOKEN);
+        assert_eq!(run(&services, step).name(), "NotPinned");
+        let calls = services.calls.borrow();
         assert!(calls.iter().all(|call| call.starts_with("secretsmanager:")));
     }
 }

@@ -8,7 +8,7 @@
 //! that differ only in names and dates count as one. The search ends when it finds no new
 //! state, so what holds in all states holds after any number of faults, not only after two.
 //!
-//! After each call, the search checks the invariants (`World::check`). After each step, it
+//! After each call, the search checks the invariants (`FakeServices::check`). After each step, it
 //! checks that no output contains a secret. From each state, it checks that a rotation without
 //! further faults succeeds without a person.
 
@@ -21,20 +21,20 @@ mod state;
 use std::sync::Mutex;
 
 use self::explore::{explore, explore_forged};
-use self::outcome::{Explored, Found};
-use self::start::{Start, forged_worlds, short_worlds, worlds};
+use self::outcome::{Explored, Violation};
+use self::start::{Start, forged_searches, searches, short_searches};
 
 /// Explores each world, on as many threads as there are processors.
-fn explore_all(worlds: Vec<Vec<Start>>, faults: usize) -> Result<Explored, Box<Found>> {
-    on_all_processors(worlds, |starts| explore(starts, faults))
+fn explore_all(searches: Vec<Vec<Start>>, faults: usize) -> Result<Explored, Box<Violation>> {
+    on_all_processors(searches, |starts| explore(starts, faults))
 }
 
 fn on_all_processors(
-    worlds: Vec<Vec<Start>>,
-    explore: impl Fn(&[Start]) -> Result<Explored, Box<Found>> + Sync,
-) -> Result<Explored, Box<Found>> {
+    searches: Vec<Vec<Start>>,
+    explore: impl Fn(&[Start]) -> Result<Explored, Box<Violation>> + Sync,
+) -> Result<Explored, Box<Violation>> {
     let threads = std::thread::available_parallelism().map_or(1, usize::from);
-    let left = Mutex::new(worlds);
+    let left = Mutex::new(searches);
     let total = Mutex::new(Ok(Explored::default()));
     let next = || left.lock().expect("no panic").pop();
     std::thread::scope(|scope| {
@@ -57,7 +57,7 @@ fn on_all_processors(
 
 /// Returns the results of the searches, or ends the test with the history of the failure.
 #[expect(clippy::print_stdout, reason = "the figures are what one looks for")]
-fn expect_nothing(found: Result<Explored, Box<Found>>) -> Explored {
+fn expect_nothing(found: Result<Explored, Box<Violation>>) -> Explored {
     let explored = found.unwrap_or_else(|found| panic!("{found}"));
     println!("{explored}");
     assert_eq!(explored.healed[2], 0, "a rotation needs two tries at most");
@@ -67,7 +67,7 @@ fn expect_nothing(found: Result<Explored, Box<Found>>) -> Explored {
 /// Up to two faults in one run of a step or a sweep, and any number in consecutive runs.
 #[test]
 fn the_user_is_never_locked_out() {
-    let explored = expect_nothing(explore_all(worlds(), 2));
+    let explored = expect_nothing(explore_all(searches(), 2));
     assert!(explored.states > 1_000, "{explored}");
 }
 
@@ -75,12 +75,12 @@ fn the_user_is_never_locked_out() {
 /// any two calls, it stores values, moves labels, and sends events.
 #[test]
 fn who_writes_the_secret_breaks_no_other_credential() {
-    let explored = expect_nothing(on_all_processors(forged_worlds(), explore_forged));
+    let explored = expect_nothing(on_all_processors(forged_searches(), explore_forged));
     assert!(explored.states > 10_000, "{explored}");
 }
 
 /// A part of the search that takes seconds. It must fail if a mistake is inserted.
 #[test]
 fn in_short() {
-    expect_nothing(explore_all(short_worlds(), 1));
+    expect_nothing(explore_all(short_searches(), 1));
 }

@@ -9,7 +9,7 @@ use keyrota_database_function::server::ServerFault;
 use keyrota_database_function::stage::{CURRENT, PREVIOUS};
 
 use crate::fake::AnyFault::{Aws, Server};
-use crate::fake::{Mishap, Setting, TOKEN, World, rotate, run, sweep};
+use crate::fake::{FakeServices, Mishap, Setting, TOKEN, rotate, run, sweep};
 
 const DAY: Duration = Duration::from_secs(86_400);
 
@@ -24,62 +24,62 @@ const IN_TIME: &str = "deactivate_after=1d delete_after=2d hold_if_used_within=1
 const AT_ONCE: &str = "deactivate_after=0s delete_after=0s hold_if_used_within=1d";
 
 /// Returns a world in which a rotation was cancelled after its password was set.
-fn broken_off(setting: Setting) -> World {
-    let world = World::new(setting);
-    world.begin(TOKEN);
-    assert!(run(&world, Step::Create).is_done());
-    assert!(run(&world, Step::Set).is_done());
-    world.cancel();
-    world.calls.borrow_mut().clear();
-    world
+fn broken_off(setting: Setting) -> FakeServices {
+    let services = FakeServices::new(setting);
+    services.begin(TOKEN);
+    assert!(run(&services, Step::Create).is_done());
+    assert!(run(&services, Step::Set).is_done());
+    services.cancel();
+    services.calls.borrow_mut().clear();
+    services
 }
 
 #[test]
 fn a_rotation_that_was_broken_off_is_mended() {
-    let world = broken_off(Setting::POSTGRES);
-    assert!(!world.works(CURRENT));
-    let version = world.carrier(SETTING);
-    assert_eq!(sweep(&world).name(), "done");
-    assert!(world.works(CURRENT));
-    assert_eq!(world.carrier(CURRENT), version);
+    let services = broken_off(Setting::POSTGRES);
+    assert!(!services.works(CURRENT));
+    let version = services.carrier(SETTING);
+    assert_eq!(sweep(&services).name(), "done");
+    assert!(services.works(CURRENT));
+    assert_eq!(services.carrier(CURRENT), version);
 }
 
 #[test]
 fn not_where_both_passwords_work_nor_while_a_rotation_is_under_way() {
-    let world = broken_off(Setting::MYSQL);
-    assert_eq!(sweep(&world).name(), "done");
-    assert!(world.works(CURRENT));
-    assert!(world.carrier(SETTING).is_some());
+    let services = broken_off(Setting::MYSQL);
+    assert_eq!(sweep(&services).name(), "done");
+    assert!(services.works(CURRENT));
+    assert!(services.carrier(SETTING).is_some());
 
-    let world = broken_off(Setting::POSTGRES);
-    world.begin("another-token");
-    let before = world.stages();
-    assert_eq!(sweep(&world).name(), "done");
-    assert_eq!(world.stages(), before);
+    let services = broken_off(Setting::POSTGRES);
+    services.begin("another-token");
+    let before = services.stages();
+    assert_eq!(sweep(&services).name(), "done");
+    assert_eq!(services.stages(), before);
 }
 
 #[test]
 fn a_password_that_never_came_to_the_server_is_forgotten() {
-    let world = World::new(Setting::POSTGRES);
-    let password = world.make_password();
-    world.store("broken-off", &[SETTING], &world.value(&password));
-    assert_eq!(sweep(&world).name(), "done");
-    assert!(world.carrier(SETTING).is_none());
-    assert!(world.works(CURRENT));
+    let services = FakeServices::new(Setting::POSTGRES);
+    let password = services.make_password();
+    services.store("broken-off", &[SETTING], &services.value(&password));
+    assert_eq!(sweep(&services).name(), "done");
+    assert!(services.carrier(SETTING).is_none());
+    assert!(services.works(CURRENT));
 }
 
 #[test]
 fn it_is_said_where_no_password_works_and_where_the_server_is_down() {
-    let world = broken_off(Setting::POSTGRES);
-    world.change_by_hand("another");
-    assert_eq!(sweep(&world).name(), "SweepFailed");
-    assert!(world.said.borrow().contains("NoPasswordWorks"));
-    assert!(world.said.borrow().contains("\"Failures\":1"));
+    let services = broken_off(Setting::POSTGRES);
+    services.change_by_hand("another");
+    assert_eq!(sweep(&services).name(), "SweepFailed");
+    assert!(services.said.borrow().contains("NoPasswordWorks"));
+    assert!(services.said.borrow().contains("\"Failures\":1"));
 
-    let world = broken_off(Setting::POSTGRES);
-    world.down.set(Some(ServerFault::TimedOut));
-    assert_eq!(sweep(&world).name(), "SweepFailed");
-    assert!(world.carrier(SETTING).is_some());
+    let services = broken_off(Setting::POSTGRES);
+    services.down.set(Some(ServerFault::TimedOut));
+    assert_eq!(sweep(&services).name(), "SweepFailed");
+    assert!(services.carrier(SETTING).is_some());
 }
 
 #[test]
@@ -89,50 +89,50 @@ fn an_old_password_is_forgotten_when_its_time_has_come() {
         ..mysql(IN_TIME)
     };
     for setting in [mysql(IN_TIME), administrator] {
-        let world = World::new(setting);
-        assert_eq!(rotate(&world, TOKEN).name(), "done");
-        world.pass(DAY - Duration::from_secs(1));
-        assert_eq!(sweep(&world).name(), "done");
-        assert!(world.works(PREVIOUS));
-        world.pass(Duration::from_secs(1));
-        assert_eq!(sweep(&world).name(), "done");
-        assert!(!world.works(PREVIOUS) && world.works(CURRENT));
-        assert!(world.carrier(RETAINED).is_none());
+        let services = FakeServices::new(setting);
+        assert_eq!(rotate(&services, TOKEN).name(), "done");
+        services.pass(DAY - Duration::from_secs(1));
+        assert_eq!(sweep(&services).name(), "done");
+        assert!(services.works(PREVIOUS));
+        services.pass(Duration::from_secs(1));
+        assert_eq!(sweep(&services).name(), "done");
+        assert!(!services.works(PREVIOUS) && services.works(CURRENT));
+        assert!(services.carrier(RETAINED).is_none());
     }
 }
 
 #[test]
 fn or_at_once_or_never() {
-    let world = World::new(mysql(AT_ONCE));
-    assert_eq!(rotate(&world, TOKEN).name(), "done");
-    assert!(!world.works(PREVIOUS) && world.works(CURRENT));
+    let services = FakeServices::new(mysql(AT_ONCE));
+    assert_eq!(rotate(&services, TOKEN).name(), "done");
+    assert!(!services.works(PREVIOUS) && services.works(CURRENT));
 
-    let world = World::new(mysql("until_next_rotation"));
-    assert_eq!(rotate(&world, TOKEN).name(), "done");
-    world.pass(DAY * 100);
-    assert_eq!(sweep(&world).name(), "done");
-    assert!(world.works(PREVIOUS));
+    let services = FakeServices::new(mysql("until_next_rotation"));
+    assert_eq!(rotate(&services, TOKEN).name(), "done");
+    services.pass(DAY * 100);
+    assert_eq!(sweep(&services).name(), "done");
+    assert!(services.works(PREVIOUS));
 }
 
 /// The server's old password may be AWSCURRENT's.
 #[test]
 fn nothing_is_forgotten_while_another_password_was_sent() {
-    let world = World::new(mysql(IN_TIME));
-    assert_eq!(rotate(&world, TOKEN).name(), "done");
-    world.begin("another-token");
-    assert!(crate::fake::run_for(&world, Step::Create, "another-token").is_done());
+    let services = FakeServices::new(mysql(IN_TIME));
+    assert_eq!(rotate(&services, TOKEN).name(), "done");
+    services.begin("another-token");
+    assert!(crate::fake::run_for(&services, Step::Create, "another-token").is_done());
     // The process dies after the change and before it sets the label RETAINED.
-    world.befall(5, Mishap::DieAfter);
+    services.inject(5, Mishap::DieAfter);
     assert_eq!(
-        crate::fake::run_for(&world, Step::Set, "another-token").name(),
+        crate::fake::run_for(&services, Step::Set, "another-token").name(),
         "died"
     );
-    world.pass(DAY * 2);
-    assert_eq!(sweep(&world).name(), "done");
-    world.cancel();
-    assert_eq!(world.carrier(RETAINED), world.carrier(CURRENT));
-    assert_eq!(sweep(&world).name(), "done");
-    assert!(world.works(CURRENT));
+    services.pass(DAY * 2);
+    assert_eq!(sweep(&services).name(), "done");
+    services.cancel();
+    assert_eq!(services.carrier(RETAINED), services.carrier(CURRENT));
+    assert_eq!(sweep(&services).name(), "done");
+    assert!(services.works(CURRENT));
 }
 
 #[test]
@@ -141,39 +141,44 @@ fn what_failed_is_done_by_the_next_sweep() {
         Mishap::Before(Server(ServerFault::Busy)),
         Mishap::After(Server(ServerFault::Unclear)),
     ] {
-        let world = World::new(mysql(IN_TIME));
-        assert_eq!(rotate(&world, TOKEN).name(), "done");
-        world.pass(DAY);
-        world.befall(3, mishap);
-        assert_eq!(sweep(&world).name(), "SweepFailed");
-        assert_eq!(sweep(&world).name(), "done");
-        assert!(!world.works(PREVIOUS));
+        let services = FakeServices::new(mysql(IN_TIME));
+        assert_eq!(rotate(&services, TOKEN).name(), "done");
+        services.pass(DAY);
+        services.inject(3, mishap);
+        assert_eq!(sweep(&services).name(), "SweepFailed");
+        assert_eq!(sweep(&services).name(), "done");
+        assert!(!services.works(PREVIOUS));
     }
 }
 
 #[test]
 fn ages_and_lateness_are_measured() {
-    let world = World::new(Setting::POSTGRES);
-    let due = world.today();
-    world.change_secret(|secret| secret.next_rotation = Some(due));
-    world.pass(DAY * 7);
-    assert_eq!(sweep(&world).name(), "done");
-    assert!(world.said.borrow().contains("\"RotationsOverdue\":0"));
-    assert!(world.said.borrow().contains("\"CredentialAge\":[604800]"));
-    world.pass(DAY);
-    assert_eq!(sweep(&world).name(), "done");
-    assert!(world.said.borrow().contains("\"RotationsOverdue\":1"));
+    let services = FakeServices::new(Setting::POSTGRES);
+    let due = services.today();
+    services.change_secret(|secret| secret.next_rotation = Some(due));
+    services.pass(DAY * 7);
+    assert_eq!(sweep(&services).name(), "done");
+    assert!(services.said.borrow().contains("\"RotationsOverdue\":0"));
+    assert!(
+        services
+            .said
+            .borrow()
+            .contains("\"CredentialAge\":[604800]")
+    );
+    services.pass(DAY);
+    assert_eq!(sweep(&services).name(), "done");
+    assert!(services.said.borrow().contains("\"RotationsOverdue\":1"));
     // Normally, the sweep makes no calls to the server.
-    assert!(!world.calls.borrow().contains(&"authenticate"));
+    assert!(!services.calls.borrow().contains(&"authenticate"));
 }
 
 #[test]
 fn a_secret_without_a_password_yet_is_no_failure() {
-    let world = World::new(Setting::POSTGRES);
+    let services = FakeServices::new(Setting::POSTGRES);
     let seed = serde_json::json!({ "engine": "postgres" });
-    world.store("seed", &[CURRENT], &seed);
-    world.forgive();
-    assert_eq!(sweep(&world).name(), "done");
-    world.befall(0, Mishap::Before(Aws(port::CallErrorKind::Throttled)));
-    assert_eq!(sweep(&world).name(), "SweepFailed");
+    services.store("seed", &[CURRENT], &seed);
+    services.allow_breakage();
+    assert_eq!(sweep(&services).name(), "done");
+    services.inject(0, Mishap::Before(Aws(port::CallErrorKind::Throttled)));
+    assert_eq!(sweep(&services).name(), "SweepFailed");
 }

@@ -15,7 +15,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
 use tokio_rustls::TlsAcceptor;
 
-use crate::bench::{Bench, Kind, check, login};
+use crate::test_server::{Kind, TestServer, check, login};
 
 const PASSWORD: &str = "Tr0ub4dor-hostile";
 
@@ -23,8 +23,8 @@ const PASSWORD: &str = "Tr0ub4dor-hostile";
 fn tls() -> TlsAcceptor {
     static CONFIGURATION: OnceLock<Arc<ServerConfig>> = OnceLock::new();
     let configuration = CONFIGURATION.get_or_init(|| {
-        let bench = Bench::start(Kind::Postgres, &[]);
-        let file = |name: &str| bench.server.folder().join(name);
+        let test_server = TestServer::start(Kind::Postgres, &[]);
+        let file = |name: &str| test_server.server.folder().join(name);
         let certificate = CertificateDer::from_pem_file(file("server.pem")).expect("a certificate");
         let key = PrivateKeyDer::from_pem_file(file("server.key")).expect("a key");
         let configuration = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))

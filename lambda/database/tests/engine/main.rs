@@ -1,10 +1,10 @@
 //! Tests the drivers against real servers: each fault comes from a server that really has it.
 //! The tests share one server per engine, and each test has its own user.
 
-mod bench;
 mod hostile;
 mod mariadb;
 mod mysql;
 mod network;
 mod postgres;
+mod test_server;
 mod tls;

@@ -7,7 +7,7 @@ use keyrota_database_function::server::{
     Endpoint, Engine, Server as _, ServerError, ServerFault, Verification,
 };
 
-use crate::bench::{check, login};
+use crate::test_server::{check, login};
 
 const ENGINES: [Engine; 3] = [Engine::Postgres, Engine::MySql, Engine::MariaDb];
 

@@ -6,17 +6,17 @@ use std::time::Duration;
 
 use keyrota_database_function::server::{Endpoint, Server as _, ServerFault, Verification};
 
-use crate::bench::{Bench, Kind, any_characters, check, login, unique};
+use crate::test_server::{Kind, TestServer, any_characters, check, login, unique};
 
-fn bench() -> &'static Bench {
-    static BENCH: OnceLock<Bench> = OnceLock::new();
-    BENCH.get_or_init(|| Bench::start(Kind::Postgres, &[]))
+fn test_server() -> &'static TestServer {
+    static BENCH: OnceLock<TestServer> = OnceLock::new();
+    BENCH.get_or_init(|| TestServer::start(Kind::Postgres, &[]))
 }
 
 /// Creates a user with the password `old`, and returns its name.
 fn user(purpose: &str, options: &str) -> String {
     let name = unique(purpose);
-    bench().sql(&format!(
+    test_server().sql(&format!(
         "CREATE ROLE {name} LOGIN PASSWORD 'old' {options}"
     ));
     name
@@ -24,12 +24,12 @@ fn user(purpose: &str, options: &str) -> String {
 
 #[tokio::test]
 async fn a_user_changes_its_own_password() {
-    let (bench, name) = (bench(), user("own", ""));
+    let (test_server, name) = (test_server(), user("own", ""));
     let (old, new) = (login(&name, "old"), login(&name, "Tr0ub4dor-own-new"));
-    bench.check_change(&old, &old, &new).await;
+    test_server.check_change(&old, &old, &new).await;
     let newer = login(&name, "Tr0ub4dor-own-newer");
-    bench.check_change(&new, &new, &newer).await;
-    bench.check_log(
+    test_server.check_change(&new, &new, &newer).await;
+    test_server.check_log(
         &format!("ALTER ROLE \"{name}\" PASSWORD 'SCRAM-SHA-256$"),
         &["Tr0ub4dor-own"],
     );
@@ -37,18 +37,18 @@ async fn a_user_changes_its_own_password() {
 
 #[tokio::test]
 async fn a_server_of_md5_keeps_to_it() {
-    let (bench, name) = (bench(), unique("md5"));
-    bench.sql(&format!(
+    let (test_server, name) = (test_server(), unique("md5"));
+    test_server.sql(&format!(
         "SET password_encryption = 'md5'; CREATE ROLE {name} LOGIN PASSWORD 'old' IN ROLE md5;
          ALTER ROLE {name} SET password_encryption = 'md5'"
     ));
     let (old, new) = (login(&name, "old"), login(&name, "Tr0ub4dor-md5"));
-    bench.check_change(&old, &old, &new).await;
-    let kept = bench.sql(&format!(
+    test_server.check_change(&old, &old, &new).await;
+    let kept = test_server.sql(&format!(
         "SELECT rolpassword FROM pg_authid WHERE rolname = '{name}'"
     ));
     assert!(kept.starts_with("md5"), "{kept}");
-    bench.check_log(
+    test_server.check_log(
         &format!("ALTER ROLE \"{name}\" PASSWORD 'md5"),
         &["Tr0ub4dor-md5"],
     );
@@ -56,70 +56,78 @@ async fn a_server_of_md5_keeps_to_it() {
 
 #[tokio::test]
 async fn an_administrator_changes_a_password() {
-    let (bench, name, other) = (bench(), user("of", ""), user("administrator", "CREATEROLE"));
+    let (test_server, name, other) = (
+        test_server(),
+        user("of", ""),
+        user("administrator", "CREATEROLE"),
+    );
     let (old, new) = (login(&name, "old"), login(&name, "Tr0ub4dor-admin"));
-    bench.check_change(&login(&other, "old"), &old, &new).await;
+    test_server
+        .check_change(&login(&other, "old"), &old, &new)
+        .await;
 }
 
 #[tokio::test]
 async fn names_and_passwords_may_have_any_character() {
-    let bench = bench();
+    let test_server = test_server();
     let name = format!("{} \"; DROP ROLE postgres; -- \\ ' ü $1", unique("any"));
     let quoted = name.replace('"', "\"\"");
-    bench.sql(&format!("CREATE ROLE \"{quoted}\" LOGIN PASSWORD 'old'"));
+    test_server.sql(&format!("CREATE ROLE \"{quoted}\" LOGIN PASSWORD 'old'"));
     let (old, new) = (login(&name, "old"), login(&name, &any_characters()));
-    bench.check_change(&old, &old, &new).await;
-    bench.check_change(&new, &new, &old).await;
+    test_server.check_change(&old, &old, &new).await;
+    test_server.check_change(&new, &new, &old).await;
 }
 
 #[tokio::test]
 async fn what_is_set_for_the_user_does_not_stand_in_the_way() {
-    let (bench, name, group) = (bench(), user("set", ""), unique("group"));
-    bench.sql(&format!(
+    let (test_server, name, group) = (test_server(), user("set", ""), unique("group"));
+    test_server.sql(&format!(
         "CREATE ROLE {group}; GRANT {group} TO {name}; ALTER ROLE {name} SET role = '{group}';
          ALTER ROLE {name} SET default_transaction_read_only = on;
          ALTER ROLE {name} SET client_encoding = 'LATIN1'"
     ));
     let (old, new) = (login(&name, "old"), login(&name, "new"));
-    bench.check_change(&old, &old, &new).await;
+    test_server.check_change(&old, &old, &new).await;
 }
 
 #[tokio::test]
 async fn who_may_not_log_in_is_told_apart() {
-    let bench = bench();
+    let test_server = test_server();
     let wrong = |name: &str| login(name, "wrong");
     let name = user("login", "");
-    let result = bench.authenticate(&wrong(&name)).await;
+    let result = test_server.authenticate(&wrong(&name)).await;
     check(result, ServerFault::WrongCredentials, "28P01");
-    let result = bench.authenticate(&wrong("nobody_of_that_name")).await;
+    let result = test_server
+        .authenticate(&wrong("nobody_of_that_name"))
+        .await;
     check(result, ServerFault::WrongCredentials, "28P01");
     // PostgreSQL reports an expired password as a wrong one.
     let name = user("expired", "VALID UNTIL '2001-01-01'");
-    let result = bench.authenticate(&login(&name, "old")).await;
+    let result = test_server.authenticate(&login(&name, "old")).await;
     check(result, ServerFault::WrongCredentials, "28P01");
 
     let name = user("locked", "");
-    bench.sql(&format!("ALTER ROLE {name} NOLOGIN"));
-    let result = bench.authenticate(&login(&name, "old")).await;
+    test_server.sql(&format!("ALTER ROLE {name} NOLOGIN"));
+    let result = test_server.authenticate(&login(&name, "old")).await;
     check(result, ServerFault::LoginForbidden, "28000");
     let name = user("rejected", "IN ROLE rejected");
-    let result = bench.authenticate(&login(&name, "old")).await;
+    let result = test_server.authenticate(&login(&name, "old")).await;
     check(result, ServerFault::LoginForbidden, "28000");
     let name = user("full", "CONNECTION LIMIT 0");
-    let result = bench.authenticate(&login(&name, "old")).await;
+    let result = test_server.authenticate(&login(&name, "old")).await;
     check(result, ServerFault::Busy, "53300");
 }
 
 #[tokio::test]
 async fn the_database_is_the_one_that_is_named() {
-    let (bench, name) = (bench(), user("database", ""));
+    let (test_server, name) = (test_server(), user("database", ""));
     let login = login(&name, "old");
     let at = async |dbname: &str| {
         let endpoint = Endpoint {
             dbname: Some(dbname.to_owned()),
-            ..bench.endpoint.clone()
+            ..test_server.endpoint.clone()
         };
-        bench.engines.authenticate(&endpoint, &login).await
+        test_server.engines.authenticate(&endpoint, &login).await
     };
     check(
         at("none_of_that_name").await,
@@ -127,63 +135,63 @@ async fn the_database_is_the_one_that_is_named() {
         "3D000",
     );
     let closed = unique("closed");
-    bench.sql(&format!("CREATE DATABASE {closed}"));
+    test_server.sql(&format!("CREATE DATABASE {closed}"));
     assert_eq!(at(&closed).await, Ok(()));
-    bench.sql(&format!("REVOKE CONNECT ON DATABASE {closed} FROM PUBLIC"));
+    test_server.sql(&format!("REVOKE CONNECT ON DATABASE {closed} FROM PUBLIC"));
     check(at(&closed).await, ServerFault::LoginForbidden, "42501");
 }
 
 #[tokio::test]
 async fn refused_changes_are_told_apart() {
-    let (bench, name) = (bench(), user("refused", ""));
+    let (test_server, name) = (test_server(), user("refused", ""));
     let own = login(&name, "old");
     let other = user("other", "");
-    let result = bench.change(&own, &login(&other, "new"), false).await;
+    let result = test_server.change(&own, &login(&other, "new"), false).await;
     check(result, ServerFault::NotAllowed, "42501");
     let administrator = login(&user("administrator", "CREATEROLE"), "old");
     let nobody = login("nobody_of_that_name", "new");
-    let result = bench.change(&administrator, &nobody, false).await;
+    let result = test_server.change(&administrator, &nobody, false).await;
     check(result, ServerFault::UserUnknown, "42704");
     // This is all that a password check can detect in a verifier.
-    bench.sql(&format!(
+    test_server.sql(&format!(
         "ALTER ROLE {name} SET session_preload_libraries = passwordcheck"
     ));
-    let result = bench.change(&own, &login(&name, &name), false).await;
+    let result = test_server.change(&own, &login(&name, &name), false).await;
     check(result, ServerFault::PasswordRefused, "22023");
-    assert_eq!(bench.authenticate(&own).await, Ok(()));
+    assert_eq!(test_server.authenticate(&own).await, Ok(()));
 }
 
 #[tokio::test]
 async fn a_password_in_clear_text_goes_to_a_proven_server_only() {
-    let (bench, name) = (bench(), user("clear", "IN ROLE plain"));
+    let (test_server, name) = (test_server(), user("clear", "IN ROLE plain"));
     let login = login(&name, "old");
-    assert_eq!(bench.authenticate(&login).await, Ok(()));
+    assert_eq!(test_server.authenticate(&login).await, Ok(()));
     let endpoint = Endpoint {
         verification: Verification::None,
-        ..bench.endpoint.clone()
+        ..test_server.endpoint.clone()
     };
-    let result = bench.engines.authenticate(&endpoint, &login).await;
+    let result = test_server.engines.authenticate(&endpoint, &login).await;
     check(result, ServerFault::Untrusted, "password in clear text");
 }
 
 #[tokio::test]
 async fn a_lock_is_given_up_on_by_the_server() {
-    let (bench, name) = (bench(), user("waits", ""));
-    let held = bench.server.hold(&format!(
+    let (test_server, name) = (test_server(), user("waits", ""));
+    let held = test_server.server.hold(&format!(
         "BEGIN; ALTER ROLE {name} VALID UNTIL '2099-01-01'"
     ));
     let held = held.expect("a lock");
     let old = login(&name, "old");
-    let result = bench.change(&old, &login(&name, "new"), false).await;
+    let result = test_server.change(&old, &login(&name, "new"), false).await;
     check(result, ServerFault::Busy, "57014");
     drop(held);
-    assert_eq!(bench.authenticate(&old).await, Ok(()));
+    assert_eq!(test_server.authenticate(&old).await, Ok(()));
 }
 
 #[tokio::test]
 async fn an_ended_session_leaves_it_open_what_it_did() {
-    let (bench, name) = (bench(), user("ended", ""));
-    let held = bench.server.hold(&format!(
+    let (test_server, name) = (test_server(), user("ended", ""));
+    let held = test_server.server.hold(&format!(
         "BEGIN; ALTER ROLE {name} VALID UNTIL '2099-01-01'"
     ));
     let _held = held.expect("a lock");
@@ -193,56 +201,63 @@ async fn an_ended_session_leaves_it_open_what_it_did() {
             "SELECT pg_terminate_backend(pid) FROM pg_stat_activity
              WHERE usename = '{name}' AND wait_event_type = 'Lock'"
         );
-        while !bench.sql(&statement).contains('t') {
+        while !test_server.sql(&statement).contains('t') {
             tokio::time::sleep(Duration::from_millis(10)).await;
         }
     };
-    let (result, ()) = tokio::join!(bench.change(&old, &new, false), end);
+    let (result, ()) = tokio::join!(test_server.change(&old, &new, false), end);
     check(result, ServerFault::Unclear, "57P01");
 }
 
 #[tokio::test]
 async fn a_server_that_takes_no_changes_is_busy() {
-    let mut bench = Bench::start(Kind::Postgres, &[]);
-    bench.sql("CREATE ROLE app LOGIN PASSWORD 'old'");
+    let mut test_server = TestServer::start(Kind::Postgres, &[]);
+    test_server.sql("CREATE ROLE app LOGIN PASSWORD 'old'");
     let (old, new) = (login("app", "old"), login("app", "new"));
     // A replica without a primary.
-    bench.server.stop();
-    let signal = bench.server.folder().join("data/standby.signal");
+    test_server.server.stop();
+    let signal = test_server.server.folder().join("data/standby.signal");
     std::fs::File::create(signal).expect("a file");
-    bench.server.start_again().expect("a replica");
-    assert_eq!(bench.authenticate(&old).await, Ok(()));
+    test_server.server.start_again().expect("a replica");
+    assert_eq!(test_server.authenticate(&old).await, Ok(()));
     check(
-        bench.change(&old, &new, false).await,
+        test_server.change(&old, &new, false).await,
         ServerFault::Busy,
         "25006",
     );
 
     // A server that is still starting: a replica that accepts no connections.
-    bench.server.stop();
-    let settings = bench.server.folder().join("data/postgresql.auto.conf");
+    test_server.server.stop();
+    let settings = test_server
+        .server
+        .folder()
+        .join("data/postgresql.auto.conf");
     std::fs::File::options()
         .append(true)
         .open(settings)
         .and_then(|mut file| file.write_all(b"hot_standby = off\n"))
         .expect("a setting");
-    bench.server.start_listening().expect("a port");
-    check(bench.authenticate(&old).await, ServerFault::Busy, "57P03");
+    test_server.server.start_listening().expect("a port");
+    check(
+        test_server.authenticate(&old).await,
+        ServerFault::Busy,
+        "57P03",
+    );
 }
 
 #[tokio::test]
 async fn a_server_that_dies_under_a_change_leaves_it_open() {
-    let mut bench = Bench::start(Kind::Postgres, &[]);
-    bench.sql("CREATE ROLE app LOGIN PASSWORD 'old'");
+    let mut test_server = TestServer::start(Kind::Postgres, &[]);
+    test_server.sql("CREATE ROLE app LOGIN PASSWORD 'old'");
     let (old, new) = (login("app", "old"), login("app", "new"));
     let statement = "BEGIN; ALTER ROLE app VALID UNTIL '2099-01-01'";
-    let held = bench.server.hold(statement).expect("a lock");
-    let Bench {
+    let held = test_server.server.hold(statement).expect("a lock");
+    let TestServer {
         server,
         engines,
         endpoint,
         ..
-    } = &mut bench;
+    } = &mut test_server;
     let change = keyrota_database_function::server::Change {
         username: "app",
         password: &new.password,
@@ -261,10 +276,10 @@ async fn a_server_that_dies_under_a_change_leaves_it_open() {
     assert_eq!(result.expect_err("it died").fault, ServerFault::Unclear);
     // The server is down, and nothing listens on the port.
     check(
-        bench.authenticate(&old).await,
+        test_server.authenticate(&old).await,
         ServerFault::Unreachable,
         "ECONNREFUSED",
     );
-    bench.server.start_again().expect("it starts again");
-    assert_eq!(bench.authenticate(&old).await, Ok(()));
+    test_server.server.start_again().expect("it starts again");
+    assert_eq!(test_server.authenticate(&old).await, Ok(()));
 }

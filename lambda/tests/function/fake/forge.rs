@@ -6,7 +6,7 @@ use keyrota_function::decide::{Activity, CURRENT, KEYS_PER_USER, PENDING, PREVIO
 use keyrota_function::mark::MADE;
 use serde_json::json;
 
-use super::world::{Key, OTHER, SECRET_ARN, USER, World};
+use super::aws::{FakeAws, Key, OTHER, SECRET_ARN, USER};
 
 /// An action of such a principal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -51,7 +51,7 @@ impl Forgery {
     ];
 }
 
-impl World {
+impl FakeAws {
     /// Makes such a principal act.
     pub(crate) fn forge(&self, forgery: Forgery) {
         self.forged.set(self.forged.get() + 1);

@@ -3,11 +3,11 @@
 
 use keyrota_function::decide::{AccessKeyId, Activity};
 
-use super::world::World;
+use super::aws::FakeAws;
 
-impl World {
+impl FakeAws {
     pub(crate) fn never_say(&self, text: &str) {
-        self.unspeakable.borrow_mut().insert(text.to_owned());
+        self.forbidden_texts.borrow_mut().insert(text.to_owned());
     }
 
     pub(crate) fn say(&self, text: &str) {
@@ -27,7 +27,7 @@ impl World {
         for key in self.users.borrow().values().flatten() {
             known.push_str(&key.secret);
         }
-        self.unspeakable
+        self.forbidden_texts
             .borrow_mut()
             .retain(|text| known.contains(text.as_str()));
     }
@@ -35,13 +35,13 @@ impl World {
     /// Checks that no output contains a secret.
     pub(crate) fn assert_silent(&self) {
         let said = self.said.borrow();
-        for unspeakable in self.unspeakable.borrow().iter() {
+        for forbidden_texts in self.forbidden_texts.borrow().iter() {
             // A fragment is as bad as the whole.
             assert!(
-                !said.contains(unspeakable.as_str()),
+                !said.contains(forbidden_texts.as_str()),
                 "a secret was said: {said}"
             );
-            let fragment = &unspeakable[unspeakable.len() / 2..];
+            let fragment = &forbidden_texts[forbidden_texts.len() / 2..];
             assert!(
                 !said.contains(fragment),
                 "half of a secret was said: {said}"

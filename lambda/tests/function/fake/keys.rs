@@ -12,10 +12,10 @@ use keyrota_function::port::{
 use keyrota_test_aws::keys;
 use secrecy::{ExposeSecret, SecretString};
 
+use super::aws::{ADMINISTRATOR, FakeAws, Key, USER};
 use super::secrets_manager::kind;
-use super::world::{ADMINISTRATOR, Key, USER, World};
 
-impl World {
+impl FakeAws {
     /// Returns the user whose key signed a request, if the key is valid.
     fn authenticate(&self, pair: &KeyPair) -> Result<(String, Key), CallErrorKind> {
         let (user, key) = self
@@ -79,7 +79,7 @@ fn signer(caller: &Caller) -> String {
     }
 }
 
-impl Keys for World {
+impl Keys for FakeAws {
     async fn list(&self, caller: &Caller, user: &str) -> Result<Vec<AccessKey>, CallError> {
         let effect = || {
             self.authorise(caller, user)?;
@@ -205,7 +205,7 @@ impl Keys for World {
     }
 }
 
-impl Authenticator for World {
+impl Authenticator for FakeAws {
     async fn identify(&self, key: &KeyPair) -> Result<Identity, CallError> {
         let effect = || {
             let (user, _) = self.authenticate(key)?;
@@ -218,7 +218,7 @@ impl Authenticator for World {
     }
 }
 
-impl Probe for World {
+impl Probe for FakeAws {
     async fn attempt(&self, key: &KeyPair, permission: &Permission) -> Result<(), CallError> {
         let effect = || {
             self.authenticate(key)?;
@@ -231,7 +231,7 @@ impl Probe for World {
     }
 }
 
-impl Clock for World {
+impl Clock for FakeAws {
     fn now(&self) -> Duration {
         self.now.get()
     }

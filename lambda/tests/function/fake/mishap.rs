@@ -3,10 +3,10 @@
 use std::collections::VecDeque;
 
 use keyrota_function::decide::{PENDING, VersionId};
-use keyrota_function::port::{Answer, CallError, CallErrorKind};
+use keyrota_function::port::{CallError, CallErrorKind, RefusalDetails};
 
+use super::aws::{FakeAws, TOKEN};
 use super::forge::Forgery;
-use super::world::{TOKEN, World};
 
 /// A mishap that affects a call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -26,12 +26,12 @@ pub(crate) enum Mishap {
 }
 
 /// Returns whether it is time, by the number and the action of the next call.
-type Due = Box<dyn Fn(usize, &str) -> bool>;
+type Trigger = Box<dyn Fn(usize, &str) -> bool>;
 
 /// An action of someone else during a step.
-pub(super) struct Meddling {
-    due: Due,
-    act: Box<dyn Fn(&World)>,
+pub(super) struct Interference {
+    due: Trigger,
+    act: Box<dyn Fn(&FakeAws)>,
 }
 
 /// Returns an error with a fault.
@@ -53,9 +53,9 @@ pub(crate) fn failure(action: &'static str, kind: CallErrorKind) -> CallError {
             };
         }
     };
-    let answer = Answer {
+    let answer = RefusalDetails {
         code: Some(code.to_owned()),
-        ..Answer::default()
+        ..RefusalDetails::default()
     };
     CallError {
         action,
@@ -64,15 +64,15 @@ pub(crate) fn failure(action: &'static str, kind: CallErrorKind) -> CallError {
     }
 }
 
-impl World {
+impl FakeAws {
     /// Sets a mishap for the call with this number, counted from now.
-    pub(crate) fn befall(&self, number: usize, mishap: Mishap) {
+    pub(crate) fn inject(&self, number: usize, mishap: Mishap) {
         let number = self.calls.borrow().len() + number;
         self.mishaps.borrow_mut().insert(number, mishap);
     }
 
     /// Sets a mishap for the n-th call of an action, counted from the first call in this world.
-    pub(crate) fn befall_nth(&self, action: &'static str, number: usize, mishap: Mishap) {
+    pub(crate) fn inject_nth(&self, action: &'static str, number: usize, mishap: Mishap) {
         self.nth_mishaps
             .borrow_mut()
             .insert((action, number), mishap);
@@ -81,33 +81,37 @@ impl World {
     /// Makes an operator promote a version to AWSCURRENT before the call with this number,
     /// counted from now.
     pub(crate) fn promote_before(&self, number: usize, version: &'static str) {
-        self.act_before(number, move |world| {
-            world.promote_by_hand(&VersionId::new(version));
+        self.act_before(number, move |aws| {
+            aws.promote_by_hand(&VersionId::new(version));
         });
     }
 
     /// Makes someone act before the call with this number, counted from now.
     pub(crate) fn act_before(&self, number: usize, act: impl Fn(&Self) + 'static) {
         let number = self.calls.borrow().len() + number;
-        self.meddle(move |at, _| at == number, act);
+        self.interfere(move |at, _| at == number, act);
     }
 
     /// Makes another run of the rotation store a value before the next call of an action.
     pub(crate) fn store_before(&self, action: &'static str, value: &str) {
         let value = value.to_owned();
-        let act = move |world: &Self| world.store(TOKEN, &[PENDING], &value);
-        self.meddle(move |_, called| called == action, act);
+        let act = move |aws: &Self| aws.store(TOKEN, &[PENDING], &value);
+        self.interfere(move |_, called| called == action, act);
     }
 
-    fn meddle(&self, due: impl Fn(usize, &str) -> bool + 'static, act: impl Fn(&Self) + 'static) {
-        self.meddling.replace(Some(Meddling {
+    fn interfere(
+        &self,
+        due: impl Fn(usize, &str) -> bool + 'static,
+        act: impl Fn(&Self) + 'static,
+    ) {
+        self.interference.replace(Some(Interference {
             due: Box::new(due),
             act: Box::new(act),
         }));
     }
 
     /// Sets mishaps for the next calls of an action, in order.
-    pub(crate) fn befall_action(&self, action: &'static str, mishaps: &[Mishap]) {
+    pub(crate) fn inject_into_action(&self, action: &'static str, mishaps: &[Mishap]) {
         self.action_mishaps
             .borrow_mut()
             .entry(action)
@@ -145,12 +149,12 @@ impl World {
         let number = self.calls.borrow().len();
         self.calls.borrow_mut().push((action, signer.to_owned()));
         self.now.set(self.now.get() + self.per_call.get());
-        let meddling = self
-            .meddling
+        let interference = self
+            .interference
             .borrow_mut()
             .take_if(|it| (it.due)(number, action));
-        if let Some(meddling) = meddling {
-            (meddling.act)(self);
+        if let Some(interference) = interference {
+            (interference.act)(self);
         }
         let mishap = self.mishap(number, action);
         match mishap {

@@ -15,14 +15,14 @@ use keyrota_function::step::{self, Deadline};
 use keyrota_function_base::port;
 use serde_json::json;
 
-use super::world::{SECRET_ARN, TOKEN, World};
+use super::aws::{FakeAws, SECRET_ARN, TOKEN};
 
 /// The timeout of a step.
 const TIMEOUT: Duration = Duration::from_secs(60);
 
 /// The result of a step.
 #[derive(Debug)]
-pub(crate) enum Ended {
+pub(crate) enum Outcome {
     /// The step succeeded.
     Done,
     /// The step failed.
@@ -31,7 +31,7 @@ pub(crate) enum Ended {
     Died,
 }
 
-impl Ended {
+impl Outcome {
     /// Returns the error's name, or `done`, or `died`.
     pub(crate) fn name(&self) -> &'static str {
         match self {
@@ -43,22 +43,22 @@ impl Ended {
 }
 
 /// The ports of one request, with the log as in Lambda.
-pub(crate) struct Request<'world> {
-    pub(super) world: &'world World,
+pub(crate) struct Request<'aws> {
+    pub(super) aws: &'aws FakeAws,
     pub(super) lines: Lines<Vec<u8>>,
 }
 
 impl port::Ports for Request<'_> {
-    type SecretsManager = World;
-    type Clock = World;
+    type SecretsManager = FakeAws;
+    type Clock = FakeAws;
     type Journal = Lines<Vec<u8>>;
 
-    fn secrets_manager(&self) -> &World {
-        self.world
+    fn secrets_manager(&self) -> &FakeAws {
+        self.aws
     }
 
-    fn clock(&self) -> &World {
-        self.world
+    fn clock(&self) -> &FakeAws {
+        self.aws
     }
 
     fn journal(&self) -> &Lines<Vec<u8>> {
@@ -67,24 +67,24 @@ impl port::Ports for Request<'_> {
 }
 
 impl Ports for Request<'_> {
-    type Keys = World;
-    type Authenticator = World;
-    type Probe = World;
+    type Keys = FakeAws;
+    type Authenticator = FakeAws;
+    type Probe = FakeAws;
 
-    fn keys(&self) -> &World {
-        self.world
+    fn keys(&self) -> &FakeAws {
+        self.aws
     }
 
-    fn authenticator(&self) -> &World {
-        self.world
+    fn authenticator(&self) -> &FakeAws {
+        self.aws
     }
 
-    fn probe(&self) -> &World {
-        self.world
+    fn probe(&self) -> &FakeAws {
+        self.aws
     }
 
     fn pins(&self) -> &Pins {
-        self.world.pins.get()
+        self.aws.pins.get()
     }
 }
 
@@ -102,25 +102,25 @@ pub(crate) fn event(step: Step, token: &str) -> Event {
 const ROTATION_TOKEN: &str = "rotation-token-0123456789abcdef";
 
 /// Runs one step of the rotation that creates version [`TOKEN`].
-pub(crate) fn run(world: &World, step: Step) -> Ended {
-    run_for(world, step, TOKEN)
+pub(crate) fn run(aws: &FakeAws, step: Step) -> Outcome {
+    run_for(aws, step, TOKEN)
 }
 
 /// Runs one step of a rotation.
-pub(crate) fn run_for(world: &World, step: Step, token: &str) -> Ended {
-    run_with(world, step, token, async |request, event, deadline| {
+pub(crate) fn run_for(aws: &FakeAws, step: Step, token: &str) -> Outcome {
+    run_with(aws, step, token, async |request, event, deadline| {
         step::run(request, event, deadline).await
     })
 }
 
 /// Runs one step of a rotation with the given function.
 pub(crate) fn run_with(
-    world: &World,
+    aws: &FakeAws,
     step: Step,
     token: &str,
     function: impl AsyncFnOnce(&Request<'_>, &Event, Deadline) -> Result<(), Error>,
-) -> Ended {
-    world.never_say(ROTATION_TOKEN);
+) -> Outcome {
+    aws.never_say(ROTATION_TOKEN);
     let lines = Lines::new(
         Vec::new(),
         Level::Info,
@@ -130,11 +130,11 @@ pub(crate) fn run_with(
     let lines = lines.metering(Some("rotator".to_owned()), || 1_795_305_600_000);
     let secret = SecretArn::parse(SECRET_ARN).expect("an ARN");
     let request = Request {
-        world,
+        aws,
         lines: lines.about(&secret, step.name()),
     };
     let deadline = Deadline {
-        at: world.now() + TIMEOUT,
+        at: aws.now() + TIMEOUT,
     };
     let event = event(step, token);
     let ended = poll(function(&request, &event, deadline));
@@ -142,37 +142,37 @@ pub(crate) fn run_with(
 }
 
 /// Polls once. Every call completes immediately, so a pending future is a process that died.
-pub(super) fn poll(future: impl Future<Output = Result<(), Error>>) -> Ended {
+pub(super) fn poll(future: impl Future<Output = Result<(), Error>>) -> Outcome {
     match pin!(future).poll(&mut Context::from_waker(Waker::noop())) {
-        Poll::Ready(Ok(())) => Ended::Done,
-        Poll::Ready(Err(error)) => Ended::Failed(error),
-        Poll::Pending => Ended::Died,
+        Poll::Ready(Ok(())) => Outcome::Done,
+        Poll::Ready(Err(error)) => Outcome::Failed(error),
+        Poll::Pending => Outcome::Died,
     }
 }
 
 /// Collects all output of a request, and checks that it contains no secret.
-pub(super) fn conclude(request: Request<'_>, ended: Ended) -> Ended {
-    let Request { world, lines } = request;
-    if let Ended::Failed(error) = &ended {
+pub(super) fn conclude(request: Request<'_>, ended: Outcome) -> Outcome {
+    let Request { aws, lines } = request;
+    if let Outcome::Failed(error) = &ended {
         lines.failed(error);
-        world.say(&format!("{} {error:?}\n", error.sentence()));
+        aws.say(&format!("{} {error:?}\n", error.sentence()));
     }
-    world.say(&String::from_utf8(lines.into_writer()).expect("UTF-8"));
-    world.assert_silent();
+    aws.say(&String::from_utf8(lines.into_writer()).expect("UTF-8"));
+    aws.assert_silent();
     ended
 }
 
 /// Runs a rotation as Secrets Manager does, from the first step to the last, or to the first
 /// that does not succeed. `token` identifies the rotation: the same token means a retry of the
 /// same rotation.
-pub(crate) fn rotate(world: &World, token: &str) -> Ended {
-    world.begin(token);
+pub(crate) fn rotate(aws: &FakeAws, token: &str) -> Outcome {
+    aws.begin(token);
     for step in Step::ALL {
-        let ended = run_for(world, step, token);
-        if !matches!(ended, Ended::Done) {
+        let ended = run_for(aws, step, token);
+        if !matches!(ended, Outcome::Done) {
             return ended;
         }
     }
-    world.end();
-    Ended::Done
+    aws.end();
+    Outcome::Done
 }

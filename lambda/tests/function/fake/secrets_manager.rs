@@ -7,12 +7,13 @@ use keyrota_function::decide::{AccessKeyId, CURRENT, PENDING, VersionId};
 use keyrota_function::event::Event;
 use keyrota_function::moment::Moment;
 use keyrota_function::port::{
-    CallError, CallErrorKind, Description, SecretsManager, Stored, StoredVersion, Which,
+    CallError, CallErrorKind, Description, SecretsManager, StoredValue, StoredVersion,
+    VersionSelector,
 };
 use keyrota_test_aws::{Refusal, versions};
 use secrecy::{ExposeSecret, SecretString};
 
-use super::world::{Key, SECRET_ARN, Secret, USER, World};
+use super::aws::{FakeAws, Key, SECRET_ARN, Secret, USER};
 
 /// A version of a secret.
 pub(crate) type Version = versions::Version<Details>;
@@ -61,7 +62,7 @@ pub(super) fn kind(refusal: Refusal) -> CallErrorKind {
 }
 
 /// The actions of an operator or of Secrets Manager itself.
-impl World {
+impl FakeAws {
     pub(crate) fn add_secret(&self, arn: &str) {
         let mut secrets = self.secrets.borrow_mut();
         secrets.insert(arn.to_owned(), Secret::default());
@@ -223,7 +224,7 @@ impl World {
     }
 }
 
-impl SecretsManager for World {
+impl SecretsManager for FakeAws {
     async fn describe(&self, secret: &SecretArn) -> Result<Description, CallError> {
         let effect = || {
             self.with_secret(secret, |found| {
@@ -240,21 +241,25 @@ impl SecretsManager for World {
             .await
     }
 
-    async fn read(&self, secret: &SecretArn, which: Which<'_>) -> Result<StoredVersion, CallError> {
+    async fn read(
+        &self,
+        secret: &SecretArn,
+        which: VersionSelector<'_>,
+    ) -> Result<StoredVersion, CallError> {
         let effect = || {
             self.with_secret(secret, |found| {
                 let id = match which {
-                    Which::Labelled(label) => {
+                    VersionSelector::Labelled(label) => {
                         found.carrier(label).ok_or(CallErrorKind::NotFound)?
                     }
-                    Which::Version(id) => id.clone(),
+                    VersionSelector::Version(id) => id.clone(),
                 };
                 let version = found.versions.get(&id).ok_or(CallErrorKind::NotFound)?;
                 let value = version.value.clone().ok_or(CallErrorKind::NotFound)?;
                 let stored = if version.details.binary {
-                    Stored::Binary
+                    StoredValue::Binary
                 } else {
-                    Stored::Text(SecretString::from(value))
+                    StoredValue::Text(SecretString::from(value))
                 };
                 Ok(StoredVersion {
                     version: id,

@@ -9,19 +9,19 @@ use keyrota_function::step::Deadline;
 use keyrota_function::sweep;
 use serde_json::json;
 
-use super::rotation::{Ended, Request, conclude, poll};
-use super::world::{SECRET_ARN, World};
+use super::aws::{FakeAws, SECRET_ARN};
+use super::rotation::{Outcome, Request, conclude, poll};
 
 /// The timeout of a sweep.
 const TIMEOUT: Duration = Duration::from_secs(60);
 
 /// Sweeps the secret.
-pub(crate) fn sweep(world: &World) -> Ended {
-    sweep_all(world, &[SECRET_ARN])
+pub(crate) fn sweep(aws: &FakeAws) -> Outcome {
+    sweep_all(aws, &[SECRET_ARN])
 }
 
 /// Sweeps these secrets.
-pub(crate) fn sweep_all(world: &World, secrets: &[&str]) -> Ended {
+pub(crate) fn sweep_all(aws: &FakeAws, secrets: &[&str]) -> Outcome {
     let event = json!({ "keyrota": "sweep", "secrets": secrets });
     let Ok(Invocation::Sweep(secrets)) = Invocation::parse(&event) else {
         panic!("a sweep");
@@ -34,11 +34,11 @@ pub(crate) fn sweep_all(world: &World, secrets: &[&str]) -> Ended {
     );
     let lines = lines.metering(Some("rotator".to_owned()), || 1_795_305_600_000);
     let request = Request {
-        world,
+        aws,
         lines: lines.sweeping(),
     };
     let deadline = Deadline {
-        at: world.now() + TIMEOUT,
+        at: aws.now() + TIMEOUT,
     };
     let ended = poll(sweep::run(&request, &secrets, deadline));
     conclude(request, ended)

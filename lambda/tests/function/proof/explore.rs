@@ -7,13 +7,13 @@ use keyrota_function::decide::{Activity, PREVIOUS};
 use keyrota_function::event::Step;
 
 use super::fault::{changes, mishaps};
-use super::outcome::{Explored, Found};
+use super::outcome::{Explored, Violation};
 use super::start::Start;
 use super::state::{Phase, State};
-use crate::fake::{Ended, Forgery, Mishap, USER, World, sweep};
+use crate::fake::{FakeAws, Forgery, Mishap, Outcome, USER, sweep};
 
 /// A rotation function: it runs one step.
-pub(super) type Function = fn(&World, Step, &str) -> Ended;
+pub(super) type Function = fn(&FakeAws, Step, &str) -> Outcome;
 
 const DAY: Duration = Duration::from_secs(86_400);
 
@@ -44,7 +44,7 @@ pub(super) fn explore(
     starts: &[Start],
     function: Function,
     faults: usize,
-) -> Result<Explored, Box<Found>> {
+) -> Result<Explored, Box<Violation>> {
     search(starts, function, faults, None)
 }
 
@@ -57,7 +57,7 @@ pub(super) fn explore_forged(
     starts: &[Start],
     function: Function,
     times: u32,
-) -> Result<Explored, Box<Found>> {
+) -> Result<Explored, Box<Violation>> {
     search(starts, function, 0, Some(times))
 }
 
@@ -66,7 +66,7 @@ fn search(
     function: Function,
     faults: usize,
     forging: Option<u32>,
-) -> Result<Explored, Box<Found>> {
+) -> Result<Explored, Box<Violation>> {
     let mut search = Search {
         function,
         faults,
@@ -91,7 +91,7 @@ fn search(
         }
         match state.phase {
             Phase::Next { .. } => search.run_next(at, &state)?,
-            Phase::Idle | Phase::Failed { .. } => search.meddle(at, &state),
+            Phase::Idle | Phase::Failed { .. } => search.interfere(at, &state),
         }
         if state.sweeps {
             search.sweep(at, &state)?;
@@ -110,7 +110,7 @@ impl Search {
         }
     }
 
-    fn found(&self, at: usize, how: &str, what: String) -> Box<Found> {
+    fn found(&self, at: usize, how: &str, what: String) -> Box<Violation> {
         let mut path = vec![how.to_owned()];
         let mut next = Some(at);
         while let Some(reached) = next.map(|at| &self.reached[at]) {
@@ -118,7 +118,7 @@ impl Search {
             next = reached.from;
         }
         path.reverse();
-        Box::new(Found { path, what })
+        Box::new(Violation { path, what })
     }
 
     /// Runs a step with faults at some of its calls.
@@ -127,32 +127,32 @@ impl Search {
         at: usize,
         state: &mut State,
         plan: &[(usize, Mishap)],
-    ) -> Result<(Ended, Vec<&'static str>), Box<Found>> {
+    ) -> Result<(Outcome, Vec<&'static str>), Box<Violation>> {
         let Phase::Next { token, step } = state.phase.clone() else {
             unreachable!("a step is only run where one is next");
         };
         for (call, mishap) in plan {
-            state.world.befall(*call, *mishap);
+            state.aws.inject(*call, *mishap);
         }
-        let ended = (self.function)(&state.world, Step::ALL[step], &token);
-        let calls = state.world.actions();
+        let ended = (self.function)(&state.aws, Step::ALL[step], &token);
+        let calls = state.aws.actions();
         self.explored.executions += 1;
         self.explored.calls += calls.len();
-        if let Some(violation) = state.world.violations.borrow().first() {
+        if let Some(violation) = state.aws.violations.borrow().first() {
             let how = describe(step, plan, &calls, &ended);
             return Err(self.found(at, &how, violation.clone()));
         }
-        state.after(matches!(ended, Ended::Done));
+        state.after(matches!(ended, Outcome::Done));
         Ok((ended, calls))
     }
 
     /// Makes a principal act that may write the secret and send events to the function.
-    fn forge(&mut self, at: usize, state: &State) -> Result<(), Box<Found>> {
+    fn forge(&mut self, at: usize, state: &State) -> Result<(), Box<Violation>> {
         if self.is_forged_out(state) {
             return Ok(());
         }
         for forgery in Forgery::ALL {
-            let after = state.then(|state| state.world.forge(forgery));
+            let after = state.then(|state| state.aws.forge(forgery));
             self.arrive(after, Some(at), format!("{forgery:?}"));
         }
         let mut tokens: Vec<String> = state.versions();
@@ -160,12 +160,12 @@ impl Search {
         for token in tokens {
             for step in Step::ALL {
                 let mut after = state.fork();
-                after.world.forged.set(after.world.forged.get() + 1);
-                let ended = (self.function)(&after.world, step, &token);
+                after.aws.forged.set(after.aws.forged.get() + 1);
+                let ended = (self.function)(&after.aws, step, &token);
                 self.explored.executions += 1;
-                self.explored.calls += after.world.actions().len();
+                self.explored.calls += after.aws.actions().len();
                 let how = format!("the event {} is sent: {}", step.name(), ended.name());
-                if let Some(violation) = after.world.violations.borrow().first() {
+                if let Some(violation) = after.aws.violations.borrow().first() {
                     return Err(self.found(at, &how, violation.clone()));
                 }
                 after.settle();
@@ -185,11 +185,11 @@ impl Search {
 
     /// Returns whether the principal has no actions left.
     fn is_forged_out(&self, state: &State) -> bool {
-        self.forging == Some(state.world.forged.get())
+        self.forging == Some(state.aws.forged.get())
     }
 
     /// Runs the next step without a fault, with each fault, and with each pair of faults.
-    fn run_next(&mut self, at: usize, state: &State) -> Result<(), Box<Found>> {
+    fn run_next(&mut self, at: usize, state: &State) -> Result<(), Box<Violation>> {
         let mut plans: Vec<Vec<(usize, Mishap)>> = vec![Vec::new()];
         while let Some(plan) = plans.pop() {
             let mut after = state.fork();
@@ -201,7 +201,7 @@ impl Search {
                 Some(_) => usize::from(!self.is_forged_out(state)),
                 None => self.faults,
             };
-            if plan.len() < most && !matches!(ended, Ended::Died) {
+            if plan.len() < most && !matches!(ended, Outcome::Died) {
                 let first = plan.last().map_or(0, |(call, _)| call + 1);
                 // A second fault after the last call that changes anything affects only the
                 // response.
@@ -227,15 +227,15 @@ impl Search {
     }
 
     /// Runs a sweep without a fault, and with each fault.
-    fn sweep(&mut self, at: usize, state: &State) -> Result<(), Box<Found>> {
+    fn sweep(&mut self, at: usize, state: &State) -> Result<(), Box<Violation>> {
         let mut plans = vec![None];
         while let Some(plan) = plans.pop() {
             let mut after = state.fork();
             if let Some((call, mishap)) = plan {
-                after.world.befall(call, mishap);
+                after.aws.inject(call, mishap);
             }
-            let ended = sweep(&after.world);
-            let calls = after.world.actions();
+            let ended = sweep(&after.aws);
+            let calls = after.aws.actions();
             self.explored.sweeps += 1;
             self.explored.calls += calls.len();
             let how = match plan {
@@ -246,7 +246,7 @@ impl Search {
                     format!("a sweep, {mishap:?} at call {call}, {action}: {ended}")
                 }
             };
-            if let Some(violation) = after.world.violations.borrow().first() {
+            if let Some(violation) = after.aws.violations.borrow().first() {
                 return Err(self.found(at, &how, violation.clone()));
             }
             if plan.is_none() && !self.is_forged_out(state) {
@@ -262,7 +262,7 @@ impl Search {
     }
 
     /// Makes Secrets Manager, an operator, or a client act.
-    fn meddle(&mut self, at: usize, state: &State) {
+    fn interfere(&mut self, at: usize, state: &State) {
         let mut then = |how: &str, act: &dyn Fn(&mut State)| {
             self.arrive(state.then(|state| act(state)), Some(at), how.to_owned());
         };
@@ -277,7 +277,7 @@ impl Search {
             then("the failed step is tried again", &again(*step));
             then("the rotation is tried again", &again(0));
             then("the rotation is cancelled", &|state| {
-                state.world.cancel();
+                state.aws.cancel();
                 state.phase = Phase::Idle;
             });
         }
@@ -285,8 +285,8 @@ impl Search {
         then("a day goes by", &|state| state.wait(DAY));
         if state.sweeps {
             then("a client uses the old key", &|state| {
-                if let Some(key) = state.world.version(PREVIOUS).and_then(|it| it.details.key) {
-                    state.world.use_active_key(&key);
+                if let Some(key) = state.aws.version(PREVIOUS).and_then(|it| it.details.key) {
+                    state.aws.use_active_key(&key);
                 }
             });
         }
@@ -300,8 +300,8 @@ impl Search {
             };
             then(how, &by_hand);
         };
-        let keys = state.world.keys();
-        let current = state.world.current_key();
+        let keys = state.aws.keys();
+        let current = state.aws.current_key();
         for (number, key) in keys.iter().enumerate() {
             if key.id == current {
                 continue;
@@ -309,13 +309,13 @@ impl Search {
             then(&format!("key {number} is deleted by hand"), &|state| {
                 // Later than the validity of a key's test.
                 state.wait(LATER);
-                state.world.take_key(&key.id);
+                state.aws.take_key(&key.id);
             });
             if key.activity == Activity::Active {
                 then(&format!("key {number} is deactivated by hand"), &|state| {
                     state.wait(LATER);
                     let inactive = |key: &mut crate::fake::Key| key.activity = Activity::Inactive;
-                    state.world.change_key(&key.id, inactive);
+                    state.aws.change_key(&key.id, inactive);
                 });
             }
         }
@@ -326,8 +326,8 @@ impl Search {
                     if state.intends() {
                         state.wait(DAY);
                     }
-                    let key = state.world.give_key(USER, used);
-                    state.world.change_key(&key.id, |key| key.foreign = true);
+                    let key = state.aws.give_key(USER, used);
+                    state.aws.change_key(&key.id, |key| key.foreign = true);
                     state.wait(Duration::from_secs(10));
                 });
             }
@@ -335,7 +335,7 @@ impl Search {
     }
 
     /// Ends the faults, and checks that a rotation succeeds without a person.
-    fn heal(&mut self, at: usize, state: &State) -> Result<(), Box<Found>> {
+    fn heal(&mut self, at: usize, state: &State) -> Result<(), Box<Violation>> {
         let mut state = state.fork();
         let mut why = String::new();
         for tried in 0..TRIES {
@@ -345,24 +345,24 @@ impl Search {
             if state.phase == Phase::Idle {
                 state.begin();
             }
-            let mut ended = Ended::Done;
-            while matches!(ended, Ended::Done) && state.phase != Phase::Idle {
+            let mut ended = Outcome::Done;
+            while matches!(ended, Outcome::Done) && state.phase != Phase::Idle {
                 let mut after = state.fork();
                 (ended, _) = self.run(at, &mut after, &[])?;
-                let took = after.world.now.get() - state.world.now.get();
+                let took = after.aws.now.get() - state.aws.now.get();
                 self.explored.slowest_healing = self.explored.slowest_healing.max(took);
                 state = after.fork();
             }
-            if matches!(ended, Ended::Done) {
+            if matches!(ended, Outcome::Done) {
                 self.explored.healed[tried] += 1;
-                return match state.world.orphans().is_empty() && state.works() {
+                return match state.aws.orphans().is_empty() && state.works() {
                     true => Ok(()),
                     false => Err(self.found(at, "a rotation succeeds", "a key is orphaned".into())),
                 };
             }
             why = ended.name().to_owned();
         }
-        if why == "ForeignKey" && state.is_crowded() || !state.works() {
+        if why == "ForeignKey" && state.has_active_foreign_key() || !state.works() {
             self.explored.stopped += 1;
             return Ok(());
         }
@@ -371,7 +371,7 @@ impl Search {
     }
 }
 
-fn describe(step: usize, plan: &[(usize, Mishap)], calls: &[&str], ended: &Ended) -> String {
+fn describe(step: usize, plan: &[(usize, Mishap)], calls: &[&str], ended: &Outcome) -> String {
     let mut text = Step::ALL[step].name().to_owned();
     for (call, mishap) in plan {
         text.push_str(&format!(", {mishap:?} at call {call}, {}", calls[*call]));

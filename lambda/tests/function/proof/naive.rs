@@ -7,15 +7,16 @@ use keyrota_function::decide::{AccessKeyId, CURRENT, KEYS_PER_USER, PENDING, car
 use keyrota_function::error::{Error, RequestError};
 use keyrota_function::event::{Event, Step};
 use keyrota_function::port::{
-    Authenticator, CallError, Caller, Keys, NewKey, Ports, SecretsManager, Stored, Which,
+    Authenticator, CallError, Caller, Keys, NewKey, Ports, SecretsManager, StoredValue,
+    VersionSelector,
 };
 use keyrota_function::secret::{Content, Credential, administrator_key};
 
-use crate::fake::{Ended, World, run_with};
+use crate::fake::{FakeAws, Outcome, run_with};
 
 /// Runs one step.
-pub(super) fn run(world: &World, step: Step, token: &str) -> Ended {
-    run_with(world, step, token, async |ports, event, _| {
+pub(super) fn run(aws: &FakeAws, step: Step, token: &str) -> Outcome {
+    run_with(aws, step, token, async |ports, event, _| {
         naive(ports, event).await
     })
 }
@@ -62,13 +63,13 @@ async fn naive<P: Ports>(ports: &P, event: &Event) -> Result<(), Error> {
 /// Creates the new key and stores it.
 async fn set<P: Ports>(ports: &P, event: &Event) -> Result<(), Error> {
     let failed = |source| failed(event, source);
-    let current = read(ports, event, Which::Labelled(CURRENT)).await?;
+    let current = read(ports, event, VersionSelector::Labelled(CURRENT)).await?;
     // The user is the one that the value names.
     let user = current.username.clone();
     let origin = SecretArn::parse(&current.secret_arn).expect("an ARN");
     let origin = ports
         .secrets_manager()
-        .read(&origin, Which::Labelled(CURRENT))
+        .read(&origin, VersionSelector::Labelled(CURRENT))
         .await;
     let origin = administrator_key(&origin.map_err(failed)?.stored).expect("a key");
     let caller = Caller::Key(origin);
@@ -92,7 +93,7 @@ async fn set<P: Ports>(ports: &P, event: &Event) -> Result<(), Error> {
 
 /// Uses the new key, and treats every response except a missing one as success.
 async fn test<P: Ports>(ports: &P, event: &Event) -> Result<(), Error> {
-    let pending = read(ports, event, Which::Version(&event.token)).await?;
+    let pending = read(ports, event, VersionSelector::Version(&event.token)).await?;
     match ports.authenticator().identify(&pending.key_pair()).await {
         Ok(_)
         | Err(CallError {
@@ -102,9 +103,13 @@ async fn test<P: Ports>(ports: &P, event: &Event) -> Result<(), Error> {
     }
 }
 
-async fn read<P: Ports>(ports: &P, event: &Event, which: Which<'_>) -> Result<Credential, Error> {
+async fn read<P: Ports>(
+    ports: &P,
+    event: &Event,
+    which: VersionSelector<'_>,
+) -> Result<Credential, Error> {
     let found = ports.secrets_manager().read(&event.secret, which).await;
-    let stored: Stored = found.map_err(|source| failed(event, source))?.stored;
+    let stored: StoredValue = found.map_err(|source| failed(event, source))?.stored;
     match Content::parse(&stored) {
         Content::Complete(credential) => Ok(credential),
         _ => Err(RequestError::PendingIncomplete {

@@ -8,7 +8,7 @@ use keyrota_function::decide::{AccessKeyId, Activity, CURRENT, PENDING, PREVIOUS
 use keyrota_function::event::Step;
 use keyrota_function::mark::Record;
 
-use crate::fake::{Key, SECRET_ARN, USER, World};
+use crate::fake::{FakeAws, Key, SECRET_ARN, USER};
 
 /// How long an intent can explain a key that is created.
 const LAPSED: i64 = 60;
@@ -39,7 +39,7 @@ pub(super) enum Phase {
 
 /// Everything that persists while no process runs.
 pub(super) struct State {
-    pub(super) world: World,
+    pub(super) aws: FakeAws,
     pub(super) phase: Phase,
     /// Whether someone has changed the user's keys by hand.
     pub(super) by_hand: bool,
@@ -50,7 +50,7 @@ pub(super) struct State {
 impl State {
     pub(super) fn fork(&self) -> Self {
         Self {
-            world: self.world.fork(),
+            aws: self.aws.fork(),
             phase: self.phase.clone(),
             by_hand: self.by_hand,
             sweeps: self.sweeps,
@@ -68,16 +68,16 @@ impl State {
     /// Begins a rotation with a new version.
     pub(super) fn begin(&mut self) {
         // Keys and versions share one counter, so each has a unique number.
-        let token = format!("token-{:0>32}", self.world.made.get() + 1);
-        self.world.made.set(self.world.made.get() + 1);
-        self.world.begin(&token);
+        let token = format!("token-{:0>32}", self.aws.made.get() + 1);
+        self.aws.made.set(self.aws.made.get() + 1);
+        self.aws.begin(&token);
         self.phase = Phase::Next { token, step: 0 };
     }
 
     /// Lets time pass.
     pub(super) fn wait(&self, duration: Duration) {
-        self.world.now.set(self.world.now.get() + duration);
-        self.world.before.replace(self.world.keys());
+        self.aws.now.set(self.aws.now.get() + duration);
+        self.aws.before.replace(self.aws.keys());
     }
 
     /// Records the result of a step.
@@ -88,7 +88,7 @@ impl State {
         let last = step + 1 == Step::ALL.len();
         self.phase = match (done, last) {
             (true, true) => {
-                self.world.end();
+                self.aws.end();
                 Phase::Idle
             }
             (true, false) => Phase::Next {
@@ -103,28 +103,28 @@ impl State {
     /// Removes versions without a label, as Secrets Manager does, and a rotation whose version
     /// is no longer AWSPENDING.
     pub(super) fn settle(&mut self) {
-        let pending = self.world.carrier(PENDING);
+        let pending = self.aws.carrier(PENDING);
         if let Phase::Failed { token, .. } = &self.phase
             && pending.as_ref().map(VersionId::as_str) != Some(token)
         {
             self.phase = Phase::Idle;
         }
-        self.world.change_secret(|secret| {
+        self.aws.change_secret(|secret| {
             secret
                 .versions
                 .retain(|_, version| !version.labels.is_empty());
         });
-        self.world.forget_what_nobody_knows();
+        self.aws.forget_what_nobody_knows();
     }
 
     /// Returns a description that is equal for two states that differ only in names and dates.
     pub(super) fn canonical(&self) -> String {
-        let world = &self.world;
-        let secrets = world.secrets.borrow();
+        let aws = &self.aws;
+        let secrets = aws.secrets.borrow();
         let versions = &secrets.get(SECRET_ARN).expect("the secret").versions;
-        let now = world.today().0;
-        let keys = world.users.borrow().get(USER).cloned().unwrap_or_default();
-        let before = world.before.borrow();
+        let now = aws.today().0;
+        let keys = aws.users.borrow().get(USER).cloned().unwrap_or_default();
+        let before = aws.before.borrow();
 
         let labelled = versions.values();
         let labelled = labelled.filter(|version| !version.labels.is_empty());
@@ -135,7 +135,7 @@ impl State {
         let ids: Vec<String> = ids.into_iter().collect();
         let number = |id: &str| ids.iter().position(|known| known == id);
 
-        let record = Record::read(&world.tags.borrow());
+        let record = Record::read(&aws.tags.borrow());
         let intents: Vec<i64> = record.intents.iter().map(|at| at.0).collect();
         let explained = |key: &Key| {
             intents
@@ -144,7 +144,7 @@ impl State {
         };
         // For AWSCURRENT's key, it matters whether the key works. For the other keys, it
         // matters how they were created and whether they were used.
-        let current = world.current_key();
+        let current = aws.current_key();
         let describe = |key: &Key| {
             let mut text = format!("{:?}", number(key.id.as_str()));
             text.push(if key.activity == Activity::Active {
@@ -162,7 +162,7 @@ impl State {
             } else {
                 '-'
             });
-            let unknown = key.known_at.saturating_sub(world.now.get());
+            let unknown = key.known_at.saturating_sub(aws.now.get());
             format!("{text}{} ", unknown.as_secs())
         };
         let shown = |keys: &[Key]| -> Vec<(AccessKeyId, Activity)> {
@@ -170,7 +170,7 @@ impl State {
                 .map(|key| (key.id.clone(), key.activity))
                 .collect()
         };
-        let (guarded, forged) = (world.guarded.get(), world.forged.get());
+        let (guarded, forged) = (aws.guarded.get(), aws.forged.get());
         let mut text = format!(
             "guarded {guarded} forged {forged} by hand {} ",
             self.by_hand
@@ -199,7 +199,7 @@ impl State {
                 .as_deref()
                 .map(|value| match &version.details.key {
                     // For an existing key, the secret part is either genuine or forged.
-                    Some(id) => match world.find_key(id) {
+                    Some(id) => match aws.find_key(id) {
                         Some((_, key)) if !value.contains(&key.secret) => {
                             format!("{:?} made up", number(id))
                         }
@@ -228,7 +228,7 @@ impl State {
     /// Returns the input of a sweep: the number of days since AWSCURRENT was promoted, and
     /// since AWSPREVIOUS's key was last used.
     fn ages(&self) -> (Option<i64>, Option<i64>) {
-        let secrets = self.world.secrets.borrow();
+        let secrets = self.aws.secrets.borrow();
         let secret = secrets.get(SECRET_ARN).expect("the secret");
         let version = |label: &str| {
             let mut versions = secret.versions.values();
@@ -238,12 +238,12 @@ impl State {
             .rotated
             .max(version(CURRENT).map(|version| version.details.created));
         let previous = version(PREVIOUS).and_then(|version| version.details.key.clone());
-        let used = self.world.keys().into_iter().find(|key| {
+        let used = self.aws.keys().into_iter().find(|key| {
             key.used
                 && Some(key.id.as_str()) == previous.as_deref()
                 && Some(key.last_used) > promoted
         });
-        let days = |since: i64| ((self.world.today().0 - since) / 86_400).min(LONG_AGO);
+        let days = |since: i64| ((self.aws.today().0 - since) / 86_400).min(LONG_AGO);
         (
             promoted.map(|moment| days(moment.0)),
             used.map(|key| days(key.last_used.0)),
@@ -252,7 +252,7 @@ impl State {
 
     /// Returns the IDs of the secret's versions.
     pub(super) fn versions(&self) -> Vec<String> {
-        let secrets = self.world.secrets.borrow();
+        let secrets = self.aws.secrets.borrow();
         let secret = secrets.get(SECRET_ARN).expect("the secret");
         let ids = secret.versions.keys();
         ids.map(|id| id.as_str().to_owned()).collect()
@@ -260,20 +260,20 @@ impl State {
 
     /// Returns whether an intent to create a key exists.
     pub(super) fn intends(&self) -> bool {
-        self.world.intends()
+        self.aws.intends()
     }
 
     /// Returns whether an active foreign key occupies the other place.
-    pub(super) fn is_crowded(&self) -> bool {
-        let keys = self.world.keys();
+    pub(super) fn has_active_foreign_key(&self) -> bool {
+        let keys = self.aws.keys();
         let foreign = |key: &&Key| key.foreign && key.activity == Activity::Active;
         keys.len() > 1 && keys.iter().any(|key| foreign(&key))
     }
 
     /// Returns whether AWSCURRENT's key can sign requests.
     pub(super) fn works(&self) -> bool {
-        let current = self.world.current_key();
-        let keys = self.world.keys();
+        let current = self.aws.current_key();
+        let keys = self.aws.keys();
         keys.iter()
             .any(|key| key.id == current && key.activity == Activity::Active)
     }

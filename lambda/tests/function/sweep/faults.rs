@@ -29,29 +29,29 @@ fn every_single_mishap_is_made_good_by_the_next_sweep() {
             for day in [1, 7] {
                 for mishap in MISHAPS {
                     for call in 0.. {
-                        let world = rotated_as(rotate_as, timetable);
-                        world.pass(DAY);
+                        let aws = rotated_as(rotate_as, timetable);
+                        aws.pass(DAY);
                         if day > 1 {
-                            assert_eq!(swept(&world), "done");
-                            world.pass((day - 1) * DAY);
+                            assert_eq!(swept(&aws), "done");
+                            aws.pass((day - 1) * DAY);
                         }
-                        let before = old(&world);
-                        world.befall(call, mishap);
-                        let _ = sweep(&world);
+                        let before = old(&aws);
+                        aws.inject(call, mishap);
+                        let _ = sweep(&aws);
                         runs += 1;
                         let case = format!("{rotate_as} {timetable} {day} {mishap:?} at {call}");
-                        let befell = world.mishaps.borrow().is_empty();
-                        world.calm();
-                        assert_eq!(swept(&world), "done", "{case}");
+                        let befell = aws.mishaps.borrow().is_empty();
+                        aws.calm();
+                        assert_eq!(swept(&aws), "done", "{case}");
                         let expected = match day {
                             1 if timetable == USUAL => Some(Activity::Inactive),
                             _ => None,
                         };
-                        assert_eq!(old(&world), expected, "{case}, before: {before:?}");
-                        assert_eq!(world.current_key(), key_id(4), "{case}");
+                        assert_eq!(old(&aws), expected, "{case}, before: {before:?}");
+                        assert_eq!(aws.current_key(), key_id(4), "{case}");
                         // The next rotation finds room for its key.
                         let next = "99999999-2222-3333-4444-555555555555";
-                        assert_eq!(rotate(&world, next).name(), "done", "{case}");
+                        assert_eq!(rotate(&aws, next).name(), "done", "{case}");
                         if !befell {
                             break;
                         }
@@ -76,17 +76,17 @@ fn what_failed_is_an_error() {
         (DESCRIBE, CallErrorKind::Throttled),
         (READ, CallErrorKind::NotAuthorised),
     ] {
-        let world = rotated(USUAL);
-        world.pass(DAY);
-        world.befall_action(action, &[Mishap::Before(fault)]);
-        assert_eq!(swept(&world), "SweepFailed", "{action} {fault:?}");
-        assert_eq!(old(&world), Some(Activity::Active));
-        assert_eq!(last_with(&world, "Failures")["Failures"], 1);
+        let aws = rotated(USUAL);
+        aws.pass(DAY);
+        aws.inject_into_action(action, &[Mishap::Before(fault)]);
+        assert_eq!(swept(&aws), "SweepFailed", "{action} {fault:?}");
+        assert_eq!(old(&aws), Some(Activity::Active));
+        assert_eq!(last_with(&aws, "Failures")["Failures"], 1);
         let expected = match action {
             DESCRIBE | READ => "SecretUnread",
             _ => "OldKeyNotRetired",
         };
-        assert!(world.said.borrow().contains(expected), "{action}");
+        assert!(aws.said.borrow().contains(expected), "{action}");
     }
 }
 
@@ -96,15 +96,15 @@ fn one_secret_that_fails_does_not_stop_the_others() {
         format!("arn:aws:secretsmanager:eu-central-1:111122223333:secret:{name}-AbCdEf")
     };
     let (gone, odd) = (missing("gone"), missing("prod/odd"));
-    let world = rotated(USUAL);
-    world.add_secret(&odd);
-    world.pass(DAY);
+    let aws = rotated(USUAL);
+    aws.add_secret(&odd);
+    aws.pass(DAY);
     let ended = sweep_all(
-        &world,
+        &aws,
         &[&gone, &odd, ADMINISTRATOR_ARN, SECRET_ARN, SECRET_ARN],
     );
-    assert_eq!(old(&world), Some(Activity::Inactive));
-    let Ended::Failed(error) = ended else {
+    assert_eq!(old(&aws), Some(Activity::Inactive));
+    let Outcome::Failed(error) = ended else {
         panic!("it failed");
     };
     assert_eq!(
@@ -112,8 +112,8 @@ fn one_secret_that_fails_does_not_stop_the_others() {
         "failed to sweep 3 of 4 secrets (gone, prod/odd, ops/key-admin); the log says why for \
          each; Lambda tries again, and so does the next sweep within the hour"
     );
-    assert_eq!(last_with(&world, "Failures")["Failures"], 3);
-    let said = world.said.borrow();
+    assert_eq!(last_with(&aws, "Failures")["Failures"], 3);
+    let said = aws.said.borrow();
     for name in ["SecretUnread", "NotPinned"] {
         assert!(said.contains(name), "{name}");
     }
@@ -121,14 +121,14 @@ fn one_secret_that_fails_does_not_stop_the_others() {
 
 #[test]
 fn many_failures_are_counted_and_some_named() {
-    let world = World::new("self", false);
+    let aws = FakeAws::new("self", false);
     let arns: Vec<_> = (0..30)
         .map(|number| {
             format!("arn:aws:secretsmanager:eu-central-1:111122223333:secret:s{number:02}-AbCdEf")
         })
         .collect();
     let arns: Vec<_> = arns.iter().map(String::as_str).collect();
-    let Ended::Failed(error) = sweep_all(&world, &arns) else {
+    let Outcome::Failed(error) = sweep_all(&aws, &arns) else {
         panic!("it failed");
     };
     let said = error.sentence();
@@ -140,8 +140,8 @@ fn many_failures_are_counted_and_some_named() {
 
 #[test]
 fn what_time_does_not_allow_is_left_to_the_next() {
-    let world = rotated(USUAL);
-    world.pass(DAY);
+    let aws = rotated(USUAL);
+    aws.pass(DAY);
     let more: Vec<_> = (0..12)
         .map(|number| {
             format!("arn:aws:secretsmanager:eu-central-1:111122223333:secret:s{number}-AbCdEf")
@@ -152,8 +152,8 @@ fn what_time_does_not_allow_is_left_to_the_next() {
         .map(String::as_str)
         .chain([SECRET_ARN])
         .collect();
-    world.take_per_call(Duration::from_secs(10));
-    assert_eq!(sweep_all(&world, &all).name(), "SweepFailed");
-    assert!(world.said.borrow().contains("SweepTooShort"));
-    untouched(&world);
+    aws.take_per_call(Duration::from_secs(10));
+    assert_eq!(sweep_all(&aws, &all).name(), "SweepFailed");
+    assert!(aws.said.borrow().contains("SweepTooShort"));
+    untouched(&aws);
 }

@@ -89,7 +89,7 @@ pub(super) enum Item {
 
 /// Which of the three fields an item stands in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Kind {
+pub(super) enum FieldKind {
     Month,
     DayOfMonth,
     DayOfWeek,
@@ -110,15 +110,15 @@ impl Item {
         }
     }
 
-    fn matches(&self, kind: Kind, at: &Hour) -> bool {
+    fn matches(&self, kind: FieldKind, at: &Hour) -> bool {
         let days = length(at.year, at.month);
         match (kind, self) {
-            (Kind::Month, item) => item.covers(at.month),
-            (Kind::DayOfMonth, Self::Last) => at.day == days,
-            (Kind::DayOfMonth, item) => item.covers(at.day),
+            (FieldKind::Month, item) => item.covers(at.month),
+            (FieldKind::DayOfMonth, Self::Last) => at.day == days,
+            (FieldKind::DayOfMonth, item) => item.covers(at.day),
             // The last day of the week is Saturday.
-            (Kind::DayOfWeek, Self::Last) => at.weekday == 6,
-            (Kind::DayOfWeek, Self::Nth(day, nth)) => {
+            (FieldKind::DayOfWeek, Self::Last) => at.weekday == 6,
+            (FieldKind::DayOfWeek, Self::Nth(day, nth)) => {
                 // So many such days have there been in this month, with this one.
                 let mut count = 0;
                 let mut back = i64::from(at.day);
@@ -128,21 +128,21 @@ impl Item {
                 }
                 at.weekday + 1 == *day && count == *nth
             }
-            (Kind::DayOfWeek, Self::LastWeekday(day)) => {
+            (FieldKind::DayOfWeek, Self::LastWeekday(day)) => {
                 at.weekday + 1 == *day && at.day + 7 > days
             }
-            (Kind::DayOfWeek, item) => item.covers(at.weekday + 1),
+            (FieldKind::DayOfWeek, item) => item.covers(at.weekday + 1),
         }
     }
 
-    fn write(&self, kind: Kind, names: bool) -> String {
+    fn write(&self, kind: FieldKind, names: bool) -> String {
         const MONTHS: &str = "JANFEBMARAPRMAYJUNJULAUGSEPOCTNOVDEC";
         const DAYS: &str = "SUNMONTUEWEDTHUFRISAT";
         let name = |number: u32| {
             let place = (number as usize - 1) * 3;
             match kind {
-                Kind::Month if names => MONTHS[place..place + 3].to_owned(),
-                Kind::DayOfWeek if names => DAYS[place..place + 3].to_owned(),
+                FieldKind::Month if names => MONTHS[place..place + 3].to_owned(),
+                FieldKind::DayOfWeek if names => DAYS[place..place + 3].to_owned(),
                 _ => number.to_string(),
             }
         };
@@ -166,14 +166,14 @@ pub(super) struct Expression {
     pub(super) hour: u32,
     pub(super) step: Option<u32>,
     pub(super) months: Vec<Item>,
-    pub(super) kind: Kind,
+    pub(super) kind: FieldKind,
     pub(super) days: Vec<Item>,
     pub(super) names: bool,
 }
 
 impl fmt::Display for Expression {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let list = |kind: Kind, items: &[Item]| {
+        let list = |kind: FieldKind, items: &[Item]| {
             let items: Vec<String> = items
                 .iter()
                 .map(|item| item.write(kind, self.names))
@@ -185,10 +185,10 @@ impl fmt::Display for Expression {
             Some(step) => format!("{}/{step}", self.hour),
             None => self.hour.to_string(),
         };
-        let months = list(Kind::Month, &self.months);
+        let months = list(FieldKind::Month, &self.months);
         let days = list(self.kind, &self.days);
         match self.kind {
-            Kind::DayOfWeek => write!(formatter, "cron(0 {hours} ? {months} {days} *)"),
+            FieldKind::DayOfWeek => write!(formatter, "cron(0 {hours} ? {months} {days} *)"),
             _ => write!(formatter, "cron(0 {hours} {days} {months} ? *)"),
         }
     }
@@ -196,7 +196,9 @@ impl fmt::Display for Expression {
 
 impl Expression {
     fn has_day(&self, at: &Hour) -> bool {
-        self.months.iter().any(|item| item.matches(Kind::Month, at))
+        self.months
+            .iter()
+            .any(|item| item.matches(FieldKind::Month, at))
             && self.days.iter().any(|item| item.matches(self.kind, at))
     }
 

@@ -5,7 +5,7 @@ use jiff::Timestamp;
 use proptest::prelude::*;
 
 use super::super::Schedule;
-use super::brute::{Expression, Hour, Item, Kind};
+use super::brute::{Expression, FieldKind, Hour, Item};
 use crate::model::Duration;
 
 fn item(high: u32) -> impl Strategy<Value = Item> {
@@ -40,8 +40,8 @@ fn list(one: impl Strategy<Value = Item>) -> impl Strategy<Value = Vec<Item>> {
 
 fn expression() -> impl Strategy<Value = Expression> {
     let days = prop_oneof![
-        list(day_of_month()).prop_map(|days| (Kind::DayOfMonth, days)),
-        list(day_of_week()).prop_map(|days| (Kind::DayOfWeek, days)),
+        list(day_of_month()).prop_map(|days| (FieldKind::DayOfMonth, days)),
+        list(day_of_week()).prop_map(|days| (FieldKind::DayOfWeek, days)),
     ];
     let step = prop::option::of(1u32..=23);
     (0u32..24, step, list(item(12)), days, any::<bool>()).prop_map(

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use crate::documentation::assert_section;
 use crate::model::Severity;
-use crate::render::{EXPLAINED, THEMES};
+use crate::render::{INTENDED_WILDCARDS, THEMES};
 
 fn page() -> String {
     let mut page = String::new();
@@ -36,7 +36,7 @@ fn page() -> String {
             page.push_str(
                 "\nThese wildcards are explained:\n\n| wildcard | why |\n| --- | --- |\n",
             );
-            for one in EXPLAINED {
+            for one in INTENDED_WILDCARDS {
                 writeln!(page, "| {} | {} |", one.what, one.why).unwrap();
             }
         }

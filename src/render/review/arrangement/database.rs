@@ -1,7 +1,7 @@
 //! The settings that similar databases share.
 
 use super::super::prose::{self, Prose};
-use super::super::rhythm;
+use super::super::recurrence;
 use super::{Fact, encrypted, named};
 use crate::model::{
     Database, Duration, Engine, Entry, InitialPassword, OldKey, PasswordRule, RotateAs, Tls,
@@ -18,11 +18,11 @@ pub fn user(database: &Database) -> String {
 
 /// Returns the settings that the database shares with similar ones.
 pub fn facts(entry: &Entry, database: &Database, account: &str) -> Vec<Fact> {
-    let when = Prose::words(rhythm::when(&entry.schedule))
+    let when = Prose::words(recurrence::when(&entry.schedule))
         .say(" (")
         .code(entry.schedule.as_str())
         .say("), ")
-        .say(rhythm::window(&entry.schedule, entry.window));
+        .say(recurrence::window(&entry.schedule, entry.window));
     let mut fields = vec!["engine", "host", "port"];
     fields.extend(database.dbname.is_some().then_some("dbname"));
     fields.extend(["username", "password"]);

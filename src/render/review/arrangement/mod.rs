@@ -9,7 +9,7 @@ use std::collections::HashMap;
 use serde::Serialize;
 
 use super::prose::{self, LISTED, Prose};
-use super::rhythm;
+use super::recurrence;
 use super::subject;
 use super::timeline::{self, Timeline};
 use crate::model::{AccessKey, Arn, Entry, InitialKey, Kind, KmsKey, OldKey, Probe, RotateAs};
@@ -160,11 +160,11 @@ fn arrangement<'a>(entry: &'a Entry, index: usize, account: &str) -> Arrangement
 
 /// Returns the settings that an access key shares with similar ones.
 fn facts(entry: &Entry, key: &AccessKey, account: &str) -> Vec<Fact> {
-    let when = Prose::words(rhythm::when(&entry.schedule))
+    let when = Prose::words(recurrence::when(&entry.schedule))
         .say(" (")
         .code(entry.schedule.as_str())
         .say("), ")
-        .say(rhythm::window(&entry.schedule, entry.window));
+        .say(recurrence::window(&entry.schedule, entry.window));
     let user = match (key.create_user, &key.initial_key) {
         (true, _) => Prose::words("is created by the stack, which owns all its keys"),
         (false, InitialKey::Create) => Prose::words("already exists; its first key is a new one"),
@@ -275,8 +275,8 @@ pub fn rotas(arrangements: &[Arrangement<'_>]) -> Vec<Rota> {
             letters: String::new(),
             marks: String::new(),
             expression: schedule.to_string(),
-            when: prose::capitalised(&rhythm::when(schedule)),
-            window: rhythm::window(schedule, window),
+            when: prose::capitalised(&recurrence::when(schedule)),
+            window: recurrence::window(schedule, window),
             count: String::new(),
             rate: schedule.rate().is_some(),
             calendar: serde_json::to_string(&schedule.calendar()).unwrap_or_default(),

@@ -13,7 +13,7 @@ pub use card::{Card, Line, cards};
 pub use layout::Drawing;
 
 use super::permission::{Group, Permission};
-use super::resource::{self, Kind};
+use super::resource::{self, ResourceKind};
 use super::subject::{self, Holder};
 use crate::render::Strategy;
 use crate::render::statement::{Principal, Statement};
@@ -102,22 +102,24 @@ const ARROWS: [(&str, &str, &str, Allows); 21] = [
         |holder, _| *holder == Holder::Trust(Strategy::Databases),
     ),
     ("role", "log", "writes", |holder, statement| {
-        *holder == KEYS && on(statement, Kind::LogGroup)
+        *holder == KEYS && on(statement, ResourceKind::LogGroup)
     }),
     (
         "database-role",
         "database-log",
         "writes",
-        |holder, statement| *holder == DATABASES && on(statement, Kind::LogGroup),
+        |holder, statement| *holder == DATABASES && on(statement, ResourceKind::LogGroup),
     ),
     ("function", "users", "acts as", |holder, _| {
         matches!(holder, Holder::Users(_))
     }),
     ("role", "users", "manages keys", |holder, statement| {
-        *holder == KEYS && on(statement, Kind::User) && does(statement, "iam:CreateAccessKey")
+        *holder == KEYS
+            && on(statement, ResourceKind::User)
+            && does(statement, "iam:CreateAccessKey")
     }),
     ("role", "users", "records keys", |holder, statement| {
-        *holder == KEYS && on(statement, Kind::User)
+        *holder == KEYS && on(statement, ResourceKind::User)
     }),
     ("role", "secrets", "reads, writes", |holder, statement| {
         *holder == KEYS && writes_secrets(statement)
@@ -159,15 +161,15 @@ const STARTED: Holder = Holder::Started(Strategy::AccessKeys);
 const DATABASES_STARTED: Holder = Holder::Started(Strategy::Databases);
 
 fn writes_secrets(statement: &Statement) -> bool {
-    on(statement, Kind::Secret) && does(statement, "secretsmanager:PutSecretValue")
+    on(statement, ResourceKind::Secret) && does(statement, "secretsmanager:PutSecretValue")
 }
 
 fn decrypts(statement: &Statement) -> bool {
-    on(statement, Kind::Key) && does(statement, "kms:Decrypt")
+    on(statement, ResourceKind::Key) && does(statement, "kms:Decrypt")
 }
 
 fn reads_others(statement: &Statement) -> bool {
-    on(statement, Kind::Secret) && !does(statement, "secretsmanager:PutSecretValue")
+    on(statement, ResourceKind::Secret) && !does(statement, "secretsmanager:PutSecretValue")
 }
 
 /// Arrows without a permission in the stack: the start, the end, the action, and the section of
@@ -187,11 +189,11 @@ fn by_service(statement: &Statement, name: &str) -> bool {
     statement.principals.iter().any(is)
 }
 
-fn on(statement: &Statement, kind: Kind) -> bool {
+fn on(statement: &Statement, kind: ResourceKind) -> bool {
     statement
         .resources
         .iter()
-        .any(|arn| resource::thing(arn, None).kind == kind)
+        .any(|arn| resource::named_resource(arn, None).kind == kind)
 }
 
 fn does(statement: &Statement, action: &str) -> bool {

@@ -2,7 +2,7 @@
 
 use super::{compared, rendered, texts};
 use crate::model;
-use crate::render::{Before, Error, Fleet, Record, Templates, render_since};
+use crate::render::{Baseline, Error, Fleet, Record, Templates, render_since};
 
 const BEFORE: &str = "\
 version: 1
@@ -103,7 +103,7 @@ fn a_property_shows_before_and_after() {
 
 #[test]
 fn no_stack_before_makes_all_of_it_new() {
-    let before = Before {
+    let before = Baseline {
         what: "the deployed stack".to_owned(),
         stacks: std::collections::BTreeMap::new(),
     };
@@ -139,7 +139,7 @@ fn what_is_no_template_is_refused_by_name() {
 fn since(template: &str) -> Result<String, Error> {
     let model = model::load(BEFORE, None).unwrap().model;
     let fleet = Fleet::of(model, Record::default()).unwrap();
-    let before = Before {
+    let before = Baseline {
         what: "an earlier rendering".to_owned(),
         stacks: [("stack.yaml".to_owned(), template.to_owned())].into(),
     };

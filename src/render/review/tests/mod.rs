@@ -7,14 +7,14 @@ mod sentence;
 use std::collections::BTreeMap;
 
 use crate::model;
-use crate::render::{Before, Fleet, REVIEW, Record, Rendering, Templates, render_since};
+use crate::render::{Baseline, Fleet, REVIEW, Record, Rendering, Templates, render_since};
 
 const EVERYTHING: &str = include_str!("../../../../examples/everything.yaml");
 const DATABASES: &str = include_str!("../../../../examples/databases.yaml");
 const BOTH: &str = include_str!("../../../../examples/keys-and-databases.yaml");
 
 /// Renders a manifest as as many stacks as necessary.
-fn rendered(manifest: &str, before: Option<&Before>) -> Rendering {
+fn rendered(manifest: &str, before: Option<&Baseline>) -> Rendering {
     let model = model::load(manifest, None).unwrap().model;
     let fleet = Fleet::of(model, Record::default()).unwrap();
     let templates = Templates::built_in().unwrap();
@@ -28,7 +28,7 @@ fn page(manifest: &str) -> String {
 /// Returns the page of a manifest, compared with that of another.
 fn compared(earlier: &str, manifest: &str) -> String {
     let stack = rendered(earlier, None).files.remove("stack.yaml").unwrap();
-    let before = Before {
+    let before = Baseline {
         what: "an earlier rendering".to_owned(),
         stacks: BTreeMap::from([("stack.yaml".to_owned(), stack)]),
     };

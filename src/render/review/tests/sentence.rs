@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use super::super::sentence::{Setting, sentence};
+use super::super::sentence::{SentenceContext, sentence};
 use super::super::subject::Holder;
 use super::{BOTH, EVERYTHING};
 use crate::render::Strategy;
@@ -16,7 +16,7 @@ fn statements(document: &Value) -> Vec<Statement> {
 
 fn said(holder: &Holder, statement: serde_json::Value) -> (String, Vec<String>, Vec<&'static str>) {
     let document: Value = serde_json::from_value(json!({ "Statement": statement })).unwrap();
-    let setting = Setting {
+    let setting = SentenceContext {
         stack: "payments-keys".to_owned(),
         account: "111122223333".to_owned(),
         region: "eu-west-1".to_owned(),
@@ -24,11 +24,7 @@ fn said(holder: &Holder, statement: serde_json::Value) -> (String, Vec<String>, 
     let statement = &statements(&document)[0];
     let alone = *holder == Holder::Function(Strategy::AccessKeys);
     let said = sentence(holder, statement, &setting, alone);
-    (
-        said.prose.plain().replace('`', ""),
-        said.notes,
-        said.gravity,
-    )
+    (said.prose.plain().replace('`', ""), said.notes, said.risks)
 }
 
 #[test]
@@ -133,11 +129,11 @@ fn a_statement_is_said_whole() {
 
 #[test]
 fn wildcards_are_explained_and_grave_actions_marked() {
-    let (_, notes, gravity) = said(
+    let (_, notes, risks) = said(
         &Holder::Deployer,
         json!({ "Effect": "Allow", "Action": ["iam:PutRolePolicy", "iam:CreateAccessKey"], "Resource": ["arn:aws:iam::111122223333:role/payments-keys-FunctionRole-*", "arn:aws:iam::111122223333:user/*", "arn:aws:iam::111122223333:user/a*b"] }),
     );
-    assert_eq!(gravity, ["grants permissions", "creates credentials"]);
+    assert_eq!(risks, ["grants permissions", "creates credentials"]);
     assert_eq!(notes.len(), 3, "{notes:?}");
     let (_, notes, _) = said(
         &Holder::Deployer,
@@ -147,18 +143,18 @@ fn wildcards_are_explained_and_grave_actions_marked() {
         notes,
         ["* because these actions do not support resource-level permissions"]
     );
-    let (_, _, gravity) = said(
+    let (_, _, risks) = said(
         &Holder::Function(Strategy::AccessKeys),
         json!({ "Effect": "Deny", "Action": "kms:Decrypt", "Resource": "*" }),
     );
-    assert!(gravity.is_empty());
+    assert!(risks.is_empty());
 }
 
 /// Each action in the built-in policies has words, and so must every new one.
 #[test]
 fn no_word_says_more_than_its_action() {
     let key = "arn:aws:kms:eu-west-1:111122223333:key/1";
-    for (action, resource, words, gravity) in [
+    for (action, resource, words, risks) in [
         (
             "kms:ScheduleKeyDeletion",
             key,
@@ -193,7 +189,7 @@ fn no_word_says_more_than_its_action() {
         let statement = json!({ "Effect": "Allow", "Action": action, "Resource": resource });
         let (sentence, notes, grave) = said(&Holder::Deployer, statement);
         assert!(sentence.contains(words), "{sentence}");
-        assert_eq!(grave, gravity, "{action}");
+        assert_eq!(grave, risks, "{action}");
         let unscoped = "because these actions do not support resource-level permissions";
         let explained = notes.iter().any(|note| note.contains(unscoped));
         assert_eq!(explained, resource == "*", "{notes:?}");
@@ -221,7 +217,7 @@ fn the_actions_of_the_policies_have_words() {
 /// the kinds are unclear.
 #[test]
 fn a_statement_of_several_kinds_is_said_in_parts() {
-    let setting = Setting {
+    let setting = SentenceContext {
         stack: "payments-keys".to_owned(),
         account: "111122223333".to_owned(),
         region: "eu-west-1".to_owned(),

@@ -2,9 +2,9 @@
 
 use std::collections::BTreeSet;
 
-use super::scene::{Attacked, Scene};
+use super::scene::{Scene, TargetSecret};
 use super::value;
-use crate::database::bench::Engine;
+use crate::database::test_server::Engine;
 use crate::matrix::call::{Call, Principal};
 use crate::matrix::comparison::{expect_nothing_learned, expect_same};
 use crate::matrix::{abuse, permission};
@@ -39,12 +39,12 @@ impl Attack {
     pub async fn new(
         name: &'static str,
         engine: Engine,
-        attacked: Attacked,
+        attacked: TargetSecret,
         actions: &'static [&'static str],
     ) -> Self {
         let scene = Scene::new(engine, attacked).await;
         let policy = permission::policy(&scene, actions);
-        let key = scene.world.make_user_with("attacker", &policy).await;
+        let key = scene.test.make_user_with("attacker", &policy).await;
         Self {
             outside: scene.outside().await,
             strangers: scene.strangers(),
@@ -63,7 +63,7 @@ impl Attack {
         (self.name, self.actions, self.accepted) = (name, actions, 0);
         self.scene.heal(true).await;
         let policy = permission::policy(&self.scene, actions);
-        self.scene.world.allow("attacker", &policy).await;
+        self.scene.test.allow("attacker", &policy).await;
         self.outside = self.scene.outside().await;
     }
 
@@ -72,7 +72,7 @@ impl Attack {
     }
 
     async fn make(&mut self, call: &Call) {
-        if self.attacker.makes(&self.scene.world, call).await {
+        if self.attacker.makes(&self.scene.test, call).await {
             self.accepted += 1;
         }
     }
@@ -100,7 +100,7 @@ impl Attack {
 
     /// Tries what they do not hold: AWS refuses it, and nothing is as before but that.
     pub async fn denied(&mut self) {
-        let before = self.scene.world.everything().await;
+        let before = self.scene.test.everything().await;
         let mut calls = abuse::elsewhere(&self.scene);
         calls.extend(self.fixed());
         calls.extend(abuse::events(&self.scene).await.into_iter().take(1));
@@ -111,10 +111,10 @@ impl Attack {
             if own && self.allows(&call.action()) {
                 continue;
             }
-            let made = self.attacker.makes(&self.scene.world, &call).await;
+            let made = self.attacker.makes(&self.scene.test, &call).await;
             assert!(!made, "{}: {call:?} is not refused", self.name);
         }
-        let after = self.scene.world.everything().await;
+        let after = self.scene.test.everything().await;
         expect_same(&before, &after, &format!("{}: denied calls", self.name));
     }
 
@@ -125,7 +125,7 @@ impl Attack {
         let strangers = self.scene.strangers();
         assert_eq!(strangers, self.strangers, "{what}: somebody else's login");
         expect_same(&self.outside, &self.scene.outside().await, &what);
-        if self.scene.attacked == Attacked::Administrator {
+        if self.scene.attacked == TargetSecret::Administrator {
             // Rotated or not, the entry's own password works.
             let entry = self.scene.attacked.rotated();
             self.scene.expect_logins(&[entry], &what).await;
@@ -214,7 +214,7 @@ impl Attack {
     /// Has the administrator run what looks at the stack, and what puts it right.
     pub async fn look(&mut self) {
         for command in ["status", "doctor", "doctor --fix --yes"] {
-            let ran = self.scene.world.keyrota(command).await;
+            let ran = self.scene.test.keyrota(command).await;
             self.unchanged(&format!("{ran}")).await;
         }
         let ran = self.scene.bootstrap().await;
@@ -229,11 +229,11 @@ impl Attack {
         let others = self.scene.others();
         let mut before = Vec::new();
         for other in &others {
-            before.push(self.scene.world.value(other, "AWSCURRENT").await);
+            before.push(self.scene.test.value(other, "AWSCURRENT").await);
         }
-        let ran = self.scene.world.keyrota("rotate").await;
+        let ran = self.scene.test.keyrota("rotate").await;
         for (other, old) in others.iter().zip(before) {
-            let new = self.scene.world.value(other, "AWSCURRENT").await;
+            let new = self.scene.test.value(other, "AWSCURRENT").await;
             assert_ne!(new, old, "{}: {other} was not rotated\n{ran}", self.name);
         }
         let what = format!("{}: {ran}", self.name);
@@ -243,7 +243,7 @@ impl Attack {
 
         let mut before = self.scene.before.clone();
         before.extend(self.scene.roles());
-        let ran = self.scene.world.keyrota(TEARDOWN).await;
+        let ran = self.scene.test.keyrota(TEARDOWN).await;
         let mut after = self.scene.outside().await;
         let secret = self.scene.attacked.secret();
         let theirs = |line: &String| {
@@ -254,13 +254,13 @@ impl Attack {
         let what = format!("{}: teardown: {ran}", self.name);
         self.scene.expect_no_caller(&what);
         expect_same(&before, &after, &what);
-        if self.scene.attacked == Attacked::Administrator {
+        if self.scene.attacked == TargetSecret::Administrator {
             assert!(
-                self.scene.world.secret(secret).await.is_some(),
+                self.scene.test.secret(secret).await.is_some(),
                 "{what}: the administrator's secret is gone"
             );
         }
-        self.scene.world.check_logs_for_secrets().await;
+        self.scene.test.check_logs_for_secrets().await;
     }
 }
 

@@ -3,9 +3,9 @@
 
 use std::time::Duration;
 
-use super::scene::{Attacked, Scene};
-use crate::database::bench::{self, Engine};
+use super::scene::{Scene, TargetSecret};
 use crate::database::client::log_in;
+use crate::database::test_server::{self, Engine};
 
 /// How long a login may take.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -15,7 +15,7 @@ impl Scene {
     /// that it holds, and, of an attacked administrator, of the entry that it rotates.
     pub async fn outside(&self) -> Vec<String> {
         let own = [self.attacked.secret(), self.attacked.rotated()];
-        let mut lines = self.world.everything().await;
+        let mut lines = self.test.everything().await;
         lines.retain(|line| !line.split(' ').any(|word| own.contains(&word)));
         lines.extend(self.roles());
         lines
@@ -34,8 +34,8 @@ impl Scene {
             }
         };
         let mut own = vec![self.attacked.role()];
-        if self.attacked == Attacked::Administrator {
-            own.push(Attacked::Reports.role());
+        if self.attacked == TargetSecret::Administrator {
+            own.push(TargetSecret::Reports.role());
         }
         let own: Vec<String> = own
             .into_iter()
@@ -43,7 +43,7 @@ impl Scene {
             .collect();
         let is_own = |line: &str| own.iter().any(|own| line.starts_with(own.as_str()));
         let of_this_test = format!("{}'", self.database);
-        bench::sql(&self.server, rows)
+        test_server::sql(&self.server, rows)
             .lines()
             .filter(|line| line.starts_with(&of_this_test) && !is_own(line))
             .map(|line| format!("role {line}"))
@@ -63,7 +63,7 @@ impl Scene {
     pub fn strangers(&self) -> usize {
         let mut accepted = vec!["passer-by", "foreign"];
         let refused: &[&str] = match self.attacked {
-            Attacked::Orders => {
+            TargetSecret::Orders => {
                 accepted.push("administrator");
                 &[
                     "passer-by",
@@ -73,9 +73,9 @@ impl Scene {
                     "reports",
                 ]
             }
-            Attacked::Reports => &["passer-by", "foreign", "billing", "orders"],
+            TargetSecret::Reports => &["passer-by", "foreign", "billing", "orders"],
             // That secret says whom to log in as, where its password is right.
-            Attacked::Administrator => &["billing", "orders"],
+            TargetSecret::Administrator => &["billing", "orders"],
         };
         let log = self.server.log();
         let count = |roles: &[&str], before: &str, after: &str| -> usize {
@@ -97,7 +97,7 @@ impl Scene {
     /// Expects that the logins in the secrets that nobody attacks work.
     pub async fn expect_logins(&self, secrets: &[&str], what: &str) {
         for secret in secrets {
-            let value = self.world.value(secret, "AWSCURRENT").await;
+            let value = self.test.value(secret, "AWSCURRENT").await;
             let value = value.unwrap_or_else(|| panic!("{what}: nothing is in {secret}"));
             let answer = tokio::time::timeout(PATIENCE, log_in(&self.server, &value)).await;
             assert_eq!(answer, Ok(Ok(())), "{what}: {secret}");

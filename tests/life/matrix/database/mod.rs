@@ -7,10 +7,10 @@ mod scene;
 mod value;
 
 use attack::Attack;
-use scene::Attacked;
+use scene::TargetSecret;
 
 use super::permission::ALL;
-use crate::database::bench::Engine;
+use crate::database::test_server::Engine;
 
 const PUT: &[&str] = &["secretsmanager:PutSecretValue"];
 
@@ -45,7 +45,7 @@ const WITHOUT_VALUES: [(&str, &[&str]); 6] = [
 async fn attack(
     name: &'static str,
     engine: Engine,
-    attacked: Attacked,
+    attacked: TargetSecret,
     actions: &'static [&'static str],
     values: impl IntoIterator<Item = usize>,
 ) {
@@ -67,14 +67,14 @@ async fn attack(
 async fn put_secret_value_of_an_entry_that_rotates_itself() {
     let name = "PutSecretValue on self";
     let all = 0..value::VALUES;
-    attack(name, Engine::Postgres, Attacked::Orders, PUT, all).await;
+    attack(name, Engine::Postgres, TargetSecret::Orders, PUT, all).await;
 }
 
 #[tokio::test]
 async fn put_secret_value_of_an_entry_that_an_administrator_rotates() {
     let name = "PutSecretValue on administrator";
     let values = [4, 6, 7];
-    attack(name, Engine::Postgres, Attacked::Reports, PUT, values).await;
+    attack(name, Engine::Postgres, TargetSecret::Reports, PUT, values).await;
 }
 
 #[tokio::test]
@@ -82,28 +82,35 @@ async fn update_secret() {
     const UPDATE: &[&str] = &["secretsmanager:UpdateSecret"];
     let values = [2, 7];
     let engine = Engine::Postgres;
-    attack("UpdateSecret", engine, Attacked::Reports, UPDATE, values).await;
+    attack(
+        "UpdateSecret",
+        engine,
+        TargetSecret::Reports,
+        UPDATE,
+        values,
+    )
+    .await;
 }
 
 #[tokio::test]
 async fn update_secret_version_stage() {
     const MOVE: &[&str] = &["secretsmanager:UpdateSecretVersionStage"];
     let name = "UpdateSecretVersionStage";
-    attack(name, Engine::Postgres, Attacked::Orders, MOVE, []).await;
+    attack(name, Engine::Postgres, TargetSecret::Orders, MOVE, []).await;
 }
 
 #[tokio::test]
 async fn invoke_function() {
     const INVOKE: &[&str] = &["lambda:InvokeFunction"];
     let name = "InvokeFunction";
-    attack(name, Engine::Postgres, Attacked::Orders, INVOKE, []).await;
+    attack(name, Engine::Postgres, TargetSecret::Orders, INVOKE, []).await;
 }
 
 /// One after the other, on one account.
 #[tokio::test]
 async fn each_permission_that_needs_no_value() {
     let (name, actions) = WITHOUT_VALUES[0];
-    let mut attack = Attack::new(name, Engine::Postgres, Attacked::Orders, actions).await;
+    let mut attack = Attack::new(name, Engine::Postgres, TargetSecret::Orders, actions).await;
     for (name, actions) in WITHOUT_VALUES {
         attack.hold(name, actions).await;
         attack.denied().await;
@@ -116,14 +123,14 @@ async fn each_permission_that_needs_no_value() {
 #[tokio::test]
 async fn everything_of_an_entry_that_rotates_itself() {
     let name = "everything on self";
-    attack(name, Engine::Postgres, Attacked::Orders, ALL, [4]).await;
+    attack(name, Engine::Postgres, TargetSecret::Orders, ALL, [4]).await;
 }
 
 /// MariaDB keeps an account for each host, and is sent another statement.
 #[tokio::test]
 async fn everything_of_an_entry_that_an_administrator_rotates() {
     let name = "everything on administrator";
-    attack(name, Engine::MariaDb, Attacked::Reports, ALL, [6, 9]).await;
+    attack(name, Engine::MariaDb, TargetSecret::Reports, ALL, [6, 9]).await;
 }
 
 /// Who may write an administrator's secret stops what it rotates, and no more. It stays,
@@ -132,5 +139,12 @@ async fn everything_of_an_entry_that_an_administrator_rotates() {
 async fn everything_of_an_administrators_secret() {
     let name = "everything of the administrator's secret";
     let values = [1, 4];
-    attack(name, Engine::Postgres, Attacked::Administrator, ALL, values).await;
+    attack(
+        name,
+        Engine::Postgres,
+        TargetSecret::Administrator,
+        ALL,
+        values,
+    )
+    .await;
 }

@@ -7,11 +7,11 @@ use std::ops::Deref;
 
 use serde_json::{Value, json};
 
-use crate::database::bench::{self, Bench, Engine, FIRST, User};
 use crate::database::function::{self, AUTHORITY};
 use crate::database::rotation::rotate;
+use crate::database::test_server::{self, Engine, FIRST, TestServer, User};
+use crate::environment::{CommandOutput, TestEnvironment};
 use crate::matrix::account::{Account, FOREIGN, OUTSIDER, Target, make_outsider};
-use crate::world::{Ran, World};
 
 pub const STACK: &str = "databases";
 pub const ADMINISTRATOR: &str = "ops/administrator";
@@ -22,7 +22,7 @@ const BOOTSTRAP: &str = "bootstrap --yes --database-function-zip database.zip --
 /// The secrets that somebody may write, each with the user on the server whose password
 /// it holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Attacked {
+pub enum TargetSecret {
     /// An entry that rotates itself.
     Orders,
     /// An entry that the administrator rotates.
@@ -31,7 +31,7 @@ pub enum Attacked {
     Administrator,
 }
 
-impl Attacked {
+impl TargetSecret {
     pub const fn secret(self) -> &'static str {
         match self {
             Self::Orders => "prod/orders",
@@ -60,8 +60,8 @@ impl Attacked {
 /// The account, deployed, and the servers.
 pub struct Scene {
     account: Account,
-    pub server: Bench,
-    pub attacked: Attacked,
+    pub server: TestServer,
+    pub attacked: TargetSecret,
     /// The database that all users have.
     pub database: String,
     /// Where a server of the attacker's would listen.
@@ -78,15 +78,15 @@ impl Deref for Scene {
 }
 
 impl Scene {
-    pub async fn new(engine: Engine, attacked: Attacked) -> Self {
-        let server = Bench::from(bench::shared(engine));
-        let database = bench::make_user(&server).dbname;
-        let world = World::without_function().await;
+    pub async fn new(engine: Engine, attacked: TargetSecret) -> Self {
+        let server = TestServer::from(test_server::shared(engine));
+        let database = test_server::make_user(&server).dbname;
+        let test = TestEnvironment::without_function().await;
         #[expect(clippy::disallowed_methods, reason = "a test's own file")]
         let pem = std::fs::read(server.authority()).expect("the authority");
-        world.home.write(AUTHORITY, &pem);
-        world.home.write("database.zip", function::zip(&pem));
-        world.conceal(FIRST);
+        test.home.write(AUTHORITY, &pem);
+        test.home.write("database.zip", function::zip(&pem));
+        test.conceal(FIRST);
         let mut manifest = format!(
             "version: 1\nstack: {STACK}\naccount: '000000000000'\nregion: us-east-1\n\
              function: {{ architecture: {} }}\ndatabases:\n",
@@ -94,10 +94,10 @@ impl Scene {
         );
         let theirs = TcpListener::bind("127.0.0.1:0").expect("a port");
         theirs.set_nonblocking(true).expect("it can be asked");
-        let outsiders = make_outsider(&world).await;
+        let outsiders = make_outsider(&test).await;
         for role in ["orders", "billing", "reports"] {
             let user = user(&database, role);
-            bench::make_again(&server, &user, FIRST);
+            test_server::make_again(&server, &user, FIRST);
             let rotate_as = match role {
                 "reports" => format!(", rotate_as: {ADMINISTRATOR}"),
                 _ => String::new(),
@@ -106,7 +106,7 @@ impl Scene {
                 "  - {{ secret: prod/{role}, engine: {}, host: localhost, port: {}, \
                  dbname: {database}, username: {}, initial_password: env:FIRST_PASSWORD, \
                  tls_ca: {AUTHORITY}{rotate_as} }}\n",
-                bench::name(engine),
+                test_server::name(engine),
                 server.port(),
                 json!(user.name),
             ));
@@ -118,16 +118,16 @@ impl Scene {
         ] {
             let user = user(&database, role);
             let password = format!("0f {role}, for nobody else");
-            bench::make_again(&server, &user, &password);
+            test_server::make_again(&server, &user, &password);
             if secret != PASSER_BY {
-                let name = bench::quoted(&server, &user.name);
-                bench::sql(&server, &rights(engine).replace("{0}", &name));
+                let name = test_server::quoted(&server, &user.name);
+                test_server::sql(&server, &rights(engine).replace("{0}", &name));
             }
-            world.conceal(&password);
+            test.conceal(&password);
             let value = login(&server, &database, &user.name, &password);
-            world.make_secret(secret, &value.to_string()).await;
+            test.make_secret(secret, &value.to_string()).await;
         }
-        world.manifest(&manifest);
+        test.manifest(&manifest);
         let target = Target {
             stack: STACK,
             secret: attacked.secret(),
@@ -141,11 +141,11 @@ impl Scene {
             ],
             users: &[OUTSIDER],
         };
-        let bootstrap = async |world: &World| {
-            bootstrap(world).await.exits(0);
+        let bootstrap = async |test: &TestEnvironment| {
+            bootstrap(test).await.exits(0);
         };
         Self {
-            account: Account::deploy(world, target, outsiders, bootstrap).await,
+            account: Account::deploy(test, target, outsiders, bootstrap).await,
             server,
             attacked,
             database,
@@ -168,7 +168,7 @@ impl Scene {
     pub fn value_with(&self, password: &str) -> Value {
         let name = self.name_of(self.attacked.role());
         let mut value = login(&self.server, &self.database, &name, password);
-        if self.attacked == Attacked::Reports {
+        if self.attacked == TargetSecret::Reports {
             value["masterarn"] = self.arns[ADMINISTRATOR].as_str().into();
         }
         value
@@ -206,9 +206,9 @@ impl Scene {
     pub async fn own_secrets(&self) -> BTreeSet<String> {
         let mut found = BTreeSet::new();
         let name = self.attacked.secret();
-        let held = self.world.secret(name).await.unwrap_or_default();
+        let held = self.test.secret(name).await.unwrap_or_default();
         for label in held.labels.keys().filter(|_| !held.deleted) {
-            let value = self.world.value(name, label).await.unwrap_or_default();
+            let value = self.test.value(name, label).await.unwrap_or_default();
             found.extend(value["password"].as_str().map(str::to_owned));
         }
         found
@@ -220,50 +220,50 @@ impl Scene {
         self.healed += 1;
         let secret = self.attacked.secret();
         let password = format!("h3aled {}", self.healed);
-        self.world.conceal(&password);
+        self.test.conceal(&password);
         for name in [secret, self.attacked.rotated()] {
-            let held = self.world.secret(name).await.expect("the secret");
+            let held = self.test.secret(name).await.expect("the secret");
             if held.deleted {
-                let request = self.world.secretsmanager.restore_secret().secret_id(name);
+                let request = self.test.secretsmanager.restore_secret().secret_id(name);
                 request.send().await.expect("the secret is restored");
             }
             for label in ["AWSPENDING", "KEYROTA_SETTING", "KEYROTA_RETAINED"] {
                 if let Some(version) = held.labels.get(label) {
-                    let request = self.world.secretsmanager.update_secret_version_stage();
+                    let request = self.test.secretsmanager.update_secret_version_stage();
                     let request = request.secret_id(name).version_stage(label);
                     let request = request.remove_from_version_id(version);
                     request.send().await.expect("the label is removed");
                 }
             }
         }
-        let request = self.world.secretsmanager.delete_resource_policy();
+        let request = self.test.secretsmanager.delete_resource_policy();
         let request = request.secret_id(secret);
         request.send().await.expect("there is no policy");
-        self.world.store(secret, &self.value_with(&password)).await;
+        self.test.store(secret, &self.value_with(&password)).await;
         let on_server = match whole {
             true => password,
             false => format!("an0ther {}", self.healed),
         };
         let user = user(&self.database, self.attacked.role());
-        bench::set_password(&self.server, &user, &on_server);
+        test_server::set_password(&self.server, &user, &on_server);
     }
 
     /// Has Secrets Manager rotate, and sweeps all secrets, which may fail.
     pub async fn provoke(&self) {
-        rotate(&self.world, self.attacked.rotated()).await;
-        self.world.try_sweep().await;
+        rotate(&self.test, self.attacked.rotated()).await;
+        self.test.try_sweep().await;
     }
 
     /// Has the administrator do the same, where the secret may be in any state.
     pub async fn provoke_by_command(&self) {
         let rotate = format!("rotate {}", self.attacked.rotated());
-        self.world.keyrota(&rotate).await;
-        self.world.try_sweep().await;
+        self.test.keyrota(&rotate).await;
+        self.test.try_sweep().await;
     }
 
     /// Bootstraps, with the password that the users were made with.
-    pub async fn bootstrap(&self) -> Ran {
-        bootstrap(&self.world).await
+    pub async fn bootstrap(&self) -> CommandOutput {
+        bootstrap(&self.test).await
     }
 
     /// Returns the entries that rotate although the one secret is attacked.
@@ -281,10 +281,10 @@ impl Scene {
     }
 }
 
-async fn bootstrap(world: &World) -> Ran {
-    let mut command = world.program(BOOTSTRAP);
+async fn bootstrap(test: &TestEnvironment) -> CommandOutput {
+    let mut command = test.program(BOOTSTRAP);
     command.env("FIRST_PASSWORD", FIRST);
-    world.run(BOOTSTRAP, command).await
+    test.run(BOOTSTRAP, command).await
 }
 
 fn user(database: &str, role: &str) -> User {
@@ -294,9 +294,9 @@ fn user(database: &str, role: &str) -> User {
     }
 }
 
-fn login(server: &Bench, database: &str, username: &str, password: &str) -> Value {
+fn login(server: &TestServer, database: &str, username: &str, password: &str) -> Value {
     json!({
-        "engine": bench::name(server.engine()), "host": "localhost", "port": server.port(),
+        "engine": test_server::name(server.engine()), "host": "localhost", "port": server.port(),
         "dbname": database, "username": username, "password": password,
     })
 }

@@ -9,7 +9,7 @@
 use mysql_common::packets::AuthPlugin;
 use secrecy::{ExposeSecret, SecretString};
 
-use crate::server::{Before, Change, Login, ServerError, ServerFault};
+use crate::server::{Change, Login, PreviousPassword, ServerError, ServerFault};
 
 use super::super::{Failure, budget, coded, fault, sent, timed};
 use super::plugin;
@@ -28,7 +28,7 @@ pub async fn change(
     session: &mut Session,
     login: &Login,
     change: &Change<'_>,
-) -> Result<Before, ServerError> {
+) -> Result<PreviousPassword, ServerError> {
     let account = timed(budget::STATEMENT, prepare(session, login, change.username)).await?;
     let secret = change.password.expose_secret();
     let Some(verifier) = plugin::verifier(&account.plugin, secret.as_bytes()) else {
@@ -39,7 +39,7 @@ pub async fn change(
     };
     let statement = format!("{} {}", account.statement, literal(&verifier));
     match sent(session.query(&statement)).await {
-        Ok(_) => return Ok(Before::Void),
+        Ok(_) => return Ok(PreviousPassword::Void),
         // The server is read-only, or it requires the password itself.
         Err(Failure::Answered(error)) if error.code.as_deref() == Some("1290") => {
             timed(budget::STATEMENT, may_be_shown(session, error)).await?;
@@ -49,7 +49,7 @@ pub async fn change(
     let statement = format!("{} PASSWORD({})", account.statement, literal(secret));
     let statement = SecretString::from(statement);
     sent(session.query(statement.expose_secret())).await?;
-    Ok(Before::Void)
+    Ok(PreviousPassword::Void)
 }
 
 /// Prepares a session, and finds the account to change.

@@ -6,7 +6,7 @@
 
 use secrecy::{ExposeSecret, SecretString};
 
-use crate::server::{Before, Change, Login, ServerError, ServerFault};
+use crate::server::{Change, Login, PreviousPassword, ServerError, ServerFault};
 
 use super::super::{Failure, budget, coded, fault, sent, timed};
 use super::{Session, literal, preparation};
@@ -24,7 +24,7 @@ pub async fn change(
     session: &mut Session,
     login: &Login,
     change: &Change<'_>,
-) -> Result<Before, ServerError> {
+) -> Result<PreviousPassword, ServerError> {
     let (account, plain) = prepare(session, login, change.username).await?;
     let secret = change.password.expose_secret();
     // Under a mode that could not be set, these would be read differently.
@@ -48,8 +48,8 @@ pub async fn change(
     loop {
         let statement = statement(replace, retain);
         let error = match sent(session.query(statement.expose_secret())).await {
-            Ok(_) if retain => return Ok(Before::Retained),
-            Ok(_) => return Ok(Before::Void),
+            Ok(_) if retain => return Ok(PreviousPassword::Retained),
+            Ok(_) => return Ok(PreviousPassword::Void),
             Err(Failure::Answered(error)) => error,
             Err(Failure::Lost(error)) => return Err(error),
         };

@@ -24,7 +24,7 @@ use crate::server::{Endpoint, Engine, Login, ServerError, ServerFault, Verificat
 use super::super::tls::Configurations;
 use super::super::{Failure, broken, budget, coded, fault, fit, name, timed};
 use super::plugin;
-use super::{When, answered};
+use super::{RefusalPhase, answered};
 
 /// The maximum length of a packet, in bytes. Neither a login nor this module's statements
 /// result in longer ones.
@@ -89,8 +89,8 @@ impl Greeting {
     fn read(packet: &[u8], engine: Engine) -> Result<Self, ServerError> {
         match packet.first() {
             Some(10) => {}
-            Some(0xff) => return Err(told(packet, When::Greeting).into()),
-            _ => return Err(odd().into()),
+            Some(0xff) => return Err(server_failure(packet, RefusalPhase::Greeting).into()),
+            _ => return Err(unexpected_packet().into()),
         }
         let greeting: HandshakePacket<'_> = parsed(packet)?;
         // Some statements have a different meaning in MySQL and in MariaDB.
@@ -174,9 +174,9 @@ impl Session {
         let first = self.read_packet().await?;
         match first.first() {
             Some(0x00) => return Ok(Vec::new()),
-            Some(0xff) => return Err(told(&first, When::Statement)),
+            Some(0xff) => return Err(server_failure(&first, RefusalPhase::Statement)),
             // The server requests a local file.
-            Some(0xfb) | None => return Err(odd()),
+            Some(0xfb) | None => return Err(unexpected_packet()),
             Some(_) => {}
         }
         while !is_end(&self.read_packet().await?) {}
@@ -187,10 +187,10 @@ impl Session {
                 return Ok(rows);
             }
             if packet.first() == Some(&0xff) {
-                return Err(told(&packet, When::Statement));
+                return Err(server_failure(&packet, RefusalPhase::Statement));
             }
             if rows.len() == MOST_ROWS {
-                return Err(odd());
+                return Err(unexpected_packet());
             }
             rows.push(columns(&packet)?);
         }
@@ -203,7 +203,8 @@ impl Session {
         challenge: &[u8],
     ) -> Result<(), ServerError> {
         let password = login.password.expose_secret().as_bytes();
-        let answer = plugin::answer(&self.plugin, password, challenge).ok_or_else(odd)?;
+        let answer =
+            plugin::answer(&self.plugin, password, challenge).ok_or_else(unexpected_packet)?;
         let response = HandshakeResponse::new(
             Some(answer),
             OLDEST,
@@ -219,26 +220,27 @@ impl Session {
             let packet = self.read_packet().await?;
             let answer = match packet.first() {
                 Some(0x00) => return Ok(()),
-                Some(0xff) => return Err(told(&packet, When::Login).into()),
+                Some(0xff) => return Err(server_failure(&packet, RefusalPhase::Login).into()),
                 Some(0xfe) => {
                     let request: AuthSwitchRequest<'_> = parsed(&packet)?;
                     self.plugin = allowed(request.auth_plugin(), endpoint)?;
-                    plugin::answer(&self.plugin, password, request.plugin_data()).ok_or_else(odd)?
+                    plugin::answer(&self.plugin, password, request.plugin_data())
+                        .ok_or_else(unexpected_packet)?
                 }
                 // The server has the digest cached, or requests the password.
                 Some(0x01) if self.plugin == AuthPlugin::CachingSha2Password => {
                     match packet.as_slice() {
                         [_, 3] => continue,
                         [_, 4] => plugin::clear(password),
-                        _ => return Err(odd().into()),
+                        _ => return Err(unexpected_packet().into()),
                     }
                 }
                 Some(0x02) => return Err(coded(ServerFault::LoginForbidden, "second factor")),
-                _ => return Err(odd().into()),
+                _ => return Err(unexpected_packet().into()),
             };
             self.wire.write_bytes(&answer).await.map_err(lost)?;
         }
-        Err(odd().into())
+        Err(unexpected_packet().into())
     }
 
     async fn read_packet(&mut self) -> Result<Vec<u8>, Failure> {
@@ -277,7 +279,7 @@ impl Wire<TcpStream> {
         endpoint: &Endpoint,
     ) -> Result<Wire<TlsStream<TcpStream>>, ServerError> {
         if !self.received.is_empty() {
-            return Err(odd().into());
+            return Err(unexpected_packet().into());
         }
         Ok(Wire {
             stream: tls.secure(endpoint, self.stream).await?,
@@ -337,7 +339,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Wire<S> {
 fn parsed<'packet, T: MyDeserialize<'packet, Ctx = ()>>(
     packet: &'packet [u8],
 ) -> Result<T, Failure> {
-    ParseBuf(packet).parse(()).map_err(|_| odd())
+    ParseBuf(packet).parse(()).map_err(|_| unexpected_packet())
 }
 
 fn columns(packet: &[u8]) -> Result<Row, Failure> {
@@ -345,7 +347,7 @@ fn columns(packet: &[u8]) -> Result<Row, Failure> {
     let mut row = Vec::new();
     while !fields.is_empty() {
         let field = fields.parse::<ValueDeserializer<TextValue>>(());
-        row.push(match field.map_err(|_| odd())?.0 {
+        row.push(match field.map_err(|_| unexpected_packet())?.0 {
             Value::Bytes(bytes) => Some(String::from_utf8_lossy(&bytes).into_owned()),
             _ => None,
         });
@@ -359,7 +361,7 @@ fn is_end(packet: &[u8]) -> bool {
 
 /// Returns the meaning of a server error by its number. The rest of the packet is ignored,
 /// since its format depends on the phase of the login.
-fn told(packet: &[u8], when: When) -> Failure {
+fn server_failure(packet: &[u8], when: RefusalPhase) -> Failure {
     match ParseBuf(packet).parse(CapabilityFlags::empty()) {
         Ok(ErrPacket::Error(error)) => answered(error.error_code(), when),
         _ => answered(0, when),
@@ -370,6 +372,6 @@ fn lost(source: io::Error) -> Failure {
     Failure::Lost(broken(&source))
 }
 
-fn odd() -> Failure {
+fn unexpected_packet() -> Failure {
     Failure::Lost(coded(ServerFault::Refused, "protocol"))
 }

@@ -57,7 +57,7 @@ pub async fn log_in(
     let stream = Watched::new(stream, endpoint.verification != Verification::None);
     timed(budget::LOGIN, async {
         let connected = config.connect_raw(stream, Secured).await;
-        let (client, connection) = connected.map_err(|error| told(error, true))?;
+        let (client, connection) = connected.map_err(|error| driver_failure(error, true))?;
         let mut carrier = JoinSet::new();
         carrier.spawn(connection);
         Ok(Session { client, carrier })
@@ -125,10 +125,10 @@ impl Session {
             Ok(messages) => Ok(messages.into_iter().filter_map(row).collect()),
             // The connection has the cause.
             Err(error) if error.is_closed() => Err(match self.carrier.join_next().await {
-                Some(Ok(Err(error))) => told(error, false),
+                Some(Ok(Err(error))) => driver_failure(error, false),
                 _ => Failure::Lost(fault(ServerFault::Busy)),
             }),
-            Err(error) => Err(told(error, false)),
+            Err(error) => Err(driver_failure(error, false)),
         }
     }
 }
@@ -136,7 +136,7 @@ impl Session {
 /// Classifies a driver error by its source: the server's own error, by its SQLSTATE and
 /// severity; a broken connection, by [`Watched`]; or the driver's own error about a message
 /// from the server.
-fn told(error: Error, while_logging_in: bool) -> Failure {
+fn driver_failure(error: Error, while_logging_in: bool) -> Failure {
     let lost = |fault, code| Failure::Lost(coded(fault, code));
     let Some(source) = error.into_source() else {
         // An unexpected message.

@@ -4,7 +4,7 @@ use keyrota_database_function::mark::{RETAINED, SETTING};
 use keyrota_database_function::stage::{CURRENT, PENDING, PREVIOUS, VersionId};
 use serde_json::{Value, json};
 
-use super::world::{ADMINISTRATOR, ADMINISTRATOR_ARN, SECRET_ARN, World};
+use super::services::{ADMINISTRATOR, ADMINISTRATOR_ARN, FakeServices, SECRET_ARN};
 
 /// An action of such a principal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -54,7 +54,7 @@ impl Forgery {
     ];
 }
 
-impl World {
+impl FakeServices {
     /// Makes such a principal act. After that, its own credential may be broken.
     pub(crate) fn forge(&self, forgery: Forgery) {
         self.forged.set(self.forged.get() + 1);

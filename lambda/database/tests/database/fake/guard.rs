@@ -4,11 +4,11 @@
 use keyrota_database_function::mark::{self, SETTING};
 use keyrota_database_function::stage::{CURRENT, PENDING, PREVIOUS};
 
-use super::world::World;
+use super::services::FakeServices;
 
-impl World {
+impl FakeServices {
     pub(crate) fn never_say(&self, text: &str) {
-        self.unspeakable.borrow_mut().insert(text.to_owned());
+        self.forbidden_texts.borrow_mut().insert(text.to_owned());
     }
 
     pub(crate) fn say(&self, text: &str) {
@@ -29,7 +29,7 @@ impl World {
             known.push_str(&user.primary);
             known.push_str(user.secondary.as_deref().unwrap_or_default());
         }
-        self.unspeakable
+        self.forbidden_texts
             .borrow_mut()
             .retain(|text| known.contains(text.as_str()));
     }
@@ -37,9 +37,9 @@ impl World {
     /// Checks that no output contains a secret.
     pub(crate) fn assert_silent(&self) {
         let said = self.said.borrow();
-        for unspeakable in self.unspeakable.borrow().iter() {
+        for forbidden_texts in self.forbidden_texts.borrow().iter() {
             // A fragment is as bad as the whole.
-            let fragment = &unspeakable[unspeakable.len() / 2..];
+            let fragment = &forbidden_texts[forbidden_texts.len() / 2..];
             assert!(!said.contains(fragment), "a secret was said: {said}");
         }
     }
@@ -93,7 +93,7 @@ impl World {
     }
 
     /// Allows someone to break by hand what had to hold.
-    pub(crate) fn forgive(&self) {
+    pub(crate) fn allow_breakage(&self) {
         self.some_works.set(false);
         self.current_works.set(false);
         self.check();
@@ -106,7 +106,7 @@ impl World {
     }
 }
 
-impl World {
+impl FakeServices {
     /// Returns what must not change.
     pub(crate) fn guards(&self) -> (bool, bool) {
         (self.some_works.get(), self.current_works.get())

@@ -1,10 +1,10 @@
 //! The mishaps that affect calls.
 
-use keyrota_database_function::port::{Answer, CallError, CallErrorKind};
+use keyrota_database_function::port::{CallError, CallErrorKind, RefusalDetails};
 use keyrota_database_function::server::{self, ServerError};
 
 use super::forge::Forgery;
-use super::world::World;
+use super::services::FakeServices;
 
 /// A mishap that affects a call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -47,9 +47,9 @@ impl From<AnyFault> for server::ServerFault {
 }
 
 pub(super) fn aws_error(action: &'static str, kind: CallErrorKind) -> CallError {
-    let answer = Answer {
+    let answer = RefusalDetails {
         code: Some(format!("{kind:?}Exception")),
-        ..Answer::default()
+        ..RefusalDetails::default()
     };
     CallError {
         action,
@@ -65,9 +65,9 @@ pub(super) fn server_error(fault: server::ServerFault) -> ServerError {
     }
 }
 
-impl World {
+impl FakeServices {
     /// Sets a mishap for the call with this number, counted from now.
-    pub(crate) fn befall(&self, number: usize, mishap: Mishap) {
+    pub(crate) fn inject(&self, number: usize, mishap: Mishap) {
         let number = self.calls.borrow().len() + number;
         self.mishaps.borrow_mut().insert(number, mishap);
     }

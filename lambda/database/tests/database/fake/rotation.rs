@@ -17,7 +17,7 @@ use keyrota_database_function::sweep;
 use keyrota_function_base::port;
 use serde_json::{Value, json};
 
-use super::world::{SECRET_ARN, TOKEN, World};
+use super::services::{FakeServices, SECRET_ARN, TOKEN};
 
 /// The timeout of a request.
 const TIMEOUT: Duration = Duration::from_secs(60);
@@ -26,7 +26,7 @@ const ROTATION_TOKEN: &str = "rotation-token-0123456789abcdef";
 
 /// The result of a request.
 #[derive(Debug)]
-pub(crate) enum Ended<T = ()> {
+pub(crate) enum Outcome<T = ()> {
     /// The request succeeded.
     Done(T),
     /// The request failed.
@@ -35,7 +35,7 @@ pub(crate) enum Ended<T = ()> {
     Died,
 }
 
-impl<T> Ended<T> {
+impl<T> Outcome<T> {
     /// Returns the error's name, or `done`, or `died`.
     pub(crate) fn name(&self) -> &'static str {
         match self {
@@ -51,22 +51,22 @@ impl<T> Ended<T> {
 }
 
 /// The ports of one request, with the log as in Lambda.
-struct Request<'world> {
-    world: &'world World,
+struct Request<'services> {
+    services: &'services FakeServices,
     lines: Lines<Vec<u8>>,
 }
 
 impl port::Ports for Request<'_> {
-    type SecretsManager = World;
-    type Clock = World;
+    type SecretsManager = FakeServices;
+    type Clock = FakeServices;
     type Journal = Lines<Vec<u8>>;
 
-    fn secrets_manager(&self) -> &World {
-        self.world
+    fn secrets_manager(&self) -> &FakeServices {
+        self.services
     }
 
-    fn clock(&self) -> &World {
-        self.world
+    fn clock(&self) -> &FakeServices {
+        self.services
     }
 
     fn journal(&self) -> &Lines<Vec<u8>> {
@@ -75,26 +75,26 @@ impl port::Ports for Request<'_> {
 }
 
 impl Ports for Request<'_> {
-    type Server = World;
+    type Server = FakeServices;
 
-    fn server(&self) -> &World {
-        self.world
+    fn server(&self) -> &FakeServices {
+        self.services
     }
 
     fn pins(&self) -> &Pins {
-        self.world.pins.get()
+        self.services.pins.get()
     }
 }
 
 /// Makes a request, polls it once, and collects its output. Every call completes immediately,
 /// so a pending future is a process that died.
 fn request<T>(
-    world: &World,
+    services: &FakeServices,
     event: Value,
     work: impl AsyncFnOnce(&Request<'_>, Work, Deadline) -> Result<T, Error>,
-) -> Ended<T> {
-    world.never_say(ROTATION_TOKEN);
-    world.broken_off.replace(None);
+) -> Outcome<T> {
+    services.never_say(ROTATION_TOKEN);
+    services.broken_off.replace(None);
     let lines = Lines::new(
         Vec::new(),
         Level::Info,
@@ -102,44 +102,44 @@ fn request<T>(
         "r-1".into(),
     );
     let lines = lines.metering(Some("rotator".to_owned()), || 1_795_305_600_000);
-    let request = Request { world, lines };
+    let request = Request { services, lines };
     let deadline = Deadline {
-        at: world.now() + TIMEOUT,
+        at: services.now() + TIMEOUT,
     };
     let parsed = Work::parse(&event).expect("an event");
     let ended = poll(work(&request, parsed, deadline));
     let Request { lines, .. } = request;
-    if let Ended::Failed(error) = &ended {
+    if let Outcome::Failed(error) = &ended {
         lines.failed(error);
-        world.say(&format!("{} {error:?}\n", error.sentence()));
+        services.say(&format!("{} {error:?}\n", error.sentence()));
     }
-    world.say(&String::from_utf8(lines.into_writer()).expect("UTF-8"));
-    world.assert_silent();
+    services.say(&String::from_utf8(lines.into_writer()).expect("UTF-8"));
+    services.assert_silent();
     ended
 }
 
-fn poll<T>(future: impl Future<Output = Result<T, Error>>) -> Ended<T> {
+fn poll<T>(future: impl Future<Output = Result<T, Error>>) -> Outcome<T> {
     match pin!(future).poll(&mut Context::from_waker(Waker::noop())) {
-        Poll::Ready(Ok(answer)) => Ended::Done(answer),
-        Poll::Ready(Err(error)) => Ended::Failed(error),
-        Poll::Pending => Ended::Died,
+        Poll::Ready(Ok(answer)) => Outcome::Done(answer),
+        Poll::Ready(Err(error)) => Outcome::Failed(error),
+        Poll::Pending => Outcome::Died,
     }
 }
 
 /// Runs one step of the rotation that creates version [`TOKEN`].
-pub(crate) fn run(world: &World, step: Step) -> Ended {
-    run_for(world, step, TOKEN)
+pub(crate) fn run(services: &FakeServices, step: Step) -> Outcome {
+    run_for(services, step, TOKEN)
 }
 
 /// Runs one step of a rotation.
-pub(crate) fn run_for(world: &World, step: Step, token: &str) -> Ended {
+pub(crate) fn run_for(services: &FakeServices, step: Step, token: &str) -> Outcome {
     let event = json!({
         "Step": step.name(),
         "SecretId": SECRET_ARN,
         "ClientRequestToken": token,
         "RotationToken": ROTATION_TOKEN,
     });
-    request(world, event, async |request, work, deadline| {
+    request(services, event, async |request, work, deadline| {
         let Work::Rotation(Invocation::Step(event)) = work else {
             panic!("a step");
         };
@@ -148,9 +148,9 @@ pub(crate) fn run_for(world: &World, step: Step, token: &str) -> Ended {
 }
 
 /// Sweeps the secret.
-pub(crate) fn sweep(world: &World) -> Ended {
+pub(crate) fn sweep(services: &FakeServices) -> Outcome {
     let event = json!({ "keyrota": "sweep", "secrets": [SECRET_ARN] });
-    request(world, event, async |request, work, deadline| {
+    request(services, event, async |request, work, deadline| {
         let Work::Rotation(Invocation::Sweep(secrets)) = work else {
             panic!("a sweep");
         };
@@ -159,9 +159,9 @@ pub(crate) fn sweep(world: &World) -> Ended {
 }
 
 /// Checks a version of the secret.
-pub(crate) fn check(world: &World, version: &str) -> Ended<CheckAnswer> {
+pub(crate) fn check(services: &FakeServices, version: &str) -> Outcome<CheckAnswer> {
     let event = json!({ "keyrota": "check", "secret": SECRET_ARN, "version": version });
-    request(world, event, async |request, work, _| {
+    request(services, event, async |request, work, _| {
         let Work::Check(check) = work else {
             panic!("a check");
         };
@@ -172,14 +172,14 @@ pub(crate) fn check(world: &World, version: &str) -> Ended<CheckAnswer> {
 /// Runs a rotation as Secrets Manager does, from the first step to the last, or to the first
 /// that does not succeed. `token` identifies the rotation: the same token means a retry of the
 /// same rotation.
-pub(crate) fn rotate(world: &World, token: &str) -> Ended {
-    world.begin(token);
+pub(crate) fn rotate(services: &FakeServices, token: &str) -> Outcome {
+    services.begin(token);
     for step in Step::ALL {
-        let ended = run_for(world, step, token);
+        let ended = run_for(services, step, token);
         if !ended.is_done() {
             return ended;
         }
     }
-    world.end();
-    Ended::Done(())
+    services.end();
+    Outcome::Done(())
 }

@@ -4,8 +4,8 @@ use keyrota_database_function::arn::SecretArn;
 use keyrota_database_function::event::Event;
 use keyrota_database_function::moment::Moment;
 use keyrota_database_function::port::{
-    CallError, CallErrorKind, Description, PasswordRule, Passwords, SecretsManager, Stored,
-    StoredVersion, Which,
+    CallError, CallErrorKind, Description, PasswordRule, Passwords, SecretsManager, StoredValue,
+    StoredVersion, VersionSelector,
 };
 use keyrota_database_function::stage::{PENDING, Stages, VersionId};
 use keyrota_test_aws::{Refusal, versions};
@@ -13,7 +13,7 @@ use secrecy::{ExposeSecret, SecretString};
 use serde_json::Value;
 
 use super::mishap::aws_error;
-use super::world::{HOST, SECRET_ARN, Secret, USER, World};
+use super::services::{FakeServices, HOST, SECRET_ARN, Secret, USER};
 
 /// A version of a secret.
 pub(crate) type Version = versions::Version<Details>;
@@ -69,7 +69,7 @@ fn kind(refusal: Refusal) -> CallErrorKind {
 }
 
 /// The actions of an operator or of Secrets Manager itself.
-impl World {
+impl FakeServices {
     pub(crate) fn add_secret(&self, arn: &str) {
         let mut secrets = self.secrets.borrow_mut();
         secrets.insert(arn.to_owned(), Secret::default());
@@ -175,7 +175,7 @@ impl World {
     }
 }
 
-impl SecretsManager for World {
+impl SecretsManager for FakeServices {
     async fn describe(&self, secret: &SecretArn) -> Result<Description, CallError> {
         let effect = || {
             self.with_secret(secret, |found| {
@@ -191,14 +191,18 @@ impl SecretsManager for World {
         self.ask("secretsmanager:DescribeSecret", effect).await
     }
 
-    async fn read(&self, secret: &SecretArn, which: Which<'_>) -> Result<StoredVersion, CallError> {
+    async fn read(
+        &self,
+        secret: &SecretArn,
+        which: VersionSelector<'_>,
+    ) -> Result<StoredVersion, CallError> {
         let effect = || {
             self.with_secret(secret, |found| {
                 let id = match which {
-                    Which::Labelled(label) => {
+                    VersionSelector::Labelled(label) => {
                         found.carrier(label).ok_or(CallErrorKind::NotFound)?
                     }
-                    Which::Version(id) => id.clone(),
+                    VersionSelector::Version(id) => id.clone(),
                 };
                 let version = found.versions.get(&id).ok_or(CallErrorKind::NotFound)?;
                 let value = version.value.clone().ok_or(CallErrorKind::NotFound)?;
@@ -207,7 +211,7 @@ impl SecretsManager for World {
                 }
                 Ok(StoredVersion {
                     version: id,
-                    stored: Stored::Text(SecretString::from(value)),
+                    stored: StoredValue::Text(SecretString::from(value)),
                     created: Some(version.details.created),
                 })
             })
@@ -253,7 +257,7 @@ impl SecretsManager for World {
     }
 }
 
-impl Passwords for World {
+impl Passwords for FakeServices {
     async fn random(&self, rule: &PasswordRule) -> Result<SecretString, CallError> {
         let effect = || {
             if ('!'..='~').all(|it| rule.exclude.contains(it)) {

@@ -4,14 +4,14 @@ use std::time::Duration;
 
 use keyrota_database_function::port::{Clock, Moment};
 use keyrota_database_function::server::{
-    Before, Change, Endpoint, Login, Server, ServerError, ServerFault,
+    Change, Endpoint, Login, PreviousPassword, Server, ServerError, ServerFault,
 };
 use secrecy::ExposeSecret;
 
 use super::mishap::server_error;
-use super::world::{ADMINISTRATOR, ADMINISTRATOR_ARN, HOST, USER, World};
+use super::services::{ADMINISTRATOR, ADMINISTRATOR_ARN, FakeServices, HOST, USER};
 
-impl World {
+impl FakeServices {
     /// Records what is sent to which server. After a login that was broken off for a reason
     /// other than a wrong password, an impostor may be waiting for anything that is sent next.
     fn approach(&self, endpoint: &Endpoint, login: &Login) {
@@ -73,7 +73,7 @@ impl World {
     }
 }
 
-impl Server for World {
+impl Server for FakeServices {
     async fn authenticate(&self, endpoint: &Endpoint, login: &Login) -> Result<(), ServerError> {
         self.approach(endpoint, login);
         let answer = self.call("authenticate", || self.log_in(login)).await;
@@ -85,7 +85,7 @@ impl Server for World {
         endpoint: &Endpoint,
         login: &Login,
         change: &Change<'_>,
-    ) -> Result<Before, ServerError> {
+    ) -> Result<PreviousPassword, ServerError> {
         self.approach(endpoint, login);
         let effect = || {
             self.log_in(login)?;
@@ -104,10 +104,10 @@ impl Server for World {
             let before = std::mem::replace(&mut user.primary, password);
             if change.retain && self.setting.retains {
                 user.secondary = Some(before);
-                Ok(Before::Retained)
+                Ok(PreviousPassword::Retained)
             } else {
                 // MySQL keeps the password that was retained before.
-                Ok(Before::Void)
+                Ok(PreviousPassword::Void)
             }
         };
         let answer = self.call("change", effect).await;
@@ -134,7 +134,7 @@ impl Server for World {
     }
 }
 
-impl Clock for World {
+impl Clock for FakeServices {
     fn now(&self) -> Duration {
         self.now.get()
     }

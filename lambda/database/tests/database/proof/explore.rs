@@ -7,10 +7,10 @@ use keyrota_database_function::event::Step;
 use keyrota_database_function::stage::{CURRENT, PREVIOUS};
 
 use super::fault::mishaps;
-use super::outcome::{Explored, Found};
+use super::outcome::{Explored, Violation};
 use super::start::Start;
 use super::state::{Phase, State};
-use crate::fake::{Ended, Forgery, Mishap, World, run_for, sweep};
+use crate::fake::{FakeServices, Forgery, Mishap, Outcome, run_for, sweep};
 
 const DAY: Duration = Duration::from_secs(86_400);
 
@@ -40,21 +40,21 @@ struct Search {
 }
 
 /// The work that is run with faults.
-type Work = dyn Fn(&State) -> Ended;
+type Work = dyn Fn(&State) -> Outcome;
 
 /// Explores every state that is reachable from the starting states.
-pub(super) fn explore(starts: &[Start], faults: usize) -> Result<Explored, Box<Found>> {
+pub(super) fn explore(starts: &[Start], faults: usize) -> Result<Explored, Box<Violation>> {
     search(starts, faults, false)
 }
 
 /// The same, but between any two calls, a principal acts that may write the secret and send
 /// events to the function. Because that can break the secret's own credential, this search does
 /// not check whether a rotation succeeds.
-pub(super) fn explore_forged(starts: &[Start]) -> Result<Explored, Box<Found>> {
+pub(super) fn explore_forged(starts: &[Start]) -> Result<Explored, Box<Violation>> {
     search(starts, 0, true)
 }
 
-fn search(starts: &[Start], faults: usize, forging: bool) -> Result<Explored, Box<Found>> {
+fn search(starts: &[Start], faults: usize, forging: bool) -> Result<Explored, Box<Violation>> {
     let mut search = Search {
         faults,
         forging,
@@ -80,15 +80,15 @@ fn search(starts: &[Start], faults: usize, forging: bool) -> Result<Explored, Bo
         match &state.phase {
             Phase::Next { step, token } => {
                 let (step, token) = (Step::ALL[*step], token.clone());
-                let work = move |state: &State| run_for(&state.world, step, &token);
+                let work = move |state: &State| run_for(&state.services, step, &token);
                 search.run_with_faults(at, &state, step.name(), &work)?;
             }
-            Phase::Idle | Phase::Failed { .. } => search.meddle(at, &state)?,
+            Phase::Idle | Phase::Failed { .. } => search.interfere(at, &state)?,
         }
         if !forging {
-            search.mend(at, &state)?;
+            search.repair(at, &state)?;
         }
-        let work = |state: &State| sweep(&state.world);
+        let work = |state: &State| sweep(&state.services);
         search.run_with_faults(at, &state, SWEEP, &work)?;
         at += 1;
     }
@@ -99,8 +99,13 @@ fn search(starts: &[Start], faults: usize, forging: bool) -> Result<Explored, Bo
 const SWEEP: &str = "a sweep";
 
 impl Search {
-    fn arrive(&mut self, state: State, from: Option<usize>, how: String) -> Result<(), Box<Found>> {
-        let violation = state.world.violations.borrow().first().cloned();
+    fn arrive(
+        &mut self,
+        state: State,
+        from: Option<usize>,
+        how: String,
+    ) -> Result<(), Box<Violation>> {
+        let violation = state.services.violations.borrow().first().cloned();
         if let Some(violation) = violation {
             return Err(self.found(from, &how, violation));
         }
@@ -110,7 +115,7 @@ impl Search {
         Ok(())
     }
 
-    fn found(&self, at: Option<usize>, how: &str, what: String) -> Box<Found> {
+    fn found(&self, at: Option<usize>, how: &str, what: String) -> Box<Violation> {
         let mut path = vec![how.to_owned()];
         let mut next = at;
         while let Some(reached) = next.map(|at| &self.reached[at]) {
@@ -118,25 +123,25 @@ impl Search {
             next = reached.from;
         }
         path.reverse();
-        Box::new(Found { path, what })
+        Box::new(Violation { path, what })
     }
 
     /// Makes a principal act that may write the secret and send events to the function.
-    fn forge(&mut self, at: usize, state: &State) -> Result<(), Box<Found>> {
-        if state.world.forged.get() == FORGED {
+    fn forge(&mut self, at: usize, state: &State) -> Result<(), Box<Violation>> {
+        if state.services.forged.get() == FORGED {
             return Ok(());
         }
         for forgery in Forgery::ALL {
-            let after = state.then(|state| state.world.forge(forgery));
+            let after = state.then(|state| state.services.forge(forgery));
             self.arrive(after, Some(at), format!("{forgery:?}"))?;
         }
         for token in state.versions() {
             for step in Step::ALL {
                 let mut after = state.fork();
-                after.world.forged.set(after.world.forged.get() + 1);
-                let ended = run_for(&after.world, step, &token);
+                after.services.forged.set(after.services.forged.get() + 1);
+                let ended = run_for(&after.services, step, &token);
                 self.explored.executions += 1;
-                self.explored.calls += after.world.calls.borrow().len();
+                self.explored.calls += after.services.calls.borrow().len();
                 after.settle();
                 let how = format!("the event {} is sent: {}", step.name(), ended.name());
                 self.arrive(after, Some(at), how)?;
@@ -161,15 +166,15 @@ impl Search {
         state: &State,
         name: &str,
         work: &Work,
-    ) -> Result<(), Box<Found>> {
+    ) -> Result<(), Box<Violation>> {
         let mut plans: Vec<Vec<(usize, Mishap)>> = vec![Vec::new()];
         while let Some(plan) = plans.pop() {
             let mut after = state.fork();
             for (call, mishap) in &plan {
-                after.world.befall(*call, *mishap);
+                after.services.inject(*call, *mishap);
             }
             let ended = work(&after);
-            let calls = after.world.calls.borrow().clone();
+            let calls = after.services.calls.borrow().clone();
             self.explored.calls += calls.len();
             if name == SWEEP {
                 self.explored.sweeps += 1;
@@ -179,11 +184,11 @@ impl Search {
                 after.after(ended.is_done());
             }
             let most = match (self.forging, name) {
-                (true, _) => usize::from(state.world.forged.get() < FORGED),
+                (true, _) => usize::from(state.services.forged.get() < FORGED),
                 (false, SWEEP) => 1,
                 (false, _) => self.faults,
             };
-            if plan.len() < most && !matches!(ended, Ended::Died) {
+            if plan.len() < most && !matches!(ended, Outcome::Died) {
                 let first = plan.last().map_or(0, |(call, _)| call + 1);
                 for (call, action) in calls.iter().enumerate().skip(first) {
                     for mishap in self.mishaps(action) {
@@ -200,7 +205,7 @@ impl Search {
     }
 
     /// Makes Secrets Manager or an operator act.
-    fn meddle(&mut self, at: usize, state: &State) -> Result<(), Box<Found>> {
+    fn interfere(&mut self, at: usize, state: &State) -> Result<(), Box<Violation>> {
         let mut then = |how: &str, act: &dyn Fn(&mut State)| {
             self.arrive(state.then(|state| act(state)), Some(at), how.to_owned())
         };
@@ -215,7 +220,7 @@ impl Search {
             then("the failed step is tried again", &again(*step))?;
             then("the rotation is tried again", &again(0))?;
             then("the rotation is cancelled", &|state| {
-                state.world.cancel();
+                state.services.cancel();
                 state.phase = Phase::Idle;
             })?;
         }
@@ -224,33 +229,33 @@ impl Search {
         if state.by_hand.is_some() {
             return Ok(());
         }
-        let mut by_hand = |how: &'static str, act: &dyn Fn(&World)| {
+        let mut by_hand = |how: &'static str, act: &dyn Fn(&FakeServices)| {
             then(how, &|state| {
                 state.wait(LATER);
-                act(&state.world);
+                act(&state.services);
                 state.by_hand = Some(how);
             })
         };
-        by_hand("a wrong password is stored by hand", &|world| {
-            let password = world.make_password();
-            world.store("by-hand", &[CURRENT], &world.value(&password));
-            world.forgive();
+        by_hand("a wrong password is stored by hand", &|services| {
+            let password = services.make_password();
+            services.store("by-hand", &[CURRENT], &services.value(&password));
+            services.allow_breakage();
         })?;
-        by_hand("the password is changed by hand, and stored", &|world| {
-            let password = world.make_password();
-            world.change_by_hand(&password);
-            world.store("by-hand", &[CURRENT], &world.value(&password));
+        by_hand("the password is changed by hand, and stored", &|services| {
+            let password = services.make_password();
+            services.change_by_hand(&password);
+            services.store("by-hand", &[CURRENT], &services.value(&password));
         })?;
-        by_hand("the password is changed by hand", &|world| {
-            world.change_by_hand(&world.make_password());
+        by_hand("the password is changed by hand", &|services| {
+            services.change_by_hand(&services.make_password());
         })?;
-        by_hand("the user is dropped", &|world| {
-            world.user.replace(None);
-            world.forgive();
+        by_hand("the user is dropped", &|services| {
+            services.user.replace(None);
+            services.allow_breakage();
         })?;
         for label in [CURRENT, PREVIOUS] {
             let Some(password) = state
-                .world
+                .services
                 .version(label)
                 .and_then(|it| it.details.password)
             else {
@@ -260,13 +265,13 @@ impl Search {
                 CURRENT => "the server is given AWSCURRENT's password by hand",
                 _ => "the server is given AWSPREVIOUS's password by hand",
             };
-            by_hand(how, &|world| world.change_by_hand(&password))?;
+            by_hand(how, &|services| services.change_by_hand(&password))?;
         }
         Ok(())
     }
 
     /// Ends the faults, and checks that a rotation succeeds without a person.
-    fn heal(&mut self, at: usize, state: &State) -> Result<(), Box<Found>> {
+    fn heal(&mut self, at: usize, state: &State) -> Result<(), Box<Violation>> {
         let mut state = state.fork();
         let mut why = String::new();
         for tried in 0..TRIES {
@@ -279,7 +284,7 @@ impl Search {
             // After a complete rotation, there is nothing to recover.
             let over = match &state.phase {
                 Phase::Next { token, .. } => {
-                    let current = state.world.carrier(CURRENT);
+                    let current = state.services.carrier(CURRENT);
                     current.is_some_and(|current| current.as_str() == token)
                 }
                 _ => false,
@@ -287,11 +292,11 @@ impl Search {
             let mut done = true;
             while let Phase::Next { token, step } = state.phase.clone() {
                 let mut after = state.fork();
-                let ended = run_for(&after.world, Step::ALL[step], &token);
+                let ended = run_for(&after.services, Step::ALL[step], &token);
                 self.explored.executions += 1;
-                self.explored.calls += after.world.calls.borrow().len();
+                self.explored.calls += after.services.calls.borrow().len();
                 after.after(ended.is_done());
-                let violation = after.world.violations.borrow().first().cloned();
+                let violation = after.services.violations.borrow().first().cloned();
                 if let Some(violation) = violation {
                     let how = format!("with the faults over, {}", Step::ALL[step].name());
                     return Err(self.found(Some(at), &how, violation));
@@ -301,7 +306,7 @@ impl Search {
             }
             if done && !(over && state.by_hand.is_some()) {
                 self.explored.healed[tried] += 1;
-                return match state.world.works(CURRENT) {
+                return match state.services.works(CURRENT) {
                     true => Ok(()),
                     false => {
                         let what = "AWSCURRENT's password does not work".to_owned();
@@ -311,10 +316,10 @@ impl Search {
             }
         }
         // If a person removed something, a person must restore it.
-        let dropped = state.world.user.borrow().is_none();
-        let lost = state.by_hand.is_some() && !state.world.guards().0;
+        let dropped = state.services.user.borrow().is_none();
+        let lost = state.by_hand.is_some() && !state.services.guards().0;
         if dropped && (why == "NoPasswordWorks" || why == "NotChanged")
-            || lost && why == "NoPasswordWorks" && state.world.setting.rotate_as == "self"
+            || lost && why == "NoPasswordWorks" && state.services.setting.rotate_as == "self"
         {
             self.explored.stopped += 1;
             return Ok(());
@@ -325,13 +330,13 @@ impl Search {
 
     /// Checks that a sweep makes AWSCURRENT's password work again, if no rotation is in
     /// progress and only the password of a broken-off one works.
-    fn mend(&mut self, at: usize, state: &State) -> Result<(), Box<Found>> {
+    fn repair(&mut self, at: usize, state: &State) -> Result<(), Box<Violation>> {
         if state.phase != Phase::Idle || !state.is_only_broken_off() {
             return Ok(());
         }
         let after = state.fork();
-        let ended = sweep(&after.world);
-        if ended.is_done() && after.world.works(CURRENT) {
+        let ended = sweep(&after.services);
+        if ended.is_done() && after.services.works(CURRENT) {
             self.explored.mended += 1;
             return Ok(());
         }
@@ -340,7 +345,7 @@ impl Search {
     }
 }
 
-fn describe(name: &str, plan: &[(usize, Mishap)], calls: &[&str], ended: &Ended) -> String {
+fn describe(name: &str, plan: &[(usize, Mishap)], calls: &[&str], ended: &Outcome) -> String {
     let mut text = name.to_owned();
     for (call, mishap) in plan {
         text.push_str(&format!(", {mishap:?} at call {call}, {}", calls[*call]));

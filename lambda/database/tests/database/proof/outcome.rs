@@ -69,14 +69,14 @@ impl fmt::Display for Explored {
 
 /// A violation, and its history.
 #[derive(Debug)]
-pub(super) struct Found {
+pub(super) struct Violation {
     /// The starting state, and the events since then.
     pub(super) path: Vec<String>,
     /// The violation.
     pub(super) what: String,
 }
 
-impl fmt::Display for Found {
+impl fmt::Display for Violation {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(formatter, "{}", self.what)?;
         for (number, step) in self.path.iter().enumerate() {

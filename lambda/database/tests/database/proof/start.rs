@@ -5,7 +5,7 @@ use keyrota_database_function::stage::{CURRENT, PENDING, PREVIOUS};
 use serde_json::Value;
 
 use super::state::{Phase, State};
-use crate::fake::{Setting, World};
+use crate::fake::{FakeServices, Setting};
 
 /// A state from which a search begins.
 pub(super) struct Start {
@@ -19,14 +19,14 @@ pub(super) struct Start {
 /// The version of a rotation that another process left AWSPENDING.
 const LEFT: &str = "token-left-behind-0000000000000000";
 
-type Prepare = fn(&World) -> Option<&'static str>;
+type Prepare = fn(&FakeServices) -> Option<&'static str>;
 
 impl Start {
     pub(super) fn state(&self) -> State {
-        let world = World::new(self.setting);
-        world.lenient.set(true);
-        let left = (self.prepare)(&world);
-        world.forgive();
+        let services = FakeServices::new(self.setting);
+        services.lenient.set(true);
+        let left = (self.prepare)(&services);
+        services.allow_breakage();
         let phase = match left {
             None => Phase::Idle,
             Some(token) => Phase::Failed {
@@ -35,7 +35,7 @@ impl Start {
             },
         };
         let mut state = State {
-            world,
+            services,
             phase,
             by_hand: self.hands_off.then_some("nothing"),
         };
@@ -45,87 +45,87 @@ impl Start {
 }
 
 /// Stores a version with a password that was never sent to the server.
-fn dead(world: &World, version: &str, labels: &[&str]) {
-    let password = world.make_password();
-    world.store(version, labels, &world.value(&password));
+fn dead(services: &FakeServices, version: &str, labels: &[&str]) {
+    let password = services.make_password();
+    services.store(version, labels, &services.value(&password));
 }
 
 /// Leaves a rotation behind whose value does not belong to the pinned server.
-fn stray(world: &World, field: &str, instead: Value) -> Option<&'static str> {
-    let mut value = world.value(&world.make_password());
+fn stray(services: &FakeServices, field: &str, instead: Value) -> Option<&'static str> {
+    let mut value = services.value(&services.make_password());
     value[field] = instead;
-    world.store(LEFT, &[PENDING], &value);
+    services.store(LEFT, &[PENDING], &value);
     Some(LEFT)
 }
 
 const STATES: &[(&str, Prepare)] = &[
     ("AWSCURRENT alone", |_| None),
-    ("a previous password", |world| {
-        dead(world, "before", &[PREVIOUS]);
+    ("a previous password", |services| {
+        dead(services, "before", &[PREVIOUS]);
         None
     }),
-    ("AWSPENDING left behind without a value", |world| {
-        world.begin(LEFT);
+    ("AWSPENDING left behind without a value", |services| {
+        services.begin(LEFT);
         Some(LEFT)
     }),
-    ("AWSPENDING left behind", |world| {
-        dead(world, LEFT, &[PENDING]);
+    ("AWSPENDING left behind", |services| {
+        dead(services, LEFT, &[PENDING]);
         Some(LEFT)
     }),
-    ("AWSPENDING left behind, its password sent", |world| {
-        dead(world, LEFT, &[PENDING, SETTING]);
+    ("AWSPENDING left behind, its password sent", |services| {
+        dead(services, LEFT, &[PENDING, SETTING]);
         Some(LEFT)
     }),
     (
         "AWSPENDING left behind with the current password",
-        |world| {
-            world.store(LEFT, &[PENDING], &world.fields(CURRENT));
+        |services| {
+            services.store(LEFT, &[PENDING], &services.fields(CURRENT));
             Some(LEFT)
         },
     ),
-    ("AWSPENDING left behind without a password", |world| {
-        world.store(
+    ("AWSPENDING left behind without a password", |services| {
+        services.store(
             LEFT,
             &[PENDING],
-            &serde_json::json!({ "engine": world.setting.engine.name() }),
+            &serde_json::json!({ "engine": services.setting.engine.name() }),
         );
         Some(LEFT)
     }),
-    ("AWSPENDING left behind, not an object", |world| {
-        world.store(LEFT, &[PENDING], &Value::from("a password"));
+    ("AWSPENDING left behind, not an object", |services| {
+        services.store(LEFT, &[PENDING], &Value::from("a password"));
         Some(LEFT)
     }),
-    ("another host in AWSPENDING", |world| {
-        stray(world, "host", Value::from("evil.example"))
+    ("another host in AWSPENDING", |services| {
+        stray(services, "host", Value::from("evil.example"))
     }),
-    ("another user in AWSPENDING", |world| {
-        stray(world, "username", Value::from("postgres"))
+    ("another user in AWSPENDING", |services| {
+        stray(services, "username", Value::from("postgres"))
     }),
-    ("another database in AWSPENDING", |world| {
-        stray(world, "dbname", Value::from("payroll"))
+    ("another database in AWSPENDING", |services| {
+        stray(services, "dbname", Value::from("payroll"))
     }),
-    ("another host in AWSPREVIOUS", |world| {
-        let mut value = world.value(&world.make_password());
+    ("another host in AWSPREVIOUS", |services| {
+        let mut value = services.value(&services.make_password());
         value["host"] = Value::from("evil.example");
-        world.store("before", &[PREVIOUS], &value);
+        services.store("before", &[PREVIOUS], &value);
         None
     }),
     (
         "a rotation that was broken off, its password not set",
-        |world| {
-            dead(world, "broken-off", &[SETTING]);
+        |services| {
+            dead(services, "broken-off", &[SETTING]);
             None
         },
     ),
-    ("a wrong password set by hand in AWSCURRENT", |world| {
-        dead(world, "by-hand", &[CURRENT]);
+    ("a wrong password set by hand in AWSCURRENT", |services| {
+        dead(services, "by-hand", &[CURRENT]);
         None
     }),
     (
         "a wrong password set by hand in AWSCURRENT, AWSPENDING left behind",
-        |world| {
-            dead(world, "by-hand", &[CURRENT]);
-            dead(world, LEFT, &[PENDING]);
+        |services| {
+            dead(services, "by-hand", &[CURRENT]);
+            dead(services, LEFT, &[PENDING]);
             Some(LEFT)
         },
     ),
@@ -135,7 +135,7 @@ const IN_TIME: &str = "deactivate_after=1d delete_after=2d hold_if_used_within=1
 const AT_ONCE: &str = "deactivate_after=0s delete_after=0s hold_if_used_within=1d";
 
 /// Returns the worlds: each kind of server, with and without an administrator.
-pub(super) fn worlds() -> Vec<Vec<Start>> {
+pub(super) fn searches() -> Vec<Vec<Start>> {
     let mysql = |old_key| Setting {
         old_key,
         ..Setting::MYSQL
@@ -156,39 +156,39 @@ pub(super) fn worlds() -> Vec<Vec<Start>> {
             ..mysql(IN_TIME)
         },
     ];
-    settings.into_iter().map(world).collect()
+    settings.into_iter().map(starts_for).collect()
 }
 
 /// Returns the worlds that differ the most.
-pub(super) fn short_worlds() -> Vec<Vec<Start>> {
+pub(super) fn short_searches() -> Vec<Vec<Start>> {
     let mysql = Setting {
         old_key: IN_TIME,
         ..Setting::MYSQL
     };
-    let mut worlds = vec![
-        world(Setting::POSTGRES),
-        world(mysql),
-        world(Setting::ADMINISTRATOR),
+    let mut searches = vec![
+        starts_for(Setting::POSTGRES),
+        starts_for(mysql),
+        starts_for(Setting::ADMINISTRATOR),
     ];
     // If nobody changes anything by hand, there are few enough states.
-    for start in worlds[1..].iter_mut().flatten() {
+    for start in searches[1..].iter_mut().flatten() {
         start.hands_off = true;
     }
-    worlds
+    searches
 }
 
 /// Returns worlds in which a principal that may write the secret acts.
-pub(super) fn forged_worlds() -> Vec<Vec<Start>> {
+pub(super) fn forged_searches() -> Vec<Vec<Start>> {
     let settings = [Setting::POSTGRES, Setting::MYSQL, Setting::ADMINISTRATOR];
-    let mut worlds: Vec<Vec<Start>> = settings.into_iter().map(world).collect();
-    for starts in &mut worlds {
+    let mut searches: Vec<Vec<Start>> = settings.into_iter().map(starts_for).collect();
+    for starts in &mut searches {
         starts.truncate(2);
         starts.iter_mut().for_each(|start| start.hands_off = true);
     }
-    worlds
+    searches
 }
 
-fn world(setting: Setting) -> Vec<Start> {
+fn starts_for(setting: Setting) -> Vec<Start> {
     let start = |(name, prepare): &(&str, Prepare)| Start {
         name: format!("{name}; {setting:?}"),
         setting,

@@ -7,7 +7,7 @@ use keyrota_database_function::event::Step;
 use keyrota_database_function::mark;
 use keyrota_database_function::stage::{CURRENT, PENDING, PREVIOUS, VersionId};
 
-use crate::fake::{SECRET_ARN, World};
+use crate::fake::{FakeServices, SECRET_ARN};
 
 /// The number of days after which nothing more happens to an old password.
 const LONG_AGO: i64 = 2;
@@ -35,7 +35,7 @@ pub(super) enum Phase {
 
 /// Everything that persists while no process runs.
 pub(super) struct State {
-    pub(super) world: World,
+    pub(super) services: FakeServices,
     pub(super) phase: Phase,
     /// What someone has changed by hand.
     pub(super) by_hand: Option<&'static str>,
@@ -44,7 +44,7 @@ pub(super) struct State {
 impl State {
     pub(super) fn fork(&self) -> Self {
         Self {
-            world: self.world.fork(),
+            services: self.services.fork(),
             phase: self.phase.clone(),
             by_hand: self.by_hand,
         }
@@ -60,9 +60,9 @@ impl State {
 
     /// Begins a rotation with a new version.
     pub(super) fn begin(&mut self) {
-        self.world.made.set(self.world.made.get() + 1);
-        let token = format!("token-{:0>32}", self.world.made.get());
-        self.world.begin(&token);
+        self.services.made.set(self.services.made.get() + 1);
+        let token = format!("token-{:0>32}", self.services.made.get());
+        self.services.begin(&token);
         self.phase = Phase::Next { token, step: 0 };
     }
 
@@ -74,7 +74,7 @@ impl State {
         let last = step + 1 == Step::ALL.len();
         self.phase = match (done, last) {
             (true, true) => {
-                self.world.end();
+                self.services.end();
                 Phase::Idle
             }
             (true, false) => Phase::Next {
@@ -89,31 +89,31 @@ impl State {
     /// Removes versions without a label, as Secrets Manager does, and a rotation whose version
     /// is no longer AWSPENDING.
     pub(super) fn settle(&mut self) {
-        let pending = self.world.carrier(PENDING);
+        let pending = self.services.carrier(PENDING);
         if let Phase::Failed { token, .. } = &self.phase
             && pending.as_ref().map(VersionId::as_str) != Some(token)
         {
             self.phase = Phase::Idle;
         }
-        self.world.change_secret(|secret| {
+        self.services.change_secret(|secret| {
             secret
                 .versions
                 .retain(|_, version| !version.labels.is_empty());
         });
-        self.world.forget_what_nobody_knows();
-        self.world.check();
+        self.services.forget_what_nobody_knows();
+        self.services.check();
     }
 
     /// Returns a description that is equal for two states that differ only in names and dates.
     pub(super) fn canonical(&self) -> String {
-        let world = &self.world;
-        let secrets = world.secrets.borrow();
+        let services = &self.services;
+        let secrets = services.secrets.borrow();
         let secret = secrets.get(SECRET_ARN).expect("the secret");
-        let now = world.today().0;
+        let now = services.today().0;
         let mut versions: Vec<_> = secret.versions.iter().collect();
         versions.sort_by(|left, right| left.1.labels.cmp(&right.1.labels));
 
-        let user = world.user.borrow();
+        let user = services.user.borrow();
         let mut known: Vec<&str> = Vec::new();
         let mut number = |password| match known.iter().position(|it| *it == password) {
             Some(number) => number,
@@ -122,8 +122,8 @@ impl State {
                 known.len() - 1
             }
         };
-        let (by_hand, forged) = (self.by_hand.is_some(), world.forged.get());
-        let mut text = format!("{:?} {by_hand} {forged} ", world.guards());
+        let (by_hand, forged) = (self.by_hand.is_some(), services.forged.get());
+        let mut text = format!("{:?} {by_hand} {forged} ", services.guards());
         if let Some(user) = &*user {
             let primary = number(&user.primary);
             let secondary = user.secondary.as_deref().map(&mut number);
@@ -154,7 +154,7 @@ impl State {
             .rotated
             .max(current.map(|version| version.details.created));
         // If old passwords are discarded after a time, the age of AWSCURRENT matters.
-        let timed = world.setting.retains && world.setting.old_key != "until_next_rotation";
+        let timed = services.setting.retains && services.setting.old_key != "until_next_rotation";
         let days = promoted
             .filter(|_| timed)
             .map(|moment| ((now - moment.0) / 86_400).min(LONG_AGO));
@@ -169,7 +169,7 @@ impl State {
 
     /// Returns the IDs of the secret's versions.
     pub(super) fn versions(&self) -> Vec<String> {
-        let secrets = self.world.secrets.borrow();
+        let secrets = self.services.secrets.borrow();
         let secret = secrets.get(SECRET_ARN).expect("the secret");
         let ids = secret.versions.keys();
         ids.map(|id| id.as_str().to_owned()).collect()
@@ -177,15 +177,15 @@ impl State {
 
     /// Lets time pass.
     pub(super) fn wait(&self, duration: Duration) {
-        self.world.pass(duration);
+        self.services.pass(duration);
     }
 
     /// Returns whether only the password of a broken-off rotation works.
     pub(super) fn is_only_broken_off(&self) -> bool {
-        let world = &self.world;
+        let services = &self.services;
         let works = [CURRENT, PENDING, PREVIOUS]
             .iter()
-            .any(|label| world.works(label));
-        !works && mark::broken_off(&world.stages()).is_some() && world.works(mark::SETTING)
+            .any(|label| services.works(label));
+        !works && mark::broken_off(&services.stages()).is_some() && services.works(mark::SETTING)
     }
 }

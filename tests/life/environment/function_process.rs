@@ -7,9 +7,9 @@ use std::{fs, io};
 use tokio::process::Command;
 
 /// A function's process.
-pub struct Peer(u32);
+pub struct FunctionProcess(u32);
 
-impl Peer {
+impl FunctionProcess {
     /// Returns the function's process that holds the other end of a connection:
     /// the one whose open files hold the socket that the kernel lists between
     /// these two addresses ("proc_net" and "proc_pid_fd" in the Linux manual).

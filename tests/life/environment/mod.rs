@@ -4,16 +4,16 @@ mod account;
 mod command;
 mod everything;
 mod function;
+mod function_process;
 mod home;
-mod peer;
 mod policy;
 mod proxy;
 mod request;
 mod rule;
+mod secret_values;
 mod shared;
 mod signed;
 mod time;
-mod told;
 
 use std::cell::RefCell;
 use std::collections::BTreeSet;
@@ -25,10 +25,10 @@ use keyrota::port::{Event, Listener};
 use keyrota::sandbox::{self, Options, RootKey, Sandbox, Strictness};
 use secrecy::ExposeSecret;
 
-pub use command::Ran;
+pub use command::CommandOutput;
 pub use home::Home;
 pub use policy::{ADMINISTRATOR, KEY_ADMINISTRATOR, LIST_ARTIFACTS};
-pub use proxy::{Call, Cut, Fault, Proxy, Seen, Stop, Watch};
+pub use proxy::{Call, Cut, Fault, ObservedCalls, Proxy, Stop, Watch};
 pub use shared::{function_zip, options, tools};
 pub use signed::Signed;
 pub use time::TimePassing;
@@ -56,7 +56,7 @@ impl From<&RootKey> for Key {
 }
 
 /// A local AWS, and a folder to work in.
-pub struct World {
+pub struct TestEnvironment {
     sandbox: Sandbox,
     pub home: Home,
     /// Whose key the program is given.
@@ -76,13 +76,13 @@ pub struct World {
 }
 
 /// Hears nothing.
-pub struct Deaf;
+pub struct SilentListener;
 
-impl Listener for Deaf {
+impl Listener for SilentListener {
     fn on(&self, _: Event) {}
 }
 
-impl World {
+impl TestEnvironment {
     /// Starts an empty account, with the access keys' function to deploy.
     pub async fn new() -> Self {
         // Before anything else is waited for, since it may be long in building.
@@ -100,11 +100,11 @@ impl World {
     /// Starts an empty account. Where it is strict, its time passes as real time does.
     pub async fn without_function() -> Self {
         let options = options();
-        let mut world = Self::start(&options).await;
+        let mut test = Self::start(&options).await;
         if options.strictness != Strictness::Lenient {
-            world.time = Some(world.let_time_pass(1.0));
+            test.time = Some(test.let_time_pass(1.0));
         }
-        world
+        test
     }
 
     /// Starts an empty account in which some of what makes AWS harder to use than a local
@@ -123,7 +123,7 @@ impl World {
     }
 
     async fn start(options: &Options) -> Self {
-        let sandbox = sandbox::start(options, &Deaf)
+        let sandbox = sandbox::start(options, &SilentListener)
             .await
             .expect("the local AWS starts");
         let home = Home::new();

@@ -7,7 +7,7 @@ use std::process::Stdio;
 use tempfile::TempDir;
 use tokio::process::Command;
 
-use super::Ran;
+use super::CommandOutput;
 
 /// A folder that goes with the test.
 pub struct Home(TempDir);
@@ -68,8 +68,8 @@ impl Home {
     }
 
     /// Runs the program without an AWS.
-    pub async fn keyrota(&self, arguments: &str) -> Ran {
+    pub async fn keyrota(&self, arguments: &str) -> CommandOutput {
         let output = self.program(arguments).output().await;
-        Ran::new(arguments, output.expect("keyrota can be started"))
+        CommandOutput::new(arguments, output.expect("keyrota can be started"))
     }
 }

@@ -4,9 +4,9 @@ use std::time::{Duration, Instant};
 
 use aws_sdk_lambda::types::{Environment, LastUpdateStatus};
 
-use super::World;
+use super::TestEnvironment;
 
-impl World {
+impl TestEnvironment {
     /// Sends the function's calls somewhere, by its own environment: its process
     /// is started anew.
     pub async fn send_function_through(&self, endpoint: &str) {

@@ -2,17 +2,17 @@
 //! a password that the server no longer accepts.
 
 use super::is_unmoved;
-use crate::decide::{self, Answer, Mend};
+use crate::decide::{self, PasswordCheck, Repair};
 use crate::error::Error;
 use crate::log::Note;
 use crate::mark::SETTING;
 use crate::pin::Pin;
-use crate::port::{Description, Journal, Ports, Which};
+use crate::port::{Description, Journal, Ports, VersionSelector};
 use crate::secret::Credential;
 use crate::stage::{CURRENT, VersionId};
 use crate::step::{authenticate, find, no_login, promote, server, unlabel, usable};
 
-pub(super) async fn mend<P: Ports>(
+pub(super) async fn repair<P: Ports>(
     ports: &P,
     pin: &Pin,
     description: &Description,
@@ -21,29 +21,29 @@ pub(super) async fn mend<P: Ports>(
 ) -> Result<(), Error> {
     let secret = &pin.secret;
     let note = |decision, reason| ports.journal().note(Note::new(decision, reason).of(secret));
-    let found = find(ports, secret, Which::Version(version)).await?;
+    let found = find(ports, secret, VersionSelector::Version(version)).await?;
     let Some(credential) = usable(pin, found.content) else {
         note("leave", "what a rotation left is of another server or user");
         return Ok(());
     };
     let current = ask(ports, pin, CURRENT, current).await?;
     let broken_off = ask(ports, pin, SETTING, &credential).await?;
-    match decide::mend(current, broken_off) {
-        Mend::Leave => note("leave", "AWSCURRENT's password works"),
-        Mend::Forget => {
+    match decide::repair(current, broken_off) {
+        Repair::Leave => note("leave", "AWSCURRENT's password works"),
+        Repair::Forget => {
             if is_unmoved(ports, pin, description).await? {
                 note("forget", "the password of a rotation that was broken off");
                 unlabel(ports, secret, SETTING, version).await;
             }
         }
-        Mend::Promote => {
+        Repair::Promote => {
             if is_unmoved(ports, pin, description).await? {
                 let reason = "the server has the password of a rotation that was broken off";
                 note("promote", reason);
                 promote(ports, secret, description, version).await?;
             }
         }
-        Mend::Stop => {
+        Repair::Stop => {
             return Err(Error::NoPasswordWorks {
                 secret: secret.name().to_owned(),
                 server: server(pin),
@@ -61,10 +61,10 @@ async fn ask<P: Ports>(
     pin: &Pin,
     version: &'static str,
     credential: &Credential,
-) -> Result<Answer, Error> {
+) -> Result<PasswordCheck, Error> {
     match authenticate(ports, pin, credential).await {
-        Ok(()) => Ok(Answer::Right),
-        Err(error) if decide::may_try_another(error.fault) => Ok(Answer::Wrong),
+        Ok(()) => Ok(PasswordCheck::Right),
+        Err(error) if decide::may_try_another(error.fault) => Ok(PasswordCheck::Wrong),
         Err(error) => Err(no_login(pin, version, error)),
     }
 }

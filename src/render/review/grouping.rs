@@ -22,7 +22,7 @@ pub struct Source<'tree> {
 }
 
 /// A group of similar statements.
-pub struct Alike<'tree> {
+pub struct StatementGroup<'tree> {
     pub holder: Holder,
     pub statement: Statement,
     pub value: &'tree Value,
@@ -32,20 +32,20 @@ pub struct Alike<'tree> {
 }
 
 /// Groups the statements.
-pub fn gather(sources: Vec<Source<'_>>) -> Vec<Alike<'_>> {
-    let alike = gathered(sources, Shape::whatever_the_resources);
-    gathered(alike, Shape::whatever_the_secrets)
+pub fn gather(sources: Vec<Source<'_>>) -> Vec<StatementGroup<'_>> {
+    let similar = gathered(sources, GroupKey::whatever_the_resources);
+    gathered(similar, GroupKey::whatever_the_secrets)
 }
 
 /// What the statements of a group have in common.
 #[derive(PartialEq, Eq, PartialOrd, Ord)]
-struct Shape {
+struct GroupKey {
     holder: Holder,
     statement: Statement,
-    kinds: BTreeSet<(resource::Kind, Option<resource::Wildcard>)>,
+    kinds: BTreeSet<(resource::ResourceKind, Option<resource::Wildcard>)>,
 }
 
-impl Shape {
+impl GroupKey {
     /// Returns everything except which resources of their kind the statement names. The
     /// deployer's statements are not grouped in this way: their names distinguish them, as they
     /// do for a pipeline.
@@ -53,11 +53,13 @@ impl Shape {
         if *holder == Holder::Deployer {
             return None;
         }
-        let things = statement.resources.iter();
-        let things = things.map(|arn| resource::thing(arn, None));
+        let named_resources = statement.resources.iter();
+        let named_resources = named_resources.map(|arn| resource::named_resource(arn, None));
         Some(Self {
             holder: holder.clone(),
-            kinds: things.map(|thing| (thing.kind, thing.wildcard)).collect(),
+            kinds: named_resources
+                .map(|named_resource| (named_resource.kind, named_resource.wildcard))
+                .collect(),
             statement: Statement {
                 sid: String::new(),
                 resources: Vec::new(),
@@ -95,7 +97,7 @@ pub fn is_of_secrets(condition: &Condition) -> bool {
     condition.key == "kms:EncryptionContext:SecretARN"
 }
 
-impl<'tree> From<Source<'tree>> for Alike<'tree> {
+impl<'tree> From<Source<'tree>> for StatementGroup<'tree> {
     fn from(source: Source<'tree>) -> Self {
         Self {
             holder: source.holder,
@@ -110,13 +112,13 @@ impl<'tree> From<Source<'tree>> for Alike<'tree> {
 
 /// Groups statements of the same shape, in the order of their first occurrence.
 fn gathered<'tree>(
-    sources: Vec<impl Into<Alike<'tree>>>,
-    shape: impl Fn(&Holder, &Statement) -> Option<Shape>,
-) -> Vec<Alike<'tree>> {
-    let mut places: BTreeMap<Shape, usize> = BTreeMap::new();
-    let mut gathered: Vec<Alike<'tree>> = Vec::new();
+    sources: Vec<impl Into<StatementGroup<'tree>>>,
+    shape: impl Fn(&Holder, &Statement) -> Option<GroupKey>,
+) -> Vec<StatementGroup<'tree>> {
+    let mut places: BTreeMap<GroupKey, usize> = BTreeMap::new();
+    let mut gathered: Vec<StatementGroup<'tree>> = Vec::new();
     for source in sources {
-        let one: Alike<'tree> = source.into();
+        let one: StatementGroup<'tree> = source.into();
         let Some(shape) = shape(&one.holder, &one.statement) else {
             gathered.push(one);
             continue;

@@ -3,10 +3,10 @@
 use aws_sdk_lambda::primitives::Blob;
 use serde_json::{Value, json};
 
-use super::World;
+use super::TestEnvironment;
 use super::signed::Signed;
 
-impl World {
+impl TestEnvironment {
     /// Returns the input of each target of the stack's hourly rules. EventBridge
     /// itself would send it to the function.
     pub async fn sweep_inputs(&self) -> Vec<String> {

@@ -3,11 +3,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
-use crate::world::World;
+use crate::environment::TestEnvironment;
 
 /// The user's keys, and which version of the secret names which.
 #[derive(Clone, Default)]
-pub struct Standing {
+pub struct KeyState {
     /// The version that each staging label is on.
     pub labels: BTreeMap<String, String>,
     /// The key that each version with a label names.
@@ -16,11 +16,11 @@ pub struct Standing {
     pub keys: BTreeMap<String, bool>,
 }
 
-impl Standing {
+impl KeyState {
     /// Looks again. What a version names, it names for good.
-    pub async fn anew(&self, world: &World, secret: &str, user: &str) -> Self {
-        let keys = world.keys(user).await.expect("the user");
-        let labels = world.secret(secret).await.expect("the secret").labels;
+    pub async fn anew(&self, test: &TestEnvironment, secret: &str, user: &str) -> Self {
+        let keys = test.keys(user).await.expect("the user");
+        let labels = test.secret(secret).await.expect("the secret").labels;
         let mut named = BTreeMap::new();
         for (label, version) in &labels {
             if named.contains_key(version) {
@@ -28,7 +28,7 @@ impl Standing {
             }
             let key = match self.named.get(version) {
                 Some(key) => Some(key.clone()),
-                None => world.key_in(secret, label).await.map(|key| key.id),
+                None => test.key_in(secret, label).await.map(|key| key.id),
             };
             named.extend(key.map(|key| (version.clone(), key)));
         }
@@ -56,7 +56,7 @@ impl Standing {
 }
 
 /// Names keys; a version is not named, since its ID is a token.
-impl fmt::Display for Standing {
+impl fmt::Display for KeyState {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         for label in self.labels.keys() {
             let key = self.key(label).unwrap_or("nothing");

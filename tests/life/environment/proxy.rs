@@ -13,9 +13,9 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Notify, mpsc, oneshot};
 use tokio::task::JoinHandle;
 
-use super::peer::Peer;
+use super::function_process::FunctionProcess;
 use super::request::Request;
-use super::told;
+use super::secret_values;
 
 /// Where the proxy stops.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -51,7 +51,7 @@ impl Cut {
     }
 
     /// Returns whether it can befall a call.
-    fn befalls(self, call: &Call) -> bool {
+    fn applies_to(self, call: &Call) -> bool {
         match self {
             Self::Before | Self::KillBefore | Self::Throttle => true,
             Self::After | Self::KillAfter => call.leaves_something(),
@@ -91,7 +91,7 @@ impl Call {
 
 /// What was seen since the fault was set.
 #[derive(Clone, Debug, Default)]
-pub struct Seen {
+pub struct ObservedCalls {
     pub calls: Vec<Call>,
     /// Which of them was cut, the first being 1.
     pub cut: Option<u32>,
@@ -112,19 +112,19 @@ struct State {
     upstream: String,
     stopped: Notify,
     released: Notify,
-    now: Mutex<Now>,
+    now: Mutex<ProxyState>,
 }
 
-struct Now {
+struct ProxyState {
     fault: Fault,
-    seen: Seen,
-    told: BTreeSet<String>,
+    seen: ObservedCalls,
+    secret_values: BTreeSet<String>,
     watch: Option<mpsc::UnboundedSender<oneshot::Sender<()>>>,
     watches_reads: bool,
 }
 
 /// What becomes of one request.
-enum Fate {
+enum Disposition {
     Pass,
     StopBefore,
     StopAfter,
@@ -141,10 +141,10 @@ impl Proxy {
             upstream: endpoint.strip_prefix("http://").expect("http").to_owned(),
             stopped: Notify::new(),
             released: Notify::new(),
-            now: Mutex::new(Now {
+            now: Mutex::new(ProxyState {
                 fault,
-                seen: Seen::default(),
-                told: BTreeSet::new(),
+                seen: ObservedCalls::default(),
+                secret_values: BTreeSet::new(),
                 watch: None,
                 watches_reads: false,
             }),
@@ -182,14 +182,14 @@ impl Proxy {
     }
 
     /// Has what comes from now on meet with a fault; returns what was seen before.
-    pub fn meet(&self, fault: Fault) -> Seen {
+    pub fn meet(&self, fault: Fault) -> ObservedCalls {
         let mut now = self.state.now();
         now.fault = fault;
         std::mem::take(&mut now.seen)
     }
 
     /// Returns what was seen since the fault was set.
-    pub fn seen(&self) -> Seen {
+    pub fn seen(&self) -> ObservedCalls {
         self.state.now().seen.clone()
     }
 
@@ -208,8 +208,8 @@ impl Proxy {
     }
 
     /// Returns what was said and must be said nowhere else.
-    pub fn told(&self) -> BTreeSet<String> {
-        self.state.now().told.clone()
+    pub fn secret_values(&self) -> BTreeSet<String> {
+        self.state.now().secret_values.clone()
     }
 }
 
@@ -225,48 +225,56 @@ async fn serve(mut client: TcpStream, state: &State) -> io::Result<()> {
     let Some(request) = Request::read(&mut client).await? else {
         return Ok(());
     };
-    state.now().told.extend(told::values(&request, &[]));
-    let fate = state.fate(&request);
-    match fate {
-        Fate::StopBefore => return state.stop().await,
-        Fate::Cut(Cut::Before) => return Ok(()),
-        Fate::Cut(Cut::KillBefore) => return state.kill(&client).await,
-        Fate::Cut(Cut::Throttle) => {
+    state
+        .now()
+        .secret_values
+        .extend(secret_values::values(&request, &[]));
+    let disposition = state.disposition(&request);
+    match disposition {
+        Disposition::StopBefore => return state.stop().await,
+        Disposition::Cut(Cut::Before) => return Ok(()),
+        Disposition::Cut(Cut::KillBefore) => return state.kill(&client).await,
+        Disposition::Cut(Cut::Throttle) => {
             client.write_all(&request.throttled()).await?;
             return client.shutdown().await;
         }
-        Fate::Hold => {
+        Disposition::Hold => {
             state.stopped.notify_one();
             state.released.notified().await;
         }
-        Fate::Pass | Fate::StopAfter | Fate::Cut(Cut::After | Cut::KillAfter) => {}
+        Disposition::Pass
+        | Disposition::StopAfter
+        | Disposition::Cut(Cut::After | Cut::KillAfter) => {}
     }
     let mut upstream = TcpStream::connect(&state.upstream).await?;
     upstream.write_all(&request.closing()).await?;
     let mut answer = Vec::new();
     upstream.read_to_end(&mut answer).await?;
-    state.now().told.extend(told::values(&request, &answer));
+    state
+        .now()
+        .secret_values
+        .extend(secret_values::values(&request, &answer));
     let watches_reads = state.now().watches_reads;
     if request.changes() || watches_reads {
         state.looked_at().await;
     }
-    match fate {
-        Fate::StopAfter => return state.stop().await,
-        Fate::Cut(Cut::KillAfter) => return state.kill(&client).await,
-        Fate::Cut(_) => return Ok(()),
-        Fate::Pass | Fate::Hold | Fate::StopBefore => {}
+    match disposition {
+        Disposition::StopAfter => return state.stop().await,
+        Disposition::Cut(Cut::KillAfter) => return state.kill(&client).await,
+        Disposition::Cut(_) => return Ok(()),
+        Disposition::Pass | Disposition::Hold | Disposition::StopBefore => {}
     }
     client.write_all(&answer).await?;
     client.shutdown().await
 }
 
 impl State {
-    fn now(&self) -> MutexGuard<'_, Now> {
+    fn now(&self) -> MutexGuard<'_, ProxyState> {
         self.now.lock().expect("nobody panics while holding it")
     }
 
     /// Counts a request, and says what becomes of it.
-    fn fate(&self, request: &Request) -> Fate {
+    fn disposition(&self, request: &Request) -> Disposition {
         let mut now = self.now();
         let call = Call {
             action: request.action().to_owned(),
@@ -275,7 +283,7 @@ impl State {
         };
         now.seen.calls.push(call.clone());
         match now.fault {
-            Fault::None => Fate::Pass,
+            Fault::None => Disposition::Pass,
             Fault::Stop(stop) => {
                 let changes = now.seen.calls.iter().filter(|call| call.changes).count();
                 let (limit, after) = match stop {
@@ -284,27 +292,27 @@ impl State {
                 };
                 let is_last = call.changes && changes == limit;
                 match (changes > limit, is_last, after) {
-                    (true, _, _) | (_, true, false) => Fate::StopBefore,
-                    (_, true, true) => Fate::StopAfter,
-                    _ => Fate::Pass,
+                    (true, _, _) | (_, true, false) => Disposition::StopBefore,
+                    (_, true, true) => Disposition::StopAfter,
+                    _ => Disposition::Pass,
                 }
             }
             Fault::Hold(number, action) => {
                 let calls = now.seen.calls.iter();
                 let held = calls.filter(|call| call.action == action).count();
                 match call.action == action && held == number as usize {
-                    true => Fate::Hold,
-                    false => Fate::Pass,
+                    true => Disposition::Hold,
+                    false => Disposition::Pass,
                 }
             }
             Fault::Cut(number, cut) => {
                 let calls = now.seen.calls.iter();
-                let befallen = calls.filter(|call| cut.befalls(call)).count();
-                if !cut.befalls(&call) || befallen != number as usize {
-                    return Fate::Pass;
+                let befallen = calls.filter(|call| cut.applies_to(call)).count();
+                if !cut.applies_to(&call) || befallen != number as usize {
+                    return Disposition::Pass;
                 }
                 now.seen.cut = u32::try_from(now.seen.calls.len()).ok();
-                Fate::Cut(cut)
+                Disposition::Cut(cut)
             }
         }
     }
@@ -317,11 +325,11 @@ impl State {
 
     /// Ends the function that is at the other end.
     async fn kill(&self, client: &TcpStream) -> io::Result<()> {
-        let peer = Peer::of(client.local_addr()?, client.peer_addr()?);
-        let peer = peer.expect("the function holds the other end");
-        let secret = peer.variable("AWS_SECRET_ACCESS_KEY");
-        self.now().told.extend(secret);
-        peer.kill().await;
+        let function_process = FunctionProcess::of(client.local_addr()?, client.peer_addr()?);
+        let function_process = function_process.expect("the function holds the other end");
+        let secret = function_process.variable("AWS_SECRET_ACCESS_KEY");
+        self.now().secret_values.extend(secret);
+        function_process.kill().await;
         Ok(())
     }
 

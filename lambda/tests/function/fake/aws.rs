@@ -11,7 +11,7 @@ use keyrota_function::pin::Pins;
 use keyrota_test_aws::versions::Versions;
 use serde_json::{Value, json};
 
-use super::mishap::{Meddling, Mishap};
+use super::mishap::{Interference, Mishap};
 use super::secrets_manager::Details;
 
 pub(crate) const USER: &str = "ci-deployer";
@@ -58,7 +58,7 @@ pub(crate) struct Secret {
 }
 
 /// The simulated world.
-pub(crate) struct World {
+pub(crate) struct FakeAws {
     /// The secret's pin. There is no other.
     pin: RefCell<Value>,
     pub(super) pins: Cell<&'static Pins>,
@@ -73,7 +73,7 @@ pub(crate) struct World {
     /// The mishaps of the next calls of an action.
     pub(super) action_mishaps: RefCell<BTreeMap<&'static str, VecDeque<Mishap>>>,
     pub(super) nth_mishaps: RefCell<BTreeMap<(&'static str, usize), Mishap>>,
-    pub(super) meddling: RefCell<Option<Meddling>>,
+    pub(super) interference: RefCell<Option<Interference>>,
     pub(super) per_call: Cell<Duration>,
     pub(crate) now: Cell<Duration>,
     /// The time spent sleeping.
@@ -85,7 +85,7 @@ pub(crate) struct World {
     /// The user's name in `GetCallerIdentity`, if it differs from IAM's.
     pub(crate) identity: RefCell<Option<String>>,
     /// All text that must never appear in output.
-    pub(crate) unspeakable: RefCell<BTreeSet<String>>,
+    pub(crate) forbidden_texts: RefCell<BTreeSet<String>>,
     /// Every log line, and every error.
     pub(crate) said: RefCell<String>,
     /// Whether AWSCURRENT's key works and must continue to work.
@@ -121,7 +121,7 @@ pub(crate) fn key_id(number: u32) -> AccessKeyId {
     AccessKeyId::parse(&format!("AKIAFAKE{number:012}")).expect("an ID")
 }
 
-impl World {
+impl FakeAws {
     /// Returns a world with the secret, its user with one key, and another user and an
     /// administrator with one key each. Key 1 is AWSCURRENT's, key 2 the other user's, and key
     /// 3 the administrator's.
@@ -134,7 +134,7 @@ impl World {
                 other => json!({ "administrator": other }),
             },
         });
-        let world = Self {
+        let aws = Self {
             pins: Cell::new(pins_of(&pin)),
             pin: RefCell::new(pin),
             tags: RefCell::default(),
@@ -144,14 +144,14 @@ impl World {
             mishaps: RefCell::default(),
             action_mishaps: RefCell::default(),
             nth_mishaps: RefCell::default(),
-            meddling: RefCell::default(),
+            interference: RefCell::default(),
             per_call: Cell::new(CALL),
             now: Cell::default(),
             slept: Cell::default(),
             spread: Cell::default(),
             allowed_at: Cell::new(Some(Duration::ZERO)),
             identity: RefCell::default(),
-            unspeakable: RefCell::default(),
+            forbidden_texts: RefCell::default(),
             said: RefCell::default(),
             guarded: Cell::new(false),
             before: RefCell::default(),
@@ -161,32 +161,32 @@ impl World {
             out_of_date: Cell::new(false),
             made: Cell::new(0),
         };
-        world.never_say(TOKEN);
-        let key = world.give_key(USER, true);
-        world.give_key(OTHER, true);
-        let administrator = world.give_key(ADMINISTRATOR, true);
+        aws.never_say(TOKEN);
+        let key = aws.give_key(USER, true);
+        aws.give_key(OTHER, true);
+        let administrator = aws.give_key(ADMINISTRATOR, true);
         let origin = match rotate_as {
             "self" | "role" => SECRET_ARN,
             _ => ADMINISTRATOR_ARN,
         };
-        world.add_secret(SECRET_ARN);
-        world.store("first", &[CURRENT], &world.value(&key, origin));
+        aws.add_secret(SECRET_ARN);
+        aws.store("first", &[CURRENT], &aws.value(&key, origin));
         if !owns_user {
             // As after a bootstrap.
-            world.record(&key);
+            aws.record(&key);
         }
-        world.add_secret(ADMINISTRATOR_ARN);
+        aws.add_secret(ADMINISTRATOR_ARN);
         let value = json!({
             "accesskey": administrator.id.as_str(), "secretkey": administrator.secret,
         });
-        world.store_in(
+        aws.store_in(
             ADMINISTRATOR_ARN,
             "only",
             &[CURRENT],
             Some(value.to_string()),
         );
-        world.guarded.set(true);
-        world
+        aws.guarded.set(true);
+        aws
     }
 
     /// Returns a world after the given steps, with an empty list of calls.
@@ -201,14 +201,14 @@ impl World {
             mishaps: RefCell::default(),
             action_mishaps: RefCell::default(),
             nth_mishaps: RefCell::default(),
-            meddling: RefCell::default(),
+            interference: RefCell::default(),
             per_call: self.per_call.clone(),
             now: self.now.clone(),
             slept: Cell::default(),
             spread: self.spread.clone(),
             allowed_at: self.allowed_at.clone(),
             identity: self.identity.clone(),
-            unspeakable: self.unspeakable.clone(),
+            forbidden_texts: self.forbidden_texts.clone(),
             said: RefCell::default(),
             guarded: self.guarded.clone(),
             before: self.before.clone(),

@@ -12,7 +12,7 @@ const SHOWN: usize = 3;
 const LINE: usize = 66;
 
 /// Returns a statement's JSON, and whether it was shortened.
-pub fn shown(value: &Value) -> (String, bool) {
+pub fn excerpt(value: &Value) -> (String, bool) {
     let mut shortened = false;
     let value = shorten(value, &mut shortened);
     let mut text = String::new();
@@ -79,8 +79,8 @@ fn shorten(value: &Value, shortened: &mut bool) -> Value {
         Value::Sequence(items) if items.len() > LONGEST_LIST && !of_actions(items) => {
             *shortened = true;
             let more = format!("… {} more", prose::number(items.len() - SHOWN));
-            let shown = items.iter().take(SHOWN).cloned();
-            Value::Sequence(shown.chain([Value::String(more)]).collect())
+            let excerpt = items.iter().take(SHOWN).cloned();
+            Value::Sequence(excerpt.chain([Value::String(more)]).collect())
         }
         Value::Sequence(items) => {
             Value::Sequence(items.iter().map(|one| shorten(one, shortened)).collect())

@@ -8,7 +8,7 @@ use keyrota_test_aws::versions;
 
 use super::bucket::{Bucket, Writer};
 use super::database::Server;
-use super::rotation::{Process, Step};
+use super::rotation::{ActiveRotation, Step};
 use super::stacks::{ChangeSetRecord, StackRecord};
 use super::watch::Watch;
 use crate::port::{Error, ErrorKind, Rotation};
@@ -59,7 +59,7 @@ pub struct SecretRecord {
 
 /// An account.
 #[derive(Clone, Debug)]
-pub struct World {
+pub struct AwsState {
     pub now: Timestamp,
     pub users: BTreeMap<String, String>,
     /// Each user's tags.
@@ -82,7 +82,7 @@ pub struct World {
     pub profiles: BTreeMap<String, String>,
     /// Database servers by `HOST:PORT`.
     pub servers: BTreeMap<String, Server>,
-    pub rotations: Vec<Process>,
+    pub rotations: Vec<ActiveRotation>,
     /// Steps of rotations that will fail, so many times.
     pub failing: BTreeMap<Step, usize>,
     /// Resource types that CloudFormation will fail to make.
@@ -94,7 +94,7 @@ pub struct World {
     begun: Timestamp,
 }
 
-impl World {
+impl AwsState {
     pub fn new() -> Self {
         let now: Timestamp = "2026-11-02T09:00:00Z".parse().unwrap();
         Self {
@@ -133,7 +133,7 @@ impl World {
         let until = self.now + duration;
         while let Some(due) = self.next_due().filter(|due| *due <= until) {
             self.now = self.now.max(due);
-            self.happen();
+            self.advance();
         }
         self.now = until;
         let waited = self.now.duration_since(self.begun).unsigned_abs();
@@ -154,7 +154,7 @@ impl World {
         stacks.chain(rotations).min()
     }
 
-    fn happen(&mut self) {
+    fn advance(&mut self) {
         self.advance_stacks();
         self.advance_rotations();
     }

@@ -15,7 +15,7 @@ use crate::render::Strategy;
 /// # Errors
 ///
 /// Returns the first call that was refused while looking.
-pub async fn treat(
+pub async fn fix(
     context: &Context<'_>,
     model: &Model,
     diagnoses: &[Diagnosis],
@@ -30,7 +30,7 @@ pub async fn treat(
         let Some(secret) = &diagnosis.secret else {
             continue;
         };
-        if let Err(error) = treat_one(context, model, secret, diagnosis, fix).await {
+        if let Err(error) = fix_one(context, model, secret, diagnosis, fix).await {
             context.warn(format!("{}: {error}", diagnosis.subject));
             failures.push(error);
         }
@@ -39,12 +39,12 @@ pub async fn treat(
 }
 
 /// An entry as it is now.
-enum Ward<'a> {
+enum ExaminedEntry<'a> {
     Key(Box<ExaminedKey<'a>>),
     Database(Box<ExaminedDatabase<'a>>),
 }
 
-impl Ward<'_> {
+impl ExaminedEntry<'_> {
     fn secret(&self) -> Option<&Secret> {
         match self {
             Self::Key(it) => it.seen.secret.as_ref().map(|held| &held.secret),
@@ -77,23 +77,23 @@ async fn look<'a>(
     model: &'a Model,
     deployed: &Deployed,
     name: &SecretName,
-) -> Result<Option<Ward<'a>>> {
+) -> Result<Option<ExaminedEntry<'a>>> {
     let Some(entry) = model.entries.iter().find(|it| it.secret == *name) else {
         return Ok(None);
     };
     Ok(Some(match entry.by_kind() {
         ByKind::AccessKey(key) => {
             let seen = examine_key(context, Some(deployed), key).await?;
-            Ward::Key(Box::new(seen))
+            ExaminedEntry::Key(Box::new(seen))
         }
         ByKind::Database(database) => {
             let seen = examine_database(context, Some(deployed), database).await?;
-            Ward::Database(Box::new(seen))
+            ExaminedEntry::Database(Box::new(seen))
         }
     }))
 }
 
-async fn treat_one(
+async fn fix_one(
     context: &Context<'_>,
     model: &Model,
     name: &SecretName,
@@ -139,12 +139,12 @@ fn stands(
     context: &Context<'_>,
     model: &Model,
     deployed: &Deployed,
-    ward: &Ward<'_>,
+    ward: &ExaminedEntry<'_>,
     diagnosis: &Diagnosis,
 ) -> bool {
     let (keys, databases) = match ward {
-        Ward::Key(it) => (vec![it.as_ref().clone()], Vec::new()),
-        Ward::Database(it) => (Vec::new(), vec![it.as_ref().clone()]),
+        ExaminedEntry::Key(it) => (vec![it.as_ref().clone()], Vec::new()),
+        ExaminedEntry::Database(it) => (Vec::new(), vec![it.as_ref().clone()]),
     };
     let found = diagnose(context, model, Some(deployed.clone()), keys, databases);
     let same = |held: &Diagnosis| held.is_same(diagnosis) && held.fix == diagnosis.fix;
@@ -171,15 +171,15 @@ async fn rotate(
     context: &Context<'_>,
     model: &Model,
     deployed: &Deployed,
-    ward: &Ward<'_>,
+    ward: &ExaminedEntry<'_>,
 ) -> Result<()> {
     match ward {
-        Ward::Key(it) => {
+        ExaminedEntry::Key(it) => {
             let (entry, seen) = (it.entry, &it.seen);
             let rotated = rotate_secret(context, model, deployed, entry, seen).await?;
             verify(context, entry, Some(&rotated)).await?;
         }
-        Ward::Database(it) => {
+        ExaminedEntry::Database(it) => {
             let (entry, seen) = (it.entry, &it.seen);
             let rotated = rotate_database(context, model, deployed, entry, seen).await?;
             verify_database(context, deployed, entry, Some(&rotated)).await?;

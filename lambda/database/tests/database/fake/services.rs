@@ -82,7 +82,7 @@ impl User {
 }
 
 /// The simulated world.
-pub(crate) struct World {
+pub(crate) struct FakeServices {
     pub(crate) setting: Setting,
     /// The secret's pin. There is no other.
     pin: RefCell<Value>,
@@ -100,7 +100,7 @@ pub(crate) struct World {
     pub(crate) mishaps: RefCell<BTreeMap<usize, Mishap>>,
     pub(crate) now: Cell<Duration>,
     /// All text that must never appear in output.
-    pub(crate) unspeakable: RefCell<BTreeSet<String>>,
+    pub(crate) forbidden_texts: RefCell<BTreeSet<String>>,
     /// Every log line, and every error.
     pub(crate) said: RefCell<String>,
     /// Whether some version's password works, so that one must continue to work.
@@ -126,7 +126,7 @@ fn leaked(secrets: &Value) -> &'static Pins {
     Box::leak(Box::new(pins))
 }
 
-impl World {
+impl FakeServices {
     /// Returns a world with a secret whose AWSCURRENT works.
     pub(crate) fn new(setting: Setting) -> Self {
         let mut pin = json!({
@@ -147,7 +147,7 @@ impl World {
         if let Some((_, time)) = fields.find(|(name, _)| *name == "deactivate_after") {
             pin["deactivate_after"] = json!(time);
         }
-        let world = Self {
+        let services = Self {
             setting,
             pins: Cell::new(leaked(&json!({ SECRET: pin }))),
             pin: RefCell::new(pin),
@@ -159,7 +159,7 @@ impl World {
             calls: RefCell::default(),
             mishaps: RefCell::default(),
             now: Cell::default(),
-            unspeakable: RefCell::default(),
+            forbidden_texts: RefCell::default(),
             said: RefCell::default(),
             some_works: Cell::default(),
             current_works: Cell::default(),
@@ -169,28 +169,28 @@ impl World {
             made: Cell::default(),
             forged: Cell::default(),
         };
-        world.never_say(TOKEN);
-        world.add_secret(SECRET_ARN);
-        world.add_secret(ADMINISTRATOR_ARN);
-        let password = world.make_password();
-        world.user.replace(Some(User {
+        services.never_say(TOKEN);
+        services.add_secret(SECRET_ARN);
+        services.add_secret(ADMINISTRATOR_ARN);
+        let password = services.make_password();
+        services.user.replace(Some(User {
             primary: password.clone(),
             secondary: None,
         }));
-        world.store("first", &[CURRENT], &world.value(&password));
+        services.store("first", &[CURRENT], &services.value(&password));
         let administrator = json!({
             "engine": setting.engine.name(), "host": HOST, "port": 5432,
-            "username": ADMINISTRATOR, "password": world.administrator_password(),
+            "username": ADMINISTRATOR, "password": services.administrator_password(),
         });
-        world.store_in(
+        services.store_in(
             ADMINISTRATOR_ARN,
             "only",
             &[CURRENT],
             Some(administrator.to_string()),
         );
-        world.never_say(&world.administrator_password());
-        world.check();
-        world
+        services.never_say(&services.administrator_password());
+        services.check();
+        services
     }
 
     /// Returns a world after the given steps, with an empty list of calls.
@@ -207,7 +207,7 @@ impl World {
             calls: RefCell::default(),
             mishaps: RefCell::default(),
             now: self.now.clone(),
-            unspeakable: self.unspeakable.clone(),
+            forbidden_texts: self.forbidden_texts.clone(),
             said: RefCell::default(),
             some_works: self.some_works.clone(),
             current_works: self.current_works.clone(),
@@ -290,6 +290,6 @@ impl World {
             primary: password.to_owned(),
             secondary: None,
         }));
-        self.forgive();
+        self.allow_breakage();
     }
 }

@@ -7,11 +7,11 @@ use aws_sdk_iam::types::StatusType;
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 use serde_json::{Value, json};
 
-use super::{KEY_ADMINISTRATOR, Key, World};
+use super::{KEY_ADMINISTRATOR, Key, TestEnvironment};
 
 /// A secret as Secrets Manager describes it.
 #[derive(Clone, Debug, Default)]
-pub struct Held {
+pub struct DescribedSecret {
     pub arn: String,
     pub tags: BTreeMap<String, String>,
     /// The version that each staging label is on.
@@ -23,7 +23,7 @@ pub struct Held {
     pub schedule: Option<String>,
 }
 
-impl World {
+impl TestEnvironment {
     /// Makes an IAM user.
     pub async fn make_user(&self, user: &str) {
         let request = self.iam.create_user().user_name(user);
@@ -167,7 +167,7 @@ impl World {
     }
 
     /// Returns a secret, or `None` if it does not exist.
-    pub async fn secret(&self, name: &str) -> Option<Held> {
+    pub async fn secret(&self, name: &str) -> Option<DescribedSecret> {
         let request = self.secretsmanager.describe_secret().secret_id(name);
         let answer = match request.send().await {
             Ok(answer) => answer,
@@ -176,7 +176,7 @@ impl World {
         };
         let tags = answer.tags().iter();
         let labels = answer.version_ids_to_stages().into_iter().flatten();
-        Some(Held {
+        Some(DescribedSecret {
             tags: tags
                 .filter_map(|tag| Some((tag.key.clone()?, tag.value.clone()?)))
                 .collect(),

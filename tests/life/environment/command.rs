@@ -5,18 +5,18 @@ use std::process::Output;
 use serde_json::Value;
 use tokio::process::Command;
 
-use super::{REGION, World};
+use super::{REGION, TestEnvironment};
 
 /// A command that ended.
 #[derive(Debug)]
-pub struct Ran {
+pub struct CommandOutput {
     pub command: String,
     pub code: Option<i32>,
     pub stdout: String,
     pub stderr: String,
 }
 
-impl Ran {
+impl CommandOutput {
     /// Returns what came of a process.
     pub fn new(command: &str, output: Output) -> Self {
         let text = |bytes| String::from_utf8(bytes).expect("UTF-8");
@@ -88,7 +88,7 @@ impl Ran {
     }
 }
 
-impl std::fmt::Display for Ran {
+impl std::fmt::Display for CommandOutput {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(
             formatter,
@@ -98,7 +98,7 @@ impl std::fmt::Display for Ran {
     }
 }
 
-impl World {
+impl TestEnvironment {
     /// Returns the program, ready to be run in this account.
     pub fn program(&self, arguments: &str) -> Command {
         let caller = self.caller.borrow();
@@ -112,7 +112,7 @@ impl World {
     }
 
     /// Runs a shell script with the program's environment.
-    pub async fn shell(&self, script: &str) -> Ran {
+    pub async fn shell(&self, script: &str) -> CommandOutput {
         let program = self.program("");
         let environment = program.as_std().get_envs();
         let mut command = Command::new("sh");
@@ -122,11 +122,11 @@ impl World {
             .env_clear()
             .envs(environment.filter_map(|(name, value)| Some((name, value?))));
         let output = command.output().await.expect("a shell can be started");
-        Ran::new(script, output)
+        CommandOutput::new(script, output)
     }
 
     /// Runs the program and expects that the account is as it was before.
-    pub async fn changes_nothing(&self, arguments: &str) -> Ran {
+    pub async fn changes_nothing(&self, arguments: &str) -> CommandOutput {
         let before = self.everything().await;
         let ran = self.keyrota(arguments).await;
         assert_eq!(self.everything().await, before, "{ran}");
@@ -134,22 +134,22 @@ impl World {
     }
 
     /// Runs the program, the arguments separated by spaces.
-    pub async fn keyrota(&self, arguments: &str) -> Ran {
+    pub async fn keyrota(&self, arguments: &str) -> CommandOutput {
         self.run(arguments, self.program(arguments)).await
     }
 
     /// Runs the program as it was prepared, and looks through what it says for
     /// secrets: `credentials` alone may tell one.
-    pub async fn run(&self, arguments: &str, mut command: Command) -> Ran {
+    pub async fn run(&self, arguments: &str, mut command: Command) -> CommandOutput {
         let output = command.output().await.expect("keyrota can be started");
-        let ran = Ran::new(arguments, output);
+        let ran = CommandOutput::new(arguments, output);
         self.check_for_secrets(&ran).await;
         ran
     }
 
     /// Expects that a command told none of the secrets that are or were in the
     /// account.
-    pub async fn check_for_secrets(&self, ran: &Ran) {
+    pub async fn check_for_secrets(&self, ran: &CommandOutput) {
         self.learn_secrets().await;
         let may_tell = ran.command.starts_with("credentials");
         for secret in self.concealed.borrow().iter() {

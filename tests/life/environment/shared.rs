@@ -6,7 +6,7 @@ use std::sync::OnceLock;
 
 use keyrota::sandbox::{self, Options, Strictness};
 
-use super::Deaf;
+use super::SilentListener;
 
 /// Returns how sandboxes are started here: strict where `KEYROTA_TEST_STRICT` has items
 /// of the emulator's README, or `all`.
@@ -47,7 +47,7 @@ pub fn tools() -> &'static Path {
                 .enable_all()
                 .build()
                 .expect("a runtime")
-                .block_on(sandbox::test_tools(&options(), &Deaf))
+                .block_on(sandbox::test_tools(&options(), &SilentListener))
                 .unwrap_or_else(|error| panic!("the tests' Python tools: {error}"))
         })
         .join()

@@ -10,7 +10,7 @@ static PROCESSORS: LazyLock<usize> =
     LazyLock::new(|| thread::available_parallelism().map_or(1, NonZero::get));
 
 /// Returns the result of the work for each item, in the items' order.
-pub fn spread<'items, Item: Sync, Made: Send>(
+pub fn parallel<'items, Item: Sync, Made: Send>(
     items: &'items [Item],
     work: impl Fn(&'items Item) -> Made + Sync,
 ) -> Vec<Made> {
@@ -62,14 +62,14 @@ pub fn both<One: Send, Other>(
 
 #[cfg(test)]
 mod tests {
-    use super::spread;
+    use super::parallel;
 
     #[test]
     fn every_item_is_made_once_and_in_order() {
         for count in [0, 1, 2, 1_000] {
             let items: Vec<usize> = (0..count).collect();
             let doubled: Vec<usize> = items.iter().map(|item| item * 2).collect();
-            assert_eq!(spread(&items, |item| item * 2), doubled);
+            assert_eq!(parallel(&items, |item| item * 2), doubled);
         }
     }
 }

@@ -6,7 +6,7 @@ use crate::error::Error;
 use crate::python::Module;
 
 /// A function, and how it is started.
-pub struct Peer {
+pub struct SubjectFunction {
     pub name: &'static str,
     pub program: PathBuf,
     pub arguments: Vec<String>,
@@ -16,7 +16,7 @@ pub struct Peer {
     pub task_root: PathBuf,
 }
 
-impl Peer {
+impl SubjectFunction {
     /// Returns our function, with its executable written to a folder.
     ///
     /// # Errors

@@ -2,7 +2,7 @@
 
 use std::hash::{DefaultHasher, Hash, Hasher};
 
-use super::World;
+use super::TestEnvironment;
 
 /// Returns a short name of a text, for lines that have to differ where it does.
 fn digest(text: &str) -> String {
@@ -11,7 +11,7 @@ fn digest(text: &str) -> String {
     format!("{:016x}", hasher.finish())
 }
 
-impl World {
+impl TestEnvironment {
     /// Returns a line for each thing in the account, in a fixed order: stacks with
     /// their parameters and change sets, buckets with their objects, users with their
     /// keys, tags, and policies, roles and managed policies with what they allow, secrets

@@ -18,12 +18,12 @@ pub struct User {
 }
 
 /// A server of one test, or of all.
-pub enum Bench {
+pub enum TestServer {
     Shared(&'static Server),
     Own(Box<Server>),
 }
 
-impl Bench {
+impl TestServer {
     /// Returns a server of one test, to be stopped and started.
     pub fn owned(&mut self) -> &mut Server {
         match self {
@@ -33,19 +33,19 @@ impl Bench {
     }
 }
 
-impl From<&'static Server> for Bench {
+impl From<&'static Server> for TestServer {
     fn from(server: &'static Server) -> Self {
         Self::Shared(server)
     }
 }
 
-impl From<Server> for Bench {
+impl From<Server> for TestServer {
     fn from(server: Server) -> Self {
         Self::Own(Box::new(server))
     }
 }
 
-impl Deref for Bench {
+impl Deref for TestServer {
     type Target = Server;
 
     fn deref(&self) -> &Server {

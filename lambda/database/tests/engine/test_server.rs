@@ -4,7 +4,8 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use keyrota_database_function::engine::Engines;
 use keyrota_database_function::server::{
-    Before, Change, Endpoint, Engine, Login, Server as _, ServerError, ServerFault, Verification,
+    Change, Endpoint, Engine, Login, PreviousPassword, Server as _, ServerError, ServerFault,
+    Verification,
 };
 use keyrota_test_servers::{self as servers, Certificate, Options, Server};
 use secrecy::SecretString;
@@ -13,13 +14,13 @@ use secrecy::SecretString;
 pub const AUTHORITY: &str = "authority.pem";
 
 /// A server, and drivers that trust its certificate authority.
-pub struct Bench {
+pub struct TestServer {
     pub server: Server,
     pub engines: Engines,
     pub endpoint: Endpoint,
 }
 
-impl Bench {
+impl TestServer {
     /// Starts a server with its own settings.
     pub fn start(engine: servers::Engine, settings: &[&str]) -> Self {
         Self::showing(engine, Certificate::Valid, settings)
@@ -71,7 +72,7 @@ impl Bench {
         login: &Login,
         new: &Login,
         retain: bool,
-    ) -> Result<Before, ServerError> {
+    ) -> Result<PreviousPassword, ServerError> {
         let change = Change {
             username: &new.username,
             password: &new.password,
@@ -83,7 +84,10 @@ impl Bench {
     /// Changes a password, and checks that the new one works and the previous one does not.
     pub async fn check_change(&self, login: &Login, old: &Login, new: &Login) {
         assert_eq!(self.authenticate(old).await, Ok(()));
-        assert_eq!(self.change(login, new, false).await, Ok(Before::Void));
+        assert_eq!(
+            self.change(login, new, false).await,
+            Ok(PreviousPassword::Void)
+        );
         assert_eq!(self.authenticate(new).await, Ok(()));
         let before = self.authenticate(old).await;
         assert_eq!(
@@ -122,7 +126,7 @@ pub fn any_characters() -> String {
 }
 
 /// Returns the fault and the code that identify an error.
-pub fn told<T: PartialEq>(result: Result<T, ServerError>) -> (ServerFault, String) {
+pub fn fault_and_code<T: PartialEq>(result: Result<T, ServerError>) -> (ServerFault, String) {
     match result {
         Ok(_) => panic!("it went well"),
         Err(error) => (error.fault, error.code.unwrap_or_default()),
@@ -131,7 +135,7 @@ pub fn told<T: PartialEq>(result: Result<T, ServerError>) -> (ServerFault, Strin
 
 /// Asserts the fault and the code of an error.
 pub fn check<T: PartialEq>(result: Result<T, ServerError>, fault: ServerFault, code: &str) {
-    assert_eq!(told(result), (fault, code.to_owned()));
+    assert_eq!(fault_and_code(result), (fault, code.to_owned()));
 }
 
 pub use servers::Engine as Kind;
