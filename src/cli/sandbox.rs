@@ -5,7 +5,7 @@ use clap::Args;
 use super::Exit;
 use super::failure::Failed;
 use super::settings::Settings;
-use crate::sandbox::{self, Options};
+use crate::sandbox::{self, Options, Strictness};
 use crate::view::SandboxResult;
 
 /// Run a local AWS until interrupted
@@ -19,11 +19,23 @@ pub(super) struct SandboxCommand {
     /// Port on 127.0.0.1. By default, a free port
     #[arg(long, value_name = "PORT")]
     port: Option<u16>,
+
+    /// Behave as AWS does where that is harder to use
+    ///
+    /// Changes of IAM and of tags, the stack status, and the last use of a key take up to
+    /// minutes to be seen. Calls are throttled. CloudFormation loses text that is not ASCII, and
+    /// says only in its events why a change set fails. What a policy or a function names must
+    /// exist. EventBridge ignores a topic policy's statements with conditions.
+    #[arg(long)]
+    like_aws: bool,
 }
 
 pub(super) async fn run(settings: &Settings, verb: &SandboxCommand) -> Result<Exit, Failed> {
     let mut options = Options::of_this_process()?;
     options.port = verb.port;
+    if verb.like_aws {
+        options.strictness = Strictness::LikeAws;
+    }
     if let Some(region) = &settings.region {
         options.region.clone_from(region);
     }

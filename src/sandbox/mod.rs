@@ -38,6 +38,42 @@ pub struct Options {
     pub python: Option<OsString>,
     /// The folders to search for programs, in the format of `PATH`.
     pub search_path: OsString,
+    /// How much of what makes AWS harder to use than a local AWS is on.
+    pub strictness: Strictness,
+}
+
+/// How much of what makes AWS harder to use than a local AWS is on: changes that take
+/// time to be seen, rates of calls, text that is lost. The emulator's README has the
+/// items.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Strictness {
+    /// None of it.
+    #[default]
+    Lenient,
+    /// All of it, in real time.
+    LikeAws,
+    /// Some of it, in virtual time, which passes with each request and where root
+    /// advances it.
+    Virtual {
+        /// The items, separated by commas, or `all`.
+        items: String,
+        /// What decides each lag, so that a run can be repeated.
+        seed: u32,
+    },
+}
+
+impl Strictness {
+    /// Returns the emulator's arguments.
+    fn arguments(&self) -> Vec<String> {
+        match self {
+            Self::Lenient => Vec::new(),
+            Self::LikeAws => vec!["--like-aws".to_owned()],
+            Self::Virtual { items, seed } => {
+                let option = |name: &str, value: &str| format!("--{name}={value}");
+                vec![option("strict", items), option("seed", &seed.to_string())]
+            }
+        }
+    }
 }
 
 impl Options {
@@ -60,6 +96,7 @@ impl Options {
             cache,
             python: variable("KEYROTA_PYTHON"),
             search_path: variable("PATH").unwrap_or_default(),
+            strictness: Strictness::default(),
         })
     }
 }

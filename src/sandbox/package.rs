@@ -27,14 +27,21 @@ macro_rules! modules {
 const MODULES: &[(&str, &str)] = &modules![
     "__init__.py",
     "__main__.py",
+    "ascii.py",
     "authorization.py",
+    "changesets.py",
+    "clock.py",
+    "delivery.py",
     "encryption.py",
     "gateway.py",
     "handlers.json",
     "handlers.py",
     "keys.py",
+    "lag.py",
     "loopback.py",
+    "principals.py",
     "processes.py",
+    "propagation.py",
     "refusal.py",
     "replaced.py",
     "resources.py",
@@ -43,8 +50,11 @@ const MODULES: &[(&str, &str)] = &modules![
     "schedule.py",
     "secrets.py",
     "stacks.py",
+    "stale.py",
     "storage.py",
+    "strict.py",
     "tags.py",
+    "throttle.py",
 ];
 
 /// Writes the package next to the virtual environment and returns its folder. The folder's name

@@ -160,6 +160,7 @@ mod tests {
     use std::path::Path;
 
     use super::*;
+    use crate::sandbox::Strictness;
     use crate::tool::testing::script;
 
     fn options(folder: &Path, python: Option<&str>) -> Options {
@@ -169,6 +170,7 @@ mod tests {
             cache: folder.join("cache"),
             python: python.map(OsString::from),
             search_path: folder.into(),
+            strictness: Strictness::default(),
         }
     }
 

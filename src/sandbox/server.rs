@@ -109,6 +109,7 @@ pub async fn start(options: &Options, python: &Path, package: &Path) -> Result<S
         // The emulator itself takes a free port and reports it. A port that is free now could
         // be in use by then.
         .arg(options.port.unwrap_or(0).to_string())
+        .args(options.strictness.arguments())
         .current_dir(package);
     serve(command, options, PATIENCE).await
 }

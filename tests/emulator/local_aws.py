@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import http.client
 import io
 import json
 import os
@@ -150,11 +151,13 @@ class LocalAwsTest(unittest.TestCase):
         return result
 
     @classmethod
-    def client(cls, service: str, credentials: dict[str, str] = ROOT, **options: Any) -> Any:
+    def client(
+        cls, service: str, credentials: dict[str, str] = ROOT, region: str = REGION, **options: Any
+    ) -> Any:
         """Returns a client of one service with the given key, without retries."""
         return SESSION.create_client(
             service,
-            region_name=REGION,
+            region_name=region,
             endpoint_url=f"http://127.0.0.1:{cls.port}",
             aws_access_key_id=credentials["AccessKeyId"],
             aws_secret_access_key=credentials["SecretAccessKey"],
@@ -189,6 +192,21 @@ class LocalAwsTest(unittest.TestCase):
                 ),
             )
         return created["Role"]["Arn"]
+
+    @classmethod
+    def ask_emulator(cls, path: str, credentials: dict[str, str] = ROOT) -> tuple[int, str]:
+        """Asks something of the emulator itself; returns the status and the text."""
+        connection = http.client.HTTPConnection("127.0.0.1", cls.port)
+        with contextlib.closing(connection):
+            connection.request("POST", path, headers=signed(cls.port, "POST", path, credentials))
+            answer = connection.getresponse()
+            return answer.status, answer.read().decode()
+
+    @classmethod
+    def advance(cls, seconds: float) -> None:
+        """Lets virtual time pass."""
+        status, text = cls.ask_emulator(f"/_ministack/advance?seconds={seconds}")
+        assert status == 200, text
 
     @contextlib.contextmanager
     def refused(self, code: str, words: str = "") -> Any:

@@ -166,12 +166,18 @@ class Callers(DeployingTest):
             **allow("iam:*", resource=arn),
             "Condition": {"StringEqualsIfExists": {"iam:PermissionsBoundary": boundary}},
         }
+        document = {"Version": "2012-10-17", "Statement": [allow("logs:*")]}
+        self.client("iam").create_policy(
+            PolicyName="boundary", PolicyDocument=json.dumps(document)
+        )
         self.acting(bounded)
         resources = {
             "Role": resource("IAM::Role", {**role, "PermissionsBoundary": boundary}),
             "Policy": resource("IAM::RolePolicy", policy),
         }
         self.assertEqual(self.deploy(resources), "CREATE_COMPLETE")
+        made = self.client("iam").get_role(RoleName=self.stack)["Role"]
+        self.assertEqual(made["PermissionsBoundary"]["PermissionsBoundaryArn"], boundary)
         resources["Role"]["Properties"]["PermissionsBoundary"] = f"{boundary}-2"
         self.assertEqual(self.deploy(resources, kind="UPDATE"), "UPDATE_ROLLBACK_COMPLETE")
         self.assertIn("is not authorized to perform: iam:", self.failure("Role"))

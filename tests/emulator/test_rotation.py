@@ -156,6 +156,15 @@ class RotateSecret(RotatingTest):
         self.manager.rotate_secret(SecretId=self.secret)
         self.assertTrue(self.rotated()["RotationEnabled"])
 
+    def test_while_it_is_off_there_is_no_date_of_the_last_rotation(self) -> None:
+        self.rotate()
+        rotated = self.rotated()["LastRotatedDate"]
+        self.manager.cancel_rotate_secret(SecretId=self.secret)
+        self.assertNotIn("LastRotatedDate", self.describe())
+        self.rotate(RotateImmediately=False)
+        eventually(lambda: "AWSPENDING" not in self.stages())
+        self.assertEqual(self.describe()["LastRotatedDate"], rotated)
+
     def test_cancel_needs_rotation(self) -> None:
         self.assertNotIn("RotationEnabled", self.describe())
         with self.refused("InvalidRequestException"):

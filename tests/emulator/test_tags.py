@@ -7,7 +7,7 @@ import unittest
 from typing import Any
 
 from deploying import DeployingTest, resource
-from local_aws import ACCOUNT, REGION
+from local_aws import ACCOUNT, REGION, TRUST
 
 KEY_POLICY = {
     "Version": "2012-10-17",
@@ -107,6 +107,93 @@ class Tags(DeployingTest):
                 call(**arguments)
         held = self.manager.describe_secret(SecretId=self.arn).get("Tags", [])
         self.assertNotIn(RESERVED["Key"], [it["Key"] for it in held])
+
+    def test_tags_have_a_form(self) -> None:
+        iam, kms = self.client("iam"), self.client("kms")
+        user = f"u-{self.stack}"
+        iam.create_user(UserName=user)
+        key = kms.create_key()["KeyMetadata"]["KeyId"]
+
+        def of_user(tags: list[dict[str, str]]) -> None:
+            iam.tag_user(UserName=user, Tags=tags)
+
+        def of_secret(tags: list[dict[str, str]]) -> None:
+            self.manager.tag_resource(SecretId=self.arn, Tags=tags)
+
+        def of_key(tags: list[dict[str, str]]) -> None:
+            pairs = [{"TagKey": it["Key"], "TagValue": it["Value"]} for it in tags]
+            kms.tag_resource(KeyId=key, Tags=pairs)
+
+        def of_stack(tags: list[dict[str, str]]) -> None:
+            self.change_set({"Topic": resource("SNS::Topic", {})}, Tags=tags)
+
+        calls = {
+            "ValidationError": (of_user, of_stack),
+            "InvalidParameterException": (of_secret,),
+            "TagException": (of_key,),
+        }
+        many = [{"Key": f"k{number}", "Value": "v"} for number in range(51)]
+        for tags, words in (
+            ([{"Key": "k" * 129, "Value": "v"}], "less than or equal to 128"),
+            ([{"Key": "k", "Value": "v" * 257}], "less than or equal to 256"),
+            ([{"Key": "k", "Value": "a;b"}], "pattern"),
+            ([{"Key": "k#", "Value": "v"}], "pattern"),
+            (many, "50 tags"),
+        ):
+            for code, operations in calls.items():
+                for call in operations:
+                    # ministack says these of a stack in other words.
+                    other = call is of_stack and ("equal" in words or "50" in words)
+                    known = "" if other else words
+                    with self.subTest(call=call, words=words), self.refused(code, known):
+                        call(tags)
+        for call in (of_user, of_secret, of_key, of_stack):
+            call([{"Key": "Größe des Teams", "Value": "열쇠 a+b=c-d_e.f:g/h@i"}])
+
+    def test_only_a_stack_takes_no_empty_value(self) -> None:
+        empty = [{"Key": "k", "Value": ""}]
+        self.client("iam").create_user(UserName=f"e-{self.stack}", Tags=empty)
+        self.manager.tag_resource(SecretId=self.arn, Tags=empty)
+        topic = {"Topic": resource("SNS::Topic", {})}
+        with self.refused("ValidationError", "Member must have length greater than or equal to 1"):
+            self.change_set(topic, Tags=empty)
+        alarm = {
+            "Namespace": "n",
+            "MetricName": "m",
+            "Statistic": "Sum",
+            "Period": 60,
+            "EvaluationPeriods": 1,
+            "Threshold": 1,
+            "ComparisonOperator": "GreaterThanThreshold",
+            "Tags": empty,
+        }
+        self.assertEqual(
+            self.deploy({"Alarm": resource("CloudWatch::Alarm", alarm)}), "ROLLBACK_COMPLETE"
+        )
+        self.assertIn("tags.1.member.value", self.failure("Alarm"))
+
+    def test_keys_that_differ_in_case_are_the_same_for_iam_alone(self) -> None:
+        tags = [{"Key": "team", "Value": "a"}, {"Key": "Team", "Value": "b"}]
+        user, secret = f"c-{self.stack}", f"c-{self.stack}"
+        with self.refused("InvalidInput", "case insensitive"):
+            self.client("iam").create_user(UserName=user, Tags=tags)
+        self.manager.create_secret(Name=secret, SecretString="{}", Tags=tags)
+        self.assertEqual(len(self.manager.describe_secret(SecretId=secret)["Tags"]), 2)
+        for kind, properties in (
+            ("IAM::User", {"UserName": user, "Tags": tags}),
+            ("IAM::Role", {"AssumeRolePolicyDocument": TRUST, "Tags": tags}),
+        ):
+            with self.subTest(kind):
+                made = self.deploy({"It": resource(kind, properties)})
+                self.assertEqual(made, "ROLLBACK_COMPLETE")
+                self.assertIn("case insensitive", self.failure("It"))
+                self.delete()
+        # A stack's tags reach its resources.
+        made = self.deploy({"It": resource("IAM::User", {"UserName": user})}, Tags=tags)
+        self.assertEqual(made, "ROLLBACK_COMPLETE")
+        self.delete()
+        made = self.deploy({"It": resource("SNS::Topic", {})}, Tags=tags)
+        self.assertEqual(made, "CREATE_COMPLETE")
 
     def test_a_policy_confines_the_tags_of_a_secret(self) -> None:
         written = statement(

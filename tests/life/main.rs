@@ -35,6 +35,7 @@ mod sandbox;
 mod stack;
 mod stages;
 mod status;
+mod strict;
 mod stuck;
 mod sweep;
 mod upgrade;

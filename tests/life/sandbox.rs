@@ -8,7 +8,7 @@ use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader, Lines};
 use tokio::net::TcpStream;
 use tokio::process::{Child, ChildStdout, Command};
 
-use crate::environment::{Home, Key, holder, options};
+use crate::environment::{Home, Key, Signed, holder, options};
 
 struct RunningSandbox {
     child: Child,
@@ -205,6 +205,30 @@ async fn it_prints_its_exports_serves_and_ends_by_ctrl_c() {
     assert_eq!(status.code(), Some(0));
     sandbox.expect_silence().await;
     expect_gone(&sandbox.address()).await;
+}
+
+#[tokio::test]
+async fn like_aws_it_is_not_consistent_at_once() {
+    let home = Home::new();
+    let sandbox = start(&home, "sandbox --like-aws").await;
+    let key = Key {
+        id: sandbox.exports["AWS_ACCESS_KEY_ID"].clone(),
+        secret: sandbox.exports["AWS_SECRET_ACCESS_KEY"].clone(),
+    };
+    let endpoint = &sandbox.exports["AWS_ENDPOINT_URL"];
+    let request = Signed::new("keyrota", "POST", "/_ministack/advance?seconds=1");
+    let answer = request.answer(endpoint, &key, "").await;
+    assert!(answer.contains("Time is real here."), "{answer}");
+    let create = "Action=CreateUser&Version=2010-05-08&UserName=new";
+    let read = "Action=GetUser&Version=2010-05-08&UserName=new";
+    let mut answers = Vec::new();
+    for body in [create, read] {
+        let kind = "application/x-www-form-urlencoded";
+        let request = Signed::new("iam", "POST", "/").header("content-type", kind);
+        answers.push(request.answer(endpoint, &key, body).await);
+    }
+    assert!(answers[0].starts_with("HTTP/1.1 200"), "{answers:?}");
+    assert!(answers[1].contains("NoSuchEntity"), "{answers:?}");
 }
 
 #[tokio::test]

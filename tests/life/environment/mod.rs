@@ -13,6 +13,7 @@ mod rule;
 mod secret_values;
 mod shared;
 mod signed;
+mod time;
 
 use std::cell::RefCell;
 use std::collections::BTreeSet;
@@ -21,7 +22,7 @@ use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_credential_types::Credentials;
 use aws_credential_types::provider::SharedCredentialsProvider;
 use keyrota::port::{Event, Listener};
-use keyrota::sandbox::{self, RootKey, Sandbox};
+use keyrota::sandbox::{self, Options, RootKey, Sandbox, Strictness};
 use secrecy::ExposeSecret;
 
 pub use command::CommandOutput;
@@ -30,6 +31,7 @@ pub use policy::{ADMINISTRATOR, KEY_ADMINISTRATOR, LIST_ARTIFACTS};
 pub use proxy::{Call, Cut, Fault, ObservedCalls, Proxy, Stop, Watch};
 pub use shared::{function_zip, options, tools};
 pub use signed::Signed;
+pub use time::TimePassing;
 
 /// The account of every local AWS.
 pub const ACCOUNT: &str = "000000000000";
@@ -61,6 +63,8 @@ pub struct TestEnvironment {
     caller: RefCell<Key>,
     /// Every secret that was ever seen. None may be printed.
     concealed: RefCell<BTreeSet<String>>,
+    /// What lets virtual time pass, for as long as the account is there.
+    time: Option<TimePassing>,
     pub cloudformation: aws_sdk_cloudformation::Client,
     pub iam: aws_sdk_iam::Client,
     pub kms: aws_sdk_kms::Client,
@@ -82,16 +86,44 @@ impl TestEnvironment {
     /// Starts an empty account, with the access key function for deployment.
     pub async fn new() -> Self {
         // First of all, because the build can take long.
-        let zip = function_zip();
-        let test = Self::without_function().await;
-        std::os::unix::fs::symlink(zip, test.home.file("function.zip"))
+        function_zip();
+        Self::without_function().await.with_function()
+    }
+
+    /// Adds the access key function for deployment.
+    pub fn with_function(self) -> Self {
+        std::os::unix::fs::symlink(function_zip(), self.home.file("function.zip"))
             .expect("a link to the function's zip");
+        self
+    }
+
+    /// Starts an empty account. Where it is strict, its time passes as real time does.
+    pub async fn without_function() -> Self {
+        let options = options();
+        let mut test = Self::start(&options).await;
+        if options.strictness != Strictness::Lenient {
+            test.time = Some(test.let_time_pass(1.0));
+        }
         test
     }
 
-    /// Starts an empty account.
-    pub async fn without_function() -> Self {
-        let sandbox = sandbox::start(&options(), &SilentListener)
+    /// Starts an empty account in which some of what makes AWS harder to use than a local
+    /// AWS is on, in virtual time: `all`, or items of the emulator's README. The seed
+    /// decides the lags.
+    pub async fn strict(items: &str, seed: u32) -> Self {
+        let strictness = Strictness::Virtual {
+            items: items.to_owned(),
+            seed,
+        };
+        Self::start(&Options {
+            strictness,
+            ..options()
+        })
+        .await
+    }
+
+    async fn start(options: &Options) -> Self {
+        let sandbox = sandbox::start(options, &SilentListener)
             .await
             .expect("the local AWS starts");
         let home = Home::new();
@@ -104,6 +136,7 @@ impl TestEnvironment {
             home,
             concealed: RefCell::new(BTreeSet::from([root.secret.clone()])),
             caller: RefCell::new(root),
+            time: None,
             cloudformation: aws_sdk_cloudformation::Client::new(&config),
             iam: aws_sdk_iam::Client::new(&config),
             kms: aws_sdk_kms::Client::new(&config),
@@ -137,6 +170,17 @@ impl TestEnvironment {
         let path = "/_ministack/reset";
         let request = Signed::new("keyrota", "POST", path);
         request.send(self.endpoint(), &self.root(), "").await;
+    }
+
+    /// Lets virtual time pass at once.
+    pub async fn advance(&self, seconds: f64) {
+        time::advance(self.endpoint(), &self.root(), seconds).await;
+    }
+
+    /// Lets virtual time pass beside real time, until the value is dropped: this many
+    /// seconds in each real one.
+    pub fn let_time_pass(&self, factor: f64) -> TimePassing {
+        TimePassing::start(self.endpoint(), self.root(), factor)
     }
 
     /// Gives the program another caller's key.

@@ -4,13 +4,19 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::OnceLock;
 
-use keyrota::sandbox::{self, Options};
+use keyrota::sandbox::{self, Options, Strictness};
 
 use super::SilentListener;
 
-/// Returns the options of the tests' sandboxes.
+/// Returns the options of the tests' sandboxes. They are strict if `KEYROTA_TEST_STRICT` has
+/// items of the emulator's README, or `all`.
 pub fn options() -> Options {
-    Options::of_this_process().expect("a cache folder: HOME or XDG_CACHE_HOME is set")
+    let mut options =
+        Options::of_this_process().expect("a cache folder: HOME or XDG_CACHE_HOME is set");
+    if let Ok(items) = std::env::var("KEYROTA_TEST_STRICT") {
+        options.strictness = Strictness::Virtual { items, seed: 1 };
+    }
+    options
 }
 
 /// Returns the path of the function's zip file, built by the program itself.

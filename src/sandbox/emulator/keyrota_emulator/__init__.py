@@ -13,8 +13,18 @@ The parts, one concern each:
 * ``rotation``   RotateSecret, CancelRotateSecret, and the four steps of a rotation
 * ``schedule``   rotation rules, and when the next rotation is due
 * ``keys``       IAM access keys: the quota of two, their owner, their last use
-* ``tags``       tag keys that only AWS may write
+* ``tags``       tag keys that only AWS may write, and the form of tags
 * ``authorization``  policy variables, condition keys, and the last use of keys
+* ``strict``     which of AWS's delays, limits, and rates are on
+* ``clock``      the time, real or virtual, in which delays end and rates are counted
+* ``lag``        values that are eventually consistent
+* ``propagation``  IAM's changes, which reach requests later
+* ``ascii``      CloudFormation's responses, which lose non-ASCII characters
+* ``stale``      stacks and tags, which are shown as they were
+* ``principals``  principals in policies, which must exist
+* ``throttle``   AWS's request rates
+* ``changesets``  one operation on a stack at a time, and failures before it begins
+* ``delivery``   EventBridge's delivery to SNS
 * ``stacks``     CloudFormation's refusals by stack status, and templates in S3
 * ``resources``  CloudFormation resource types that ministack lacks or implements differently
 

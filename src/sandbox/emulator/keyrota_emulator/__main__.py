@@ -1,6 +1,6 @@
 """Starts the local AWS on 127.0.0.1 and ends it with its parent.
 
-    python -m keyrota_emulator --port PORT [--verbose]
+    python -m keyrota_emulator --port PORT [--verbose] [--like-aws | --strict ITEMS] [--seed N]
     python -m keyrota_emulator --check
 
 The parent holds the other end of standard input. Its only line, ``ID SECRET``, is the access
@@ -11,8 +11,12 @@ temporary directory, and exits. Unless the emulator chooses the port (``--port 0
 port is the only line on standard output), nothing is written to standard output. Warnings
 go to standard error.
 
-Health: GET /_ministack/health. Reset: POST /_ministack/reset, signed by root. All other
-access keys are those that this IAM has created.
+Health: GET /_ministack/health. Signed by root: POST /_ministack/reset and, if time is
+virtual, POST /_ministack/advance?seconds=N. All other access keys are those that this IAM has
+created.
+
+``--strict`` turns on AWS's delays, limits, and rates in virtual time: all of them, or some of
+the items in ``strict.py``. ``--like-aws`` turns all of them on in real time.
 """
 
 from __future__ import annotations
@@ -21,6 +25,7 @@ import argparse
 import asyncio
 import logging
 import os
+import random
 import shutil
 import signal
 import socket
@@ -29,6 +34,7 @@ import tempfile
 import threading
 from typing import Any
 
+from . import clock, strict
 from .replaced import SERVICES, problems
 
 _HOST = "127.0.0.1"
@@ -43,7 +49,20 @@ def main() -> int:
     action.add_argument("--port", type=int, help="the port on 127.0.0.1; 0 for any free one")
     action.add_argument("--check", action="store_true", help="only verify the pinned ministack")
     parser.add_argument("--verbose", action="store_true", help="log what ministack logs")
+    mode = parser.add_mutually_exclusive_group()
+    mode.add_argument("--like-aws", action="store_true", help="--strict all, in real time")
+    mode.add_argument("--strict", metavar="ITEMS", type=strict_items, help="items, or all")
+    parser.add_argument("--seed", type=int, help="repeats the lags of an earlier run")
+    parser.add_argument(
+        "--tick", type=float, default=clock.TICK, help="virtual seconds that a request takes"
+    )
     arguments = parser.parse_args()
+    if arguments.like_aws:
+        strict.turn_on(frozenset(strict.ITEMS))
+    elif arguments.strict is not None:
+        strict.turn_on(arguments.strict)
+        clock.use_virtual(arguments.tick)
+    seed = random.randrange(1 << 32) if arguments.seed is None else arguments.seed
     listener = key = None
     if not arguments.check:
         listener = socket.socket()
@@ -64,7 +83,15 @@ def main() -> int:
     if found or listener is None or key is None:
         shutil.rmtree(directory, ignore_errors=True)
         return 1 if found else 0
-    return _serve(listener, directory, key, announce=arguments.port == 0)
+    return _serve(listener, directory, key, seed, announce=arguments.port == 0)
+
+
+def strict_items(text: str) -> frozenset[str]:
+    """Reads the value of ``--strict``."""
+    try:
+        return strict.parse(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from error
 
 
 def _first_line() -> str:
@@ -108,7 +135,9 @@ def _only_loopback(event: str, arguments: tuple[Any, ...]) -> None:
             raise PermissionError(f"the emulator binds {_HOST} only, not {address[0]}")
 
 
-def _serve(listener: socket.socket, directory: str, key_line: str, announce: bool) -> int:
+def _serve(
+    listener: socket.socket, directory: str, key_line: str, seed: int, announce: bool
+) -> int:
     """Installs the additions and serves ministack until the process ends.
 
     Returns an exit code if root's key is invalid.
@@ -121,18 +150,26 @@ def _serve(listener: socket.socket, directory: str, key_line: str, announce: boo
     from ministack.app import app
 
     from . import (
+        ascii,
         authorization,
+        changesets,
+        delivery,
         gateway,
         handlers,
         keys,
+        lag,
+        principals,
         processes,
+        propagation,
         resources,
         root,
         rotation,
         secrets,
         stacks,
+        stale,
         storage,
         tags,
+        throttle,
     )
 
     key = root.parse(key_line)
@@ -166,6 +203,7 @@ def _serve(listener: socket.socket, directory: str, key_line: str, announce: boo
 
     port = listener.getsockname()[1]
     listener.listen()
+    lag.use_seed(seed)
     root.install(key)
     gateway.install()
     secrets.install()
@@ -173,10 +211,17 @@ def _serve(listener: socket.socket, directory: str, key_line: str, announce: boo
     keys.install()
     authorization.install()
     resources.install()
+    principals.install()
     stacks.install()
+    changesets.install()
+    delivery.install()
     storage.install()
     handlers.install()
     tags.install()
+    propagation.install()
+    stale.install()
+    ascii.install()
+    throttle.install()
     processes.install(f"http://{_HOST}:{port}")
 
     config = Config()

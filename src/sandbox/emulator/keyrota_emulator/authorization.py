@@ -24,7 +24,7 @@ from ministack.core import iam_actions, iam_evaluator
 from ministack.core.responses import get_region
 from ministack.services import iam, secretsmanager
 
-from . import handlers, keys
+from . import handlers, keys, stale
 from .replaced import put
 
 _permitted = iam_evaluator.enforce
@@ -105,7 +105,7 @@ def _secret_conditions(arn: str) -> dict[str, Any]:
         return {}
     conditions = {
         f"secretsmanager:ResourceTag/{tag['Key']}": tag.get("Value", "")
-        for tag in secret.get("Tags") or []
+        for tag in stale.tags_of(secret)
     }
     if secret.get("RotationLambdaARN"):
         conditions["secretsmanager:resource/AllowRotationLambdaArn"] = secret["RotationLambdaARN"]

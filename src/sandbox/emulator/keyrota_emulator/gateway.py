@@ -10,8 +10,8 @@ Every process of this machine, and every page that a browser shows, can reach a 
   a preflight. No response has a CORS header;
 * if it is not signed in its ``Authorization`` header with SigV4. ministack checks that
   signature, root's like any other; presigned URLs are refused, since nothing needs them;
-* if its path is one of ministack's own (they begin with ``/_``), except for two: the health,
-  which reveals nothing, and the reset, which only root may request.
+* if its path is one of ministack's own (they begin with ``/_``), except for the health, which
+  reveals nothing, and for what only root may request: the reset, and advancing virtual time.
 
 What ministack serves without credentials (function URLs, websites in S3, OAuth, load
 balancers, downloads, messages that were sent) is disabled.
@@ -28,11 +28,12 @@ from ministack.core import iam_evaluator
 from ministack.core.responses import get_account_id
 from ministack.core.router import extract_access_key_id
 
-from . import loopback
+from . import clock, lag, loopback
 from .replaced import put
 
 HEALTH = "/_ministack/health"
 RESET = "/_ministack/reset"
+ADVANCE = "/_ministack/advance"
 
 _SIGNED = b"AWS4-HMAC-SHA256 "
 _SIGNED_IN_QUERY = ("x-amz-algorithm", "x-amz-credential", "x-amz-signature", "awsaccesskeyid")
@@ -67,12 +68,14 @@ def guarded(application: Application) -> Application:
             await _answer(send, *(_foreign(scope) or (200, "{}")))
         elif refused := _foreign(scope) or _unsigned(scope):
             await _answer(send, *refused)
-        elif scope["path"] == RESET and scope["method"] == "POST":
-            await _answer(send, *await _reset(scope))
+        elif scope["path"] in (RESET, ADVANCE) and scope["method"] == "POST":
+            await _answer(send, *await _control(scope))
         elif scope["path"].startswith("/_"):
             await _answer(send, 403, "This path is not served.")
         else:
+            lag.begin_request()
             await application(scope, receive, _without_cors(send))
+            lag.look()
 
     return gateway
 
@@ -102,18 +105,36 @@ def _unsigned(scope: Scope) -> tuple[int, str] | None:
     return None
 
 
-async def _reset(scope: Scope) -> tuple[int, str]:
-    """Resets everything if root requests it. The request has no body."""
+async def _control(scope: Scope) -> tuple[int, str]:
+    """Carries out root's request to the emulator itself. The request has no body."""
     raw_path = scope.get("raw_path") or quote(scope["path"]).encode()
     headers = scope["headers"]
-    iam_evaluator.pin_signed_request("POST", raw_path.decode("latin-1"), {}, headers)
+    query = parse_qs(scope.get("query_string", b"").decode("latin-1"), keep_blank_values=True)
+    iam_evaluator.pin_signed_request("POST", raw_path.decode("latin-1"), query, headers)
     iam_evaluator.pin_signed_body(b"")
     authorization = next(value for name, value in headers if name.lower() == b"authorization")
     key_id = extract_access_key_id({"authorization": authorization.decode("latin-1")})
     caller = iam_evaluator.authenticate(key_id, get_account_id())
     if getattr(caller, "principal_type", None) != "Root":
-        return 403, "Only root may reset the account."
+        return 403, "Only root may ask for this."
+    if scope["path"] == ADVANCE:
+        return _advance(query.get("seconds", [""])[0])
     await app._handle_admin_reset(RESET, "POST", {})
+    lag.settle()
+    return 200, "{}"
+
+
+def _advance(text: str) -> tuple[int, str]:
+    """Lets virtual time pass."""
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = -1.0
+    if not 0 <= seconds < float("inf"):
+        return 400, "Say for how long: ?seconds=N."
+    lag.look()
+    if not clock.advance(seconds):
+        return 400, "Time is real here. Start the emulator with --strict."
     return 200, "{}"
 
 

@@ -162,8 +162,11 @@ class _Subject:
 
     def tags(self) -> dict[str, str]:
         """Returns the tags that it has or will get."""
-        tags = self.properties.get("Tags") or []
-        return {tag["Key"]: str(tag["Value"]) for tag in tags}
+        return _tags(self.properties)
+
+
+def _tags(properties: Properties) -> dict[str, str]:
+    return {tag["Key"]: str(tag["Value"]) for tag in properties.get("Tags") or []}
 
 
 def install() -> None:
@@ -261,7 +264,7 @@ def _ask(operation: str, subject: _Subject, *properties: Properties) -> None:
     if not caller:
         return
     for action in needed(subject.kind, operation, *properties):
-        for arn, conditions in _asked(operation, subject, action):
+        for arn, conditions in _asked(operation, subject, action, properties):
             denied = authorization.refusal(caller, action, arn, {**_VIA, **conditions})
             if denied is not None:
                 message = iam_actions.identity_denial_message(
@@ -274,7 +277,7 @@ def _ask(operation: str, subject: _Subject, *properties: Properties) -> None:
 
 
 def _asked(
-    operation: str, subject: _Subject, action: str
+    operation: str, subject: _Subject, action: str, properties: tuple[Properties, ...]
 ) -> Iterator[tuple[str, dict[str, Any]]]:
     """Yields what an action is checked for: each ARN with its condition keys."""
     arns = _arns(subject)
@@ -292,9 +295,12 @@ def _asked(
             # the handler's later calls find it with its tags.
             if action not in ("kms:CreateKey", "kms:TagResource"):
                 prefixes.append("aws:ResourceTag")
+            tags = subject.tags()
+            if operation == "update" and action == "secretsmanager:TagResource":
+                # The tags that change have been removed before.
+                tags = dict(set.intersection(*(set(_tags(it).items()) for it in properties)))
             for prefix in prefixes:
-                tags = subject.tags().items()
-                conditions |= {f"{prefix}/{key}": value for key, value in tags}
+                conditions |= {f"{prefix}/{key}": value for key, value in tags.items()}
         yield arn, conditions
 
 

@@ -12,11 +12,25 @@ from typing import Any
 
 from ministack.services import iam
 
+from . import clock, lag, strict
+from .lag import Lagging
 from .replaced import put
 
+SPAN = 15 * 60.0
+"""Seconds: "When an access key is used more than once in a 15-minute span, only the first use is
+recorded". IAM's credential report says so; that GetAccessKeyLastUsed is as coarse is likely.
+https://docs.aws.amazon.com/IAM/latest/UserGuide/id_credentials_getting-report.html
+"""
+
+LONGEST = 300.0
+"""Seconds until a recorded use is reported. AWS states none; an assumption."""
+
 _MOST_KEYS = 2
-_last_used: dict[str, tuple[str, str, str]] = {}
-"""An access key's ID -> the date, the service and the Region of its last request."""
+_NEVER = ("", "N/A", "N/A")
+_last_used: dict[str, Lagging[tuple[str, str, str]]] = {}
+"""An access key's ID -> the date, the service and the Region of its last recorded use."""
+_recorded: dict[str, float] = {}
+"""An access key's ID -> when its last use was recorded, on ``clock``."""
 
 Parameters = dict[str, Any]
 Answer = tuple[int, dict[str, str], bytes]
@@ -28,7 +42,7 @@ def install() -> None:
     for name, replacement in {
         "CreateAccessKey": _create_access_key,
         "DeleteAccessKey": _delete_access_key,
-        "ListAccessKeys": _list_access_keys,
+        "ListAccessKeys": list_access_keys,
         "DeleteUser": _delete_user,
     }.items():
         iam._IAM_HANDLERS[name] = replacement(iam._IAM_HANDLERS[name])
@@ -38,9 +52,18 @@ def install() -> None:
 
 def record_use(key_id: str, service: str, region: str) -> None:
     """Records that a key has signed a request, unless it is temporary."""
-    if key_id in iam._access_keys:
-        now = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
-        _last_used[key_id] = (now, service, region)
+    if key_id not in iam._access_keys:
+        return
+    recorded = _recorded.get(key_id)
+    if strict.is_on("last-used") and recorded is not None and clock.now() - recorded < SPAN:
+        return
+    _recorded[key_id] = clock.now()
+    if key_id not in _last_used:
+        # The key's ID differs between runs.
+        subject = f"use {len(_last_used)}"
+        _last_used[key_id] = Lagging(subject, lag.longest("last-used", LONGEST), _NEVER)
+    now = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
+    _last_used[key_id].observe((now, service, region))
 
 
 def _create_access_key(original: Operation) -> Operation:
@@ -77,12 +100,13 @@ def _delete_access_key(original: Operation) -> Operation:
         answer = original(parameters)
         if answer[0] == 200:
             _last_used.pop(key_id, None)
+            _recorded.pop(key_id, None)
         return answer
 
     return delete_access_key
 
 
-def _list_access_keys(original: Operation) -> Operation:
+def list_access_keys(original: Operation, service: Any = iam) -> Operation:
     """ListAccessKeys: an unknown user is an error and not an empty list.
 
     https://docs.aws.amazon.com/IAM/latest/APIReference/API_ListAccessKeys.html
@@ -90,7 +114,7 @@ def _list_access_keys(original: Operation) -> Operation:
 
     def list_access_keys(parameters: Parameters) -> Answer:
         user = iam._p(parameters, "UserName")
-        if user and user not in iam._users:
+        if user and user not in service._users:
             return iam._error(404, "NoSuchEntity", f"The user with name {user} cannot be found.")
         return original(parameters)
 
@@ -120,18 +144,19 @@ def _delete_user(original: Operation) -> Operation:
 
 
 def _get_access_key_last_used(parameters: Parameters) -> Answer:
-    """GetAccessKeyLastUsed: the last authenticated request; "N/A" and no date before the first."""
+    """GetAccessKeyLastUsed: the last recorded use; "N/A" and no date before the first."""
     key_id = iam._p(parameters, "AccessKeyId")
     key = iam._access_keys.get(key_id)
     if key is None:
         return iam._error(404, "NoSuchEntity", f"The Access Key with id {key_id} cannot be found.")
-    date, service, region = _last_used.get(key_id, ("", "N/A", "N/A"))
-    used = f"<LastUsedDate>{date}</LastUsedDate>" if date else ""
+    used = _last_used.get(key_id)
+    date, service, region = used.seen() if used else _NEVER
+    dated = f"<LastUsedDate>{date}</LastUsedDate>" if date else ""
     return iam._xml(
         200,
         "GetAccessKeyLastUsedResponse",
         f"<GetAccessKeyLastUsedResult><UserName>{key['UserName']}</UserName>"
-        f"<AccessKeyLastUsed>{used}<ServiceName>{service}</ServiceName>"
+        f"<AccessKeyLastUsed>{dated}<ServiceName>{service}</ServiceName>"
         f"<Region>{region}</Region></AccessKeyLastUsed></GetAccessKeyLastUsedResult>",
         ns="iam",
     )
@@ -140,6 +165,7 @@ def _get_access_key_last_used(parameters: Parameters) -> Answer:
 def _reset(original: Callable[[], None]) -> Callable[[], None]:
     def reset() -> None:
         _last_used.clear()
+        _recorded.clear()
         original()
 
     return reset

@@ -16,11 +16,11 @@ from typing import Any
 
 from ministack.core import iam_evaluator
 from ministack.core.responses import get_account_id, get_region
-from ministack.services import cloudwatch_logs, iam, lambda_svc
+from ministack.services import cloudwatch_logs, ec2, iam, lambda_svc
 from ministack.services import secretsmanager as service
 from ministack.services.cloudformation import provisioners
 
-from . import rotation, secrets
+from . import rotation, secrets, stale, strict
 from .refusal import Refused
 
 Properties = dict[str, Any]
@@ -31,6 +31,7 @@ _ROTATION_SCHEDULE = "AWS::SecretsManager::RotationSchedule"
 _RESOURCE_POLICY = "AWS::SecretsManager::ResourcePolicy"
 _USER_POLICY = "AWS::IAM::UserPolicy"
 _ROLE_POLICY = "AWS::IAM::RolePolicy"
+_ROLE = "AWS::IAM::Role"
 _FUNCTION = "AWS::Lambda::Function"
 _PERMISSION = "AWS::Lambda::Permission"
 
@@ -74,7 +75,10 @@ def install() -> None:
         _before_create(resource_type, _refuse_existing(name_property, existing))
     _before_create(_FUNCTION, _require_code_and_role)
     _before_create(_FUNCTION, _require_network_permission)
+    if strict.is_on("networks"):
+        _before_create(_FUNCTION, _require_network)
     _before_create(_PERMISSION, _require_function)
+    _give_roles_their_boundary()
 
 
 def _before_create(resource_type: str, check: Callable[[Properties], None]) -> None:
@@ -139,11 +143,25 @@ def _update_secret(
     _, _, body = answer = service._update_secret(request)
     if answer[0] != 200:
         raise ValueError(json.loads(body).get("message", "UpdateSecret failed"))
-    secret = secrets.found({"SecretId": physical_id})
-    provisioners._reconcile_tag_list(secret.setdefault("Tags", []), old, new)
+    _untag_then_tag(secrets.found({"SecretId": physical_id}), old, new)
     if new.get("ReplicaRegions") and new["ReplicaRegions"] != old.get("ReplicaRegions"):
         provisioners._sm_secret_replicate(physical_id, new["ReplicaRegions"])
     return physical_id, {"Id": physical_id}
+
+
+def _untag_then_tag(secret: dict[str, Any], old: Properties, new: Properties) -> None:
+    """Changes tags as CloudFormation does: for a moment, the changed ones are not there.
+
+    https://github.com/aws-cloudformation/cloudformation-coverage-roadmap/issues/1707
+    """
+    staying = {
+        tag["Key"] for tag in old.get("Tags") or [] if tag in (new.get("Tags") or [])
+    }
+    reached = {**new, "Tags": [tag for tag in new.get("Tags") or [] if tag["Key"] in staying]}
+    held = secret.setdefault("Tags", [])
+    provisioners._reconcile_tag_list(held, old, reached)
+    stale.look_at_tags()
+    provisioners._reconcile_tag_list(held, reached, new)
 
 
 def _delete_secret(physical_id: str, _properties: Properties) -> None:
@@ -255,7 +273,61 @@ def _inline_policy(name_property: str, list_property: str) -> dict[str, Any]:
     return {"create": create, "update": update, "delete": delete}
 
 
+# AWS::IAM::Role
+
+
+def _give_roles_their_boundary() -> None:
+    """Makes a role's permissions boundary count, which ministack's stacks ignore.
+
+    https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-resource-iam-role.html
+    """
+    handler = provisioners._RESOURCE_HANDLERS[_ROLE]
+
+    def check(properties: Properties) -> None:
+        boundary = properties.get("PermissionsBoundary")
+        if boundary and (refused := iam._boundary_policy_error(boundary)):
+            raise ValueError(refused[2].decode().partition("<Message>")[2].partition("<")[0])
+
+    def bound(created: Created, properties: Properties) -> Created:
+        iam._roles[created[0]]["PermissionsBoundary"] = properties.get("PermissionsBoundary")
+        return created
+
+    def create(logical_id: str, properties: Properties, stack_name: str) -> Created:
+        check(properties)
+        return bound(handler["create"](logical_id, properties, stack_name), properties)
+
+    def update(physical_id: str, old: Properties, new: Properties, *rest: Any) -> Created:
+        check(new)
+        return bound(handler["update"](physical_id, old, new, *rest), new)
+
+    provisioners._RESOURCE_HANDLERS[_ROLE] = {**handler, "create": create, "update": update}
+
+
 # AWS::Lambda::Function and AWS::Lambda::Permission
+
+
+def _require_network(properties: Properties) -> None:
+    """Refuses a function in subnets, or with security groups, that EC2 does not have.
+
+    https://docs.aws.amazon.com/AWSEC2/latest/APIReference/errors-overview.html
+    """
+    network = properties.get("VpcConfig") or {}
+    for name, existing, operation, code, what in (
+        ("SubnetIds", ec2._subnets, "DescribeSubnets", "InvalidSubnetID", "subnet ID"),
+        (
+            "SecurityGroupIds",
+            ec2._security_groups,
+            "DescribeSecurityGroups",
+            "InvalidGroup",
+            "security group",
+        ),
+    ):
+        for each in network.get(name) or []:
+            if each not in existing:
+                raise ValueError(
+                    f"Error occurred while {operation}. EC2 Error Code: {code}.NotFound. "
+                    f"EC2 Error Message: The {what} '{each}' does not exist"
+                )
 
 
 def _require_network_permission(properties: Properties) -> None:

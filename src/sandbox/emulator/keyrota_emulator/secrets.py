@@ -25,7 +25,7 @@ from ministack.core.responses import (
 from ministack.core.router import extract_access_key_id
 from ministack.services import secretsmanager as service
 
-from . import encryption, schedule
+from . import encryption, schedule, stale
 from .refusal import Refused
 from .replaced import put
 
@@ -325,6 +325,8 @@ def _update_secret(original: Callable[[Request], Answer]) -> Callable[[Request],
 def _rotation_fields(secret: Secret) -> dict[str, Any]:
     """Returns the fields of DescribeSecret and ListSecrets about rotation that are set.
 
+    LastRotatedDate: "If the secret isn't configured for rotation or rotation has been disabled,
+    Secrets Manager returns null."
     https://docs.aws.amazon.com/secretsmanager/latest/apireference/API_DescribeSecret.html
     """
     if not secret.get("RotationLambdaARN"):
@@ -333,6 +335,8 @@ def _rotation_fields(secret: Secret) -> dict[str, Any]:
     for name in ("RotationLambdaARN", "RotationRules", "LastRotatedDate", "NextRotationDate"):
         if secret.get(name) is not None:
             fields[name] = secret[name]
+    if not fields["RotationEnabled"]:
+        fields.pop("LastRotatedDate", None)
     return fields
 
 
@@ -346,7 +350,7 @@ def _describe_secret(original: Callable[[Request], Answer]) -> Callable[[Request
         _, secret = service._resolve(data.get("SecretId"))
         answer = json.loads(body)
         answer.pop("RotationEnabled", None)
-        answer.update(_rotation_fields(secret))
+        answer.update(_rotation_fields(secret), Tags=stale.tags_of(secret))
         if not answer["VersionIdsToStages"]:
             del answer["VersionIdsToStages"]
         return json_response(answer)
@@ -363,8 +367,9 @@ def _list_secrets(original: Callable[[Request], Answer]) -> Callable[[Request], 
             return status, headers, body
         answer = json.loads(body)
         for entry in answer["SecretList"]:
+            secret = service._secrets[entry["Name"]]
             entry.pop("RotationEnabled", None)
-            entry.update(_rotation_fields(service._secrets[entry["Name"]]))
+            entry.update(_rotation_fields(secret), Tags=stale.tags_of(secret))
         return json_response(answer)
 
     return list_secrets

@@ -1,0 +1,136 @@
+"""EventBridge: Secrets Manager's events, and what reaches a topic."""
+
+from __future__ import annotations
+
+import datetime
+import json
+import time
+import unittest
+import uuid
+from typing import Any
+
+from local_aws import ACCOUNT, REGION, eventually
+from rotating import RotatingTest
+
+CONDITIONS = {
+    "StringEquals": {"aws:SourceAccount": ACCOUNT},
+    "ArnEquals": {"aws:SourceArn": f"arn:aws:events:{REGION}:{ACCOUNT}:rule/test"},
+}
+
+
+def statement(**more: Any) -> dict[str, Any]:
+    return {
+        "Effect": "Allow",
+        "Principal": {"Service": "events.amazonaws.com"},
+        "Action": "sns:Publish",
+        **more,
+    }
+
+
+class DeliveryTest(RotatingTest):
+    def setUp(self) -> None:
+        super().setUp()
+        self.bus, self.queues = self.client("events"), self.client("sqs")
+        self.topics = self.client("sns")
+        self.name = f"t-{uuid.uuid4().hex[:8]}"
+
+    def queue(self) -> tuple[str, str]:
+        """Creates a queue that anybody may send to, and returns its URL and ARN."""
+        arn = f"arn:aws:sqs:{REGION}:{ACCOUNT}:{self.name}"
+        anybody = {"Effect": "Allow", "Principal": "*", "Action": "sqs:SendMessage"}
+        policy = {"Version": "2012-10-17", "Statement": [{**anybody, "Resource": arn}]}
+        created = self.queues.create_queue(
+            QueueName=self.name, Attributes={"Policy": json.dumps(policy)}
+        )
+        return created["QueueUrl"], arn
+
+    def received(self, url: str) -> list[dict[str, Any]]:
+        messages = self.queues.receive_message(
+            QueueUrl=url, MaxNumberOfMessages=10, VisibilityTimeout=0
+        )
+        return [json.loads(it["Body"]) for it in messages.get("Messages", [])]
+
+    def deliver(self, *statements: dict[str, Any]) -> bool:
+        """Says whether an event reaches a topic with this policy by way of a rule."""
+        url, queue = self.queue()
+        topic = self.topics.create_topic(Name=self.name)["TopicArn"]
+        self.topics.subscribe(TopicArn=topic, Protocol="sqs", Endpoint=queue)
+        if statements:
+            policy = {
+                "Version": "2012-10-17",
+                "Statement": [{**it, "Resource": topic} for it in statements],
+            }
+            self.topics.set_topic_attributes(
+                TopicArn=topic, AttributeName="Policy", AttributeValue=json.dumps(policy)
+            )
+        self.bus.put_rule(Name="test", EventPattern=json.dumps({"source": [self.name]}))
+        self.bus.put_targets(Rule="test", Targets=[{"Id": "1", "Arn": topic}])
+        self.bus.put_events(
+            Entries=[{"Source": self.name, "DetailType": "test", "Detail": "{}"}]
+        )
+        time.sleep(0.2)
+        return bool(self.received(url))
+
+
+class Delivery(DeliveryTest):
+    def test_a_topics_policy_decides(self) -> None:
+        other = {"StringEquals": {"aws:SourceAccount": "111122223333"}}
+        for statements, delivered in (
+            ((), False),
+            ((statement(),), True),
+            ((statement(Condition=CONDITIONS),), True),
+            ((statement(Condition=other),), False),
+            ((statement(Principal={"Service": "cloudwatch.amazonaws.com"}),), False),
+            ((statement(), statement(Effect="Deny")), False),
+        ):
+            with self.subTest(statements=statements):
+                self.name = f"t-{uuid.uuid4().hex[:8]}"
+                self.assertEqual(self.deliver(*statements), delivered)
+
+    def test_a_moved_label_is_an_event(self) -> None:
+        url, queue = self.queue()
+        pattern = {"source": ["aws.secretsmanager"], "resources": [self.arn]}
+        self.bus.put_rule(Name=self.name, EventPattern=json.dumps(pattern))
+        self.bus.put_targets(Rule=self.name, Targets=[{"Id": "1", "Arn": queue}])
+        first = self.stages()["AWSCURRENT"]
+        self.rotate()
+        self.rotated()
+        current = self.stages()["AWSCURRENT"]
+        self.manager.update_secret_version_stage(
+            SecretId=self.arn, VersionStage="blue", MoveToVersionId=first
+        )
+        self.manager.put_secret_value(
+            SecretId=self.arn, SecretString="{}", VersionStages=["AWSPENDING"]
+        )
+        events = eventually(lambda: len(it := self.received(url)) >= 2 and it)
+        self.assertEqual({it["detail-type"] for it in events}, {"Secret Label Updated"})
+        self.assertEqual({tuple(it["resources"]) for it in events}, {(self.arn,)})
+        self.assertEqual(
+            sorted((it["detail"]["labelUpdated"], it["detail"]["versionId"]) for it in events),
+            sorted([("AWSCURRENT", current), ("blue", first)]),
+        )
+        self.assertEqual({it["detail"]["name"] for it in events}, {self.secret})
+
+
+class WithoutConditions(DeliveryTest):
+    arguments = ("--port", "0", "--strict", "sns-conditions")
+
+    def test_a_statement_with_a_condition_does_not_count(self) -> None:
+        self.assertTrue(self.deliver(statement()))
+        self.name = f"t-{uuid.uuid4().hex[:8]}"
+        self.assertFalse(self.deliver(statement(Condition=CONDITIONS)))
+        now = datetime.datetime.now(datetime.timezone.utc)
+        failed = self.client("cloudwatch").get_metric_statistics(
+            Namespace="AWS/Events",
+            MetricName="FailedInvocations",
+            Dimensions=[{"Name": "RuleName", "Value": "test"}],
+            StartTime=now - datetime.timedelta(minutes=10),
+            EndTime=now + datetime.timedelta(minutes=10),
+            Period=3600,
+            Statistics=["Sum"],
+        )["Datapoints"]
+        self.assertEqual(sum(it["Sum"] for it in failed), 1)
+
+
+if __name__ == "__main__":
+    unittest.main()

@@ -1,0 +1,48 @@
+//! The strict local AWS, as the tests start it.
+
+use std::time::Duration;
+
+use crate::environment::{Key, TestEnvironment, holder};
+
+/// Creates a user with a key.
+async fn new_key(test: &TestEnvironment) -> Key {
+    let user = "new";
+    let create = test.iam.create_user().user_name(user);
+    create.send().await.expect("a user");
+    let create = test.iam.create_access_key().user_name(user);
+    let created = create.send().await.expect("a key");
+    let key = created.access_key.expect("a key");
+    Key {
+        id: key.access_key_id,
+        secret: key.secret_access_key,
+    }
+}
+
+#[tokio::test]
+async fn a_new_key_works_after_virtual_time_has_passed() {
+    let test = TestEnvironment::strict("iam-lag", 1).await;
+    let key = new_key(&test).await;
+    let refused = holder(test.endpoint(), &key).await;
+    assert_eq!(refused, Err("InvalidClientTokenId".to_owned()));
+    test.advance(15.0).await;
+    let accepted = holder(test.endpoint(), &key).await;
+    assert_eq!(
+        accepted.as_deref(),
+        Ok("arn:aws:iam::000000000000:user/new")
+    );
+}
+
+#[tokio::test]
+async fn virtual_time_passes_beside_real_time() {
+    let test = TestEnvironment::strict("all", 1).await;
+    let key = new_key(&test).await;
+    let passing = test.let_time_pass(100.0);
+    tokio::time::timeout(Duration::from_secs(20), async {
+        while holder(test.endpoint(), &key).await.is_err() {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    })
+    .await
+    .expect("the key works at some time");
+    drop(passing);
+}
