@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::{Mutex, OnceLock};
 
-use keyrota::build::{Function, build};
+use keyrota::build::{Function, Profile, build};
 use keyrota::bundle::{Authorities, Bundle, Machine, sha256_hex};
 use keyrota::model::Architecture;
 
@@ -22,7 +22,12 @@ fn executable() -> &'static [u8] {
                 .enable_all()
                 .build()
                 .expect("a runtime")
-                .block_on(build(Function::Databases, architecture(), &SilentListener))
+                .block_on(build(
+                    Function::Databases,
+                    architecture(),
+                    Profile::Function,
+                    &SilentListener,
+                ))
                 .unwrap_or_else(|error| panic!("the databases' function: {error}"))
         })
         .join()
