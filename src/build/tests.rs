@@ -136,7 +136,7 @@ async fn a_quick_build_has_the_features_of_cargo_run() {
                 .to_owned()
         )
     );
-    // Cargo unifies the features of the packages that it is told to build: these have to
+    // Cargo unifies the features of the packages named on its command line: these have to
     // be the ones that `cargo run` takes.
     let workspace = include_str!("../../Cargo.toml");
     assert!(

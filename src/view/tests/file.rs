@@ -168,7 +168,7 @@ fn bundle() {
         code_sha256: "W6k=".to_owned(),
         executable_sha256: "b00t".to_owned(),
     };
-    insta::assert_snapshot!(shown(&result), @"function.zip  x86_64  4711 bytes  sha256 5ba9");
+    insta::assert_snapshot!(shown(&result), @"function.zip  x86_64  function  4711 bytes  sha256 5ba9");
     insta::assert_snapshot!(script(&result), @r#"
     {
       "architecture": "x86_64",
@@ -176,6 +176,7 @@ fn bundle() {
       "code_sha256": "W6k=",
       "executable_sha256": "b00t",
       "file": "function.zip",
+      "profile": "function",
       "sha256": "5ba9"
     }
     "#);

@@ -89,7 +89,7 @@ def _execute_change_set(original: Operation) -> Operation:
 
 
 def _update_stack(original: Operation) -> Operation:
-    """UpdateStack: what was to be executed on the stack before is obsolete."""
+    """UpdateStack: the change sets that the stack had before are obsolete."""
 
     def update_stack(parameters: Parameters) -> Answer:
         answer = original(parameters)
