@@ -1,12 +1,10 @@
 //! KMS.
 
-use std::collections::BTreeMap;
-
 use async_trait::async_trait;
 
 use super::Aws;
-use super::error::{done, failed, found};
-use crate::port::{Encryption, EncryptionKey, Optional, Result};
+use super::error::{done, found};
+use crate::port::{Encryption, EncryptionKey, Result};
 
 #[async_trait(?Send)]
 impl Encryption for Aws {
@@ -21,21 +19,6 @@ impl Encryption for Aws {
                     .key_state
                     .map_or_else(String::new, |state| state.as_str().to_owned()),
             }))
-    }
-
-    async fn encryption_key_tags(&self, id: &str) -> Result<Option<BTreeMap<String, String>>> {
-        let request = self.kms.list_resource_tags().key_id(id);
-        let mut pages = request.into_paginator().send();
-        let mut tags = BTreeMap::new();
-        while let Some(page) = pages.next().await {
-            let page = page.map_err(failed("kms:ListResourceTags")).optional()?;
-            let Some(page) = page else {
-                return Ok(None);
-            };
-            let page = page.tags.unwrap_or_default().into_iter();
-            tags.extend(page.map(|tag| (tag.tag_key, tag.tag_value)));
-        }
-        Ok(Some(tags))
     }
 
     async fn schedule_key_deletion(&self, id: &str, days: u32) -> Result<()> {

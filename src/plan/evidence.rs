@@ -68,11 +68,6 @@ impl<'a> Evidence<'a> {
         keys.map(|resource| resource.physical_id.as_str())
     }
 
-    /// Returns whether the stack made a KMS key; as with a secret.
-    pub fn made_key(&self, id: &str, tags: &BTreeMap<String, String>) -> bool {
-        self.lists_key(id) || self.is_tagged(tags)
-    }
-
     /// Returns whether the stack lists a KMS key.
     pub fn lists_key(&self, id: &str) -> bool {
         self.listed_keys().any(|listed| same_key(listed, id))
@@ -184,9 +179,7 @@ mod tests {
         let listed = [resource("AWS::KMS::Key", "1234")];
         let stack = stack("CREATE_COMPLETE");
         let evidence = evidence(Some(&stack), &listed);
-        let none = BTreeMap::new();
-        assert!(evidence.made_key(arn, &none));
-        assert!(!evidence.made_key("5678", &none));
-        assert!(evidence.made_key("5678", &tags(&[(STACK_ID_TAG, ID)])));
+        assert!(evidence.lists_key(arn));
+        assert!(!evidence.lists_key("5678"));
     }
 }

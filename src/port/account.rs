@@ -105,9 +105,6 @@ pub struct EncryptionKey {
 pub trait Encryption {
     /// Returns the key (`kms:DescribeKey`).
     async fn encryption_key(&self, arn: &str) -> Result<Option<EncryptionKey>>;
-    /// Returns the key's tags, or `None` if the key does not exist
-    /// (`kms:ListResourceTags`).
-    async fn encryption_key_tags(&self, id: &str) -> Result<Option<BTreeMap<String, String>>>;
     /// Schedules the deletion of the key in 7 to 30 days (`kms:ScheduleKeyDeletion`).
     async fn schedule_key_deletion(&self, id: &str, days: u32) -> Result<()>;
 }

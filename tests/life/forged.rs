@@ -219,15 +219,11 @@ async fn a_claim_does_not_stop_a_teardown_with_the_teardown_part() {
     assert_eq!(test.stack_status(STACK).await, None);
 }
 
-/// Used without the command, the permissions of the part do not reach a secret or a KMS key
-/// that another principal tagged with the stack's tag.
+/// Used without the command, the permissions of the part do not reach a secret that another
+/// principal tagged with the stack's tag.
 #[tokio::test]
 async fn a_tag_gives_the_teardown_part_nothing_to_delete() {
     let (test, _, kms_key) = with_claims(true).await;
-    let tag_key = aws_sdk_kms::types::Tag::builder().tag_key("keyrota:stack");
-    let tag_key = tag_key.tag_value(STACK).build().expect("a tag");
-    let request = test.kms.tag_resource().key_id(&kms_key).tags(tag_key);
-    request.send().await.expect("the KMS key is tagged");
     test.manifest(&MANIFEST.replace("rotate_as: role", "rotate_as: role, kms_key: create"));
     test.keyrota("generate --output rendered").await.exits(0);
     let policy = test.home.read("rendered/deployer-policy.json");

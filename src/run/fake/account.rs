@@ -1,7 +1,5 @@
 //! KMS, Lambda and logs.
 
-use std::collections::BTreeMap;
-
 use async_trait::async_trait;
 use jiff::Timestamp;
 
@@ -18,15 +16,6 @@ impl Encryption for FakeAws {
                 enabled: state == "Enabled",
                 state: state.clone(),
             }))
-        })
-        .await
-    }
-
-    async fn encryption_key_tags(&self, id: &str) -> Result<Option<BTreeMap<String, String>>> {
-        self.act("kms:ListResourceTags", |state| {
-            let mut keys = state.kms_keys.keys();
-            let key = keys.find(|key| key.ends_with(id)).cloned();
-            Ok(key.map(|key| state.kms_tags.get(&key).cloned().unwrap_or_default()))
         })
         .await
     }

@@ -182,9 +182,6 @@ impl AwsState {
                 let id = self.unique("key-");
                 let arn = format!("arn:aws:kms:{REGION}:{ACCOUNT}:key/{id}");
                 self.kms_keys.insert(arn.clone(), "Enabled".to_owned());
-                let mut held = tags(&resource.properties);
-                held.extend(stack_tags(stack, resource));
-                self.kms_tags.insert(arn.clone(), held);
                 Ok(arn)
             }
             "AWS::Logs::LogGroup" => {

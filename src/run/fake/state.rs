@@ -75,7 +75,6 @@ pub struct AwsState {
     /// Each KMS key's state.
     pub kms_keys: BTreeMap<String, String>,
     /// Each KMS key's tags.
-    pub kms_tags: BTreeMap<String, BTreeMap<String, String>>,
     pub functions: BTreeMap<String, String>,
     /// Each log group's lines.
     pub logs: BTreeMap<String, Vec<(Timestamp, String)>>,
@@ -109,7 +108,6 @@ impl AwsState {
             writer: None,
             swapped_template: None,
             kms_keys: BTreeMap::new(),
-            kms_tags: BTreeMap::new(),
             functions: BTreeMap::new(),
             logs: BTreeMap::new(),
             profiles: BTreeMap::new(),

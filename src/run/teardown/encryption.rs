@@ -6,7 +6,7 @@ use super::super::Context;
 use super::super::error::Result;
 use super::{Outcome, soft};
 use crate::model::{KmsKey, Model};
-use crate::plan::{self, Evidence, Item, Subjects};
+use crate::plan::{self, Evidence, Item, STACK_ID_TAG, Subjects};
 use crate::port::Optional;
 
 /// The KMS keys that secrets of the stack's lead to.
@@ -19,7 +19,7 @@ pub(super) struct EncryptionKeys {
 }
 
 /// Returns the KMS keys that the stack made and that are not going yet. A secret may
-/// lead to one; only the key itself, or the stack, can say that it is the stack's.
+/// lead to one; only the stack's own list of resources proves that it is the stack's.
 pub(super) async fn observe(
     context: &Context<'_>,
     model: &Model,
@@ -35,22 +35,25 @@ pub(super) async fn observe(
         })
         .collect();
     let listed = evidence.listed_keys();
-    let used = subjects
-        .ours()
-        .filter_map(|secret| secret.kms_key.as_deref());
-    let used = used.filter(|key| !key.contains("alias/") && !existing.contains(key));
+    let used = subjects.ours().filter_map(|secret| {
+        let key = secret.kms_key.as_deref()?;
+        let own = !key.contains("alias/") && !existing.contains(key);
+        own.then_some((key, secret.tags.get(STACK_ID_TAG)))
+    });
     let mut found = EncryptionKeys::default();
     let mut known: Vec<&str> = Vec::new();
-    for id in listed.chain(used) {
+    for (id, stack) in listed.map(|id| (id, None)).chain(used) {
         if known.iter().any(|known| plan::same_key(known, id)) {
             continue;
         }
         known.push(id);
         // A principal that may write the secret can make it name any key.
-        let made = match evidence.lists_key(id) {
-            true => Ok(true),
-            false => soft(context.cloud.encryption_key_tags(id).await)?
-                .map(|tags| tags.is_some_and(|tags| evidence.made_key(id, &tags))),
+        let made = match (evidence.lists_key(id), stack) {
+            (true, _) => Ok(true),
+            (false, Some(stack)) if !evidence.is_deployed() => {
+                deleted_stack_made(context, stack, id).await?
+            }
+            (false, _) => Ok(false),
         };
         match made {
             Ok(true) if stays(context, id).await? => found.ours.push(id.to_owned()),
@@ -64,6 +67,25 @@ pub(super) async fn observe(
         }
     }
     Ok(found)
+}
+
+/// Returns whether a stack that is deleted made a KMS key, or why that is not known.
+///
+/// The ID is that of the tag that only AWS writes, which secrets have and KMS keys do not
+/// (cloudformation-coverage-roadmap#2077). CloudFormation lists the resources of a deleted
+/// stack for 90 days (`API_ListStackResources`).
+async fn deleted_stack_made(
+    context: &Context<'_>,
+    stack: &str,
+    id: &str,
+) -> Result<std::result::Result<bool, String>> {
+    let listed = soft(context.cloud.resources(stack).await)?;
+    Ok(listed.and_then(|listed| match listed.is_empty() {
+        true => Err("CloudFormation no longer lists the resources of the deleted stack".to_owned()),
+        false => Ok(listed.iter().any(|resource| {
+            resource.kind == "AWS::KMS::Key" && plan::same_key(&resource.physical_id, id)
+        })),
+    }))
 }
 
 /// Returns whether a KMS key is there and not going yet.

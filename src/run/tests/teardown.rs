@@ -228,3 +228,32 @@ fn what_an_interrupted_bootstrap_left_is_taken_down() {
         }
     }
 }
+
+/// CloudFormation puts none of its tags on a KMS key, so its list of a deleted stack's
+/// resources is the only proof. It forgets the list after 90 days.
+#[test]
+fn the_key_of_a_deleted_stack_goes_while_cloudformation_lists_it() {
+    for forgotten in [false, true] {
+        let scenario = created();
+        let fake = deployed(&scenario, WINDOW);
+        {
+            let mut state = fake.state.borrow_mut();
+            state.stacks[0].set_status("DELETE_COMPLETE");
+            if forgotten {
+                state.stacks[0].resources.clear();
+            }
+        }
+        let report = scenario.teardown(&fake, None, WINDOW).unwrap().unwrap();
+        let state = fake.state.borrow();
+        let (key, status) = state.kms_keys.first_key_value().unwrap();
+        let left = report.left_over.iter().find(|item| item.name == *key);
+        if forgotten {
+            assert_eq!(status, "Enabled");
+            let note = left.expect("it is reported").note.as_deref().unwrap();
+            assert!(note.contains("no longer lists"), "{note}");
+        } else {
+            assert_eq!(status, "PendingDeletion");
+            assert!(left.is_none());
+        }
+    }
+}

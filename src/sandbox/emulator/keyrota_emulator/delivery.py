@@ -1,9 +1,9 @@
 """EventBridge's delivery to SNS, which needs the topic's policy.
 
-ministack publishes to any topic. Here the topic's policy has to allow ``events.amazonaws.com``
-to, as on AWS. Item ``sns-conditions``: a statement with a Condition does not count, since "using
-Condition blocks" in a topic's policy for EventBridge is not supported. A delivery that is not
-allowed fails silently but for the rule's metric FailedInvocations.
+ministack publishes to any topic. Here the topic's policy must allow ``events.amazonaws.com`` to
+publish, as on AWS. Item ``sns-conditions``: a statement with a Condition does not count, because
+EventBridge supports no Condition blocks in the policy of a topic. A delivery that is not allowed
+shows only in the rule's metric FailedInvocations.
 
 https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-use-resource-based.html
 https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-monitoring.html

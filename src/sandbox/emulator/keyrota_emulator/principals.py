@@ -1,6 +1,6 @@
 """Principals in policies on resources, which AWS looks up: item ``principals``.
 
-"A policy with a principal that does not exist is malformed." Users, roles, and the sessions of
+A policy with a principal that does not exist is malformed. Users, roles, and the sessions of
 roles of this account must exist; those of other accounts cannot be known here, and are accepted.
 A principal has no wildcards but for ``*`` alone.
 

@@ -1,17 +1,15 @@
 """IAM's changes, which propagate: item ``iam-lag``.
 
-"As a service that is accessed through computers in data centers around the world, IAM uses a
-distributed computing model called eventual consistency. Any change that you make in IAM … takes
-time to become visible from all possible endpoints." A new access key is refused at first, and a
-deleted one still accepted; what a policy allows or denies, and what Get… and List… return, is
-that of a moment ago.
+IAM is eventually consistent. A new access key is refused at first, and a deleted one is still
+accepted. What a policy allows or denies, and what Get… and List… return, is the state of a moment
+before.
 https://docs.aws.amazon.com/IAM/latest/UserGuide/troubleshoot.html
 
 AWS states no time. 15 seconds for a new key have been observed
 (https://github.com/aws/aws-sdk-js/issues/559).
 
-Changes themselves are made to what is: a key can be created for a user who was created a moment
-ago, which AWS may refuse. Trust policies and tags of principals do not lag.
+Changes apply to the present state: a key can be created for a user that was just created, which
+AWS may refuse. Trust policies and tags of principals do not lag.
 """
 
 from __future__ import annotations

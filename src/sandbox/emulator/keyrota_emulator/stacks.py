@@ -13,6 +13,7 @@ import re
 from collections.abc import Callable
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
+from xml.sax.saxutils import escape
 
 from ministack.core.responses import get_account_id, get_region
 from ministack.services import cloudformation, s3
@@ -29,6 +30,7 @@ _UPDATABLE = (
     "IMPORT_COMPLETE",
     "IMPORT_ROLLBACK_COMPLETE",
 )
+_SUMMARY = ("LogicalResourceId", "PhysicalResourceId", "ResourceType", "ResourceStatus")
 _FREE = ("DELETE_COMPLETE", "REVIEW_IN_PROGRESS")
 _VIRTUAL_HOST = re.compile(r"(?P<bucket>.+)\.s3([.-][a-z0-9-]+)?\.amazonaws\.com")
 
@@ -44,9 +46,41 @@ def install() -> None:
         actions[name] = _with_path_style_url(actions[name])
     put(helpers, "_resolve_document", _resolve_document(helpers._resolve_document))
     actions["CreateStack"] = _create_stack(actions["CreateStack"])
+    actions["ListStackResources"] = _list_stack_resources(actions["ListStackResources"])
     actions["CreateChangeSet"] = _create_change_set(
         _with_path_style_url(actions["CreateChangeSet"])
     )
+
+
+def _list_stack_resources(original: Operation) -> Operation:
+    """ListStackResources: of a deleted stack, by its ID, for 90 days.
+
+    ministack forgets the resources. Its events have them.
+    https://docs.aws.amazon.com/AWSCloudFormation/latest/APIReference/API_ListStackResources.html
+    """
+
+    def list_stack_resources(parameters: Parameters) -> Answer:
+        stack_id = helpers._p(parameters, "StackName")
+        stack = handlers._resolve_stack(stack_id)
+        events = cloudformation._stack_events.get(stack_id, [])
+        if (stack and stack["StackStatus"] != "DELETE_COMPLETE") or not events:
+            return original(parameters)
+        newest = {
+            event["LogicalResourceId"]: event
+            for event in events
+            if event["ResourceType"] != "AWS::CloudFormation::Stack"
+        }
+        members = "".join(
+            "<member>"
+            + "".join(f"<{key}>{escape(event[key])}</{key}>" for key in _SUMMARY)
+            + f"<LastUpdatedTimestamp>{event['Timestamp']}</LastUpdatedTimestamp></member>"
+            for event in newest.values()
+        )
+        summaries = f"<StackResourceSummaries>{members}</StackResourceSummaries>"
+        result = f"<ListStackResourcesResult>{summaries}</ListStackResourcesResult>"
+        return helpers._xml(200, "ListStackResourcesResponse", result)
+
+    return list_stack_resources
 
 
 def _with_path_style_url(original: Operation) -> Operation:

@@ -9,8 +9,10 @@ https://docs.aws.amazon.com/IAM/latest/UserGuide/id_tags.html
 https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_Tag.html
 
 **Keys that begin with** ``aws:`` only AWS writes, so every caller is refused. CloudFormation puts
-``aws:cloudformation:stack-id``, ``stack-name``, and ``logical-id`` on the secrets and KMS keys of a
-stack. ministack does that, but lets every caller write them.
+``aws:cloudformation:stack-id``, ``stack-name``, and ``logical-id`` on the secrets of a stack.
+ministack does that, but lets every caller write them, and also puts them on types whose schema
+has ``cloudFormationSystemTags: false``: IAM users and roles, and KMS keys, which people miss there
+(cloudformation-coverage-roadmap#2077).
 
 https://docs.aws.amazon.com/tag-editor/latest/userguide/tagging.html
 https://docs.aws.amazon.com/secretsmanager/latest/apireference/API_TagResource.html
@@ -28,7 +30,7 @@ from xml.sax.saxutils import escape
 
 from ministack.core.responses import error_response_json
 from ministack.services import iam, kms, secretsmanager, tagging
-from ministack.services.cloudformation import helpers, stacks
+from ministack.services.cloudformation import helpers, provisioners, stacks
 
 from .replaced import put
 
@@ -39,6 +41,7 @@ _LONGEST_VALUE = 256
 _TEXT = re.compile(r"[\w\s.:/=+@-]*")
 _NOT_EMPTY = ("AWS::CloudWatch::Alarm",)
 """The types whose schema has values of at least one character."""
+_WITHOUT_SYSTEM_TAGS = ("AWS::IAM::Role", "AWS::IAM::User", "AWS::KMS::Key")
 _TAGGING = ("TagResource", "TagResources", "UntagResource", "UntagResources")
 _QUERY_KEY = re.compile(r"(Tags(\.member)?\.\d+\.Key|TagKeys(\.member)?\.\d+)")
 
@@ -52,6 +55,8 @@ def install() -> None:
     put(helpers, "_validate_stack_tags", _validate_stack_tags(helpers._validate_stack_tags))
     put(stacks, "_provision_resource", _provision(stacks._provision_resource))
     put(stacks, "_update_resource", _update(stacks._update_resource))
+    put(provisioners, "_with_stack_tags", _with_stack_tags(provisioners._with_stack_tags))
+    put(stacks, "_with_stack_tags", provisioners._with_stack_tags)
     secret, reserved = {"CreateSecret", *_TAGGING}, "InvalidParameterException"
     handle = secretsmanager.handle_request
     put(secretsmanager, "handle_request", _refusing(handle, secret, reserved))
@@ -61,6 +66,19 @@ def install() -> None:
     put(tagging, "handle_request", _refusing(handle, {*_TAGGING}, reserved))
     for name in ("CreateUser", "TagUser", "UntagUser", "TagRole", "UntagRole"):
         iam._IAM_HANDLERS[name] = _refusing_query(iam._IAM_HANDLERS[name])
+
+
+def _with_stack_tags(original: Callable[..., dict[str, Any]]) -> Callable[..., dict[str, Any]]:
+    """Puts the tags that only AWS writes on no resource whose type does not have them."""
+
+    def with_stack_tags(resource_type: str, *arguments: Any) -> dict[str, Any]:
+        properties = original(resource_type, *arguments)
+        if resource_type not in _WITHOUT_SYSTEM_TAGS or "Tags" not in properties:
+            return properties
+        tags = [tag for tag in properties["Tags"] if not tag["Key"].startswith(_RESERVED)]
+        return {**properties, "Tags": tags}
+
+    return with_stack_tags
 
 
 def problem(tags: list[Pair], least: int = 0, ignoring_case: bool = False) -> str | None:
