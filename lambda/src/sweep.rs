@@ -12,7 +12,7 @@ mod key;
 use std::cell::RefCell;
 use std::time::Duration;
 
-use keyrota_function_base::sweep::Sweep;
+use keyrota_function_base::sweep::{self, Sweep};
 
 pub(crate) use key::{Succession, retire};
 
@@ -37,6 +37,7 @@ const ENOUGH: Duration = Duration::from_secs(5);
 struct Findings {
     held: usize,
     overdue: usize,
+    stuck: usize,
     ages: Vec<Duration>,
 }
 
@@ -64,6 +65,7 @@ pub async fn run<P: Ports>(
         Metric::Failures(failed.count()),
         Metric::KeysHeldBack(findings.held),
         Metric::RotationsOverdue(findings.overdue),
+        Metric::RotationsStuck(findings.stuck),
         Metric::CredentialAge(findings.ages),
     ]);
     Ok(failed.into_result(secrets.len())?)
@@ -78,6 +80,9 @@ async fn sweep<P: Ports>(
     let now = ports.clock().moment();
     if description.is_overdue(now) {
         findings.borrow_mut().overdue += 1;
+    }
+    if sweep::is_stuck(ports, secret, &description).await? {
+        findings.borrow_mut().stuck += 1;
     }
     let pin = Pin::read(ports.pins(), secret, &description)?;
     let (current, previous) = tokio::join!(

@@ -21,13 +21,14 @@ pub use price::{Charge, Price, Prices};
 const DAYS: u64 = 30;
 const HOURS: u64 = DAYS * 24;
 /// Alarms of a function (`templates/alarms.yaml.hbs`): of failures, of keys that are
-/// held back, of rotations that are overdue. No server holds an old password back.
-const ALARMS: u64 = 3;
-const DATABASE_ALARMS: u64 = 2;
-/// Metrics of a function: `Rotations`, `Failures`, `KeysHeldBack`, `RotationsOverdue`
-/// and `CredentialAge`.
-const METRICS: u64 = 5;
-const DATABASE_METRICS: u64 = 4;
+/// held back, of rotations that are overdue, of rotations that do not end. No server holds an
+/// old password back.
+const ALARMS: u64 = 4;
+const DATABASE_ALARMS: u64 = 3;
+/// Metrics of a function: `Rotations`, `Failures`, `KeysHeldBack`, `RotationsOverdue`,
+/// `RotationsStuck` and `CredentialAge`.
+const METRICS: u64 = 6;
+const DATABASE_METRICS: u64 = 5;
 /// Secrets that one invocation of a sweep looks at, as the stack is rendered.
 const SWEPT: u64 = 40;
 /// How long a step and a sweep are taken to run, in milliseconds, at 128 MiB: a

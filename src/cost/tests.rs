@@ -53,14 +53,14 @@ fn one_secret_that_rotates_monthly() {
             ("hourly sweeps", "720 0.000144"),
             // (4 × 0.5 s + 720 × 0.52 s) × 0.125 GB × 0.0000166667 USD.
             ("function time, x86_64", "47.05 0.000784"),
-            ("alarms", "3 0.3"),
-            ("metrics", "5 1.5"),
+            ("alarms", "4 0.4"),
+            ("metrics", "6 1.8"),
             // 8 kB + 720 × 2 kB at 0.50 USD a GB.
             ("log, written", "0.001448 0.000724"),
             ("log, kept", "0.001448 0.000043"),
             ("function's zip", "0.002 0.000046"),
         ],
-        "2.212612",
+        "2.612612",
     );
 }
 
@@ -79,13 +79,13 @@ fn one_database() {
             ("hourly sweeps", "720 0.000144"),
             ("function time, x86_64", "47.05 0.000784"),
             // No server holds an old password back.
-            ("alarms", "2 0.2"),
-            ("metrics", "4 1.2"),
+            ("alarms", "3 0.3"),
+            ("metrics", "5 1.5"),
             ("log, written", "0.001448 0.000724"),
             ("log, kept", "0.001448 0.000043"),
             ("function's zip", "0.002 0.000046"),
         ],
-        "1.812627",
+        "2.212627",
     );
 }
 
@@ -100,8 +100,8 @@ fn both_kinds() {
     // 1,440 each; an administrator's, the labels and one removed.
     assert_eq!(line(&both, "calls of hourly sweeps"), "2883 0.014415");
     assert_eq!(line(&both, "hourly sweeps"), "1440 0.000288");
-    assert_eq!(line(&both, "alarms"), "5 0.5");
-    assert_eq!(line(&both, "metrics"), "9 2.7");
+    assert_eq!(line(&both, "alarms"), "7 0.7");
+    assert_eq!(line(&both, "metrics"), "11 3.3");
     assert_eq!(line(&both, "KMS keys"), "1 1");
     // 1,448 of the key; 7 decryptions, 2 of the stored value, 720 and 720.
     assert_eq!(line(&both, "KMS requests"), "2897 0.008691");
@@ -125,14 +125,14 @@ fn a_key_that_is_made_and_one_that_exists() {
     assert_eq!(line(&made, "KMS keys"), "1 1");
     // 6 decryptions and 2 requests of the stored value, 720 of sweeps, 720 of the reader.
     assert_eq!(line(&made, "KMS requests"), "1448 0.004344");
-    assert_eq!(made.total.to_string(), "3.216956");
+    assert_eq!(made.total.to_string(), "3.616956");
     let shared =
         priced("defaults: { kms_key: create }\naccess_keys: [{ user: ada }, { user: bob }]");
     assert_eq!(line(&shared, "KMS keys"), "1 1");
     let existing =
         priced("access_keys: [{ user: ada, kms_key: 'arn:aws:kms:us-east-1:111122223333:key/1' }]");
     assert_eq!(line(&existing, "KMS requests"), "1448 0.004344");
-    assert_eq!(existing.total.to_string(), "2.216956");
+    assert_eq!(existing.total.to_string(), "2.616956");
 }
 
 #[test]
@@ -147,11 +147,11 @@ fn a_hundred_secrets() {
     // Three invocations an hour, of at most forty secrets each.
     assert_eq!(line(&hundred, "hourly sweeps"), "2160 0.000432");
     // One stack.
-    assert_eq!(line(&hundred, "alarms"), "3 0.3");
+    assert_eq!(line(&hundred, "alarms"), "4 0.4");
     let twice = model(&format!("access_keys:\n{entries}"));
     let two = estimate(&[&twice, &twice], &Prices::built_in(), &Usage::default());
     assert_eq!(line(&two, "secrets"), "200 80");
-    assert_eq!(line(&two, "alarms"), "6 0.6");
+    assert_eq!(line(&two, "alarms"), "8 0.8");
 }
 
 #[test]

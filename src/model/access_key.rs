@@ -2,7 +2,11 @@
 
 use super::entry::{Identity, Kind, Specific, parse_rotate_as};
 use super::fields::Fields;
-use super::{Finding, Probe, RotateAs, SecretName, StackName, UserName, probe};
+use super::reader::Field;
+use super::{
+    Duration, Entry, Finding, Probe, RotateAs, SecretName, StackName, UserName, key_age, old_key,
+    probe,
+};
 
 /// An access key of an IAM user.
 #[derive(Clone, Debug)]
@@ -15,6 +19,8 @@ pub struct AccessKey {
     pub initial_key: InitialKey,
     /// The call that must succeed with a new key before it is promoted.
     pub probe: Option<Probe>,
+    /// The longest time for which a key may be active.
+    pub max_key_age: Option<Duration>,
 }
 
 /// The source of the first key.
@@ -58,6 +64,55 @@ pub(super) fn read_probe(fields: &Fields<'_>) -> Option<Option<Probe>> {
     probe.map_or(Some(None), |field| probe::read(&field))
 }
 
+/// Reads `max_key_age` of an entry, or of `defaults`. The inner `None` sets no limit.
+pub(super) fn read_max_key_age(fields: &Fields<'_>) -> Option<Option<Duration>> {
+    fields.optional("max_key_age", |field| {
+        let limit = field.parse("invalid-duration", Duration::parse)?;
+        if limit.as_seconds() == 0 {
+            field.refuse("invalid-duration", "a key cannot have the age 0");
+            return None;
+        }
+        Some(limit)
+    })
+}
+
+/// Reports what the schedule and `old_key` mean for an access key.
+pub(super) fn check(entry: &Entry, key: &AccessKey, fields: &Fields<'_>) {
+    if let Some(field) = fields.get("old_key") {
+        old_key::check_interval(entry.old_key, &entry.schedule, &field);
+        old_key::check_measurable(entry.old_key, &field);
+    }
+    if let (Some(limit), Some(field)) = (key.max_key_age, fields.get("max_key_age")) {
+        check_age(entry, limit, &field);
+    }
+}
+
+/// Reports a key that can be active for longer than `max_key_age`.
+///
+/// Source: CIS Amazon Web Services Foundations Benchmark, 1.14 ("Ensure access keys are rotated
+/// every 90 days or less"), which looks at the age of active keys.
+fn check_age(entry: &Entry, limit: Duration, field: &Field<'_>) {
+    let Entry {
+        schedule,
+        window,
+        old_key,
+        ..
+    } = entry;
+    let age = key_age::longest_active(schedule, *window, *old_key);
+    if age <= limit {
+        return;
+    }
+    let message = format!(
+        "a key can be active for {} under this schedule and old_key, which is more than {limit}",
+        key_age::days_and_hours(age)
+    );
+    let hint = match key_age::slowest_schedule(limit, *window, *old_key) {
+        Some(schedule) => format!("use `schedule: {schedule}`, or rotate more often"),
+        None => "no schedule satisfies this; raise max_key_age".to_owned(),
+    };
+    field.report(Finding::error("key-age", field.path(), message).hint(hint));
+}
+
 fn read_secret(
     fields: &Fields<'_>,
     stack: Option<&StackName>,
@@ -84,11 +139,13 @@ fn read_kind(fields: &Fields<'_>, user: Option<UserName>) -> Option<AccessKey> {
         field.parse("invalid-value", parse_initial_key)
     });
     let probe = read_probe(fields);
+    let max_key_age = read_max_key_age(fields);
     let key = AccessKey {
         user: user?,
         create_user: create_user?,
         initial_key: initial_key?,
         probe: probe?,
+        max_key_age: max_key_age?,
     };
     if key.create_user && key.initial_key != InitialKey::Create {
         let message = format!(

@@ -275,11 +275,7 @@ fn read_entry(fields: &Fields<'_>, specific: Specific) -> Option<Entry> {
             .report(Finding::error("contradiction", fields.path("rotate_as"), message).hint(hint));
     }
     match &entry.kind {
-        Kind::AccessKey(_) => {
-            if let Some(field) = fields.get("old_key") {
-                old_key::check_interval(entry.old_key, &entry.schedule, &field);
-            }
-        }
+        Kind::AccessKey(key) => access_key::check(&entry, key, fields),
         Kind::Database(database) => database::read::check(&entry, database, fields),
     }
     Some(entry)
@@ -318,6 +314,7 @@ pub(super) fn check_defaults(defaults: &Fields<'_>) {
     read_settings(defaults);
     access_key::read_rotate_as(defaults);
     access_key::read_probe(defaults);
+    access_key::read_max_key_age(defaults);
 }
 
 /// Reads the settings of an entry, or of `defaults`.

@@ -11,6 +11,7 @@ mod entry;
 mod exception;
 mod fields;
 mod finding;
+mod key_age;
 mod login;
 mod manifest;
 mod name;
@@ -36,6 +37,7 @@ pub use duration::Duration;
 pub use entry::{ByKind, Entry, EntryOf, Kind};
 pub use exception::Exception;
 pub use finding::{Finding, Severity};
+pub use key_age::{days_and_hours, longest_active};
 pub use login::{Login, Place};
 pub use manifest::{Loaded, load, parse_address};
 pub use name::{

@@ -33,6 +33,9 @@ pub struct Retirement {
 /// How long Secrets Manager's caching clients keep a value unless told otherwise
 /// (`retrieving-secrets_cache-java`).
 const CACHE: Duration = Duration::seconds(3_600);
+/// IAM records one use of a key in this time, according to its credential report
+/// (`id_credentials_getting-report`).
+const USE_RECORDED_EVERY: Duration = Duration::seconds(900);
 /// A hundred years: more is a slip, and dates have an end.
 const LONGEST: Duration = Duration::seconds(36_500 * 86_400);
 
@@ -174,6 +177,40 @@ pub(super) fn check_interval(old_key: OldKey, schedule: &Schedule, field: &Field
         at.report(
             Finding::warning("old-key-outlived", at.path(), message)
                 .hint("rotate less often, or retire the old key earlier"),
+        );
+    }
+}
+
+/// Warns where the last use of an old key is not known before it is decided about.
+///
+/// IAM records one use of a key in 15 minutes, the first. The rotation itself may be that use,
+/// because with `rotate_as: self` it signs with the old key.
+pub(super) fn check_measurable(old_key: OldKey, field: &Field<'_>) {
+    let OldKey::After(retirement) = old_key else {
+        return;
+    };
+    let times = [
+        ("deactivate_after", retirement.deactivate_after),
+        ("hold_if_used_within", retirement.hold_if_used_within),
+    ];
+    for (key, time) in times {
+        if time > USE_RECORDED_EVERY {
+            continue;
+        }
+        let message = match key {
+            "deactivate_after" => format!(
+                "the old key is deactivated {time} after it was replaced, but IAM records only one use of a key in 15 minutes, so that a client may still use it"
+            ),
+            _ => format!(
+                "a key that was not used within {time} counts as unused, but IAM records only one use of a key in 15 minutes"
+            ),
+        };
+        let part = |key: &str| field.any_mapping()?.get(key);
+        let at = part(key).or_else(|| part("delete_after"));
+        let at = at.as_ref().unwrap_or(field);
+        at.report(
+            Finding::warning("unmeasured-use", at.path(), message)
+                .hint("use more than 15m, or make sure that clients read the secret again first"),
         );
     }
 }

@@ -369,7 +369,26 @@ fn an_old_key_with_too_little_or_too_much_time_is_warned_of() {
     );
     assert_eq!(
         found("{ delete_after: 0 }", "rate(8 days)"),
-        [format!("short-grace {path}.delete_after 6")]
+        ["short-grace", "unmeasured-use"].map(|kind| format!("{kind} {path}.delete_after 6"))
+    );
+    let measured = |deactivate: &str, hold: &str| {
+        let old_key = format!(
+            "{{ deactivate_after: {deactivate}, delete_after: 7d, hold_if_used_within: {hold} }}"
+        );
+        let found = found(&old_key, "rate(8 days)");
+        let unmeasured = found
+            .into_iter()
+            .filter(|one| one.starts_with("unmeasured-use"));
+        unmeasured.collect::<Vec<_>>()
+    };
+    assert_eq!(
+        measured("15m", "1d"),
+        [format!("unmeasured-use {path}.deactivate_after 6")]
+    );
+    assert_eq!(measured("16m", "16m"), [""; 0]);
+    assert_eq!(
+        measured("1d", "15m"),
+        [format!("unmeasured-use {path}.hold_if_used_within 6")]
     );
     assert_eq!(
         found(fine, "rate(7 days)"),
@@ -536,4 +555,36 @@ proptest! {
         holds(&text, None);
         holds(&text, Some("staging"));
     }
+}
+
+#[test]
+fn a_key_that_can_be_older_than_the_limit_is_refused_with_a_schedule_that_is_not() {
+    let refused = |defaults: &str, entry: &str| {
+        let text = format!(
+            "version: 1\nstack: keys\ndefaults: {{ {defaults} }}\naccess_keys: [{{ user: ada{entry} }}]\n"
+        );
+        let findings = load(&text, None).err().unwrap_or_default();
+        let of_age = findings.into_iter().filter(|one| one.kind == "key-age");
+        of_age
+            .map(|one| (one.path, one.message, one.hint.unwrap_or_default()))
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(refused("max_key_age: 90d", ""), []);
+    assert_eq!(refused("schedule: rate(44 days), max_key_age: 90d", ""), []);
+    assert_eq!(
+        refused("schedule: rate(90 days)", ", max_key_age: 90d"),
+        [(
+            "access_keys[0].max_key_age".to_owned(),
+            "a key can be active for 180 days and 3 hours under this schedule and old_key, which is more than 90d".to_owned(),
+            "use `schedule: rate(44 days)`, or rotate more often".to_owned(),
+        )]
+    );
+    // The same schedule is enough if the old key is deactivated at once.
+    let at_once = "old_key: { deactivate_after: 0, delete_after: 7d }";
+    let defaults = format!("schedule: rate(89 days), max_key_age: 90d, {at_once}");
+    assert_eq!(refused(&defaults, ""), []);
+    let found = refused("schedule: rate(45 days), max_key_age: 90d", "");
+    assert_eq!(found[0].0, "defaults.max_key_age");
+    let found = refused("max_key_age: 4h", "");
+    assert_eq!(found[0].2, "no schedule satisfies this; raise max_key_age");
 }

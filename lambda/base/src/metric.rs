@@ -25,6 +25,8 @@ pub enum Metric {
     KeysHeldBack(usize),
     /// Secrets whose rotation was due more than seven days before a sweep.
     RotationsOverdue(usize),
+    /// Secrets whose rotation had begun long before a sweep, and had not ended.
+    RotationsStuck(usize),
     /// The age of each secret's current value.
     CredentialAge(Vec<Duration>),
 }
@@ -36,6 +38,7 @@ impl Metric {
             Self::Failures(_) => "Failures",
             Self::KeysHeldBack(_) => "KeysHeldBack",
             Self::RotationsOverdue(_) => "RotationsOverdue",
+            Self::RotationsStuck(_) => "RotationsStuck",
             Self::CredentialAge(_) => "CredentialAge",
         }
     }
@@ -53,7 +56,8 @@ impl Metric {
             Self::Rotations(count)
             | Self::Failures(count)
             | Self::KeysHeldBack(count)
-            | Self::RotationsOverdue(count) => vec![json!(count)],
+            | Self::RotationsOverdue(count)
+            | Self::RotationsStuck(count) => vec![json!(count)],
             Self::CredentialAge(ages) => ages
                 .chunks(VALUES_PER_LINE)
                 .map(|ages| ages.iter().map(Duration::as_secs).collect())

@@ -113,6 +113,8 @@ pub struct Description {
     pub arn: String,
     /// The labels of each version.
     pub stages: Stages,
+    /// When the secret was last changed in any way, its labels and tags included.
+    pub last_changed: Option<Moment>,
     /// Whether a rotation schedule is set.
     pub rotation_enabled: bool,
     /// When the last successful rotation ended. Secrets Manager discards this when rotation is

@@ -1,16 +1,69 @@
 //! The common part of a sweep: it inspects every secret of the stack, several at a time. Each
-//! function defines what it inspects.
+//! function defines what it inspects, and all of them look for rotations that do not end.
 
 use std::cell::{Cell, RefCell};
 use std::time::Duration;
 
 use crate::arn::SecretArn;
-use crate::clock::Deadline;
-use crate::error::RequestError;
+use crate::clock::{Clock, Deadline};
+use crate::error::{ReadError, RequestError};
+use crate::log::Note;
+use crate::moment::Moment;
 use crate::port::{Journal, Ports};
+use crate::secrets_manager::{CallErrorKind, Description, SecretsManager, VersionSelector};
+use crate::stage::{self, PENDING};
+use crate::step::unread;
 
 /// The maximum number of secret names in an error.
 const NAMED: usize = 10;
+
+/// The maximum time of the four steps of a rotation, each of which may take 15 minutes, the
+/// longest timeout of a function. A rotation that is retried for longer is reported too.
+const LONGEST_ROTATION: Duration = Duration::from_secs(3_600);
+
+/// Returns whether a rotation of the secret began so long ago that it must be reported, because
+/// AWSPENDING is still on a version other than AWSCURRENT's. Records it in the log.
+///
+/// Secrets Manager does not invoke the function for a rotation that it has given up, or that it
+/// cannot invoke the function for, so no step can report it. `DescribeSecret` does not return
+/// when a version was created. The last change of the secret is never earlier than that, but
+/// may be later, for example if something writes a tag every hour. Then the version itself is
+/// read, which has no date if the rotation has stored no value.
+///
+/// # Errors
+///
+/// Fails if the pending version must be read and the call fails.
+pub async fn is_stuck<P: Ports>(
+    ports: &P,
+    secret: &SecretArn,
+    description: &Description,
+) -> Result<bool, ReadError> {
+    if !stage::is_rotating(&description.stages) {
+        return Ok(false);
+    }
+    let now = ports.clock().moment();
+    let is_old = |date: Option<Moment>| date.is_some_and(|date| now.since(date) > LONGEST_ROTATION);
+    let mut stuck = is_old(description.last_changed);
+    if !stuck {
+        let pending = VersionSelector::Labelled(PENDING);
+        stuck = match ports.secrets_manager().read(secret, pending).await {
+            Ok(found) => is_old(found.created),
+            Err(error) if has_no_date(error.kind) => false,
+            Err(source) => return Err(unread(secret, source)),
+        };
+    }
+    if stuck {
+        let reason = "a rotation of the secret began more than an hour ago";
+        let note = Note::new("stuck", reason);
+        ports.journal().note(note.of(secret));
+    }
+    Ok(stuck)
+}
+
+/// Returns whether a pending version that was not read has no value that could be read.
+fn has_no_date(kind: CallErrorKind) -> bool {
+    matches!(kind, CallErrorKind::NotFound | CallErrorKind::Undecryptable)
+}
 
 /// The secrets that a sweep failed for.
 #[derive(Debug, Default)]

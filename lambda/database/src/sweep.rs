@@ -12,7 +12,7 @@ pub(crate) use discard::discard;
 use std::cell::RefCell;
 use std::time::Duration;
 
-use keyrota_function_base::sweep::Sweep;
+use keyrota_function_base::sweep::{self, Sweep};
 
 use crate::arn::SecretArn;
 use crate::decide;
@@ -34,6 +34,7 @@ const ENOUGH: Duration = Duration::from_secs(10);
 #[derive(Default)]
 struct Findings {
     overdue: usize,
+    stuck: usize,
     ages: Vec<Duration>,
 }
 
@@ -60,6 +61,7 @@ pub async fn run<P: Ports>(
     ports.journal().measure(&[
         Metric::Failures(failed.count()),
         Metric::RotationsOverdue(findings.overdue),
+        Metric::RotationsStuck(findings.stuck),
         Metric::CredentialAge(findings.ages),
     ]);
     Ok(failed.into_result(secrets.len())?)
@@ -74,6 +76,9 @@ async fn sweep<P: Ports>(
     let now = ports.clock().moment();
     if description.is_overdue(now) {
         findings.borrow_mut().overdue += 1;
+    }
+    if sweep::is_stuck(ports, secret, &description).await? {
+        findings.borrow_mut().stuck += 1;
     }
     let pin = Pin::read(ports.pins(), secret, &description)?;
     let current = find(ports, secret, VersionSelector::Labelled(CURRENT)).await?;

@@ -30,6 +30,7 @@ fn a_line_is_an_object_with_the_fields_that_are_allowed() {
                 "KeysHeldBack",
                 "Rotations",
                 "RotationsOverdue",
+                "RotationsStuck",
                 "_aws",
                 "level",
                 "requestId",

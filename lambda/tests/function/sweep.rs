@@ -215,3 +215,67 @@ fn age_and_delay_are_measured() {
     assert_eq!(swept(&aws), "done");
     assert_eq!(last_with(&aws, "RotationsOverdue")["RotationsOverdue"], 1);
 }
+
+/// Returns the number of stuck rotations that a sweep measures.
+fn stuck(aws: &FakeAws) -> u64 {
+    assert_eq!(swept(aws), "done");
+    let line = last_with(aws, "RotationsStuck");
+    line["RotationsStuck"].as_u64().expect("a number")
+}
+
+/// Secrets Manager gave up the rotation, or cannot invoke the function, so that no step runs.
+#[test]
+fn a_rotation_that_does_not_end_is_measured() {
+    for timetable in ["until_next_rotation", USUAL] {
+        let aws = rotated(timetable);
+        assert_eq!(stuck(&aws), 0);
+        aws.begin("given-up");
+        aws.pass(HOUR);
+        assert_eq!(stuck(&aws), 0);
+        aws.pass(Duration::from_secs(1));
+        aws.calls.borrow_mut().clear();
+        assert_eq!(stuck(&aws), 1);
+        // The date in the secret's description is enough.
+        assert!(aws.actions().starts_with(&[DESCRIBE, READ]));
+        let said = aws.said.borrow().clone();
+        assert!(said.contains("\"decision\":\"stuck\""), "{said}");
+        untouched(&aws);
+        aws.cancel();
+        assert_eq!(stuck(&aws), 0);
+    }
+}
+
+/// Something that tags secrets every hour does not hide a rotation that stored a key.
+#[test]
+fn a_change_of_something_else_hides_only_a_rotation_without_a_key() {
+    let aws = rotated(USUAL);
+    aws.begin("given-up");
+    aws.pass(2 * HOUR);
+    let touch = || {
+        let now = aws.today();
+        aws.change_secret(|secret| secret.changed = Some(now));
+    };
+    touch();
+    assert_eq!(stuck(&aws), 0);
+
+    let key = aws.give_key(USER, true);
+    let value = aws.value(&key, "self");
+    aws.store("given-up", &[PENDING], &value);
+    touch();
+    assert_eq!(stuck(&aws), 0);
+    aws.pass(2 * HOUR);
+    touch();
+    assert_eq!(stuck(&aws), 1);
+}
+
+/// AWSPENDING on AWSCURRENT's version, or on none, is the end of a rotation.
+#[test]
+fn a_rotation_that_has_ended_is_not_stuck() {
+    let aws = rotated(USUAL);
+    let current = aws.carrier(CURRENT).expect("a version");
+    aws.relabel_by_hand(PENDING, Some(&current));
+    aws.pass(2 * HOUR);
+    aws.calls.borrow_mut().clear();
+    assert_eq!(stuck(&aws), 0);
+    assert_eq!(aws.actions()[..3], [DESCRIBE, READ, READ]);
+}

@@ -71,7 +71,7 @@ pub(super) static COMMON: [Field; 5] = [
 ];
 
 /// The fields of an access key only.
-static OWN: [Field; 6] = [
+static OWN: [Field; 7] = [
     Field::required(
         "user",
         Form::Text(Text::matching("^[A-Za-z0-9+=,.@_-]{1,64}$")),
@@ -110,6 +110,13 @@ static OWN: [Field; 6] = [
         Form::Either(&PROBE),
         "A call that must succeed with a new access key before the key is promoted. Without it, `none`.",
     )
+    .in_defaults(),
+    Field::optional(
+        "max_key_age",
+        Form::Duration,
+        "The longest time for which an access key may be active. The manifest is refused if `schedule` and `old_key` allow an older key.",
+    )
+    .examples(&["90d"])
     .in_defaults(),
 ];
 

@@ -145,6 +145,25 @@ impl Grid {
         (opened, days)
     }
 
+    /// Returns the most hours from one opening to the `count`-th opening after it. The cycle
+    /// repeats, except across a year such as 2100, which is not a leap year.
+    pub(super) fn longest_wait(&self, count: usize) -> u64 {
+        let mut openings: Vec<u64> = Vec::new();
+        let mut length = 0;
+        for day in cycle() {
+            if self.has(day) {
+                openings.extend(self.hours.iter().map(|hour| length + u64::from(*hour)));
+            }
+            length += u64::from(HOURS_A_DAY);
+        }
+        let waits = openings.iter().enumerate().map(|(index, opens)| {
+            let index = index + count;
+            let cycles = (index / openings.len()) as u64;
+            openings[index % openings.len()] + cycles * length - opens
+        });
+        waits.max().unwrap_or_default()
+    }
+
     /// Returns the fewest hours from one opening to the next; 24 stands for a day
     /// and more.
     pub(super) fn shortest_gap(&self) -> u8 {

@@ -22,6 +22,8 @@ pub use fault::ScheduleFault;
 pub use window::Window;
 
 const HOURS_A_DAY: u8 = 24;
+/// An hour in seconds.
+const HOUR: u64 = 3_600;
 
 /// A schedule expression that Secrets Manager accepts.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -97,6 +99,34 @@ impl Schedule {
             }
             Calendar::Cron(_) => None,
         }
+    }
+
+    /// Returns the longest time from one rotation to the `count`-th rotation after it: the first
+    /// one may begin as soon as its window opens, and the last one when its window closes.
+    ///
+    /// `rate(…)` in hours counts from the hour of the last rotation, so that each window adds
+    /// its length. In days it counts from the beginning of the day.
+    pub fn longest_wait(&self, count: u32, window: Option<Duration>) -> Duration {
+        let unit = self.calendar.unit();
+        let window = window.map_or_else(
+            || match unit {
+                Unit::Hours => HOUR,
+                Unit::Days => u64::from(HOURS_A_DAY - self.calendar.first_hour()) * HOUR,
+            },
+            Duration::as_seconds,
+        );
+        let seconds = match (&self.calendar, self.rate()) {
+            (Calendar::Cron(grid), _) => grid.longest_wait(count as usize) * HOUR + window,
+            (Calendar::Rate { .. }, rate) => {
+                let rate = rate.map_or(0, Duration::as_seconds);
+                let windows = match unit {
+                    Unit::Hours => u64::from(count),
+                    Unit::Days => 1,
+                };
+                u64::from(count) * rate + windows * window
+            }
+        };
+        Duration::seconds(seconds)
     }
 
     /// Returns how many windows open in how many days, on the long average.

@@ -1,5 +1,6 @@
 //! Rules about who may invoke the function or assume its role, and on whose behalf.
 
+use super::operation;
 use super::rule::{Level, Rule, RuleFindings, Theme};
 use super::stack::Stack;
 use crate::render::arn;
@@ -50,8 +51,8 @@ pub(super) const THEME: Theme = Theme {
         Rule {
             id: "service-source",
             level: Level::Error,
-            title: "A resource policy that allows a service has a condition on aws:SourceArn or aws:SourceAccount",
-            why: "A service acts for every account. Without a condition, any account could use the service to gain access (confused deputy problem).",
+            title: "A resource policy that allows a service has a condition on aws:SourceArn or aws:SourceAccount, unless it allows EventBridge nothing but to publish to a topic",
+            why: "A service acts for every account. Without a condition, any account could use the service to gain access (confused deputy problem). EventBridge does not publish by a statement with a condition (see `topic-delivery`).",
             remedy: "add a condition on aws:SourceAccount, and on aws:SourceArn if the source is known",
             source: "AWS IAM User Guide, confused-deputy",
             check: Some(|stack, found| {
@@ -62,6 +63,9 @@ pub(super) const THEME: Theme = Theme {
                     DocumentKind::Other,
                 ];
                 for statement in stack.allowing(&kinds) {
+                    if operation::only_lets_eventbridge_publish(statement) {
+                        continue;
+                    }
                     let mut services = statement
                         .principals
                         .iter()

@@ -75,7 +75,7 @@ pub(super) const THEME: Theme = Theme {
             level: Level::Error,
             title: "A key that the stack creates is retained when the stack is deleted",
             why: "A deleted secret can be restored for up to 30 days, but not without its key.",
-            remedy: "set DeletionPolicy and UpdateReplacePolicy to Retain; `keyrota teardown` schedules the deletion of the key",
+            remedy: "set DeletionPolicy to RetainExceptOnCreate or Retain, and UpdateReplacePolicy to Retain; `keyrota teardown` schedules the deletion of the key",
             source: "AWS CloudFormation Template Reference, aws-attribute-deletionpolicy",
             check: Some(|stack, found| super::secret::retained(stack, "AWS::KMS::Key", found)),
         },

@@ -2,7 +2,10 @@
 
 use std::collections::HashSet;
 
-use super::rule::{Level, Rule, Theme};
+use super::rule::{Level, Rule, RuleFindings, Theme};
+use super::stack::Stack;
+use super::statement::Statement;
+use crate::render::document::DocumentKind;
 use crate::render::resolve::{items, literal, target};
 use crate::render::{STACK_TAG, TOPIC, secret_output};
 
@@ -62,6 +65,15 @@ pub(super) const THEME: Theme = Theme {
             }),
         },
         Rule {
+            id: "topic-delivery",
+            level: Level::Error,
+            title: "EventBridge may publish to every topic that a rule notifies, by a statement without a condition and without a role",
+            why: "EventBridge does not publish by a statement with a condition, and one version of its guide says that deliveries to SNS may fail if the target has a RoleArn. A delivery that fails is seen in the metric FailedInvocations only.",
+            remedy: "allow events.amazonaws.com sns:Publish on the topic, without `Condition`, and remove `RoleArn` from the target",
+            source: "Amazon EventBridge User Guide, eb-use-resource-based",
+            check: Some(delivery),
+        },
+        Rule {
             id: "stack-tag",
             level: Level::Error,
             title: "Every resource that supports tags has the manifest's tags and keyrota:stack",
@@ -85,6 +97,24 @@ pub(super) const THEME: Theme = Theme {
                             }
                         }
                     }
+                }
+            }),
+        },
+        Rule {
+            id: "template-ascii",
+            level: Level::Error,
+            title: "The template contains ASCII characters only",
+            why: "CloudFormation returns a question mark for every other character, so that a deployed template cannot be compared with the rendered one.",
+            remedy: "write the character as an escape in a double-quoted string, such as \"\\u00fc\", and use plain text in comments",
+            source: "https://github.com/aws-cloudformation/cloudformation-coverage-roadmap/issues/1220",
+            check: Some(|stack, found| {
+                let lines = stack.text.lines().zip(1..);
+                for (line, number) in lines.filter(|(line, _)| !line.is_ascii()) {
+                    let other = line.chars().find(|one| !one.is_ascii());
+                    let other =
+                        other.map_or_else(String::new, |one| one.escape_unicode().to_string());
+                    let message = format!("line {number} of the template contains {other}");
+                    found.add(stack.rendered.file, message);
                 }
             }),
         },
@@ -117,3 +147,55 @@ pub(super) const THEME: Theme = Theme {
         },
     ],
 };
+
+/// The service principal that delivers events to targets.
+const EVENTBRIDGE: &str = "events.amazonaws.com";
+const PUBLISH: &str = "sns:Publish";
+
+/// Returns whether a statement of a topic's policy allows EventBridge to publish and nothing
+/// else, and allows no other principal.
+pub(super) fn only_lets_eventbridge_publish(statement: &Statement<'_>) -> bool {
+    let mut principals = statement.principals.iter();
+    statement.document.kind == DocumentKind::Topic
+        && statement.negated.is_none()
+        && statement.actions.iter().all(|action| action == PUBLISH)
+        && principals.all(|one| one.kind() == "Service" && one.name() == EVENTBRIDGE)
+}
+
+fn delivery(stack: &Stack<'_>, found: &mut RuleFindings) {
+    let topics = [DocumentKind::Topic];
+    let lets_eventbridge_publish = |statement: &&Statement<'_>| {
+        let mut principals = statement.principals.iter();
+        statement.does(PUBLISH)
+            && principals.any(|one| one.kind() == "Service" && one.name() == EVENTBRIDGE)
+    };
+    let mut accepted: HashSet<&str> = HashSet::new();
+    for statement in stack.allowing(&topics).filter(lets_eventbridge_publish) {
+        if statement.conditions_count() > 0 {
+            let message = "EventBridge does not publish by it, because it has a condition";
+            found.add(statement.at(), message);
+        } else {
+            accepted.extend(statement.resources.iter().map(String::as_str));
+        }
+    }
+    for rule in stack.template.of_type("AWS::Events::Rule") {
+        for (index, event_target) in items(rule.get("Targets")).enumerate() {
+            let Some(arn) = event_target.get("Arn") else {
+                continue;
+            };
+            let topic = target(arn).and_then(|id| stack.template.resource(id));
+            let Some(topic) = topic.filter(|topic| topic.kind == "AWS::SNS::Topic") else {
+                continue;
+            };
+            if event_target.get("RoleArn").is_some() {
+                let message = "the delivery may fail with a role";
+                found.add(rule.at(&format!("Targets[{index}].RoleArn")), message);
+            }
+            let arn = stack.resolved(arn).unwrap_or_default();
+            if !accepted.contains(arn.as_str()) {
+                let message = format!("EventBridge may not publish to {}", topic.id);
+                found.add(rule.at(&format!("Targets[{index}].Arn")), message);
+            }
+        }
+    }
+}

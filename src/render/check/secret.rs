@@ -49,7 +49,7 @@ pub(super) const THEME: Theme = Theme {
             level: Level::Error,
             title: "A secret is retained when the stack is deleted",
             why: "CloudFormation deletes a secret immediately and permanently. `keyrota teardown` deletes it with a recovery window.",
-            remedy: "set DeletionPolicy and UpdateReplacePolicy to Retain",
+            remedy: "set DeletionPolicy to RetainExceptOnCreate or Retain, and UpdateReplacePolicy to Retain",
             source: "AWS CloudFormation Template Reference, aws-attribute-deletionpolicy",
             check: Some(|stack, found| retained(stack, "AWS::SecretsManager::Secret", found)),
         },
@@ -79,12 +79,22 @@ pub(super) const THEME: Theme = Theme {
     ],
 };
 
+/// The values of each policy that retain a resource of a stack that exists.
+/// `RetainExceptOnCreate` deletes it only if the operation that creates it is rolled back. It is
+/// no value of `UpdateReplacePolicy`.
+const RETAINING: [(&str, &[&str]); 2] = [
+    ("DeletionPolicy", &["RetainExceptOnCreate", "Retain"]),
+    ("UpdateReplacePolicy", &["Retain"]),
+];
+
 /// Checks both policies: the deletion policy, and the update-replace policy.
 pub(super) fn retained(stack: &Stack<'_>, kind: &str, found: &mut RuleFindings) {
     for resource in stack.template.of_type(kind) {
-        for policy in ["DeletionPolicy", "UpdateReplacePolicy"] {
-            if resource.attribute(policy) != Some("Retain") {
-                found.add(resource.at(policy), format!("{policy} is not Retain"));
+        for (policy, retaining) in RETAINING {
+            let value = resource.attribute(policy).unwrap_or("Delete");
+            if !retaining.contains(&value) {
+                let message = format!("{policy} is {value}, which does not retain it");
+                found.add(resource.at(policy), message);
             }
         }
     }

@@ -58,7 +58,12 @@ pub fn grants(scope: &Scope<'_>) -> Vec<Grant> {
         let named = |id: &str| generated(model, &format!("{}{id}", strategy.prefix()));
         let alarm = |id: &str| resolver.arn("cloudwatch", &format!("alarm:{}", named(id)));
         let rule = |id: &str| resolver.arn("events", &format!("rule/{}", named(id)));
-        alarms.extend(["FunctionErrorsAlarm-", "RotationOverdueAlarm-"].map(alarm));
+        let common = [
+            "FunctionErrorsAlarm-",
+            "RotationOverdueAlarm-",
+            "RotationStuckAlarm-",
+        ];
+        alarms.extend(common.map(alarm));
         // Database servers do not hold back an old password, so there is no such alarm.
         if strategy == Strategy::AccessKeys {
             alarms.push(alarm("KeysHeldBackAlarm-"));

@@ -7,7 +7,23 @@ use super::{Action, Command, Grant, Scope, by_cloudformation, each, generated, o
 use crate::model::{AccessKey, Entry, Kind, RotateAs};
 use crate::render::{ABANDONED_TAG, KEYS_TAG, MAKING_TAG, SEEDING_TAG, Strategy};
 
-/// Grants for a manifest with a permissions boundary: only roles and users with that boundary.
+/// The actions that support `iam:PermissionsBoundary`, of those that are granted here. With a
+/// permissions boundary, they are limited to roles and users with that boundary. The other
+/// actions do not support the key (`list_awsidentityandaccessmanagementiam`).
+#[cfg(test)]
+pub(super) const BOUNDABLE: [&str; 10] = [
+    "iam:AttachRolePolicy",
+    "iam:CreateRole",
+    "iam:CreateUser",
+    "iam:DeleteRolePolicy",
+    "iam:DeleteUserPolicy",
+    "iam:DetachRolePolicy",
+    "iam:PutRolePermissionsBoundary",
+    "iam:PutRolePolicy",
+    "iam:PutUserPermissionsBoundary",
+    "iam:PutUserPolicy",
+];
+
 const MAKE_ROLE: &[Action] = &[("iam:CreateRole", &[Bootstrap])];
 
 /// Puts the boundary on an existing role without one. No grant allows its removal.
@@ -15,17 +31,20 @@ const BOUND_ROLE: &[Action] = &[("iam:PutRolePermissionsBoundary", &[Bootstrap])
 
 const ROLE: &[Action] = &[
     ("iam:DeleteRole", &[Bootstrap, Teardown]),
-    ("iam:DeleteRolePolicy", &[Bootstrap, Teardown]),
     ("iam:GetRole", &[Bootstrap, Teardown]),
     ("iam:GetRolePolicy", &[Bootstrap, Teardown]),
     ("iam:ListAttachedRolePolicies", &[Bootstrap, Teardown]),
     ("iam:ListRolePolicies", &[Bootstrap, Teardown]),
-    ("iam:PutRolePolicy", &[Bootstrap]),
     ("iam:TagRole", &[Bootstrap, Teardown]),
     ("iam:UntagRole", &[Bootstrap, Teardown]),
     ("iam:UpdateAssumeRolePolicy", &[Bootstrap]),
     ("iam:UpdateRole", &[Bootstrap]),
     ("iam:UpdateRoleDescription", &[Bootstrap]),
+];
+
+const ROLE_POLICIES: &[Action] = &[
+    ("iam:DeleteRolePolicy", &[Bootstrap, Teardown]),
+    ("iam:PutRolePolicy", &[Bootstrap]),
 ];
 
 const PASS_ROLE: &[Action] = &[("iam:PassRole", &[Bootstrap])];
@@ -143,7 +162,6 @@ pub fn grants(scope: &Scope<'_>) -> Vec<Grant> {
             MAKING_TAG,
             KEYS_TAG,
         ])),
-        Grant::new("UserPolicies", "user", themselves, SELVES),
         Grant::new("OwnUsers", "user", made.clone(), MADE),
         Grant::new("LookAtUserPolicies", "user", either, SELVES_OR_MADE),
         Grant::new("Role", "role", role.clone(), ROLE),
@@ -151,9 +169,11 @@ pub fn grants(scope: &Scope<'_>) -> Vec<Grant> {
             "StringEquals": { "iam:PassedToService": "lambda.amazonaws.com" }
         })),
     ];
-    let make = [
+    let boundable = [
+        Grant::new("UserPolicies", "user", themselves, SELVES),
         Grant::new("OwnUsers", "user", made.clone(), MAKE_USER),
         Grant::new("Role", "role", role.clone(), MAKE_ROLE),
+        Grant::new("Role", "role", role.clone(), ROLE_POLICIES),
     ];
     let bound = [
         Grant::new("Boundary", "user", made.clone(), BOUND_USER),
@@ -164,14 +184,15 @@ pub fn grants(scope: &Scope<'_>) -> Vec<Grant> {
         let tag = Grant::new("ByCloudFormation", "*", all, TAG_MADE);
         grants.push(tag.when(by_cloudformation()));
     }
-    match &model.permissions_boundary {
-        None => grants.extend(make),
+    let boundary = model.permissions_boundary.as_ref();
+    let boundary = boundary.map(|boundary| json!({ "iam:PermissionsBoundary": boundary.as_str() }));
+    match &boundary {
+        None => grants.extend(boundable),
         Some(boundary) => {
-            let only = json!({ "ArnEquals": { "iam:PermissionsBoundary": boundary.as_str() } });
-            let bounded = make.into_iter().chain(bound);
+            let bounded = boundable.into_iter().chain(bound);
             grants.extend(bounded.map(|grant| Grant {
                 purpose: "Boundary",
-                ..grant.when(only.clone())
+                ..grant.when(json!({ "ArnEquals": boundary }))
             }));
         }
     }
@@ -181,7 +202,10 @@ pub fn grants(scope: &Scope<'_>) -> Vec<Grant> {
             [one] => json!(one),
             several => json!(several),
         };
-        let attached = json!({ "ArnLike": { "iam:PolicyARN": attached } });
+        let mut attached = json!({ "ArnLike": { "iam:PolicyARN": attached } });
+        if let Some(boundary) = boundary {
+            attached["ArnEquals"] = boundary;
+        }
         grants.push(Grant::new("Policies", "policy", policies, POLICIES));
         grants.push(Grant::new("AttachPolicies", "role", role, ATTACH).when(attached));
     }

@@ -121,6 +121,11 @@ const OWN_KEY: &[Action] = &[
     ("kms:UpdateKeyDescription", &[Bootstrap]),
 ];
 
+/// If the operation that creates a secret or the key fails, CloudFormation deletes it again
+/// (`DeletionPolicy: RetainExceptOnCreate`).
+const ROLL_BACK_SECRETS: &[Action] = &[("secretsmanager:DeleteSecret", &[Bootstrap])];
+const ROLL_BACK_KEY: &[Action] = &[("kms:ScheduleKeyDeletion", &[Bootstrap])];
+
 const ALIAS: &[Action] = &[
     ("kms:CreateAlias", &[Bootstrap]),
     ("kms:DeleteAlias", &[Bootstrap, Teardown]),
@@ -174,6 +179,7 @@ fn secrets(scope: &Scope<'_>) -> Vec<Grant> {
         Grant::new("Secrets", "secret", deployed, DEPLOYED_SECRETS),
         Grant::new("ByCloudFormation", "*", vec!["*".to_owned()], TAG_SECRETS)
             .when(by_cloudformation()),
+        Grant::new("RollBack", "secret", every.clone(), ROLL_BACK_SECRETS).when(rolled_back(scope)),
         Grant::new("StacksSecrets", "secret", every, STACKS_SECRETS).when(made_by_stack(scope)),
         Grant::everywhere(FIND),
         Grant::new("Readers", "secret", read, READ_SECRETS),
@@ -250,6 +256,16 @@ fn made_by_stack(scope: &Scope<'_>) -> Value {
     json!({ "StringLike": { format!("aws:ResourceTag/{STACK_ID_TAG}"): stack } })
 }
 
+/// Returns the condition that CloudFormation deletes, on the caller's behalf, what it created for
+/// a stack of this name.
+fn rolled_back(scope: &Scope<'_>) -> Value {
+    let mut condition = made_by_stack(scope);
+    if let (Some(held), Value::Object(more)) = (condition.as_object_mut(), by_cloudformation()) {
+        held.extend(more);
+    }
+    condition
+}
+
 /// Returns the secret that contains a database's first password.
 fn first_password(entry: &Entry) -> Option<&SecretReference> {
     match &entry.as_database()?.kind.initial_password {
@@ -293,6 +309,7 @@ fn own_key(scope: &Scope<'_>) -> Vec<Grant> {
             "ForAnyValue:StringEquals": { "aws:CalledVia": "cloudformation.amazonaws.com" }
         })),
         Grant::new("OwnKey", "key", key.clone(), OWN_KEY).when(tagged(json!({}))),
+        Grant::new("RollBack", "key", key.clone(), ROLL_BACK_KEY).when(tagged(by_cloudformation())),
         Grant::new("UseOwnKey", "key", key, USE_KEYS).when(tagged(
             json!({ "kms:ViaService": resolver.via_secrets_manager() }),
         )),

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
+use super::iam::BOUNDABLE;
 use super::{Command, parts, policy};
 use crate::model;
 use crate::render::fleet::single;
@@ -206,4 +207,33 @@ fn wildcards_are_known() {
         .filter(|it| !it.starts_with("cloudformation:") && !it.starts_with("s3:"))
         .collect();
     insta::assert_debug_snapshot!("wildcards", wide);
+}
+
+#[test]
+fn with_a_boundary_each_action_that_supports_the_condition_has_it() {
+    let boundary = "arn:aws:iam::111122223333:policy/boundary";
+    // Enough users for managed policies, which are attached to the role.
+    let mut large = manifest(150, true).replacen(
+        "access_keys:",
+        &format!("permissions_boundary: {boundary}\naccess_keys:"),
+        1,
+    );
+    large += "  - { user: made, create_user: true }\n";
+    let mut seen = BTreeSet::new();
+    for statement in of(&large).statements() {
+        let actions = statement.actions().iter();
+        let boundable: Vec<&String> = actions
+            .filter(|action| BOUNDABLE.contains(&action.as_str()))
+            .collect();
+        if boundable.is_empty() {
+            continue;
+        }
+        let condition = statement.condition().expect("a condition");
+        assert_eq!(condition["ArnEquals"]["iam:PermissionsBoundary"], boundary);
+        // The statement is its own, because other actions do not support the condition.
+        assert_eq!(boundable.len(), statement.actions().len());
+        seen.extend(boundable.into_iter().cloned());
+    }
+    let all: BTreeSet<String> = BOUNDABLE.into_iter().map(str::to_owned).collect();
+    assert_eq!(seen, all);
 }

@@ -56,6 +56,7 @@ fn watched(strategy: Strategy, tags: &[Tag]) -> Json {
         "errors": id("FunctionErrorsAlarm"),
         "held_back": held_back,
         "overdue": id("RotationOverdueAlarm"),
+        "stuck": id("RotationStuckAlarm"),
         "tags": tags,
     })
 }

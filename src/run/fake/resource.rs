@@ -250,7 +250,7 @@ impl AwsState {
             .resources
             .split_off(before.len().min(stack.resources.len()));
         for mut made in new.into_iter().rev() {
-            if made.resource.retained {
+            if made.resource.retained_on_rollback {
                 "DELETE_SKIPPED".clone_into(&mut made.status);
             } else if self.delete_resource(&made).is_ok() {
                 "DELETE_COMPLETE".clone_into(&mut made.status);
@@ -315,6 +315,14 @@ impl AwsState {
                 secret.rotates = false;
                 let name = secret.name.clone();
                 self.rotations.retain(|process| process.secret != name);
+            }
+            // CloudFormation deletes a secret without a recovery window.
+            "AWS::SecretsManager::Secret" => {
+                self.secrets.retain(|_, secret| secret.arn != *id);
+            }
+            "AWS::KMS::Key" => {
+                self.kms_keys
+                    .insert(id.clone(), "PendingDeletion".to_owned());
             }
             "AWS::Logs::LogGroup" => {
                 self.logs.remove(id);

@@ -14,7 +14,10 @@ use super::state::{ACCOUNT, REGION};
 pub struct Resource {
     pub logical_id: String,
     pub kind: String,
+    /// Whether it stays when the stack is deleted.
     pub retained: bool,
+    /// Whether it stays even if the operation that creates it is rolled back.
+    pub retained_on_rollback: bool,
     pub properties: Value,
 }
 
@@ -26,6 +29,10 @@ pub struct Template {
 
 thread_local! {
     static PARSED: RefCell<BTreeMap<String, Rc<Template>>> = RefCell::default();
+}
+
+fn deletion_policy(resource: &Value) -> Option<&str> {
+    resource.get("DeletionPolicy").and_then(Value::as_str)
 }
 
 impl Template {
@@ -50,7 +57,11 @@ impl Template {
         let resources = entries("Resources").into_iter().map(|(id, body)| Resource {
             logical_id: id,
             kind: body["Type"].as_str().unwrap().to_owned(),
-            retained: body.get("DeletionPolicy").and_then(Value::as_str) == Some("Retain"),
+            retained: matches!(
+                deletion_policy(&body),
+                Some("Retain" | "RetainExceptOnCreate")
+            ),
+            retained_on_rollback: deletion_policy(&body) == Some("Retain"),
             properties: body.get("Properties").cloned().unwrap_or_default(),
         });
         let outputs = entries("Outputs").into_iter();

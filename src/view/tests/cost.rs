@@ -20,14 +20,14 @@ fn cost() {
     function time, x86_64          47  0.0000166667 per GB-second   0.0008
     KMS keys                        1  1.00 each                    1.0000
     KMS requests                1,448  0.03 per 10,000 requests     0.0043
-    alarms                          3  0.10 each                    0.3000
-    metrics                         5  0.30 each                    1.5000
+    alarms                          4  0.10 each                    0.4000
+    metrics                         6  0.30 each                    1.8000
     log, written             0.001448  0.50 per GB                  0.0007
     log, kept                0.001448  0.03 per GB                  0.0000
     function's zip           0.002000  0.023 per GB                 0.0000
-    total                                                           3.2170
+    total                                                           3.6170
 
-    About 3.22 USD per month, at the list prices of us-east-1 of 2026-03-14.
+    About 3.62 USD per month, at the list prices of us-east-1 of 2026-03-14.
 
     Assumptions
       a month of 30 days, 720 hours; rotations that succeed the first time
@@ -55,5 +55,5 @@ fn cost() {
     }
     "#);
     let keys: Vec<&String> = first.as_object().unwrap().keys().collect();
-    insta::assert_snapshot!(format!("{keys:?} {}", first["total"]), @r#"["assumed", "currency", "items", "left_out", "priced_on", "region", "total"] 3.216956"#);
+    insta::assert_snapshot!(format!("{keys:?} {}", first["total"]), @r#"["assumed", "currency", "items", "left_out", "priced_on", "region", "total"] 3.616956"#);
 }

@@ -86,6 +86,7 @@ impl SecretsManager for SecretsManagerClient {
                     )
                 })
                 .collect(),
+            last_changed: answer.last_changed_date.map(moment),
             rotation_enabled: answer.rotation_enabled.unwrap_or_default(),
             last_rotated: answer.last_rotated_date.map(moment),
             next_rotation: answer.next_rotation_date.map(moment),

@@ -182,3 +182,37 @@ fn a_secret_without_a_password_yet_is_no_failure() {
     services.inject(0, Mishap::Before(Aws(port::CallErrorKind::Throttled)));
     assert_eq!(sweep(&services).name(), "SweepFailed");
 }
+
+/// Secrets Manager gave up the rotation, or cannot invoke the function, so that no step runs.
+#[test]
+fn a_rotation_that_does_not_end_is_measured() {
+    let services = FakeServices::new(Setting::POSTGRES);
+    let stuck = |count: usize| {
+        services.said.borrow_mut().clear();
+        assert_eq!(sweep(&services).name(), "done");
+        let said = services.said.borrow();
+        assert!(said.contains(&format!("\"RotationsStuck\":{count}")));
+        assert_eq!(said.contains("\"decision\":\"stuck\""), count > 0);
+    };
+    stuck(0);
+    services.begin(TOKEN);
+    assert!(run(&services, Step::Create).is_done());
+    services.pass(Duration::from_secs(3_600));
+    stuck(0);
+    services.pass(Duration::from_secs(1));
+    stuck(1);
+    // Something that tags secrets every hour does not hide it.
+    let today = services.today();
+    services.change_secret(|secret| secret.changed = Some(today));
+    stuck(1);
+    services.cancel();
+    stuck(0);
+}
+
+#[test]
+fn a_pending_version_that_cannot_be_read_fails_the_sweep() {
+    let services = FakeServices::new(Setting::POSTGRES);
+    services.begin(TOKEN);
+    services.inject(1, Mishap::Before(Aws(port::CallErrorKind::Throttled)));
+    assert_eq!(sweep(&services).name(), "SweepFailed");
+}

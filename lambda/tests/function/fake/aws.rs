@@ -55,6 +55,8 @@ pub(crate) struct Secret {
     pub(crate) rotated: Option<Moment>,
     /// When the next rotation is due, if one is scheduled.
     pub(crate) next_rotation: Option<Moment>,
+    /// When a rotation began, or something else changed last.
+    pub(crate) changed: Option<Moment>,
 }
 
 /// The state of AWS, and the observations of the tests.

@@ -191,7 +191,11 @@ impl FakeAws {
     /// Begins a rotation: Secrets Manager creates a version without a value.
     pub(crate) fn begin(&self, token: &str) {
         self.never_say(token);
-        self.change_secret(|secret| secret.label(&VersionId::new(token), PENDING));
+        let now = self.today();
+        self.change_secret(|secret| {
+            secret.label(&VersionId::new(token), PENDING);
+            secret.changed = Some(now);
+        });
     }
 
     /// Ends a rotation: Secrets Manager removes AWSPENDING.
@@ -231,6 +235,7 @@ impl SecretsManager for FakeAws {
                 Ok(Description {
                     arn: secret.as_str().to_owned(),
                     stages: versions::stages(&found.versions),
+                    last_changed: found.changed,
                     rotation_enabled: true,
                     last_rotated: found.rotated,
                     next_rotation: found.next_rotation,

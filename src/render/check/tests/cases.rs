@@ -309,7 +309,7 @@ fn people() -> impl IntoIterator<Item = Case> {
                 .replacen("ArnEquals:", "ArnEqualsIfExists:", 1)
         };
         "service-source", EVERYTHING => |text| {
-            swap(text, "                  - !GetAtt RotationFailedRule.Arn\n", "                  - arn:aws:events:*:*:rule/*\n")
+            swap(text, "Principal: { Service: events.amazonaws.com }\n            Action: sns:Publish\n", "Principal: { Service: events.amazonaws.com }\n            Action: [sns:Publish, sns:Subscribe]\n")
         };
         "foreign-reader-default-key", FOREIGN => str::to_owned;
         "foreign-reader-default-key", EVERYTHING => |text| {
@@ -345,7 +345,7 @@ fn people() -> impl IntoIterator<Item = Case> {
         "kms-rotation", EVERYTHING => |text| swap(text, "      EnableKeyRotation: true\n", "");
         "kms-administrator", EVERYTHING => |text| swap(text, "Action: kms:*\n", "Action: kms:DescribeKey\n");
         "key-retained", EVERYTHING => |text| {
-            swap(text, "    DeletionPolicy: Retain\n    UpdateReplacePolicy: Retain\n    Properties:\n      Description: \"Enc", "    DeletionPolicy: Delete\n    Properties:\n      Description: \"Enc")
+            swap(text, "    DeletionPolicy: RetainExceptOnCreate\n    UpdateReplacePolicy: Retain\n    Properties:\n      Description: \"Enc", "    DeletionPolicy: Delete\n    Properties:\n      Description: \"Enc")
         };
     }
 }
@@ -378,7 +378,7 @@ fn secrets() -> impl IntoIterator<Item = Case> {
             swap(text, "Parameters:\n", parameters)
         };
         "secret-retained", EVERYTHING => |text| {
-            swap(text, "    DeletionPolicy: Retain\n    UpdateReplacePolicy: Retain\n    Properties:\n      Name:", "    DeletionPolicy: Snapshot\n    Properties:\n      Name:")
+            swap(text, "    DeletionPolicy: RetainExceptOnCreate\n    UpdateReplacePolicy: Retain\n    Properties:\n      Name:", "    DeletionPolicy: Snapshot\n    Properties:\n      Name:")
         };
         "secret-tags", EVERYTHING => |text| {
             swap(text, "- { Key: \"keyrota:user\", Value: \"mailer\" }", "- { Key: \"keyrota:user\", Value: \"root-admin\" }")
@@ -455,7 +455,18 @@ fn rest() -> impl IntoIterator<Item = Case> {
         };
         "alarm-without-subscriber", EVERYTHING => |text| swap(text, "      TopicArn: !Ref AlarmTopic\n", "      TopicArn: !Sub \"arn:aws:sns:${AWS::Region}:${AWS::AccountId}:other\"\n");
         "alarm-without-action", EVERYTHING => |text| swap(text, "      AlarmActions: [!Ref AlarmTopic]\n", "");
+        "topic-delivery", EVERYTHING => |text| {
+            swap(text, "Principal: { Service: events.amazonaws.com }\n", "Principal: { Service: events.amazonaws.com }\n            Condition: { StringEquals: { aws:SourceAccount: !Ref AWS::AccountId } }\n")
+        };
+        "topic-delivery", EVERYTHING => |text| {
+            swap(text, "            Principal: { Service: events.amazonaws.com }\n", "            Principal: { Service: events.amazonaws.com }\n            NotResource: arn:aws:sns:eu-central-1:111122223333:other\n")
+                .replacen("            Action: sns:Publish\n            Resource: !Ref AlarmTopic\n\n", "            Action: sns:Publish\n\n", 1)
+        };
+        "topic-delivery", EVERYTHING => |text| {
+            swap(text, "          Arn: !Ref AlarmTopic\n", "          Arn: !Ref AlarmTopic\n          RoleArn: !GetAtt FunctionRole.Arn\n")
+        };
         "stack-tag", EVERYTHING => |text| swap(text, "- { Key: \"keyrota:stack\", Value: \"everything\" }\n", "- { Key: \"keyrota:stack\", Value: \"other\" }\n");
+        "template-ascii", EVERYTHING => |text| swap(text, "AWSTemplateFormatVersion:", "# F\u{fc}r das Team\nAWSTemplateFormatVersion:");
         "outputs", EVERYTHING => |text| {
             swap(&swap(text, "  SecretArnProdMailere448d42a:", "  MailerArn:"), "    Value: !GetAtt Function.Arn", "    Value: !Ref Function.Name").replace("!Ref Function.Name", "!Ref FunctionRole")
         };

@@ -12,7 +12,9 @@ use super::prose::{self, LISTED, Prose};
 use super::recurrence;
 use super::subject;
 use super::timeline::{self, Timeline};
-use crate::model::{AccessKey, Arn, Entry, InitialKey, Kind, KmsKey, OldKey, Probe, RotateAs};
+use crate::model::{
+    self, AccessKey, Arn, Entry, InitialKey, Kind, KmsKey, OldKey, Probe, RotateAs,
+};
 use crate::render::statement::Principal;
 use crate::render::{Rendered, Strategy, name, resolve};
 use setup::Setup;
@@ -191,6 +193,7 @@ fn facts(entry: &Entry, key: &AccessKey, account: &str) -> Vec<Fact> {
         ("Encrypted with", encrypted(&entry.kms_key)),
         ("Named readers", named(&entry.readers, account)),
         ("The old key", old_key(entry.old_key)),
+        ("A key is active", age(entry, key)),
     ];
     if let Some(probe) = &key.probe {
         facts.push(("A new key must first", self::probe(probe)));
@@ -243,6 +246,16 @@ fn old_key(old_key: OldKey) -> Prose {
             prose::duration(after.deactivate_after),
             prose::duration(after.delete_after),
         )),
+    }
+}
+
+fn age(entry: &Entry, key: &AccessKey) -> Prose {
+    let age = model::longest_active(&entry.schedule, entry.window, entry.old_key);
+    let age = model::days_and_hours(age);
+    let most = Prose::words(format!("for at most {age}, if no rotation is late"));
+    match key.max_key_age {
+        Some(limit) => most.say(format!("; the limit is {}", prose::duration(limit))),
+        None => most,
     }
 }
 

@@ -24,6 +24,7 @@ enum Credential<'a> {
         create_user: bool,
         initial_key: &'a InitialKey,
         probe: Option<&'a Probe>,
+        max_key_age: Option<Duration>,
     },
     Database {
         engine: Engine,
@@ -73,11 +74,13 @@ impl<'a> Credential<'a> {
             create_user,
             initial_key,
             probe,
+            max_key_age,
         } = key;
         Self::AccessKey {
             create_user: *create_user,
             initial_key,
             probe: probe.as_ref(),
+            max_key_age: *max_key_age,
         }
     }
 

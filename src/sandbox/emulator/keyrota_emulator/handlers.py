@@ -141,6 +141,27 @@ NEVER: dict[str, dict[str, str]] = {
 }
 """What a handler does not call for any resource of keyrota's stacks, and why."""
 
+_BOUNDABLE = (
+    "iam:AttachRolePolicy",
+    "iam:AttachUserPolicy",
+    "iam:CreateRole",
+    "iam:CreateUser",
+    "iam:DeleteRolePermissionsBoundary",
+    "iam:DeleteRolePolicy",
+    "iam:DeleteUserPermissionsBoundary",
+    "iam:DeleteUserPolicy",
+    "iam:DetachRolePolicy",
+    "iam:DetachUserPolicy",
+    "iam:PutRolePermissionsBoundary",
+    "iam:PutRolePolicy",
+    "iam:PutUserPermissionsBoundary",
+    "iam:PutUserPolicy",
+)
+"""The actions that support iam:PermissionsBoundary.
+
+https://docs.aws.amazon.com/service-authorization/latest/reference/list_awsidentityandaccessmanagementiam.html
+"""
+
 _caller: contextvars.ContextVar[str] = contextvars.ContextVar("caller", default="")
 """Whose request to CloudFormation goes on; the work on a stack goes on in its context."""
 
@@ -285,7 +306,7 @@ def _asked(
         conditions: dict[str, Any] = {}
         if action == "iam:PassRole":
             conditions["iam:PassedToService"] = "lambda.amazonaws.com"
-        if boundary := subject.properties.get("PermissionsBoundary"):
+        if action in _BOUNDABLE and (boundary := _boundary(subject, arn)):
             conditions["iam:PermissionsBoundary"] = boundary
         if action in ("iam:AttachRolePolicy", "iam:DetachRolePolicy"):
             conditions["iam:PolicyARN"] = arns["iam"][0]
@@ -302,6 +323,16 @@ def _asked(
             for prefix in prefixes:
                 conditions |= {f"{prefix}/{key}": value for key, value in tags.items()}
         yield arn, conditions
+
+
+def _boundary(subject: _Subject, arn: str) -> str:
+    """Returns the permissions boundary of the role or user that a call is about: the one that
+    the call sets, or the one that it has."""
+    if boundary := subject.properties.get("PermissionsBoundary"):
+        return str(boundary)
+    name = arn.rpartition("/")[2]
+    principals = iam._users if ":user/" in arn else iam._roles
+    return str((principals.get(name) or {}).get("PermissionsBoundary") or "")
 
 
 def _arns(subject: _Subject) -> Arns:

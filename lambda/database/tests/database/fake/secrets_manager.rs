@@ -133,7 +133,11 @@ impl FakeServices {
     /// Begins a rotation: Secrets Manager creates a version without a value.
     pub(crate) fn begin(&self, token: &str) {
         self.never_say(token);
-        self.change_secret(|secret| secret.label(&VersionId::new(token), PENDING));
+        let now = self.today();
+        self.change_secret(|secret| {
+            secret.label(&VersionId::new(token), PENDING);
+            secret.changed = Some(now);
+        });
     }
 
     /// Ends a rotation: Secrets Manager removes AWSPENDING.
@@ -182,6 +186,7 @@ impl SecretsManager for FakeServices {
                 Ok(Description {
                     arn: secret.as_str().to_owned(),
                     stages: versions::stages(&found.versions),
+                    last_changed: found.changed,
                     rotation_enabled: true,
                     last_rotated: found.rotated,
                     next_rotation: found.next_rotation,

@@ -66,6 +66,8 @@ pub(crate) struct Secret {
     /// When the last rotation ended.
     pub(crate) rotated: Option<Moment>,
     pub(crate) next_rotation: Option<Moment>,
+    /// When a rotation began, or something else changed last.
+    pub(crate) changed: Option<Moment>,
 }
 
 /// The user on the server.
