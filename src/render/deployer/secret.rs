@@ -309,7 +309,10 @@ fn own_key(scope: &Scope<'_>) -> Vec<Grant> {
             "ForAnyValue:StringEquals": { "aws:CalledVia": "cloudformation.amazonaws.com" }
         })),
         Grant::new("OwnKey", "key", key.clone(), OWN_KEY).when(tagged(json!({}))),
-        Grant::new("RollBack", "key", key.clone(), ROLL_BACK_KEY).when(tagged(by_cloudformation())),
+        Grant::new("RollBack", "key", key.clone(), ROLL_BACK_KEY).when(json!({
+            "StringEquals": { format!("aws:ResourceTag/{STACK_TAG}"): stack },
+            "ForAnyValue:StringEquals": { "aws:CalledVia": "cloudformation.amazonaws.com" }
+        })),
         Grant::new("UseOwnKey", "key", key, USE_KEYS).when(tagged(
             json!({ "kms:ViaService": resolver.via_secrets_manager() }),
         )),
