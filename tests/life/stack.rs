@@ -48,9 +48,58 @@ async fn a_stack_that_rolled_back_is_named_removed_and_made_again() {
     }
     test.keyrota("teardown --yes").await.exits(0);
     assert_eq!(test.stack_status("payments-keys").await, None);
-    // A resource that was retained after the rollback causes no conflict.
     let document = test.keyrota(BOOTSTRAP).await.exits(0).json();
     assert_eq!(document["secrets"][0]["verified"], true);
+}
+
+/// A resource that fails when everything else exists.
+const FAILING_LAST: &str = "
+  Failing:
+    Type: AWS::Lambda::Permission
+    DependsOn:
+{{#each access_keys}}
+      - {{id schedule_id}}
+{{/each}}
+    Properties:
+      Action: lambda:InvokeFunction
+      FunctionName: no-such-function
+      Principal: secretsmanager.amazonaws.com
+      SourceAccount: !Ref AWS::AccountId
+";
+
+#[tokio::test]
+async fn a_first_creation_that_fails_leaves_no_secret_and_no_key() {
+    let test = TestEnvironment::new().await;
+    test.make_user("ci-deployer").await;
+    test.manifest(&MANIFEST.replace(
+        "secret: prod/ci-deployer",
+        "secret: prod/ci-deployer, kms_key: create",
+    ));
+    test.home.write("templates/extra.yaml.hbs", FAILING_LAST);
+    let bootstrap = format!("{BOOTSTRAP} --templates templates");
+    let ran = test.keyrota(&bootstrap).await.exits(1);
+    assert_eq!(
+        test.stack_status("payments-keys").await.as_deref(),
+        Some("ROLLBACK_COMPLETE"),
+        "{ran}"
+    );
+    let request = test.cloudformation.describe_stack_events();
+    let events = request.stack_name("payments-keys").send().await;
+    let events = events.expect("the events").stack_events.expect("a list");
+    for kind in ["AWS::SecretsManager::Secret", "AWS::KMS::Key"] {
+        let of_kind = events
+            .iter()
+            .filter(|it| it.resource_type() == Some(kind))
+            .filter_map(|it| it.resource_status());
+        let statuses: Vec<&str> = of_kind.map(|status| status.as_str()).collect();
+        assert_eq!(
+            statuses[..2],
+            ["DELETE_COMPLETE", "DELETE_IN_PROGRESS"],
+            "{kind}"
+        );
+        assert!(statuses.contains(&"CREATE_COMPLETE"), "{kind}");
+    }
+    assert!(test.secret("prod/ci-deployer").await.is_none());
 }
 
 /// A resource that fails because the user does not exist.

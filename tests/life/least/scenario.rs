@@ -63,11 +63,13 @@ const ROLLED_BACK: &[&str] = &[
     "iam:DeleteUser",
     "iam:DeleteUserPolicy",
     "kms:DeleteAlias",
+    "kms:ScheduleKeyDeletion",
     "lambda:DeleteFunction",
     "lambda:RemovePermission",
     "logs:DeleteLogGroup",
     "secretsmanager:CancelRotateSecret",
     "secretsmanager:DeleteResourcePolicy",
+    "secretsmanager:DeleteSecret",
     "sns:DeleteTopic",
     "sns:Unsubscribe",
 ];
