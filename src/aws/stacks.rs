@@ -12,8 +12,8 @@ use super::Aws;
 use super::error::{answered, done, failed, found, refused};
 use super::system::timestamp;
 use crate::port::{
-    Change, ChangeSet, ChangeSetRequest, Error, ErrorKind, Optional, Result, Stack, StackEvent,
-    StackResource, StackStatus, Stacks, TemplateSource,
+    Change, ChangeSet, ChangeSetRequest, CreatedChangeSet, Error, ErrorKind, Optional, Result,
+    Stack, StackEvent, StackResource, StackStatus, Stacks, TemplateSource,
 };
 
 /// Converts `ValidationError` to "not found". These calls have one argument, a stack name or
@@ -25,6 +25,8 @@ fn absent(error: Error) -> Error {
     };
     Error { kind, ..error }
 }
+
+const EVENTS: &str = "cloudformation:DescribeStackEvents";
 
 #[async_trait(?Send)]
 impl Stacks for Aws {
@@ -96,33 +98,35 @@ impl Stacks for Aws {
         original(request.change_set_name(id)).await
     }
 
-    async fn events(&self, id: &str) -> Result<Vec<StackEvent>> {
+    async fn newest_events(&self, id: &str) -> Result<Vec<StackEvent>> {
+        let request = self.cloudformation.describe_stack_events().stack_name(id);
+        let answer = answered(EVENTS, request.send()).await.map_err(absent);
+        let page = answer.optional()?.and_then(|page| page.stack_events);
+        let newest_first = page.unwrap_or_default().into_iter().map(event_of);
+        let mut events: Vec<StackEvent> = newest_first.collect();
+        events.reverse();
+        Ok(events)
+    }
+
+    async fn events_after(&self, id: &str, event: Option<&str>) -> Result<Vec<StackEvent>> {
         let request = self.cloudformation.describe_stack_events().stack_name(id);
         let mut pages = request.into_paginator().send();
         let mut events = Vec::new();
-        while let Some(page) = pages.next().await {
-            let page = page
-                .map_err(failed("cloudformation:DescribeStackEvents"))
-                .map_err(absent)
-                .optional()?;
+        'pages: while let Some(page) = pages.next().await {
+            let page = page.map_err(failed(EVENTS)).map_err(absent).optional()?;
             let page = page.and_then(|page| page.stack_events).unwrap_or_default();
-            events.extend(page.into_iter().map(|event| {
-                StackEvent {
-                    id: event.event_id.unwrap_or_default(),
-                    logical_id: event.logical_resource_id.unwrap_or_default(),
-                    kind: event.resource_type.unwrap_or_default(),
-                    status: text(event.resource_status),
-                    reason: event
-                        .resource_status_reason
-                        .filter(|reason| !reason.is_empty()),
+            for held in page.into_iter().map(event_of) {
+                if event == Some(held.id.as_str()) {
+                    break 'pages;
                 }
-            }));
+                events.push(held);
+            }
         }
         events.reverse();
         Ok(events)
     }
 
-    async fn create_change_set(&self, request: &ChangeSetRequest) -> Result<String> {
+    async fn create_change_set(&self, request: &ChangeSetRequest) -> Result<CreatedChangeSet> {
         const CALL: &str = "cloudformation:CreateChangeSet";
         let kind = if request.create {
             ChangeSetType::Create
@@ -150,8 +154,15 @@ impl Stacks for Aws {
             TemplateSource::Body(body) => call.template_body(body),
             TemplateSource::Url(url) => call.template_url(url),
         };
-        let id = answered(CALL, call.send()).await?.id;
-        id.ok_or_else(|| refused(CALL, ErrorKind::Other, "the response contains no ID"))
+        let created = answered(CALL, call.send()).await?;
+        match (created.id, created.stack_id) {
+            (Some(id), Some(stack_id)) => Ok(CreatedChangeSet { id, stack_id }),
+            _ => Err(refused(
+                CALL,
+                ErrorKind::Other,
+                "the response contains no ID",
+            )),
+        }
     }
 
     async fn change_set(&self, stack: &str, id: &str) -> Result<ChangeSet> {
@@ -184,12 +195,13 @@ impl Stacks for Aws {
         Ok(set)
     }
 
-    async fn execute_change_set(&self, stack: &str, id: &str) -> Result<()> {
+    async fn execute_change_set(&self, stack: &str, id: &str, token: &str) -> Result<()> {
         let request = self
             .cloudformation
             .execute_change_set()
             .stack_name(stack)
-            .change_set_name(id);
+            .change_set_name(id)
+            .client_request_token(token);
         done("cloudformation:ExecuteChangeSet", request.send()).await
     }
 
@@ -208,6 +220,22 @@ impl Stacks for Aws {
         let request = self.cloudformation.delete_stack().stack_name(name);
         let request = request.set_retain_resources((!retain.is_empty()).then(|| retain.to_vec()));
         done("cloudformation:DeleteStack", request.send()).await
+    }
+}
+
+fn event_of(event: aws_sdk_cloudformation::types::StackEvent) -> StackEvent {
+    StackEvent {
+        id: event.event_id.unwrap_or_default(),
+        stack_id: event.stack_id.unwrap_or_default(),
+        logical_id: event.logical_resource_id.unwrap_or_default(),
+        physical_id: event.physical_resource_id.unwrap_or_default(),
+        kind: event.resource_type.unwrap_or_default(),
+        status: text(event.resource_status),
+        reason: event
+            .resource_status_reason
+            .filter(|reason| !reason.is_empty()),
+        at: event.timestamp.as_ref().and_then(timestamp),
+        token: event.client_request_token,
     }
 }
 

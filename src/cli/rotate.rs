@@ -55,10 +55,16 @@ pub(super) async fn run(settings: &Settings, verb: &Rotate) -> Result<Exit, Fail
     for (model, entries) in chosen {
         run::guard_account(&context, model).await?;
         let deployed = Deployed::observe(&context, model).await?;
-        for entry in entries {
+        // Of several commands that begin together one rotates each secret.
+        let mut since = Vec::new();
+        for entry in &entries {
+            let secret = entry.secret.as_str();
+            since.push(run::current_version(&context, secret).await?);
+        }
+        for (entry, since) in entries.into_iter().zip(since) {
             let secret = match restores {
                 true => restore(&context, &deployed, entry).await,
-                false => rotate(&context, model, &deployed, entry).await,
+                false => rotate(&context, model, &deployed, entry, since.as_deref()).await,
             };
             if let Some(error) = &secret.error {
                 settings.progress.on(Event::Warning(error.clone()));
@@ -115,9 +121,10 @@ async fn rotate(
     model: &Model,
     deployed: &Deployed,
     entry: &Entry,
+    since: Option<&str>,
 ) -> RotatedSecret {
     let mut result = untouched(deployed, entry);
-    match try_rotate(context, model, deployed, entry, &mut result).await {
+    match try_rotate(context, model, deployed, entry, since, &mut result).await {
         Ok(()) => result.verified = true,
         Err(error) => result.error = Some(error.to_string()),
     }
@@ -130,11 +137,13 @@ async fn try_rotate(
     model: &Model,
     deployed: &Deployed,
     entry: &Entry,
+    since: Option<&str>,
     result: &mut RotatedSecret,
 ) -> Result<(), run::Error> {
     let seen = run::observe_entry(context, entry).await?;
     result.old_access_key_id = seen.access_key_id();
-    let rotated = run::rotate_entry(context, model, deployed, &seen).await?;
+    let rotated = run::rotate_since(context, model, deployed, &seen, since).await?;
+    result.old_access_key_id.clone_from(&rotated.old_key);
     result.version_id = Some(rotated.version.clone());
     let verified = run::verify(context, deployed, entry, Some(&rotated)).await?;
     result.new_access_key_id = verified.access_key_id;

@@ -44,6 +44,11 @@ pub struct Place<'a> {
 }
 
 impl Login {
+    /// Returns whether another login has the same password.
+    pub fn has_password_of(&self, other: &Self) -> bool {
+        self.password.expose_secret() == other.password.expose_secret()
+    }
+
     /// Returns the first login of a user.
     pub fn new(engine: Engine, username: String, password: SecretString, place: Place<'_>) -> Self {
         let nowhere = Self {

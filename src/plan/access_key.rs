@@ -7,7 +7,8 @@ use crate::model::{AccessKey, Content, Credential, EntryOf, RotateAs};
 use crate::port::{CURRENT, EncryptionKey, Key, PENDING, PREVIOUS, Secret, User};
 
 use super::{
-    ABANDONED_TAG, Administrator, BEFORE, HeldSecret, KeyRole, MADE, SecretContent, recorded_keys,
+    ABANDONED_TAG, Administrator, BEFORE, HeldSecret, KeyRole, LastRotation, MADE, SecretContent,
+    recorded_keys,
 };
 
 /// What was seen of the entry of an access key.
@@ -108,7 +109,19 @@ impl ObservedSecret {
             is_sealed: matches!(self.current, SecretContent::Sealed),
             is_unused: self.holds_no_key(),
             has_pending_value: self.pending_key.is_some(),
+            rotation: LastRotation::of(&self.secret, self.is_replaced(), self.current_since),
         }
+    }
+
+    /// Returns whether the current key replaced another one, or a rotation made it.
+    fn is_replaced(&self) -> bool {
+        let Some(credential) = self.credential() else {
+            return false;
+        };
+        let current = self.secret.version_with(CURRENT);
+        let made = current.is_some() && self.secret.version_with(MADE) == current;
+        let previous = self.previous_key.as_deref();
+        made || previous.is_some_and(|previous| credential.accesskey != *previous)
     }
 
     /// Returns whether it holds no key, whole or in part: it is as the stack made it.

@@ -1,6 +1,8 @@
 //! What was seen of a database's entry, as plain data.
 
-use super::{Administrator, HeldSecret, SecretContent};
+use jiff::Timestamp;
+
+use super::{Administrator, HeldSecret, LastRotation, SecretContent};
 use crate::model::{Content, Database, EntryOf, Login, Place, RotateAs};
 use crate::port::{EncryptionKey, Secret};
 
@@ -28,6 +30,11 @@ pub struct ObservedLogin {
     /// An unfinished rotation has stored a value. The trial of a new schedule
     /// never does.
     pub pending_value: bool,
+    /// When the version with AWSCURRENT came into being.
+    pub current_since: Option<Timestamp>,
+    /// AWSPREVIOUS holds another password than AWSCURRENT. It is read only if Secrets Manager
+    /// reports no rotation.
+    pub replaced: bool,
 }
 
 impl ObservedLogin {
@@ -37,6 +44,8 @@ impl ObservedLogin {
             secret,
             current: SecretContent::Absent,
             pending_value: false,
+            current_since: None,
+            replaced: false,
         }
     }
 
@@ -53,6 +62,7 @@ impl ObservedLogin {
             is_sealed: matches!(self.current, SecretContent::Sealed),
             is_unused: self.holds_no_password(),
             has_pending_value: self.pending_value,
+            rotation: LastRotation::of(&self.secret, self.replaced, self.current_since),
         }
     }
 

@@ -38,10 +38,12 @@ pub use doctor::{
 };
 pub use environment::{Environment, OptionFile, TLS_TAG, tls_of};
 pub use evidence::{Evidence, STACK_ID_TAG, same_key};
-pub use observed::{Administrator, HeldSecret, Observed, ObservedEntry, SecretContent};
+pub use observed::{
+    Administrator, HeldSecret, LastRotation, Observed, ObservedEntry, SecretContent,
+};
 pub use old_key::{RemovalTimes, removal_times};
 pub use placement::check_placement;
-pub use preflight::{Preflight, check, check_account, check_owner};
+pub use preflight::{Preflight, check, check_account, check_owner, check_stack};
 pub use recorded_keys::{KEYS_TAG, MADE, MAKING_TAG, with_key};
 pub use seeding::{ABANDONED_TAG, BEFORE, SEEDING_TAG, Seeding};
 pub use status::{
@@ -50,5 +52,5 @@ pub use status::{
 pub use tags::{Drift, TagDifference, tag_differences, tag_drift};
 pub use teardown::{
     Check, ForeignSecret, Item, OwnershipProof, Step, Subject, Subjects, TeardownOptions,
-    TeardownPlan, UserKeys, deletion_of, holds_user, plan_teardown,
+    TeardownPlan, UNKNOWN_KEY, UserKeys, deletion_of, holds_user, plan_teardown, scheduled,
 };

@@ -1,5 +1,7 @@
 //! What was seen in the account, as plain data.
 
+use jiff::Timestamp;
+
 use super::{ObservedAccessKey, ObservedDatabase, ObservedLogin, ObservedSecret};
 use crate::model::{
     AccessKey, Content, Credential, Database, Entry, EntryOf, RotateAs, SecretReference, malformed,
@@ -44,6 +46,45 @@ pub struct HeldSecret<'a> {
     pub is_unused: bool,
     /// An unfinished rotation has stored a value. The trial of a new schedule never does.
     pub has_pending_value: bool,
+    /// When a rotation last succeeded, as far as it is known.
+    pub rotation: LastRotation,
+}
+
+/// When a rotation of a secret last succeeded. `LastRotatedDate` is null while rotation is
+/// disabled (`API_DescribeSecret`), so that it alone does not tell.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LastRotation {
+    /// No rotation has succeeded yet.
+    Never,
+    /// One has: the credential before was another. Its time is not known.
+    Undated,
+    /// At this time.
+    At(Timestamp),
+}
+
+impl LastRotation {
+    /// Returns what is known: what Secrets Manager reports, or else whether another credential
+    /// was current before, and since when the one of now is.
+    pub fn of(secret: &Secret, replaced: bool, since: Option<Timestamp>) -> Self {
+        match (secret.last_rotated, replaced) {
+            (Some(at), _) => Self::At(at),
+            (None, true) => since.map_or(Self::Undated, Self::At),
+            (None, false) => Self::Never,
+        }
+    }
+
+    /// Returns whether no rotation has succeeded yet.
+    pub fn is_never(self) -> bool {
+        self == Self::Never
+    }
+
+    /// Returns when it succeeded, if that is known.
+    pub fn at(self) -> Option<Timestamp> {
+        match self {
+            Self::At(at) => Some(at),
+            Self::Never | Self::Undated => None,
+        }
+    }
 }
 
 /// What a version of a secret holds.

@@ -11,8 +11,8 @@ use crate::port::{Key, Secret, Stack};
 use crate::render::OLD_KEY_TAG;
 
 use super::{
-    ObservedAccessKey, ObservedDatabase, ObservedEntry, RemovalTimes, TagDifference, removal_times,
-    tag_differences,
+    HeldSecret, ObservedAccessKey, ObservedDatabase, ObservedEntry, RemovalTimes, TagDifference,
+    removal_times, tag_differences,
 };
 
 /// A secret counts as expired so long after a rotation was due.
@@ -224,7 +224,7 @@ pub fn report(seen: &ObservedEntry<'_>, now: Timestamp) -> SecretReport {
         reason,
         schedule: entry.schedule.to_string(),
         rotation_enabled: secret.is_some_and(|secret| secret.rotation_enabled),
-        last_rotated: secret.and_then(|secret| secret.last_rotated),
+        last_rotated: seen.held().and_then(|held| held.rotation.at()),
         next_rotation: secret.and_then(|secret| secret.next_rotation),
         keys,
         tags: Vec::new(),
@@ -264,12 +264,12 @@ fn report_key(key: &Key, seen: &ObservedAccessKey, now: Timestamp) -> KeyReport 
 
 fn state(seen: &ObservedEntry<'_>, now: Timestamp) -> (State, Option<String>) {
     let because = |state, reason: &str| (state, Some(reason.to_owned()));
-    let secret = match seen.secret() {
+    let held = match seen.held() {
         None => return because(State::Missing, "the secret does not exist"),
-        Some(secret) if secret.deleted.is_some() => {
+        Some(held) if held.secret.deleted.is_some() => {
             return because(State::Missing, "it is scheduled for deletion");
         }
-        Some(secret) => secret,
+        Some(held) => held,
     };
     let broken = match seen {
         ObservedEntry::AccessKey(_, seen) => why_key_is_broken(seen),
@@ -277,7 +277,7 @@ fn state(seen: &ObservedEntry<'_>, now: Timestamp) -> (State, Option<String>) {
     };
     match broken {
         Some(reason) => (State::Broken, Some(reason)),
-        None => overdue(secret, now),
+        None => overdue(held, now),
     }
 }
 
@@ -311,7 +311,8 @@ fn why_login_is_broken(entry: EntryOf<'_, Database>, seen: &ObservedDatabase) ->
 }
 
 /// Returns the state of a secret's rotations, given that its credential works.
-pub(super) fn overdue(secret: &Secret, now: Timestamp) -> (State, Option<String>) {
+pub(super) fn overdue(held: HeldSecret<'_>, now: Timestamp) -> (State, Option<String>) {
+    let secret = held.secret;
     let because = |state, reason: String| (state, Some(reason));
     if secret.unfinished().is_some() {
         return because(
@@ -319,7 +320,7 @@ pub(super) fn overdue(secret: &Secret, now: Timestamp) -> (State, Option<String>
             "a rotation is unfinished; `keyrota rotate` completes it".into(),
         );
     }
-    if secret.last_rotated.is_none() {
+    if held.rotation.is_never() {
         return because(State::NeverRotated, "no rotation has succeeded yet".into());
     }
     if !secret.rotation_enabled {

@@ -90,14 +90,40 @@ pub struct StackResource {
 pub struct StackEvent {
     /// Unique.
     pub id: String,
+    /// The ID of the stack.
+    pub stack_id: String,
     /// The resource.
     pub logical_id: String,
+    /// The resource's name in AWS; of the stack itself, its ID.
+    pub physical_id: String,
     /// Its type.
     pub kind: String,
     /// Its new status.
     pub status: String,
     /// Why.
     pub reason: Option<String>,
+    /// When.
+    pub at: Option<Timestamp>,
+    /// The client request token of the operation that it belongs to, if that had one.
+    pub token: Option<String>,
+}
+
+impl StackEvent {
+    /// Returns whether it is about the stack itself, and not about a resource.
+    pub fn is_of_stack(&self) -> bool {
+        self.physical_id == self.stack_id
+    }
+
+    /// Returns whether an operation of the stack ends with it.
+    pub fn ends_operation(&self) -> bool {
+        self.is_of_stack() && !self.status.ends_with("_IN_PROGRESS")
+    }
+
+    /// Returns whether it is about an operation of the stack, and not about a stack that only
+    /// awaits its first change set.
+    pub fn is_of_operation(&self) -> bool {
+        self.is_of_stack() && self.status != "REVIEW_IN_PROGRESS"
+    }
 }
 
 /// Where CloudFormation reads a template.
@@ -126,6 +152,15 @@ pub struct ChangeSetRequest {
     pub capability: &'static str,
     /// The stack's tags.
     pub tags: BTreeMap<String, String>,
+}
+
+/// A change set that was made.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CreatedChangeSet {
+    /// Its ARN.
+    pub id: String,
+    /// The ID of its stack.
+    pub stack_id: String,
 }
 
 /// A change set as CloudFormation describes it.
@@ -171,15 +206,20 @@ pub trait Stacks {
     async fn template(&self, name: &str) -> Result<String>;
     /// Returns the template that a change set was computed from, as it was given.
     async fn change_set_template(&self, stack: &str, id: &str) -> Result<String>;
-    /// Returns its events, the oldest first.
-    async fn events(&self, id: &str) -> Result<Vec<StackEvent>>;
-    /// Makes a change set and returns its ID.
-    async fn create_change_set(&self, request: &ChangeSetRequest) -> Result<String>;
+    /// Returns the newest events of a stack, at most 100, the oldest of them first. There are
+    /// none if the stack does not exist (`cloudformation:DescribeStackEvents`).
+    async fn newest_events(&self, id: &str) -> Result<Vec<StackEvent>>;
+    /// Returns the events of a stack after the one with this ID, the oldest first, and reads no
+    /// more of them than that; without an ID, all of them
+    /// (`cloudformation:DescribeStackEvents`).
+    async fn events_after(&self, id: &str, event: Option<&str>) -> Result<Vec<StackEvent>>;
+    /// Makes a change set.
+    async fn create_change_set(&self, request: &ChangeSetRequest) -> Result<CreatedChangeSet>;
     /// Returns a change set of a stack with all its changes. The stack is named
     /// because permissions are given on stacks.
     async fn change_set(&self, stack: &str, id: &str) -> Result<ChangeSet>;
-    /// Executes a change set.
-    async fn execute_change_set(&self, stack: &str, id: &str) -> Result<()>;
+    /// Executes a change set. The events of the operation carry the token.
+    async fn execute_change_set(&self, stack: &str, id: &str, token: &str) -> Result<()>;
     /// Deletes a change set.
     async fn delete_change_set(&self, stack: &str, id: &str) -> Result<()>;
     /// Deletes a stack, but for the resources named.

@@ -3,8 +3,8 @@
 use super::error::{Error, Result};
 use super::tags::restore_tags;
 use super::{
-    Artifacts, Cleared, Context, Deployed, Passwords, Rotated, Seeded, Verified, deploy, rotate,
-    seed, upload, verify,
+    Artifacts, Cleared, Context, Deployed, Deployment, Passwords, Rotated, Seeded, Verified,
+    deploy, rotate, seed, upload, verify,
 };
 use crate::model::Model;
 
@@ -52,6 +52,9 @@ pub struct DeploymentInputs<'a> {
     pub rotates: bool,
 }
 
+/// How often other commands may change the stack before this one gives up.
+const OVERTAKEN: usize = 5;
+
 /// Uploads, deploys, stores first credentials, rotates what has never rotated unless
 /// told not to, and proves every credential.
 ///
@@ -70,8 +73,19 @@ pub async fn bootstrap(
         passwords,
         rotates,
     } = inputs;
-    let uploaded = upload(context, model, cleared, artifacts, template).await?;
-    let deployed = deploy(context, model, cleared, &uploaded, template).await?;
+    let mut cleared = cleared.clone();
+    let mut overtaken = 0;
+    let (uploaded, deployed) = loop {
+        let uploaded = upload(context, model, &cleared, artifacts, template).await?;
+        match deploy(context, model, &cleared, &uploaded, template).await? {
+            Deployment::Done(deployed) => break (uploaded, deployed),
+            Deployment::Overtaken { stack, .. } if overtaken < OVERTAKEN => {
+                overtaken += 1;
+                cleared.observed.stack = stack;
+            }
+            Deployment::Overtaken { refusal, .. } => return Err(refusal),
+        }
+    };
     // No credential is handed to code that is not what was built.
     let mut functions = Vec::new();
     for (strategy, artifact) in artifacts.of(model)? {

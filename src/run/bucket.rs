@@ -36,6 +36,23 @@ async fn observe(context: &Context<'_>, name: &str, account: &str) -> Result<Obs
     })
 }
 
+/// Creates a bucket. S3 refuses that for a while if another command creates it at the same
+/// moment (`OperationAborted`).
+async fn create(context: &Context<'_>, bucket: &str, account: &str) -> Result<()> {
+    let began = context.clock.now();
+    loop {
+        match context.cloud.create_bucket(bucket, account).await {
+            Err(error)
+                if error.kind == ErrorKind::Conflict
+                    && context.waited(began) < context.pace.propagation =>
+            {
+                context.wait().await;
+            }
+            created => return created.map_err(Error::from),
+        }
+    }
+}
+
 /// Returns the bucket for the artifacts. One of keyrota's own is created if need be. It
 /// gets its settings even if somebody else created it, because its name and tag are known.
 /// One that the manifest names was checked before, and is never changed.
@@ -56,7 +73,7 @@ pub(super) async fn prepare(context: &Context<'_>, model: &Model, account: &str)
         }
         Some(_) => false,
         None => {
-            context.cloud.create_bucket(&bucket, account).await?;
+            create(context, &bucket, account).await?;
             true
         }
     };

@@ -3,12 +3,14 @@
 use std::collections::BTreeMap;
 
 use super::error::{Error, Result};
+use super::operation::is_in_review;
 use super::upload::parameters;
 use super::{Artifacts, Cleared, Context};
 use crate::model::Model;
 use crate::plan::{self, ChangeSetInputs};
 use crate::port::{
-    Change, ChangeSet, ChangeSetRequest, ObjectVersion, Stack, Stage, TemplateSource,
+    Change, ChangeSet, ChangeSetRequest, CreatedChangeSet, ObjectVersion, Stack, Stage,
+    TemplateSource,
 };
 use crate::render::{self, MAX_TEMPLATE_IN_REQUEST};
 
@@ -17,6 +19,8 @@ use crate::render::{self, MAX_TEMPLATE_IN_REQUEST};
 pub(super) struct ComputedChangeSet {
     /// Its ARN: a name could come to mean another one.
     pub(super) id: String,
+    /// The ID of its stack.
+    pub(super) stack_id: String,
     pub(super) changes: Vec<Change>,
     request: ChangeSetRequest,
 }
@@ -70,7 +74,7 @@ pub(super) async fn compute(
         },
         tags: tags.clone(),
     };
-    let id = context.cloud.create_change_set(&request).await?;
+    let CreatedChangeSet { id, stack_id } = context.cloud.create_change_set(&request).await?;
     let set = settled(context, &request.stack, &id).await?;
     if set.status != "FAILED" {
         let held = context.cloud.change_set_template(&request.stack, &id);
@@ -80,7 +84,7 @@ pub(super) async fn compute(
             tags: &tags,
         };
         if let Some(difference) = plan::differs_from(given, &set, &held.await?) {
-            remove(context, &id, &request).await?;
+            remove(context, &id, &stack_id, &request).await?;
             return Err(Error::OtherChangeSet {
                 stack: request.stack,
                 template: match request.template {
@@ -92,11 +96,12 @@ pub(super) async fn compute(
         }
         return Ok(Some(ComputedChangeSet {
             id,
+            stack_id,
             changes: set.changes,
             request,
         }));
     }
-    remove(context, &id, &request).await?;
+    remove(context, &id, &stack_id, &request).await?;
     // A rolled-back stack with the same template: there is nothing to change.
     if let Some(stack) = existing
         && stack.parameters == parameters
@@ -126,21 +131,24 @@ async fn settled(context: &Context<'_>, stack: &str, id: &str) -> Result<ChangeS
 
 /// Removes a change set, and the stack too where it was made for one that did not
 /// exist: CloudFormation leaves one behind in REVIEW_IN_PROGRESS. `plan` computes none
-/// for such a stack, and may not delete any.
-async fn remove(context: &Context<'_>, id: &str, request: &ChangeSetRequest) -> Result<()> {
+/// for such a stack, and may not delete any. A stack that another command deploys by now is
+/// left alone.
+async fn remove(
+    context: &Context<'_>,
+    id: &str,
+    stack_id: &str,
+    request: &ChangeSetRequest,
+) -> Result<()> {
     let name = request.stack.as_str();
     context.cloud.delete_change_set(name, id).await?;
-    if !request.create {
+    if !request.create || !is_in_review(context, stack_id).await? {
         return Ok(());
     }
-    let stack = context.cloud.stack(name).await?;
-    if let Some(stack) = stack.filter(|stack| stack.status.is_review()) {
-        context.cloud.delete_stack(&stack.id, &[]).await?;
-        while let Some(stack) = context.cloud.stack(name).await?
-            && !stack.status.is_deleted()
-        {
-            context.wait().await;
-        }
+    context.cloud.delete_stack(stack_id, &[]).await?;
+    while let Some(stack) = context.cloud.stack(stack_id).await?
+        && !stack.status.is_deleted()
+    {
+        context.wait().await;
     }
     Ok(())
 }
@@ -148,7 +156,7 @@ async fn remove(context: &Context<'_>, id: &str, request: &ChangeSetRequest) -> 
 impl ComputedChangeSet {
     /// Removes it without executing it.
     pub(super) async fn remove(&self, context: &Context<'_>) -> Result<()> {
-        remove(context, &self.id, &self.request).await
+        remove(context, &self.id, &self.stack_id, &self.request).await
     }
 }
 

@@ -2,10 +2,11 @@
 
 use super::change_set::{compute, inputs};
 use super::error::{Error, Result};
+use super::operation::{Followed, began_since, caught_up, follow, newest, settle};
 use super::{Cleared, Context, Uploaded};
-use crate::model::{Entry, Model};
+use crate::model::{Entry, Finding, Model};
 use crate::plan;
-use crate::port::{Event, Stack, StackResource, Stage};
+use crate::port::{ErrorKind, Stack, StackResource, Stage};
 use crate::render::{self, Strategy};
 
 /// The stack is as it was rendered.
@@ -26,13 +27,22 @@ impl Deployed {
     ///
     /// Returns [`Error::NotDeployed`] where there is no finished stack.
     pub async fn observe(context: &Context<'_>, model: &Model) -> Result<Self> {
+        let stack = context.cloud.stack(model.stack.as_str()).await?;
+        Self::of(context, model, stack, 0).await
+    }
+
+    async fn of(
+        context: &Context<'_>,
+        model: &Model,
+        stack: Option<Stack>,
+        changes: usize,
+    ) -> Result<Self> {
         let name = model.stack.as_str();
-        let stack = context.cloud.stack(name).await?;
         let stack = stack.filter(|stack| stack.status.is_healthy() || stack.status.is_busy());
         Ok(Self {
             stack: stack.ok_or_else(|| Error::NotDeployed { stack: name.into() })?,
             resources: context.cloud.resources(name).await?,
-            changes: 0,
+            changes,
         })
     }
 
@@ -73,7 +83,25 @@ impl Deployed {
     }
 }
 
+/// What became of a deployment.
+#[derive(Debug)]
+pub enum Deployment {
+    /// The stack is as it was rendered.
+    Done(Deployed),
+    /// Another command changed the stack meanwhile, and nothing was executed.
+    Overtaken {
+        /// The stack that it left, from which to begin again.
+        stack: Option<Stack>,
+        /// What CloudFormation refused because of that.
+        refusal: Error,
+    },
+}
+
 /// Brings the stack to what was rendered.
+///
+/// CloudFormation executes one change set of a stack at a time, and with that the others
+/// become obsolete. So of several commands one deploys, and the others begin again when it
+/// has ended.
 ///
 /// # Errors
 ///
@@ -85,13 +113,68 @@ pub async fn deploy(
     cleared: &Cleared<'_>,
     uploaded: &Uploaded,
     template: &str,
+) -> Result<Deployment> {
+    let name = model.stack.as_str();
+    let before = newest(context, name).await?;
+    let error = match execute(context, model, cleared, uploaded, template).await {
+        Ok(deployed) => return Ok(Deployment::Done(deployed)),
+        Err(error) => error,
+    };
+    // Only another command removes the change set that this one made.
+    let is_lost = matches!(&error, Error::Aws(error) if error.kind == ErrorKind::NotFound);
+    if !may_be_overtaken(&error)
+        || !(is_lost || began_since(context, name, before.as_ref()).await?)
+    {
+        return Err(error);
+    }
+    let settled = settle(context, name).await?;
+    let stack = match settled {
+        Some(stack) => Some(stack),
+        None => {
+            context.wait().await;
+            context.cloud.stack(name).await?
+        }
+    };
+    if let Some(stack) = &stack {
+        let findings = plan::check_stack(model, stack);
+        if findings.iter().any(Finding::is_error) {
+            return Err(Error::Refused(findings));
+        }
+    }
+    Ok(Deployment::Overtaken {
+        stack,
+        refusal: error,
+    })
+}
+
+/// Returns whether a refusal may be due to what another command did to the stack.
+fn may_be_overtaken(error: &Error) -> bool {
+    match error {
+        Error::ChangeSet { .. } => true,
+        Error::Aws(error) => matches!(
+            error.kind,
+            ErrorKind::NotFound
+                | ErrorKind::AlreadyExists
+                | ErrorKind::Conflict
+                | ErrorKind::Invalid
+        ),
+        _ => false,
+    }
+}
+
+async fn execute(
+    context: &Context<'_>,
+    model: &Model,
+    cleared: &Cleared<'_>,
+    uploaded: &Uploaded,
+    template: &str,
 ) -> Result<Deployed> {
     let stack = cleared.observed.stack.as_ref();
     let inputs = inputs(model, &uploaded.bucket, &uploaded.parameters);
     let source = uploaded.template.clone();
     let computed = compute(context, model, stack, source, template, inputs).await?;
     let Some(computed) = computed else {
-        return Deployed::observe(context, model).await;
+        return Deployed::of(context, model, stack.cloned(), 0).await;
     };
     let refused = plan::refuse_seed_changes(&computed.changes);
     if !refused.is_empty() {
@@ -100,101 +183,15 @@ pub async fn deploy(
     }
     context.stage(Stage::Deploying);
     let name = model.stack.as_str();
-    let id = match context.cloud.stack(name).await? {
-        Some(stack) => stack.id,
-        None => name.to_owned(),
-    };
-    let before = seen(context, &id).await?;
-    context.cloud.execute_change_set(name, &computed.id).await?;
-    let settled = follow(context, &id, before, OperationStart::Soon).await?;
-    let settled = settled.ok_or_else(|| Error::NotDeployed { stack: name.into() })?;
-    if !settled.status.succeeded() {
-        return Err(failed(context, settled, before).await?);
+    let id = computed.stack_id.as_str();
+    let before = newest(context, id).await?.map(|event| event.id);
+    let token = context.clock.token();
+    let executed = context.cloud.execute_change_set(name, &computed.id, &token);
+    executed.await?;
+    let ended = follow(context, id, before, Followed::Own(&token)).await?;
+    if !ended.status.succeeded() {
+        return Err(ended.into_error(name));
     }
-    Ok(Deployed {
-        changes: computed.changes.len(),
-        ..Deployed::observe(context, model).await?
-    })
-}
-
-/// Waits for an operation of CloudFormation, which an interrupted run may have begun:
-/// until then nothing that is seen of the account holds.
-pub(super) async fn settle(context: &Context<'_>, model: &Model) -> Result<()> {
-    let stack = context.cloud.stack(model.stack.as_str()).await?;
-    if let Some(busy) = stack.filter(|stack| stack.status.is_busy()) {
-        context.stage(Stage::Deploying);
-        let before = seen(context, &busy.id).await?;
-        follow(context, &busy.id, before, OperationStart::Already).await?;
-    }
-    Ok(())
-}
-
-/// Returns how many events there are already.
-pub(super) async fn seen(context: &Context<'_>, id: &str) -> Result<usize> {
-    Ok(context.cloud.events(id).await?.len())
-}
-
-/// Whether what is followed shows in the stack's status yet.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum OperationStart {
-    /// It does, or has ended since.
-    Already,
-    /// It was asked for, and begins with an event a moment later.
-    Soon,
-}
-
-/// Reports each event after those `before` until the operation of CloudFormation ends.
-/// Returns the stack, or nothing if it is gone.
-pub(super) async fn follow(
-    context: &Context<'_>,
-    id: &str,
-    before: usize,
-    begins: OperationStart,
-) -> Result<Option<Stack>> {
-    let mut told = before;
-    loop {
-        let stack = context.cloud.stack(id).await?;
-        for event in context.cloud.events(id).await?.into_iter().skip(told) {
-            told += 1;
-            context.listener.on(Event::Resource {
-                logical_id: event.logical_id,
-                kind: event.kind,
-                status: event.status,
-                reason: event.reason,
-            });
-        }
-        let Some(stack) = stack.filter(|stack| !stack.status.is_deleted()) else {
-            return Ok(None);
-        };
-        let begun = begins == OperationStart::Already || told > before;
-        if begun && !stack.status.is_busy() && !stack.status.is_review() {
-            return Ok(Some(stack));
-        }
-        context.wait().await;
-    }
-}
-
-/// Returns the failure with what CloudFormation says of its causes.
-pub(super) async fn failed(context: &Context<'_>, stack: Stack, before: usize) -> Result<Error> {
-    let events = context.cloud.events(&stack.id).await?;
-    let failures = events
-        .into_iter()
-        .skip(before)
-        .filter(|event| event.status.ends_with("_FAILED"));
-    let reasons: Vec<String> = failures
-        .filter_map(|event| {
-            Some(format!(
-                "{} ({}): {}",
-                event.logical_id, event.kind, event.reason?
-            ))
-        })
-        .collect();
-    Ok(Error::Stack {
-        stack: stack.name,
-        status: stack.status.as_str().to_owned(),
-        reasons: match reasons.is_empty() {
-            true => stack.reason.into_iter().collect(),
-            false => reasons,
-        },
-    })
+    let stack = caught_up(context, id, &ended.status).await?;
+    Deployed::of(context, model, stack, computed.changes.len()).await
 }

@@ -17,6 +17,7 @@ mod error;
 #[cfg(test)]
 mod fake;
 mod observe;
+mod operation;
 mod preflight;
 mod proof;
 mod restore;
@@ -40,7 +41,7 @@ pub use account::guard_account;
 pub use bootstrap::{Bootstrapped, DeployedFunction, DeploymentInputs, Proven, bootstrap};
 pub use change_set::preview;
 pub use database::Passwords;
-pub use deploy::{Deployed, deploy};
+pub use deploy::{Deployed, Deployment, deploy};
 pub use discover::{discover, look_up};
 pub use doctor::{examine, fix};
 pub use error::Error;
@@ -48,7 +49,7 @@ pub use observe::{observe, observe_entry};
 pub use preflight::{Cleared, preflight};
 pub use proof::key_pair;
 pub use restore::{Restored, restore};
-pub use rotate::{Rotated, rotate, rotate_entry};
+pub use rotate::{Rotated, current_version, rotate, rotate_entry, rotate_since};
 pub use seed::{Seeded, SeededEntry, seed};
 pub use status::status;
 pub use teardown::{TeardownReport, observe_teardown, teardown};
@@ -88,6 +89,12 @@ pub struct Pace {
     /// How long after its time an old key may still be as it was: the function looks
     /// every hour.
     pub sweep: Duration,
+    /// How long another command may take between making a first key and storing it. Until
+    /// then nobody takes the key for one that an interrupted run has left.
+    pub seeding: Duration,
+    /// How long a rotation that another command, or the schedule, began is waited for before
+    /// it is tried again.
+    pub joining: Duration,
 }
 
 impl Pace {
@@ -99,6 +106,8 @@ impl Pace {
         propagation: Duration::from_secs(120),
         listing: Duration::from_secs(20),
         sweep: Duration::from_secs(2 * 3_600),
+        seeding: Duration::from_secs(30),
+        joining: Duration::from_secs(30),
     };
     /// For a local AWS, where looking costs nothing and nothing propagates.
     pub const LOCAL: Self = Self {
@@ -108,6 +117,8 @@ impl Pace {
         propagation: Duration::from_secs(5),
         listing: Duration::ZERO,
         sweep: Duration::from_secs(2),
+        seeding: Duration::from_secs(2),
+        joining: Duration::from_secs(3),
     };
 }
 

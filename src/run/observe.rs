@@ -14,7 +14,9 @@ use crate::plan::{
     Administrator, BEFORE, MADE, Observed, ObservedAccessKey, ObservedDatabase, ObservedEntry,
     ObservedSecret, Profile, SecretContent,
 };
-use crate::port::{CURRENT, EncryptionKey, ErrorKind, Key, Optional, PENDING, PREVIOUS, Secret};
+use crate::port::{
+    self, CURRENT, EncryptionKey, ErrorKind, Key, Optional, PENDING, PREVIOUS, Secret,
+};
 
 /// Looks at all that a manifest touches.
 ///
@@ -140,13 +142,43 @@ pub(super) async fn observe_user(
     })
 }
 
+async fn list_keys(context: &Context<'_>, user: &str) -> Result<Vec<Key>> {
+    Ok(context
+        .cloud
+        .keys(user)
+        .await
+        .optional()?
+        .unwrap_or_default())
+}
+
 async fn observe_keys(context: &Context<'_>, user: &str) -> Result<Vec<Key>> {
-    let keys = context.cloud.keys(user).await.optional()?;
-    let used = keys.unwrap_or_default().into_iter().map(|key| async move {
-        let last_used = context.cloud.last_used(&key.id).await.optional()?.flatten();
-        Ok(Key { last_used, ..key })
-    });
-    future::try_join_all(used).await
+    let mut keys = list_keys(context, user).await?;
+    let used = keys.iter().map(|key| context.cloud.last_used(&key.id));
+    let used = future::join_all(used).await;
+    // A key that is deleted between the two calls has no last use that one may ask for.
+    let is_gone =
+        |error: &port::Error| matches!(error.kind, ErrorKind::Denied | ErrorKind::NotFound);
+    if used.iter().any(|used| used.as_ref().is_err_and(is_gone)) {
+        let listed = list_keys(context, user).await?;
+        let stays = |key: &Key| listed.iter().any(|held| held.id == key.id);
+        let known = keys.iter().zip(used).filter(|(key, _)| stays(key));
+        return known
+            .map(|(key, used)| {
+                let last_used = match used {
+                    Err(error) if error.kind == ErrorKind::NotFound => None,
+                    used => used?,
+                };
+                Ok(Key {
+                    last_used,
+                    ..key.clone()
+                })
+            })
+            .collect();
+    }
+    for (key, used) in keys.iter_mut().zip(used) {
+        key.last_used = used?;
+    }
+    Ok(keys)
 }
 
 /// How often a secret is looked at again whose labels move meanwhile. A rotation
@@ -229,7 +261,8 @@ pub(super) struct LabelledVersion<T> {
     pub(super) agrees: bool,
     /// There was no value under the label.
     missing: bool,
-    since: Option<Timestamp>,
+    /// When the version came into being.
+    pub(super) since: Option<Timestamp>,
     pub(super) content: SecretContent<T>,
 }
 

@@ -3,8 +3,8 @@
 use jiff::Timestamp;
 
 use super::bucket::check_named;
-use super::deploy::settle;
 use super::error::{Error, Result};
+use super::operation::{began_since, newest, settle};
 use super::{Context, guard_account, observe};
 use crate::model::{Finding, Model};
 use crate::plan::{self, Observed, ObservedEntry, Preflight, Seeding};
@@ -30,17 +30,28 @@ pub async fn preflight<'model>(
 ) -> Result<Cleared<'model>> {
     context.stage(Stage::Checking);
     guard_account(context, model).await?;
-    settle(context, model).await?;
-    let observed = observe_listed(context, model).await?;
-    let mut findings = plan::check(model, &observed, intent);
-    findings.extend(check_named(context, model, &observed.caller.account).await?);
-    if findings.iter().any(Finding::is_error) {
-        return Err(Error::Refused(findings));
+    let name = model.stack.as_str();
+    loop {
+        let settled = settle(context, name).await?;
+        let before = newest(context, name).await?;
+        let mut observed = observe_listed(context, model).await?;
+        if settled.is_some() {
+            observed.stack = settled.filter(|stack| !stack.status.is_deleted());
+        }
+        let mut findings = plan::check(model, &observed, intent);
+        findings.extend(check_named(context, model, &observed.caller.account).await?);
+        if findings.iter().any(Finding::is_error) {
+            // What another command creates while the account is looked at is not in the way.
+            if began_since(context, name, before.as_ref()).await? {
+                continue;
+            }
+            return Err(Error::Refused(findings));
+        }
+        for warning in findings {
+            context.warn(format!("{}: {}", warning.path, warning.message));
+        }
+        return Ok(Cleared { observed });
     }
-    for warning in findings {
-        context.warn(format!("{}: {}", warning.path, warning.message));
-    }
-    Ok(Cleared { observed })
 }
 
 /// Looks at the account until lists of keys can be trusted: they may lag behind a

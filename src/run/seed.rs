@@ -6,6 +6,7 @@
 //! run can tell from everybody else's, and deletes.
 
 use futures_util::{StreamExt, stream};
+use jiff::Timestamp;
 
 use super::database::{Passwords, seed_database};
 use super::error::{Error, Result};
@@ -19,7 +20,7 @@ use crate::plan::{
     BEFORE, KEYS_TAG, ObservedAccessKey, ObservedEntry, ObservedSecret, SEEDING_TAG, SecretContent,
     Seeding, holds_user, with_key,
 };
-use crate::port::{CURRENT, ErrorKind, KeyPair, PREVIOUS, Stage};
+use crate::port::{CURRENT, ErrorKind, Key, KeyPair, PREVIOUS, Stage};
 
 /// Every secret holds a complete credential.
 #[derive(Clone, Debug)]
@@ -110,16 +111,14 @@ async fn seed_key<'model>(
         }
         Some(_) => false,
         None => {
-            let key = first_key(context, entry, &seen, deployed).await?;
-            record(context, entry, &seen, &key.id).await?;
-            store(context, entry, arn, key.clone(), origin).await?;
+            let stored = store_first(context, entry, &mut seen, deployed, arn, &origin).await?;
             // The first rotation may use this key at once, and IAM takes a while
             // until a new key is known everywhere.
-            if let Some(user) = &seen.user {
-                let proven = authenticate(context, &key, &user.arn).await;
+            if let (Some(key), Some(user)) = (&stored, &seen.user) {
+                let proven = authenticate(context, key, &user.arn).await;
                 proven.map_err(|reason| refused(entry, reason))?;
             }
-            true
+            stored.is_some()
         }
     };
     if changed {
@@ -139,6 +138,98 @@ async fn seed_key<'model>(
     })
 }
 
+/// Stores a first key, and returns it; nothing if another command has stored one. In the end
+/// `seen` is what was seen of the entry before.
+///
+/// Several commands may be at it at once. The version in which the first key is stored follows
+/// from the one before it, so that Secrets Manager takes one key and refuses the others, which
+/// are then deleted by those who made them.
+async fn store_first(
+    context: &Context<'_>,
+    entry: EntryOf<'_, AccessKey>,
+    seen: &mut ObservedAccessKey,
+    deployed: &Deployed,
+    arn: &str,
+    origin: &str,
+) -> Result<Option<KeyPair>> {
+    let began = context.clock.now();
+    let mut stored = None;
+    // What was stored under this token before is AWSCURRENT no more, where it is refused
+    // although nobody is at work.
+    let mut token = token_after(seen, arn);
+    loop {
+        let patient = context.waited(began) < context.pace.seeding;
+        if seen.credential().is_some() {
+            break;
+        }
+        if patient && another_is_at_work(context, seen, deployed) {
+            context.wait().await;
+        } else {
+            match first_key(context, entry, seen, deployed).await {
+                Ok(key) => {
+                    record(context, entry, seen, &key.id).await?;
+                    match store(context, entry, arn, &token, key.clone(), origin).await? {
+                        true => {
+                            stored = Some(key);
+                            break;
+                        }
+                        false if patient => context.wait().await,
+                        false => token = context.clock.token(),
+                    }
+                }
+                // Others have made keys meanwhile, one of which will be stored.
+                Err(Error::Aws(error)) if error.kind == ErrorKind::Limit && patient => {
+                    context.wait().await;
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        *seen = observe_access_key(context, entry).await?;
+    }
+    keep_record(context, entry, stored.as_ref()).await?;
+    if stored.is_none() {
+        context.done(format!(
+            "{}: another command stored the first key meanwhile",
+            entry.secret
+        ));
+    }
+    Ok(stored)
+}
+
+/// Returns a token for the version that follows the current one, the same for everybody.
+fn token_after(seen: &ObservedAccessKey, arn: &str) -> String {
+    let current = seen.secret.as_ref();
+    let current = current.and_then(|held| held.secret.version_with(CURRENT));
+    let text = format!("{arn} {}", current.unwrap_or_default());
+    let mut token = crate::bundle::sha256_hex(text.as_bytes());
+    token.truncate(32);
+    token
+}
+
+/// Returns whether another command may be between making a first key and storing it: it has
+/// just recorded that, or there is a new key where this command would have to remove one.
+fn another_is_at_work(
+    context: &Context<'_>,
+    seen: &ObservedAccessKey,
+    deployed: &Deployed,
+) -> bool {
+    let now = context.clock.now();
+    let is_new = |at: Timestamp| now.duration_since(at).abs().unsigned_abs() < context.pace.seeding;
+    let recorded = Seeding::of(seen).is_some_and(|held| is_new(held.began));
+    let stays = |key: &Key| !is_left_over(seen, deployed, key);
+    let in_the_way = seen.keys.len() >= 2 || !seen.keys.iter().all(stays);
+    let mut made = seen.keys.iter().filter_map(|key| key.created);
+    recorded || (in_the_way && made.any(is_new))
+}
+
+/// Returns whether a key was made by a run that was interrupted before it could store it.
+/// Every key of a user that the stack made is the stack's.
+fn is_left_over(seen: &ObservedAccessKey, deployed: &Deployed, key: &Key) -> bool {
+    let owns_user = holds_user(&deployed.resources, &seen.user_name);
+    (owns_user && key.last_used.is_none())
+        || Seeding::of(seen).is_some_and(|interrupted| interrupted.made(key))
+}
+
 async fn first_key(
     context: &Context<'_>,
     entry: EntryOf<'_, AccessKey>,
@@ -149,14 +240,9 @@ async fn first_key(
         return Ok(context.cloud.profile_key(name).await?);
     }
     let user = entry.kind.user.as_str();
-    let interrupted = Seeding::of(seen);
-    // Every key of a user that the stack made is ours.
-    let owns_user = holds_user(&deployed.resources, user);
     let mut staying = Vec::new();
     for key in &seen.keys {
-        let ours = (owns_user && key.last_used.is_none())
-            || interrupted.as_ref().is_some_and(|held| held.made(key));
-        if ours {
+        if is_left_over(seen, deployed, key) {
             context.cloud.delete_key(user, &key.id).await?;
             context.done(format!(
                 "deleted the key {}, which an interrupted run created",
@@ -201,32 +287,55 @@ async fn record(
     Ok(())
 }
 
+/// Makes sure that the key that was stored is recorded, where another command may have
+/// recorded its own over it.
+async fn keep_record(
+    context: &Context<'_>,
+    entry: EntryOf<'_, AccessKey>,
+    stored: Option<&KeyPair>,
+) -> Result<()> {
+    let seen = observe_access_key(context, entry).await?;
+    let stored = stored.map(|key| key.id.as_str());
+    let current = seen.credential().map(|held| held.accesskey.as_str());
+    let (Some(user), Some(key)) = (&seen.user, stored.or(current)) else {
+        return Ok(());
+    };
+    let recorded = user.tags.get(KEYS_TAG);
+    if recorded.is_some_and(|tag| tag.split_whitespace().any(|id| id == key)) {
+        return Ok(());
+    }
+    record(context, entry, &seen, key).await
+}
+
+/// Stores a key; returns whether it was taken. If another command was faster, the key that was
+/// made for it is deleted again.
 async fn store(
     context: &Context<'_>,
     entry: EntryOf<'_, AccessKey>,
     arn: &str,
+    token: &str,
     key: KeyPair,
-    origin: String,
-) -> Result<()> {
+    origin: &str,
+) -> Result<bool> {
     let id = key.id.clone();
     let text = Credential::new(
         AccessKeyId::of_iam(key.id),
         key.secret,
         entry.kind.user.to_string(),
-        origin,
+        origin.to_owned(),
     )
     .to_text();
-    let token = context.clock.token();
-    let Err(error) = context.cloud.put_value(arn, &token, CURRENT, &text).await else {
+    let Err(error) = context.cloud.put_value(arn, token, CURRENT, &text).await else {
         context.done(format!("stored the key {id} in {}", entry.secret));
-        return Ok(());
+        return Ok(true);
     };
     // No answer is not a refusal: look before anything is taken back.
     if matches!(error.kind, ErrorKind::Unavailable | ErrorKind::Throttled)
         && let Some(value) = context.cloud.value(arn, CURRENT).await?
         && value.version == token
+        && matches!(Credential::read(&value.text), Content::Complete(held) if held.accesskey == id)
     {
-        return Ok(());
+        return Ok(true);
     }
     if entry.kind.initial_key == InitialKey::Create && error.kind != ErrorKind::Unavailable {
         context
@@ -234,7 +343,10 @@ async fn store(
             .delete_key(entry.kind.user.as_str(), &id)
             .await?;
     }
-    Err(error.into())
+    match error.kind {
+        ErrorKind::AlreadyExists => Ok(false),
+        _ => Err(error.into()),
+    }
 }
 
 /// Stores the same key with another `secretarn`.

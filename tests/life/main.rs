@@ -38,4 +38,5 @@ mod status;
 mod strict;
 mod stuck;
 mod sweep;
+mod together;
 mod upgrade;

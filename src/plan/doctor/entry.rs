@@ -63,7 +63,9 @@ pub(super) fn diagnose(scope: &Scope<'_>, examination: &Examination<'_>) -> Vec<
         }
     };
     found.extend(credential);
-    found.extend(rotation(scope, examination, secret, may, note.as_deref()));
+    if let Some(held) = seen.held() {
+        found.extend(rotation(scope, examination, held, may, note.as_deref()));
+    }
     found.extend(replaced);
     let expected = render::secret_tags(scope.model, entry, scope.region);
     found.extend(tags(&entry.secret, &expected, secret));

@@ -12,7 +12,7 @@ use super::{Diagnosis, Examination, Fix, Scope};
 use crate::model::{Duration, Entry, KmsKey, Schedule, SecretName};
 use crate::plan::preflight::check_kms_key;
 use crate::plan::status::{State, overdue};
-use crate::plan::{ABANDONED_TAG, tag_differences};
+use crate::plan::{ABANDONED_TAG, HeldSecret, LastRotation, tag_differences};
 use crate::port::{EncryptionKey, Rotation, Secret};
 use crate::render;
 
@@ -124,10 +124,11 @@ pub fn wanted_rotation(entry: &Entry, function: Option<&str>) -> Rotation {
 pub(super) fn rotation(
     scope: &Scope<'_>,
     examination: &Examination<'_>,
-    secret: &Secret,
+    held: HeldSecret<'_>,
     may: AllowedFixes,
     note: Option<&str>,
 ) -> Vec<Diagnosis> {
+    let secret = held.secret;
     let entry = examination.seen.entry();
     let name = &entry.secret;
     let wanted = wanted_rotation(entry, scope.function(entry));
@@ -139,23 +140,23 @@ pub(super) fn rotation(
     let began = began(secret, examination);
     let is_unfinished = began.is_some();
     if let Some(evidence) = began {
-        let evidence = format!("{evidence}; {}", rotated(secret));
+        let evidence = format!("{evidence}; {}", rotated(held.rotation));
         let remedy = format!("fix the cause, then run `keyrota rotate {name}` to complete it");
-        let held = ROTATION_UNFINISHED.of(name, noted(evidence), remedy);
-        found.push(held.fixed_by(Fix::Resume, may.resume));
+        let fault = ROTATION_UNFINISHED.of(name, noted(evidence), remedy);
+        found.push(fault.fixed_by(Fix::Resume, may.resume));
     }
     if !secret.rotation_enabled {
         let evidence = format!(
             "RotationEnabled is false; it was {}; {}",
             told(&secret.rotation),
-            rotated(secret)
+            rotated(held.rotation)
         );
         let remedy = format!(
             "run `keyrota doctor --fix` to set {}, unless rotation was disabled on purpose",
             entry.schedule
         );
-        let held = ROTATION_OFF.of(name, evidence, remedy);
-        found.push(held.fixed_by(Fix::Schedule, may.schedule && wanted.function.is_some()));
+        let fault = ROTATION_OFF.of(name, evidence, remedy);
+        found.push(fault.fixed_by(Fix::Schedule, may.schedule && wanted.function.is_some()));
     } else if differs(entry, &wanted, &secret.rotation) {
         let evidence = format!(
             "it is {}; the manifest specifies {}",
@@ -163,21 +164,21 @@ pub(super) fn rotation(
             told(&wanted)
         );
         let remedy = "run `keyrota bootstrap` if the manifest was changed; otherwise, run `keyrota doctor --fix` to set it as in the manifest";
-        let held = ROTATION_DIFFERS.of(name, evidence, remedy);
-        found.push(held.fixed_by(Fix::Schedule, may.schedule && wanted.function.is_some()));
+        let fault = ROTATION_DIFFERS.of(name, evidence, remedy);
+        found.push(fault.fixed_by(Fix::Schedule, may.schedule && wanted.function.is_some()));
     }
     if is_unfinished {
         return found;
     }
-    if secret.last_rotated.is_none() {
-        let evidence = "Secrets Manager has not recorded a successful rotation";
+    if held.rotation.is_never() {
+        let evidence = "Secrets Manager has not recorded a successful rotation, and no other key or password was current before";
         let remedy = format!("move the clients to the secret, then run `keyrota rotate {name}`");
         found.push(NEVER_ROTATED.of(name, evidence, remedy));
-    } else if secret.rotation_enabled && overdue(secret, scope.now).0 == State::Overdue {
-        let evidence = format!("{}; {}", due(secret.next_rotation), rotated(secret));
+    } else if secret.rotation_enabled && overdue(held, scope.now).0 == State::Overdue {
+        let evidence = format!("{}; {}", due(secret.next_rotation), rotated(held.rotation));
         let remedy = format!("run `keyrota rotate {name}`");
-        let held = ROTATION_OVERDUE.of(name, noted(evidence), remedy);
-        found.push(held.fixed_by(Fix::Rotate, may.rotate));
+        let fault = ROTATION_OVERDUE.of(name, noted(evidence), remedy);
+        found.push(fault.fixed_by(Fix::Rotate, may.rotate));
     }
     found
 }
@@ -227,10 +228,11 @@ fn told(rotation: &Rotation) -> String {
     format!("{}{window}{function}", schedule.unwrap_or("on no schedule"))
 }
 
-fn rotated(secret: &Secret) -> String {
-    match secret.last_rotated {
-        Some(at) => format!("it was last rotated at {at:.0}"),
-        None => "it has never rotated".to_owned(),
+fn rotated(rotation: LastRotation) -> String {
+    match rotation {
+        LastRotation::At(at) => format!("it was last rotated at {at:.0}"),
+        LastRotation::Undated => "it has rotated at an unknown time".to_owned(),
+        LastRotation::Never => "it has never rotated".to_owned(),
     }
 }
 

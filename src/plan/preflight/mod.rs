@@ -24,7 +24,7 @@ pub fn check(model: &Model, observed: &Observed<'_>, preflight: Preflight) -> Ve
         findings.extend(render::check_readers(model, &account));
     }
     if let Some(stack) = &observed.stack {
-        check_stack(model, stack, &mut findings);
+        findings.extend(check_stack(model, stack));
     }
     for seen in &observed.entries {
         check_entry(model, observed, seen, preflight, &mut findings);
@@ -58,7 +58,10 @@ pub fn check_owner(model: &Model, stack: &Stack) -> Option<Finding> {
     })
 }
 
-fn check_stack(model: &Model, stack: &Stack, findings: &mut Vec<Finding>) {
+/// Returns what keeps a stack from being updated: it is somebody else's, or in a state that
+/// CloudFormation updates no stack in.
+pub fn check_stack(model: &Model, stack: &Stack) -> Vec<Finding> {
+    let mut findings = Vec::new();
     let path = format!("stack {}", stack.name);
     let status = stack.status.as_str();
     if let Some(finding) = check_owner(model, stack) {
@@ -89,6 +92,7 @@ fn check_stack(model: &Model, stack: &Stack, findings: &mut Vec<Finding>) {
             .hint("delete the stack with `keyrota teardown`, then run `keyrota bootstrap` again"),
         );
     }
+    findings
 }
 
 /// What is found of an entry that is specific to its kind.

@@ -9,6 +9,9 @@ use crate::model::UserName;
 use crate::plan::{Evidence, KeyClaim, KeyRole, ObservedAccessKey, ObservedEntry, ObservedSecret};
 use crate::port::{Deletion, Key, Secret, StackResource};
 
+/// Stands for the ID of the key in a secret of which it is not known whose key it holds.
+pub const UNKNOWN_KEY: &str = "unknown";
+
 /// The keys of an entry's user, whom the manifest names.
 pub(super) fn plan_keys(
     subject: &Subject<'_>,
@@ -158,7 +161,7 @@ pub(super) fn of_forgotten(secret: &Secret) -> Option<Item> {
         "the secret {} is not in the manifest, so the owner of its key is unknown, and no key was touched; {look}",
         secret.name
     );
-    Some(Item::new("access key", "unknown", Some(note)))
+    Some(Item::new("access key", UNKNOWN_KEY, Some(note)))
 }
 
 /// A key used after it was replaced has a client yet. It was replaced when the

@@ -17,7 +17,8 @@ use self::secret::SubjectSecret;
 use super::{Evidence, ObservedEntry};
 use crate::port::{Deletion, Key, Secret, StackResource};
 
-pub use key::deletion_of;
+pub use key::{UNKNOWN_KEY, deletion_of};
+pub use secret::scheduled;
 
 /// How a teardown is asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -128,7 +128,8 @@ fn unproven(name: &str, arn: &str) -> Item {
     Item::new("secret", name, Some(note))
 }
 
-fn scheduled(name: &str) -> Item {
+/// Returns a secret that is scheduled for deletion already.
+pub fn scheduled(name: &str) -> Item {
     let note = format!(
         "already scheduled for deletion; to restore it: aws secretsmanager restore-secret --secret-id {name}"
     );

@@ -1,6 +1,6 @@
 //! Each state of a credential.
 
-use super::super::{KeyRole, ObservedAccessKey, SecretContent, State, report};
+use super::super::{KeyRole, MADE, ObservedAccessKey, SecretContent, State, report};
 use super::sample::{NOW, at, complete, entry, key, model, observed_of, tags};
 use crate::model::Content;
 
@@ -89,6 +89,29 @@ fn the_credential_does_not_work() {
 }
 
 #[test]
+fn a_rotation_that_secrets_manager_does_not_report_is_seen_by_its_effect() {
+    // Another key was current before.
+    let (found, _) = state(|seen| seen.secret.as_mut().unwrap().secret.last_rotated = None);
+    assert_eq!(found, State::Ok);
+    // A rotation made the current key, and the old version is gone.
+    let (found, _) = state(|seen| {
+        let held = seen.secret.as_mut().unwrap();
+        held.secret.last_rotated = None;
+        held.previous_key = None;
+        let labels = held.secret.versions.get_mut("two").unwrap();
+        labels.push(MADE.to_owned());
+    });
+    assert_eq!(found, State::Ok);
+    // As Secrets Manager reports it while rotation is disabled.
+    let (found, why) = state(|seen| {
+        let secret = &mut seen.secret.as_mut().unwrap().secret;
+        (secret.last_rotated, secret.rotation_enabled) = (None, false);
+    });
+    assert_eq!(found, State::Overdue);
+    assert_eq!(why, "no rotation is scheduled");
+}
+
+#[test]
 fn rotation_does_not_go_on() {
     let (found, _) = state(|seen| {
         let secret = seen.secret.as_mut().unwrap();
@@ -103,7 +126,17 @@ fn rotation_does_not_go_on() {
         labels.push("AWSPENDING".to_owned());
     });
     assert_eq!(found, State::Ok);
-    let (found, _) = state(|seen| seen.secret.as_mut().unwrap().secret.last_rotated = None);
+    let never = |seen: &mut ObservedAccessKey| {
+        let held = seen.secret.as_mut().unwrap();
+        held.secret.last_rotated = None;
+        held.previous_key = None;
+    };
+    assert_eq!(state(never).0, State::NeverRotated);
+    // The same key under another version is no rotation.
+    let (found, _) = state(|seen| {
+        never(seen);
+        seen.secret.as_mut().unwrap().previous_key = Some("AKIACURRENT".to_owned());
+    });
     assert_eq!(found, State::NeverRotated);
     let (found, why) = state(|seen| {
         seen.secret.as_mut().unwrap().secret.rotation_enabled = false;

@@ -9,7 +9,7 @@ use super::super::observe::{
 };
 use crate::model::{Content, Database, EntryOf, Login, malformed};
 use crate::plan::{Administrator, ObservedDatabase, ObservedLogin, SecretContent};
-use crate::port::{CURRENT, ErrorKind, PENDING, Secret};
+use crate::port::{CURRENT, ErrorKind, PENDING, PREVIOUS, Secret};
 
 /// Looks at one database: the secret, and what helps it.
 pub(in crate::run) async fn observe_database(
@@ -38,15 +38,25 @@ pub(in crate::run) async fn observe_login(
 ) -> Result<Option<ObservedLogin>> {
     observe_labelled(context, name, ObservedLogin::unread, async |secret| {
         let read = |label, version| read_version(context, &secret, label, version, Login::read);
-        let (current, pending) = future::try_join(
+        // What was replaced matters only if Secrets Manager does not report that.
+        let previous = secret.version_with(PREVIOUS);
+        let previous = previous.filter(|_| secret.last_rotated.is_none());
+        let (current, pending, previous) = future::try_join3(
             read(CURRENT, secret.version_with(CURRENT)),
             read(PENDING, secret.unfinished()),
+            read(PREVIOUS, previous),
         )
         .await?;
-        let agrees = current.agrees && pending.agrees;
+        let agrees = current.agrees && pending.agrees && previous.agrees;
+        let replaced = match (current.content.complete(), previous.content.complete()) {
+            (Ok(current), Ok(previous)) => !current.has_password_of(previous),
+            _ => false,
+        };
         let seen = ObservedLogin {
-            current: current.content,
             pending_value: !matches!(pending.content, SecretContent::Absent),
+            current_since: current.since,
+            current: current.content,
+            replaced,
             secret,
         };
         Ok((seen, agrees))

@@ -9,7 +9,7 @@ use super::super::{Context, Deployed, SeededEntry};
 use super::check::check;
 use super::{Passwords, observe_database};
 use crate::model::{Database, EntryOf, Login};
-use crate::plan::{FIRST, ObservedEntry, SecretContent};
+use crate::plan::{FIRST, ObservedDatabase, ObservedEntry, SecretContent};
 use crate::port::{CURRENT, Secret};
 
 /// Stores the first login where there is none, and the same login with another
@@ -75,13 +75,46 @@ pub(in crate::run) async fn seed_database<'model>(
             )
         }
     };
-    store(context, deployed, entry, arn, &held.secret, &login).await?;
+    if let Err(error) = store(context, deployed, entry, arn, &held.secret, &login).await {
+        let seen = stored_by_another(context, entry).await?.ok_or(error)?;
+        context.done(format!(
+            "{name}: another command stored the login meanwhile"
+        ));
+        return Ok(SeededEntry {
+            seen: ObservedEntry::Database(entry, Box::new(seen)),
+            changed: false,
+        });
+    }
     context.done(told);
     let seen = observe_database(context, entry).await?;
     Ok(SeededEntry {
         seen: ObservedEntry::Database(entry, Box::new(seen)),
         changed: true,
     })
+}
+
+/// Returns the entry where another command has stored the login that this one could not
+/// store. While that is going on, the label is on a version of the other command's.
+async fn stored_by_another(
+    context: &Context<'_>,
+    entry: EntryOf<'_, Database>,
+) -> Result<Option<ObservedDatabase>> {
+    let began = context.clock.now();
+    loop {
+        let seen = observe_database(context, entry).await?;
+        let place = seen.place(entry);
+        if let (Some(login), Some(place)) = (seen.login(), place)
+            && login.is_at(place)
+        {
+            return Ok(Some(seen));
+        }
+        let held = seen.secret.as_ref();
+        let tried = held.and_then(|held| held.secret.version_with(FIRST));
+        if tried.is_none() || context.waited(began) >= context.pace.seeding {
+            return Ok(None);
+        }
+        context.wait().await;
+    }
 }
 
 /// Stores a login, has it tried, and makes it current.

@@ -1,7 +1,8 @@
 //! Makes the calls to the fake: counts them and injects faults.
 
 use std::cell::{Cell, RefCell};
-use std::future::pending;
+use std::future::{pending, poll_fn};
+use std::task::Poll;
 
 use jiff::Timestamp;
 
@@ -54,6 +55,8 @@ pub struct FakeAws {
     pub log: RefCell<Vec<&'static str>>,
     /// When each was made.
     times: RefCell<Vec<Timestamp>>,
+    /// Several programs run, each of which lets the others go on before a call and a wait.
+    interleaved: Cell<bool>,
 }
 
 impl FakeAws {
@@ -65,7 +68,28 @@ impl FakeAws {
             dead: Cell::new(false),
             log: RefCell::default(),
             times: RefCell::default(),
+            interleaved: Cell::new(false),
         }
+    }
+
+    /// Several programs begin at the same moment. Then time passes only by calls, and by what
+    /// the test lets pass while all of them wait.
+    pub fn begin_several(&self) {
+        self.begin(None);
+        self.interleaved.set(true);
+    }
+
+    /// Lets other programs go on.
+    async fn interleave(&self) {
+        let mut waits = self.interleaved.get();
+        poll_fn(|context| match std::mem::take(&mut waits) {
+            true => {
+                context.waker().wake_by_ref();
+                Poll::Pending
+            }
+            false => Poll::Ready(()),
+        })
+        .await;
     }
 
     /// A new process begins, which meets this fault.
@@ -102,6 +126,7 @@ impl FakeAws {
         if self.dead.get() {
             pending::<()>().await;
         }
+        self.interleave().await;
         self.calls.set(self.calls.get() + 1);
         self.log.borrow_mut().push(call);
         self.times.borrow_mut().push(self.state.borrow().now);
@@ -146,6 +171,13 @@ impl FakeAws {
     pub(super) async fn rest(&self, duration: std::time::Duration) {
         if self.dead.get() {
             pending::<()>().await;
+        }
+        if self.interleaved.get() {
+            let until = self.state.borrow().now + duration;
+            while self.state.borrow().now < until {
+                self.interleave().await;
+            }
+            return;
         }
         let mut state = self.state.borrow_mut();
         state.pass(duration);

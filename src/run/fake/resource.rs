@@ -60,6 +60,7 @@ impl AwsState {
             template: String::new(),
             events: Vec::new(),
             operation: None,
+            token: None,
         };
         stack.set_status("REVIEW_IN_PROGRESS");
         self.stacks.push(stack);

@@ -51,9 +51,11 @@ impl AwsState {
     pub fn rotate(&mut self, id: &str, token: &str) -> crate::port::Result<String> {
         let now = self.now;
         let secret = self.live_secret(id)?;
-        if !secret.rotates {
+        if secret.rotation.function.is_none() {
             return refused(ErrorKind::Invalid, "no rotation function is set");
         }
+        // That enables rotation where it was disabled (`API_RotateSecret`).
+        secret.rotates = true;
         let name = secret.name.clone();
         if secret.in_rotation() {
             let version = secret.labelled(PENDING).unwrap_or_default().to_owned();

@@ -26,7 +26,7 @@ impl Secrets for FakeAws {
                 kms_key: held.kms_key.clone(),
                 rotation_enabled: held.rotates,
                 rotation: held.rotation.clone(),
-                last_rotated: held.last_rotated,
+                last_rotated: held.last_rotated.filter(|_| held.rotates),
                 next_rotation: held
                     .last_rotated
                     .map(|at| at + SignedDuration::from_hours(720)),

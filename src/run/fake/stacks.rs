@@ -11,8 +11,8 @@ use super::resource::CreatedResource;
 use super::state::{AwsState, refused};
 use super::template::{Resource, Scope, Template};
 use crate::port::{
-    Change, ChangeSet, ChangeSetRequest, ErrorKind, Result, Stack, StackEvent, StackResource,
-    StackStatus, Stacks, TemplateSource,
+    Change, ChangeSet, ChangeSetRequest, CreatedChangeSet, ErrorKind, Result, Stack, StackEvent,
+    StackResource, StackStatus, Stacks, TemplateSource,
 };
 
 /// How long an operation takes.
@@ -33,6 +33,8 @@ pub struct StackRecord {
     pub template: String,
     pub events: Vec<StackEvent>,
     pub operation: Option<(Timestamp, Operation)>,
+    /// The client request token of the last operation.
+    pub token: Option<String>,
 }
 
 #[derive(Clone, Debug)]
@@ -59,12 +61,20 @@ impl StackRecord {
     }
 
     pub fn tell(&mut self, logical_id: &str, kind: &str, status: &str, reason: Option<&str>) {
+        let physical_id = match kind {
+            "AWS::CloudFormation::Stack" => self.id.clone(),
+            _ => String::new(),
+        };
         self.events.push(StackEvent {
             id: self.events.len().to_string(),
+            stack_id: self.id.clone(),
             logical_id: logical_id.to_owned(),
+            physical_id,
             kind: kind.to_owned(),
             status: status.to_owned(),
             reason: reason.map(str::to_owned),
+            at: None,
+            token: self.token.clone(),
         });
     }
 
@@ -258,15 +268,21 @@ impl Stacks for FakeAws {
         .await
     }
 
-    async fn events(&self, id: &str) -> Result<Vec<StackEvent>> {
+    async fn newest_events(&self, id: &str) -> Result<Vec<StackEvent>> {
+        self.events_after(id, None).await
+    }
+
+    async fn events_after(&self, id: &str, event: Option<&str>) -> Result<Vec<StackEvent>> {
         self.act("cloudformation:DescribeStackEvents", |state| {
             let found = state.find_stack(id).map(|index| &state.stacks[index]);
-            Ok(found.map_or_else(Vec::new, |stack| stack.events.clone()))
+            let events = found.map_or_else(Vec::new, |stack| stack.events.clone());
+            let seen = events.iter().position(|held| Some(&*held.id) == event);
+            Ok(events[seen.map_or(0, |seen| seen + 1)..].to_vec())
         })
         .await
     }
 
-    async fn create_change_set(&self, request: &ChangeSetRequest) -> Result<String> {
+    async fn create_change_set(&self, request: &ChangeSetRequest) -> Result<CreatedChangeSet> {
         self.act("cloudformation:CreateChangeSet", |state| {
             let body = match &request.template {
                 TemplateSource::Body(body) => body.clone(),
@@ -295,7 +311,8 @@ impl Stacks for FakeAws {
                 ready: state.now + COMPUTING,
             };
             state.change_sets.insert(id.clone(), record);
-            Ok(id)
+            let stack_id = state.stacks[index].id.clone();
+            Ok(CreatedChangeSet { id, stack_id })
         })
         .await
     }
@@ -321,7 +338,7 @@ impl Stacks for FakeAws {
         .await
     }
 
-    async fn execute_change_set(&self, _stack: &str, id: &str) -> Result<()> {
+    async fn execute_change_set(&self, _stack: &str, id: &str, token: &str) -> Result<()> {
         self.act("cloudformation:ExecuteChangeSet", |state| {
             let Some(set) = state.change_sets.get(id).cloned() else {
                 return refused(ErrorKind::NotFound, "no such change set");
@@ -334,6 +351,7 @@ impl Stacks for FakeAws {
                 .retain(|_, held| held.request.stack != name);
             let due = state.now + OPERATION;
             let stack = &mut state.stacks[index];
+            stack.token = Some(token.to_owned());
             let status = match set.request.create {
                 true => "CREATE_IN_PROGRESS",
                 false => "UPDATE_IN_PROGRESS",

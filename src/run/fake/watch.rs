@@ -18,6 +18,8 @@ pub struct Watch {
     pub deletes_current: bool,
     /// A key may go while its label is being moved.
     pub meanwhile: bool,
+    /// Several commands run, each of which may be about to store a key.
+    pub several: bool,
     /// Secrets may be deleted without a window even if they hold a key.
     pub forced: bool,
 }
@@ -78,7 +80,7 @@ impl AwsState {
         for secret in self.secrets.values() {
             self.watch_current(secret, call);
         }
-        if !self.watch.teardown {
+        if !self.watch.teardown && !self.watch.several {
             let mut orphans: std::collections::BTreeMap<&str, usize> = Default::default();
             for id in self.orphans() {
                 *orphans.entry(self.keys[&id].user.as_str()).or_default() += 1;

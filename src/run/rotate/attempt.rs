@@ -9,7 +9,7 @@ use serde_json::Value;
 use super::super::error::{Error, Result};
 use super::super::{Context, Deployed};
 use crate::model::{Entry, Model};
-use crate::port::{CURRENT, ErrorKind, PENDING, Secret};
+use crate::port::{CURRENT, ErrorKind, PENDING, PREVIOUS, Secret};
 use crate::render::Strategy;
 
 /// What became of a version that was pending.
@@ -29,6 +29,19 @@ impl Outcome {
             _ => Some(Self::Vanished),
         }
     }
+}
+
+/// Returns the version of a secret that is current.
+///
+/// # Errors
+///
+/// Returns the call that was refused.
+pub async fn current_version(context: &Context<'_>, secret: &str) -> Result<Option<String>> {
+    let secret = context.cloud.secret(secret).await?;
+    let current = secret
+        .as_ref()
+        .and_then(|secret| secret.version_with(CURRENT));
+    Ok(current.map(str::to_owned))
 }
 
 /// What a rotation is waited for with.
@@ -62,11 +75,16 @@ impl<'a> Attempt<'a> {
         })
     }
 
-    /// Begins a rotation and waits for it.
-    pub(super) async fn run(&self) -> Result<String> {
+    /// Begins a rotation and waits for it. `from` is the version that is current. If it is not
+    /// any more, another command has rotated the secret meanwhile, and that is enough.
+    pub(super) async fn run(&self, from: Option<&str>) -> Result<String> {
         let since = self.context.clock.now();
         let token = self.context.clock.token();
         loop {
+            let secret = self.await_other().await?;
+            if let Some(version) = self.rotated_since(from, secret.as_ref()) {
+                return Ok(version);
+            }
             match self.context.cloud.rotate(self.arn, &token).await {
                 Ok(version) => {
                     return match self.wait(&version, false, since).await? {
@@ -78,8 +96,8 @@ impl<'a> Attempt<'a> {
                         }
                     };
                 }
-                // A new schedule is tried out first (`RotateImmediatelyOnUpdate`
-                // is false), and while that goes on a rotation is refused.
+                // A new schedule is tried out first (`RotateImmediatelyOnUpdate` is false), or
+                // another command rotates the secret. While that goes on a rotation is refused.
                 Err(error)
                     if error.kind == ErrorKind::Conflict
                         && self.context.waited(since) < self.context.pace.trial =>
@@ -91,14 +109,43 @@ impl<'a> Attempt<'a> {
         }
     }
 
-    /// Has the unfinished rotation tried again. `RotateSecret` is refused while
-    /// it is unfinished, and that refusal is what makes Secrets Manager try the
-    /// old one again (`API_RotateSecret`).
+    /// Returns the current version where it is another than before: another command has
+    /// rotated the secret since.
+    fn rotated_since(&self, from: Option<&str>, secret: Option<&Secret>) -> Option<String> {
+        let now = secret?.version_with(CURRENT)?;
+        if from? == now {
+            return None;
+        }
+        self.context.done(format!(
+            "{}: another command rotated it meanwhile, so it is not rotated again",
+            self.name
+        ));
+        Some(now.to_owned())
+    }
+
+    /// Waits for a rotation that others began, as long as one may take that goes well. Returns
+    /// the secret then.
+    async fn await_other(&self) -> Result<Option<Secret>> {
+        let began = self.context.clock.now();
+        loop {
+            let secret = self.context.cloud.secret(self.arn).await?;
+            let is_over = secret
+                .as_ref()
+                .is_none_or(|secret| secret.unfinished().is_none());
+            if is_over || self.context.waited(began) >= self.context.pace.joining {
+                return Ok(secret);
+            }
+            self.context.wait().await;
+        }
+    }
+
+    /// Waits for the unfinished rotation, and has it tried again if it does not end.
+    /// `RotateSecret` is refused while it is unfinished, and that refusal is what makes Secrets
+    /// Manager try the old one again (`API_RotateSecret`). One that another command began a
+    /// moment ago is better left alone: its steps would run twice at once.
     pub(super) async fn resume(&self, version: &str) -> Result<Outcome> {
         let since = self.context.clock.now();
-        // The rotation may have ended meanwhile, in particular the test of a new schedule. A
-        // rotation with its version would find its value.
-        let secret = self.context.cloud.secret(self.arn).await?;
+        let secret = self.await_other().await?;
         if let Some(outcome) = secret.and_then(|secret| Outcome::of(&secret, version)) {
             return Ok(outcome);
         }
@@ -152,6 +199,10 @@ impl<'a> Attempt<'a> {
             {
                 true => seen = true,
                 // Secrets Manager may not report a version that was just created yet.
+                // If it was current between two looks, another rotation has followed it.
+                false if secret.version_with(PREVIOUS) == Some(version) => {
+                    return Ok(Outcome::Current);
+                }
                 false if seen => return Ok(Outcome::Vanished),
                 false => {}
             }

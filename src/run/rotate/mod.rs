@@ -14,6 +14,7 @@ use crate::model::Model;
 use crate::plan::{HeldSecret, ObservedEntry};
 use crate::port::{CURRENT, Stage};
 
+pub use attempt::current_version;
 pub(super) use attempt::error_in;
 
 /// A secret whose rotation ended well.
@@ -55,7 +56,26 @@ async fn rotate_seeded(
     }
 }
 
-/// Rotates one secret and waits until AWSCURRENT has moved.
+/// Rotates one secret and waits until AWSCURRENT has moved, as [`rotate_since`] does.
+///
+/// # Errors
+///
+/// Returns the errors of [`rotate_since`].
+pub async fn rotate_entry(
+    context: &Context<'_>,
+    model: &Model,
+    deployed: &Deployed,
+    seen: &ObservedEntry<'_>,
+) -> Result<Rotated> {
+    let since = seen
+        .secret()
+        .and_then(|secret| secret.version_with(CURRENT));
+    rotate_since(context, model, deployed, seen, since).await
+}
+
+/// Rotates one secret and waits until AWSCURRENT has moved, unless another command has rotated
+/// it since its version `since` was current: then that rotation is what this command was to
+/// bring about.
 ///
 /// Where an earlier rotation was left unfinished, that one is taken up first;
 /// if it cannot end well any more it is given up, with its key.
@@ -64,11 +84,12 @@ async fn rotate_seeded(
 ///
 /// Returns [`Error::Rotation`] with what the function's log says. The credential
 /// in use is then as it was.
-pub async fn rotate_entry(
+pub async fn rotate_since(
     context: &Context<'_>,
     model: &Model,
     deployed: &Deployed,
     seen: &ObservedEntry<'_>,
+    since: Option<&str>,
 ) -> Result<Rotated> {
     let entry = seen.entry();
     let secret = || entry.secret.to_string();
@@ -91,13 +112,19 @@ pub async fn rotate_entry(
         None => None,
     };
     Ok(Rotated {
-        old_key: seen.access_key_id(),
+        old_key: seen.access_key_id().filter(|_| is_current(held, since)),
         version: match taken_up {
             Some(version) => version,
-            None => attempt.run().await?,
+            None => attempt.run(since).await?,
         },
         rotated: true,
     })
+}
+
+/// Returns whether the secret was seen as it was when the command began, so that the key that
+/// was seen is the one before the rotation.
+fn is_current(held: HeldSecret<'_>, since: Option<&str>) -> bool {
+    held.secret.version_with(CURRENT) == since
 }
 
 /// Takes up a rotation that was left unfinished; returns its version where that
@@ -138,23 +165,30 @@ async fn take_up(
 }
 
 /// Returns a secret as it is, where it need not rotate: it has before, nothing was
-/// changed, and no rotation was left, nor a key that was given up.
+/// changed, and no rotation was left, nor a key that was given up. Where rotation is disabled
+/// it must not rotate, since that would enable it again (`API_RotateSecret`).
 async fn stays(context: &Context<'_>, seeded: &SeededEntry<'_>) -> Result<Option<Rotated>> {
     let seen = &seeded.seen;
-    if !seeded.changed
-        && let Some(held) = seen.held()
-        && seen.abandoned().is_none()
-        && held.secret.last_rotated.is_some()
-        && (held.secret.unfinished().is_none() || ends_as_trial(context, held).await?)
-    {
-        let version = held.secret.version_with(CURRENT);
-        return Ok(Some(Rotated {
-            old_key: None,
-            version: version.unwrap_or_default().to_owned(),
-            rotated: false,
-        }));
+    let Some(held) = seen.held() else {
+        return Ok(None);
+    };
+    let is_off = !held.secret.rotation_enabled;
+    if is_off {
+        context.warn(format!(
+            "{0}: rotation is disabled, and stays disabled; to enable it, run `keyrota doctor --fix`",
+            seen.entry().secret
+        ));
     }
-    Ok(None)
+    let need_not = !seeded.changed
+        && seen.abandoned().is_none()
+        && !held.rotation.is_never()
+        && (held.secret.unfinished().is_none() || ends_as_trial(context, held).await?);
+    let version = held.secret.version_with(CURRENT);
+    Ok((is_off || need_not).then(|| Rotated {
+        old_key: None,
+        version: version.unwrap_or_default().to_owned(),
+        rotated: false,
+    }))
 }
 
 /// Returns whether the version that is pending was the trial of a new schedule,

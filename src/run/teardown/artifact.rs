@@ -5,7 +5,7 @@ use super::super::error::Result;
 use super::TeardownReport;
 use crate::model::Model;
 use crate::plan::{self, Item};
-use crate::port::ErrorKind;
+use crate::port::{ErrorKind, Optional};
 use crate::render;
 
 /// Removes this stack's artifacts, and the bucket where it is keyrota's own and nobody
@@ -31,13 +31,14 @@ pub(super) async fn remove(
         Err(error) => return Err(error.into()),
     }
     let prefix = plan::artifact_prefix(model);
-    let mut versions = context.cloud.versions(&bucket, &prefix, &account).await?;
+    let versions = context.cloud.versions(&bucket, &prefix, &account).await;
+    let Some(mut versions) = versions.optional()? else {
+        return Ok(());
+    };
     versions.retain(|version| plan::is_artifact(model, &version.key));
     for version in &versions {
-        context
-            .cloud
-            .delete_version(&bucket, version, &account)
-            .await?;
+        let deleted = context.cloud.delete_version(&bucket, version, &account);
+        deleted.await.optional()?;
     }
     if !versions.is_empty() {
         let note = Some(format!("{} object versions deleted", versions.len()));
@@ -53,6 +54,8 @@ pub(super) async fn remove(
             let note = Some("it contains artifacts of other stacks".to_owned());
             report.retained.push(Item::new("bucket", bucket, note));
         }
+        // Another command may have deleted it.
+        Err(error) if error.kind == ErrorKind::NotFound => {}
         Err(error) => return Err(error.into()),
     }
     Ok(())

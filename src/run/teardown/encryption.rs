@@ -99,7 +99,13 @@ pub(super) async fn delete(context: &Context<'_>, id: String, days: u32) -> Resu
     if !stays(context, &id).await? {
         return Ok(Outcome::Done);
     }
-    context.cloud.schedule_key_deletion(&id, days).await?;
+    if let Err(error) = context.cloud.schedule_key_deletion(&id, days).await {
+        // Another command may have been faster.
+        return match stays(context, &id).await? {
+            true => Err(error.into()),
+            false => Ok(Outcome::Done),
+        };
+    }
     let note = format!(
         "scheduled for deletion in {days} days, after the recovery window of the secrets; to read a restored secret before: aws kms cancel-key-deletion --key-id {id}, then aws kms enable-key --key-id {id}"
     );

@@ -1,12 +1,17 @@
 //! The deletion of an access key.
 
+use std::collections::BTreeSet;
+
 use super::super::Context;
 use super::super::error::Result;
 use super::super::proof::prove_stored;
 use super::Outcome;
-use crate::model::{Content, Credential};
+use crate::model::{Content, Credential, Model};
 use crate::plan::{self, Check, Item};
 use crate::port::{CURRENT, Optional};
+
+/// What an access key is called in a report.
+const ACCESS_KEY: &str = "access key";
 
 /// Deletes a key, where what has to hold of it does.
 pub(super) async fn delete(
@@ -19,7 +24,7 @@ pub(super) async fn delete(
         let command = plan::deletion_of(user, &id);
         let note =
             format!("of user {user}: not deleted, because {reason}; to delete it: {command}");
-        Ok(Outcome::Left(Item::new("access key", id, Some(note))))
+        Ok(Outcome::Left(Item::new(ACCESS_KEY, id, Some(note))))
     };
     if let Some(check) = check {
         if check.unless_current
@@ -39,13 +44,41 @@ pub(super) async fn delete(
         if let Some(proof) = &check.proof
             && let Err(reason) = prove_stored(context, &check.secret, proof).await?
         {
+            // Another command may have deleted it, or its secret, meanwhile.
+            let keys = context.cloud.keys(user).await.optional()?;
+            if !keys.unwrap_or_default().iter().any(|key| key.id == id) {
+                return Ok(Outcome::Done);
+            }
             return left(id, reason);
         }
     }
     context.cloud.delete_key(user, &id).await?;
     Ok(Outcome::Deleted(Item::new(
-        "access key",
+        ACCESS_KEY,
         id,
         Some(format!("of user {user}, deleted")),
     )))
+}
+
+/// Removes the keys from what is left over that another command has deleted meanwhile. Its
+/// proof that such a key is the stack's counts as a use of the key.
+pub(super) async fn forget_gone(
+    context: &Context<'_>,
+    model: &Model,
+    left_over: &mut Vec<Item>,
+) -> Result<()> {
+    if !left_over.iter().any(|item| item.kind == ACCESS_KEY) {
+        return Ok(());
+    }
+    let mut there = BTreeSet::new();
+    for entry in model.access_keys() {
+        let keys = context.cloud.keys(entry.kind.user.as_str()).await;
+        let keys = keys.optional()?.unwrap_or_default();
+        there.extend(keys.into_iter().map(|key| key.id));
+    }
+    let stays = |item: &Item| {
+        item.kind != ACCESS_KEY || item.name == plan::UNKNOWN_KEY || there.contains(&item.name)
+    };
+    left_over.retain(stays);
+    Ok(())
 }

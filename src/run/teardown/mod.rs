@@ -12,12 +12,12 @@ use std::collections::BTreeSet;
 use serde::Serialize;
 
 use self::encryption::EncryptionKeys;
-use super::deploy::{OperationStart, failed, follow, seen, settle};
 use super::error::{Error, Result};
+use super::operation::{Ended, Followed, follow, newest, settle};
 use super::{Context, guard_account};
 use crate::model::Model;
 use crate::plan::{self, Evidence, Item, Step, TeardownOptions, TeardownPlan};
-use crate::port::{self, ErrorKind, Stage};
+use crate::port::{self, ErrorKind, StackStatus, Stage};
 use crate::render::Strategy;
 
 /// What a teardown did.
@@ -62,9 +62,12 @@ pub async fn observe_teardown(
 ) -> Result<TeardownPlan> {
     context.stage(Stage::Checking);
     guard_account(context, model).await?;
-    settle(context, model).await?;
     let name = model.stack.as_str();
-    let stack = context.cloud.stack(name).await?;
+    let settled = settle(context, name).await?;
+    let stack = match settled {
+        Some(stack) => Some(stack).filter(|stack| !stack.status.is_deleted()),
+        None => context.cloud.stack(name).await?,
+    };
     if let Some(finding) = stack
         .as_ref()
         .and_then(|stack| plan::check_owner(model, stack))
@@ -142,6 +145,7 @@ pub async fn teardown(
         }
     }
     artifact::remove(context, model, &mut report).await?;
+    key::forget_gone(context, model, &mut report.left_over).await?;
     Ok(report)
 }
 
@@ -169,6 +173,8 @@ async fn carry_out(context: &Context<'_>, step: Step) -> Result<Outcome> {
         Step::CancelRotation { secret, arn } => {
             match soft(context.cloud.cancel_rotation(&arn).await)? {
                 Ok(()) => Ok(Outcome::Done),
+                // Another command has deleted it meanwhile.
+                Err(_) if secret::awaits_deletion(context, &arn).await? => Ok(Outcome::Done),
                 Err(reason) => {
                     context.warn(format!("cannot cancel the rotation of {secret}: {reason}"));
                     Ok(Outcome::Done)
@@ -197,19 +203,32 @@ async fn carry_out(context: &Context<'_>, step: Step) -> Result<Outcome> {
 /// resource stay that its template does not.
 async fn delete_stack(context: &Context<'_>, id: &str, retain: &[String]) -> Result<Item> {
     context.stage(Stage::Deploying);
-    let mut before = seen(context, id).await?;
-    context.cloud.delete_stack(id, &[]).await?;
-    let mut left = follow(context, id, before, OperationStart::Soon).await?;
-    if left.is_some() && !retain.is_empty() {
-        before = seen(context, id).await?;
-        context.cloud.delete_stack(id, retain).await?;
-        left = follow(context, id, before, OperationStart::Soon).await?;
-    }
-    if let Some(stack) = left {
-        return Err(failed(context, stack, before).await?);
-    }
     let name = id.split('/').nth(1).unwrap_or(id);
-    Ok(Item::new("stack", name, None))
+    let mut ended = delete_once(context, id, &[]).await?;
+    if !ended.status.is_deleted() && !retain.is_empty() {
+        ended = delete_once(context, id, retain).await?;
+    }
+    match ended.status.is_deleted() {
+        true => Ok(Item::new("stack", name, None)),
+        false => Err(ended.into_error(name)),
+    }
+}
+
+/// Deletes a stack, or waits for a deletion that another command has started:
+/// CloudFormation ignores the request then, so that no event carries its token.
+async fn delete_once(context: &Context<'_>, id: &str, retain: &[String]) -> Result<Ended> {
+    let before = newest(context, id).await?;
+    if let Some(event) = &before
+        && event.is_of_stack()
+        && event.status == "DELETE_COMPLETE"
+    {
+        return Ok(Ended {
+            status: StackStatus(event.status.clone()),
+            reasons: Vec::new(),
+        });
+    }
+    context.cloud.delete_stack(id, retain).await?;
+    follow(context, id, before.map(|event| event.id), Followed::Any).await
 }
 
 /// Takes what one secret may be the reason for out of the failures: who may write a

@@ -8,6 +8,7 @@ use super::super::database::observe_login;
 use super::super::error::Result;
 use super::super::observe::{observe_secret, observe_user};
 use super::super::{CONCURRENCY, Context};
+use super::secret::awaits_deletion;
 use super::{soft, soft_look};
 use crate::model::{ByKind, Entry, Kind, Model};
 use crate::plan::{
@@ -133,7 +134,7 @@ async fn look<'a, T>(
     context: &'a Context<'a>,
     name: &'a str,
     evidence: &Evidence<'_>,
-    observe: impl AsyncFnOnce(&'a Context<'a>, &'a str) -> Result<Option<T>>,
+    observe: impl AsyncFn(&'a Context<'a>, &'a str) -> Result<Option<T>>,
 ) -> Result<SecretLookup<T>> {
     let secret = match soft(context.cloud.secret(name).await)? {
         Ok(None) => return Ok(SecretLookup::Absent),
@@ -143,7 +144,12 @@ async fn look<'a, T>(
     if !evidence.made_secret(&secret.arn, &secret.tags) {
         return Ok(SecretLookup::Other(Box::new(secret)));
     }
-    Ok(match soft_look(observe(context, name).await)? {
+    let mut seen = soft_look(observe(context, name).await)?;
+    // Another command may have scheduled its deletion between the calls of that look.
+    if seen.is_err() && awaits_deletion(context, &secret.arn).await? {
+        seen = soft_look(observe(context, name).await)?;
+    }
+    Ok(match seen {
         Ok(seen) => seen.map_or(SecretLookup::Absent, SecretLookup::Ours),
         Err(reason) => SecretLookup::Refused(reason),
     })

@@ -5,6 +5,7 @@ use std::time::Duration;
 use super::super::fake::{ACCOUNT, AwsState, Bucket, FakeAws, Fault, FaultKind, Origin, REGION};
 use super::super::{Bootstrapped, Error};
 use super::scenario::{Scenario, explore, tell};
+use crate::port::CURRENT;
 
 fn check(fake: &FakeAws, done: &Bootstrapped) {
     let state = fake.state.borrow();
@@ -198,4 +199,34 @@ fn code_that_was_not_built_here_gets_no_credential() {
     let stored = bucket.get(&object.key, Some(&object.version)).unwrap();
     assert_eq!(stored.body, b"the function");
     assert!(fake.state.borrow().keys[&key].active);
+}
+
+/// `LastRotatedDate` is null while rotation is disabled.
+#[test]
+fn rotation_that_a_person_disabled_stays_disabled() {
+    let scenario = Scenario::new("  - user: ada\n", |state| state.add_user("ada"));
+    let fake = scenario.fake();
+    scenario.bootstrap(&fake, None).unwrap().unwrap();
+    fake.state.borrow_mut().next_day();
+    let current = |fake: &FakeAws| {
+        let state = fake.state.borrow();
+        state.secrets["keys/ada"]
+            .labelled(CURRENT)
+            .map(str::to_owned)
+    };
+    let before = current(&fake);
+    let secret = |fake: &FakeAws| fake.state.borrow().secrets["keys/ada"].clone();
+    fake.state
+        .borrow_mut()
+        .secrets
+        .get_mut("keys/ada")
+        .unwrap()
+        .rotates = false;
+    let done = scenario.bootstrap(&fake, None).unwrap().unwrap();
+    assert!(!done.secrets[0].rotated);
+    assert!(!secret(&fake).rotates);
+    assert_eq!(current(&fake), before);
+    // Asked to rotate, it does.
+    scenario.rotate(&fake, None).unwrap().unwrap();
+    assert_ne!(current(&fake), before);
 }

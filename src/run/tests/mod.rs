@@ -11,3 +11,4 @@ mod rotate;
 mod scenario;
 mod stack;
 mod teardown;
+mod together;

@@ -79,6 +79,8 @@ fn found_of(more: &str, change: impl FnOnce(&mut Changed)) -> Vec<Diagnosis> {
                 secret,
                 current: login(Engine::Postgres, "app", "db.internal"),
                 pending_value: false,
+                current_since: None,
+                replaced: false,
             }),
             encryption_key: None,
             administrator: None,

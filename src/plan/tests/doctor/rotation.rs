@@ -118,7 +118,11 @@ fn a_rotation_is_overdue() {
         &evidence,
         remedy,
     );
-    let never = found(|it| it.secret().last_rotated = None);
+    let never = found(|it| {
+        it.secret().last_rotated = None;
+        it.held().previous_key = None;
+        it.seen.keys.truncate(1);
+    });
     expect(&never, "never-rotated", None, &[], remedy);
 }
 
