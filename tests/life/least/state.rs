@@ -166,7 +166,8 @@ async fn users(test: &TestEnvironment) -> String {
     test.make_kms_key().await
 }
 
-/// Creates the permissions boundary of the changed manifest.
+/// Creates the permissions boundary of the changed manifest. The users that the stack does not
+/// create have it, because the deployer may write no policy of a user without it.
 async fn make_boundary(test: &TestEnvironment) {
     let everything = json!({
         "Version": "2012-10-17",
@@ -175,6 +176,12 @@ async fn make_boundary(test: &TestEnvironment) {
     let request = test.iam.create_policy().policy_name("boundary");
     let request = request.policy_document(everything.to_string());
     request.send().await.expect("the policy is made");
+    for user in ["mailer", "batch"] {
+        let request = test.iam.put_user_permissions_boundary().user_name(user);
+        let boundary = format!("arn:aws:iam::{ACCOUNT}:policy/boundary");
+        let request = request.permissions_boundary(boundary);
+        request.send().await.expect("the user has the boundary");
+    }
 }
 
 /// Removes settings of the artifact bucket that S3 applies to every new bucket.
