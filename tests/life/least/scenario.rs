@@ -278,7 +278,7 @@ pub const SCENARIOS: &[Scenario] = &[
             "Teardown",
             TEARDOWN,
             GONE,
-            ExpectedActions::These(&["kms:ListResourceTags"]),
+            ExpectedActions::These(&["cloudformation:ListStackResources"]),
         )
     },
     Scenario {
