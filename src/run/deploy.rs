@@ -2,7 +2,7 @@
 
 use super::change_set::{compute, inputs};
 use super::error::{Error, Result};
-use super::operation::{Followed, began_since, caught_up, follow, newest, settle};
+use super::operation::{Followed, began_since, caught_up, follow, is_in_review, newest, settle};
 use super::{Cleared, Context, Uploaded};
 use crate::model::{Entry, Finding, Model};
 use crate::plan;
@@ -120,11 +120,17 @@ pub async fn deploy(
         Ok(deployed) => return Ok(Deployment::Done(deployed)),
         Err(error) => error,
     };
+    if !may_be_overtaken(&error) {
+        return Err(error);
+    }
     // Only another command removes the change set that this one made.
     let is_lost = matches!(&error, Error::Aws(error) if error.kind == ErrorKind::NotFound);
-    if !may_be_overtaken(&error)
-        || !(is_lost || began_since(context, name, before.as_ref()).await?)
-    {
+    let observed = cleared.observed.stack.as_ref();
+    // Another command may have created the stack after this one looked, and before `before`.
+    let is_stale = before.is_some()
+        && observed.is_none_or(|stack| stack.status.is_review())
+        && !is_in_review(context, name).await?;
+    if !(is_lost || is_stale || began_since(context, name, before.as_ref()).await?) {
         return Err(error);
     }
     let settled = settle(context, name).await?;

@@ -5,7 +5,7 @@ use jiff::Timestamp;
 use secrecy::SecretString;
 
 use super::database::{observe_database, observe_login};
-use super::error::Result;
+use super::error::{Error, Result};
 use super::{CONCURRENCY, Context};
 use crate::model::{
     AccessKey, ByKind, Content, Credential, Entry, EntryOf, InitialKey, KmsKey, Model,
@@ -202,9 +202,12 @@ pub(super) async fn observe_labelled<T>(
         }
         // Labels and values are read by separate calls. If a rotation moved a label between
         // them, a key would be mistaken for another.
-        let (seen, agrees) = read(secret).await?;
-        if agrees || look >= LOOKS {
-            return Ok(Some(seen));
+        match read(secret).await {
+            Ok((seen, agrees)) if agrees || look >= LOOKS => return Ok(Some(seen)),
+            Ok(_) => {}
+            // Another command scheduled its deletion between the two calls.
+            Err(Error::Aws(error)) if error.kind == ErrorKind::Conflict && look < LOOKS => {}
+            Err(error) => return Err(error),
         }
     }
     Ok(None)

@@ -8,7 +8,7 @@ use super::super::proof::prove_stored;
 use super::Outcome;
 use crate::model::{Content, Credential, Model};
 use crate::plan::{self, Check, Item};
-use crate::port::{CURRENT, Optional};
+use crate::port::{CURRENT, ErrorKind, Optional};
 
 /// What an access key is called in a report.
 const ACCESS_KEY: &str = "access key";
@@ -27,23 +27,29 @@ pub(super) async fn delete(
         Ok(Outcome::Left(Item::new(ACCESS_KEY, id, Some(note))))
     };
     if let Some(check) = check {
-        if check.unless_current
-            && let Some(value) = context
-                .cloud
-                .value(&check.secret, CURRENT)
-                .await
-                .optional()?
-                .flatten()
-            && matches!(Credential::read(&value.text), Content::Complete(held) if held.accesskey == id)
-        {
-            context.warn(format!(
-                "kept the key {id} of {user}, which is now the current key"
-            ));
-            return Ok(Outcome::Done);
-        }
-        if let Some(proof) = &check.proof
-            && let Err(reason) = prove_stored(context, &check.secret, proof).await?
-        {
+        let refusal = match check.unless_current {
+            true => match context.cloud.value(&check.secret, CURRENT).await.optional() {
+                Ok(value) => {
+                    let value = value.flatten().map(|value| Credential::read(&value.text));
+                    if matches!(value, Some(Content::Complete(held)) if held.accesskey == id) {
+                        context.warn(format!(
+                            "kept the key {id} of {user}, which is now the current key"
+                        ));
+                        return Ok(Outcome::Done);
+                    }
+                    None
+                }
+                // A secret that awaits deletion has no value that one may read.
+                Err(error) if error.kind == ErrorKind::Conflict => Some(error.to_string()),
+                Err(error) => return Err(error.into()),
+            },
+            false => None,
+        };
+        let refusal = match (refusal, &check.proof) {
+            (None, Some(proof)) => prove_stored(context, &check.secret, proof).await?.err(),
+            (refusal, _) => refusal,
+        };
+        if let Some(reason) = refusal {
             // Another command may have deleted it, or its secret, meanwhile.
             let keys = context.cloud.keys(user).await.optional()?;
             if !keys.unwrap_or_default().iter().any(|key| key.id == id) {
