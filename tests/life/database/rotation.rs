@@ -32,17 +32,21 @@ impl RotationOutcome {
 /// Calls RotateSecret, which can resume a rotation, and waits until it ends.
 pub async fn rotate(test: &TestEnvironment, secret: &str) -> RotationOutcome {
     let heard = test.emulator_log().len();
-    let request = test.secretsmanager.rotate_secret().secret_id(secret);
-    let version = match request.send().await {
-        Ok(answer) => answer.version_id.expect("a version"),
-        // An unfinished rotation is resumed.
-        Err(error) => {
-            assert_eq!(error.code(), Some("InvalidRequestException"), "{error:?}");
-            let labels = test.secret(secret).await.expect("the secret").labels;
-            labels["AWSPENDING"].clone()
-        }
-    };
     let deadline = Instant::now() + PATIENCE;
+    let version = loop {
+        let request = test.secretsmanager.rotate_secret().secret_id(secret);
+        let error = match request.send().await {
+            Ok(answer) => break answer.version_id.expect("a version"),
+            Err(error) => error,
+        };
+        // An unfinished rotation is resumed, unless it ended meanwhile.
+        assert_eq!(error.code(), Some("InvalidRequestException"), "{error:?}");
+        let labels = test.secret(secret).await.expect("the secret").labels;
+        if let Some(pending) = labels.get("AWSPENDING") {
+            break pending.clone();
+        }
+        assert!(Instant::now() < deadline, "{error:?}");
+    };
     loop {
         let log = test.emulator_log();
         if let Some(ended) = failure(&log[heard..], secret) {
