@@ -11,6 +11,7 @@ use jiff::Timestamp;
 use super::database::{Passwords, seed_database};
 use super::error::{Error, Result};
 use super::observe::observe_access_key;
+use super::proof::prove;
 use super::verify::authenticate;
 use super::{CONCURRENCY, Context, Deployed};
 use crate::model::{
@@ -289,20 +290,35 @@ async fn record(
 
 /// Makes sure that the key that was stored is recorded, where another command may have
 /// recorded its own over it.
+///
+/// The record lets the function delete the key. A principal that may write the secret can
+/// store a value that names any key, so a key that this command did not store has to
+/// authenticate first.
 async fn keep_record(
     context: &Context<'_>,
     entry: EntryOf<'_, AccessKey>,
     stored: Option<&KeyPair>,
 ) -> Result<()> {
     let seen = observe_access_key(context, entry).await?;
+    let current = seen.credential();
+    let held = current.map(|credential| credential.accesskey.as_str());
     let stored = stored.map(|key| key.id.as_str());
-    let current = seen.credential().map(|held| held.accesskey.as_str());
-    let (Some(user), Some(key)) = (&seen.user, stored.or(current)) else {
+    let (Some(user), Some(key)) = (&seen.user, stored.or(held)) else {
         return Ok(());
     };
     let recorded = user.tags.get(KEYS_TAG);
     if recorded.is_some_and(|tag| tag.split_whitespace().any(|id| id == key)) {
         return Ok(());
+    }
+    if let (None, Some(credential)) = (stored, current) {
+        let listed = seen.keys.iter().find(|listed| listed.id == key);
+        let Some(listed) = listed else { return Ok(()) };
+        if prove(context, credential, listed, &user.arn)
+            .await?
+            .is_err()
+        {
+            return Ok(());
+        }
     }
     record(context, entry, &seen, key).await
 }

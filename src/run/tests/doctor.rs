@@ -40,7 +40,7 @@ fn ids(found: &[Diagnosis]) -> Vec<&'static str> {
 }
 
 /// Looks, fixes, and looks again, until nothing is left; fails with what did not go well.
-fn mend(scenario: &Scenario, fake: &FakeAws, fault: Option<Fault>) -> Ended<Vec<Diagnosis>> {
+fn repair(scenario: &Scenario, fake: &FakeAws, fault: Option<Fault>) -> Ended<Vec<Diagnosis>> {
     scenario.run(fake, fault, async |context| {
         let mut found = examine(context, &scenario.model).await?;
         for _ in 0..3 {
@@ -62,7 +62,7 @@ fn current(fake: &FakeAws) -> String {
 }
 
 /// Expects that a fault is found and fixed, whatever fails on the way.
-fn mends(id: &str, rotates: bool, prepare: impl Fn(&FakeAws)) {
+fn repairs(id: &str, rotates: bool, prepare: impl Fn(&FakeAws)) {
     let scenario = scenario();
     let prepared = deployed(&scenario);
     let before = current(&prepared);
@@ -71,7 +71,7 @@ fn mends(id: &str, rotates: bool, prepare: impl Fn(&FakeAws)) {
     let start = prepared.state.into_inner();
     let explored = explore(
         || FakeAws::new(start.clone()),
-        |fake, fault| mend(&scenario, fake, fault),
+        |fake, fault| repair(&scenario, fake, fault),
         |fake, left| {
             assert_eq!(ids(left), [""; 0]);
             assert_eq!(current(fake) != before, rotates);
@@ -85,7 +85,7 @@ fn mends(id: &str, rotates: bool, prepare: impl Fn(&FakeAws)) {
 
 #[test]
 fn rotation_is_switched_on() {
-    mends("rotation-off", false, |fake| {
+    repairs("rotation-off", false, |fake| {
         let mut state = fake.state.borrow_mut();
         state.secrets.get_mut("keys/ada").unwrap().rotates = false;
     });
@@ -93,7 +93,7 @@ fn rotation_is_switched_on() {
 
 #[test]
 fn a_schedule_is_set() {
-    mends("rotation-differs", false, |fake| {
+    repairs("rotation-differs", false, |fake| {
         let mut state = fake.state.borrow_mut();
         let secret = state.secrets.get_mut("keys/ada").unwrap();
         secret.rotation = Rotation::default();
@@ -102,7 +102,7 @@ fn a_schedule_is_set() {
 
 #[test]
 fn a_secret_is_restored() {
-    mends("secret-deleted", false, |fake| {
+    repairs("secret-deleted", false, |fake| {
         let mut state = fake.state.borrow_mut();
         let now = state.now;
         let secret = state.secrets.get_mut("keys/ada").unwrap();
@@ -115,7 +115,7 @@ fn a_secret_is_restored() {
 #[test]
 fn a_rotation_is_taken_up() {
     for step in [Step::Create, Step::Finish] {
-        mends("rotation-unfinished", true, |fake| {
+        repairs("rotation-unfinished", true, |fake| {
             let mut state = fake.state.borrow_mut();
             state.failing.insert(step, 1);
             state
@@ -128,7 +128,7 @@ fn a_rotation_is_taken_up() {
 
 #[test]
 fn a_rotation_is_begun_where_it_is_overdue() {
-    mends("rotation-overdue", true, |fake| {
+    repairs("rotation-overdue", true, |fake| {
         let mut state = fake.state.borrow_mut();
         for _ in 0..38 {
             state.next_day();

@@ -6,13 +6,15 @@ use std::pin::Pin;
 use std::task::{Context as TaskContext, Poll, Waker};
 use std::time::Duration;
 
+use serde_json::json;
+
 use super::super::fake::{AwsState, FakeAws, Origin};
 use super::super::{
     Context, Deployed, DeploymentInputs, Error, bootstrap, current_version, observe_entry,
     observe_teardown, preflight, rotate_since, teardown, verify,
 };
 use super::scenario::{Scenario, artifacts};
-use crate::plan::{Preflight, TeardownOptions};
+use crate::plan::{KEYS_TAG, Preflight, SEEDING_TAG, TeardownOptions};
 use crate::port::{CURRENT, Deletion, PENDING};
 use crate::tool::testing::Recorder;
 
@@ -91,15 +93,15 @@ fn several() -> Scenario {
     })
 }
 
-async fn deploy(scenario: &Scenario, context: &Context<'_>) -> Result<(), Error> {
+async fn deploy(scenario: &Scenario, context: &Context<'_>, rotates: bool) -> Result<(), Error> {
     let artifacts = artifacts();
     let model = &scenario.model;
-    let cleared = preflight(context, model, Preflight { rotates: true }).await?;
+    let cleared = preflight(context, model, Preflight { rotates }).await?;
     let inputs = DeploymentInputs {
         artifacts: &artifacts,
         template: &scenario.template,
         passwords: &scenario.passwords,
-        rotates: true,
+        rotates,
     };
     bootstrap(context, model, &cleared, inputs).await.map(drop)
 }
@@ -118,7 +120,7 @@ fn three_bootstraps_are_as_one() {
         three(
             &scenario,
             || scenario.fake(),
-            async |context| deploy(&scenario, context).await,
+            async |context| deploy(&scenario, context, true).await,
             |state| {
                 assert_eq!(state.stacks.len(), 1);
                 assert_eq!(state.stacks[0].status, "CREATE_COMPLETE");
@@ -137,10 +139,70 @@ fn three_bootstraps_are_as_one() {
                     assert_eq!(stored(state), stored(&one), "{name}");
                 }
                 for tags in state.user_tags.values() {
-                    assert!(!tags.contains_key(crate::plan::SEEDING_TAG));
+                    assert!(!tags.contains_key(SEEDING_TAG));
                 }
             },
         );
+    }
+}
+
+/// Makes a bootstrap wait for another one that makes ada's first key, and meanwhile stores a
+/// value in the secret that names a key of ada's.
+async fn forge(fake: &FakeAws, secret: &str, key: &str) -> Result<(), Error> {
+    let mut began = None;
+    std::future::poll_fn(|_| {
+        let mut state = fake.state.borrow_mut();
+        if !state.secrets.contains_key(secret) {
+            return Poll::Pending;
+        }
+        let began = *began.get_or_insert(state.now);
+        let tags = state.user_tags.entry("ada".to_owned()).or_default();
+        tags.insert(SEEDING_TAG.to_owned(), format!("{began:.0}"));
+        match state.now.duration_since(began).as_secs() >= 10 {
+            true => Poll::Ready(()),
+            false => Poll::Pending,
+        }
+    })
+    .await;
+    let mut state = fake.state.borrow_mut();
+    let value = json!({
+        "accesskey": key,
+        "secretkey": "made up",
+        "username": "ada",
+        "secretarn": state.secrets[secret].arn,
+    });
+    state.add_value(secret, &value);
+    let secret = state.secrets.get_mut(secret).unwrap();
+    secret.put_label(CURRENT, Some("1"));
+    Ok(())
+}
+
+/// A record of the key would let the function delete it.
+#[test]
+fn a_value_that_others_store_meanwhile_makes_no_key_ours() {
+    let scenario = existing();
+    for seed in 0..ORDERS {
+        let fake = scenario.fake();
+        let reserve = fake.state.borrow_mut().add_key("ada", Origin::Somebody);
+        fake.state.borrow_mut().next_day();
+        fake.begin_several();
+        fake.state.borrow_mut().watch.several = true;
+        let listener = Recorder::default();
+        let context = scenario.context(&fake, &listener);
+        let commands: Vec<Command<'_>> = vec![
+            Box::pin(deploy(&scenario, &context, false)),
+            Box::pin(forge(&fake, "keys/ada", &reserve)),
+        ];
+        // The bootstrap fails: the secret has no key that works.
+        run_together(&fake, commands, seed);
+        let state = fake.state.borrow();
+        let recorded = state
+            .user_tags
+            .get("ada")
+            .and_then(|tags| tags.get(KEYS_TAG));
+        let recorded = recorded.map_or("", String::as_str);
+        assert!(!recorded.contains(&reserve), "in order {seed}: {recorded}");
+        assert!(state.keys[&reserve].active, "in order {seed}");
     }
 }
 
