@@ -172,6 +172,30 @@ impl ObservedAccessKey {
         (!listed).then_some(current)
     }
 
+    /// Returns the IDs of the user's keys: those in its list, and, where the list lacks the key
+    /// that is current or pending, so that it may be older than the versions, those that the
+    /// versions name. IAM is eventually consistent.
+    pub fn all_key_ids(&self) -> Vec<&str> {
+        let mut ids: Vec<&str> = self.keys.iter().map(|key| key.id.as_str()).collect();
+        let Some(held) = &self.secret else {
+            return ids;
+        };
+        let current = held.credential().map(|current| current.accesskey.as_str());
+        let pending = held.pending_key.as_deref();
+        let is_unlisted = |id: &str| !ids.contains(&id);
+        if ![current, pending].into_iter().flatten().any(is_unlisted) {
+            return ids;
+        }
+        let others = [&held.previous_key, &held.before_key, &held.made_key];
+        let others = others.map(|id| id.as_deref());
+        for id in [current, pending].into_iter().chain(others).flatten() {
+            if !ids.contains(&id) {
+                ids.push(id);
+            }
+        }
+        ids
+    }
+
     /// Returns what a key is to the secret. By ID and staging label, never by age.
     pub fn role_of(&self, key: &Key) -> KeyRole {
         self.claim_of(key).role

@@ -109,12 +109,13 @@ impl Pace {
         seeding: Duration::from_secs(30),
         joining: Duration::from_secs(30),
     };
-    /// For a local AWS, where looking costs nothing and nothing propagates.
+    /// For a local AWS, where looking costs nothing. Changes propagate at once, or within 15 s
+    /// in one that is like AWS.
     pub const LOCAL: Self = Self {
         poll: Duration::from_millis(25),
         after_error: Duration::from_millis(500),
         trial: Duration::from_secs(10),
-        propagation: Duration::from_secs(5),
+        propagation: Duration::from_secs(20),
         listing: Duration::ZERO,
         sweep: Duration::from_secs(2),
         seeding: Duration::from_secs(2),

@@ -85,6 +85,43 @@ pub(super) async fn observe_credential<'model>(
     })
 }
 
+/// Looks at an entry with `look`, again and again while the user's list of keys may not show
+/// the key of AWSCURRENT yet: IAM is eventually consistent. A list that was read soon after the
+/// version came into being does not prove that the key is missing.
+pub(super) async fn observe_listed<'model>(
+    context: &Context<'_>,
+    look: impl AsyncFn() -> Result<ObservedEntry<'model>>,
+) -> Result<ObservedEntry<'model>> {
+    let mut is_told = false;
+    loop {
+        let seen = look().await?;
+        if !awaits_listing(context, &seen) {
+            return Ok(seen);
+        }
+        if !is_told {
+            is_told = true;
+            context.done(format!(
+                "{}: waiting up to {} s for IAM to list its new key",
+                seen.entry().secret,
+                context.pace.propagation.as_secs()
+            ));
+        }
+        context.wait().await;
+    }
+}
+
+/// Returns whether the list of keys lacks the key of a version that is so new that the list may
+/// be older.
+fn awaits_listing(context: &Context<'_>, seen: &ObservedEntry<'_>) -> bool {
+    let ObservedEntry::AccessKey(_, seen) = seen else {
+        return false;
+    };
+    let created = seen.secret.as_ref().and_then(|held| held.current_since);
+    seen.user.is_some()
+        && seen.lost_key().is_some()
+        && created.is_some_and(|created| context.waited(created) < context.pace.propagation)
+}
+
 /// Looks at one access key: the user, its keys, the secret, and what helps it.
 pub(super) async fn observe_access_key(
     context: &Context<'_>,

@@ -3,7 +3,7 @@
 use futures_util::{StreamExt, TryStreamExt, stream};
 
 use super::error::Result;
-use super::observe::observe_credential;
+use super::observe::{observe_credential, observe_listed};
 use super::{CONCURRENCY, Context};
 use crate::model::{Entry, Model};
 use crate::plan::{self, SecretReport, StackReport, StatusReport};
@@ -29,7 +29,7 @@ pub async fn status(context: &Context<'_>, model: &Model) -> Result<StatusReport
 }
 
 async fn report(context: &Context<'_>, model: &Model, entry: &Entry) -> Result<SecretReport> {
-    let seen = observe_credential(context, entry).await?;
+    let seen = observe_listed(context, async || observe_credential(context, entry).await).await?;
     let expected = render::secret_tags(model, entry, context.region);
     let report = plan::report(&seen, context.clock.now());
     Ok(report.with_tags(&expected, seen.secret()))

@@ -23,7 +23,10 @@ pub(super) fn plan_keys(
 ) {
     let user = &seen.user_name;
     if owns_user {
-        return plan_own_keys(user, &seen.keys, options, plan);
+        return match options.keep_keys {
+            true => plan_own_keys(user, key_ids(&seen.keys), options, plan),
+            false => plan_own_keys(user, seen.all_key_ids(), options, plan),
+        };
     }
     for key in &seen.keys {
         let claim = seen.claim_of(key);
@@ -114,25 +117,30 @@ fn check_of(seen: &ObservedAccessKey, key: &Key, claim: KeyClaim) -> Option<Chec
 }
 
 /// The keys of a user that the stack made: each is ours.
-pub(super) fn plan_own_keys(
+pub(super) fn plan_own_keys<'a>(
     user: &str,
-    keys: &[Key],
+    keys: impl IntoIterator<Item = &'a str>,
     options: TeardownOptions,
     plan: &mut TeardownPlan,
 ) {
-    for key in keys {
+    for id in keys {
         if options.keep_keys {
             let note = format!("of user {user}: kept as requested");
-            let item = Item::new("access key", &key.id, Some(note));
+            let item = Item::new("access key", id, Some(note));
             plan.retained.push(item);
         } else {
             plan.steps.push(Step::DeleteKey {
                 user: user.to_owned(),
-                id: key.id.clone(),
+                id: id.to_owned(),
                 check: None,
             });
         }
     }
+}
+
+/// Returns the IDs of keys.
+pub(super) fn key_ids(keys: &[Key]) -> impl Iterator<Item = &str> {
+    keys.iter().map(|key| key.id.as_str())
 }
 
 /// Returns the command that deletes a key.

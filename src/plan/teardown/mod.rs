@@ -265,7 +265,7 @@ pub fn plan_teardown(
     }
     plan.steps.extend(marks);
     for UserKeys { user, keys } in &subjects.users {
-        key::plan_own_keys(user, keys, options, &mut plan);
+        key::plan_own_keys(user, key::key_ids(keys), options, &mut plan);
     }
     plan.retained.extend(passwords);
     let goes_early = |kept: &SubjectSecret<'_>| {

@@ -7,6 +7,7 @@ use jiff::SignedDuration;
 
 use super::database::check;
 use super::error::{Error, Result};
+use super::observe::observe_listed;
 use super::proof::key_pair;
 use super::rotate::error_in;
 use super::{CONCURRENCY, Context, Deployed, observe_entry};
@@ -72,10 +73,11 @@ async fn examine_entry<'model>(
     deployed: Option<&Deployed>,
     entry: &'model Entry,
 ) -> Result<Examination<'model>> {
-    let mut seen = observe_entry(context, entry).await?;
+    let look = async || observe_entry(context, entry).await;
+    let mut seen = observe_listed(context, look).await?;
     if is_rotating(seen.secret()) {
         settle(context, &entry.secret).await?;
-        seen = observe_entry(context, entry).await?;
+        seen = observe_listed(context, look).await?;
     }
     let proof = match &seen {
         ObservedEntry::AccessKey(entry, seen) => prove_key(context, *entry, seen).await?,

@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use super::super::fake::{FakeAws, Fault, Step};
-use super::super::{Pace, examine, fix};
+use super::super::{Pace, examine, fix, status};
 use super::scenario::{Ended, Scenario, explore, tell};
-use crate::plan::Diagnosis;
+use crate::plan::{Diagnosis, State};
 use crate::port::{CURRENT, Rotation};
 
 fn scenario() -> Scenario {
@@ -189,4 +189,41 @@ fn a_look_changes_nothing() {
             "{call}"
         );
     }
+}
+
+/// Right after a rotation, with a list of keys that does not show the new one yet.
+fn rotated_a_moment_ago(scenario: &Scenario) -> FakeAws {
+    let fake = deployed(scenario);
+    scenario.rotate(&fake, None).unwrap().unwrap();
+    fake.state.borrow_mut().lag = Duration::from_secs(60);
+    fake
+}
+
+#[test]
+fn a_list_that_is_older_than_the_rotation_proves_nothing() {
+    let scenario = scenario();
+    let fake = rotated_a_moment_ago(&scenario);
+    assert_eq!(ids(&look(&scenario, &fake)), [""; 0]);
+    let fake = rotated_a_moment_ago(&scenario);
+    let seen = scenario.run(&fake, None, async |context| {
+        status(context, &scenario.model).await
+    });
+    assert_eq!(seen.unwrap().unwrap().secrets[0].state, State::Ok);
+}
+
+#[test]
+fn a_key_that_stays_missing_is_told_after_the_propagation_time() {
+    let scenario = scenario();
+    let fake = rotated_a_moment_ago(&scenario);
+    let key = current(&fake);
+    fake.state.borrow_mut().lag = Duration::from_secs(1_000);
+    let began = fake.state.borrow().now;
+    let found = look(&scenario, &fake);
+    assert!(ids(&found).contains(&"current-key-missing"), "{found:#?}");
+    assert!(found[0].evidence.contains(&key));
+    let waited = fake.state.borrow().now.duration_since(began).unsigned_abs();
+    assert!(
+        waited <= Pace::AWS.propagation + Duration::from_secs(10),
+        "{waited:?}"
+    );
 }

@@ -148,6 +148,24 @@ fn users_of_the_stacks_own_go_with_it() {
     );
 }
 
+/// Right after a bootstrap, the user's list of keys may not show the newest one yet.
+#[test]
+fn a_user_of_the_stacks_own_goes_with_a_key_that_is_not_listed_yet() {
+    let entries = "  - { user: ada, create_user: true }\n";
+    let scenario = Scenario::new(entries, |_| {});
+    let fake = scenario.fake();
+    scenario.bootstrap(&fake, None).unwrap().unwrap();
+    {
+        let mut state = fake.state.borrow_mut();
+        state.watch.teardown = true;
+        state.lag = std::time::Duration::from_secs(60);
+    }
+    let torn = scenario.teardown(&fake, None, WINDOW);
+    torn.unwrap().unwrap();
+    let state = fake.state.borrow();
+    assert!(state.users.is_empty() && state.keys.is_empty());
+}
+
 #[test]
 fn users_whose_keys_are_kept_stay() {
     let options = TeardownOptions {
