@@ -5,6 +5,7 @@ import json
 from first_run.account import ClientError, code, wait_until
 from first_run.assumption import NotLookedAt, assumption, seen
 from first_run.looks import delivery
+from first_run.looks.stacks import status
 
 STEPS = ["createSecret", "setSecret", "testSecret", "finishSecret"]
 CLOUDFORMATION = "aws:cloudformation:stack-id"
@@ -81,7 +82,11 @@ def configuration_test(run):
         for line in lines
         if line.get("decision") == "test of the configuration"
     ]
-    errors = [line["errorType"] for line in lines if line.get("errorType")]
+    errors = [
+        f"{line['errorType']} in {line.get('step', 'no step')}"
+        for line in lines
+        if line.get("errorType")
+    ]
     text = f"{len(decisions)} tests: {', '.join(sorted(set(decisions))) or 'none was logged'}; "
     text += f"errors in the log: {', '.join(sorted(set(errors))) or 'none'}"
     return seen(not errors, text)
@@ -205,7 +210,7 @@ def nothing_left(run):
     given = run.deployed.get("stack")
     if given is None or run.deployed.get("teardown") != 0:
         raise NotLookedAt("`teardown` did not succeed")
-    stack = run.account.cloudformation.describe_stacks(StackName=given)["Stacks"][0]
-    text = f"stack: {stack['StackStatus']}; secrets: {', '.join(states)}"
-    right = stack["StackStatus"] == "DELETE_COMPLETE"
-    return seen(right and set(states) == {"scheduled for deletion"}, text)
+    # The status can be an older one.
+    seconds = wait_until(lambda: status(run, given) == "DELETE_COMPLETE", 60)
+    text = f"stack: {'not ' if seconds is None else ''}deleted; secrets: {', '.join(states)}"
+    return seen(seconds is not None and set(states) == {"scheduled for deletion"}, text)

@@ -22,9 +22,18 @@ def status(run, stack):
 
 
 def wait_for_end(run, stack, seconds=300):
-    """Waits for the end of a stack's operation. Returns the status."""
-    wait_until(lambda: not status(run, stack).endswith("_IN_PROGRESS"), seconds, 2)
-    return status(run, stack)
+    """Waits for the end of a stack's operation. Returns the status.
+
+    The status can be an older one, so the same end has to be seen several times in a row.
+    """
+    last = []
+
+    def ended():
+        last.append(status(run, stack))
+        return len(set(last[-4:])) == 1 and len(last) >= 4 and not last[-1].endswith("_IN_PROGRESS")
+
+    wait_until(ended, seconds, 1)
+    return last[-1]
 
 
 def create_change_set(run, stack, body, kind, name="probe", **given):
