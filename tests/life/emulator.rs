@@ -1,4 +1,4 @@
-//! Runs the emulator's own tests, which are in Python.
+//! Runs the tests that are in Python: the emulator's own, and those of `tests/aws/first-run`.
 
 use std::path::Path;
 use std::process::Command;
@@ -19,6 +19,28 @@ fn python(arguments: &[&str]) -> Command {
 #[test]
 fn the_emulators_own_tests_pass() {
     let output = python(&["-m", "unittest", "discover", "tests/emulator"]).output();
+    let output = output.expect("Python can be started");
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{said}");
+    assert!(said.contains("\nOK"), "{said}");
+}
+
+#[test]
+fn the_tests_of_the_first_run_pass() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/aws");
+    let arguments = [
+        "-m",
+        "unittest",
+        "discover",
+        "-t",
+        ".",
+        "-s",
+        "first_run/tests",
+    ];
+    let output = python(&arguments)
+        .current_dir(&folder)
+        .env("PYTHONPATH", &folder)
+        .output();
     let output = output.expect("Python can be started");
     let said = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "{said}");

@@ -1,0 +1,1 @@
+"""Tests of what needs no account. CI runs them in the local AWS's virtual environment."""
