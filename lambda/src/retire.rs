@@ -44,11 +44,6 @@ pub enum KeyState {
     Inactive,
 }
 
-/// How long a recorded use can conceal later ones. IAM records only the first use of a key in
-/// 15 minutes (documented for the credential report, *id_credentials_getting-report*), and
-/// appears to report it to the minute (as in the example of `GetAccessKeyLastUsed`).
-pub const CONCEALED: Duration = Duration::from_secs(16 * 60);
-
 /// Whether the key was used after the other key was promoted. Requests that clients or the
 /// rotation signed with it before then are no sign that anyone still needs it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -57,9 +52,6 @@ pub enum KeyUse {
     Unread,
     /// The key was not used after the promotion.
     None,
-    /// No use after the promotion is recorded, but the last one before it is so close that it
-    /// conceals any until this moment.
-    Possible(Moment),
     /// The key was used after the promotion, last at this moment.
     Last(Moment),
 }
@@ -67,20 +59,14 @@ pub enum KeyUse {
 impl KeyUse {
     /// Returns whether a key with this last use was used after the promotion.
     ///
-    /// With `rotate_as: self`, the rotation itself uses the old key shortly before the promotion,
-    /// and so conceals a client's use shortly after it. If the client continues to use the key,
-    /// a later record shows it.
+    /// IAM appears to report the last use to the minute (as in the example of
+    /// `GetAccessKeyLastUsed` in its API reference), so a use in the minute of the promotion
+    /// cannot be distinguished from the rotation's own. If a client continues to use the key, a
+    /// later minute shows it.
     pub fn since(promoted: Moment, last_used: Option<Moment>) -> Self {
-        let Some(moment) = last_used else {
-            return Self::None;
-        };
-        let concealed = moment.plus(CONCEALED);
-        if moment > promoted {
-            Self::Last(moment)
-        } else if concealed > promoted {
-            Self::Possible(concealed)
-        } else {
-            Self::None
+        match last_used {
+            Some(moment) if moment > promoted => Self::Last(moment),
+            _ => Self::None,
         }
     }
 }
@@ -99,7 +85,7 @@ pub struct OldKey {
 pub enum DeactivationReason {
     /// Its time is over, and no use of it was seen.
     Idle,
-    /// It is in use, or may be, and the time for which that delays its deactivation is over.
+    /// It is in use, and the time for which that delays its deactivation is over.
     PatienceOver,
 }
 
@@ -121,11 +107,6 @@ pub enum RetirementAction {
     Hold {
         /// When it was last used.
         last_used: Moment,
-    },
-    /// Hold the key back until this moment: its time is over, but a use of it may be concealed.
-    HoldConcealed {
-        /// The moment.
-        until: Moment,
     },
     /// Deactivate it.
     Deactivate(DeactivationReason),
@@ -149,7 +130,6 @@ pub fn next(timetable: &Timetable, promoted: Moment, now: Moment, key: OldKey) -
     let delete_at = promoted.plus(delete_after);
     // The moment from which the key counts as idle.
     let idle_at = |last_used: Moment| last_used.plus(hold_if_used_within);
-    let out_of_patience = force_after.is_some_and(|patience| now >= promoted.plus(patience));
 
     match (key.state, key.used) {
         (KeyState::Gone, _) => RetirementAction::Nothing,
@@ -160,24 +140,15 @@ pub fn next(timetable: &Timetable, promoted: Moment, now: Moment, key: OldKey) -
         (KeyState::Unread, _) => RetirementAction::ReadState,
         (KeyState::Active | KeyState::Inactive, KeyUse::Unread) => RetirementAction::ReadUse,
         (KeyState::Active, KeyUse::Last(last_used)) if now < idle_at(last_used) => {
-            if out_of_patience {
+            if force_after.is_some_and(|patience| now >= promoted.plus(patience)) {
                 RetirementAction::Deactivate(DeactivationReason::PatienceOver)
             } else {
                 RetirementAction::Hold { last_used }
             }
         }
-        (KeyState::Active, KeyUse::Possible(last_used)) if now < idle_at(last_used) => {
-            if out_of_patience {
-                RetirementAction::Deactivate(DeactivationReason::PatienceOver)
-            } else {
-                RetirementAction::HoldConcealed {
-                    until: idle_at(last_used),
-                }
-            }
-        }
         (KeyState::Active, _) if delete_after == deactivate_after => RetirementAction::Delete,
         (KeyState::Active, _) => RetirementAction::Deactivate(DeactivationReason::Idle),
-        (KeyState::Inactive, KeyUse::Last(last_used) | KeyUse::Possible(last_used)) => {
+        (KeyState::Inactive, KeyUse::Last(last_used)) => {
             let watched = delete_after.saturating_sub(deactivate_after);
             let until = idle_at(last_used).plus(watched);
             if now < until {

@@ -6,10 +6,6 @@ use jiff::{SignedDuration, Timestamp};
 use crate::model::{Duration, OldKey, Retirement};
 use crate::port::Key;
 
-/// How long a recorded use can conceal later ones: IAM records only the first use of a key in
-/// 15 minutes, to the minute. The function's constant of this name has the sources.
-const CONCEALED: Duration = Duration::seconds(16 * 60);
-
 /// When a key goes, as things stand: used again, it stays longer.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct RemovalTimes {
@@ -60,13 +56,7 @@ fn alone(retirement: Retirement, key: &Key, replaced: Timestamp, now: Timestamp)
         force_after,
     } = retirement;
     let due = plus(replaced, deactivate_after);
-    let is_used = key.last_used.is_some_and(|used| used > replaced);
-    let used = if is_used {
-        key.last_used
-    } else {
-        let concealed = key.last_used.map(|used| plus(used, CONCEALED));
-        concealed.filter(|until| *until > replaced)
-    };
+    let used = key.last_used.filter(|used| *used > replaced);
     let free = used.map(|used| plus(used, hold_if_used_within));
     // Deactivated, it is watched for as long as lies between the two.
     let watched =
@@ -83,8 +73,7 @@ fn alone(retirement: Retirement, key: &Key, replaced: Timestamp, now: Timestamp)
         };
     }
     let forced = force_after.map(|after| plus(replaced, after).max(due));
-    let held = is_used
-        && now >= due
+    let held = now >= due
         && free.is_some_and(|free| now < free)
         && forced.is_none_or(|forced| now < forced);
     if held {

@@ -83,20 +83,11 @@ pub(crate) async fn retire<P: Ports>(
             ports.journal().note(note);
             Ok(Outcome::Held)
         }
-        // Nothing shows that anyone uses the key, so that this is no reason for an alarm.
-        RetirementAction::HoldConcealed { .. } => {
-            let reason =
-                "it may have been used after it was replaced: IAM does not record every use";
-            let mut note = note(succession, "hold", reason);
-            note.details.last_used = last_used;
-            ports.journal().note(note);
-            Ok(Outcome::Settled)
-        }
         RetirementAction::Deactivate(because) => {
             let reason = match because {
                 DeactivationReason::Idle => "its time is over and it is idle",
                 DeactivationReason::PatienceOver => {
-                    "still in use, or possibly, but the time that it is held for is over"
+                    "still in use, but the time that it is held for is over"
                 }
             };
             let action = Action {

@@ -6,7 +6,6 @@ use std::time::Duration;
 use keyrota_function::decide::{Activity, CURRENT, PENDING, PREVIOUS};
 use keyrota_function::event::Step;
 use keyrota_function::mark::MADE;
-use keyrota_function::retire::CONCEALED;
 
 use crate::fake::{
     ADMINISTRATOR_ARN, FakeAws, Key, OTHER, SECRET_ARN, TOKEN, USER, key_id, made_up, rotate, run,
@@ -77,7 +76,7 @@ fn nor_does_the_sweep_retire_it() {
             let value = aws.value(&made_up(&foreign), origin(rotate_as));
             aws.store("forged", &[PREVIOUS], &value);
             for _ in 0..4 {
-                aws.pass(DAY + CONCEALED);
+                aws.pass(DAY);
                 assert_eq!(sweep(&aws).name(), "SweepFailed");
                 assert!(aws.said.borrow().contains("OldKeyUnproven"));
                 untouched(&aws, &foreign, timetable);

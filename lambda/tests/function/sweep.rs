@@ -7,7 +7,6 @@ use std::time::Duration;
 
 use keyrota_function::decide::{Activity, CURRENT, PENDING, PREVIOUS};
 use keyrota_function::port::CallErrorKind;
-use keyrota_function::retire::CONCEALED;
 use serde_json::Value;
 
 use crate::fake::{
@@ -17,8 +16,6 @@ use crate::fake::{
 
 const HOUR: Duration = Duration::from_secs(3_600);
 const DAY: Duration = Duration::from_secs(86_400);
-/// When a key that the rotation has used is due, with a time of a day.
-const DUE: Duration = Duration::from_secs(86_400 + CONCEALED.as_secs());
 
 const DESCRIBE: &str = "secretsmanager:DescribeSecret";
 const READ: &str = "secretsmanager:GetSecretValue";
@@ -102,9 +99,8 @@ fn an_old_key_is_deactivated_watched_and_deleted_in_each_way() {
         }
         let expected = [
             (0, Some(Activity::Active)),
-            // The last use is so close to the promotion that it may conceal another one.
-            (25, Some(Activity::Inactive)),
-            (24 * 7 + 1, None),
+            (24, Some(Activity::Inactive)),
+            (24 * 7, None),
         ];
         assert_eq!(seen, expected, "{rotate_as}");
         assert_eq!(aws.ids(), [key_id(4)]);
@@ -127,7 +123,7 @@ fn no_call_is_made_that_is_not_needed() {
 
     let aws = rotated(USUAL);
     assert_eq!(calls(&aws), [DESCRIBE, READ, READ]);
-    aws.pass(DUE);
+    aws.pass(DAY);
     let all = [DESCRIBE, READ, READ, LIST, USAGE, DESCRIBE];
     let update = ["iam:ListUserTags", UPDATE];
     assert_eq!(calls(&aws), [&all[..], &update].concat());
@@ -191,17 +187,11 @@ fn a_key_goes_when_its_client_has_moved_on() {
     assert_eq!(last_with(&aws, "KeysHeldBack")["KeysHeldBack"], 0);
 }
 
-/// With `rotate_as: self`, the old key itself creates the new one. IAM records one use in 15
-/// minutes, so that nobody knows whether a client used it shortly after the promotion.
+/// With `rotate_as: self`, the old key itself creates the new one.
 #[test]
-fn what_the_rotation_signed_may_conceal_a_use_and_raises_no_alarm() {
-    let aws = rotated(USUAL);
-    aws.pass(DAY);
-    assert_eq!(swept(&aws), "done");
-    assert_eq!(old(&aws), Some(Activity::Active));
-    assert_eq!(last_with(&aws, "decision")["decision"], "hold");
-    assert_eq!(last_with(&aws, "KeysHeldBack")["KeysHeldBack"], 0);
-    aws.pass(CONCEALED);
+fn what_the_rotation_signed_is_not_use() {
+    let aws = rotated("deactivate_after=15m delete_after=7d hold_if_used_within=30d");
+    aws.pass(Duration::from_secs(900));
     assert_eq!(swept(&aws), "done");
     assert_eq!(old(&aws), Some(Activity::Inactive));
 }
