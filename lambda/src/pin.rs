@@ -15,7 +15,7 @@ use crate::arn::SecretArn;
 use crate::moment::duration;
 use crate::permission::Permission;
 use crate::retire::{OldKeyPolicy, Timetable};
-use crate::secret::{Content, Credential};
+use crate::secret::{Content, Credential, Partial};
 
 /// The pins of all secrets that this function serves.
 pub type Pins = keyrota_function_base::pins::Pins<Entry>;
@@ -141,11 +141,22 @@ impl Pin {
                     self.check_user(version, username)?;
                 }
                 match &partial.secret_arn {
+                    Some(_) if self.is_first_value(partial) => Ok(()),
                     Some(secret_arn) => self.check_origin(version, secret_arn),
                     None => Ok(()),
                 }
             }
         }
+    }
+
+    /// Returns whether this is the value from the template, which a test of the configuration
+    /// can meet before `bootstrap` has stored a key. A secret cannot refer to itself in a
+    /// template, so that the ARN in its first value lacks the random suffix.
+    fn is_first_value(&self, partial: &Partial) -> bool {
+        let without_suffix = self.secret.as_str().rsplit_once('-').map(|(arn, _)| arn);
+        !partial.has_access_key
+            && !partial.has_secret_key
+            && partial.secret_arn.as_deref() == without_suffix
     }
 
     fn check_user(&self, version: &'static str, username: &str) -> Result<(), PinError> {

@@ -74,13 +74,14 @@ impl Keys for Aws {
         })
     }
 
-    async fn delete_key(&self, user: &str, id: &str) -> Result<()> {
+    async fn delete_key(&self, user: &str, id: &str) -> Result<bool> {
         let request = self
             .iam
             .delete_access_key()
             .user_name(user)
             .access_key_id(id);
-        found("iam:DeleteAccessKey", request.send()).await.map(drop)
+        let deleted = found("iam:DeleteAccessKey", request.send()).await?;
+        Ok(deleted.is_some())
     }
 
     async fn tag_user(&self, user: &str, key: &str, value: &str) -> Result<()> {

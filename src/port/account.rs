@@ -83,8 +83,8 @@ pub trait Keys {
     /// Creates a key. Never retried, because each attempt creates one
     /// (`iam:CreateAccessKey`).
     async fn create_key(&self, user: &str) -> Result<KeyPair>;
-    /// Deletes a key. Succeeds if the key does not exist (`iam:DeleteAccessKey`).
-    async fn delete_key(&self, user: &str, id: &str) -> Result<()>;
+    /// Deletes a key. Returns whether it existed (`iam:DeleteAccessKey`).
+    async fn delete_key(&self, user: &str, id: &str) -> Result<bool>;
     /// Sets a tag of a user (`iam:TagUser`).
     async fn tag_user(&self, user: &str, key: &str, value: &str) -> Result<()>;
     /// Removes a tag of a user (`iam:UntagUser`).

@@ -53,6 +53,8 @@ pub enum Stage {
     Rotating(String),
     /// Verifying the credential in the secret with this name.
     Verifying(String),
+    /// Waiting until IAM lists the key in the secret with this name.
+    AwaitingKey(String),
     /// Deleting resources.
     Removing,
 }

@@ -15,7 +15,7 @@ use crate::plan::{
     ObservedSecret, Profile, SecretContent,
 };
 use crate::port::{
-    self, CURRENT, EncryptionKey, ErrorKind, Key, Optional, PENDING, PREVIOUS, Secret,
+    self, CURRENT, EncryptionKey, ErrorKind, Key, Optional, PENDING, PREVIOUS, Secret, Stage,
 };
 
 /// Looks at all that a manifest touches.
@@ -100,11 +100,7 @@ pub(super) async fn observe_listed<'model>(
         }
         if !is_told {
             is_told = true;
-            context.done(format!(
-                "{}: waiting up to {} s for IAM to list its new key",
-                seen.entry().secret,
-                context.pace.propagation.as_secs()
-            ));
+            context.stage(Stage::AwaitingKey(seen.entry().secret.to_string()));
         }
         context.wait().await;
     }

@@ -154,12 +154,20 @@ fn a_test_of_the_configuration_passes() {
 
 #[test]
 fn a_secret_that_is_only_seeded_passes_the_test_of_the_configuration() {
-    for seed in [
-        Some(serde_json::json!({ "username": USER, "secretarn": SECRET_ARN })),
-        Some(serde_json::json!({ "username": USER })),
-        None,
+    let (without_suffix, _) = SECRET_ARN.rsplit_once('-').expect("a suffix");
+    let in_template = serde_json::json!({ "username": USER, "secretarn": without_suffix });
+    for (rotate_as, seed) in [
+        ("self", Some(in_template.clone())),
+        ("role", Some(in_template.clone())),
+        ("ops/key-admin", Some(in_template)),
+        (
+            "self",
+            Some(serde_json::json!({ "username": USER, "secretarn": SECRET_ARN })),
+        ),
+        ("self", Some(serde_json::json!({ "username": USER }))),
+        ("self", None),
     ] {
-        let aws = FakeAws::new("self", false);
+        let aws = FakeAws::new(rotate_as, false);
         aws.guarded.set(false);
         aws.store_in(
             SECRET_ARN,
@@ -168,7 +176,29 @@ fn a_secret_that_is_only_seeded_passes_the_test_of_the_configuration() {
             seed.map(|seed| seed.to_string()),
         );
         aws.begin(TOKEN);
-        assert_eq!(test(&aws), "done");
+        assert_eq!(test(&aws), "done", "{rotate_as}");
+    }
+}
+
+/// Only the first value, which has no key, has an ARN without a suffix.
+#[test]
+fn an_incomplete_arn_beside_a_key_is_another_origin() {
+    let (without_suffix, _) = SECRET_ARN.rsplit_once('-').expect("a suffix");
+    for (field, value, origin) in [
+        ("accesskey", "AKIAIOSFODNN7EXAMPLE", without_suffix),
+        ("secretkey", "s", without_suffix),
+        ("other", "field", &without_suffix[1..]),
+        (
+            "other",
+            "field",
+            &without_suffix[..without_suffix.len() - 1],
+        ),
+    ] {
+        let aws = FakeAws::new("self", false);
+        aws.guarded.set(false);
+        let seed = serde_json::json!({ "username": USER, "secretarn": origin, field: value });
+        aws.store("first", &[CURRENT], &seed.to_string());
+        assert_eq!(test(&aws), "AnotherOrigin", "{field} {origin}");
     }
 }
 

@@ -153,8 +153,11 @@ fn check_secret(stack: &str, held: HeldSecret<'_>, in_stack: bool) -> Option<Fin
             "the secret `{name}` is scheduled for deletion, and its name cannot be used until then"
         );
         return Some(
-            Finding::error("scheduled-for-deletion", path, message)
-                .hint(format!("choose another name with `secret:`, or delete the secret permanently with `keyrota teardown --force-delete-secrets` (to restore its value instead: aws secretsmanager restore-secret --secret-id {name})")),
+            Finding::error("scheduled-for-deletion", path, message).hint(match in_stack {
+                true => format!("restore it: aws secretsmanager restore-secret --secret-id {name}"),
+                // Not `teardown`, which would remove the rest of the stack too.
+                false => format!("choose another name with `secret:`, or delete this secret for good, with its value: aws secretsmanager delete-secret --force-delete-without-recovery --secret-id {name}"),
+            }),
         );
     }
     if !in_stack {

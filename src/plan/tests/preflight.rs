@@ -121,6 +121,16 @@ fn the_secret() {
         seen.keys.clear();
     });
     assert_eq!(kinds("", &deleted), ["scheduled-for-deletion"]);
+    // The hint concerns that one secret, and not the rest of the stack.
+    let mut elsewhere = deleted.clone();
+    elsewhere.resources.clear();
+    for (seen, way_on) in [(&deleted, "restore-secret"), (&elsewhere, "delete-secret")] {
+        let hint = findings(model(""), seen)[0].hint.clone().unwrap();
+        assert!(
+            hint.contains(way_on) && !hint.contains("teardown"),
+            "{hint}"
+        );
+    }
     let mut foreign = with(|_| {});
     foreign.resources.clear();
     let hint = |seen: &Observed| {

@@ -139,13 +139,14 @@ impl Keys for FakeAws {
         .await
     }
 
-    async fn delete_key(&self, user: &str, id: &str) -> Result<()> {
+    async fn delete_key(&self, user: &str, id: &str) -> Result<bool> {
         self.act("iam:DeleteAccessKey", |state| {
             state.watch_deleted_key(id);
-            if state.keys.get(id).is_some_and(|key| key.user == user) {
+            let exists = state.keys.get(id).is_some_and(|key| key.user == user);
+            if exists {
                 state.keys.remove(id);
             }
-            Ok(())
+            Ok(exists)
         })
         .await
     }

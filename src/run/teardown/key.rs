@@ -58,7 +58,10 @@ pub(super) async fn delete(
             return left(id, reason);
         }
     }
-    context.cloud.delete_key(user, &id).await?;
+    // A version can name a key that is gone, and another command may have deleted it.
+    if !context.cloud.delete_key(user, &id).await? {
+        return Ok(Outcome::Done);
+    }
     Ok(Outcome::Deleted(Item::new(
         ACCESS_KEY,
         id,

@@ -166,6 +166,29 @@ fn a_user_of_the_stacks_own_goes_with_a_key_that_is_not_listed_yet() {
     assert!(state.users.is_empty() && state.keys.is_empty());
 }
 
+/// A version can name a key that someone deleted by hand, and a report tells what was done.
+#[test]
+fn a_key_that_was_gone_before_is_not_reported_as_deleted() {
+    let entries = "  - { user: ada, create_user: true }\n";
+    let scenario = Scenario::new(entries, |_| {});
+    let fake = scenario.fake();
+    scenario.bootstrap(&fake, None).unwrap().unwrap();
+    let gone = {
+        let mut state = fake.state.borrow_mut();
+        state.watch.teardown = true;
+        let ids: Vec<String> = state.keys.keys().cloned().collect();
+        state.keys.clear();
+        ids
+    };
+    let report = scenario.teardown(&fake, None, WINDOW).unwrap().unwrap();
+    let deleted: Vec<&str> = report.deleted.iter().map(|item| &*item.name).collect();
+    assert!(!gone.is_empty() && fake.state.borrow().users.is_empty());
+    assert!(
+        !gone.iter().any(|id| deleted.contains(&id.as_str())),
+        "{deleted:?}"
+    );
+}
+
 #[test]
 fn users_whose_keys_are_kept_stay() {
     let options = TeardownOptions {

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from first_run.account import Account, ClientError
+from first_run.account import Account, ClientError, code
 from first_run.ledger import Ledger
 from first_run.redaction import Redactor
 
@@ -43,10 +43,16 @@ class Run:
 
     @contextmanager
     def creating(self, kind, name, **details):
-        """Records an item while it is created. If AWS refuses to create it, it is forgotten."""
+        """Records an item while it is created. It is forgotten if AWS refuses to create it.
+
+        An error of the server, and an item that exists already, leave open whether an earlier
+        attempt created it. The name is of this run alone, so the clean-up can delete it.
+        """
         item = self.ledger.add(kind, name, **details)
         try:
             yield item
-        except ClientError:
-            self.ledger.remove(item)
+        except ClientError as error:
+            status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
+            if status < 500 and "AlreadyExists" not in code(error):
+                self.ledger.remove(item)
             raise

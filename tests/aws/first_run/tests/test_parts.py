@@ -47,8 +47,18 @@ class Recording(WithLedger):
     def test_what_aws_refused_to_create_is_forgotten(self):
         with self.assertRaises(ClientError):
             with self.run_with().creating("user", "probe-1-a"):
-                raise refused("EntityAlreadyExists")
+                raise refused("LimitExceeded")
         self.assertEqual(self.stored(), [])
+
+    def test_what_may_exist_is_kept(self):
+        failed = refused("ServiceFailure")
+        failed.response["ResponseMetadata"] = {"HTTPStatusCode": 500}
+        for error in (failed, refused("EntityAlreadyExists")):
+            with self.assertRaises(ClientError):
+                with self.run_with().creating("user", "probe-1-a"):
+                    raise error
+            self.assertEqual(self.stored(), ["probe-1-a"])
+            self.ledger.items.clear()
 
     def test_what_was_interrupted_is_kept(self):
         with self.assertRaises(KeyboardInterrupt):
