@@ -153,10 +153,16 @@ fn check_secret(stack: &str, held: HeldSecret<'_>, in_stack: bool) -> Option<Fin
             "the secret `{name}` is scheduled for deletion, and its name cannot be used until then"
         );
         return Some(
-            Finding::error("scheduled-for-deletion", path, message).hint(match in_stack {
-                true => format!("restore it: aws secretsmanager restore-secret --secret-id {name}"),
-                // Not `teardown`, which would remove the rest of the stack too.
-                false => format!("choose another name with `secret:`, or delete this secret for good, with its value: aws secretsmanager delete-secret --force-delete-without-recovery --secret-id {name}"),
+            Finding::error("scheduled-for-deletion", path, message).hint({
+                let restore = format!("aws secretsmanager restore-secret --secret-id {name}");
+                match in_stack {
+                    true => format!("restore it: {restore}"),
+                    // No command that deletes: the secret may be someone else's, and `teardown`
+                    // would remove the rest of the stack too.
+                    false => format!(
+                        "choose another name with `secret:`, or wait until it is deleted (to keep its value instead: {restore})"
+                    ),
+                }
             }),
         );
     }
