@@ -16,16 +16,23 @@ pub(super) struct Status {
     /// Exit with 5 if a credential is not `ok`, or if tags differ from the manifest
     #[arg(long)]
     check: bool,
+    /// Read no secret values, and report what depends on them as unknown
+    #[arg(long)]
+    no_values: bool,
 }
 
 pub(super) async fn run(settings: &Settings, verb: &Status) -> Result<Exit, Failed> {
     let stacks = Stacks::load(settings)?;
     let session = Session::open(settings, stacks.model()).await?;
     let context = session.context(settings);
+    let values = match verb.no_values {
+        true => run::Values::Unread,
+        false => run::Values::Read,
+    };
     let mut reports = Vec::new();
     for shard in &stacks.fleet.shards {
         run::guard_account(&context, &shard.model).await?;
-        reports.push(run::status(&context, &shard.model).await?);
+        reports.push(run::status(&context, &shard.model, values).await?);
     }
     let deployed = reports.iter().all(|report| report.stack.is_some());
     let report = StatusReport::of_all(reports);

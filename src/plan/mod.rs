@@ -48,6 +48,7 @@ pub use recorded_keys::{KEYS_TAG, MADE, MAKING_TAG, with_key};
 pub use seeding::{ABANDONED_TAG, BEFORE, SEEDING_TAG, Seeding};
 pub use status::{
     CredentialKind, KeyReport, KeyRole, SecretReport, StackReport, State, StatusReport, report,
+    report_without_values,
 };
 pub use tags::{Drift, TagDifference, tag_differences, tag_drift};
 pub use teardown::{

@@ -6,13 +6,13 @@ use std::fmt;
 use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
 
-use crate::model::{Database, EntryOf, OldKey};
-use crate::port::{Key, Secret, Stack};
+use crate::model::{ByKind, Database, Duration, Entry, EntryOf, OldKey, longest_active};
+use crate::port::{CURRENT, Key, Secret, Stack};
 use crate::render::OLD_KEY_TAG;
 
 use super::{
-    HeldSecret, ObservedAccessKey, ObservedDatabase, ObservedEntry, RemovalTimes, TagDifference,
-    removal_times, tag_differences,
+    HeldSecret, LastRotation, ObservedAccessKey, ObservedDatabase, ObservedEntry, RemovalTimes,
+    TagDifference, removal_times, tag_differences,
 };
 
 /// A secret counts as expired so long after a rotation was due.
@@ -41,9 +41,9 @@ impl SecretReport {
         }
     }
 
-    /// Returns whether nothing about it needs a person.
+    /// Returns whether nothing that is known about it needs a person.
     pub fn is_fine(&self) -> bool {
-        self.state == State::Ok && self.tags.is_empty()
+        matches!(self.state, State::Ok | State::Unknown) && self.tags.is_empty()
     }
 }
 
@@ -108,11 +108,22 @@ pub struct SecretReport {
     pub last_rotated: Option<Timestamp>,
     /// By when the next one is due.
     pub next_rotation: Option<Timestamp>,
+    /// The longest time for which a key can be active under the schedule and `old_key` of the
+    /// manifest, if no rotation is late. Nothing for a password.
+    #[serde(rename = "max_key_age_seconds", serialize_with = "seconds")]
+    pub max_key_age: Option<Duration>,
     /// The user's keys.
     pub keys: Vec<KeyReport>,
     /// Tags of the secret that are not as the manifest has them.
     #[serde(rename = "tag_differences")]
     pub tags: Vec<TagDifference>,
+    /// The fields that are not known because no value was read. They then carry no meaning.
+    #[serde(rename = "unknown_fields")]
+    pub unknown: Vec<&'static str>,
+}
+
+fn seconds<S: serde::Serializer>(age: &Option<Duration>, to: S) -> Result<S::Ok, S::Error> {
+    age.map(Duration::as_seconds).serialize(to)
 }
 
 /// What a secret holds.
@@ -177,6 +188,8 @@ pub enum State {
     Broken,
     /// There is no secret.
     Missing,
+    /// No fault is known, but the value was not read, so that it may not work.
+    Unknown,
 }
 
 impl fmt::Display for State {
@@ -188,6 +201,7 @@ impl fmt::Display for State {
             Self::Stuck => "stuck",
             Self::Broken => "broken",
             Self::Missing => "missing",
+            Self::Unknown => "unknown",
         })
     }
 }
@@ -226,8 +240,107 @@ pub fn report(seen: &ObservedEntry<'_>, now: Timestamp) -> SecretReport {
         rotation_enabled: secret.is_some_and(|secret| secret.rotation_enabled),
         last_rotated: seen.held().and_then(|held| held.rotation.at()),
         next_rotation: secret.and_then(|secret| secret.next_rotation),
+        max_key_age: max_key_age(entry),
         keys,
         tags: Vec::new(),
+        unknown: Vec::new(),
+    }
+}
+
+fn max_key_age(entry: &Entry) -> Option<Duration> {
+    entry
+        .as_access_key()
+        .map(|_| longest_active(&entry.schedule, entry.window, entry.old_key))
+}
+
+/// What depends on the values of a secret with keys: the role of a key decides when it is
+/// removed.
+const KEYS_UNKNOWN: [&str; 4] = ["keys.role", "keys.deactivates", "keys.deletes", "keys.held"];
+
+/// Returns what is known of an entry without the values of its secret. Nothing is assumed to
+/// be good.
+pub fn report_without_values(
+    entry: &Entry,
+    secret: Option<&Secret>,
+    keys: &[Key],
+    now: Timestamp,
+) -> SecretReport {
+    let kind = match entry.by_kind() {
+        ByKind::AccessKey(_) => CredentialKind::AccessKey,
+        ByKind::Database(_) => CredentialKind::Database,
+    };
+    let (state, reason) = state_without_values(kind, secret, keys, now);
+    let mut unknown = Vec::new();
+    if state == State::Unknown {
+        unknown.push("state");
+    }
+    // Secrets Manager reports it only while rotation is enabled (`API_DescribeSecret`).
+    if secret.is_some_and(|secret| secret.last_rotated.is_none() && !secret.rotation_enabled) {
+        unknown.push("last_rotated");
+    }
+    if !keys.is_empty() {
+        unknown.extend(KEYS_UNKNOWN);
+    }
+    let key = |key: &Key| KeyReport {
+        id: key.id.clone(),
+        status: if key.active { "Active" } else { "Inactive" },
+        created: key.created,
+        last_used: key.last_used,
+        role: KeyRole::Unknown,
+        deactivates: None,
+        deletes: None,
+        held: false,
+    };
+    SecretReport {
+        name: entry.secret.to_string(),
+        arn: secret.map(|secret| secret.arn.clone()),
+        kind,
+        username: entry.user_name().to_owned(),
+        state,
+        reason,
+        schedule: entry.schedule.to_string(),
+        rotation_enabled: secret.is_some_and(|secret| secret.rotation_enabled),
+        last_rotated: secret.and_then(|secret| secret.last_rotated),
+        next_rotation: secret.and_then(|secret| secret.next_rotation),
+        max_key_age: max_key_age(entry),
+        keys: keys.iter().map(key).collect(),
+        tags: Vec::new(),
+        unknown,
+    }
+}
+
+fn state_without_values(
+    kind: CredentialKind,
+    secret: Option<&Secret>,
+    keys: &[Key],
+    now: Timestamp,
+) -> (State, Option<String>) {
+    let because = |state, reason: &str| (state, Some(reason.to_owned()));
+    let secret = match secret {
+        None => return because(State::Missing, "the secret does not exist"),
+        Some(secret) if secret.deleted.is_some() => {
+            return because(State::Missing, "it is scheduled for deletion");
+        }
+        Some(secret) => secret,
+    };
+    if secret.version_with(CURRENT).is_none() {
+        return because(State::Broken, "it has no value");
+    }
+    if kind == CredentialKind::AccessKey && !keys.iter().any(|key| key.active) {
+        return because(State::Broken, "the user has no active key");
+    }
+    // Whether a rotation has succeeded cannot be seen while rotation is disabled.
+    let rotation = match secret.last_rotated {
+        Some(at) => LastRotation::At(at),
+        None if secret.rotation_enabled => LastRotation::Never,
+        None => LastRotation::Undated,
+    };
+    match rotation_state(secret, rotation, now) {
+        (State::Ok, _) => because(
+            State::Unknown,
+            "whether the credential works is not known without its value",
+        ),
+        known => known,
     }
 }
 
@@ -312,7 +425,14 @@ fn why_login_is_broken(entry: EntryOf<'_, Database>, seen: &ObservedDatabase) ->
 
 /// Returns the state of a secret's rotations, given that its credential works.
 pub(super) fn overdue(held: HeldSecret<'_>, now: Timestamp) -> (State, Option<String>) {
-    let secret = held.secret;
+    rotation_state(held.secret, held.rotation, now)
+}
+
+fn rotation_state(
+    secret: &Secret,
+    rotation: LastRotation,
+    now: Timestamp,
+) -> (State, Option<String>) {
     let because = |state, reason: String| (state, Some(reason));
     if secret.unfinished().is_some() {
         return because(
@@ -320,7 +440,7 @@ pub(super) fn overdue(held: HeldSecret<'_>, now: Timestamp) -> (State, Option<St
             "a rotation is unfinished; `keyrota rotate` completes it".into(),
         );
     }
-    if held.rotation.is_never() {
+    if rotation.is_never() {
         return because(State::NeverRotated, "no rotation has succeeded yet".into());
     }
     if !secret.rotation_enabled {

@@ -51,7 +51,7 @@ pub use proof::key_pair;
 pub use restore::{Restored, restore};
 pub use rotate::{Rotated, current_version, rotate, rotate_entry, rotate_since};
 pub use seed::{Seeded, SeededEntry, seed};
-pub use status::status;
+pub use status::{Values, status};
 pub use teardown::{TeardownReport, observe_teardown, teardown};
 pub use upload::{Artifact, Artifacts, StoredZip, Uploaded, upload};
 pub use verify::{Verified, verify};

@@ -184,7 +184,7 @@ async fn list_keys(context: &Context<'_>, user: &str) -> Result<Vec<Key>> {
         .unwrap_or_default())
 }
 
-async fn observe_keys(context: &Context<'_>, user: &str) -> Result<Vec<Key>> {
+pub(super) async fn observe_keys(context: &Context<'_>, user: &str) -> Result<Vec<Key>> {
     let mut keys = list_keys(context, user).await?;
     let used = keys.iter().map(|key| context.cloud.last_used(&key.id));
     let used = future::join_all(used).await;

@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 use super::Show;
 use super::human::{moment, table};
 use super::text::{Styling as _, paragraph, visible};
+use crate::model::days_and_hours;
 use crate::plan::{KeyReport, KeyRole, State, StatusReport};
 
 impl Show for StatusReport {
@@ -34,6 +35,9 @@ impl Show for StatusReport {
                 moment(secret.last_rotated),
                 moment(secret.next_rotation),
                 secret.schedule.clone(),
+                secret
+                    .max_key_age
+                    .map_or_else(|| "-".to_owned(), days_and_hours),
             ]
         });
         text.push_str(&table(
@@ -44,6 +48,7 @@ impl Show for StatusReport {
                 "last rotation",
                 "next rotation",
                 "schedule",
+                "max key age",
             ],
             rows.collect(),
         ));
@@ -56,7 +61,10 @@ impl Show for StatusReport {
                     key.status.to_owned(),
                     moment(key.created),
                     moment(key.last_used),
-                    goes(key, secret.next_rotation),
+                    match secret.unknown.contains(&"keys.role") {
+                        true => "unknown".to_owned(),
+                        false => goes(key, secret.next_rotation),
+                    },
                 ]
             })
         });

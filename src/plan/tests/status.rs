@@ -1,6 +1,8 @@
 //! Each state of a credential.
 
-use super::super::{KeyRole, MADE, ObservedAccessKey, SecretContent, State, report};
+use super::super::{
+    KeyRole, MADE, ObservedAccessKey, SecretContent, State, report, report_without_values,
+};
 use super::sample::{NOW, at, complete, entry, key, model, observed_of, tags};
 use crate::model::Content;
 
@@ -302,4 +304,72 @@ fn keys_are_told_apart_by_id() {
             KeyRole::Current
         ]
     );
+}
+
+/// Returns the state that is reported without values, and the fields that are unknown.
+fn without_values(
+    change: impl FnOnce(&mut ObservedAccessKey),
+) -> (State, Option<String>, Vec<&'static str>) {
+    let mut seen = entry();
+    change(&mut seen);
+    let secret = seen.secret.as_ref().map(|held| &held.secret);
+    let entry = &model("").entries[0];
+    let report = report_without_values(entry, secret, &seen.keys, at(NOW));
+    (report.state, report.reason, report.unknown)
+}
+
+#[test]
+fn without_values_only_faults_are_certain() {
+    let state = |change: fn(&mut ObservedAccessKey)| without_values(change).0;
+    assert_eq!(state(|_| {}), State::Unknown);
+    assert_eq!(state(|seen| seen.secret = None), State::Missing);
+    assert_eq!(
+        state(|seen| seen.secret.as_mut().unwrap().secret.deleted = Some(at(NOW))),
+        State::Missing
+    );
+    assert_eq!(
+        state(|seen| seen.secret.as_mut().unwrap().secret.versions.clear()),
+        State::Broken
+    );
+    assert_eq!(state(|seen| seen.keys.clear()), State::Broken);
+    let inactive = |seen: &mut ObservedAccessKey| {
+        for key in &mut seen.keys {
+            key.active = false;
+        }
+    };
+    assert_eq!(state(inactive), State::Broken);
+    // One of two keys may be the one in the secret, or the other.
+    assert_eq!(state(|seen| seen.keys[0].active = false), State::Unknown);
+    let pending = |seen: &mut ObservedAccessKey| {
+        let versions = &mut seen.secret.as_mut().unwrap().secret.versions;
+        versions.insert("three".to_owned(), vec!["AWSPENDING".to_owned()]);
+    };
+    assert_eq!(state(pending), State::Stuck);
+    let never = |seen: &mut ObservedAccessKey| {
+        seen.secret.as_mut().unwrap().secret.last_rotated = None;
+    };
+    assert_eq!(state(never), State::NeverRotated);
+}
+
+#[test]
+fn without_values_the_last_rotation_is_unknown_while_rotation_is_disabled() {
+    let (state, _, unknown) = without_values(|seen| {
+        let secret = &mut seen.secret.as_mut().unwrap().secret;
+        (secret.last_rotated, secret.rotation_enabled) = (None, false);
+    });
+    assert_eq!(state, State::Overdue);
+    assert!(unknown.contains(&"last_rotated") && !unknown.contains(&"state"));
+}
+
+#[test]
+fn the_longest_age_of_a_key_follows_from_the_schedule_and_old_key() {
+    let seconds = |fields: &str| {
+        let report = report(&observed_of(model(fields), entry()), at(NOW));
+        report.max_key_age.unwrap().as_seconds()
+    };
+    let at_once = "schedule: rate(30 days), old_key: { deactivate_after: 0s, delete_after: 0s }";
+    let replaced = seconds(&format!(", {at_once}"));
+    let kept = seconds(", schedule: rate(30 days)");
+    assert!(30 * 86_400 <= replaced && replaced < kept);
+    assert!(60 * 86_400 <= kept, "{kept}");
 }

@@ -73,7 +73,7 @@ const USERS: &[Action] = &[
         &[Bootstrap, Rotate, Doctor, Teardown],
     ),
     ("iam:GetAccessKeyLastUsed", &Command::ALL),
-    ("iam:GetUser", &Command::ALL),
+    ("iam:GetUser", &Command::READS_VALUES),
     ("iam:ListAccessKeys", &Command::ALL),
 ];
 

@@ -1,7 +1,7 @@
 //! The least-privilege policy for a person or pipeline that runs `plan`, `bootstrap`, `rotate`,
 //! `status`, `doctor`, and `teardown`.
 //!
-//! Every statement belongs to one command, and its Sid begins with the command's name. The
+//! Every statement belongs to one command (`status --no-values` counts as one), and its Sid begins with the command's name. The
 //! statements of a command form a policy that is sufficient for it. Most of a command's
 //! permissions are in one statement. Another statement is necessary where IAM requires
 //! different conditions, or where an action would apply to a resource that it is not intended
@@ -43,12 +43,24 @@ enum Command {
     Bootstrap,
     Rotate,
     Status,
+    StatusWithoutValues,
     Doctor,
     Teardown,
 }
 
 impl Command {
-    const ALL: [Self; 6] = [
+    const ALL: [Self; 7] = [
+        Self::Plan,
+        Self::Bootstrap,
+        Self::Rotate,
+        Self::Status,
+        Self::StatusWithoutValues,
+        Self::Doctor,
+        Self::Teardown,
+    ];
+
+    /// The commands that read values of secrets.
+    const READS_VALUES: [Self; 6] = [
         Self::Plan,
         Self::Bootstrap,
         Self::Rotate,
@@ -57,6 +69,14 @@ impl Command {
         Self::Teardown,
     ];
 
+    /// Returns the command that a statement belongs to. One name is the beginning of another, so
+    /// the longest name decides.
+    fn of(sid: &str) -> Option<Self> {
+        let commands = Self::ALL.into_iter();
+        let commands = commands.filter(|command| sid.starts_with(command.name()));
+        commands.max_by_key(|command| command.name().len())
+    }
+
     /// Returns the prefix of its statements' Sids.
     const fn name(self) -> &'static str {
         match self {
@@ -64,6 +84,7 @@ impl Command {
             Self::Bootstrap => "Bootstrap",
             Self::Rotate => "Rotate",
             Self::Status => "Status",
+            Self::StatusWithoutValues => "StatusWithoutValues",
             Self::Doctor => "Doctor",
             Self::Teardown => "Teardown",
         }

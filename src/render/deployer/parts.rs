@@ -29,7 +29,7 @@ pub fn parts(policy: &Policy) -> Vec<Policy> {
     let mut parts = packed(&pieces);
     if parts.len() > MAX_ATTACHED {
         let of = |command: Command| {
-            let mine = |it: &&Piece| it.statement.sid().starts_with(command.name());
+            let mine = |it: &&Piece| Command::of(it.statement.sid()) == Some(command);
             packed(pieces.iter().filter(mine))
         };
         parts = Command::ALL.into_iter().flat_map(of).collect();

@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
-use super::Command::{Bootstrap, Doctor, Plan, Rotate, Status, Teardown};
+use super::Command::{Bootstrap, Doctor, Plan, Rotate, Status, StatusWithoutValues, Teardown};
 use super::{Action, Command, Grant, Scope, by_cloudformation, each, only_tags};
 use crate::model::{Entry, InitialPassword, KmsKey, SecretReference};
 use crate::render::{SECRET_TAGS, STACK_ID_TAG, STACK_TAG, name};
@@ -15,7 +15,14 @@ const SECRETS: &[Action] = &[
     ("secretsmanager:CreateSecret", &[Bootstrap]),
     (
         "secretsmanager:DescribeSecret",
-        &[Plan, Bootstrap, Status, Doctor, Teardown],
+        &[
+            Plan,
+            Bootstrap,
+            Status,
+            StatusWithoutValues,
+            Doctor,
+            Teardown,
+        ],
     ),
     (
         "secretsmanager:GetSecretValue",
@@ -90,7 +97,7 @@ const EXISTING_KEYS: &[Action] = &[("kms:DescribeKey", &[Plan, Bootstrap, Rotate
 /// The calls through Secrets Manager: reading a value needs `kms:Decrypt`, and storing one
 /// needs both actions.
 const USE_KEYS: &[Action] = &[
-    ("kms:Decrypt", &Command::ALL),
+    ("kms:Decrypt", &Command::READS_VALUES),
     ("kms:GenerateDataKey", &[Bootstrap]),
 ];
 

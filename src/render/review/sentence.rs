@@ -117,19 +117,21 @@ fn about(
 /// Returns the permissions in a statement of the deployer's, with one sentence for each kind of
 /// resource: the purpose, and each sentence without its subject.
 pub fn in_parts(statement: &Statement, setting: &SentenceContext) -> (Prose, Vec<Sentence>) {
+    // One Sid prefix is the beginning of another, so the longer one comes first.
     let command = [
-        "Plan",
-        "Bootstrap",
-        "Rotate",
-        "Status",
-        "Teardown",
-        "Doctor",
+        ("Plan", "plan"),
+        ("Bootstrap", "bootstrap"),
+        ("Rotate", "rotate"),
+        ("StatusWithoutValues", "status --no-values"),
+        ("Status", "status"),
+        ("Teardown", "teardown"),
+        ("Doctor", "doctor"),
     ]
     .into_iter()
-    .find(|command| statement.sid.starts_with(command));
+    .find(|(prefix, _)| statement.sid.starts_with(prefix));
     let subject = match command {
-        Some(command) => {
-            let command = format!("keyrota {}", command.to_ascii_lowercase());
+        Some((_, command)) => {
+            let command = format!("keyrota {command}");
             Prose::words("for ").code(command).say(", the deployer")
         }
         None => subject::phrase(&Holder::Deployer, &[], &setting.account),

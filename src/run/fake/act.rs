@@ -139,6 +139,9 @@ impl FakeAws {
                 message: message.to_owned(),
             })
         };
+        if self.state.borrow().denied_calls.contains(call) {
+            return failure(ErrorKind::Denied, "the policy does not allow it");
+        }
         match met.map(|fault| fault.kind) {
             Some(FaultKind::Throttled) => return failure(ErrorKind::Throttled, "slow down"),
             Some(FaultKind::Lost) => return failure(ErrorKind::Unavailable, "no connection"),

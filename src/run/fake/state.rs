@@ -86,6 +86,8 @@ pub struct AwsState {
     pub failing: BTreeMap<Step, usize>,
     /// Resource types that CloudFormation will fail to make.
     pub refused_types: BTreeSet<String>,
+    /// The calls that the caller's policy does not allow.
+    pub denied_calls: BTreeSet<&'static str>,
     /// How long a new key is unknown to STS and missing from lists.
     pub lag: Duration,
     pub watch: Watch,
@@ -115,6 +117,7 @@ impl AwsState {
             rotations: Vec::new(),
             failing: BTreeMap::new(),
             refused_types: BTreeSet::new(),
+            denied_calls: BTreeSet::new(),
             lag: Duration::ZERO,
             watch: Watch::default(),
             serial: 0,

@@ -4,7 +4,7 @@
 use secrecy::ExposeSecret as _;
 
 use super::super::fake::{AwsState, FakeAws, Fault, FaultKind, Step};
-use super::super::{Bootstrapped, Error, Proven, status};
+use super::super::{Bootstrapped, Error, Proven, Values, status};
 use super::scenario::{Scenario, explore, tell};
 use crate::plan::{SETTING, State, TeardownOptions};
 use crate::port::{CURRENT, Deletion, PENDING, PREVIOUS};
@@ -323,7 +323,7 @@ fn how_it_fares_is_told() {
     let fake = deployed(&scenario);
     let state = |fake: &FakeAws| {
         let report = scenario.run(fake, None, async |context| {
-            status(context, &scenario.model).await
+            status(context, &scenario.model, Values::Read).await
         });
         let secrets = report.unwrap().unwrap().secrets;
         assert!(secrets[0].keys.is_empty() && secrets[0].username == "app");

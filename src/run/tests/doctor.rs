@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::super::fake::{FakeAws, Fault, Step};
-use super::super::{Pace, examine, fix, status};
+use super::super::{Pace, Values, examine, fix, status};
 use super::scenario::{Ended, Scenario, explore, tell};
 use crate::plan::{Diagnosis, State};
 use crate::port::{CURRENT, Rotation};
@@ -206,7 +206,7 @@ fn a_list_that_is_older_than_the_rotation_proves_nothing() {
     assert_eq!(ids(&look(&scenario, &fake)), [""; 0]);
     let fake = rotated_a_moment_ago(&scenario);
     let seen = scenario.run(&fake, None, async |context| {
-        status(context, &scenario.model).await
+        status(context, &scenario.model, Values::Read).await
     });
     assert_eq!(seen.unwrap().unwrap().secrets[0].state, State::Ok);
 }

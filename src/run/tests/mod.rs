@@ -10,5 +10,6 @@ mod restore;
 mod rotate;
 mod scenario;
 mod stack;
+mod status;
 mod teardown;
 mod together;

@@ -117,12 +117,14 @@ fn of_status() {
             rotation_enabled: true,
             last_rotated: None,
             next_rotation: None,
+            max_key_age: None,
             keys: vec![key(false), key(true)],
             tags: vec![TagDifference {
                 key: text(),
                 expected: Some(text()),
                 found: Some(text()),
             }],
+            unknown: Vec::new(),
         }],
     });
 }

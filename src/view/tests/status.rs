@@ -4,6 +4,7 @@ use jiff::Timestamp;
 
 use super::credential::stack;
 use super::{script, shown};
+use crate::model::Duration;
 use crate::plan::{
     CredentialKind, KeyReport, KeyRole, SecretReport, StackReport, State, StatusReport,
 };
@@ -37,11 +38,13 @@ fn secret(state: State, reason: Option<&str>) -> SecretReport {
         rotation_enabled: true,
         last_rotated: at("2026-11-01T09:00:30Z"),
         next_rotation: None,
+        max_key_age: Some(Duration::seconds(60 * 86_400 + 3_600)),
         keys: vec![
             key("AKIANEW", KeyRole::Current, at("2026-11-02T08:00:00Z")),
             key("AKIAOLD", KeyRole::Previous, None),
         ],
         tags: Vec::new(),
+        unknown: Vec::new(),
     }
 }
 
@@ -55,8 +58,8 @@ fn status() {
     insta::assert_snapshot!(shown(&result), @"
     Stack keys is CREATE_COMPLETE.
 
-    SECRET    USER  STATE  LAST ROTATION         NEXT ROTATION  SCHEDULE
-    prod/app  app   ok     2026-11-01 09:00 UTC  -              rate(30 days)
+    SECRET    USER  STATE  LAST ROTATION         NEXT ROTATION  SCHEDULE       MAX KEY AGE
+    prod/app  app   ok     2026-11-01 09:00 UTC  -              rate(30 days)  60 days and 1 hour
 
     USER  KEY      ROLE      STATUS  CREATED               LAST USED             RETIREMENT
     app   AKIANEW  current   Active  2026-11-01 09:00 UTC  2026-11-02 08:00 UTC  -
@@ -91,6 +94,7 @@ fn status() {
           ],
           "kind": "access_key",
           "last_rotated": "2026-11-01T09:00:30Z",
+          "max_key_age_seconds": 5187600,
           "name": "prod/app",
           "next_rotation": null,
           "reason": null,
@@ -98,6 +102,7 @@ fn status() {
           "schedule": "rate(30 days)",
           "state": "ok",
           "tag_differences": [],
+          "unknown_fields": [],
           "username": "app"
         }
       ],
@@ -122,8 +127,8 @@ fn status() {
     insta::assert_snapshot!(shown(&result), @"
     The stack is not deployed.
 
-    SECRET    USER  STATE    LAST ROTATION  NEXT ROTATION  SCHEDULE
-    prod/app  app   missing  -              -              rate(30 days)
+    SECRET    USER  STATE    LAST ROTATION  NEXT ROTATION  SCHEDULE       MAX KEY AGE
+    prod/app  app   missing  -              -              rate(30 days)  60 days and 1 hour
 
     prod/app: the secret does not exist
     ");
@@ -182,8 +187,8 @@ fn a_key_that_is_held_back_is_named() {
     insta::assert_snapshot!(shown(&report(stack, secrets)), @"
     Stack keys is CREATE_COMPLETE.
 
-    SECRET    USER  STATE  LAST ROTATION         NEXT ROTATION  SCHEDULE
-    prod/app  app   ok     2026-11-01 09:00 UTC  -              rate(30 days)
+    SECRET    USER  STATE  LAST ROTATION         NEXT ROTATION  SCHEDULE       MAX KEY AGE
+    prod/app  app   ok     2026-11-01 09:00 UTC  -              rate(30 days)  60 days and 1 hour
 
     USER  KEY      ROLE      STATUS  CREATED               LAST USED             RETIREMENT
     app   AKIANEW  current   Active  2026-11-01 09:00 UTC  2026-11-02 08:00 UTC  -
@@ -213,4 +218,22 @@ fn several_stacks_are_all_named() {
     );
     assert_eq!(all.json()["stacks"].as_array().unwrap().len(), 2);
     assert_eq!(all.secrets.len(), 2);
+}
+
+#[test]
+fn what_is_not_known_without_values_is_unknown() {
+    let mut one = secret(State::Unknown, Some("the value was not read"));
+    one.unknown = vec!["state", "keys.role"];
+    let result = report(Some(stack()), vec![one]);
+    let text = shown(&result);
+    let lines = text.lines().filter(|line| line.contains("AKIA"));
+    assert!(
+        lines.into_iter().all(|line| line.ends_with("unknown")),
+        "{text}"
+    );
+    assert!(text.contains("prod/app: the value was not read"), "{text}");
+    let document = result.json();
+    assert_eq!(document["secrets"][0]["state"], "unknown");
+    let unknown = &document["secrets"][0]["unknown_fields"];
+    assert_eq!(unknown, &serde_json::json!(["state", "keys.role"]));
 }

@@ -204,6 +204,7 @@ async fn each_action_of_plan_rotate_and_status_is_needed() {
         "plan of a changed stack",
         "plan of a busy stack",
         "status",
+        "status without values",
         "rotate",
         "rotate what was left unfinished",
     ];
@@ -236,6 +237,7 @@ async fn each_action_for_a_large_stack_is_needed() {
 async fn each_action_for_a_database_is_needed() {
     let names = [
         "status of a database",
+        "status of a database without values",
         "rotate a database",
         "rotate a database that was left unfinished",
         "doctor of a database",

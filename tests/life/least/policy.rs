@@ -5,11 +5,12 @@ use std::collections::BTreeSet;
 use serde_json::{Value, json};
 
 /// The prefixes of the commands' Sids.
-pub const PARTS: [&str; 6] = [
+pub const PARTS: [&str; 7] = [
     "Plan",
     "Bootstrap",
     "Rotate",
     "Status",
+    "StatusWithoutValues",
     "Doctor",
     "Teardown",
 ];
@@ -32,7 +33,12 @@ impl Policy {
 
     /// Returns the statements of a command.
     pub fn part(&self, part: &str) -> Self {
-        let mine = |it: &&Value| it["Sid"].as_str().is_some_and(|sid| sid.starts_with(part));
+        // One prefix is the beginning of another, so the longest decides.
+        let owner = |sid: &str| {
+            let parts = PARTS.into_iter().filter(|part| sid.starts_with(part));
+            parts.max_by_key(|part| part.len())
+        };
+        let mine = |it: &&Value| it["Sid"].as_str().and_then(owner) == Some(part);
         Self(self.0.iter().filter(mine).cloned().collect())
     }
 

@@ -84,6 +84,13 @@ pub const SCENARIOS: &[Scenario] = &[
         ExpectedActions::TheRest,
     ),
     scenario(
+        "status without values",
+        "StatusWithoutValues",
+        "status --no-values --format json",
+        DEPLOYED,
+        ExpectedActions::TheRest,
+    ),
+    scenario(
         "rotate",
         "Rotate",
         "rotate --format json",
@@ -346,6 +353,13 @@ pub const SCENARIOS: &[Scenario] = &[
         "status of a database",
         "Status",
         "status --format json",
+        DATABASE_DEPLOYED,
+        ExpectedActions::TheRest,
+    ),
+    scenario(
+        "status of a database without values",
+        "StatusWithoutValues",
+        "status --no-values --format json",
         DATABASE_DEPLOYED,
         ExpectedActions::TheRest,
     ),
