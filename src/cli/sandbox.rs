@@ -28,13 +28,17 @@ pub(super) struct SandboxCommand {
     /// exist. EventBridge ignores a topic policy's statements with conditions.
     #[arg(long)]
     like_aws: bool,
+
+    /// Repeat the delays of an earlier run with this number
+    #[arg(long, value_name = "NUMBER", requires = "like_aws")]
+    seed: Option<u32>,
 }
 
 pub(super) async fn run(settings: &Settings, verb: &SandboxCommand) -> Result<Exit, Failed> {
     let mut options = Options::of_this_process()?;
     options.port = verb.port;
     if verb.like_aws {
-        options.strictness = Strictness::LikeAws;
+        options.strictness = Strictness::LikeAws { seed: verb.seed };
     }
     if let Some(region) = &settings.region {
         options.region.clone_from(region);
@@ -46,6 +50,7 @@ pub(super) async fn run(settings: &Settings, verb: &SandboxCommand) -> Result<Ex
         access_key_id: sandbox.root.id.clone(),
         secret_access_key: sandbox.root.secret.clone(),
         region: sandbox.region.clone(),
+        like_aws: verb.like_aws,
     });
     Err(sandbox.wait().await.into())
 }

@@ -5,6 +5,7 @@ use super::settings::Settings;
 use crate::aws::{self, Aws, SystemClock};
 use crate::model::Model;
 use crate::run::{Context, Pace};
+use crate::view::LIKE_AWS_VARIABLE;
 
 /// The clients, the clock, and the Region of a command.
 pub(super) struct Session {
@@ -46,7 +47,7 @@ impl Session {
             cloud: &self.aws,
             clock: &self.clock,
             listener: &settings.progress,
-            pace: if self.aws.is_local() {
+            pace: if self.aws.is_local() && !is_like_aws() {
                 Pace::LOCAL
             } else {
                 Pace::AWS
@@ -54,4 +55,9 @@ impl Session {
             region: &self.region,
         }
     }
+}
+
+/// Returns whether the local AWS was started with `--like-aws`.
+fn is_like_aws() -> bool {
+    std::env::var_os(LIKE_AWS_VARIABLE).is_some_and(|value| !value.is_empty())
 }

@@ -1,5 +1,7 @@
 //! The stack: change set, execution, events.
 
+use futures_util::future;
+
 use super::change_set::{compute, inputs};
 use super::error::{Error, Result};
 use super::operation::{Followed, began_since, caught_up, follow, is_in_review, newest, settle};
@@ -27,21 +29,21 @@ impl Deployed {
     ///
     /// Returns [`Error::NotDeployed`] where there is no finished stack.
     pub async fn observe(context: &Context<'_>, model: &Model) -> Result<Self> {
-        let stack = context.cloud.stack(model.stack.as_str()).await?;
-        Self::of(context, model, stack, 0).await
+        let name = model.stack.as_str();
+        let (stack, resources) = look(context, name).await?;
+        Self::of(name, stack, resources, 0)
     }
 
-    async fn of(
-        context: &Context<'_>,
-        model: &Model,
+    fn of(
+        name: &str,
         stack: Option<Stack>,
+        resources: Vec<StackResource>,
         changes: usize,
     ) -> Result<Self> {
-        let name = model.stack.as_str();
         let stack = stack.filter(|stack| stack.status.is_healthy() || stack.status.is_busy());
         Ok(Self {
             stack: stack.ok_or_else(|| Error::NotDeployed { stack: name.into() })?,
-            resources: context.cloud.resources(name).await?,
+            resources,
             changes,
         })
     }
@@ -80,6 +82,29 @@ impl Deployed {
         let named = |held: &&StackResource| held.logical_id == logical_id;
         let found = self.resources.iter().find(named);
         found.map(|held| held.physical_id.as_str())
+    }
+}
+
+/// Returns a stack and its resources, looking again while `DescribeStacks` may show the stack as
+/// it was before the operation that created the resources.
+///
+/// # Errors
+///
+/// Returns the call that was refused; a missing stack is no error.
+pub(super) async fn look(
+    context: &Context<'_>,
+    stack: &str,
+) -> Result<(Option<Stack>, Vec<StackResource>)> {
+    let began = context.clock.now();
+    loop {
+        let (shown, resources) =
+            future::try_join(context.cloud.stack(stack), context.cloud.resources(stack)).await?;
+        let is_stale =
+            shown.as_ref().is_none_or(|stack| stack.status.is_review()) && !resources.is_empty();
+        if !is_stale || context.waited(began) >= context.pace.listing {
+            return Ok((shown, resources));
+        }
+        context.wait().await;
     }
 }
 
@@ -180,7 +205,8 @@ async fn execute(
     let source = uploaded.template.clone();
     let computed = compute(context, model, stack, source, template, inputs).await?;
     let Some(computed) = computed else {
-        return Deployed::of(context, model, stack.cloned(), 0).await;
+        let resources = context.cloud.resources(model.stack.as_str()).await?;
+        return Deployed::of(model.stack.as_str(), stack.cloned(), resources, 0);
     };
     let refused = plan::refuse_seed_changes(&computed.changes);
     if !refused.is_empty() {
@@ -199,5 +225,6 @@ async fn execute(
         return Err(ended.into_error(name));
     }
     let stack = caught_up(context, id, &ended.status).await?;
-    Deployed::of(context, model, stack, computed.changes.len()).await
+    let resources = context.cloud.resources(name).await?;
+    Deployed::of(name, stack, resources, computed.changes.len())
 }

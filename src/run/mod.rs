@@ -79,6 +79,9 @@ pub struct Pace {
     /// How long a rotation may go on after its function reported an error:
     /// Secrets Manager tries a failed rotation again by itself.
     pub after_error: Duration,
+    /// Between an error that the function reported and the next attempt, where the error may
+    /// mean only that IAM does not know a change yet.
+    pub retry: Duration,
     /// How long the trial of a new schedule may take: Secrets Manager has the
     /// function test it, and refuses rotations meanwhile.
     pub trial: Duration,
@@ -102,6 +105,7 @@ impl Pace {
     pub const AWS: Self = Self {
         poll: Duration::from_secs(1),
         after_error: Duration::from_secs(30),
+        retry: Duration::from_secs(5),
         trial: Duration::from_secs(60),
         propagation: Duration::from_secs(120),
         listing: Duration::from_secs(20),
@@ -109,13 +113,13 @@ impl Pace {
         seeding: Duration::from_secs(30),
         joining: Duration::from_secs(30),
     };
-    /// For a local AWS, where looking costs nothing. Changes propagate at once, or within 15 s
-    /// in one that is like AWS.
+    /// For a local AWS that shows changes at once, where looking costs nothing.
     pub const LOCAL: Self = Self {
         poll: Duration::from_millis(25),
         after_error: Duration::from_millis(500),
+        retry: Duration::from_millis(100),
         trial: Duration::from_secs(10),
-        propagation: Duration::from_secs(20),
+        propagation: Duration::from_secs(5),
         listing: Duration::ZERO,
         sweep: Duration::from_secs(2),
         seeding: Duration::from_secs(2),

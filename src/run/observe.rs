@@ -85,9 +85,9 @@ pub(super) async fn observe_credential<'model>(
     })
 }
 
-/// Looks at an entry with `look`, again and again while the user's list of keys may not show
-/// the key of AWSCURRENT yet: IAM is eventually consistent. A list that was read soon after the
-/// version came into being does not prove that the key is missing.
+/// Looks at an entry with `look`, again and again while IAM may not show the user, or the key of
+/// AWSCURRENT in the user's list, yet: IAM is eventually consistent. What was read soon after the
+/// version was created does not prove that the user or the key is missing.
 pub(super) async fn observe_listed<'model>(
     context: &Context<'_>,
     look: impl AsyncFn() -> Result<ObservedEntry<'model>>,
@@ -113,8 +113,7 @@ fn awaits_listing(context: &Context<'_>, seen: &ObservedEntry<'_>) -> bool {
         return false;
     };
     let created = seen.secret.as_ref().and_then(|held| held.current_since);
-    seen.user.is_some()
-        && seen.lost_key().is_some()
+    seen.lost_key().is_some()
         && created.is_some_and(|created| context.waited(created) < context.pace.propagation)
 }
 

@@ -51,7 +51,10 @@ pub enum Strictness {
     #[default]
     Lenient,
     /// All of it, in real time.
-    LikeAws,
+    LikeAws {
+        /// What decides each lag. By default, another number with each start.
+        seed: Option<u32>,
+    },
     /// Some of it, in virtual time, which passes with each request and where root
     /// advances it.
     Virtual {
@@ -67,10 +70,14 @@ impl Strictness {
     fn arguments(&self) -> Vec<String> {
         match self {
             Self::Lenient => Vec::new(),
-            Self::LikeAws => vec!["--like-aws".to_owned()],
+            Self::LikeAws { seed } => {
+                let seed = seed.map(|seed| format!("--seed={seed}"));
+                std::iter::once("--like-aws".to_owned())
+                    .chain(seed)
+                    .collect()
+            }
             Self::Virtual { items, seed } => {
-                let option = |name: &str, value: &str| format!("--{name}={value}");
-                vec![option("strict", items), option("seed", &seed.to_string())]
+                vec![format!("--strict={items}"), format!("--seed={seed}")]
             }
         }
     }

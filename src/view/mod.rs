@@ -28,7 +28,8 @@ pub use manual::ManualResult;
 pub use progress::Progress;
 pub use result::{
     BootstrapResult, BundleResult, CredentialsResult, DeployedFunction, DeployedSecret,
-    GenerateResult, PlanResult, RotateResult, RotatedSecret, SandboxResult, WrittenFile,
+    GenerateResult, LIKE_AWS_VARIABLE, PlanResult, RotateResult, RotatedSecret, SandboxResult,
+    WrittenFile,
 };
 pub use schedule::{RefusedSchedule, ScheduleResult};
 pub use text::{Questions, stderr_is_terminal};

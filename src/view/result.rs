@@ -433,6 +433,9 @@ impl Show for CredentialsResult {
     }
 }
 
+/// The environment variable that makes commands as patient with a local AWS as with AWS.
+pub const LIKE_AWS_VARIABLE: &str = "KEYROTA_LIKE_AWS";
+
 /// The access to a local AWS. The key of its root is random and valid only there.
 #[derive(Clone, Debug)]
 pub struct SandboxResult {
@@ -444,6 +447,8 @@ pub struct SandboxResult {
     pub secret_access_key: SecretString,
     /// The Region.
     pub region: String,
+    /// Changes take as long as on AWS, so commands have to be as patient.
+    pub like_aws: bool,
 }
 
 impl Show for SandboxResult {
@@ -456,8 +461,11 @@ impl Show for SandboxResult {
             ("AWS_REGION", &self.region),
             ("AWS_DEFAULT_REGION", &self.region),
         ];
-        let lines = lines.map(|(name, value)| format!("export {name}={value}\n"));
-        lines.concat()
+        let patience = self.like_aws.then_some((LIKE_AWS_VARIABLE, "1"));
+        let lines = lines.into_iter().chain(patience);
+        lines
+            .map(|(name, value)| format!("export {name}={value}\n"))
+            .collect()
     }
 
     fn json(&self) -> Value {
@@ -466,6 +474,7 @@ impl Show for SandboxResult {
             "access_key_id": self.access_key_id,
             "secret_access_key": self.secret_access_key.expose_secret(),
             "region": self.region,
+            "like_aws": self.like_aws,
         })
     }
 }

@@ -422,12 +422,13 @@ fn not_removed(pin: &Pin, key: &decide::AccessKeyId, source: CallError) -> Error
 pub(crate) fn advice(pin: &Pin, kind: CallErrorKind) -> &'static str {
     match (kind, &pin.rotate_as) {
         (CallErrorKind::NotAuthenticated, RotateAs::Own) => {
-            "the key in AWSCURRENT is dead; store an active key of the user in the secret, or set \
-             `rotate_as: role` in the manifest, then rotate again"
+            "if the key in AWSCURRENT is new, Secrets Manager tries again; otherwise store an active \
+             key of the user in the secret, or set `rotate_as: role` in the manifest, then rotate \
+             again"
         }
         (CallErrorKind::NotAuthenticated, RotateAs::Administrator(_)) => {
-            "the key in the administrator's secret is dead; store an active one there, then rotate \
-             again"
+            "if the key in the administrator's secret is new, Secrets Manager tries again; otherwise \
+             store an active one there, then rotate again"
         }
         (CallErrorKind::NotAuthorised, RotateAs::Own) => {
             "allow it in the user's policy ManageOwnAccessKeys, which `keyrota generate` renders, \

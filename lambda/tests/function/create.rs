@@ -226,7 +226,11 @@ fn an_inactive_current_key_is_replaced_but_not_by_itself() {
     let aws = inactive("self");
     assert_eq!(create(&aws), "KeysUnread");
     assert!(writes(&aws).is_empty());
-    assert!(aws.said.borrow().contains("the key in AWSCURRENT is dead"));
+    assert!(
+        aws.said
+            .borrow()
+            .contains("otherwise store an active key of the user")
+    );
 
     for rotate_as in ["role", "ops/key-admin"] {
         let aws = inactive(rotate_as);

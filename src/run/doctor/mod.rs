@@ -2,10 +2,11 @@
 
 mod fix;
 
-use futures_util::{StreamExt, TryStreamExt, future, stream};
+use futures_util::{StreamExt, TryStreamExt, stream};
 use jiff::SignedDuration;
 
 use super::database::check;
+use super::deploy::look;
 use super::error::{Error, Result};
 use super::observe::observe_listed;
 use super::proof::key_pair;
@@ -58,9 +59,7 @@ fn diagnose(
 
 /// Returns the stack in whatever state it is.
 async fn deployed(context: &Context<'_>, model: &Model) -> Result<Option<Deployed>> {
-    let name = model.stack.as_str();
-    let (stack, resources) =
-        future::try_join(context.cloud.stack(name), context.cloud.resources(name)).await?;
+    let (stack, resources) = look(context, model.stack.as_str()).await?;
     Ok(stack.map(|stack| Deployed {
         stack,
         resources,

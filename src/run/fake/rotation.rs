@@ -134,7 +134,7 @@ impl AwsState {
         };
         let process = self.rotations.remove(index);
         let outcome = match self.fails(process.step) {
-            true => Err("a fault was injected".to_owned()),
+            true => Err(self.failure.to_owned()),
             false => self.step(&process),
         };
         match outcome {
@@ -259,7 +259,7 @@ impl AwsState {
         self.announce(secret);
         let id = self.add_key(&user, Origin::Function);
         if self.fails(Step::Store) {
-            return Err("a fault was injected".to_owned());
+            return Err(self.failure.to_owned());
         }
         let text = json!({
             "accesskey": id, "secretkey": self.keys[&id].secret,

@@ -84,6 +84,8 @@ pub struct AwsState {
     pub rotations: Vec<ActiveRotation>,
     /// Steps of rotations that will fail, so many times.
     pub failing: BTreeMap<Step, usize>,
+    /// What the function reports then.
+    pub failure: &'static str,
     /// Resource types that CloudFormation will fail to make.
     pub refused_types: BTreeSet<String>,
     /// The calls that the caller's policy does not allow.
@@ -116,6 +118,7 @@ impl AwsState {
             servers: BTreeMap::new(),
             rotations: Vec::new(),
             failing: BTreeMap::new(),
+            failure: "a fault was injected",
             refused_types: BTreeSet::new(),
             denied_calls: BTreeSet::new(),
             lag: Duration::ZERO,

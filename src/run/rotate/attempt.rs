@@ -165,6 +165,16 @@ impl<'a> Attempt<'a> {
         taken.await.map_err(Error::from)
     }
 
+    /// Says that the rotation is tried again. What the function advises is left out: it is for
+    /// an error that stays.
+    fn tell_trying_again(&self, reason: &str) {
+        let (failure, _) = reason.split_once("; ").unwrap_or((reason, ""));
+        self.context.done(format!(
+            "{}: {failure}; trying again, because IAM may not know a recent change yet",
+            self.name
+        ));
+    }
+
     /// Says that an unfinished rotation is given up.
     pub(super) fn tell_given_up(&self, reason: &str) {
         self.context.warn(format!(
@@ -184,7 +194,11 @@ impl<'a> Attempt<'a> {
     /// Waits until a version is AWSCURRENT and no rotation is under way. `seen` says
     /// whether the version was reported before.
     async fn wait(&self, version: &str, mut seen: bool, since: Timestamp) -> Result<Outcome> {
+        let pace = self.context.pace;
         let mut failed: Option<(Timestamp, String)> = None;
+        // When the steps of the rotation were last started.
+        let mut started = since;
+        let mut is_told = false;
         loop {
             let secret = self.context.cloud.secret(self.arn).await?;
             let secret = secret.ok_or_else(|| Error::NoSecret {
@@ -207,15 +221,26 @@ impl<'a> Attempt<'a> {
                 false => {}
             }
             let now = self.context.clock.now();
-            if let Some(reason) = self.reported(since).await
+            if let Some(reason) = self.reported(started).await
                 && failed.as_ref().is_none_or(|(_, held)| *held != reason)
             {
                 failed = Some((now, reason));
             }
             match &failed {
                 Some((at, reason))
-                    if now.duration_since(*at).unsigned_abs() >= self.context.pace.after_error =>
+                    if may_be_propagation(reason)
+                        && self.context.waited(*at) >= pace.retry
+                        && self.context.waited(since) < pace.propagation =>
                 {
+                    if !is_told {
+                        is_told = true;
+                        self.tell_trying_again(reason);
+                    }
+                    failed = None;
+                    started = now;
+                    self.try_again(version).await?;
+                }
+                Some((at, reason)) if self.context.waited(*at) >= pace.after_error => {
                     return Err(self.error(reason.clone()));
                 }
                 _ if self.context.waited(since) >= self.budget => {
@@ -224,6 +249,15 @@ impl<'a> Attempt<'a> {
                 }
                 _ => self.context.wait().await,
             }
+        }
+    }
+
+    /// Has Secrets Manager run the steps of an unfinished rotation again: it does so when it
+    /// refuses another one (`API_RotateSecret`).
+    async fn try_again(&self, version: &str) -> Result<()> {
+        match self.context.cloud.rotate(self.arn, version).await {
+            Err(error) if error.kind != ErrorKind::Conflict => Err(error.into()),
+            _ => Ok(()),
         }
     }
 
@@ -272,6 +306,22 @@ impl<'a> Attempt<'a> {
     }
 }
 
+/// The error codes by which AWS refuses what a change of IAM allows that has not reached every
+/// endpoint: a new key, a new policy of the function's role or of the user, or a new user.
+const PROPAGATION: [&str; 5] = [
+    "AccessDenied",
+    "InvalidClientTokenId",
+    "NoSuchEntity",
+    "SignatureDoesNotMatch",
+    "UnrecognizedClientException",
+];
+
+/// Returns whether an error may disappear without a change. IAM is eventually consistent, and
+/// an error of the function contains the code of AWS.
+fn may_be_propagation(reason: &str) -> bool {
+    PROPAGATION.iter().any(|code| reason.contains(code))
+}
+
 /// Returns the reason in a JSON log line of level ERROR about a secret:
 /// `errorMessage`, which is also what Lambda's own lines call it. Those name the
 /// secret, if at all, within their text.
@@ -290,6 +340,16 @@ pub(in crate::run) fn error_in(message: &str, secret: &str) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn only_what_iam_may_not_know_yet_is_tried_again() {
+        assert!(may_be_propagation(
+            "iam:CreateAccessKey failed, it is not allowed (AccessDenied, request 1)"
+        ));
+        assert!(!may_be_propagation(
+            "iam:CreateAccessKey failed, a quota is used up (LimitExceeded)"
+        ));
+    }
 
     #[test]
     fn an_error_is_that_of_its_own_secret() {

@@ -1,9 +1,11 @@
 //! `rotate`, interrupted everywhere, and rotations that were left unfinished.
 
+use std::time::Duration;
+
 use jiff::SignedDuration;
 
-use super::super::Error;
 use super::super::fake::{FakeAws, Fault, FaultKind, Step};
+use super::super::{Error, Pace};
 use super::scenario::{Scenario, explore, tell};
 use crate::plan::KeyRole;
 use crate::port::{CURRENT, PENDING};
@@ -126,6 +128,51 @@ fn a_rotation_that_fails_leaves_the_key_in_use_as_it_was() {
         "{error}"
     );
     let after = fake.state.borrow().secrets["keys/ada"].field(CURRENT, "accesskey");
+    assert_eq!(before, after);
+}
+
+/// What the function reports while IAM does not know its role's new policy.
+const DENIED: &str = "failed to make a new key for ada: iam:CreateAccessKey failed, it is not allowed (AccessDenied)";
+
+#[test]
+fn a_denial_is_tried_again_until_iam_knows_the_policy() {
+    let scenario = existing();
+    let fake = deployed(&scenario);
+    let versions = fake.state.borrow().secrets["keys/ada"].versions.len();
+    {
+        let mut state = fake.state.borrow_mut();
+        state.failing.insert(Step::Create, 4);
+        state.failure = DENIED;
+    }
+    scenario.rotate(&fake, None).unwrap().unwrap();
+    let state = fake.state.borrow();
+    assert_eq!(state.failing[&Step::Create], 0);
+    assert_eq!(state.secrets["keys/ada"].versions.len(), versions + 1);
+    assert!(state.orphans().is_empty());
+}
+
+#[test]
+fn a_denial_that_stays_is_told_after_the_propagation_time() {
+    let scenario = existing();
+    let fake = deployed(&scenario);
+    {
+        let mut state = fake.state.borrow_mut();
+        state.failing.insert(Step::Create, usize::MAX);
+        state.failure = DENIED;
+    }
+    let began = fake.state.borrow().now;
+    let before = fake.state.borrow().secrets["keys/ada"].field(CURRENT, "accesskey");
+    let error = scenario.rotate(&fake, None).unwrap().unwrap_err();
+    assert!(error.to_string().contains(DENIED), "{error}");
+    let state = fake.state.borrow();
+    let waited = state.now.duration_since(began).unsigned_abs();
+    let pace = Pace::AWS;
+    assert!(waited >= pace.propagation, "{waited:?}");
+    assert!(
+        waited <= pace.propagation + pace.retry + pace.after_error + Duration::from_secs(10),
+        "{waited:?}"
+    );
+    let after = state.secrets["keys/ada"].field(CURRENT, "accesskey");
     assert_eq!(before, after);
 }
 

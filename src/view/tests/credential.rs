@@ -225,6 +225,7 @@ fn credentials_and_sandbox() {
         access_key_id: "AKIAROOT".to_owned(),
         secret_access_key: "hush/+".into(),
         region: "eu-west-1".to_owned(),
+        like_aws: true,
     };
     assert!(!format!("{sandbox:?}").contains("hush"));
     insta::assert_snapshot!(shown(&sandbox), @"
@@ -233,11 +234,13 @@ fn credentials_and_sandbox() {
     export AWS_SECRET_ACCESS_KEY=hush/+
     export AWS_REGION=eu-west-1
     export AWS_DEFAULT_REGION=eu-west-1
+    export KEYROTA_LIKE_AWS=1
     ");
     insta::assert_snapshot!(script(&sandbox), @r#"
     {
       "access_key_id": "AKIAROOT",
       "endpoint_url": "http://127.0.0.1:4566",
+      "like_aws": true,
       "region": "eu-west-1",
       "secret_access_key": "hush/+"
     }
