@@ -5,15 +5,16 @@ use std::collections::BTreeMap;
 use async_trait::async_trait;
 use aws_sdk_cloudformation::operation::get_template::builders::GetTemplateFluentBuilder;
 use aws_sdk_cloudformation::types::{
-    Capability, ChangeSetType, OnStackFailure, Parameter, ResourceAttribute, Tag, TemplateStage,
+    Capability, ChangeSetType, EventFilter, OnStackFailure, OperationEvent, Parameter,
+    ResourceAttribute, Tag, TemplateStage,
 };
 
 use super::Aws;
 use super::error::{answered, done, failed, found, refused};
 use super::system::timestamp;
 use crate::port::{
-    Change, ChangeSet, ChangeSetRequest, CreatedChangeSet, Error, ErrorKind, Optional, Result,
-    Stack, StackEvent, StackResource, StackStatus, Stacks, TemplateSource,
+    Change, ChangeSet, ChangeSetRequest, CreatedChangeSet, Error, ErrorKind, Optional,
+    RefusedResource, Result, Stack, StackEvent, StackResource, StackStatus, Stacks, TemplateSource,
 };
 
 /// Converts `ValidationError` to "not found". These calls have one argument, a stack name or
@@ -195,6 +196,23 @@ impl Stacks for Aws {
         Ok(set)
     }
 
+    async fn change_set_failures(&self, stack: &str, id: &str) -> Result<Vec<RefusedResource>> {
+        let request = self
+            .cloudformation
+            .describe_events()
+            .stack_name(stack)
+            .change_set_name(id)
+            .filters(EventFilter::builder().failed_events(true).build());
+        let mut pages = request.into_paginator().send();
+        let mut failures = Vec::new();
+        while let Some(page) = pages.next().await {
+            let page = page.map_err(failed("cloudformation:DescribeEvents"))?;
+            let events = page.operation_events.unwrap_or_default();
+            failures.extend(events.into_iter().filter_map(failure_of));
+        }
+        Ok(failures)
+    }
+
     async fn execute_change_set(&self, stack: &str, id: &str, token: &str) -> Result<()> {
         let request = self
             .cloudformation
@@ -268,6 +286,20 @@ fn change_of(change: aws_sdk_cloudformation::types::ResourceChange) -> Change {
             .replacement
             .map(|replacement| replacement.as_str().to_owned()),
     }
+}
+
+/// Returns the resource of a failed event, and the reason, which depends on what failed: a
+/// validation, a hook, or the resource itself.
+fn failure_of(event: OperationEvent) -> Option<RefusedResource> {
+    let reason = event
+        .validation_status_reason
+        .or(event.hook_status_reason)
+        .or(event.resource_status_reason)?;
+    Some(RefusedResource {
+        logical_id: event.logical_resource_id.unwrap_or_default(),
+        kind: event.resource_type.unwrap_or_default(),
+        reason,
+    })
 }
 
 fn parameters(held: Option<Vec<Parameter>>) -> BTreeMap<String, String> {

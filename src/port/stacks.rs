@@ -72,6 +72,17 @@ impl StackStatus {
     }
 }
 
+/// A resource that a change set cannot create or change.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RefusedResource {
+    /// Its name in the template.
+    pub logical_id: String,
+    /// Its type.
+    pub kind: String,
+    /// Why.
+    pub reason: String,
+}
+
 /// A resource of a stack.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StackResource {
@@ -218,6 +229,9 @@ pub trait Stacks {
     /// Returns a change set of a stack with all its changes. The stack is named
     /// because permissions are given on stacks.
     async fn change_set(&self, stack: &str, id: &str) -> Result<ChangeSet>;
+    /// Returns the resources that a failed change set cannot create or change
+    /// (`cloudformation:DescribeEvents`). There are none if it failed for another reason.
+    async fn change_set_failures(&self, stack: &str, id: &str) -> Result<Vec<RefusedResource>>;
     /// Executes a change set. The events of the operation carry the token.
     async fn execute_change_set(&self, stack: &str, id: &str, token: &str) -> Result<()>;
     /// Deletes a change set.

@@ -9,8 +9,8 @@ use super::{Artifacts, Cleared, Context};
 use crate::model::Model;
 use crate::plan::{self, ChangeSetInputs};
 use crate::port::{
-    Change, ChangeSet, ChangeSetRequest, CreatedChangeSet, ObjectVersion, Stack, Stage,
-    TemplateSource,
+    self, Change, ChangeSet, ChangeSetRequest, CreatedChangeSet, ObjectVersion, RefusedResource,
+    Stack, Stage, TemplateSource,
 };
 use crate::render::{self, MAX_TEMPLATE_IN_REQUEST};
 
@@ -101,6 +101,8 @@ pub(super) async fn compute(
             request,
         }));
     }
+    // They are gone with the change set.
+    let refused = context.cloud.change_set_failures(&request.stack, &id).await;
     remove(context, &id, &stack_id, &request).await?;
     // A rolled-back stack with the same template: there is nothing to change.
     if let Some(stack) = existing
@@ -113,10 +115,30 @@ pub(super) async fn compute(
     }
     Err(Error::ChangeSet {
         stack: model.stack.to_string(),
-        reason: set
-            .reason
-            .unwrap_or_else(|| "CloudFormation gave no reason".into()),
+        reason: reason(set.reason, refused),
     })
+}
+
+/// Returns why a change set failed. For a resource that cannot be created, the change set itself
+/// says only that its events have the reason
+/// (`AWSCloudFormation/latest/UserGuide/validate-stack-deployments.html`).
+fn reason(own: Option<String>, refused: port::Result<Vec<RefusedResource>>) -> String {
+    let own = own.unwrap_or_else(|| "CloudFormation gave no reason".into());
+    match refused {
+        Ok(refused) if refused.is_empty() => own,
+        Ok(refused) => refused
+            .iter()
+            .map(|refused| {
+                let RefusedResource {
+                    logical_id,
+                    kind,
+                    reason,
+                } = refused;
+                format!("\n  {logical_id} ({kind}): {reason}")
+            })
+            .collect(),
+        Err(error) => format!("{own}; cannot read its events: {error}"),
+    }
 }
 
 async fn settled(context: &Context<'_>, stack: &str, id: &str) -> Result<ChangeSet> {

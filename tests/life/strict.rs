@@ -4,6 +4,23 @@ use std::time::Duration;
 
 use crate::environment::{Key, TestEnvironment, holder};
 
+const BOOTSTRAP: &str =
+    "bootstrap --yes --function-zip function.zip --templates templates --format json";
+const MANIFEST: &str = "\
+version: 1
+stack: payments-keys
+access_keys: [{ user: ci-deployer, secret: prod/ci-deployer }]
+";
+/// A resource that exists already.
+const TAKEN: &str = "
+  Taken:
+    Type: AWS::Logs::LogGroup
+    Properties:
+      LogGroupName: /taken
+      RetentionInDays: 30
+{{> tags}}
+";
+
 /// Creates a user with a key.
 async fn new_key(test: &TestEnvironment) -> Key {
     let user = "new";
@@ -45,4 +62,37 @@ async fn virtual_time_passes_beside_real_time() {
     .await
     .expect("the key works at some time");
     drop(passing);
+}
+
+#[tokio::test]
+async fn a_failed_change_set_is_explained_and_removed() {
+    let test = TestEnvironment::strict("early-validation", 1)
+        .await
+        .with_function();
+    test.make_user("ci-deployer").await;
+    test.manifest(MANIFEST);
+    test.home.write("templates/extra.yaml.hbs", TAKEN);
+    let request = test.logs.create_log_group().log_group_name("/taken");
+    request.send().await.expect("a log group");
+
+    let ran = test.keyrota(BOOTSTRAP).await.exits(1);
+    ran.fails(
+        "change-set",
+        &["Taken (AWS::Logs::LogGroup)", "'/taken' already exists"],
+    );
+    assert_eq!(test.stack_status("payments-keys").await, None);
+
+    // The reason is a help: without the permission to read it CloudFormation's own is shown.
+    let policy = r#"{ "Version": "2012-10-17", "Statement": [
+        { "Effect": "Allow", "Action": "*", "Resource": "*" },
+        { "Effect": "Deny", "Action": "cloudformation:DescribeEvents", "Resource": "*" }
+    ] }"#;
+    let key = test.make_deployer("deployer", policy).await;
+    test.act_as(&key);
+    let ran = test.keyrota(BOOTSTRAP).await.exits(1);
+    ran.fails(
+        "change-set",
+        &["EarlyValidation", "cloudformation:DescribeEvents"],
+    );
+    assert_eq!(test.stack_status("payments-keys").await, None);
 }

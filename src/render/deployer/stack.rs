@@ -14,6 +14,7 @@ const STACK: &[Action] = &[
     ("cloudformation:DeleteChangeSet", &[Plan, Bootstrap]),
     ("cloudformation:DeleteStack", &[Bootstrap, Teardown]),
     ("cloudformation:DescribeChangeSet", &[Plan, Bootstrap]),
+    ("cloudformation:DescribeEvents", &[Plan, Bootstrap]),
     (
         "cloudformation:DescribeStackEvents",
         &[Plan, Bootstrap, Teardown],

@@ -11,8 +11,8 @@ use super::resource::CreatedResource;
 use super::state::{AwsState, refused};
 use super::template::{Resource, Scope, Template};
 use crate::port::{
-    Change, ChangeSet, ChangeSetRequest, CreatedChangeSet, ErrorKind, Result, Stack, StackEvent,
-    StackResource, StackStatus, Stacks, TemplateSource,
+    Change, ChangeSet, ChangeSetRequest, CreatedChangeSet, ErrorKind, RefusedResource, Result,
+    Stack, StackEvent, StackResource, StackStatus, Stacks, TemplateSource,
 };
 
 /// How long an operation takes.
@@ -313,6 +313,16 @@ impl Stacks for FakeAws {
             state.change_sets.insert(id.clone(), record);
             let stack_id = state.stacks[index].id.clone();
             Ok(CreatedChangeSet { id, stack_id })
+        })
+        .await
+    }
+
+    async fn change_set_failures(&self, _stack: &str, id: &str) -> Result<Vec<RefusedResource>> {
+        self.act("cloudformation:DescribeEvents", |state| {
+            match state.change_sets.contains_key(id) {
+                true => Ok(Vec::new()),
+                false => refused(ErrorKind::NotFound, "no such change set"),
+            }
         })
         .await
     }
