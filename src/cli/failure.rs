@@ -75,7 +75,7 @@ impl From<port::Error> for Failed {
             ErrorKind::Credentials => (
                 "credentials",
                 Some(
-                    "check --profile, AWS_PROFILE, and AWS_ACCESS_KEY_ID, and test with `aws sts get-caller-identity`",
+                    "check --profile, AWS_PROFILE, and AWS_ACCESS_KEY_ID, sign in again with `aws login` or `aws sso login` if the session has expired, and test with `aws sts get-caller-identity`",
                 ),
             ),
             ErrorKind::Denied => (
