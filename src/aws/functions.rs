@@ -6,7 +6,7 @@ use jiff::Timestamp;
 
 use super::Aws;
 use super::error::{answered, failed, found, refused};
-use crate::port::{ErrorKind, Functions, Invoked, Optional, Result};
+use crate::port::{ErrorKind, Functions, Invoked, LogEvent, Optional, Result};
 
 #[async_trait(?Send)]
 impl Functions for Aws {
@@ -38,19 +38,24 @@ impl Functions for Aws {
         })))
     }
 
-    async fn log_messages(&self, group: &str, since: Timestamp) -> Result<Vec<String>> {
+    async fn log_events(&self, group: &str, since: Timestamp) -> Result<Vec<LogEvent>> {
         let request = self.logs.filter_log_events().log_group_name(group);
         let request = request.start_time(since.as_millisecond());
         let mut pages = request.into_paginator().send();
-        let mut messages = Vec::new();
+        let mut found = Vec::new();
         while let Some(page) = pages.next().await {
             let Some(page) = page.map_err(failed("logs:FilterLogEvents")).optional()? else {
                 break;
             };
             let events = page.events.unwrap_or_default();
-            messages.extend(events.into_iter().filter_map(|event| event.message));
+            found.extend(events.into_iter().filter_map(|event| {
+                Some(LogEvent {
+                    at: Timestamp::from_millisecond(event.timestamp?).ok()?,
+                    message: event.message?,
+                })
+            }));
         }
-        Ok(messages)
+        Ok(found)
     }
 
     async fn delete_log_group(&self, group: &str) -> Result<bool> {

@@ -11,6 +11,7 @@ mod keys;
 mod secrets;
 mod stacks;
 mod system;
+mod throttle;
 
 use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_credential_types::provider::SharedCredentialsProvider;
@@ -20,6 +21,7 @@ use aws_smithy_runtime_api::client::http::SharedHttpClient;
 use crate::port::KeyPair;
 
 pub use system::SystemClock;
+use throttle::ThrottlingPatience;
 
 fn http_client() -> SharedHttpClient {
     aws_smithy_http_client::Builder::new()
@@ -82,19 +84,25 @@ impl Aws {
             let provider = SharedCredentialsProvider::new(provider);
             config = config.into_builder().credentials_provider(provider).build();
         }
+        /// Creates the client of a service. Each has types of its own.
+        macro_rules! client {
+            ($service:ident $(, $option:ident = $value:expr)?) => {{
+                let builder = $service::config::Builder::from(&config);
+                let builder = builder.interceptor(ThrottlingPatience)$(.$option($value))?;
+                $service::Client::from_conf(builder.build())
+            }};
+        }
         // A local AWS has no DNS names for buckets.
-        let s3 = aws_sdk_s3::config::Builder::from(&config)
-            .force_path_style(config.endpoint_url().is_some())
-            .build();
+        let has_no_names = config.endpoint_url().is_some();
         Self {
-            cloudformation: aws_sdk_cloudformation::Client::new(&config),
-            iam: aws_sdk_iam::Client::new(&config),
-            kms: aws_sdk_kms::Client::new(&config),
-            lambda: aws_sdk_lambda::Client::new(&config),
-            logs: aws_sdk_cloudwatchlogs::Client::new(&config),
-            s3: aws_sdk_s3::Client::from_conf(s3),
-            secretsmanager: aws_sdk_secretsmanager::Client::new(&config),
-            sts: aws_sdk_sts::Client::new(&config),
+            cloudformation: client!(aws_sdk_cloudformation),
+            iam: client!(aws_sdk_iam),
+            kms: client!(aws_sdk_kms),
+            lambda: client!(aws_sdk_lambda),
+            logs: client!(aws_sdk_cloudwatchlogs),
+            s3: client!(aws_sdk_s3, force_path_style = has_no_names),
+            secretsmanager: client!(aws_sdk_secretsmanager),
+            sts: client!(aws_sdk_sts),
             profile: settings.profile.clone(),
             config,
         }

@@ -4,14 +4,15 @@ use super::failure::Failed;
 use super::settings::Settings;
 use crate::aws::{self, Aws, SystemClock};
 use crate::model::Model;
-use crate::run::{Context, Pace};
+use crate::run::{Context, LogReader, Pace};
 use crate::view::LIKE_AWS_VARIABLE;
 
-/// The clients, the clock, and the Region of a command.
+/// What a command uses of AWS: the clients, the clock, the Region, and the logs.
 pub(super) struct Session {
     aws: Aws,
     clock: SystemClock,
     region: String,
+    logs: LogReader,
 }
 
 impl Session {
@@ -38,6 +39,7 @@ impl Session {
             aws,
             clock: SystemClock,
             region,
+            logs: LogReader::default(),
         })
     }
 
@@ -53,6 +55,7 @@ impl Session {
                 Pace::AWS
             },
             region: &self.region,
+            logs: &self.logs,
         }
     }
 }

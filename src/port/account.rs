@@ -118,6 +118,15 @@ pub enum Invoked {
     Failed(String),
 }
 
+/// A line of a log.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LogEvent {
+    /// When it was written.
+    pub at: Timestamp,
+    /// The line.
+    pub message: String,
+}
+
 /// Lambda and its logs.
 #[async_trait(?Send)]
 pub trait Functions {
@@ -126,8 +135,9 @@ pub trait Functions {
     /// Invokes a function with a JSON text and returns its result
     /// (`lambda:InvokeFunction`).
     async fn invoke(&self, function: &str, payload: &str) -> Result<Invoked>;
-    /// Returns the messages of a log group since a time (`logs:FilterLogEvents`).
-    async fn log_messages(&self, group: &str, since: Timestamp) -> Result<Vec<String>>;
+    /// Returns the events of a log group since a time (`logs:FilterLogEvents`). There are none
+    /// if the log group does not exist.
+    async fn log_events(&self, group: &str, since: Timestamp) -> Result<Vec<LogEvent>>;
     /// Deletes a log group, and returns whether it existed (`logs:DeleteLogGroup`).
     async fn delete_log_group(&self, group: &str) -> Result<bool>;
 }

@@ -14,7 +14,7 @@ use jiff::Timestamp;
 
 pub use account::{
     Artifacts, Caller, Compared, Encryption, EncryptionKey, Functions, Identity, Invoked, Key,
-    KeyPair, Keys, ObjectVersion, User,
+    KeyPair, Keys, LogEvent, ObjectVersion, User,
 };
 pub use error::{Error, ErrorKind, Optional, Result};
 pub use event::{Event, Listener, Stage};

@@ -16,6 +16,7 @@ mod doctor;
 mod error;
 #[cfg(test)]
 mod fake;
+mod log;
 mod observe;
 mod operation;
 mod preflight;
@@ -45,6 +46,7 @@ pub use deploy::{Deployed, Deployment, deploy};
 pub use discover::{discover, look_up};
 pub use doctor::{examine, fix};
 pub use error::Error;
+pub use log::LogReader;
 pub use observe::{observe, observe_entry};
 pub use preflight::{Cleared, preflight};
 pub use proof::key_pair;
@@ -69,6 +71,8 @@ pub struct Context<'a> {
     pub pace: Pace,
     /// The Region.
     pub region: &'a str,
+    /// The functions' logs.
+    pub logs: &'a LogReader,
 }
 
 /// How patient to be.

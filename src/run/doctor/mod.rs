@@ -182,7 +182,7 @@ async fn reported(
     };
     let now = context.clock.now();
     let since = now.checked_sub(LOG).unwrap_or(now);
-    match context.cloud.log_messages(group, since).await {
+    match context.logs.messages(context, group, since).await {
         Ok(messages) => {
             let mut errors = messages.iter().rev();
             Ok(errors.find_map(|message| error_in(message, &secret.name)))

@@ -5,7 +5,7 @@ use jiff::Timestamp;
 
 use super::FakeAws;
 use super::state::refused;
-use crate::port::{Encryption, EncryptionKey, ErrorKind, Functions, Invoked, Result};
+use crate::port::{Encryption, EncryptionKey, ErrorKind, Functions, Invoked, LogEvent, Result};
 
 #[async_trait(?Send)]
 impl Encryption for FakeAws {
@@ -60,11 +60,16 @@ impl Functions for FakeAws {
         .await
     }
 
-    async fn log_messages(&self, group: &str, since: Timestamp) -> Result<Vec<String>> {
+    async fn log_events(&self, group: &str, since: Timestamp) -> Result<Vec<LogEvent>> {
         self.act("logs:FilterLogEvents", |state| {
             let lines = state.logs.get(group).into_iter().flatten();
             let lines = lines.filter(|(at, _)| *at >= since);
-            Ok(lines.map(|(_, line)| line.clone()).collect())
+            Ok(lines
+                .map(|(at, line)| LogEvent {
+                    at: *at,
+                    message: line.clone(),
+                })
+                .collect())
         })
         .await
     }

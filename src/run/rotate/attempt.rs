@@ -264,13 +264,13 @@ impl<'a> Attempt<'a> {
     /// Returns the last error that the function's log has of this secret.
     async fn reported(&self, since: Timestamp) -> Option<String> {
         // Reading logs is a help to the reader and no condition.
-        let messages = match self.context.cloud.log_messages(self.group?, since).await {
+        let context = self.context;
+        let messages = match context.logs.messages(context, self.group?, since).await {
             Ok(messages) => messages,
             Err(error) => {
                 if error.kind == ErrorKind::Denied && !self.blind.replace(true) {
                     let unread = "cannot read the function's log";
-                    self.context
-                        .warn(format!("{}: {unread}: {error}", self.name));
+                    context.warn(format!("{}: {unread}: {error}", self.name));
                 }
                 return None;
             }

@@ -6,6 +6,7 @@ mod database;
 mod discover;
 mod doctor;
 mod forged;
+mod log;
 mod restore;
 mod rotate;
 mod scenario;

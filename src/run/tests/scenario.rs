@@ -4,9 +4,9 @@ use futures_util::FutureExt;
 
 use super::super::fake::{AwsState, FakeAws, Fault, FaultKind};
 use super::super::{
-    Artifact, Artifacts, Bootstrapped, Context, Deployed, DeploymentInputs, Error, Pace, Passwords,
-    Restored, TeardownReport, Verified, bootstrap, observe_entry, observe_teardown, preflight,
-    restore, rotate_entry, teardown, verify,
+    Artifact, Artifacts, Bootstrapped, Context, Deployed, DeploymentInputs, Error, LogReader, Pace,
+    Passwords, Restored, TeardownReport, Verified, bootstrap, observe_entry, observe_teardown,
+    preflight, restore, rotate_entry, teardown, verify,
 };
 use crate::model::{self, Model};
 use crate::plan::{Preflight, TeardownOptions};
@@ -56,13 +56,19 @@ impl Scenario {
         FakeAws::new(self.state.clone())
     }
 
-    pub fn context<'a>(&self, fake: &'a FakeAws, listener: &'a Recorder) -> Context<'a> {
+    pub fn context<'a>(
+        &self,
+        fake: &'a FakeAws,
+        listener: &'a Recorder,
+        logs: &'a LogReader,
+    ) -> Context<'a> {
         Context {
             cloud: fake,
             clock: fake,
             listener,
             pace: self.pace,
             region: "eu-west-1",
+            logs,
         }
     }
 
@@ -75,7 +81,8 @@ impl Scenario {
     ) -> Ended<T> {
         fake.begin(fault);
         let listener = Recorder::default();
-        let context = self.context(fake, &listener);
+        let logs = LogReader::default();
+        let context = self.context(fake, &listener, &logs);
         // Nothing in the fake waits for anything but death.
         let ended = command(&context).now_or_never();
         assert_eq!(ended.is_none(), fake.is_dead());

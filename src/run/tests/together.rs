@@ -10,8 +10,8 @@ use serde_json::json;
 
 use super::super::fake::{AwsState, FakeAws, Origin};
 use super::super::{
-    Context, Deployed, DeploymentInputs, Error, bootstrap, current_version, observe_entry,
-    observe_teardown, preflight, rotate_since, teardown, verify,
+    Context, Deployed, DeploymentInputs, Error, LogReader, bootstrap, current_version,
+    observe_entry, observe_teardown, preflight, rotate_since, teardown, verify,
 };
 use super::scenario::{Scenario, artifacts};
 use crate::plan::{KEYS_TAG, Preflight, SEEDING_TAG, TeardownOptions};
@@ -71,7 +71,8 @@ fn three(
         fake.begin_several();
         fake.state.borrow_mut().watch.several = true;
         let listener = Recorder::default();
-        let context = scenario.context(&fake, &listener);
+        let logs = LogReader::default();
+        let context = scenario.context(&fake, &listener, &logs);
         let commands = (0..3).map(|_| Box::pin(command(&context)) as Command<'_>);
         for ended in run_together(&fake, commands.collect(), seed) {
             ended.unwrap_or_else(|error| panic!("in order {seed}: {error}"));
@@ -188,7 +189,8 @@ fn a_value_that_others_store_meanwhile_makes_no_key_ours() {
         fake.begin_several();
         fake.state.borrow_mut().watch.several = true;
         let listener = Recorder::default();
-        let context = scenario.context(&fake, &listener);
+        let logs = LogReader::default();
+        let context = scenario.context(&fake, &listener, &logs);
         let commands: Vec<Command<'_>> = vec![
             Box::pin(deploy(&scenario, &context, false)),
             Box::pin(forge(&fake, "keys/ada", &reserve)),

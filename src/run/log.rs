@@ -1,0 +1,92 @@
+//! The functions' logs, read once for all the secrets that wait for a message in them.
+
+use std::cell::{Cell, RefCell};
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+
+use super::Context;
+use crate::port::{self, LogEvent};
+
+/// Reads each log group at most once in the time between two looks, however many rotations are
+/// waited for: CloudWatch Logs allows five `FilterLogEvents` a second in an account and Region
+/// (`AmazonCloudWatch/latest/logs/cloudwatch_limits_cwl.html`).
+#[derive(Debug, Default)]
+pub struct LogReader {
+    groups: RefCell<BTreeMap<String, Reading>>,
+    is_reading: Cell<bool>,
+}
+
+/// What was read of a log group.
+#[derive(Debug)]
+struct Reading {
+    /// When it was read.
+    at: Timestamp,
+    /// From when on.
+    since: Timestamp,
+    events: Vec<LogEvent>,
+}
+
+impl LogReader {
+    /// Returns the messages of a log group since a time. While another task reads the logs,
+    /// these are the messages that were read before.
+    ///
+    /// # Errors
+    ///
+    /// Returns the call that was refused.
+    pub(super) async fn messages(
+        &self,
+        context: &Context<'_>,
+        group: &str,
+        since: Timestamp,
+    ) -> port::Result<Vec<String>> {
+        if let Some(from) = self.due(context, group, since) {
+            let turn = Turn::begin(&self.is_reading);
+            let reading = Reading {
+                at: context.clock.now(),
+                since: from,
+                events: context.cloud.log_events(group, from).await?,
+            };
+            drop(turn);
+            self.groups.borrow_mut().insert(group.to_owned(), reading);
+        }
+        let groups = self.groups.borrow();
+        let events = groups.get(group).map_or(&[][..], |read| &read.events);
+        // CloudWatch Logs counts in milliseconds.
+        let since = since.as_millisecond();
+        let events = events
+            .iter()
+            .filter(|event| event.at.as_millisecond() >= since);
+        Ok(events.map(|event| event.message.clone()).collect())
+    }
+
+    /// Returns from when on a log group must be read for what happened since a time; nothing if
+    /// it was read a moment ago or is being read.
+    fn due(&self, context: &Context<'_>, group: &str, since: Timestamp) -> Option<Timestamp> {
+        if self.is_reading.get() {
+            return None;
+        }
+        let groups = self.groups.borrow();
+        let Some(read) = groups.get(group) else {
+            return Some(since);
+        };
+        let is_fresh = read.since <= since && context.waited(read.at) < context.pace.poll;
+        (!is_fresh).then(|| since.min(read.since))
+    }
+}
+
+/// The time in which one task reads. It ends also when the task is dropped.
+struct Turn<'a>(&'a Cell<bool>);
+
+impl<'a> Turn<'a> {
+    fn begin(is_reading: &'a Cell<bool>) -> Self {
+        is_reading.set(true);
+        Self(is_reading)
+    }
+}
+
+impl Drop for Turn<'_> {
+    fn drop(&mut self) {
+        self.0.set(false);
+    }
+}
