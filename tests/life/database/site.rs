@@ -22,8 +22,11 @@ pub struct Site {
 impl Site {
     /// Creates a user, an empty account, and a manifest for them.
     pub async fn new(server: impl Into<TestServer>) -> Self {
-        let server = server.into();
-        let test = TestEnvironment::without_function().await;
+        Self::in_account(TestEnvironment::without_function().await, server.into())
+    }
+
+    /// Does the same in an account.
+    pub fn in_account(test: TestEnvironment, server: TestServer) -> Self {
         #[expect(clippy::disallowed_methods, reason = "a test's own file")]
         let pem = std::fs::read(server.authority()).expect("the authority");
         test.home.write(AUTHORITY, &pem);
@@ -48,12 +51,17 @@ impl Site {
 
     /// Writes the manifest, with additional settings of the entry: lines like `name: value`.
     pub fn manifest(&self, settings: &str) {
+        self.manifest_with("", settings);
+    }
+
+    /// Writes the manifest, with additional settings of the stack and of the entry.
+    pub fn manifest_with(&self, stack: &str, settings: &str) {
         let settings: String = settings
             .lines()
             .map(|line| format!("    {}\n", line.trim()))
             .collect();
         self.test.manifest(&format!(
-            "version: 1\nstack: orders\nfunction: {{ architecture: {} }}\ndatabases:\n\
+            "version: 1\nstack: orders\n{stack}function: {{ architecture: {} }}\ndatabases:\n\
              \x20 - secret: {SECRET}\n    engine: {}\n    host: localhost\n    port: {}\n    \
              dbname: {}\n    username: {}\n    initial_password: env:FIRST_PASSWORD\n    \
              tls_ca: {AUTHORITY}\n{settings}",

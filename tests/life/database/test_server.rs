@@ -97,7 +97,7 @@ pub fn make_user(server: &Server) -> User {
     let number = NEXT.fetch_add(1, Ordering::Relaxed);
     let dbname = format!("orders_{number}");
     let user = User {
-        name: format!("o'r\"d \\ers {number}"),
+        name: format!("o'r\"d \\ers 주문 {number}"),
         dbname: dbname.clone(),
     };
     sql(server, &format!("CREATE DATABASE {dbname};"));

@@ -1,9 +1,12 @@
 //! The whole life of a database password, on each engine.
 
+use serde_json::json;
+
 use super::client::{Refused, log_in};
 use super::rotation::rotate;
 use super::site::{SECRET, Site};
 use super::test_server::{self, Engine};
+use crate::environment::TestEnvironment;
 
 /// The number of rotations.
 const ROTATIONS: usize = 20;
@@ -74,4 +77,25 @@ async fn on_mariadb() {
 #[tokio::test]
 async fn on_mysql() {
     life(Engine::MySql).await;
+}
+
+#[tokio::test]
+async fn text_that_cloudformation_loses_changes_nothing() {
+    let account = TestEnvironment::strict("ascii", 1).await;
+    let site = Site::in_account(account, test_server::shared(Engine::Postgres).into());
+    let tags = |team: &str| {
+        format!("tags: {{ 담당: {team}, Zuständig: Zahlungsverkehr Köln, チーム: 決済 }}\n")
+    };
+    site.manifest_with(&tags("플랫폼관리팀"), "");
+    let ran = site.bootstrap().await.exits(0);
+    assert_ne!(ran.json()["changes"], 0, "{ran}");
+    let plan = "plan --database-function-zip database.zip --format json";
+    let ran = site.test.keyrota(plan).await.exits(0);
+    assert_eq!(ran.json()["changes"], json!([]), "{ran}");
+    let ran = site.bootstrap().await.exits(0);
+    assert_eq!(ran.json()["changes"], 0, "{ran}");
+    // A different text of the same length is a change.
+    site.manifest_with(&tags("데이터보안팀"), "");
+    let ran = site.bootstrap().await.exits(0);
+    assert_ne!(ran.json()["changes"], 0, "{ran}");
 }
