@@ -170,7 +170,7 @@ impl<'a> Attempt<'a> {
     fn tell_trying_again(&self, reason: &str) {
         let (failure, _) = reason.split_once("; ").unwrap_or((reason, ""));
         self.context.done(format!(
-            "{}: {failure}; trying again, because IAM may not know a recent change yet",
+            "{}: {failure}; trying again, because this may pass: IAM may not know a recent change yet, or AWS is busy",
             self.name
         ));
     }
@@ -228,7 +228,7 @@ impl<'a> Attempt<'a> {
             }
             match &failed {
                 Some((at, reason))
-                    if may_be_propagation(reason)
+                    if may_pass(reason)
                         && self.context.waited(*at) >= pace.retry
                         && self.context.waited(since) < pace.propagation =>
                 {
@@ -306,20 +306,22 @@ impl<'a> Attempt<'a> {
     }
 }
 
-/// The error codes by which AWS refuses what a change of IAM allows that has not reached every
-/// endpoint: a new key, a new policy of the function's role or of the user, or a new user.
-const PROPAGATION: [&str; 5] = [
+/// The error codes of AWS that may disappear without a change: IAM does not know a new key, a new
+/// user, or a new policy of the function's role or the user at every endpoint yet, or there are
+/// too many requests in the account.
+const PASSING: [&str; 7] = [
     "AccessDenied",
     "InvalidClientTokenId",
     "NoSuchEntity",
     "SignatureDoesNotMatch",
+    "Throttling",
+    "TooManyRequestsException",
     "UnrecognizedClientException",
 ];
 
-/// Returns whether an error may disappear without a change. IAM is eventually consistent, and
-/// an error of the function contains the code of AWS.
-fn may_be_propagation(reason: &str) -> bool {
-    PROPAGATION.iter().any(|code| reason.contains(code))
+/// Returns whether an error of the function, which contains the code of AWS, may pass.
+fn may_pass(reason: &str) -> bool {
+    PASSING.iter().any(|code| reason.contains(code))
 }
 
 /// Returns the reason in a JSON log line of level ERROR about a secret:
@@ -342,11 +344,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_what_iam_may_not_know_yet_is_tried_again() {
-        assert!(may_be_propagation(
+    fn only_what_may_pass_is_tried_again() {
+        assert!(may_pass(
             "iam:CreateAccessKey failed, it is not allowed (AccessDenied, request 1)"
         ));
-        assert!(!may_be_propagation(
+        assert!(!may_pass(
             "iam:CreateAccessKey failed, a quota is used up (LimitExceeded)"
         ));
     }
