@@ -36,7 +36,7 @@ use document::{Document, DocumentError};
 pub use fleet::{Assignment, Fleet, Record, Shard};
 pub use name::{
     artifact_bucket, key_alias, log_group_name, schedule_logical_id, secret_logical_id,
-    secret_output, user_logical_id, user_policy_logical_id,
+    secret_output, service_key_alias, user_logical_id, user_policy_logical_id,
 };
 #[cfg(feature = "aws")]
 pub(crate) use parallel::both;
@@ -58,6 +58,8 @@ pub const FUNCTION: &str = Strategy::AccessKeys.function();
 pub const LOG_GROUP: &str = Strategy::AccessKeys.log_group();
 /// The logical ID of the KMS key, if the stack creates one.
 pub const KMS_KEY: &str = "EncryptionKey";
+/// The logical ID of the KMS key for AWS services, if the stack creates one.
+pub const SERVICE_KEY: &str = "ServiceKey";
 /// The logical ID of the alarms' topic.
 pub const TOPIC: &str = "AlarmTopic";
 /// The stack output with the function's ARN.

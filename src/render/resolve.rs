@@ -165,7 +165,12 @@ impl Resolver {
     /// Returns the service name for which the condition key `kms:ViaService` identifies calls
     /// by Secrets Manager.
     pub fn via_secrets_manager(&self) -> String {
-        format!("secretsmanager.{}.{}", self.region, self.suffix)
+        self.regional_service("secretsmanager")
+    }
+
+    /// Returns the name of a service in the Region, such as `logs.eu-west-1.amazonaws.com`.
+    pub fn regional_service(&self, service: &str) -> String {
+        format!("{service}.{}.{}", self.region, self.suffix)
     }
 
     /// Returns the value with every reference resolved.

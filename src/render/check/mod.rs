@@ -7,6 +7,7 @@
 
 mod access;
 mod caller;
+mod encrypt;
 mod exception;
 mod function;
 mod key;
@@ -51,6 +52,7 @@ pub const THEMES: &[Theme] = &[
     caller::THEME,
     reader::THEME,
     key::THEME,
+    encrypt::THEME,
     secret::THEME,
     rotation::THEME,
     function::THEME,
