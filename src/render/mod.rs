@@ -15,6 +15,7 @@ mod quota;
 mod resolve;
 mod review;
 mod role;
+mod service_statement;
 mod statement;
 mod strategy;
 mod template;
@@ -30,7 +31,7 @@ use crate::model::{Entry, Finding, Kind, Model};
 
 pub use check::{
     Exception, INTENDED_WILDCARDS, IntendedWildcard, Level, Report, Rule, THEMES, Theme,
-    check_readers, rules,
+    check_readers, lets_service, rules,
 };
 use document::{Document, DocumentError};
 pub use fleet::{Assignment, Fleet, Record, Shard};
@@ -46,6 +47,7 @@ pub use quota::MAX_TEMPLATE_IN_REQUEST;
 pub use resolve::ResolveError;
 pub use review::{Baseline, FILE as REVIEW};
 use review::{ExternalPolicy, Holder};
+pub use service_statement::{ServiceStatement, service_statements};
 pub use strategy::Strategy;
 pub use template::{TemplateError, Templates};
 #[cfg(test)]

@@ -107,7 +107,7 @@ fn steps(plan: &TeardownPlan) -> Vec<String> {
         Step::ForgetMark { tag, .. } => format!("forget {tag}"),
         Step::DeleteStack { retain, .. } => format!("delete stack but {retain:?}"),
         Step::DeleteSecret { deletion, .. } => format!("delete secret, {deletion:?}"),
-        Step::DeleteEncryptionKey { id, days } => format!("delete {id} in {days}"),
+        Step::DeleteEncryptionKey { id, days, .. } => format!("delete {id} in {days}"),
     };
     plan.steps.iter().map(short).collect()
 }

@@ -2,12 +2,13 @@
 
 use super::rule::{Level, Rule, RuleFindings, Theme};
 use super::stack::Stack;
-use super::statement::Statement;
+use super::statement::{Statement, matches};
 use super::template::Resource;
 use crate::model::ServiceKey;
 use crate::render::document::DocumentKind;
 use crate::render::resolve::{literal, target};
-use crate::render::statement::Principal;
+use crate::render::statement::{self, Principal};
+use crate::render::tree::Value;
 use crate::render::{SERVICE_KEY, TOPIC};
 
 pub(super) const THEME: Theme = Theme {
@@ -104,6 +105,38 @@ pub(super) fn is_documented(statement: &Statement<'_>, action: &str) -> bool {
         "kms:ReEncrypt*",
     ];
     is_for_services(statement) && DOCUMENTED.contains(&action)
+}
+
+/// Returns whether a key policy evidently lets a service use the key: statements allow it to
+/// decrypt and to generate data keys. Conditions are not compared with anything, except that
+/// EventBridge does not support these (`sns-key-management`). Returns nothing for a policy that
+/// cannot be read.
+pub fn lets_service(policy: &str, service: &str) -> Option<bool> {
+    const UNSUPPORTED: [&str; 3] = ["aws:SourceAccount", "aws:SourceArn", "aws:SourceOrgID"];
+    let policy: Value = serde_json::from_str::<serde_json::Value>(policy)
+        .ok()?
+        .into();
+    let statements = statement::values(&policy).iter().map(statement::read);
+    let statements: Vec<_> = statements.collect::<Result<_, _>>().ok()?;
+    let concerns = |one: &statement::Statement| {
+        let named = one.principals.iter().any(|principal| match principal {
+            Principal::Anyone => true,
+            Principal::Service(name) => name == service,
+            Principal::Aws(_) | Principal::Other(..) => false,
+        });
+        let fails = |key: &str| UNSUPPORTED.iter().any(|one| one.eq_ignore_ascii_case(key));
+        let fails = service == "events.amazonaws.com"
+            && one.conditions.iter().any(|condition| fails(&condition.key));
+        !one.denies && !fails && (named || one.excepts.contains(&"NotPrincipal"))
+    };
+    let may = |action: &str| {
+        let does = |one: &statement::Statement| {
+            let named = one.actions.iter().any(|pattern| matches(pattern, action));
+            named != one.excepts.contains(&"NotAction")
+        };
+        statements.iter().any(|one| concerns(one) && does(one))
+    };
+    Some(may("kms:Decrypt") && may("kms:GenerateDataKey"))
 }
 
 fn keys(stack: &Stack<'_>, found: &mut RuleFindings) {
