@@ -124,7 +124,7 @@ fn a_statement_is_said_whole() {
         ),
         (
             Holder::Function(Strategy::AccessKeys),
-            json!({ "Effect": "Allow", "Action": "kms:Decrypt", "Resource": "arn:aws:kms:eu-west-1:111122223333:key/${ServiceKey}", "Condition": { "ArnEquals": { "kms:EncryptionContext:aws:lambda:FunctionArn": "arn:aws:lambda:eu-west-1:111122223333:function:${Function}" } } }),
+            json!({ "Effect": "Allow", "Action": "kms:Decrypt", "Resource": "arn:aws:kms:eu-west-1:111122223333:key/${ServiceKey}", "Condition": { "StringEquals": { "kms:EncryptionContext:aws:lambda:FunctionArn": "arn:aws:lambda:eu-west-1:111122223333:function:${Function}" } } }),
             "the rotation function may decrypt with the KMS key ServiceKey, and no other, but only for the environment of the rotation function.",
         ),
         (
