@@ -147,10 +147,10 @@ const ARROWS: [(&str, &str, &str, Allows); 16] = [
     ("role", "secrets", "reads, writes", |case| {
         case.is_on(ResourceKind::Secret) && case.does("secretsmanager:PutSecretValue")
     }),
-    ("log", "key", "encrypts", |case| {
+    ("log", "key", "encrypted with", |case| {
         matches!(case.holder, Holder::Key(_)) && by_service(case.statement, "logs.")
     }),
-    ("topic", "key", "encrypts", |case| {
+    ("topic", "key", "encrypted with", |case| {
         matches!(case.holder, Holder::Key(_)) && by_service(case.statement, "cloudwatch.")
     }),
     ("role", "key", "decrypts", |case| {

@@ -4,7 +4,7 @@ use serde_json::json;
 
 use super::super::sentence::{SentenceContext, sentence};
 use super::super::subject::Holder;
-use super::{BOTH, EVERYTHING};
+use super::{BOTH, ENCRYPT, EVERYTHING};
 use crate::render::Strategy;
 use crate::render::statement::{self, Statement};
 use crate::render::tree::Value;
@@ -223,7 +223,7 @@ fn no_word_says_more_than_its_action() {
 
 #[test]
 fn the_actions_of_the_policies_have_words() {
-    let renderings = [EVERYTHING, BOTH].map(|manifest| super::rendered(manifest, None));
+    let renderings = [EVERYTHING, BOTH, ENCRYPT].map(|manifest| super::rendered(manifest, None));
     let files = renderings.iter().flat_map(|rendering| &rendering.files);
     for (path, text) in files.filter(|(path, _)| path.ends_with(".json")) {
         let document: Value = serde_json::from_str(text).unwrap();
