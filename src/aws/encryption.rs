@@ -1,6 +1,7 @@
 //! KMS.
 
 use async_trait::async_trait;
+use aws_sdk_kms::types::KeySpec;
 
 use super::Aws;
 use super::error::{done, found};
@@ -18,7 +19,14 @@ impl Encryption for Aws {
                 state: key
                     .key_state
                     .map_or_else(String::new, |state| state.as_str().to_owned()),
+                symmetric: key.key_spec == Some(KeySpec::SymmetricDefault),
             }))
+    }
+
+    async fn key_policy(&self, arn: &str) -> Result<Option<String>> {
+        let request = self.kms.get_key_policy().key_id(arn);
+        let answer = found("kms:GetKeyPolicy", request.send()).await?;
+        Ok(answer.and_then(|answer| answer.policy))
     }
 
     async fn schedule_key_deletion(&self, id: &str, days: u32) -> Result<()> {

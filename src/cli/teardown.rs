@@ -94,7 +94,7 @@ fn question(plans: &[TeardownPlan]) -> String {
             } => {
                 writeln!(text, "  delete the secret {secret} permanently")
             }
-            Step::DeleteEncryptionKey { id, days } => {
+            Step::DeleteEncryptionKey { id, days, .. } => {
                 writeln!(text, "  delete the KMS key {id} in {days} days")
             }
         };

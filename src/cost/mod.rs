@@ -211,6 +211,7 @@ impl Count {
         }
         let mut all = keys.iter().chain(&databases);
         self.kms_keys += u64::from(all.any(|entry| *entry.kms_key == KmsKey::Create));
+        self.kms_keys += u64::from(model.encrypt.creates());
     }
 
     /// Adds what one function rotates.
@@ -347,6 +348,11 @@ fn left_out(models: &[&Model]) -> Vec<String> {
     let network = "the way to Secrets Manager from the VPC: an interface endpoint is charged by the hour and Availability Zone, a NAT gateway by the hour, both by the GB";
     let in_vpc = models.iter().any(|model| model.has_function_in_vpc());
     let network = in_vpc.then_some(network);
+    let services = "requests to KMS by CloudWatch Logs, SNS, and Lambda for the keys of `encrypt`: AWS documents no number for the first and the last";
+    let encrypted = models
+        .iter()
+        .any(|model| model.encrypt.keys().next().is_some());
+    let services = encrypted.then_some(services);
     [
         "the free tier, tax, discounts and volume tiers",
         "calls that people make: bootstrap, rotate, status, teardown",
@@ -357,6 +363,7 @@ fn left_out(models: &[&Model]) -> Vec<String> {
     ]
     .into_iter()
     .chain(network)
+    .chain(services)
     .map(str::to_owned)
     .collect()
 }

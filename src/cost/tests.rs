@@ -129,6 +129,11 @@ fn a_key_that_is_made_and_one_that_exists() {
     let shared =
         priced("defaults: { kms_key: create }\naccess_keys: [{ user: ada }, { user: bob }]");
     assert_eq!(line(&shared, "KMS keys"), "1 1");
+    // The key for AWS services is another one, however much it encrypts.
+    let services = priced(
+        "encrypt: { logs: create, topic: create }\naccess_keys: [{ user: ada, kms_key: create }]",
+    );
+    assert_eq!(line(&services, "KMS keys"), "2 2");
     let existing =
         priced("access_keys: [{ user: ada, kms_key: 'arn:aws:kms:us-east-1:111122223333:key/1' }]");
     assert_eq!(line(&existing, "KMS requests"), "1448 0.004344");

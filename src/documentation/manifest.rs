@@ -21,6 +21,7 @@ const TABLES: &[(&str, &str, &str)] = &[
     ("`function`", "Function", "function."),
     ("`network`", "Network", "network."),
     ("`alarms`", "Alarms", "alarms."),
+    ("`encrypt`", "Encrypt", "encrypt."),
     ("`exceptions`", "Exception", "exceptions[]."),
 ];
 

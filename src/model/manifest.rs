@@ -7,6 +7,7 @@ use unicode_properties::UnicodeGeneralCategory as _;
 
 use super::database::network;
 use super::document::{self, KeyValue, Node, Value};
+use super::encrypt;
 use super::entry;
 use super::exception;
 use super::fields::{ENVIRONMENT, FUNCTION, Fields, MANIFEST, MAX_TAGS, MappingDefinition};
@@ -184,6 +185,9 @@ fn read_root(root: &Fields<'_>) -> Option<Model> {
         .and_then(|function| read_function(&function));
     let alarms = root.mapping("alarms");
     let alarms = alarms.map_or_else(Alarms::default, |alarms| read_alarms(&alarms));
+    let encrypt = root
+        .mapping("encrypt")
+        .and_then(|encrypt| encrypt::read(&encrypt, known_region));
     let entries = entry::read(root, defaults.as_ref(), stack.as_ref());
     check_entries(root);
     let network = root.mapping("network");
@@ -205,6 +209,7 @@ fn read_root(root: &Fields<'_>) -> Option<Model> {
         exceptions,
         function: function?,
         alarms,
+        encrypt: encrypt?,
         entries: entries.into_iter().map(|(entry, _)| entry).collect(),
         network,
     })

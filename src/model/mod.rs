@@ -7,6 +7,7 @@ mod database;
 pub(crate) mod document;
 mod draft;
 mod duration;
+mod encrypt;
 mod entry;
 mod exception;
 mod fields;
@@ -34,6 +35,7 @@ pub use database::{
 pub use document::decode;
 pub use draft::Draft;
 pub use duration::Duration;
+pub use encrypt::{Encrypt, ServiceKey};
 pub use entry::{ByKind, Entry, EntryOf, Kind};
 pub use exception::Exception;
 pub use finding::{Finding, Severity};
@@ -72,6 +74,8 @@ pub struct Model {
     pub function: Function,
     /// Who is notified by alarms.
     pub alarms: Alarms,
+    /// What encrypts the logs, the topic, and the functions' environment.
+    pub encrypt: Encrypt,
     /// The credentials that rotate: those of one kind after those of another, each in the
     /// order of the manifest.
     pub entries: Vec<Entry>,

@@ -43,7 +43,10 @@ pub use observed::{
 };
 pub use old_key::{RemovalTimes, removal_times};
 pub use placement::check_placement;
-pub use preflight::{Preflight, check, check_account, check_owner, check_stack};
+pub use preflight::{
+    Looked, ObservedServiceKey, Preflight, check, check_account, check_own_service_key,
+    check_owner, check_service_key, check_service_key_region, check_stack,
+};
 pub use recorded_keys::{KEYS_TAG, MADE, MAKING_TAG, with_key};
 pub use seeding::{ABANDONED_TAG, BEFORE, SEEDING_TAG, Seeding};
 pub use status::{

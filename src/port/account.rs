@@ -98,6 +98,8 @@ pub struct EncryptionKey {
     pub enabled: bool,
     /// Its state, such as `PendingDeletion`.
     pub state: String,
+    /// Whether it is a symmetric encryption key, which AWS services require.
+    pub symmetric: bool,
 }
 
 /// KMS.
@@ -105,6 +107,8 @@ pub struct EncryptionKey {
 pub trait Encryption {
     /// Returns the key (`kms:DescribeKey`).
     async fn encryption_key(&self, arn: &str) -> Result<Option<EncryptionKey>>;
+    /// Returns the key's policy (`kms:GetKeyPolicy`).
+    async fn key_policy(&self, arn: &str) -> Result<Option<String>>;
     /// Schedules the deletion of the key in 7 to 30 days (`kms:ScheduleKeyDeletion`).
     async fn schedule_key_deletion(&self, id: &str, days: u32) -> Result<()>;
 }

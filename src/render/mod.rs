@@ -15,6 +15,7 @@ mod quota;
 mod resolve;
 mod review;
 mod role;
+mod service_statement;
 mod statement;
 mod strategy;
 mod template;
@@ -30,13 +31,13 @@ use crate::model::{Entry, Finding, Kind, Model};
 
 pub use check::{
     Exception, INTENDED_WILDCARDS, IntendedWildcard, Level, Report, Rule, THEMES, Theme,
-    check_readers, rules,
+    check_readers, lets_service, rules,
 };
 use document::{Document, DocumentError};
 pub use fleet::{Assignment, Fleet, Record, Shard};
 pub use name::{
     artifact_bucket, key_alias, log_group_name, schedule_logical_id, secret_logical_id,
-    secret_output, user_logical_id, user_policy_logical_id,
+    secret_output, service_key_alias, user_logical_id, user_policy_logical_id,
 };
 #[cfg(feature = "aws")]
 pub(crate) use parallel::both;
@@ -46,6 +47,7 @@ pub use quota::MAX_TEMPLATE_IN_REQUEST;
 pub use resolve::ResolveError;
 pub use review::{Baseline, FILE as REVIEW};
 use review::{ExternalPolicy, Holder};
+pub use service_statement::{ServiceStatement, service_statements};
 pub use strategy::Strategy;
 pub use template::{TemplateError, Templates};
 #[cfg(test)]
@@ -58,6 +60,8 @@ pub const FUNCTION: &str = Strategy::AccessKeys.function();
 pub const LOG_GROUP: &str = Strategy::AccessKeys.log_group();
 /// The logical ID of the KMS key, if the stack creates one.
 pub const KMS_KEY: &str = "EncryptionKey";
+/// The logical ID of the KMS key for AWS services, if the stack creates one.
+pub const SERVICE_KEY: &str = "ServiceKey";
 /// The logical ID of the alarms' topic.
 pub const TOPIC: &str = "AlarmTopic";
 /// The stack output with the function's ARN.

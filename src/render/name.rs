@@ -55,6 +55,12 @@ pub fn key_alias(stack: &StackName) -> String {
     format!("alias/keyrota-{stack}")
 }
 
+/// Returns the alias of the KMS key that the stack creates for AWS services. No stack's name
+/// contains a slash, so it is never the alias of another stack's key.
+pub fn service_key_alias(stack: &StackName) -> String {
+    format!("{}/services", key_alias(stack))
+}
+
 /// Returns the bucket for the function's code: the manifest's, or one whose name depends on the
 /// stack. Bucket names are in lower case and have at most 63 characters, but stack names need
 /// not, so the bucket's name contains eight digits of the SHA-256 digest of the stack's name.

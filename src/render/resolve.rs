@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use super::arn::SUFFIX;
 use super::tree::{Mapping, Value};
-use crate::model::Model;
+use crate::model::{AccountId, Model, Region};
 
 /// The length of a KMS key's ID.
 pub const KEY_ID_LENGTH: usize = 36;
@@ -52,8 +52,13 @@ impl Resolver {
 
     /// Returns the values that the manifest specifies.
     pub fn of(model: &Model) -> Self {
+        Self::at(model.region.as_ref(), model.account.as_ref())
+    }
+
+    /// Returns the values that follow from a Region and an account, if they are known.
+    pub fn at(region: Option<&Region>, account: Option<&AccountId>) -> Self {
         let mut resolver = Self::placeholders();
-        if let Some(region) = &model.region {
+        if let Some(region) = region {
             resolver = resolver.with_region(region.as_str());
             resolver.partition = region.partition().to_owned();
             resolver.suffix = match region.partition() {
@@ -67,7 +72,7 @@ impl Resolver {
             }
             .to_owned();
         }
-        if let Some(account) = &model.account {
+        if let Some(account) = account {
             resolver.account = account.to_string();
         }
         resolver
@@ -165,7 +170,12 @@ impl Resolver {
     /// Returns the service name for which the condition key `kms:ViaService` identifies calls
     /// by Secrets Manager.
     pub fn via_secrets_manager(&self) -> String {
-        format!("secretsmanager.{}.{}", self.region, self.suffix)
+        self.regional_service("secretsmanager")
+    }
+
+    /// Returns the name of a service in the Region, such as `logs.eu-west-1.amazonaws.com`.
+    pub fn regional_service(&self, service: &str) -> String {
+        format!("{service}.{}.{}", self.region, self.suffix)
     }
 
     /// Returns the value with every reference resolved.

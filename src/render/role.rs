@@ -10,7 +10,7 @@ use super::quota::{MAX_ATTACHED, MAX_MANAGED, MAX_ROLE_INLINE};
 use super::resolve::{KEY_ID_LENGTH, Resolver};
 use super::{Strategy, name};
 use crate::model::{
-    AccessKey, Entry, EntryOf, Finding, KmsKey, RotateAs, SecretName, SecretReference,
+    AccessKey, Entry, EntryOf, Finding, KmsKey, RotateAs, SecretName, SecretReference, ServiceKey,
 };
 
 /// The maximum length of a document besides its ARNs. The test `limits_hold` checks it.
@@ -24,6 +24,9 @@ pub const RECORD_FRAME: usize = 380;
 /// The same for the permissions of the databases' function that concern no secret: to generate
 /// passwords, and to run in a VPC.
 pub const APART_FRAME: usize = 900;
+
+/// The same for the permission to decrypt the function's environment.
+pub const ENVIRONMENT_FRAME: usize = 420;
 
 /// The end of the logical ID of the policy that a function in a VPC depends on.
 pub const NETWORK: &str = "Network";
@@ -55,6 +58,8 @@ fn statement(permissions: &Json) -> Json {
         "connect": null,
         // The logical ID of the function whose own code must not use the VPC permissions.
         "only_lambda": null,
+        // The key of the function's environment, with the logical ID of the function.
+        "decrypt_environment": null,
         // Logical IDs of secrets.
         "rotate_secrets": null,
         "read_administrators": null,
@@ -128,7 +133,8 @@ impl Policies<'_> {
 }
 
 /// Returns the policies for the entries, which are sorted by their identity. The policies are
-/// inline if they fit, and managed otherwise. `in_vpc` says whether the function runs in a VPC.
+/// inline if they fit, and managed otherwise. `in_vpc` says whether the function runs in a VPC,
+/// and `environment` which key encrypts its environment.
 ///
 /// # Errors
 ///
@@ -136,6 +142,7 @@ impl Policies<'_> {
 pub fn policies<'entry>(
     strategy: Strategy,
     in_vpc: bool,
+    environment: Option<&ServiceKey>,
     entries: &[&'entry Entry],
     resolver: &Resolver,
 ) -> Result<Policies<'entry>, Finding> {
@@ -145,10 +152,10 @@ pub fn policies<'entry>(
         all: Vec::new(),
         covers: Vec::new(),
     };
-    policies.add_apart(strategy, in_vpc);
+    policies.add_apart(strategy, in_vpc, environment);
     let apart = policies.all.len();
     let role = strategy.role();
-    if frame(strategy) + sizes.sum::<usize>() <= MAX_ROLE_INLINE {
+    if frame(strategy, environment) + sizes.sum::<usize>() <= MAX_ROLE_INLINE {
         for purpose in &purposes {
             let id = format!("{role}{}", purpose.name);
             policies.add(role, purpose, id, &purpose.items, false);
@@ -178,33 +185,50 @@ pub fn policies<'entry>(
 }
 
 /// Returns the maximum length of the policies that name no secret.
-const fn frame(strategy: Strategy) -> usize {
-    match strategy {
+fn frame(strategy: Strategy, environment: Option<&ServiceKey>) -> usize {
+    let strategy = match strategy {
         Strategy::AccessKeys => FRAME,
         Strategy::Databases => FRAME + APART_FRAME,
-    }
+    };
+    strategy + environment.map_or(0, |_| ENVIRONMENT_FRAME)
 }
 
 /// Returns the maximum total length of the inline policies.
 #[cfg(test)]
-pub fn estimate(strategy: Strategy, entries: &[&'_ Entry], resolver: &Resolver) -> usize {
+pub fn estimate(
+    strategy: Strategy,
+    environment: Option<&ServiceKey>,
+    entries: &[&'_ Entry],
+    resolver: &Resolver,
+) -> usize {
     let purposes = purposes(entries, resolver);
     let sizes = purposes.iter().map(|purpose| size(purpose, &purpose.items));
-    frame(strategy) + sizes.sum::<usize>()
+    frame(strategy, environment) + sizes.sum::<usize>()
 }
 
 impl<'entry> Policies<'entry> {
     /// Adds the policies that name no secret.
-    fn add_apart(&mut self, strategy: Strategy, in_vpc: bool) {
+    fn add_apart(&mut self, strategy: Strategy, in_vpc: bool, environment: Option<&ServiceKey>) {
         let databases = strategy == Strategy::Databases;
         let log = json!({ "write_log": strategy.log_group() });
         let passwords = json!({ "make_passwords": true });
         let network = json!({ "connect": true });
         let lambda = json!({ "only_lambda": strategy.function() });
+        let decrypts = environment.is_some();
+        let key = environment.map(|key| {
+            json!({ "arn": key.existing().map(|arn| arn.as_str()), "function": strategy.function() })
+        });
+        let key = json!({ "decrypt_environment": key });
         let not_its_code = "Keep the function's code from what Lambda does for it";
         let all = [
             (true, "Log", "Write the rotation function's log", log),
             (databases, "Passwords", "Have passwords made", passwords),
+            (
+                decrypts,
+                "Environment",
+                "Decrypt the function's environment",
+                key,
+            ),
             (in_vpc, NETWORK, "Stand in the VPC", network),
             (in_vpc, "NotItsCode", not_its_code, lambda),
         ];

@@ -13,6 +13,7 @@ mod database;
 mod deploy;
 mod discover;
 mod doctor;
+mod encrypt;
 mod error;
 #[cfg(test)]
 mod fake;

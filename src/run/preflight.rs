@@ -3,6 +3,7 @@
 use jiff::Timestamp;
 
 use super::bucket::check_named;
+use super::encrypt::check_encrypt;
 use super::error::{Error, Result};
 use super::operation::{began_since, newest, settle};
 use super::{Context, guard_account, observe};
@@ -40,6 +41,7 @@ pub async fn preflight<'model>(
         }
         let mut findings = plan::check(model, &observed, intent);
         findings.extend(check_named(context, model, &observed.caller.account).await?);
+        findings.extend(check_encrypt(context, model, &observed).await?);
         if findings.iter().any(Finding::is_error) {
             // What another command creates while the account is looked at is not in the way.
             if began_since(context, name, before.as_ref()).await? {

@@ -49,6 +49,7 @@ const MODULES: &[(&str, &str)] = &modules![
     "rotation.py",
     "schedule.py",
     "secrets.py",
+    "service_keys.py",
     "stacks.py",
     "stale.py",
     "storage.py",

@@ -15,6 +15,7 @@ mod cut;
 mod database;
 mod doctor;
 mod emulator;
+mod encrypt;
 mod environment;
 mod exec;
 mod fleet;

@@ -76,7 +76,7 @@ export function renderings(program, folder) {
   generate('fleet', write('fleet', many(400)), false);
   generate('scheduled', write('scheduled', scheduled), false);
   for (const manifest of ['old-keys', 'readers', 'rotate-as', 'kms-keys', 'alarms', 'boundary']) generate(manifest, example(manifest), false);
-  for (const manifest of ['china', 'exceptions', 'long-names', 'metacharacters']) {
+  for (const manifest of ['china', 'encrypt', 'exceptions', 'long-names', 'metacharacters']) {
     generate(basename(manifest), join(ROOT, 'tests', 'manifests', 'valid', `${manifest}.yaml`), false);
   }
   return found;

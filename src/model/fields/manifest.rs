@@ -33,7 +33,7 @@ pub(in crate::model) static ENVIRONMENT: MappingDefinition = MappingDefinition {
     )
 };
 
-static FIELDS: [Field; 15] = [
+static FIELDS: [Field; 16] = [
     Field::required(
         "version",
         Form::Version,
@@ -87,6 +87,11 @@ static FIELDS: [Field; 15] = [
     ),
     Field::optional("function", Form::Mapping(&FUNCTION), "The rotation functions."),
     Field::optional("alarms", Form::Mapping(&ALARMS), "Who is notified by alarms."),
+    Field::optional(
+        "encrypt",
+        Form::Mapping(&ENCRYPT),
+        "Customer managed KMS keys for the log groups, the topic, and the functions' environment. Each is `create`, for one key that the stack creates, or the ARN of a key, which keyrota checks and never changes.",
+    ),
     Field::optional(
         "access_keys",
         Form::List(&ACCESS_KEY),
@@ -162,6 +167,35 @@ static ALARMS: MappingDefinition = MappingDefinition::new(
     )
     .examples(&["ops@example.com"])]],
 );
+
+/// The keys that AWS services use on the stack's behalf.
+static ENCRYPT: MappingDefinition = MappingDefinition::new(
+    "Encrypt",
+    "Customer managed KMS keys for the log groups, the topic, and the functions' environment.",
+    &[&[
+        Field::optional(
+            "logs",
+            Form::Text(SERVICE_KEY),
+            "The key of the log groups. Without it, CloudWatch Logs encrypts them with a key of its own.",
+        )
+        .examples(&["create"]),
+        Field::optional(
+            "topic",
+            Form::Text(SERVICE_KEY),
+            "The key of the topic that the alarms notify. Without it, SNS does not encrypt the topic.",
+        )
+        .examples(&["create"]),
+        Field::optional(
+            "environment",
+            Form::Text(SERVICE_KEY),
+            "The key of the functions' environment variables. Without it, Lambda encrypts them with a key of its own.",
+        )
+        .examples(&["create"]),
+    ]],
+);
+
+/// A key that the stack creates, or one that exists.
+const SERVICE_KEY: Text = Text::matching("^(create|arn:[^:]+:kms:[^:]*:[^:]*:key/[A-Za-z0-9-]+)$");
 
 /// An accepted finding.
 pub(in crate::model) static EXCEPTION: MappingDefinition = MappingDefinition::new(

@@ -2,11 +2,16 @@
 
 mod access_key;
 mod database;
+mod encrypt;
 
 use super::{HeldSecret, Observed, ObservedEntry};
 use crate::model::{AccountId, Arn, Finding, KmsKey, Model};
 use crate::port::{Caller, EncryptionKey, Stack};
 use crate::render::{self, STACK_TAG};
+
+pub use encrypt::{
+    Looked, ObservedServiceKey, check_own_service_key, check_service_key, check_service_key_region,
+};
 
 /// What a bootstrap intends, as far as the checks need to know.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -196,6 +201,9 @@ pub(super) fn check_kms_key(arn: &Arn, key: Option<&EncryptionKey>) -> Option<St
     let why = match key {
         None => "does not exist, or this account cannot access it".to_owned(),
         Some(key) if !key.enabled => format!("cannot be used: its state is {}", key.state),
+        Some(key) if !key.symmetric => {
+            "cannot be used: it is not a symmetric encryption key".to_owned()
+        }
         Some(_) => return None,
     };
     Some(format!("the KMS key {arn} {why}"))

@@ -36,6 +36,7 @@ pub(super) fn plan_keys(
         }
         let deletion = Step::DeleteEncryptionKey {
             id: id.clone(),
+            of_secrets: early.iter().chain(late).any(encrypts),
             // Never before the last secret can no longer be restored.
             days: match options.deletion {
                 Deletion::Window(days) => days.max(30),

@@ -123,6 +123,8 @@ pub enum Step {
         id: String,
         /// After so many days.
         days: u32,
+        /// Whether it encrypts secrets, or only what AWS services store.
+        of_secrets: bool,
     },
 }
 

@@ -1,6 +1,7 @@
 //! Decisions by tables: what was observed, and what follows from it.
 
 mod doctor;
+mod encrypt;
 mod old_key;
 mod preflight;
 pub mod sample;

@@ -204,6 +204,7 @@ fn what_helps_the_entry() {
             seen.encryption_key = Some(key.map(|(enabled, state)| EncryptionKey {
                 enabled,
                 state: state.to_owned(),
+                symmetric: true,
             }));
         });
         kinds(&format!(", kms_key: '{ARN}'"), &seen)

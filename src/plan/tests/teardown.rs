@@ -107,7 +107,14 @@ fn steps(plan: &TeardownPlan) -> Vec<String> {
         Step::ForgetMark { tag, .. } => format!("forget {tag}"),
         Step::DeleteStack { retain, .. } => format!("delete stack but {retain:?}"),
         Step::DeleteSecret { deletion, .. } => format!("delete secret, {deletion:?}"),
-        Step::DeleteEncryptionKey { id, days } => format!("delete {id} in {days}"),
+        Step::DeleteEncryptionKey {
+            id,
+            days,
+            of_secrets,
+        } => {
+            let of = if *of_secrets { "" } else { ", of no secret" };
+            format!("delete {id} in {days}{of}")
+        }
     };
     plan.steps.iter().map(short).collect()
 }
@@ -157,7 +164,10 @@ fn a_secret_without_a_window_goes_after_the_kms_key() {
 #[test]
 fn a_kms_key_that_no_secret_leads_to_goes_while_the_stack_tells_of_it() {
     let steps = steps(&plan(&kms(), &subject(), WINDOW));
-    assert_eq!(steps[2..4], ["delete kms-1 in 30", "delete stack but []"]);
+    assert_eq!(
+        steps[2..4],
+        ["delete kms-1 in 30, of no secret", "delete stack but []"]
+    );
 }
 
 #[test]

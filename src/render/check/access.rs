@@ -1,5 +1,6 @@
 //! Rules about what policies allow: nothing beyond their purpose.
 
+use super::encrypt;
 use super::network;
 use super::rule::{Level, Rule, RuleFindings, Theme};
 use super::stack::Stack;
@@ -74,6 +75,11 @@ pub const INTENDED_WILDCARDS: &[IntendedWildcard] = &[
         what: "`kms:*` for the account's root in a key policy",
         why: "It lets the account's IAM policies control the key. Without it, nobody could change the policy after the function's role is deleted.",
         holds: |stack, statement, text| text == "kms:*" && administers(stack, statement),
+    },
+    IntendedWildcard {
+        what: "`kms:Decrypt*`, `kms:Describe*`, `kms:Encrypt*`, `kms:GenerateDataKey*`, and `kms:ReEncrypt*` for AWS services in a key policy",
+        why: "AWS's documentation of CloudWatch Logs and of SNS grants these actions. The statement is limited to the log groups and alarms of the stack where the service supports that.",
+        holds: |_, statement, text| encrypt::is_documented(statement, text),
     },
     IntendedWildcard {
         what: "`*` as the resource of secretsmanager:GetRandomPassword",

@@ -1,5 +1,6 @@
 //! Rules about who may invoke the function or assume its role, and on whose behalf.
 
+use super::encrypt;
 use super::operation;
 use super::rule::{Level, Rule, RuleFindings, Theme};
 use super::stack::Stack;
@@ -51,7 +52,7 @@ pub(super) const THEME: Theme = Theme {
         Rule {
             id: "service-source",
             level: Level::Error,
-            title: "A resource policy that allows a service has a condition on aws:SourceArn or aws:SourceAccount, unless it allows EventBridge nothing but to publish to a topic",
+            title: "A resource policy that allows a service has a condition on aws:SourceArn or aws:SourceAccount, unless it allows EventBridge nothing but to publish to a topic, or a service to use the key that the stack creates for it (see `service-key-use`)",
             why: "A service acts for every account. Without a condition, any account could use the service to gain access (confused deputy problem). EventBridge does not publish by a statement with a condition (see `topic-delivery`).",
             remedy: "add a condition on aws:SourceAccount, and on aws:SourceArn if the source is known",
             source: "AWS IAM User Guide, confused-deputy",
@@ -63,7 +64,10 @@ pub(super) const THEME: Theme = Theme {
                     DocumentKind::Other,
                 ];
                 for statement in stack.allowing(&kinds) {
-                    if operation::only_lets_eventbridge_publish(statement) {
+                    // Each service that uses a key has conditions of its own (`service-key-use`).
+                    if operation::only_lets_eventbridge_publish(statement)
+                        || encrypt::is_for_services(statement)
+                    {
                         continue;
                     }
                     let mut services = statement

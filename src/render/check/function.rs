@@ -6,7 +6,7 @@ use super::template::Resource;
 use crate::model::KmsKey;
 use crate::render::resolve::{items, literal, target};
 use crate::render::tree::Value;
-use crate::render::{BUCKET_PARAMETER, KMS_KEY, Pins, Strategy, TOPIC};
+use crate::render::{BUCKET_PARAMETER, KMS_KEY, Pins, SERVICE_KEY, Strategy, TOPIC};
 
 const LAMBDA: &str = "AWS::Lambda::Function";
 const REFERENCE: &str = "AWS CloudFormation Template Reference, aws-resource-lambda-function";
@@ -234,7 +234,9 @@ fn names(stack: &Stack<'_>, found: &mut RuleFindings) {
         .iter()
         .any(|entry| entry.kms_key == KmsKey::Create)
         .then_some((KMS_KEY, "AWS::KMS::Key"));
-    for (id, kind) in functions.chain(topic).chain(key) {
+    let encrypt = &stack.model().encrypt;
+    let service_key = encrypt.creates().then_some((SERVICE_KEY, "AWS::KMS::Key"));
+    for (id, kind) in functions.chain(topic).chain(key).chain(service_key) {
         if stack
             .template
             .resource(id)

@@ -1,8 +1,10 @@
 //! Rules about the KMS keys.
 
 use super::access::administers;
+use super::encrypt::{is_for_environment, is_for_services};
 use super::rule::{Level, Rule, RuleFindings, Theme};
 use super::stack::Stack;
+use super::statement::Statement;
 use crate::render::document::DocumentKind;
 use crate::render::tree::Value;
 
@@ -112,7 +114,10 @@ fn unconditioned(
         DocumentKind::Key,
         DocumentKind::Other,
     ];
-    for statement in stack.allowing(&kinds) {
+    // What AWS services may do has rules of its own (`encrypt`).
+    let of_secrets =
+        |one: &&Statement<'_>| !is_for_services(one) && !is_for_environment(stack, one);
+    for statement in stack.allowing(&kinds).filter(of_secrets) {
         let used = uses.iter().find(|action| statement.does(action));
         let Some(action) = used.filter(|_| !administers(stack, statement)) else {
             continue;

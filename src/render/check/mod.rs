@@ -7,6 +7,7 @@
 
 mod access;
 mod caller;
+mod encrypt;
 mod exception;
 mod function;
 mod key;
@@ -33,6 +34,7 @@ use super::tree::Value;
 use crate::model::Finding;
 
 pub use access::{INTENDED_WILDCARDS, IntendedWildcard};
+pub use encrypt::lets_service;
 pub use exception::Exception;
 pub(crate) use exception::conclude;
 pub use reader::check_readers;
@@ -51,6 +53,7 @@ pub const THEMES: &[Theme] = &[
     caller::THEME,
     reader::THEME,
     key::THEME,
+    encrypt::THEME,
     secret::THEME,
     rotation::THEME,
     function::THEME,

@@ -2,6 +2,7 @@
 
 use std::collections::HashSet;
 
+use super::encrypt::is_for_services;
 use super::rule::{Level, Rule, RuleFindings, Theme};
 use super::stack::Stack;
 use super::template::Resource;
@@ -198,7 +199,8 @@ fn unlisted(stack: &Stack<'_>, found: &mut RuleFindings) {
         .map(|(_, secret, reader)| (secret, reader))
         .collect();
     let anywhere: HashSet<&str> = listed.iter().map(|(_, reader)| *reader).collect();
-    for statement in stack.allowing(&[DocumentKind::Secret, DocumentKind::Key]) {
+    let statements = stack.allowing(&[DocumentKind::Secret, DocumentKind::Key]);
+    for statement in statements.filter(|one| !is_for_services(one)) {
         let policy = stack.template.resource(&statement.document.resource);
         let secret = policy.and_then(|policy| target(policy.get("SecretId")?));
         let known = |principal: &str| match secret {

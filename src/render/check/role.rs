@@ -315,6 +315,8 @@ fn resources_of(stack: &Stack<'_>, strategy: Strategy, found: &mut RuleFindings)
             _ => {}
         }
     }
+    let environment = stack.model().encrypt.environment.as_ref();
+    known.extend(environment.and_then(|key| key.existing().map(ToString::to_string)));
     for entry in &stack.entries {
         if let Some(key) = entry.served.as_access_key() {
             known.insert(resolver.iam_arn(&format!("user/{}", key.kind.user)));

@@ -133,6 +133,8 @@ fn named(model: &Model) -> HashSet<&str> {
     use crate::model::{KmsKey, SecretReference};
     let mut named: HashSet<&str> = HashSet::new();
     named.extend(model.permissions_boundary.as_ref().map(|arn| arn.as_str()));
+    let encrypt = model.encrypt.keys();
+    named.extend(encrypt.filter_map(|(_, key)| key.existing().map(|arn| arn.as_str())));
     for entry in &model.entries {
         named.extend(entry.readers.iter().map(|arn| arn.as_str()));
         if let KmsKey::Existing(arn) = &entry.kms_key {

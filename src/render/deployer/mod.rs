@@ -12,6 +12,7 @@
 //! the command then fails.
 
 mod alarm;
+mod encrypt;
 mod function;
 mod iam;
 mod parts;
@@ -175,6 +176,7 @@ pub fn policy(rendered: &Rendered<'_>) -> Policy {
     grants.extend(iam::grants(&scope));
     grants.extend(secret::grants(&scope));
     grants.extend(function::grants(&scope));
+    grants.extend(encrypt::grants(&scope));
     grants.extend(alarm::grants(&scope));
     let statements = Command::ALL.map(|command| statements(command, &grants));
     Policy::new(statements.into_iter().flatten().collect())

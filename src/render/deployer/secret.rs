@@ -145,9 +145,17 @@ const FIND_ALIAS: &[Action] = &[("kms:ListAliases", &[Bootstrap])];
 pub fn grants(scope: &Scope<'_>) -> Vec<Grant> {
     let mut grants = secrets(scope);
     grants.extend(existing_keys(scope));
-    let mut entries = scope.model.entries.iter();
-    if entries.any(|entry| entry.kms_key == KmsKey::Create) {
-        grants.extend(own_key(scope));
+    let Scope { model, .. } = scope;
+    let mut entries = model.entries.iter();
+    let of_secrets = entries.any(|entry| entry.kms_key == KmsKey::Create);
+    let of_services = model.encrypt.creates();
+    if of_secrets || of_services {
+        let aliases = [
+            of_secrets.then(|| name::key_alias(&model.stack)),
+            of_services.then(|| name::service_key_alias(&model.stack)),
+        ];
+        let aliases = aliases.into_iter().flatten().collect();
+        grants.extend(own_keys(scope, of_secrets, aliases));
     }
     grants
 }
@@ -287,44 +295,60 @@ fn existing_keys(scope: &Scope<'_>) -> Vec<Grant> {
         KmsKey::AwsManaged | KmsKey::Create => None,
     };
     let arns = each(scope.model.entries.iter().filter_map(arn));
-    let via = json!({
-        "StringEquals": { "kms:ViaService": scope.resolver.via_secrets_manager() }
-    });
+    let via = json!({ "StringEquals": via(&scope.resolver.via_secrets_manager()) });
     vec![
         Grant::new("FindKeys", "key", arns.clone(), EXISTING_KEYS),
         Grant::new("UseKeys", "key", arns, USE_KEYS).when(via),
     ]
 }
 
-fn own_key(scope: &Scope<'_>) -> Vec<Grant> {
+/// Returns the condition, without its operator, that a service uses the key on the caller's
+/// behalf.
+pub(super) fn via(service: &str) -> Value {
+    json!({ "kms:ViaService": service })
+}
+
+/// Returns every key of the account and Region, for statements that a tag narrows.
+pub(super) fn any_key(scope: &Scope<'_>) -> Vec<String> {
+    vec![scope.resolver.arn("kms", "key/*")]
+}
+
+/// Returns the condition that a key has the stack's tag, and what else `StringEquals` requires.
+pub(super) fn tagged(scope: &Scope<'_>, with: Value) -> Value {
+    let mut condition =
+        json!({ format!("aws:ResourceTag/{STACK_TAG}"): scope.model.stack.as_str() });
+    if let (Some(held), Value::Object(more)) = (condition.as_object_mut(), with) {
+        held.extend(more);
+    }
+    json!({ "StringEquals": condition })
+}
+
+/// Returns the grants for managing the keys that the stack creates, which have these aliases,
+/// and for using the one of the secrets.
+fn own_keys(scope: &Scope<'_>, of_secrets: bool, aliases: Vec<String>) -> Vec<Grant> {
     let Scope {
         model, resolver, ..
     } = scope;
     let stack = model.stack.as_str();
-    let key = vec![resolver.arn("kms", "key/*")];
-    let alias = vec![resolver.arn("kms", &name::key_alias(&model.stack))];
-    let tagged = |with: Value| {
-        let mut condition = json!({ format!("aws:ResourceTag/{STACK_TAG}"): stack });
-        if let (Some(held), Value::Object(more)) = (condition.as_object_mut(), with) {
-            held.extend(more);
-        }
-        json!({ "StringEquals": condition })
-    };
-    vec![
+    let key = any_key(scope);
+    let aliases = aliases.iter().map(|alias| resolver.arn("kms", alias));
+    let mut grants = vec![
         Grant::new("MakeKey", "*", vec!["*".to_owned()], MAKE_KEY).when(json!({
             "StringEquals": { format!("aws:RequestTag/{STACK_TAG}"): stack },
             "ForAnyValue:StringEquals": { "aws:CalledVia": "cloudformation.amazonaws.com" }
         })),
-        Grant::new("OwnKey", "key", key.clone(), OWN_KEY).when(tagged(json!({}))),
+        Grant::new("OwnKey", "key", key.clone(), OWN_KEY).when(tagged(scope, json!({}))),
         Grant::new("RollBack", "key", key.clone(), ROLL_BACK_KEY).when(json!({
             "StringEquals": { format!("aws:ResourceTag/{STACK_TAG}"): stack },
             "ForAnyValue:StringEquals": { "aws:CalledVia": "cloudformation.amazonaws.com" }
         })),
-        Grant::new("UseOwnKey", "key", key, USE_KEYS).when(tagged(
-            json!({ "kms:ViaService": resolver.via_secrets_manager() }),
-        )),
-        // A KMS key is of the same kind, but `CreateAlias` on the key is a separate permission.
-        Grant::new("Alias", "key", alias, ALIAS),
-        Grant::everywhere(FIND_ALIAS),
-    ]
+    ];
+    if of_secrets {
+        let via = via(&resolver.via_secrets_manager());
+        grants.push(Grant::new("UseOwnKey", "key", key, USE_KEYS).when(tagged(scope, via)));
+    }
+    // A KMS key is of the same kind, but `CreateAlias` on the key is a separate permission.
+    grants.push(Grant::new("Alias", "key", aliases.collect(), ALIAS));
+    grants.push(Grant::everywhere(FIND_ALIAS));
+    grants
 }

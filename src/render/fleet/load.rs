@@ -12,7 +12,7 @@ use std::collections::BTreeMap;
 use super::super::Strategy;
 use super::super::resolve::Resolver;
 use super::super::{quota, role, view};
-use crate::model::{Entry, Kind, KmsKey, Model, RotateAs};
+use crate::model::{Encrypt, Entry, Kind, KmsKey, Model, RotateAs};
 
 /// The share of each limit that new entries may fill, in percent. The rest is reserved for
 /// existing entries: an entry that is given readers or a user of its own grows, and must not
@@ -57,12 +57,20 @@ const KEY_STATEMENT_FRAME: usize = 260;
 /// Characters of the key policy besides its secrets and readers.
 const KEY_POLICY_FRAME: usize = 1_024;
 
+/// Resources of the key for AWS services: the key with its alias.
+const SERVICE_KEY_RESOURCES: usize = 2;
+/// Bytes of a template for that key, besides the names of the log groups and tags.
+const SERVICE_KEY_FRAME: usize = 4_096;
+/// Bytes of a template for each function, for the keys of its log group and its environment.
+const ENCRYPTED_FRAME: usize = 2_048;
+
 /// The combined load of a stack's entries.
 #[derive(Clone, Debug)]
 pub struct Load {
     resolver: Resolver,
     tags: usize,
     subscriptions: usize,
+    encrypt: Encrypt,
     resources: usize,
     bytes: usize,
     key_policy: usize,
@@ -146,6 +154,7 @@ impl Load {
                 .map(|(key, value)| key.len() + value.len() + MENTION_FRAME)
                 .sum(),
             subscriptions: model.alarms.email.len(),
+            encrypt: model.encrypt.clone(),
             resources: 0,
             bytes: 0,
             key_policy: 0,
@@ -261,10 +270,21 @@ impl Load {
             FUNCTION_RESOURCES + more + held.policies() + held.rules()
         };
         let functions: usize = self.held.iter().map(of).sum();
-        let resources = STACK_RESOURCES + self.resources + self.subscriptions + functions;
+        let encrypted = usize::from(self.encrypt.keys().next().is_some());
+        let creates = usize::from(self.encrypt.creates());
+        // Each function's role has a policy for its environment.
+        let decrypts = usize::from(self.encrypt.environment.is_some()) * self.held.len();
+        let resources = STACK_RESOURCES
+            + SERVICE_KEY_RESOURCES * creates
+            + decrypts
+            + self.resources
+            + self.subscriptions
+            + functions;
         let bytes = FUNCTION_FRAME * self.held.len()
             + SUBSCRIPTION_FRAME * self.subscriptions
             + 20 * self.tags
+            + SERVICE_KEY_FRAME * creates
+            + ENCRYPTED_FRAME * encrypted * self.held.len()
             + self.bytes;
         (resources, bytes, KEY_POLICY_FRAME + self.key_policy)
     }

@@ -128,7 +128,7 @@ fn every_stack_keeps_within_every_limit() {
         (300, long.as_str(), ", rotate_as: role, kms_key: create"),
     ] {
         let mut text =
-            "version: 1\nstack: keys\ntags: { team: payments }\naccess_keys:\n".to_owned();
+            "version: 1\nstack: keys\ntags: { team: payments }\nencrypt: { logs: create, topic: create, environment: create }\naccess_keys:\n".to_owned();
         for number in 0..total {
             writeln!(
                 text,

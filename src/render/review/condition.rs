@@ -54,7 +54,14 @@ fn known(condition: &Condition, setting: &SentenceContext) -> Option<Prose> {
         "kms:ViaService" if all.iter().all(|one| one.starts_with("secretsmanager.")) => {
             Prose::words("through Secrets Manager")
         }
+        "kms:ViaService" if all.iter().all(|one| one.starts_with("lambda.")) => {
+            Prose::words("through Lambda")
+        }
         "kms:EncryptionContext:SecretARN" => Prose::words("for ").then(named_resources()),
+        "kms:EncryptionContext:aws:logs:arn" => Prose::words("for ").then(named_resources()),
+        "kms:EncryptionContext:aws:lambda:FunctionArn" => {
+            Prose::words("for the environment of ").then(named_resources())
+        }
         "aws:SourceArn" => Prose::words("on behalf of ").then(named_resources()),
         "lambda:SourceFunctionArn" => {
             Prose::words("in requests from the code of ").then(named_resources())

@@ -132,9 +132,13 @@ fn purpose(id: &str, kind: &str, resource: &Value) -> String {
 
 /// The purposes of the policies of a function's role, by what their logical IDs contain after
 /// the role's. `{}` stands for the function.
-const POLICIES: [(&str, &str); 9] = [
+const POLICIES: [(&str, &str); 10] = [
     ("Log", "Lets the {} write its log."),
     ("Passwords", "Lets the {} generate passwords."),
+    (
+        "Environment",
+        "Lets Lambda decrypt the environment of the {} when it starts.",
+    ),
     ("Network", "Lets Lambda connect the {} to the VPC."),
     (
         "NotItsCode",

@@ -161,8 +161,8 @@ const GROUPS: [(&str, &str, &str); 9] = [
     ),
     (
         "key",
-        "Who can use the KMS key",
-        "The key policy of the stack’s KMS key.",
+        "Who can use the KMS keys",
+        "The key policies of the stack’s KMS keys.",
     ),
     (
         "others",

@@ -118,6 +118,7 @@ pub fn service(name: &str) -> Prose {
         "events.amazonaws.com" => Prose::words("EventBridge"),
         "cloudwatch.amazonaws.com" => Prose::words("CloudWatch"),
         "sns.amazonaws.com" => Prose::words("SNS"),
+        other if other.starts_with("logs.") => Prose::words("CloudWatch Logs"),
         other => Prose::words("the service ").code(other),
     }
 }

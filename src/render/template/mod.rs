@@ -22,7 +22,7 @@ macro_rules! templates {
 
 /// Every template by name: one per concern, and the frame that includes them. `extra` is empty:
 /// organisations can replace it to add resources.
-pub(super) const TEMPLATES: [(&str, &str); 16] = templates![
+pub(super) const TEMPLATES: [(&str, &str); 17] = templates![
     "stack",
     "extra",
     "tags",
@@ -32,6 +32,7 @@ pub(super) const TEMPLATES: [(&str, &str); 16] = templates![
     "role",
     "role-policies",
     "kms-key",
+    "service-key",
     "alarms",
     "sweep",
     "user",

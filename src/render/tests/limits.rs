@@ -62,6 +62,9 @@ fn a_large_fleet_gets_managed_policies_that_fit() {
     );
 }
 
+/// A setting of the whole manifest.
+const ENVIRONMENT: &str = "encrypt: { environment: create }\n";
+
 /// The estimate before rendering is never less than the result, for each kind of statement,
 /// both inline and managed.
 #[test]
@@ -72,6 +75,7 @@ fn no_estimate_is_too_low() {
         ", rotate_as: ops/administrator",
         ", kms_key: create",
         ", kms_key: \"arn:aws:kms:eu-west-1:111122223333:key/0a1b2c3d-4e5f-6789-abcd-ef0123456789\"",
+        ENVIRONMENT,
     ] {
         for (count, strategy) in [1, 2, 30]
             .into_iter()
@@ -80,15 +84,20 @@ fn no_estimate_is_too_low() {
             if settings.contains("rotate_as: role") && strategy == Strategy::Databases {
                 continue;
             }
+            let (whole, settings) = match settings {
+                ENVIRONMENT => (settings, ""),
+                _ => ("", settings),
+            };
             let text = match strategy {
                 Strategy::AccessKeys => fleet(count, "prod", settings),
                 Strategy::Databases => databases(count, settings),
-            };
+            } + whole;
             let model = model::load(&text, None).unwrap().model;
             let stack = parsed(&rendered(&text));
             let resolver = Resolver::longest(&model).with_resources(&stack);
             let entries: Vec<_> = model.entries.iter().collect();
-            let estimated = role::estimate(strategy, &entries, &resolver);
+            let environment = model.encrypt.environment.as_ref();
+            let estimated = role::estimate(strategy, environment, &entries, &resolver);
             let sizes = document::documents(&stack, &resolver, &resolver).unwrap();
             let inline = sizes
                 .iter()

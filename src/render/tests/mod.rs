@@ -279,6 +279,17 @@ fn databases_beside_access_keys() {
 }
 
 #[test]
+fn logs_topic_and_environment_with_keys() {
+    let manifest = include_str!("../../../tests/manifests/valid/encrypt.yaml");
+    let rendering = rendered(manifest);
+    insta::assert_snapshot!("encrypt-stack", rendering.stacks()[0]);
+    insta::assert_snapshot!("encrypt-policies", reviewed(&rendering));
+    // The key of the secrets serves nobody else.
+    let policy = &rendering.files["policies/encryption-key.json"];
+    assert!(!policy.contains("\"Service\""), "{policy}");
+}
+
+#[test]
 fn databases_alone() {
     let manifest = include_str!("../../../examples/databases.yaml");
     let rendering = rendered(manifest);

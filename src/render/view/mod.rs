@@ -12,7 +12,7 @@ use serde_json::{Value as Json, json};
 use super::resolve::Resolver;
 use super::role;
 use super::{Error, Pins, Strategy, name, quota};
-use crate::model::{Entry, KmsKey, Model};
+use crate::model::{Entry, KmsKey, Model, ServiceKey};
 
 pub use entry::pins;
 pub use rule::{EVENT_PATTERN_ROOM, INPUT_ROOM, MAX_SWEPT};
@@ -42,6 +42,7 @@ pub fn fits(stack: &Json) -> bool {
         + entries.iter().copied().map(entry).sum::<usize>()
         + count(&stack["role_policies"])
         + 2 * usize::from(!stack["kms_key"].is_null())
+        + 2 * usize::from(!stack["service_key"].is_null())
         + 2 * count(&stack["sweeps"])
         + count(&stack["alarms"]["rules"])
         + count(&stack["alarms"]["subscriptions"]);
@@ -65,7 +66,8 @@ pub fn stack(model: &Model) -> Result<Json, Error> {
     let mut sweeps = Vec::new();
     for (strategy, entries) in &held {
         let in_vpc = *strategy == Strategy::Databases && model.network.is_in_vpc();
-        let policies = role::policies(*strategy, in_vpc, entries, &longest)
+        let environment = model.encrypt.environment.as_ref();
+        let policies = role::policies(*strategy, in_vpc, environment, entries, &longest)
             .map_err(|finding| Error::Refused(vec![finding]))?;
         let view = |entry: &&Entry| entry::view(entry, model, &tags, &policies);
         views.insert(*strategy, Json::from_iter(entries.iter().map(view)));
@@ -97,6 +99,8 @@ pub fn stack(model: &Model) -> Result<Json, Error> {
         "second": second,
         "role_policies": role_policies,
         "kms_key": key(model, &held),
+        "service_key": service_key(model),
+        "encrypt": encrypt(model),
         "sweeps": sweeps,
         "alarms": rule::alarms(model, &held, &tags, &longest),
         "tags": tags,
@@ -210,5 +214,35 @@ fn key(model: &Model, held: &[(Strategy, Vec<&Entry>)]) -> Option<Json> {
             "users": users,
             "readers": readers,
         })
+    })
+}
+
+/// Returns the KMS key that the stack creates for AWS services, with what they encrypt with it
+/// and need a statement of its policy for.
+fn service_key(model: &Model) -> Option<Json> {
+    let encrypt = &model.encrypt;
+    let create = |key: &Option<ServiceKey>| *key == Some(ServiceKey::Create);
+    let groups = Strategy::of(model).map(|strategy| strategy.log_group_name(&model.stack));
+    encrypt.creates().then(|| {
+        json!({
+            "description": format!("Encrypts what AWS services store for {}", model.stack),
+            "alias": name::service_key_alias(&model.stack),
+            "log_groups": create(&encrypt.logs).then(|| groups.collect::<Vec<String>>()),
+            "topic": create(&encrypt.topic),
+        })
+    })
+}
+
+/// Returns the keys in `encrypt`. The ARN of the one that the stack creates is null.
+fn encrypt(model: &Model) -> Json {
+    let key = |key: &Option<ServiceKey>| {
+        let key = key.as_ref();
+        key.map(|key| json!({ "arn": key.existing().map(|arn| arn.as_str()) }))
+    };
+    let encrypt = &model.encrypt;
+    json!({
+        "logs": key(&encrypt.logs),
+        "topic": key(&encrypt.topic),
+        "environment": key(&encrypt.environment),
     })
 }

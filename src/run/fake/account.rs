@@ -15,7 +15,15 @@ impl Encryption for FakeAws {
             Ok(state.map(|(_, state)| EncryptionKey {
                 enabled: state == "Enabled",
                 state: state.clone(),
+                symmetric: true,
             }))
+        })
+        .await
+    }
+
+    async fn key_policy(&self, arn: &str) -> Result<Option<String>> {
+        self.act("kms:GetKeyPolicy", |state| {
+            Ok(state.key_policies.get(arn).cloned())
         })
         .await
     }

@@ -74,6 +74,8 @@ pub struct AwsState {
     pub swapped_template: Option<String>,
     /// Each KMS key's state.
     pub kms_keys: BTreeMap<String, String>,
+    /// The key policies that may be read, by the keys' ARNs.
+    pub key_policies: BTreeMap<String, String>,
     /// Each KMS key's tags.
     pub functions: BTreeMap<String, String>,
     /// Each log group's lines.
@@ -112,6 +114,7 @@ impl AwsState {
             writer: None,
             swapped_template: None,
             kms_keys: BTreeMap::new(),
+            key_policies: BTreeMap::new(),
             functions: BTreeMap::new(),
             logs: BTreeMap::new(),
             profiles: BTreeMap::new(),

@@ -95,7 +95,12 @@ async fn stays(context: &Context<'_>, id: &str) -> Result<bool> {
 }
 
 /// Has a KMS key deleted, unless it is going already.
-pub(super) async fn delete(context: &Context<'_>, id: String, days: u32) -> Result<Outcome> {
+pub(super) async fn delete(
+    context: &Context<'_>,
+    id: String,
+    days: u32,
+    of_secrets: bool,
+) -> Result<Outcome> {
     if !stays(context, &id).await? {
         return Ok(Outcome::Done);
     }
@@ -106,8 +111,15 @@ pub(super) async fn delete(context: &Context<'_>, id: String, days: u32) -> Resu
             false => Ok(Outcome::Done),
         };
     }
-    let note = format!(
-        "scheduled for deletion in {days} days, after the recovery window of the secrets; to read a restored secret before: aws kms cancel-key-deletion --key-id {id}, then aws kms enable-key --key-id {id}"
-    );
+    let restore =
+        format!("aws kms cancel-key-deletion --key-id {id}, then aws kms enable-key --key-id {id}");
+    let note = match of_secrets {
+        true => format!(
+            "scheduled for deletion in {days} days, after the recovery window of the secrets; to read a restored secret before: {restore}"
+        ),
+        false => format!(
+            "scheduled for deletion in {days} days; it encrypts none of the secrets; to keep it: {restore}"
+        ),
+    };
     Ok(Outcome::Deleted(Item::new("KMS key", id, Some(note))))
 }

@@ -194,7 +194,11 @@ async fn carry_out(context: &Context<'_>, step: Step) -> Result<Outcome> {
             arn,
             deletion,
         } => secret::delete(context, secret, &arn, deletion).await,
-        Step::DeleteEncryptionKey { id, days } => encryption::delete(context, id, days).await,
+        Step::DeleteEncryptionKey {
+            id,
+            days,
+            of_secrets,
+        } => encryption::delete(context, id, days, of_secrets).await,
     }
 }
 

@@ -5,6 +5,7 @@
 //! `--nocapture` prints what needs each action.
 
 mod database;
+mod encrypt;
 mod exemption;
 mod function;
 mod policy;

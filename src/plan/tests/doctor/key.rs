@@ -270,6 +270,7 @@ fn what_helps_an_entry_is_missing() {
     let key =
         |state: Option<EncryptionKey>| found_of(&more, |it| it.seen.encryption_key = Some(state));
     let disabled = EncryptionKey {
+        symmetric: true,
         enabled: false,
         state: "PendingDeletion".to_owned(),
     };

@@ -1,6 +1,6 @@
 //! One mutation for each rule, of a rendering that passes the check.
 
-use super::{BOTH, BOUNDARY, DATABASES, EVERYTHING, swap};
+use super::{BOTH, BOUNDARY, DATABASES, ENCRYPT, EVERYTHING, swap};
 
 /// Placeholders for secrets. The first two are from AWS's documentation.
 pub const KEY_ID: &str = "AKIAIOSFODNN7EXAMPLE";
@@ -61,6 +61,7 @@ pub fn all() -> impl Iterator<Item = Case> {
         .into_iter()
         .chain(policies())
         .chain(people())
+        .chain(services())
         .chain(secrets())
         .chain(databases())
         .chain(rest())
@@ -347,6 +348,49 @@ fn people() -> impl IntoIterator<Item = Case> {
         "key-retained", EVERYTHING => |text| {
             swap(text, "    DeletionPolicy: RetainExceptOnCreate\n    UpdateReplacePolicy: Retain\n    Properties:\n      Description: \"Enc", "    DeletionPolicy: Delete\n    Properties:\n      Description: \"Enc")
         };
+    }
+}
+
+fn services() -> impl IntoIterator<Item = Case> {
+    cases! {
+        "encrypt-key", ENCRYPT => |text| {
+            swap(text, "      KmsKeyId: !GetAtt ServiceKey.Arn\n", "")
+        };
+        "encrypt-key", ENCRYPT => |text| {
+            swap(text, "      KmsMasterKeyId: !GetAtt ServiceKey.Arn\n", "      KmsMasterKeyId: alias/aws/sns\n")
+        };
+        "encrypt-key", ENCRYPT => |text| {
+            swap(text, "      KmsKeyArn: !GetAtt ServiceKey.Arn\n", "      KmsKeyArn: !GetAtt EncryptionKey.Arn\n")
+        };
+        "encrypt-variable", ENCRYPT => |text| {
+            swap(text, "      Environment:\n        Variables: { KEYROTA_STACK: !Ref AWS::StackName }\n", "")
+        };
+        "service-key-policy", ENCRYPT => |text| {
+            swap(text, "log-group:/keyrota/encrypted/database\"\n", "log-group:/keyrota/another\"\n")
+        };
+        "service-key-policy", ENCRYPT => |text| {
+            swap(text, "            Principal: { Service: events.amazonaws.com }\n            Action:\n              - kms:Decrypt\n", "            Principal: { Service: events.amazonaws.com }\n            Action:\n              - kms:Encrypt\n")
+        };
+        "service-key-policy", ENCRYPT => |text| {
+            swap(text, "              - kms:GenerateDataKey*\n            Resource: \"*\"\n      Tags:", "              - kms:GenerateDataKey*\n            Resource: \"*\"\n            Condition: { StringEquals: { aws:SourceAccount: !Ref AWS::AccountId } }\n      Tags:")
+        };
+        "service-key-use", ENCRYPT => |text| {
+            swap(text, "log-group:/keyrota/encrypted\"\n", "log-group:*\"\n")
+        };
+        "service-key-use", ENCRYPT => |text| {
+            swap(text, "              StringEquals: { aws:SourceAccount: !Ref AWS::AccountId }\n              ArnLike: { aws:SourceArn", "              ArnLike: { aws:SourceArn")
+        };
+        "service-key-use", ENCRYPT => |text| {
+            swap(text, "Principal: { Service: events.amazonaws.com }\n            Action:\n              - kms", "Principal: { Service: s3.amazonaws.com }\n            Action:\n              - kms")
+        };
+        // The key of the secrets is not for services, and the environment is not for others.
+        "kms-via-service", ENCRYPT => |text| {
+            swap(text, "          - Sid: UsedByTheFunction\n", "          - { Sid: More, Effect: Allow, Principal: { Service: events.amazonaws.com }, Action: kms:Decrypt, Resource: \"*\" }\n          - Sid: UsedByTheFunction\n")
+        };
+        "kms-encryption-context", ENCRYPT => |text| {
+            swap(text, "aws:lambda:FunctionArn: !GetAtt Function.Arn", "aws:lambda:FunctionArn: \"*\"")
+        };
+        "unexplained-wildcard", ENCRYPT => |text| swap(text, "kms:ReEncrypt*", "kms:*Encrypt*");
     }
 }
 

@@ -161,7 +161,16 @@ fn outside<'a>(
         found.entry(card).or_default().insert(text);
     };
     let mut readers: BTreeSet<&Arn> = BTreeSet::new();
+    let short = |arn: &'a Arn| {
+        let [.., resource] = arn.parts();
+        resource.strip_prefix("key/").unwrap_or(resource)
+    };
     for model in stacks.iter().map(|rendered| rendered.model) {
+        for (_, key) in model.encrypt.keys() {
+            key.existing()
+                .into_iter()
+                .for_each(|arn| add("key", short(arn).into()));
+        }
         for entry in model.entries.iter() {
             match &entry.kind {
                 Kind::AccessKey(key) if key.create_user => {}
@@ -169,11 +178,7 @@ fn outside<'a>(
                 Kind::Database(database) => add("databases", database.endpoint().into()),
             }
             if let KmsKey::Existing(arn) = &entry.kms_key {
-                let [.., resource] = arn.parts();
-                add(
-                    "key",
-                    resource.strip_prefix("key/").unwrap_or(resource).into(),
-                );
+                add("key", short(arn).into());
             }
             if let Some(secret) = entry.administrator() {
                 add("administrators", arn::secret_name(secret.as_str()).into());

@@ -116,7 +116,7 @@ type Allows = fn(&Case<'_>) -> bool;
 
 /// The definitions of the arrows: the start, the end, the action, and the permission. An arrow
 /// from or to a function, its role, or its log exists for each function.
-const ARROWS: [(&str, &str, &str, Allows); 14] = [
+const ARROWS: [(&str, &str, &str, Allows); 16] = [
     ("manager", "function", "invokes", |case| {
         case.invokes("secretsmanager")
     }),
@@ -147,6 +147,12 @@ const ARROWS: [(&str, &str, &str, Allows); 14] = [
     ("role", "secrets", "reads, writes", |case| {
         case.is_on(ResourceKind::Secret) && case.does("secretsmanager:PutSecretValue")
     }),
+    ("log", "key", "encrypted with", |case| {
+        matches!(case.holder, Holder::Key(_)) && by_service(case.statement, "logs.")
+    }),
+    ("topic", "key", "encrypted with", |case| {
+        matches!(case.holder, Holder::Key(_)) && by_service(case.statement, "cloudwatch.")
+    }),
     ("role", "key", "decrypts", |case| {
         case.is_on(ResourceKind::Key) && case.does("kms:Decrypt")
     }),
@@ -160,6 +166,7 @@ const ARROWS: [(&str, &str, &str, Allows); 14] = [
         matches!(case.holder, Holder::Key(_))
             && case.does("kms:Decrypt")
             && !case.statement.principals.iter().any(is_function)
+            && !by_service(case.statement, "")
     }),
 ];
 

@@ -11,6 +11,7 @@ use crate::render::{Baseline, Fleet, REVIEW, Record, Rendering, Templates, rende
 
 const EVERYTHING: &str = include_str!("../../../../examples/everything.yaml");
 const DATABASES: &str = include_str!("../../../../examples/databases.yaml");
+const ENCRYPT: &str = include_str!("../../../../tests/manifests/valid/encrypt.yaml");
 const BOTH: &str = include_str!("../../../../examples/keys-and-databases.yaml");
 
 /// Renders a manifest as as many stacks as necessary.

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{BOTH, DATABASES, EVERYTHING, page, rendered, texts, users};
+use super::{BOTH, DATABASES, ENCRYPT, EVERYTHING, page, rendered, texts, users};
 use crate::render::resolve;
 
 #[test]
@@ -70,6 +70,7 @@ fn the_picture_has_every_resource() {
         (EVERYTHING.to_owned(), true),
         (DATABASES.to_owned(), true),
         (BOTH.to_owned(), true),
+        (ENCRYPT.to_owned(), true),
         (users(1), true),
         (users(12), true),
         (users(13), false),
@@ -115,6 +116,7 @@ fn every_link_has_its_target() {
         EVERYTHING.to_owned(),
         DATABASES.to_owned(),
         BOTH.to_owned(),
+        ENCRYPT.to_owned(),
         users(1),
         users(150),
     ] {
@@ -284,6 +286,25 @@ fn arrows_lead_to_what_allows_them() {
         assert_eq!(both.get(arrow).map(String::as_str), Some(href), "{arrow}");
     }
     assert!(!whole.keys().any(|arrow| arrow.contains("atabase")));
+    let encrypted = arrows(&page(ENCRYPT));
+    for (arrow, href) in [
+        ("Log encrypted with KMS keys", "key-LogsMayEncrypt"),
+        (
+            "Alarm topic encrypted with KMS keys",
+            "key-AlarmsMayEncrypt",
+        ),
+    ] {
+        assert_eq!(
+            encrypted.get(arrow).map(String::as_str),
+            Some(href),
+            "{arrow}"
+        );
+    }
+    assert!(
+        !encrypted
+            .keys()
+            .any(|arrow| arrow.starts_with("Named readers"))
+    );
     let least = arrows(&page(&users(1)));
     for arrow in [
         "Execution role manages keys IAM users",

@@ -4,7 +4,7 @@ use serde_json::json;
 
 use super::super::sentence::{SentenceContext, sentence};
 use super::super::subject::Holder;
-use super::{BOTH, EVERYTHING};
+use super::{BOTH, ENCRYPT, EVERYTHING};
 use crate::render::Strategy;
 use crate::render::statement::{self, Statement};
 use crate::render::tree::Value;
@@ -108,6 +108,31 @@ fn a_statement_is_said_whole() {
             "the database rotation function must not create any network interface in requests from the code of the database rotation function.",
         ),
         (
+            Holder::Key("ServiceKey".to_owned()),
+            json!({ "Effect": "Allow", "Principal": { "Service": "logs.eu-west-1.amazonaws.com" }, "Action": ["kms:Decrypt*", "kms:Describe*", "kms:Encrypt*", "kms:GenerateDataKey*", "kms:ReEncrypt*"], "Resource": "*", "Condition": { "ArnLike": { "kms:EncryptionContext:aws:logs:arn": "arn:aws:logs:eu-west-1:111122223333:log-group:/keyrota/payments-keys" } } }),
+            "CloudWatch Logs may describe, decrypt with and encrypt with the key ServiceKey, but only for the log group /keyrota/payments-keys.",
+        ),
+        (
+            Holder::Key("ServiceKey".to_owned()),
+            json!({ "Effect": "Allow", "Principal": { "Service": "cloudwatch.amazonaws.com" }, "Action": ["kms:Decrypt", "kms:GenerateDataKey*"], "Resource": "*", "Condition": { "StringEquals": { "aws:SourceAccount": "111122223333" }, "ArnLike": { "aws:SourceArn": "arn:aws:cloudwatch:eu-west-1:111122223333:alarm:*" } } }),
+            "CloudWatch may decrypt with and encrypt with the key ServiceKey, but only on behalf of every alarm of this account and Region, and on behalf of account 111122223333.",
+        ),
+        (
+            Holder::Key("ServiceKey".to_owned()),
+            json!({ "Effect": "Allow", "Principal": { "Service": "events.amazonaws.com" }, "Action": ["kms:Decrypt", "kms:GenerateDataKey*"], "Resource": "*" }),
+            "EventBridge may decrypt with and encrypt with the key ServiceKey.",
+        ),
+        (
+            Holder::Function(Strategy::AccessKeys),
+            json!({ "Effect": "Allow", "Action": "kms:Decrypt", "Resource": "arn:aws:kms:eu-west-1:111122223333:key/${ServiceKey}", "Condition": { "StringEquals": { "kms:EncryptionContext:aws:lambda:FunctionArn": "arn:aws:lambda:eu-west-1:111122223333:function:${Function}" } } }),
+            "the rotation function may decrypt with the KMS key ServiceKey, and no other, but only for the environment of the rotation function.",
+        ),
+        (
+            Holder::Deployer,
+            json!({ "Effect": "Allow", "Action": ["kms:CreateGrant", "kms:Decrypt", "kms:Encrypt"], "Resource": "arn:aws:kms:eu-west-1:111122223333:key/0a1b", "Condition": { "StringEquals": { "kms:ViaService": "lambda.eu-west-1.amazonaws.com" } } }),
+            "the deployer may decrypt with and encrypt with the KMS key 0a1b, and create grants on it, but only through Lambda.",
+        ),
+        (
             Holder::Trust(Strategy::Databases),
             json!({ "Effect": "Allow", "Principal": { "Service": "lambda.amazonaws.com" }, "Action": "sts:AssumeRole" }),
             "Lambda may assume the execution role of the database function.",
@@ -198,7 +223,7 @@ fn no_word_says_more_than_its_action() {
 
 #[test]
 fn the_actions_of_the_policies_have_words() {
-    let renderings = [EVERYTHING, BOTH].map(|manifest| super::rendered(manifest, None));
+    let renderings = [EVERYTHING, BOTH, ENCRYPT].map(|manifest| super::rendered(manifest, None));
     let files = renderings.iter().flat_map(|rendering| &rendering.files);
     for (path, text) in files.filter(|(path, _)| path.ends_with(".json")) {
         let document: Value = serde_json::from_str(text).unwrap();

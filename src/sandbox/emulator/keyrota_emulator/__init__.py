@@ -10,6 +10,7 @@ The parts, one concern each:
 * ``replaced``   every name of ministack that is used or replaced, checked at start-up
 * ``secrets``    Secrets Manager: versions, labels, and tokens as in its API reference
 * ``encryption`` the use of a customer managed KMS key for a secret's value
+* ``service_keys``  the keys with which AWS services encrypt log groups, topics, and functions
 * ``rotation``   RotateSecret, CancelRotateSecret, and the four steps of a rotation
 * ``schedule``   rotation rules, and when the next rotation is due
 * ``keys``       IAM access keys: the quota of two, their owner, their last use

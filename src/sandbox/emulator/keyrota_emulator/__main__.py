@@ -165,6 +165,7 @@ def _serve(
         root,
         rotation,
         secrets,
+        service_keys,
         stacks,
         stale,
         storage,
@@ -211,6 +212,7 @@ def _serve(
     keys.install()
     authorization.install()
     resources.install()
+    service_keys.install()
     principals.install()
     stacks.install()
     changesets.install()

@@ -1,7 +1,7 @@
 """EventBridge's delivery to SNS, which needs the topic's policy.
 
 ministack publishes to any topic. Here the topic's policy must allow ``events.amazonaws.com`` to
-publish, as on AWS. Item ``sns-conditions``: a statement with a Condition does not count, because
+publish, as on AWS, and the policy of the topic's key to use the key. Item ``sns-conditions``: a statement with a Condition does not count, because
 EventBridge supports no Condition blocks in the policy of a topic. A delivery that is not allowed
 shows only in the rule's metric FailedInvocations.
 
@@ -21,7 +21,7 @@ from ministack.core import iam_evaluator
 from ministack.core.responses import get_account_id, get_region
 from ministack.services import cloudwatch, eventbridge, sns
 
-from . import strict
+from . import service_keys, strict
 from .replaced import put
 
 _SERVICE = "events.amazonaws.com"
@@ -51,7 +51,7 @@ def _invoke_target(original: Callable[..., None]) -> Callable[..., None]:
 
 def _dispatch_to_sns(original: Callable[[str, str], None]) -> Callable[[str, str], None]:
     def dispatch_to_sns(arn: str, payload: str) -> None:
-        if _may_publish(arn):
+        if _may_publish(arn) and service_keys.may_publish(arn, _SERVICE):
             original(arn, payload)
         else:
             log.warning("%s may not publish to %s for %s", _SERVICE, arn, _rule.get())

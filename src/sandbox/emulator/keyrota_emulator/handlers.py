@@ -162,6 +162,12 @@ _BOUNDABLE = (
 https://docs.aws.amazon.com/service-authorization/latest/reference/list_awsidentityandaccessmanagementiam.html
 """
 
+_OF_ENVIRONMENT = ("kms:CreateGrant", "kms:Decrypt", "kms:Encrypt", "kms:GenerateDataKey")
+"""What Lambda calls with the caller's permissions to encrypt a function's environment.
+
+https://docs.aws.amazon.com/lambda/latest/dg/configuration-envvars-encryption.html
+"""
+
 _caller: contextvars.ContextVar[str] = contextvars.ContextVar("caller", default="")
 """Whose request to CloudFormation goes on; the work on a stack goes on in its context."""
 
@@ -306,6 +312,8 @@ def _asked(
         conditions: dict[str, Any] = {}
         if action == "iam:PassRole":
             conditions["iam:PassedToService"] = "lambda.amazonaws.com"
+        if subject.kind == "AWS::Lambda::Function" and action in _OF_ENVIRONMENT:
+            conditions["kms:ViaService"] = f"lambda.{get_region()}.amazonaws.com"
         if action in _BOUNDABLE and (boundary := _boundary(subject, arn)):
             conditions["iam:PermissionsBoundary"] = boundary
         if action in ("iam:AttachRolePolicy", "iam:DetachRolePolicy"):
@@ -374,6 +382,7 @@ def _arns(subject: _Subject) -> Arns:
                 "lambda": [_arn("lambda", f"function:{name}")],
                 "s3": [artifact],
                 "iam:PassRole": [properties["Role"]],
+                "kms": [str(properties.get("KmsKeyArn"))],
             }
         case "AWS::Lambda::Permission":
             name = str(properties["FunctionName"])

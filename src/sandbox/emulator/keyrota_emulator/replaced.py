@@ -206,7 +206,7 @@ NAMES: dict[str, tuple[str, ...]] = {
         "handle_request",
         "reset",
     ),
-    "ministack.services.sns": ("topic_policy_for_arn",),
+    "ministack.services.sns": ("_topics", "topic_policy_for_arn"),
     "ministack.services.tagging": ("handle_request", "resource_tags"),
     "ministack.services.sts": ("is_root_access_key", "register_session", "resolve_credential"),
 }
@@ -248,6 +248,7 @@ ENTRIES: dict[tuple[str, str], tuple[str, ...]] = {
         "AWS::Lambda::Function",
         "AWS::Lambda::Permission",
         "AWS::Logs::LogGroup",
+        "AWS::SNS::Topic",
         "AWS::SecretsManager::Secret",
     ),
 }

@@ -1,0 +1,121 @@
+//! What is found of the keys in `encrypt`. A key given by ARN is looked at, and never changed.
+
+use super::check_kms_key;
+use crate::model::{AccountId, Arn, Finding, Model, Region};
+use crate::port::EncryptionKey;
+use crate::render::{ServiceStatement, lets_service, service_statements};
+
+/// The result of a lookup that the caller may not be allowed to make.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Looked<T> {
+    /// What was found.
+    Seen(T),
+    /// The call was denied, and what AWS says.
+    Denied(String),
+}
+
+/// A key that `encrypt` names by its ARN, as it was found.
+#[derive(Clone, Debug)]
+pub struct ObservedServiceKey<'model> {
+    /// Its ARN.
+    pub arn: &'model Arn,
+    /// The fields of `encrypt` that name it.
+    pub fields: Vec<&'static str>,
+    /// The key, if it exists.
+    pub key: Looked<Option<EncryptionKey>>,
+    /// Its key policy. Nothing if the key does not exist, or no service needs a statement.
+    pub policy: Option<Looked<String>>,
+}
+
+const KIND: &str = "encrypt-key";
+
+/// Returns the finding of a key that is in another Region than the stack.
+pub fn check_service_key_region(arn: &Arn, field: &str, region: &str) -> Option<Finding> {
+    let of = arn.parts()[2];
+    (of != region).then(|| {
+        let message = format!("the KMS key {arn} is in {of}, but the stack is in {region}");
+        let hint = format!("specify a key in {region}, or `create`");
+        Finding::error(KIND, path(field), message).hint(hint)
+    })
+}
+
+/// Returns what is wrong with a key that `encrypt` names.
+pub fn check_service_key(
+    model: &Model,
+    account: &AccountId,
+    region: &Region,
+    seen: &ObservedServiceKey<'_>,
+) -> Vec<Finding> {
+    let ObservedServiceKey {
+        arn, fields, key, ..
+    } = seen;
+    let first = path(fields.first().copied().unwrap_or_default());
+    let mut findings = Vec::new();
+    match key {
+        Looked::Seen(key) => {
+            if let Some(why) = check_kms_key(arn, key.as_ref()) {
+                let hint = "specify a symmetric encryption key that is enabled, in this Region, or `create`";
+                return vec![Finding::error(KIND, first, why).hint(hint)];
+            }
+        }
+        Looked::Denied(why) => {
+            let message = format!("cannot check the KMS key {arn}: {why}");
+            findings.push(Finding::warning(KIND, first, message));
+        }
+    }
+    for field in fields {
+        for needed in service_statements(model, account, region, field) {
+            findings.extend(check_policy(arn, field, &needed, seen.policy.as_ref()));
+        }
+    }
+    findings
+}
+
+/// Returns the finding where a key policy does not let a service use the key, or where that
+/// is not known.
+fn check_policy(
+    arn: &Arn,
+    field: &str,
+    needed: &ServiceStatement,
+    policy: Option<&Looked<String>>,
+) -> Option<Finding> {
+    let ServiceStatement { service, statement } = needed;
+    let unknown = |why: &str| {
+        let message = format!(
+            "cannot check whether the policy of the KMS key {arn} lets {service} use it: {why}; it needs this statement: {statement}"
+        );
+        Some(Finding::warning(KIND, path(field), message))
+    };
+    match policy? {
+        Looked::Denied(why) => unknown(why),
+        Looked::Seen(text) => match lets_service(text, service) {
+            Some(true) => None,
+            Some(false) => {
+                let message =
+                    format!("the policy of the KMS key {arn} does not let {service} use it");
+                let hint = format!("add this statement to the key policy: {statement}");
+                Some(Finding::error(KIND, path(field), message).hint(hint))
+            }
+            None => unknown("the policy cannot be read"),
+        },
+    }
+}
+
+/// Returns the finding of the key that the stack created for AWS services and that they can no
+/// longer use.
+pub fn check_own_service_key(id: &str, key: Option<&EncryptionKey>) -> Option<Finding> {
+    let why = match key {
+        None => "does not exist".to_owned(),
+        Some(key) if !key.enabled => format!("cannot be used: its state is {}", key.state),
+        Some(_) => return None,
+    };
+    let message = format!("the KMS key {id}, which the stack created for `encrypt`, {why}");
+    let hint = format!(
+        "cancel the deletion with `aws kms cancel-key-deletion --key-id {id}`, and enable the key with `aws kms enable-key --key-id {id}`"
+    );
+    Some(Finding::error(KIND, "encrypt", message).hint(hint))
+}
+
+fn path(field: &str) -> String {
+    format!("encrypt.{field}")
+}
