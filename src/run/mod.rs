@@ -16,6 +16,7 @@ mod doctor;
 mod error;
 #[cfg(test)]
 mod fake;
+mod lookup;
 mod observe;
 mod operation;
 mod preflight;

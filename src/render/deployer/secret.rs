@@ -138,15 +138,14 @@ const ALIAS: &[Action] = &[
     ("kms:DeleteAlias", &[Bootstrap, Teardown]),
 ];
 
-/// IAM grants it only on all resources.
-const FIND_ALIAS: &[Action] = &[("kms:ListAliases", &[Bootstrap])];
+/// IAM grants it only on all resources. `plan` finds an alias that is in the way of the stack's.
+const FIND_ALIAS: &[Action] = &[("kms:ListAliases", &[Plan, Bootstrap])];
 
 /// Returns the grants for the secrets, and for managing and using the KMS keys.
 pub fn grants(scope: &Scope<'_>) -> Vec<Grant> {
     let mut grants = secrets(scope);
     grants.extend(existing_keys(scope));
-    let mut entries = scope.model.entries.iter();
-    if entries.any(|entry| entry.kms_key == KmsKey::Create) {
+    if scope.model.creates_kms_key() {
         grants.extend(own_key(scope));
     }
     grants
