@@ -278,8 +278,6 @@ fn collect(element: &mut ScopedDecoder<'_, '_>, texts: &mut Vec<(String, String)
 
 #[cfg(test)]
 mod tests {
-    use aws_smithy_types::error::metadata::ProvideErrorMetadata;
-
     use super::*;
 
     #[test]

@@ -25,6 +25,7 @@ mod init;
 mod interrupt;
 mod least;
 mod life;
+mod lookup;
 mod manifest;
 mod matrix;
 mod offline;
