@@ -3,6 +3,7 @@
 mod doctor;
 mod old_key;
 mod preflight;
+mod reference;
 pub mod sample;
 mod status;
 mod teardown;

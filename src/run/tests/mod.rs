@@ -6,6 +6,7 @@ mod database;
 mod discover;
 mod doctor;
 mod forged;
+mod lookup;
 mod restore;
 mod rotate;
 mod scenario;
