@@ -89,5 +89,8 @@ mod tests {
             assert!(finding.message.contains(says), "{}", finding.message);
             assert!(finding.is_error() && finding.hint.is_some());
         }
+        let unknown = check(ObservedBucket::Unknown("s3:GetBucketVersioning: no".into()));
+        let unknown = unknown.unwrap();
+        assert!(!unknown.is_error() && unknown.message.contains("s3:GetBucketVersioning"));
     }
 }
