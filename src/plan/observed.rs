@@ -123,6 +123,16 @@ impl Administrator {
             (Self::Denied(_), SecretReference::Name(_)) | (Self::Unusable(_), _) => None,
         }
     }
+
+    /// Returns why the secret's ARN is not known, after "the administrator's secret". It was not
+    /// looked up at all if `seen` is `None`.
+    pub fn obstacle(seen: Option<&Self>) -> String {
+        match seen {
+            Some(Self::Unusable(why)) => why.clone(),
+            Some(Self::Denied(error)) => format!("cannot be looked up: {error}"),
+            Some(Self::Usable { .. }) | None => "cannot be used".to_owned(),
+        }
+    }
 }
 
 impl<T> SecretContent<T> {

@@ -301,4 +301,8 @@ fn a_helper_that_may_not_be_looked_up_is_a_warning() {
     assert_eq!(administrator.arn(&reference), Some(whole));
     let name = SecretReference::Name(SecretName::parse("ops/admin").unwrap());
     assert_eq!(administrator.arn(&name), None);
+    assert_eq!(
+        Administrator::obstacle(Some(&administrator)),
+        "cannot be looked up: secretsmanager:DescribeSecret: AccessDenied: no"
+    );
 }
