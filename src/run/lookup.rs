@@ -28,8 +28,7 @@ pub(super) async fn look_up_references(
         .buffered(CONCURRENCY)
         .try_collect::<Vec<_>>();
     let (found, network) = future::try_join(references, observe_network(context, model)).await?;
-    let account = observed.caller.account.as_str();
-    let mut findings = plan::check_references(model, account, &found);
+    let mut findings = plan::check_references(model, observed, &found);
     if let Some(network) = network {
         findings.extend(plan::check_network(&model.network, &network));
     }

@@ -93,17 +93,25 @@ fn is_visible(policy: &Arn, account: &str) -> bool {
 /// Returns what is wrong with what was looked up.
 pub fn check_references(
     model: &Model,
-    account: &str,
+    observed: &Observed<'_>,
     found: &[(Reference, Lookup<String>)],
 ) -> Vec<Finding> {
     let mut findings = Vec::new();
+    let account = observed.caller.account.as_str();
+    // Under another name, a deployed stack would be deployed a second time.
+    let stack = observed.stack.as_ref();
+    let can_be_renamed = stack.is_none_or(|stack| stack.status.is_review());
     let boundary = model.permissions_boundary.as_ref();
     findings.extend(
         boundary
             .filter(|arn| !is_visible(arn, account))
             .map(|arn| no_boundary(arn.as_str(), "belongs to another account")),
     );
-    findings.extend(found.iter().filter_map(|(it, found)| check(it, found)));
+    findings.extend(
+        found
+            .iter()
+            .filter_map(|(it, found)| check(it, found, can_be_renamed)),
+    );
     let denied = found
         .iter()
         .filter_map(|(it, found)| Some((it.to_string(), found.denied()?)));
@@ -111,7 +119,11 @@ pub fn check_references(
     findings
 }
 
-fn check(reference: &Reference, found: &Lookup<String>) -> Option<Finding> {
+fn check(reference: &Reference, found: &Lookup<String>, can_be_renamed: bool) -> Option<Finding> {
+    let rename = match can_be_renamed {
+        true => "; or choose another name with `stack:`",
+        false => "",
+    };
     match (reference, found) {
         (_, Lookup::Denied(_)) => None,
         (Reference::ReadingRole(arn), found) => no_reader(arn, "role", found),
@@ -123,7 +135,7 @@ fn check(reference: &Reference, found: &Lookup<String>) -> Option<Finding> {
             );
             Some(
                 Finding::error("log-group-exists", reference.to_string(), message).hint(format!(
-                    "if its log is not needed, delete it: aws logs delete-log-group --log-group-name {name}; or choose another name with `stack:`"
+                    "if its log is not needed, delete it: aws logs delete-log-group --log-group-name {name}{rename}"
                 )),
             )
         }
@@ -133,7 +145,7 @@ fn check(reference: &Reference, found: &Lookup<String>) -> Option<Finding> {
             );
             Some(
                 Finding::error("alias-exists", reference.to_string(), message).hint(format!(
-                    "if nothing uses the alias, delete it, which does not delete its key: aws kms delete-alias --alias-name {name}; or choose another name with `stack:`"
+                    "if nothing uses the alias, delete it, which does not delete its key: aws kms delete-alias --alias-name {name}{rename}"
                 )),
             )
         }

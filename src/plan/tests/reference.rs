@@ -46,7 +46,7 @@ fn denied(call: &'static str) -> Error {
 /// Returns what is found, as `KIND PATH`, of one thing that was looked up.
 fn found(reference: Reference, lookup: Lookup<String>) -> Vec<String> {
     let model = load("access_keys: [{ user: ada }]\n");
-    let findings = check_references(&model, ACCOUNT, &[(reference, lookup)]);
+    let findings = check_references(&model, &seen(&[]), &[(reference, lookup)]);
     told(&findings)
 }
 
@@ -160,13 +160,31 @@ fn what_must_exist_and_what_must_not() {
 }
 
 #[test]
+fn another_name_is_a_way_on_only_for_a_stack_that_is_not_deployed() {
+    let model = load("access_keys: [{ user: ada }]\n");
+    for reference in [
+        Reference::LogGroup("there".to_owned()),
+        Reference::Alias("there".to_owned()),
+    ] {
+        let taken = [(reference, Lookup::Found("there".to_owned()))];
+        let mut observed = seen(&[]);
+        let mut names_it = || {
+            let hint = check_references(&model, &observed, &taken)[0].hint.clone();
+            observed.stack = None;
+            hint.unwrap().contains("`stack:`")
+        };
+        assert_eq!([names_it(), names_it()], [false, true]);
+    }
+}
+
+#[test]
 fn a_denied_action_is_one_warning_with_all_that_is_unknown() {
     let model = load("access_keys: [{ user: ada }]\n");
     let role = |name: &str| {
         let denied = Lookup::Denied(denied("iam:GetRole"));
         (Reference::ReadingRole(name.to_owned()), denied)
     };
-    let findings = check_references(&model, ACCOUNT, &[role("one"), role("two")]);
+    let findings = check_references(&model, &seen(&[]), &[role("one"), role("two")]);
     assert_eq!(told(&findings), ["not-looked-up iam:GetRole"]);
     assert!(!findings[0].is_error());
     for said in ["reader one, reader two", "iam:GetRole: AccessDenied: no"] {
@@ -179,11 +197,13 @@ fn a_boundary_of_another_account_cannot_exist() {
     let model = load(&format!(
         "permissions_boundary: '{BOUNDARY}'\naccess_keys: [{{ user: ada }}]\n"
     ));
+    let mut elsewhere = seen(&[]);
+    "999900001111".clone_into(&mut elsewhere.caller.account);
     let path = format!("no-boundary permissions_boundary {BOUNDARY}");
-    assert_eq!(told(&check_references(&model, "999900001111", &[])), [path]);
-    assert_eq!(check_references(&model, ACCOUNT, &[]), []);
+    assert_eq!(told(&check_references(&model, &elsewhere, &[])), [path]);
+    assert_eq!(check_references(&model, &seen(&[]), &[]), []);
     let aws = "permissions_boundary: 'arn:aws:iam::aws:policy/PowerUserAccess'\naccess_keys: [{ user: ada }]\n";
-    assert_eq!(check_references(&load(aws), "999900001111", &[]), []);
+    assert_eq!(check_references(&load(aws), &elsewhere, &[]), []);
 }
 
 #[test]
