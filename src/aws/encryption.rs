@@ -4,7 +4,7 @@ use async_trait::async_trait;
 use aws_sdk_kms::types::KeySpec;
 
 use super::Aws;
-use super::error::{done, found};
+use super::error::{done, failed, found};
 use crate::port::{Encryption, EncryptionKey, Result};
 
 #[async_trait(?Send)]
@@ -37,5 +37,17 @@ impl Encryption for Aws {
             .key_id(id)
             .pending_window_in_days(days);
         done("kms:ScheduleKeyDeletion", request.send()).await
+    }
+
+    async fn has_alias(&self, alias: &str) -> Result<bool> {
+        let mut pages = self.kms.list_aliases().into_paginator().send();
+        while let Some(page) = pages.next().await {
+            let page = page.map_err(failed("kms:ListAliases"))?;
+            let names = page.aliases.unwrap_or_default().into_iter();
+            if names.filter_map(|it| it.alias_name).any(|it| it == alias) {
+                return Ok(true);
+            }
+        }
+        Ok(false)
     }
 }

@@ -107,7 +107,7 @@ fn credentials_error(failure: &DispatchFailure) -> Option<&(dyn Error + 'static)
 }
 
 /// Joins the chain of causes in one line: an SDK error's own text is only "dispatch failure".
-fn causes(error: &(dyn Error + 'static)) -> String {
+pub(super) fn causes(error: &(dyn Error + 'static)) -> String {
     let mut text = error.to_string();
     let mut source = error.source();
     while let Some(cause) = source {

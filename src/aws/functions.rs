@@ -58,6 +58,22 @@ impl Functions for Aws {
         Ok(found)
     }
 
+    async fn has_log_group(&self, group: &str) -> Result<bool> {
+        let request = self.logs.describe_log_groups().log_group_name_prefix(group);
+        let mut pages = request.into_paginator().send();
+        while let Some(page) = pages.next().await {
+            let page = page.map_err(failed("logs:DescribeLogGroups"))?;
+            let groups = page.log_groups.unwrap_or_default().into_iter();
+            if groups
+                .filter_map(|it| it.log_group_name)
+                .any(|it| it == group)
+            {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
     async fn delete_log_group(&self, group: &str) -> Result<bool> {
         let request = self.logs.delete_log_group().log_group_name(group);
         let answer = found("logs:DeleteLogGroup", request.send()).await?;

@@ -1,4 +1,4 @@
-//! IAM users and their access keys.
+//! IAM users and their access keys, roles, and policies.
 
 use async_trait::async_trait;
 use aws_sdk_iam::config::retry::RetryConfig;
@@ -96,11 +96,32 @@ impl Keys for Aws {
         let request = self.iam.untag_user().user_name(user).tag_keys(key);
         found("iam:UntagUser", request.send()).await.map(drop)
     }
+
+    async fn role(&self, role: &str) -> Result<Option<String>> {
+        let request = self.iam.get_role().role_name(role);
+        let answer = found("iam:GetRole", request.send()).await?;
+        Ok(answer.and_then(|answer| answer.role).map(|role| role.arn))
+    }
+
+    async fn has_policy(&self, arn: &str) -> Result<bool> {
+        let request = self.iam.get_policy().policy_arn(arn);
+        let answer = found("iam:GetPolicy", request.send()).await?;
+        Ok(answer.is_some())
+    }
+
+    async fn has_user_policy(&self, user: &str, policy: &str) -> Result<bool> {
+        let request = self.iam.get_user_policy().user_name(user);
+        let request = request.policy_name(policy);
+        let answer = found("iam:GetUserPolicy", request.send()).await?;
+        Ok(answer.is_some())
+    }
 }
 
 fn user_of(user: aws_sdk_iam::types::User) -> User {
     let tags = user.tags.unwrap_or_default().into_iter();
+    let boundary = user.permissions_boundary;
     User {
+        boundary: boundary.and_then(|boundary| boundary.permissions_boundary_arn),
         arn: user.arn,
         path: user.path,
         tags: tags.map(|tag| (tag.key, tag.value)).collect(),

@@ -8,6 +8,7 @@ mod error;
 mod functions;
 mod identity;
 mod keys;
+mod networks;
 mod secrets;
 mod stacks;
 mod system;

@@ -89,6 +89,12 @@ impl Model {
         self.network.is_in_vpc() && self.entries.iter().any(Entry::uses_network)
     }
 
+    /// Returns whether the stack creates a KMS key.
+    pub fn creates_kms_key(&self) -> bool {
+        let mut entries = self.entries.iter();
+        entries.any(|entry| entry.kms_key == KmsKey::Create)
+    }
+
     /// Returns the access keys in the order of the manifest.
     pub fn access_keys(&self) -> impl Iterator<Item = EntryOf<'_, AccessKey>> {
         self.entries.iter().filter_map(Entry::as_access_key)

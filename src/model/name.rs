@@ -105,6 +105,20 @@ impl Region {
             _ => "aws",
         }
     }
+
+    /// Returns the DNS suffix of the services in its partition, which is `AWS::URLSuffix` in a
+    /// stack.
+    pub fn dns_suffix(&self) -> &'static str {
+        match self.partition() {
+            "aws-cn" => "amazonaws.com.cn",
+            "aws-eusc" => "amazonaws.eu",
+            "aws-iso" => "c2s.ic.gov",
+            "aws-iso-b" => "sc2s.sgov.gov",
+            "aws-iso-e" => "cloud.adc-e.uk",
+            "aws-iso-f" => "csp.hci.ic.gov",
+            _ => "amazonaws.com",
+        }
+    }
 }
 
 fn check_stack(text: &str) -> Result<(), String> {

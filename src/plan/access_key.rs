@@ -7,8 +7,8 @@ use crate::model::{AccessKey, Content, Credential, EntryOf, RotateAs};
 use crate::port::{CURRENT, EncryptionKey, Key, PENDING, PREVIOUS, Secret, User};
 
 use super::{
-    ABANDONED_TAG, Administrator, BEFORE, HeldSecret, KeyRole, LastRotation, MADE, SecretContent,
-    recorded_keys,
+    ABANDONED_TAG, Administrator, BEFORE, HeldSecret, KeyRole, LastRotation, Lookup, MADE,
+    SecretContent, recorded_keys,
 };
 
 /// What was seen of the entry of an access key.
@@ -24,9 +24,8 @@ pub struct ObservedAccessKey {
     pub keys: Vec<Key>,
     /// The secret, if it exists.
     pub secret: Option<ObservedSecret>,
-    /// The customer managed key that the manifest names: outer `None` where it
-    /// names none, inner `None` where there is no such key.
-    pub encryption_key: Option<Option<EncryptionKey>>,
+    /// The customer managed key that the manifest names, if it names one.
+    pub encryption_key: Option<Lookup<EncryptionKey>>,
     /// The administrator's secret that the manifest names.
     pub administrator: Option<Administrator>,
     /// The profile whose key bootstrap adopts.
@@ -155,13 +154,13 @@ impl ObservedAccessKey {
 
     /// Returns the ARN of the secret whose key makes the IAM calls; nothing where the
     /// administrator's secret cannot be used.
-    pub fn origin(&self, entry: EntryOf<'_, AccessKey>) -> Option<&str> {
-        match (&entry.rotate_as, &self.administrator) {
+    pub fn origin<'a>(&'a self, entry: EntryOf<'a, AccessKey>) -> Option<&'a str> {
+        match (&entry.entry().rotate_as, &self.administrator) {
             (RotateAs::Itself | RotateAs::Role, _) => {
                 self.secret.as_ref().map(|held| held.secret.arn.as_str())
             }
-            (RotateAs::Administrator(_), Some(Administrator::Usable { arn })) => Some(arn),
-            (RotateAs::Administrator(_), _) => None,
+            (RotateAs::Administrator(name), Some(administrator)) => administrator.arn(name),
+            (RotateAs::Administrator(_), None) => None,
         }
     }
 

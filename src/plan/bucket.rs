@@ -15,6 +15,9 @@ pub enum ObservedBucket {
     Denied(String),
     /// It is in another Region.
     Elsewhere(String),
+    /// It is the account's, in the stack's Region, but whether it is versioned may not be looked
+    /// up, and what S3 says.
+    Unknown(String),
     /// It is the account's, in the stack's Region.
     There {
         /// Every stored object gets a version of its own.
@@ -36,6 +39,12 @@ pub fn check_named_bucket(name: &str, region: &str, seen: &ObservedBucket) -> Op
             format!("the bucket `{name}` cannot be used: {why}"),
             format!("name a bucket of this account, {without}"),
         ),
+        ObservedBucket::Unknown(why) => {
+            let message = format!(
+                "cannot look up whether versioning is enabled on the bucket `{name}`; the upload is refused if it is not: {why}"
+            );
+            return Some(Finding::warning("not-looked-up", PATH, message));
+        }
         ObservedBucket::Elsewhere(other) => return Some(check_region(name, region, other)),
         ObservedBucket::There { versioned: false } => (
             format!(
@@ -80,5 +89,8 @@ mod tests {
             assert!(finding.message.contains(says), "{}", finding.message);
             assert!(finding.is_error() && finding.hint.is_some());
         }
+        let unknown = check(ObservedBucket::Unknown("s3:GetBucketVersioning: no".into()));
+        let unknown = unknown.unwrap();
+        assert!(!unknown.is_error() && unknown.message.contains("s3:GetBucketVersioning"));
     }
 }

@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 
-use super::{Administrator, HeldSecret, LastRotation, SecretContent};
+use super::{Administrator, HeldSecret, LastRotation, Lookup, SecretContent};
 use crate::model::{Content, Database, EntryOf, Login, Place, RotateAs};
 use crate::port::{EncryptionKey, Secret};
 
@@ -13,9 +13,8 @@ pub use keyrota_contract::label::{FIRST, RETAINED, SETTING};
 pub struct ObservedDatabase {
     /// The secret, if it exists.
     pub secret: Option<ObservedLogin>,
-    /// The customer managed key that the manifest names: outer `None` where it
-    /// names none, inner `None` where there is no such key.
-    pub encryption_key: Option<Option<EncryptionKey>>,
+    /// The customer managed key that the manifest names, if it names one.
+    pub encryption_key: Option<Lookup<EncryptionKey>>,
     /// The administrator's secret that the manifest names.
     pub administrator: Option<Administrator>,
 }
@@ -101,10 +100,10 @@ impl ObservedDatabase {
     /// Returns where the manifest says that the login is good, with the full ARN of
     /// the administrator's secret; nothing where that cannot be used.
     pub fn place<'a>(&'a self, entry: EntryOf<'a, Database>) -> Option<Place<'a>> {
-        let masterarn = match (&entry.rotate_as, &self.administrator) {
+        let masterarn = match (&entry.entry().rotate_as, &self.administrator) {
             (RotateAs::Itself | RotateAs::Role, _) => None,
-            (RotateAs::Administrator(_), Some(Administrator::Usable { arn })) => Some(arn.as_str()),
-            (RotateAs::Administrator(_), _) => return None,
+            (RotateAs::Administrator(name), Some(administrator)) => Some(administrator.arn(name)?),
+            (RotateAs::Administrator(_), None) => return None,
         };
         Some(Place {
             host: entry.kind.host.as_str(),

@@ -9,6 +9,7 @@ mod database;
 mod doctor;
 mod environment;
 mod evidence;
+mod lookup;
 mod observed;
 mod old_key;
 mod placement;
@@ -38,14 +39,16 @@ pub use doctor::{
 };
 pub use environment::{Environment, OptionFile, TLS_TAG, tls_of};
 pub use evidence::{Evidence, STACK_ID_TAG, same_key};
+pub use lookup::Lookup;
 pub use observed::{
     Administrator, HeldSecret, LastRotation, Observed, ObservedEntry, SecretContent,
 };
 pub use old_key::{RemovalTimes, removal_times};
 pub use placement::check_placement;
 pub use preflight::{
-    Looked, ObservedServiceKey, Preflight, check, check_account, check_own_service_key,
-    check_owner, check_service_key, check_service_key_region, check_stack,
+    ObservedNetwork, ObservedServiceKey, Preflight, Reference, check, check_account, check_network,
+    check_own_service_key, check_owner, check_references, check_service_key,
+    check_service_key_region, check_stack, references,
 };
 pub use recorded_keys::{KEYS_TAG, MADE, MAKING_TAG, with_key};
 pub use seeding::{ABANDONED_TAG, BEFORE, SEEDING_TAG, Seeding};
@@ -56,5 +59,5 @@ pub use status::{
 pub use tags::{Drift, TagDifference, tag_differences, tag_drift};
 pub use teardown::{
     Check, ForeignSecret, Item, OwnershipProof, Step, Subject, Subjects, TeardownOptions,
-    TeardownPlan, UNKNOWN_KEY, UserKeys, deletion_of, holds_user, plan_teardown, scheduled,
+    TeardownPlan, UNKNOWN_KEY, UserKeys, deletion_of, holds, holds_user, plan_teardown, scheduled,
 };

@@ -2,11 +2,12 @@
 
 use jiff::Timestamp;
 
-use super::{ObservedAccessKey, ObservedDatabase, ObservedLogin, ObservedSecret};
+use super::{Lookup, ObservedAccessKey, ObservedDatabase, ObservedLogin, ObservedSecret};
 use crate::model::{
-    AccessKey, Content, Credential, Database, Entry, EntryOf, RotateAs, SecretReference, malformed,
+    AccessKey, Content, Credential, Database, Entry, EntryOf, KmsKey, RotateAs, SecretReference,
+    malformed,
 };
-use crate::port::{Caller, EncryptionKey, Secret, Stack, StackResource};
+use crate::port::{Caller, EncryptionKey, Error, Secret, Stack, StackResource};
 
 /// What was seen before anything was decided.
 #[derive(Clone, Debug)]
@@ -103,11 +104,35 @@ pub enum SecretContent<T = Credential> {
 pub enum Administrator {
     /// It cannot be used, and why.
     Unusable(String),
+    /// The caller may not look it up. Whether it can be used is unknown.
+    Denied(Error),
     /// It can.
     Usable {
         /// Its full ARN.
         arn: String,
     },
+}
+
+impl Administrator {
+    /// Returns the full ARN of the secret that the manifest refers to, unless it cannot be used.
+    /// An ARN in the manifest is known without a look-up.
+    pub fn arn<'a>(&'a self, reference: &'a SecretReference) -> Option<&'a str> {
+        match (self, reference) {
+            (Self::Usable { arn }, _) => Some(arn),
+            (Self::Denied(_), SecretReference::Arn(arn)) => Some(arn.as_str()),
+            (Self::Denied(_), SecretReference::Name(_)) | (Self::Unusable(_), _) => None,
+        }
+    }
+
+    /// Returns why the secret's ARN is not known, after "the administrator's secret". It was not
+    /// looked up at all if `seen` is `None`.
+    pub fn obstacle(seen: Option<&Self>) -> String {
+        match seen {
+            Some(Self::Unusable(why)) => why.clone(),
+            Some(Self::Denied(error)) => format!("cannot be looked up: {error}"),
+            Some(Self::Usable { .. }) | None => "cannot be used".to_owned(),
+        }
+    }
 }
 
 impl<T> SecretContent<T> {
@@ -157,9 +182,8 @@ impl<'model> ObservedEntry<'model> {
         self.held().map(|held| held.secret)
     }
 
-    /// Returns the customer managed key that the manifest names: outer `None` where it
-    /// names none, inner `None` where there is no such key.
-    pub fn encryption_key(&self) -> Option<&Option<EncryptionKey>> {
+    /// Returns the customer managed key that the manifest names, if it names one.
+    pub fn encryption_key(&self) -> Option<&Lookup<EncryptionKey>> {
         match self {
             Self::AccessKey(_, seen) => seen.encryption_key.as_ref(),
             Self::Database(_, seen) => seen.encryption_key.as_ref(),
@@ -182,6 +206,24 @@ impl<'model> ObservedEntry<'model> {
             }
             _ => None,
         }
+    }
+
+    /// Returns what helps the entry and may not be looked up, each with the error.
+    pub fn denied(&self) -> Vec<(String, &Error)> {
+        let entry = self.entry();
+        let mut denied = Vec::new();
+        if let (KmsKey::Existing(arn), Some(Lookup::Denied(error))) =
+            (&entry.kms_key, self.encryption_key())
+        {
+            denied.push((format!("the KMS key {arn}"), error));
+        }
+        if let (Some(name), Some(Administrator::Denied(error))) =
+            (entry.administrator(), self.administrator())
+        {
+            let subject = format!("the administrator's secret `{}`", name.as_str());
+            denied.push((subject, error));
+        }
+        denied
     }
 
     /// Returns the access key ID in AWSCURRENT, if the secret holds an access key.

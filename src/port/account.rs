@@ -1,5 +1,5 @@
 //! The caller, and the resources of the account other than stacks and secrets: users and
-//! their keys, KMS keys, the functions, their logs, and their code.
+//! their keys, KMS keys, networks, the functions, their logs, and their code.
 
 use std::collections::BTreeMap;
 
@@ -47,6 +47,9 @@ pub struct User {
     pub path: String,
     /// Its tags. Empty if the user comes from the list of all users.
     pub tags: BTreeMap<String, String>,
+    /// The ARN of its permissions boundary, if it has one. Absent if the user comes from the
+    /// list of all users.
+    pub boundary: Option<String>,
 }
 
 impl User {
@@ -69,7 +72,7 @@ pub struct Key {
     pub last_used: Option<Timestamp>,
 }
 
-/// IAM users and their access keys.
+/// IAM users and their access keys, and what else IAM has that a manifest names.
 #[async_trait(?Send)]
 pub trait Keys {
     /// Returns the user with its tags (`iam:GetUser`).
@@ -89,6 +92,12 @@ pub trait Keys {
     async fn tag_user(&self, user: &str, key: &str, value: &str) -> Result<()>;
     /// Removes a tag of a user (`iam:UntagUser`).
     async fn untag_user(&self, user: &str, key: &str) -> Result<()>;
+    /// Returns the ARN of a role, with the path (`iam:GetRole`).
+    async fn role(&self, role: &str) -> Result<Option<String>>;
+    /// Returns whether a managed policy exists (`iam:GetPolicy`).
+    async fn has_policy(&self, arn: &str) -> Result<bool>;
+    /// Returns whether a user has an inline policy (`iam:GetUserPolicy`).
+    async fn has_user_policy(&self, user: &str, policy: &str) -> Result<bool>;
 }
 
 /// A customer managed KMS key.
@@ -111,6 +120,26 @@ pub trait Encryption {
     async fn key_policy(&self, arn: &str) -> Result<Option<String>>;
     /// Schedules the deletion of the key in 7 to 30 days (`kms:ScheduleKeyDeletion`).
     async fn schedule_key_deletion(&self, id: &str, days: u32) -> Result<()>;
+    /// Returns whether an alias exists, such as `alias/keyrota-keys` (`kms:ListAliases`).
+    async fn has_alias(&self, alias: &str) -> Result<bool>;
+}
+
+/// A subnet or a security group.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NetworkPart {
+    /// Its ID, such as `subnet-0a1b2c3d`.
+    pub id: String,
+    /// The ID of its VPC.
+    pub vpc: String,
+}
+
+/// EC2, as far as a function in a VPC needs it.
+#[async_trait(?Send)]
+pub trait Networks {
+    /// Returns those of the subnets that exist (`ec2:DescribeSubnets`).
+    async fn subnets(&self, ids: &[String]) -> Result<Vec<NetworkPart>>;
+    /// Returns those of the security groups that exist (`ec2:DescribeSecurityGroups`).
+    async fn security_groups(&self, ids: &[String]) -> Result<Vec<NetworkPart>>;
 }
 
 /// The result of an invocation.
@@ -142,6 +171,8 @@ pub trait Functions {
     /// Returns the events of a log group since a time (`logs:FilterLogEvents`). There are none
     /// if the log group does not exist.
     async fn log_events(&self, group: &str, since: Timestamp) -> Result<Vec<LogEvent>>;
+    /// Returns whether a log group exists (`logs:DescribeLogGroups`).
+    async fn has_log_group(&self, group: &str) -> Result<bool>;
     /// Deletes a log group, and returns whether it existed (`logs:DeleteLogGroup`).
     async fn delete_log_group(&self, group: &str) -> Result<bool>;
 }

@@ -14,7 +14,7 @@ use jiff::Timestamp;
 
 pub use account::{
     Artifacts, Caller, Compared, Encryption, EncryptionKey, Functions, Identity, Invoked, Key,
-    KeyPair, Keys, LogEvent, ObjectVersion, User,
+    KeyPair, Keys, LogEvent, NetworkPart, Networks, ObjectVersion, User,
 };
 pub use error::{Error, ErrorKind, Optional, Result};
 pub use event::{Event, Listener, Stage};
@@ -27,9 +27,15 @@ pub use stacks::{
 };
 
 /// All services of AWS that the engine uses.
-pub trait Cloud: Identity + Keys + Encryption + Functions + Artifacts + Secrets + Stacks {}
+pub trait Cloud:
+    Identity + Keys + Encryption + Networks + Functions + Artifacts + Secrets + Stacks
+{
+}
 
-impl<T> Cloud for T where T: Identity + Keys + Encryption + Functions + Artifacts + Secrets + Stacks {}
+impl<T> Cloud for T where
+    T: Identity + Keys + Encryption + Networks + Functions + Artifacts + Secrets + Stacks
+{
+}
 
 /// The clock and the source of random tokens.
 #[async_trait(?Send)]

@@ -60,6 +60,9 @@ pub fn key_alias(stack: &StackName) -> String {
 pub fn service_key_alias(stack: &StackName) -> String {
     format!("{}/services", key_alias(stack))
 }
+/// The name of the inline policy that lets a user rotate its own keys. A template has it as text,
+/// and a test compares them.
+pub const OWN_KEYS_POLICY: &str = "keyrota-ManageOwnAccessKeys";
 
 /// Returns the bucket for the function's code: the manifest's, or one whose name depends on the
 /// stack. Bucket names are in lower case and have at most 63 characters, but stack names need
@@ -110,6 +113,13 @@ mod tests {
         assert_eq!(ids[0], "SecretProdCiDeployer6eee908a");
         let distinct: std::collections::BTreeSet<_> = ids.iter().collect();
         assert_eq!(distinct.len(), ids.len());
+    }
+
+    #[test]
+    fn the_template_has_the_same_name_of_the_users_policy() {
+        let template = include_str!("../../templates/user-policy.yaml.hbs");
+        let line = format!("PolicyName: {OWN_KEYS_POLICY}\n");
+        assert!(template.contains(&line), "{template}");
     }
 
     #[test]

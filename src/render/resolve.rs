@@ -61,16 +61,7 @@ impl Resolver {
         if let Some(region) = region {
             resolver = resolver.with_region(region.as_str());
             resolver.partition = region.partition().to_owned();
-            resolver.suffix = match region.partition() {
-                "aws-cn" => "amazonaws.com.cn",
-                "aws-eusc" => "amazonaws.eu",
-                "aws-iso" => "c2s.ic.gov",
-                "aws-iso-b" => "sc2s.sgov.gov",
-                "aws-iso-e" => "cloud.adc-e.uk",
-                "aws-iso-f" => "csp.hci.ic.gov",
-                _ => "amazonaws.com",
-            }
-            .to_owned();
+            resolver.suffix = region.dns_suffix().to_owned();
         }
         if let Some(account) = account {
             resolver.account = account.to_string();

@@ -28,8 +28,12 @@ async fn observe(context: &Context<'_>, name: &str, account: &str) -> Result<Obs
     Ok(match context.cloud.bucket_region(name, account).await {
         Ok(None) => ObservedBucket::Missing,
         Ok(Some(region)) if region != context.region => ObservedBucket::Elsewhere(region),
-        Ok(Some(_)) => ObservedBucket::There {
-            versioned: context.cloud.is_versioned(name, account).await?,
+        Ok(Some(_)) => match context.cloud.is_versioned(name, account).await {
+            Ok(versioned) => ObservedBucket::There { versioned },
+            Err(error) if error.kind == ErrorKind::Denied => {
+                ObservedBucket::Unknown(error.to_string())
+            }
+            Err(error) => return Err(error.into()),
         },
         Err(error) if error.kind == ErrorKind::Denied => ObservedBucket::Denied(error.to_string()),
         Err(error) => return Err(error.into()),

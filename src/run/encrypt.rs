@@ -5,8 +5,8 @@ use futures_util::future;
 use super::Context;
 use super::error::Result;
 use crate::model::{AccountId, Arn, Finding, Model, Region};
-use crate::plan::{self, Looked, Observed, ObservedServiceKey};
-use crate::port::{self, ErrorKind, StackResource};
+use crate::plan::{self, Lookup, Observed, ObservedServiceKey};
+use crate::port::StackResource;
 use crate::render::SERVICE_KEY;
 
 /// Returns what is wrong with the keys in `encrypt`: those that the manifest names, and the one
@@ -62,16 +62,12 @@ async fn observe<'model>(
     let reads = fields.iter().any(|field| *field != "environment");
     let policy = async {
         match reads {
-            true => looked(context.cloud.key_policy(arn.as_str()).await).map(Some),
+            true => Lookup::of(context.cloud.key_policy(arn.as_str()).await).map(Some),
             false => Ok(None),
         }
     };
-    let key = async { looked(context.cloud.encryption_key(arn.as_str()).await) };
+    let key = async { Lookup::of(context.cloud.encryption_key(arn.as_str()).await) };
     let (key, policy) = future::try_join(key, policy).await?;
-    let policy = policy.and_then(|policy| match policy {
-        Looked::Seen(text) => text.map(Looked::Seen),
-        Looked::Denied(why) => Some(Looked::Denied(why)),
-    });
     Ok(ObservedServiceKey {
         arn,
         fields,
@@ -97,20 +93,6 @@ async fn check_own(
         return Ok(None);
     };
     let id = own.physical_id.as_str();
-    Ok(match looked(context.cloud.encryption_key(id).await)? {
-        Looked::Seen(key) => plan::check_own_service_key(id, key.as_ref()),
-        Looked::Denied(why) => {
-            let message = format!("cannot check the KMS key {id}: {why}");
-            Some(Finding::warning("encrypt-key", "encrypt", message))
-        }
-    })
-}
-
-/// Takes a missing permission out of the failures.
-fn looked<T>(answer: port::Result<T>) -> Result<Looked<T>> {
-    match answer {
-        Ok(found) => Ok(Looked::Seen(found)),
-        Err(error) if error.kind == ErrorKind::Denied => Ok(Looked::Denied(error.to_string())),
-        Err(error) => Err(error.into()),
-    }
+    let key = Lookup::of(context.cloud.encryption_key(id).await)?;
+    Ok(plan::check_own_service_key(id, &key))
 }

@@ -18,6 +18,7 @@ mod error;
 #[cfg(test)]
 mod fake;
 mod log;
+mod lookup;
 mod observe;
 mod operation;
 mod preflight;

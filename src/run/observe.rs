@@ -11,8 +11,8 @@ use crate::model::{
     AccessKey, ByKind, Content, Credential, Entry, EntryOf, InitialKey, KmsKey, Model,
 };
 use crate::plan::{
-    Administrator, BEFORE, MADE, Observed, ObservedAccessKey, ObservedDatabase, ObservedEntry,
-    ObservedSecret, Profile, SecretContent,
+    Administrator, BEFORE, Lookup, MADE, Observed, ObservedAccessKey, ObservedDatabase,
+    ObservedEntry, ObservedSecret, Profile, SecretContent,
 };
 use crate::port::{
     self, CURRENT, EncryptionKey, ErrorKind, Key, Optional, PENDING, PREVIOUS, Secret, Stage,
@@ -34,7 +34,7 @@ pub async fn observe<'model>(
     )
     .await?;
     let entries = stream::iter(&model.entries)
-        .map(|entry| observe_entry(context, entry))
+        .map(|entry| observe_allowed(context, entry))
         .buffered(CONCURRENCY)
         .try_collect()
         .await?;
@@ -53,6 +53,19 @@ pub async fn observe<'model>(
 ///
 /// Returns the first call that was refused; what does not exist is no error.
 pub async fn observe_entry<'model>(
+    context: &Context<'_>,
+    entry: &'model Entry,
+) -> Result<ObservedEntry<'model>> {
+    let seen = observe_allowed(context, entry).await?;
+    match seen.denied().first() {
+        Some((_, error)) => Err(Error::Aws((*error).clone())),
+        None => Ok(seen),
+    }
+}
+
+/// Looks at one entry as [`observe_entry`] does, as far as the caller is allowed to. A look-up of
+/// what helps the entry that is denied is no error.
+pub(super) async fn observe_allowed<'model>(
     context: &Context<'_>,
     entry: &'model Entry,
 ) -> Result<ObservedEntry<'model>> {
@@ -369,9 +382,12 @@ fn key_id(content: SecretContent) -> Option<String> {
 pub(super) async fn observe_kms_key(
     context: &Context<'_>,
     key: &KmsKey,
-) -> Result<Option<Option<EncryptionKey>>> {
+) -> Result<Option<Lookup<EncryptionKey>>> {
     match key {
-        KmsKey::Existing(arn) => Ok(Some(context.cloud.encryption_key(arn.as_str()).await?)),
+        KmsKey::Existing(arn) => {
+            let found = context.cloud.encryption_key(arn.as_str()).await;
+            Ok(Some(Lookup::of(found)?))
+        }
         KmsKey::AwsManaged | KmsKey::Create => Ok(None),
     }
 }
@@ -387,11 +403,12 @@ pub(super) async fn observe_administrator(
         return Ok(None);
     };
     let unusable = |why: &str| Ok(Some(Administrator::Unusable(why.to_owned())));
-    match context.cloud.secret(reference.as_str()).await? {
-        None => unusable("does not exist"),
-        Some(secret) if secret.deleted.is_some() => unusable("is scheduled for deletion"),
-        Some(secret) if secret.version_with(CURRENT).is_none() => unusable("has no value"),
-        Some(secret) => Ok(Some(read(secret).await?)),
+    match Lookup::of(context.cloud.secret(reference.as_str()).await)? {
+        Lookup::Denied(error) => Ok(Some(Administrator::Denied(error))),
+        Lookup::Missing => unusable("does not exist"),
+        Lookup::Found(secret) if secret.deleted.is_some() => unusable("is scheduled for deletion"),
+        Lookup::Found(secret) if secret.version_with(CURRENT).is_none() => unusable("has no value"),
+        Lookup::Found(secret) => Ok(Some(read(secret).await?)),
     }
 }
 

@@ -5,6 +5,7 @@ use jiff::Timestamp;
 use super::bucket::check_named;
 use super::encrypt::check_encrypt;
 use super::error::{Error, Result};
+use super::lookup::look_up_references;
 use super::operation::{began_since, newest, settle};
 use super::{Context, guard_account, observe};
 use crate::model::{Finding, Model};
@@ -42,6 +43,7 @@ pub async fn preflight<'model>(
         let mut findings = plan::check(model, &observed, intent);
         findings.extend(check_named(context, model, &observed.caller.account).await?);
         findings.extend(check_encrypt(context, model, &observed).await?);
+        findings.extend(look_up_references(context, model, &observed).await?);
         if findings.iter().any(Finding::is_error) {
             // What another command creates while the account is looked at is not in the way.
             if began_since(context, name, before.as_ref()).await? {
@@ -50,7 +52,13 @@ pub async fn preflight<'model>(
             return Err(Error::Refused(findings));
         }
         for warning in findings {
-            context.warn(format!("{}: {}", warning.path, warning.message));
+            let next = warning.hint.map(|hint| format!("; {hint}"));
+            context.warn(format!(
+                "{}: {}{}",
+                warning.path,
+                warning.message,
+                next.unwrap_or_default()
+            ));
         }
         return Ok(Cleared { observed });
     }

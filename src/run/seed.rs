@@ -18,8 +18,8 @@ use crate::model::{
     AccessKey, AccessKeyId, ByKind, Content, Credential, EntryOf, InitialKey, Model, malformed,
 };
 use crate::plan::{
-    BEFORE, KEYS_TAG, ObservedAccessKey, ObservedEntry, ObservedSecret, SEEDING_TAG, SecretContent,
-    Seeding, holds_user, with_key,
+    Administrator, BEFORE, KEYS_TAG, ObservedAccessKey, ObservedEntry, ObservedSecret, SEEDING_TAG,
+    SecretContent, Seeding, holds_user, with_key,
 };
 use crate::port::{CURRENT, ErrorKind, Key, KeyPair, PREVIOUS, Stage};
 
@@ -80,11 +80,11 @@ async fn seed_key<'model>(
     let origin = match entry.administrator() {
         None => arn.to_owned(),
         Some(name) => seen.origin(entry).map(str::to_owned).ok_or_else(|| {
-            let name = name.as_str();
-            refused(
-                entry,
-                format!("the administrator's secret `{name}` cannot be used"),
-            )
+            let (name, why) = (
+                name.as_str(),
+                Administrator::obstacle(seen.administrator.as_ref()),
+            );
+            refused(entry, format!("the administrator's secret `{name}` {why}"))
         })?,
     };
     let sealed = |held: &ObservedSecret| matches!(held.current, SecretContent::Sealed);

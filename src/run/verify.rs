@@ -2,8 +2,9 @@
 
 use super::database::check;
 use super::error::{Error, Result};
+use super::observe::observe_allowed;
 use super::proof::key_pair;
-use super::{Context, Deployed, Rotated, observe_entry};
+use super::{Context, Deployed, Rotated};
 use crate::model::Entry;
 use crate::plan::{self, ObservedEntry, SecretReport, State};
 use crate::port::{CURRENT, ErrorKind, KeyPair, PREVIOUS, Stage};
@@ -39,7 +40,7 @@ pub async fn verify(
         secret: entry.secret.to_string(),
         reason,
     };
-    let mut seen = observe_entry(context, entry).await?;
+    let mut seen = observe_allowed(context, entry).await?;
     let held = seen.held().filter(|held| held.is_complete);
     let held = held.ok_or_else(|| refused("the value in AWSCURRENT is incomplete".into()))?;
     let version = held.secret.version_with(CURRENT);
@@ -84,7 +85,7 @@ pub async fn verify(
             return Err(refused(format!("its state is {}: {reason}", report.state)));
         }
         context.wait().await;
-        seen = observe_entry(context, entry).await?;
+        seen = observe_allowed(context, entry).await?;
     };
     Ok(Verified {
         access_key_id,

@@ -44,6 +44,8 @@ async fn users(test: &TestEnvironment) {
     for user in ["ci-deployer", "mailer", "batch"] {
         test.make_user(user).await;
     }
+    // The reader.
+    test.make_role("app").await;
 }
 
 #[tokio::test]

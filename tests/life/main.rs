@@ -27,6 +27,7 @@ mod interrupt;
 mod least;
 mod life;
 mod login;
+mod lookup;
 mod manifest;
 mod matrix;
 mod offline;

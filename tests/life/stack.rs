@@ -19,16 +19,14 @@ async fn a_stack_that_rolled_back_is_named_removed_and_made_again() {
     let test = TestEnvironment::new().await;
     test.make_user("ci-deployer").await;
     test.manifest(MANIFEST);
-    // The stack's log group exists, so its creation fails.
-    let group = "/keyrota/payments-keys";
-    let request = test.logs.create_log_group().log_group_name(group);
-    request.send().await.expect("the log group is made");
-    let ran = test.keyrota(BOOTSTRAP).await.exits(1);
+    test.home.write("templates/extra.yaml.hbs", FAILING_LAST);
+    let bootstrap = format!("{BOOTSTRAP} --templates templates");
+    let ran = test.keyrota(&bootstrap).await.exits(1);
     let ran = ran.fails(
         "stack",
         &["payments-keys", "ROLLBACK_COMPLETE", "keyrota teardown"],
     );
-    assert!(ran.stdout.contains("AWS::Logs::LogGroup"), "{ran}");
+    assert!(ran.stdout.contains("AWS::Lambda::Permission"), "{ran}");
     assert_eq!(
         test.stack_status("payments-keys").await.as_deref(),
         Some("ROLLBACK_COMPLETE")

@@ -12,7 +12,7 @@ use super::{Diagnosis, Examination, Fix, Scope};
 use crate::model::{Duration, Entry, KmsKey, Schedule, SecretName};
 use crate::plan::preflight::check_kms_key;
 use crate::plan::status::{State, overdue};
-use crate::plan::{ABANDONED_TAG, HeldSecret, LastRotation, tag_differences};
+use crate::plan::{ABANDONED_TAG, HeldSecret, LastRotation, Lookup, tag_differences};
 use crate::port::{EncryptionKey, Rotation, Secret};
 use crate::render;
 
@@ -92,18 +92,18 @@ pub(super) fn tags(
 pub(super) fn encryption_key(
     name: &SecretName,
     wanted: &KmsKey,
-    seen: Option<&Option<EncryptionKey>>,
+    seen: Option<&Lookup<EncryptionKey>>,
 ) -> Option<Diagnosis> {
     let (KmsKey::Existing(arn), Some(key)) = (wanted, seen) else {
         return None;
     };
-    let evidence = check_kms_key(arn, key.as_ref())?;
+    let evidence = check_kms_key(arn, key)?;
     let remedy = match key {
-        None => {
+        Lookup::Missing => {
             "specify a key of this account and Region with `kms_key:`, then run `keyrota bootstrap`"
                 .to_owned()
         }
-        Some(_) => format!(
+        Lookup::Found(_) | Lookup::Denied(_) => format!(
             "cancel the deletion with `aws kms cancel-key-deletion --key-id {arn}`, and enable the key with `aws kms enable-key --key-id {arn}`"
         ),
     };

@@ -1,7 +1,8 @@
 //! What is specific to access keys.
 
+use super::reference::check_boundary;
 use super::{Preflight, Specific};
-use crate::model::{AccessKey, EntryOf, Finding, InitialKey};
+use crate::model::{AccessKey, EntryOf, Finding, InitialKey, Model};
 use crate::plan::{
     Observed, ObservedAccessKey, Profile, SEEDING_TAG, Seeding, deletion_of, holds_user,
 };
@@ -9,13 +10,17 @@ use crate::port::Key;
 
 /// Checks the user, its keys, and the profile whose key is adopted.
 pub(super) fn check(
+    model: &Model,
     entry: EntryOf<'_, AccessKey>,
     seen: &ObservedAccessKey,
     observed: &Observed<'_>,
     preflight: Preflight,
 ) -> Specific {
     Specific {
-        user: check_user(entry, seen, observed),
+        user: check_user(entry, seen, observed)
+            .into_iter()
+            .chain(check_boundary(model, entry, seen, observed))
+            .collect(),
         credentials: check_keys(entry, seen, preflight),
         source: check_profile(entry, seen),
         administrator: "store an administrator's access key there, in the fields `accesskey` and `secretkey`",

@@ -12,7 +12,7 @@ pub(super) fn check(
 ) -> Specific {
     let login = seen.login().filter(|_| secret_is_fine);
     Specific {
-        user: None,
+        user: Vec::new(),
         credentials: login
             .and_then(|login| check_login(entry, login))
             .into_iter()

@@ -1,18 +1,10 @@
 //! What is found of the keys in `encrypt`. A key given by ARN is looked at, and never changed.
 
+use super::super::Lookup;
 use super::check_kms_key;
 use crate::model::{AccountId, Arn, Finding, Model, Region};
 use crate::port::EncryptionKey;
 use crate::render::{ServiceStatement, lets_service, service_statements};
-
-/// The result of a lookup that the caller may not be allowed to make.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Looked<T> {
-    /// What was found.
-    Seen(T),
-    /// The call was denied, and what AWS says.
-    Denied(String),
-}
 
 /// A key that `encrypt` names by its ARN, as it was found.
 #[derive(Clone, Debug)]
@@ -21,10 +13,10 @@ pub struct ObservedServiceKey<'model> {
     pub arn: &'model Arn,
     /// The fields of `encrypt` that name it.
     pub fields: Vec<&'static str>,
-    /// The key, if it exists.
-    pub key: Looked<Option<EncryptionKey>>,
-    /// Its key policy. Nothing if the key does not exist, or no service needs a statement.
-    pub policy: Option<Looked<String>>,
+    /// The key.
+    pub key: Lookup<EncryptionKey>,
+    /// Its key policy. Nothing if no service needs a statement.
+    pub policy: Option<Lookup<String>>,
 }
 
 const KIND: &str = "encrypt-key";
@@ -51,17 +43,14 @@ pub fn check_service_key(
     } = seen;
     let first = path(fields.first().copied().unwrap_or_default());
     let mut findings = Vec::new();
-    match key {
-        Looked::Seen(key) => {
-            if let Some(why) = check_kms_key(arn, key.as_ref()) {
-                let hint = "specify a symmetric encryption key that is enabled, in this Region, or `create`";
-                return vec![Finding::error(KIND, first, why).hint(hint)];
-            }
-        }
-        Looked::Denied(why) => {
-            let message = format!("cannot check the KMS key {arn}: {why}");
-            findings.push(Finding::warning(KIND, first, message));
-        }
+    if let Some(why) = check_kms_key(arn, key) {
+        let hint =
+            "specify a symmetric encryption key that is enabled, in this Region, or `create`";
+        return vec![Finding::error(KIND, first, why).hint(hint)];
+    }
+    if let Some(why) = key.denied() {
+        let message = format!("cannot check the KMS key {arn}: {why}");
+        findings.push(Finding::warning(KIND, first, message));
     }
     for field in fields {
         for needed in service_statements(model, account, region, field) {
@@ -77,7 +66,7 @@ fn check_policy(
     arn: &Arn,
     field: &str,
     needed: &ServiceStatement,
-    policy: Option<&Looked<String>>,
+    policy: Option<&Lookup<String>>,
 ) -> Option<Finding> {
     let ServiceStatement { service, statement } = needed;
     let unknown = |why: &str| {
@@ -87,8 +76,9 @@ fn check_policy(
         Some(Finding::warning(KIND, path(field), message))
     };
     match policy? {
-        Looked::Denied(why) => unknown(why),
-        Looked::Seen(text) => match lets_service(text, service) {
+        Lookup::Missing => None,
+        Lookup::Denied(why) => unknown(&why.to_string()),
+        Lookup::Found(text) => match lets_service(text, service) {
             Some(true) => None,
             Some(false) => {
                 let message =
@@ -103,11 +93,17 @@ fn check_policy(
 
 /// Returns the finding of the key that the stack created for AWS services and that they can no
 /// longer use.
-pub fn check_own_service_key(id: &str, key: Option<&EncryptionKey>) -> Option<Finding> {
+pub fn check_own_service_key(id: &str, key: &Lookup<EncryptionKey>) -> Option<Finding> {
     let why = match key {
-        None => "does not exist".to_owned(),
-        Some(key) if !key.enabled => format!("cannot be used: its state is {}", key.state),
-        Some(_) => return None,
+        Lookup::Missing => "does not exist".to_owned(),
+        Lookup::Found(key) if !key.enabled => {
+            format!("cannot be used: its state is {}", key.state)
+        }
+        Lookup::Found(_) => return None,
+        Lookup::Denied(why) => {
+            let message = format!("cannot check the KMS key {id}: {why}");
+            return Some(Finding::warning(KIND, "encrypt", message));
+        }
     };
     let message = format!("the KMS key {id}, which the stack created for `encrypt`, {why}");
     let hint = format!(

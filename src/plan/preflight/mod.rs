@@ -3,15 +3,17 @@
 mod access_key;
 mod database;
 mod encrypt;
+mod reference;
 
-use super::{HeldSecret, Observed, ObservedEntry};
+use super::{HeldSecret, Lookup, Observed, ObservedEntry};
 use crate::model::{AccountId, Arn, Finding, KmsKey, Model};
 use crate::port::{Caller, EncryptionKey, Stack};
 use crate::render::{self, STACK_TAG};
 
 pub use encrypt::{
-    Looked, ObservedServiceKey, check_own_service_key, check_service_key, check_service_key_region,
+    ObservedServiceKey, check_own_service_key, check_service_key, check_service_key_region,
 };
+pub use reference::{ObservedNetwork, Reference, check_network, check_references, references};
 
 /// What a bootstrap intends, as far as the checks need to know.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -34,6 +36,7 @@ pub fn check(model: &Model, observed: &Observed<'_>, preflight: Preflight) -> Ve
     for seen in &observed.entries {
         check_entry(model, observed, seen, preflight, &mut findings);
     }
+    findings.extend(reference::check_helpers(&observed.entries));
     findings
 }
 
@@ -103,7 +106,7 @@ pub fn check_stack(model: &Model, stack: &Stack) -> Vec<Finding> {
 /// What is found of an entry that is specific to its kind.
 struct Specific {
     /// Of the user, before the secret.
-    user: Option<Finding>,
+    user: Vec<Finding>,
     /// Of the credentials, behind the secret.
     credentials: Vec<Finding>,
     /// Of the source of the first credential, last.
@@ -125,7 +128,7 @@ fn check_entry(
     let secret = held.and_then(|held| check_secret(model.stack.as_str(), held, in_stack));
     let specific = match seen {
         ObservedEntry::AccessKey(entry, user) => {
-            access_key::check(*entry, user, observed, preflight)
+            access_key::check(model, *entry, user, observed, preflight)
         }
         ObservedEntry::Database(entry, database) => {
             database::check(*entry, database, secret.is_none())
@@ -136,7 +139,7 @@ fn check_entry(
     findings.extend(specific.credentials);
     let path = format!("secret {}", seen.entry().secret);
     if let (KmsKey::Existing(arn), Some(key)) = (&seen.entry().kms_key, seen.encryption_key()) {
-        let fault = check_kms_key(arn, key.as_ref());
+        let fault = check_kms_key(arn, key);
         findings.extend(fault.map(|why| Finding::error("kms-key", path.clone(), why)));
     }
     if let Some((name, why)) = seen.unusable_administrator() {
@@ -197,14 +200,16 @@ fn check_secret(stack: &str, held: HeldSecret<'_>, in_stack: bool) -> Option<Fin
 }
 
 /// Returns why a customer managed key cannot be used, if so.
-pub(super) fn check_kms_key(arn: &Arn, key: Option<&EncryptionKey>) -> Option<String> {
+pub(super) fn check_kms_key(arn: &Arn, key: &Lookup<EncryptionKey>) -> Option<String> {
     let why = match key {
-        None => "does not exist, or this account cannot access it".to_owned(),
-        Some(key) if !key.enabled => format!("cannot be used: its state is {}", key.state),
-        Some(key) if !key.symmetric => {
+        Lookup::Missing => "does not exist, or this account cannot access it".to_owned(),
+        Lookup::Found(key) if !key.enabled => {
+            format!("cannot be used: its state is {}", key.state)
+        }
+        Lookup::Found(key) if !key.symmetric => {
             "cannot be used: it is not a symmetric encryption key".to_owned()
         }
-        Some(_) => return None,
+        Lookup::Found(_) | Lookup::Denied(_) => return None,
     };
     Some(format!("the KMS key {arn} {why}"))
 }

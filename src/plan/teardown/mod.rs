@@ -204,14 +204,22 @@ pub struct TeardownPlan {
     pub left_over: Vec<Item>,
 }
 
-/// Returns whether a stack holds a user, which is what makes all its keys ours.
-///
-/// The manifest's word is not enough: where the user was there before, the stack
-/// was refused. Nor is a resource that could not be made or is gone.
+/// Returns whether a stack holds a user, which is what makes all its keys ours. The manifest's
+/// word is not enough: where the user was there before, the stack was refused.
 pub fn holds_user(resources: &[StackResource], user: &str) -> bool {
+    holds(resources, "AWS::IAM::User", |it| it.physical_id == user)
+}
+
+/// Returns whether a stack holds a resource of a type. A resource that could not be made, or is
+/// gone, is not the stack's.
+pub fn holds(
+    resources: &[StackResource],
+    kind: &str,
+    is_it: impl Fn(&StackResource) -> bool,
+) -> bool {
     resources.iter().any(|resource| {
-        resource.kind == "AWS::IAM::User"
-            && resource.physical_id == user
+        resource.kind == kind
+            && is_it(resource)
             && !resource.status.starts_with("CREATE_F")
             && resource.status != "CREATE_IN_PROGRESS"
             && resource.status != "DELETE_COMPLETE"

@@ -3,9 +3,9 @@
 use serde_json::json;
 
 use super::super::check_service_key_region;
-use super::super::{Looked, ObservedServiceKey, check_own_service_key, check_service_key};
+use super::super::{Lookup, ObservedServiceKey, check_own_service_key, check_service_key};
 use crate::model::{AccountId, Arn, Finding, Model, Region, load};
-use crate::port::EncryptionKey;
+use crate::port::{EncryptionKey, Error, ErrorKind};
 use crate::render::service_statements;
 
 const ARN: &str = "arn:aws:kms:eu-west-1:111122223333:key/0a1b2c3d-4e5f-6789-abcd-ef0123456789";
@@ -28,8 +28,8 @@ const USABLE: EncryptionKey = EncryptionKey {
 
 fn check(
     fields: &[&'static str],
-    key: Looked<Option<EncryptionKey>>,
-    policy: Option<Looked<String>>,
+    key: Lookup<EncryptionKey>,
+    policy: Option<Lookup<String>>,
 ) -> Vec<Finding> {
     let arn = Arn::parse(ARN).unwrap();
     let (account, region) = place();
@@ -62,16 +62,16 @@ fn a_key_that_services_cannot_use() {
         ..USABLE
     };
     for (key, why) in [
-        (None, "does not exist"),
-        (Some(disabled), "PendingDeletion"),
-        (Some(asymmetric), "not a symmetric"),
+        (Lookup::Missing, "does not exist"),
+        (Lookup::Found(disabled), "PendingDeletion"),
+        (Lookup::Found(asymmetric), "not a symmetric"),
     ] {
-        let found = check(&["topic", "logs"], Looked::Seen(key), None);
+        let found = check(&["topic", "logs"], key, None);
         let (places, text) = told(&found);
         assert_eq!(places, [(true, "encrypt.topic")], "{text}");
         assert!(text.contains(why) && text.contains(ARN), "{text}");
     }
-    let found = check(&["environment"], Looked::Seen(Some(USABLE)), None);
+    let found = check(&["environment"], Lookup::Found(USABLE), None);
     assert_eq!(found, []);
 }
 
@@ -82,9 +82,11 @@ fn a_missing_statement_is_ready_to_paste() {
     let root = json!({ "Effect": "Allow", "Principal": { "AWS": "arn:aws:iam::111122223333:root" }, "Action": "kms:*", "Resource": "*" });
     let mut statements = vec![root];
     let policy = |statements: &[serde_json::Value]| {
-        Some(Looked::Seen(json!({ "Statement": statements }).to_string()))
+        Some(Lookup::Found(
+            json!({ "Statement": statements }).to_string(),
+        ))
     };
-    let seen = || Looked::Seen(Some(USABLE));
+    let seen = || Lookup::Found(USABLE);
     let found = check(
         &["logs", "topic", "environment"],
         seen(),
@@ -115,19 +117,24 @@ fn a_missing_statement_is_ready_to_paste() {
 
 #[test]
 fn a_denied_lookup_is_a_warning_that_names_the_action() {
-    let denied = |action: &str| format!("{action}: AccessDeniedException: no");
+    let denied = |call| Error {
+        call,
+        kind: ErrorKind::Denied,
+        code: Some("AccessDeniedException".to_owned()),
+        message: "no".to_owned(),
+    };
     let found = check(
         &["logs"],
-        Looked::Denied(denied("kms:DescribeKey")),
-        Some(Looked::Denied(denied("kms:GetKeyPolicy"))),
+        Lookup::Denied(denied("kms:DescribeKey")),
+        Some(Lookup::Denied(denied("kms:GetKeyPolicy"))),
     );
     let (places, text) = told(&found);
     assert_eq!(places, [(false, "encrypt.logs"), (false, "encrypt.logs")]);
     for expected in ["kms:DescribeKey", "kms:GetKeyPolicy", "LogsMayEncrypt"] {
         assert!(text.contains(expected), "{text}");
     }
-    let unreadable = Some(Looked::Seen("{".to_owned()));
-    let found = check(&["logs"], Looked::Seen(Some(USABLE)), unreadable);
+    let unreadable = Some(Lookup::Found("{".to_owned()));
+    let found = check(&["logs"], Lookup::Found(USABLE), unreadable);
     assert_eq!(told(&found).0, [(false, "encrypt.logs")]);
 }
 
@@ -146,9 +153,9 @@ fn the_stacks_own_key() {
         state: "PendingDeletion".to_owned(),
         ..USABLE
     };
-    assert_eq!(check_own_service_key("0a1b", Some(&USABLE)), None);
-    for key in [None, Some(&gone)] {
-        let found = check_own_service_key("0a1b", key).unwrap();
+    assert_eq!(check_own_service_key("0a1b", &Lookup::Found(USABLE)), None);
+    for key in [Lookup::Missing, Lookup::Found(gone)] {
+        let found = check_own_service_key("0a1b", &key).unwrap();
         assert!(found.is_error() && found.hint.unwrap().contains("--key-id 0a1b"));
     }
 }

@@ -4,6 +4,7 @@ mod doctor;
 mod encrypt;
 mod old_key;
 mod preflight;
+mod reference;
 pub mod sample;
 mod status;
 mod teardown;

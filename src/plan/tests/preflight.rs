@@ -1,8 +1,8 @@
 //! Each finding appears exactly when it should.
 
 use super::super::{
-    Administrator, Observed, ObservedAccessKey, ObservedEntry, Preflight, Profile, SecretContent,
-    check,
+    Administrator, Lookup, Observed, ObservedAccessKey, ObservedEntry, Preflight, Profile,
+    SecretContent, check,
 };
 use super::sample::{
     self, at, entry, key, model, observed, observed_of, resource, stack, tags, untouched,
@@ -201,11 +201,14 @@ fn what_helps_the_entry() {
     const ARN: &str = "arn:aws:kms:eu-west-1:111122223333:key/0a1b2c3d-4e5f-6789-abcd-ef0123456789";
     let kms = |key: Option<(bool, &str)>| {
         let seen = with(|seen| {
-            seen.encryption_key = Some(key.map(|(enabled, state)| EncryptionKey {
-                enabled,
-                state: state.to_owned(),
-                symmetric: true,
-            }));
+            seen.encryption_key = Some(match key {
+                None => Lookup::Missing,
+                Some((enabled, state)) => Lookup::Found(EncryptionKey {
+                    enabled,
+                    state: state.to_owned(),
+                    symmetric: true,
+                }),
+            });
         });
         kinds(&format!(", kms_key: '{ARN}'"), &seen)
     };

@@ -66,6 +66,7 @@ pub fn entry() -> ObservedAccessKey {
             arn: "arn:aws:iam::111122223333:user/ada".to_owned(),
             path: "/".to_owned(),
             tags: BTreeMap::new(),
+            boundary: None,
         }),
         keys: vec![key("AKIACURRENT"), key("AKIAPREVIOUS")],
         secret: Some(ObservedSecret {

@@ -3,7 +3,6 @@
 use super::rule::{Level, Rule, RuleFindings, Theme};
 use super::stack::Stack;
 use super::template::Resource;
-use crate::model::KmsKey;
 use crate::render::resolve::{items, literal, target};
 use crate::render::tree::Value;
 use crate::render::{BUCKET_PARAMETER, KMS_KEY, Pins, SERVICE_KEY, Strategy, TOPIC};
@@ -230,9 +229,7 @@ fn names(stack: &Stack<'_>, found: &mut RuleFindings) {
     let topic = [(TOPIC, "AWS::SNS::Topic")];
     let key = stack
         .model()
-        .entries
-        .iter()
-        .any(|entry| entry.kms_key == KmsKey::Create)
+        .creates_kms_key()
         .then_some((KMS_KEY, "AWS::KMS::Key"));
     let encrypt = &stack.model().encrypt;
     let service_key = encrypt.creates().then_some((SERVICE_KEY, "AWS::KMS::Key"));

@@ -1,6 +1,6 @@
 //! The function and its log.
 
-use super::Command::{Bootstrap, Doctor, Rotate, Teardown};
+use super::Command::{Bootstrap, Doctor, Plan, Rotate, Teardown};
 use super::{Action, Grant, Scope, generated};
 use crate::render::Strategy;
 
@@ -37,20 +37,22 @@ const LOG: &[Action] = &[
     ("logs:UntagResource", &[Bootstrap]),
 ];
 
-/// IAM grants the lookup of a log group only on all log groups.
+/// IAM grants the lookup of a log group only on all log groups. `plan` finds a log group that is
+/// in the way of the stack's.
 const FIND_LOG: &[Action] = &[
     ("logs:DescribeIndexPolicies", &[Bootstrap]),
-    ("logs:DescribeLogGroups", &[Bootstrap, Teardown]),
+    ("logs:DescribeLogGroups", &[Plan, Bootstrap, Teardown]),
     ("logs:DescribeResourcePolicies", &[Bootstrap]),
 ];
 
 /// CloudFormation's handler describes the VPC before it creates a function there. When it
-/// deletes the function, it checks whether the network interfaces still exist. EC2 defines no
-/// resource type for these actions (`list_amazonec2`).
+/// deletes the function, it checks whether the network interfaces still exist. The program itself
+/// checks that the subnets and security groups exist. EC2 defines no resource type for these
+/// actions (`list_amazonec2`).
 const FIND_NETWORK: &[Action] = &[
     ("ec2:DescribeNetworkInterfaces", &[Bootstrap, Teardown]),
-    ("ec2:DescribeSecurityGroups", &[Bootstrap]),
-    ("ec2:DescribeSubnets", &[Bootstrap]),
+    ("ec2:DescribeSecurityGroups", &[Plan, Bootstrap]),
+    ("ec2:DescribeSubnets", &[Plan, Bootstrap]),
     ("ec2:DescribeVpcs", &[Bootstrap]),
 ];
 

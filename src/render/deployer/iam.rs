@@ -2,9 +2,9 @@
 
 use serde_json::json;
 
-use super::Command::{Bootstrap, Doctor, Rotate, Teardown};
+use super::Command::{Bootstrap, Doctor, Plan, Rotate, Teardown};
 use super::{Action, Command, Grant, Scope, by_cloudformation, each, generated, only_tags};
-use crate::model::{AccessKey, Entry, Kind, RotateAs};
+use crate::model::{AccessKey, AccountId, Arn, Entry, Kind, Model, RotateAs};
 use crate::render::{ABANDONED_TAG, KEYS_TAG, MAKING_TAG, SEEDING_TAG, Strategy};
 
 /// The actions that support `iam:PermissionsBoundary`, of those that are granted here. With a
@@ -124,6 +124,27 @@ const TAG_MADE: &[Action] = &[
 /// The handlers of both users and their policies need these actions.
 const SELVES_OR_MADE: &[Action] = &[("iam:GetUserPolicy", &[Bootstrap, Teardown])];
 
+/// A policy of the same name that does not belong to the stack is in the way of the stack's. For
+/// `bootstrap`, `SELVES_OR_MADE` has this action.
+const FIND_USER_POLICY: &[Action] = &[("iam:GetUserPolicy", &[Plan])];
+
+/// The readers and the permissions boundary must exist before a deployment.
+const READING_ROLES: &[Action] = &[("iam:GetRole", &[Plan, Bootstrap])];
+const READING_USERS: &[Action] = &[("iam:GetUser", &[Plan, Bootstrap])];
+const BOUNDARY: &[Action] = &[("iam:GetPolicy", &[Plan, Bootstrap])];
+
+/// Returns the ARNs of the readers of one kind, `role/` or `user/`, that can be looked up: those
+/// of the stack's account, as far as the manifest names it.
+fn readers(model: &Model, kind: &str) -> Vec<String> {
+    let can_be_found = |arn: &&Arn| {
+        let [_, _, _, account, resource] = arn.parts();
+        let elsewhere = |own: &AccountId| own.as_str() != account;
+        resource.starts_with(kind) && !model.account.as_ref().is_some_and(elsewhere)
+    };
+    let readers = model.entries.iter().flat_map(|entry| &entry.readers);
+    each(readers.filter(can_be_found).map(Arn::to_string))
+}
+
 /// Returns the grants for the role, the users, and their access keys.
 pub fn grants(scope: &Scope<'_>) -> Vec<Grant> {
     let Scope {
@@ -149,6 +170,7 @@ pub fn grants(scope: &Scope<'_>) -> Vec<Grant> {
     };
     let all = users(|_, _| true);
     let themselves = users(|entry, _| entry.rotate_as == RotateAs::Itself);
+    let existing = users(|entry, key| entry.rotate_as == RotateAs::Itself && !key.create_user);
     let made = users(|_, key| key.create_user);
     let either = users(|entry, key| entry.rotate_as == RotateAs::Itself || key.create_user);
     let marks = |actions| Grant::new("UserMarks", "user", all.clone(), actions);
@@ -164,6 +186,7 @@ pub fn grants(scope: &Scope<'_>) -> Vec<Grant> {
         ])),
         Grant::new("OwnUsers", "user", made.clone(), MADE),
         Grant::new("LookAtUserPolicies", "user", either, SELVES_OR_MADE),
+        Grant::new("LookAtUserPolicies", "user", existing, FIND_USER_POLICY),
         Grant::new("Role", "role", role.clone(), ROLE),
         Grant::new("HandTheRoleToLambda", "role", role.clone(), PASS_ROLE).when(json!({
             "StringEquals": { "iam:PassedToService": "lambda.amazonaws.com" }
@@ -184,7 +207,13 @@ pub fn grants(scope: &Scope<'_>) -> Vec<Grant> {
         let tag = Grant::new("ByCloudFormation", "*", all, TAG_MADE);
         grants.push(tag.when(by_cloudformation()));
     }
+    grants.extend([
+        Grant::new("Readers", "role", readers(model, "role/"), READING_ROLES),
+        Grant::new("Readers", "user", readers(model, "user/"), READING_USERS),
+    ]);
     let boundary = model.permissions_boundary.as_ref();
+    let policy = each(boundary.map(Arn::to_string));
+    grants.push(Grant::new("LookAtBoundary", "policy", policy, BOUNDARY));
     let boundary = boundary.map(|boundary| json!({ "iam:PermissionsBoundary": boundary.as_str() }));
     match &boundary {
         None => grants.extend(boundable),

@@ -138,16 +138,15 @@ const ALIAS: &[Action] = &[
     ("kms:DeleteAlias", &[Bootstrap, Teardown]),
 ];
 
-/// IAM grants it only on all resources.
-const FIND_ALIAS: &[Action] = &[("kms:ListAliases", &[Bootstrap])];
+/// IAM grants it only on all resources. `plan` finds an alias that is in the way of the stack's.
+const FIND_ALIAS: &[Action] = &[("kms:ListAliases", &[Plan, Bootstrap])];
 
 /// Returns the grants for the secrets, and for managing and using the KMS keys.
 pub fn grants(scope: &Scope<'_>) -> Vec<Grant> {
     let mut grants = secrets(scope);
     grants.extend(existing_keys(scope));
     let Scope { model, .. } = scope;
-    let mut entries = model.entries.iter();
-    let of_secrets = entries.any(|entry| entry.kms_key == KmsKey::Create);
+    let of_secrets = model.creates_kms_key();
     let of_services = model.encrypt.creates();
     if of_secrets || of_services {
         let aliases = [

@@ -235,3 +235,47 @@ fn with_a_boundary_each_action_that_supports_the_condition_has_it() {
     let all: BTreeSet<String> = BOUNDABLE.into_iter().map(str::to_owned).collect();
     assert_eq!(seen, all);
 }
+
+/// What `plan` looks up before a deployment: only what the manifest names, and nothing that
+/// only another account knows.
+#[test]
+fn only_what_the_manifest_names_may_be_looked_up() {
+    const HEAD: &str = "version: 1\nstack: keys\naccount: '111122223333'\nregion: eu-west-1\n";
+    let planned = |manifest: &str| -> BTreeSet<String> {
+        let whole = of(&format!("{HEAD}{manifest}"));
+        let mine = whole.statements().iter();
+        let mine = mine.filter(|it| Command::of(it.sid()) == Some(Command::Plan));
+        let mut allowed = BTreeSet::new();
+        for statement in mine {
+            for action in statement.actions() {
+                let resources = statement.resources().iter();
+                allowed.extend(resources.map(|resource| format!("{action} {resource}")));
+            }
+        }
+        allowed
+    };
+    let without = planned("access_keys: [{ user: ada, rotate_as: role }]\n");
+    for action in ["iam:GetRole", "iam:GetPolicy", "kms:ListAliases", "ec2:"] {
+        assert!(!without.iter().any(|it| it.starts_with(action)), "{action}");
+    }
+    let with = planned(
+        "permissions_boundary: 'arn:aws:iam::111122223333:policy/boundary'\n\
+         access_keys:\n\
+         \x20 - user: ada\n\
+         \x20   kms_key: create\n\
+         \x20   readers: ['arn:aws:iam::111122223333:role/apps/app', 'arn:aws:iam::111122223333:user/bob', \
+         'arn:aws:iam::111122223333:root', 'arn:aws:iam::999900001111:role/app']\n",
+    );
+    for allowed in [
+        "iam:GetPolicy arn:aws:iam::111122223333:policy/boundary",
+        "iam:GetRole arn:aws:iam::111122223333:role/apps/app",
+        "iam:GetUser arn:aws:iam::111122223333:user/bob",
+        "iam:GetUserPolicy arn:aws:iam::111122223333:user/ada",
+        "kms:ListAliases *",
+        "logs:DescribeLogGroups *",
+    ] {
+        assert!(with.contains(allowed), "{allowed}: {with:#?}");
+    }
+    assert!(!with.contains("iam:ListAccessKeys arn:aws:iam::111122223333:user/bob"));
+    assert!(!with.iter().any(|it| it.contains("999900001111")));
+}

@@ -9,7 +9,7 @@ use super::super::{Context, Deployed, SeededEntry};
 use super::check::check;
 use super::{Passwords, observe_database};
 use crate::model::{Database, EntryOf, Login};
-use crate::plan::{FIRST, ObservedDatabase, ObservedEntry, SecretContent};
+use crate::plan::{Administrator, FIRST, ObservedDatabase, ObservedEntry, SecretContent};
 use crate::port::{CURRENT, Secret};
 
 /// Stores the first login where there is none, and the same login with another
@@ -35,8 +35,9 @@ pub(in crate::run) async fn seed_database<'model>(
     let place = seen.place(entry);
     let place = place.ok_or_else(|| {
         let administrator = entry.rotate_as.as_str();
+        let why = Administrator::obstacle(seen.administrator.as_ref());
         refused(format!(
-            "the administrator's secret `{administrator}` cannot be used"
+            "the administrator's secret `{administrator}` {why}"
         ))
     })?;
     let (login, told) = match seen.login() {

@@ -1,11 +1,16 @@
-//! KMS, Lambda and logs.
+//! KMS, Lambda and logs, and networks.
+
+use std::collections::BTreeMap;
 
 use async_trait::async_trait;
 use jiff::Timestamp;
 
 use super::FakeAws;
 use super::state::refused;
-use crate::port::{Encryption, EncryptionKey, ErrorKind, Functions, Invoked, LogEvent, Result};
+use crate::port::{
+    Encryption, EncryptionKey, ErrorKind, Functions, Invoked, LogEvent, NetworkPart, Networks,
+    Result,
+};
 
 #[async_trait(?Send)]
 impl Encryption for FakeAws {
@@ -50,6 +55,38 @@ impl Encryption for FakeAws {
         })
         .await
     }
+
+    async fn has_alias(&self, alias: &str) -> Result<bool> {
+        self.act("kms:ListAliases", |state| Ok(state.aliases.contains(alias)))
+            .await
+    }
+}
+
+fn parts(held: &BTreeMap<String, String>, ids: &[String]) -> Vec<NetworkPart> {
+    let part = |id: &String| {
+        Some(NetworkPart {
+            id: id.clone(),
+            vpc: held.get(id)?.clone(),
+        })
+    };
+    ids.iter().filter_map(part).collect()
+}
+
+#[async_trait(?Send)]
+impl Networks for FakeAws {
+    async fn subnets(&self, ids: &[String]) -> Result<Vec<NetworkPart>> {
+        self.act("ec2:DescribeSubnets", |state| {
+            Ok(parts(&state.subnets, ids))
+        })
+        .await
+    }
+
+    async fn security_groups(&self, ids: &[String]) -> Result<Vec<NetworkPart>> {
+        self.act("ec2:DescribeSecurityGroups", |state| {
+            Ok(parts(&state.security_groups, ids))
+        })
+        .await
+    }
 }
 
 #[async_trait(?Send)]
@@ -78,6 +115,13 @@ impl Functions for FakeAws {
                     message: line.clone(),
                 })
                 .collect())
+        })
+        .await
+    }
+
+    async fn has_log_group(&self, group: &str) -> Result<bool> {
+        self.act("logs:DescribeLogGroups", |state| {
+            Ok(state.logs.contains_key(group))
         })
         .await
     }

@@ -80,6 +80,7 @@ impl Keys for FakeAws {
                 arn: arn.clone(),
                 path: "/".to_owned(),
                 tags: state.user_tags.get(user).cloned().unwrap_or_default(),
+                boundary: state.boundaries.get(user).cloned(),
             }))
         })
         .await
@@ -93,6 +94,7 @@ impl Keys for FakeAws {
                     arn: arn.clone(),
                     path: "/".to_owned(),
                     tags: BTreeMap::new(),
+                    boundary: None,
                 })
                 .collect())
         })
@@ -171,6 +173,28 @@ impl Keys for FakeAws {
                 tags.remove(key);
             }
             Ok(())
+        })
+        .await
+    }
+
+    async fn role(&self, role: &str) -> Result<Option<String>> {
+        self.act("iam:GetRole", |state| {
+            let mut roles = state.roles.iter();
+            let found = roles.find(|arn| arn.rsplit('/').next() == Some(role));
+            Ok(found.cloned())
+        })
+        .await
+    }
+
+    async fn has_policy(&self, arn: &str) -> Result<bool> {
+        self.act("iam:GetPolicy", |state| Ok(state.policies.contains(arn)))
+            .await
+    }
+
+    async fn has_user_policy(&self, user: &str, policy: &str) -> Result<bool> {
+        self.act("iam:GetUserPolicy", |state| {
+            let held = (user.to_owned(), policy.to_owned());
+            Ok(state.user_policies.contains(&held))
         })
         .await
     }

@@ -187,8 +187,26 @@ impl AwsState {
             }
             "AWS::Logs::LogGroup" => {
                 let name = text("LogGroupName");
+                if self.logs.contains_key(&name) {
+                    return Err(format!("{name} already exists"));
+                }
                 self.logs.insert(name.clone(), Vec::new());
                 Ok(name)
+            }
+            "AWS::KMS::Alias" => {
+                let name = text("AliasName");
+                if !self.aliases.insert(name.clone()) {
+                    return Err(format!("{name} already exists"));
+                }
+                Ok(name)
+            }
+            "AWS::IAM::UserPolicy" => {
+                let (user, policy) = (text("UserName"), text("PolicyName"));
+                let id = format!("{policy}|{user}");
+                if !self.user_policies.insert((user, policy)) {
+                    return Err(format!("{id} already exists"));
+                }
+                Ok(id)
             }
             "AWS::Lambda::Function" => {
                 let arn = format!(
@@ -324,6 +342,14 @@ impl AwsState {
             "AWS::KMS::Key" => {
                 self.kms_keys
                     .insert(id.clone(), "PendingDeletion".to_owned());
+            }
+            "AWS::KMS::Alias" => {
+                self.aliases.remove(id);
+            }
+            "AWS::IAM::UserPolicy" => {
+                let (policy, user) = id.split_once('|').unwrap();
+                let held = (user.to_owned(), policy.to_owned());
+                self.user_policies.remove(&held);
             }
             "AWS::Logs::LogGroup" => {
                 self.logs.remove(id);

@@ -62,6 +62,16 @@ pub struct SecretRecord {
 pub struct AwsState {
     pub now: Timestamp,
     pub users: BTreeMap<String, String>,
+    /// Each user's permissions boundary.
+    pub boundaries: BTreeMap<String, String>,
+    /// The inline policies, each with its user.
+    pub user_policies: BTreeSet<(String, String)>,
+    /// The ARNs of roles and of managed policies.
+    pub roles: BTreeSet<String>,
+    pub policies: BTreeSet<String>,
+    /// Subnets and security groups, each with its VPC.
+    pub subnets: BTreeMap<String, String>,
+    pub security_groups: BTreeMap<String, String>,
     /// Each user's tags.
     pub user_tags: BTreeMap<String, BTreeMap<String, String>>,
     pub keys: BTreeMap<String, KeyRecord>,
@@ -76,7 +86,9 @@ pub struct AwsState {
     pub kms_keys: BTreeMap<String, String>,
     /// The key policies that may be read, by the keys' ARNs.
     pub key_policies: BTreeMap<String, String>,
-    /// Each KMS key's tags.
+    /// The names of aliases of KMS keys.
+    pub aliases: BTreeSet<String>,
+    /// Each function's code, as its SHA-256.
     pub functions: BTreeMap<String, String>,
     /// Each log group's lines.
     pub logs: BTreeMap<String, Vec<(Timestamp, String)>>,
@@ -105,6 +117,12 @@ impl AwsState {
         Self {
             now,
             users: BTreeMap::new(),
+            boundaries: BTreeMap::new(),
+            user_policies: BTreeSet::new(),
+            roles: BTreeSet::new(),
+            policies: BTreeSet::new(),
+            subnets: BTreeMap::new(),
+            security_groups: BTreeMap::new(),
             user_tags: BTreeMap::new(),
             keys: BTreeMap::new(),
             secrets: BTreeMap::new(),
@@ -115,6 +133,7 @@ impl AwsState {
             swapped_template: None,
             kms_keys: BTreeMap::new(),
             key_policies: BTreeMap::new(),
+            aliases: BTreeSet::new(),
             functions: BTreeMap::new(),
             logs: BTreeMap::new(),
             profiles: BTreeMap::new(),

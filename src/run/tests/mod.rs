@@ -7,6 +7,7 @@ mod discover;
 mod doctor;
 mod forged;
 mod log;
+mod lookup;
 mod restore;
 mod rotate;
 mod scenario;

@@ -7,7 +7,7 @@ use aws_sdk_iam::types::StatusType;
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 use serde_json::{Value, json};
 
-use super::{KEY_ADMINISTRATOR, Key, TestEnvironment};
+use super::{ACCOUNT, KEY_ADMINISTRATOR, Key, TestEnvironment};
 
 /// A secret as Secrets Manager describes it.
 #[derive(Clone, Debug, Default)]
@@ -47,6 +47,22 @@ impl TestEnvironment {
         let request = request.policy_arn(arn.arn.expect("an ARN"));
         request.send().await.expect("the policy is attached");
         self.make_key(user).await
+    }
+
+    /// Creates a role that the account's principals may assume, and returns its ARN.
+    pub async fn make_role(&self, role: &str) -> String {
+        let trust = json!({
+            "Version": "2012-10-17",
+            "Statement": [{
+                "Effect": "Allow",
+                "Principal": { "AWS": format!("arn:aws:iam::{ACCOUNT}:root") },
+                "Action": "sts:AssumeRole",
+            }],
+        });
+        let request = self.iam.create_role().role_name(role);
+        let request = request.assume_role_policy_document(trust.to_string());
+        let made = request.send().await.expect("the role is made").role;
+        made.expect("a role").arn
     }
 
     /// Gives a user an inline policy.

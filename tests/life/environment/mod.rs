@@ -6,6 +6,7 @@ mod everything;
 mod function;
 mod function_process;
 mod home;
+mod network;
 mod policy;
 mod proxy;
 mod request;

@@ -93,16 +93,20 @@ async fn create_users(test: &TestEnvironment, server: &Server, users: &DatabaseU
     let first = json!({ "password": FIRST }).to_string();
     test.make_secret(FIRST_PASSWORD, &first).await;
     let key = test.make_kms_key().await;
+    let reader = test.make_role("app").await;
+    let network = test.make_network().await;
     test.manifest(&format!(
         "version: 1\nstack: {STACK}\naccount: \"{ACCOUNT}\"\nregion: {REGION}\n\
          tags: {{ team: payments }}\nalarms: {{ email: [ops@example.com] }}\n\
          function: {{ architecture: {architecture} }}\n\
-         network: {{ subnets: [subnet-0a1b2c3d], security_groups: [sg-0a1b2c3d] }}\n\
+         network: {{ subnets: [{subnet}], security_groups: [{security_group}] }}\n\
          databases:\n\
          \x20 - {{ secret: {SECRET}, engine: postgres, host: localhost, port: {port}, \
          dbname: {dbname}, username: {username}, tls_ca: {AUTHORITY}, \
          initial_password: {FIRST_PASSWORD}, rotate_as: {ADMINISTRATOR}, kms_key: '{key}', \
-         readers: ['arn:aws:iam::{ACCOUNT}:role/app'] }}\n",
+         readers: ['{reader}'] }}\n",
+        subnet = network.subnet,
+        security_group = network.security_group,
         architecture = function::architecture().as_str(),
         port = server.port(),
         dbname = users.user.dbname,

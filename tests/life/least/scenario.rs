@@ -166,6 +166,9 @@ pub const SCENARIOS: &[Scenario] = &[
             "cloudformation:UntagResource",
             "cloudformation:DescribeChangeSet",
             "cloudformation:DeleteChangeSet",
+            // The boundary, and the user that begins to rotate itself.
+            "iam:GetPolicy",
+            "iam:GetUserPolicy",
         ]),
     ),
     Scenario {
@@ -208,6 +211,7 @@ pub const SCENARIOS: &[Scenario] = &[
             "cloudformation:UntagResource",
             "cloudwatch:UntagResource",
             "events:UntagResource",
+            "iam:GetPolicy",
             "iam:ListUserTags",
             "iam:PutRolePermissionsBoundary",
             "iam:PutUserPermissionsBoundary",

@@ -157,10 +157,11 @@ async fn prepare_keys(test: &TestEnvironment, state: State) {
     }
 }
 
-/// Creates the users of the small manifest, and returns the ARN of a KMS key.
+/// Creates the users and the reader of the small manifest, and returns the ARN of a KMS key.
 async fn users(test: &TestEnvironment) -> String {
     test.make_user("mailer").await;
     test.make_user("batch").await;
+    test.make_role("app").await;
     test.make_administrator("administrator", "ops/administrator")
         .await;
     test.make_kms_key().await

@@ -1,6 +1,6 @@
 //! Secrets with access keys, and the keys.
 
-use super::super::super::{Administrator, Fix, Proof, SecretContent};
+use super::super::super::{Administrator, Fix, Lookup, Proof, SecretContent};
 use super::super::sample::{NOW, at, key, tags};
 use super::{Changed, expect, found, found_of, ids};
 use crate::model::{AccessKeyId, Content, Credential};
@@ -268,13 +268,13 @@ fn what_helps_an_entry_is_missing() {
     let arn = "arn:aws:kms:eu-west-1:111122223333:key/6f7a8b9c-1234-4567-89ab-1234567890ab";
     let more = format!(", kms_key: '{arn}'");
     let key =
-        |state: Option<EncryptionKey>| found_of(&more, |it| it.seen.encryption_key = Some(state));
+        |state: Lookup<EncryptionKey>| found_of(&more, |it| it.seen.encryption_key = Some(state));
     let disabled = EncryptionKey {
         symmetric: true,
         enabled: false,
         state: "PendingDeletion".to_owned(),
     };
-    let found = key(Some(disabled));
+    let found = key(Lookup::Found(disabled));
     expect(
         &found,
         "kms-key-unusable",
@@ -283,7 +283,7 @@ fn what_helps_an_entry_is_missing() {
         "cancel-key-deletion",
     );
     expect(
-        &key(None),
+        &key(Lookup::Missing),
         "kms-key-unusable",
         None,
         &["does not exist"],
