@@ -59,7 +59,7 @@ const MODULES: &[(&str, &str)] = &modules![
 
 /// Writes the package next to the virtual environment and returns its folder. The folder's name
 /// is a digest of the content, and the folder is renamed into place, so it is complete even if
-/// other processes start at the same time.
+/// other threads or processes start at the same time.
 ///
 /// # Errors
 ///
@@ -75,17 +75,18 @@ pub fn install(environment: &Environment) -> Result<PathBuf, Error> {
     if folder.exists() {
         return Ok(folder);
     }
-    let draft = folder.with_extension(std::process::id().to_string());
-    let package = draft.join(NAME);
-    fs::create_dir_all(&package).map_err(Error::write(&package))?;
+    let draft = tempfile::Builder::new()
+        .prefix("emulator-draft-")
+        .tempdir_in(&environment.home)
+        .map_err(Error::write(&environment.home))?;
+    let package = draft.path().join(NAME);
+    fs::create_dir(&package).map_err(Error::write(&package))?;
     for (name, text) in MODULES {
         write(&package.join(name), text)?;
     }
-    match fs::rename(&draft, &folder) {
-        // Another process has created it with the same content.
-        Err(_) if folder.exists() => {
-            fs::remove_dir_all(&draft).map_err(Error::write(&draft))?;
-        }
+    match fs::rename(draft.path(), &folder) {
+        // Another thread or process has created it with the same content.
+        Err(_) if folder.exists() => {}
         renamed => renamed.map_err(Error::write(&folder))?,
     }
     Ok(folder)
