@@ -15,23 +15,23 @@ use super::{
     TagDifference, removal_times, tag_differences,
 };
 
-/// A secret counts as expired so long after a rotation was due.
+/// How long after its due time a rotation counts as overdue.
 const GRACE: SignedDuration = SignedDuration::from_hours(7 * 24);
 
-/// What `keyrota status` says.
+/// The result of `keyrota status`.
 #[derive(Clone, Debug, Serialize)]
 pub struct StatusReport {
-    /// The stack; nothing where it is not deployed. The first where there are several.
+    /// The stack, or `None` if it is not deployed. The first one if there are several.
     pub stack: Option<StackReport>,
-    /// Every stack that is deployed, where the entries take several.
+    /// All deployed stacks, if the entries need several.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub stacks: Vec<StackReport>,
-    /// Each secret.
+    /// The secrets.
     pub secrets: Vec<SecretReport>,
 }
 
 impl SecretReport {
-    /// Adds where the secret's tags differ from those that the stack writes.
+    /// Adds the differences between the secret's tags and those that the stack writes.
     #[must_use]
     pub fn with_tags(self, expected: &BTreeMap<String, String>, secret: Option<&Secret>) -> Self {
         let tags = secret.map(|secret| tag_differences(expected, secret));
@@ -41,7 +41,7 @@ impl SecretReport {
         }
     }
 
-    /// Returns whether nothing that is known about it needs a person.
+    /// Returns whether no known state needs a person.
     pub fn is_fine(&self) -> bool {
         matches!(self.state, State::Ok | State::Unknown) && self.tags.is_empty()
     }
@@ -71,7 +71,7 @@ pub struct StackReport {
     pub name: String,
     /// Its ID.
     pub id: String,
-    /// CloudFormation's word for its state.
+    /// CloudFormation's stack status.
     pub status: String,
 }
 
@@ -90,34 +90,34 @@ impl From<&Stack> for StackReport {
 pub struct SecretReport {
     /// Its name.
     pub name: String,
-    /// Its ARN, where it exists.
+    /// Its ARN, if it exists.
     pub arn: Option<String>,
-    /// What it holds.
+    /// The kind of its credential.
     pub kind: CredentialKind,
-    /// The IAM user, or the database's.
+    /// The name of the IAM user or of the database user.
     pub username: String,
     /// Its state.
     pub state: State,
-    /// Why it is in that state, where that is not `ok`.
+    /// The reason for any state other than `ok`.
     pub reason: Option<String>,
-    /// The schedule expression of the manifest.
+    /// The schedule expression in the manifest.
     pub schedule: String,
-    /// A schedule is on.
+    /// Whether rotation is enabled.
     pub rotation_enabled: bool,
-    /// When a rotation last ended well.
+    /// When a rotation last succeeded.
     pub last_rotated: Option<Timestamp>,
-    /// By when the next one is due.
+    /// When the next one is due.
     pub next_rotation: Option<Timestamp>,
-    /// The longest time for which a key can be active under the schedule and `old_key` of the
-    /// manifest, if no rotation is late. Nothing for a password.
+    /// The longest time that a key can be active under the manifest's schedule and `old_key`, if no
+    /// rotation is late. `None` for a password.
     #[serde(rename = "max_key_age_seconds", serialize_with = "seconds")]
     pub max_key_age: Option<Duration>,
     /// The user's keys.
     pub keys: Vec<KeyReport>,
-    /// Tags of the secret that are not as the manifest has them.
+    /// The tags of the secret that differ from the manifest's.
     #[serde(rename = "tag_differences")]
     pub tags: Vec<TagDifference>,
-    /// The fields that are not known because no value was read. They then carry no meaning.
+    /// The fields that are unknown because no value was read. Their contents have no meaning.
     #[serde(rename = "unknown_fields")]
     pub unknown: Vec<&'static str>,
 }
@@ -126,7 +126,7 @@ fn seconds<S: serde::Serializer>(age: &Option<Duration>, to: S) -> Result<S::Ok,
     age.map(Duration::as_seconds).serialize(to)
 }
 
-/// What a secret holds.
+/// A kind of credential.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum CredentialKind {
@@ -143,32 +143,32 @@ pub struct KeyReport {
     pub id: String,
     /// `Active` or `Inactive`.
     pub status: &'static str,
-    /// When it was made.
+    /// When it was created.
     pub created: Option<Timestamp>,
     /// When it was last used.
     pub last_used: Option<Timestamp>,
-    /// What it is to the secret.
+    /// Its role in the secret.
     pub role: KeyRole,
-    /// From when on it is deactivated, as things stand; of a key that is held back,
-    /// when the patience with its client ends.
+    /// When it will be deactivated if nothing changes. If the key is held because a client uses it,
+    /// when that hold ends.
     pub deactivates: Option<Timestamp>,
-    /// From when on it is deleted, as things stand.
+    /// When it will be deleted if nothing changes.
     pub deletes: Option<Timestamp>,
-    /// It is past its date, and stays because a client uses it.
+    /// Whether it is past its removal time and remains because a client uses it.
     pub held: bool,
 }
 
-/// What a key is to its secret.
+/// The role of a key in its secret.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum KeyRole {
-    /// AWSCURRENT holds it.
+    /// It is in AWSCURRENT.
     Current,
-    /// An unfinished rotation made it, whether or not it could be stored.
+    /// An unfinished rotation created it, whether or not it could be stored.
     Pending,
-    /// AWSPREVIOUS holds it.
+    /// It is in AWSPREVIOUS.
     Previous,
-    /// No version of the secret holds it.
+    /// It is in no version of the secret.
     Unknown,
 }
 
@@ -178,17 +178,17 @@ pub enum KeyRole {
 pub enum State {
     /// It works and rotates.
     Ok,
-    /// It works, and no rotation has ended well yet.
+    /// It works, and no rotation has succeeded yet.
     NeverRotated,
-    /// A rotation was due more than seven days ago, or none is scheduled.
+    /// A rotation was due more than seven days ago, or rotation is not scheduled.
     Overdue,
-    /// A rotation began and did not end.
+    /// A rotation started and has not ended.
     Stuck,
-    /// The credential in use does not work.
+    /// The current credential does not work.
     Broken,
-    /// There is no secret.
+    /// The secret does not exist.
     Missing,
-    /// No fault is known, but the value was not read, so that it may not work.
+    /// No fault is known, but the value was not read, so the credential may not work.
     Unknown,
 }
 
@@ -217,7 +217,7 @@ impl fmt::Display for KeyRole {
     }
 }
 
-/// Returns the state of an entry at a moment, without the tags of its secret.
+/// Returns the state of an entry at a moment, without the secret's tags.
 pub fn report(seen: &ObservedEntry<'_>, now: Timestamp) -> SecretReport {
     let entry = seen.entry();
     let secret = seen.secret();
@@ -253,12 +253,12 @@ fn max_key_age(entry: &Entry) -> Option<Duration> {
         .map(|_| longest_active(&entry.schedule, entry.window, entry.old_key))
 }
 
-/// What depends on the values of a secret with keys: the role of a key decides when it is
-/// removed.
+/// The fields that depend on the values of a secret with keys: the role of a key determines when it
+/// is removed.
 const KEYS_UNKNOWN: [&str; 4] = ["keys.role", "keys.deactivates", "keys.deletes", "keys.held"];
 
-/// Returns what is known of an entry without the values of its secret. Nothing is assumed to
-/// be good.
+/// Returns the state of an entry without the values of its secret. Nothing unknown is assumed to be
+/// good.
 pub fn report_without_values(
     entry: &Entry,
     secret: Option<&Secret>,
@@ -274,7 +274,7 @@ pub fn report_without_values(
     if state == State::Unknown {
         unknown.push("state");
     }
-    // Secrets Manager reports it only while rotation is enabled (`API_DescribeSecret`).
+    // Secrets Manager reports the date only while rotation is enabled (`API_DescribeSecret`).
     if secret.is_some_and(|secret| secret.last_rotated.is_none() && !secret.rotation_enabled) {
         unknown.push("last_rotated");
     }
@@ -329,7 +329,7 @@ fn state_without_values(
     if kind == CredentialKind::AccessKey && !keys.iter().any(|key| key.active) {
         return because(State::Broken, "the user has no active key");
     }
-    // Whether a rotation has succeeded cannot be seen while rotation is disabled.
+    // While rotation is disabled, Secrets Manager does not report whether one has succeeded.
     let rotation = match secret.last_rotated {
         Some(at) => LastRotation::At(at),
         None if secret.rotation_enabled => LastRotation::Never,
@@ -347,8 +347,8 @@ fn state_without_values(
 fn report_key(key: &Key, seen: &ObservedAccessKey, now: Timestamp) -> KeyReport {
     let role = seen.role_of(key);
     let removal_times = match &seen.secret {
-        // What the function goes by is on the secret, whatever the manifest says
-        // by now; a stack from before there was such a tag keeps the key.
+        // The function follows the secret's tags, even if the manifest has changed since. A stack
+        // from before this tag existed keeps the key.
         Some(held) if role == KeyRole::Previous => {
             let tag = held.secret.tags.get(OLD_KEY_TAG);
             let old_key = tag.and_then(|tag| OldKey::from_tag(tag));
@@ -394,7 +394,7 @@ fn state(seen: &ObservedEntry<'_>, now: Timestamp) -> (State, Option<String>) {
     }
 }
 
-/// Returns why the key in AWSCURRENT does not work, as far as IAM and the value tell.
+/// Returns why the key in AWSCURRENT does not work, according to IAM and the value.
 fn why_key_is_broken(seen: &ObservedAccessKey) -> Option<String> {
     let credential = match seen.secret.as_ref()?.current.complete() {
         Ok(credential) => credential,
@@ -411,7 +411,7 @@ fn why_key_is_broken(seen: &ObservedAccessKey) -> Option<String> {
     }
 }
 
-/// Returns why the login in AWSCURRENT does not work, as far as the value tells.
+/// Returns why the login in AWSCURRENT does not work, according to the value.
 fn why_login_is_broken(entry: EntryOf<'_, Database>, seen: &ObservedDatabase) -> Option<String> {
     let login = match seen.secret.as_ref()?.current.complete() {
         Ok(login) => login,
@@ -423,7 +423,7 @@ fn why_login_is_broken(entry: EntryOf<'_, Database>, seen: &ObservedDatabase) ->
     (login.engine != entry.kind.engine).then(|| format!("its value is for {}", login.engine.name()))
 }
 
-/// Returns the state of a secret's rotations, given that its credential works.
+/// Returns the state of a secret's rotation, if its credential works.
 pub(super) fn overdue(held: HeldSecret<'_>, now: Timestamp) -> (State, Option<String>) {
     rotation_state(held.secret, held.rotation, now)
 }
