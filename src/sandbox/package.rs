@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicU32, Ordering};
 
 use super::Error;
 use super::environment::{Environment, Recipe, short_hash, write};
@@ -75,18 +76,19 @@ pub fn install(environment: &Environment) -> Result<PathBuf, Error> {
     if folder.exists() {
         return Ok(folder);
     }
-    let draft = tempfile::Builder::new()
-        .prefix("emulator-draft-")
-        .tempdir_in(&environment.home)
-        .map_err(Error::write(&environment.home))?;
-    let package = draft.path().join(NAME);
-    fs::create_dir(&package).map_err(Error::write(&package))?;
+    static DRAFTS: AtomicU32 = AtomicU32::new(0);
+    let number = DRAFTS.fetch_add(1, Ordering::Relaxed);
+    let draft = folder.with_extension(format!("{}-{number}", std::process::id()));
+    let package = draft.join(NAME);
+    fs::create_dir_all(&package).map_err(Error::write(&package))?;
     for (name, text) in MODULES {
         write(&package.join(name), text)?;
     }
-    match fs::rename(draft.path(), &folder) {
+    match fs::rename(&draft, &folder) {
         // Another thread or process has created it with the same content.
-        Err(_) if folder.exists() => {}
+        Err(_) if folder.exists() => {
+            fs::remove_dir_all(&draft).map_err(Error::write(&draft))?;
+        }
         renamed => renamed.map_err(Error::write(&folder))?,
     }
     Ok(folder)
