@@ -6,6 +6,7 @@ use std::time::Duration;
 use keyrota_function::decide::{Activity, CURRENT, PENDING, PREVIOUS};
 use keyrota_function::event::Step;
 use keyrota_function::mark::MADE;
+use keyrota_test_function::secrets::FakeSecrets as _;
 
 use crate::fake::{
     ADMINISTRATOR_ARN, FakeAws, Key, OTHER, SECRET_ARN, TOKEN, USER, key_id, made_up, rotate, run,
@@ -78,7 +79,7 @@ fn nor_does_the_sweep_retire_it() {
             for _ in 0..4 {
                 aws.pass(DAY);
                 assert_eq!(sweep(&aws).name(), "SweepFailed");
-                assert!(aws.said.borrow().contains("OldKeyUnproven"));
+                assert!(aws.output.said().contains("OldKeyUnproven"));
                 untouched(&aws, &foreign, timetable);
             }
         }
@@ -99,7 +100,7 @@ fn nor_does_the_last_step() {
     let forged = aws.value(&made_up(&foreign), SECRET_ARN);
     aws.store("forged", &[CURRENT], &forged);
     assert_eq!(run(&aws, Step::Finish).name(), "done");
-    assert!(aws.said.borrow().contains("OldKeyUnproven"));
+    assert!(aws.output.said().contains("OldKeyUnproven"));
     untouched(&aws, &foreign, "at once");
 }
 

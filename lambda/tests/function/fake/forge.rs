@@ -4,6 +4,7 @@
 
 use keyrota_function::decide::{Activity, CURRENT, KEYS_PER_USER, PENDING, PREVIOUS, VersionId};
 use keyrota_function::mark::MADE;
+use keyrota_test_function::secrets::FakeSecrets as _;
 use serde_json::json;
 
 use super::aws::{FakeAws, Key, OTHER, SECRET_ARN, USER};

@@ -7,6 +7,7 @@ use std::time::Duration;
 use keyrota_function::decide::{AccessKeyId, Activity, CURRENT, PENDING, PREVIOUS, VersionId};
 use keyrota_function::event::Step;
 use keyrota_function::mark::Record;
+use keyrota_test_function::secrets::FakeSecrets as _;
 
 use crate::fake::{FakeAws, Key, SECRET_ARN, USER};
 
