@@ -122,6 +122,39 @@ pub struct SecretReport {
     pub unknown: Vec<&'static str>,
 }
 
+impl SecretReport {
+    /// Returns the report of an entry without differences of tags and unknown fields.
+    fn new(
+        entry: &Entry,
+        secret: Option<&Secret>,
+        (state, reason): (State, Option<String>),
+        last_rotated: Option<Timestamp>,
+        keys: Vec<KeyReport>,
+    ) -> Self {
+        let key_age = || longest_active(&entry.schedule, entry.window, entry.old_key);
+        let (kind, max_key_age) = match entry.by_kind() {
+            ByKind::AccessKey(_) => (CredentialKind::AccessKey, Some(key_age())),
+            ByKind::Database(_) => (CredentialKind::Database, None),
+        };
+        Self {
+            name: entry.secret.to_string(),
+            arn: secret.map(|secret| secret.arn.clone()),
+            kind,
+            username: entry.user_name().to_owned(),
+            state,
+            reason,
+            schedule: entry.schedule.to_string(),
+            rotation_enabled: secret.is_some_and(|secret| secret.rotation_enabled),
+            last_rotated,
+            next_rotation: secret.and_then(|secret| secret.next_rotation),
+            max_key_age,
+            keys,
+            tags: Vec::new(),
+            unknown: Vec::new(),
+        }
+    }
+}
+
 fn seconds<S: serde::Serializer>(age: &Option<Duration>, to: S) -> Result<S::Ok, S::Error> {
     age.map(Duration::as_seconds).serialize(to)
 }
@@ -156,6 +189,21 @@ pub struct KeyReport {
     pub deletes: Option<Timestamp>,
     /// Whether it is past its removal time and remains because a client uses it.
     pub held: bool,
+}
+
+impl KeyReport {
+    fn new(key: &Key, role: KeyRole, removal: RemovalTimes) -> Self {
+        Self {
+            id: key.id.clone(),
+            status: if key.active { "Active" } else { "Inactive" },
+            created: key.created,
+            last_used: key.last_used,
+            role,
+            deactivates: removal.deactivates,
+            deletes: removal.deletes,
+            held: removal.held,
+        }
+    }
 }
 
 /// The role of a key in its secret.
@@ -221,36 +269,16 @@ impl fmt::Display for KeyRole {
 pub fn report(seen: &ObservedEntry<'_>, now: Timestamp) -> SecretReport {
     let entry = seen.entry();
     let secret = seen.secret();
-    let (state, reason) = state(seen, now);
-    let (kind, keys) = match seen {
+    let state = state(seen, now);
+    let keys = match seen {
         ObservedEntry::AccessKey(_, seen) => {
             let keys = seen.keys.iter().map(|key| report_key(key, seen, now));
-            (CredentialKind::AccessKey, keys.collect())
+            keys.collect()
         }
-        ObservedEntry::Database(..) => (CredentialKind::Database, Vec::new()),
+        ObservedEntry::Database(..) => Vec::new(),
     };
-    SecretReport {
-        name: entry.secret.to_string(),
-        arn: secret.map(|secret| secret.arn.clone()),
-        kind,
-        username: entry.user_name().to_owned(),
-        state,
-        reason,
-        schedule: entry.schedule.to_string(),
-        rotation_enabled: secret.is_some_and(|secret| secret.rotation_enabled),
-        last_rotated: seen.held().and_then(|held| held.rotation.at()),
-        next_rotation: secret.and_then(|secret| secret.next_rotation),
-        max_key_age: max_key_age(entry),
-        keys,
-        tags: Vec::new(),
-        unknown: Vec::new(),
-    }
-}
-
-fn max_key_age(entry: &Entry) -> Option<Duration> {
-    entry
-        .as_access_key()
-        .map(|_| longest_active(&entry.schedule, entry.window, entry.old_key))
+    let last_rotated = seen.held().and_then(|held| held.rotation.at());
+    SecretReport::new(entry, secret, state, last_rotated, keys)
 }
 
 /// The fields that depend on the values of a secret with keys: the role of a key determines when it
@@ -265,11 +293,7 @@ pub fn report_without_values(
     keys: &[Key],
     now: Timestamp,
 ) -> SecretReport {
-    let kind = match entry.by_kind() {
-        ByKind::AccessKey(_) => CredentialKind::AccessKey,
-        ByKind::Database(_) => CredentialKind::Database,
-    };
-    let (state, reason) = state_without_values(kind, secret, keys, now);
+    let (state, reason) = state_without_values(entry, secret, keys, now);
     let mut unknown = Vec::new();
     if state == State::Unknown {
         unknown.push("state");
@@ -281,36 +305,17 @@ pub fn report_without_values(
     if !keys.is_empty() {
         unknown.extend(KEYS_UNKNOWN);
     }
-    let key = |key: &Key| KeyReport {
-        id: key.id.clone(),
-        status: if key.active { "Active" } else { "Inactive" },
-        created: key.created,
-        last_used: key.last_used,
-        role: KeyRole::Unknown,
-        deactivates: None,
-        deletes: None,
-        held: false,
-    };
+    let last_rotated = secret.and_then(|secret| secret.last_rotated);
+    let keys = keys.iter();
+    let keys = keys.map(|key| KeyReport::new(key, KeyRole::Unknown, RemovalTimes::default()));
     SecretReport {
-        name: entry.secret.to_string(),
-        arn: secret.map(|secret| secret.arn.clone()),
-        kind,
-        username: entry.user_name().to_owned(),
-        state,
-        reason,
-        schedule: entry.schedule.to_string(),
-        rotation_enabled: secret.is_some_and(|secret| secret.rotation_enabled),
-        last_rotated: secret.and_then(|secret| secret.last_rotated),
-        next_rotation: secret.and_then(|secret| secret.next_rotation),
-        max_key_age: max_key_age(entry),
-        keys: keys.iter().map(key).collect(),
-        tags: Vec::new(),
         unknown,
+        ..SecretReport::new(entry, secret, (state, reason), last_rotated, keys.collect())
     }
 }
 
 fn state_without_values(
-    kind: CredentialKind,
+    entry: &Entry,
     secret: Option<&Secret>,
     keys: &[Key],
     now: Timestamp,
@@ -326,7 +331,7 @@ fn state_without_values(
     if secret.version_with(CURRENT).is_none() {
         return because(State::Broken, "it has no value");
     }
-    if kind == CredentialKind::AccessKey && !keys.iter().any(|key| key.active) {
+    if entry.as_access_key().is_some() && !keys.iter().any(|key| key.active) {
         return because(State::Broken, "the user has no active key");
     }
     // While rotation is disabled, Secrets Manager does not report whether one has succeeded.
@@ -363,16 +368,7 @@ fn report_key(key: &Key, seen: &ObservedAccessKey, now: Timestamp) -> KeyReport 
         }
         _ => RemovalTimes::default(),
     };
-    KeyReport {
-        id: key.id.clone(),
-        status: if key.active { "Active" } else { "Inactive" },
-        created: key.created,
-        last_used: key.last_used,
-        role,
-        deactivates: removal_times.deactivates,
-        deletes: removal_times.deletes,
-        held: removal_times.held,
-    }
+    KeyReport::new(key, role, removal_times)
 }
 
 fn state(seen: &ObservedEntry<'_>, now: Timestamp) -> (State, Option<String>) {
