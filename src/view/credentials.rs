@@ -12,7 +12,7 @@ use super::text::document;
 pub struct CredentialsResult {
     /// The access key ID.
     pub id: String,
-    /// The secret part.
+    /// The secret access key.
     pub secret: SecretString,
 }
 

@@ -12,7 +12,7 @@ pub struct SandboxResult {
     pub endpoint_url: String,
     /// The access key ID of the emulator's root.
     pub access_key_id: String,
-    /// Its secret part.
+    /// Its secret access key.
     pub secret_access_key: SecretString,
     /// The Region.
     pub region: String,

@@ -31,8 +31,8 @@ fn untouched(aws: &FakeAws, key: &Key, case: &str) {
     assert_eq!(found.activity, Activity::Active, "{case}");
 }
 
-/// With `PutSecretValue` alone: the ID of a foreign key, with a forged secret part, under each
-/// label by which the function finds replaced keys.
+/// With `PutSecretValue` alone: the ID of a foreign key, with a forged secret access key, under
+/// each label by which the function finds replaced keys.
 #[test]
 fn a_foreign_key_that_a_version_names_is_not_deleted() {
     for rotate_as in WAYS {
@@ -124,7 +124,7 @@ fn a_forged_intent_explains_no_key() {
     }
 }
 
-/// The secret part proves that the version contains the key, whatever the user's tags are.
+/// The secret access key proves that the version contains the key, whatever the user's tags are.
 /// Stacks that an earlier version deployed have no such tags.
 #[test]
 fn a_key_that_nothing_records_makes_room_once_it_is_proven() {

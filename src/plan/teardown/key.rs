@@ -188,10 +188,10 @@ fn location(seen: &ObservedAccessKey, deletion: Deletion) -> String {
     let secret = &seen.secret_name;
     match deletion {
         Deletion::Window(days) => format!(
-            "stays active; its secret part is in the secret {secret}, which can be restored for {days} days"
+            "stays active; its secret access key is in the secret {secret}, which can be restored for {days} days"
         ),
         Deletion::Forced => {
-            format!("stays active; its secret part was deleted with the secret {secret}")
+            format!("stays active; its secret access key was deleted with the secret {secret}")
         }
     }
 }

@@ -199,7 +199,7 @@ impl State {
                 .value
                 .as_deref()
                 .map(|value| match &version.details.key {
-                    // For an existing key, the secret part is either genuine or forged.
+                    // For an existing key, the secret access key is either genuine or forged.
                     Some(id) => match aws.find_key(id) {
                         Some((_, key)) if !value.contains(&key.secret) => {
                             format!("{:?} made up", number(id))
