@@ -75,7 +75,7 @@ pub enum Origin {
     Announced,
 }
 
-/// What is known about the secret part that a superseded version stores for a key.
+/// What is known about the secret access key that a superseded version stores for a key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Proof {
     /// It has not been tried yet.
@@ -145,7 +145,7 @@ pub enum RemovalReason {
     /// No version names it and it is inactive, so no client can be using it.
     Inactive,
     /// No version names it, it was never used, and it was created when a run of the rotation
-    /// had recorded that it was about to create one. Its secret part was lost.
+    /// had recorded that it was about to create one. Its secret access key was lost.
     Announced,
     /// No version names it, it was never used, and the stack created the user.
     OrphanOfOurUser,
@@ -185,7 +185,7 @@ pub enum SlotDecision {
         /// The key to read.
         key: AccessKeyId,
     },
-    /// Test whether the secret part that a superseded version stores for this key
+    /// Test whether the secret access key that a superseded version stores for this key
     /// authenticates, then decide again.
     Prove {
         /// The key to test.
@@ -199,7 +199,7 @@ pub enum SlotDecision {
 ///
 /// AWSCURRENT's key and this rotation's own key are never removed. If AWSCURRENT's key is not
 /// among the user's keys, no key is. An active key is removed only if evidence that a writer of
-/// the secret cannot forge shows that keyrota created it: its secret part, which a version of
+/// the secret cannot forge shows that keyrota created it: its secret access key, which a version of
 /// the secret contains; an intent, recorded on the IAM user; or the pin, which says that the
 /// stack created the user. That a key was never used proves nothing by itself, since someone
 /// may keep it in reserve.

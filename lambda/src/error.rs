@@ -121,7 +121,7 @@ pub enum Error {
     /// A version names the other key, but does not contain it.
     #[error(
         "make room for a new key of {user}: the user has two keys, and {key} is named by a superseded \
-         version of {secret} whose secret part does not authenticate, so it is not proven to be a key \
+         version of {secret} whose secret access key does not authenticate, so it is not proven to be a key \
          that a rotation made, and nothing was touched; find out who wrote that version; if nothing \
          uses the key, delete it with `aws iam delete-access-key`, then rotate again"
     )]
@@ -206,7 +206,7 @@ pub enum Error {
         /// The next step.
         advice: &'static str,
     },
-    /// IAM may have created a key, but its secret part was lost in transit.
+    /// IAM may have created a key, but its secret access key was lost in transit.
     #[error(
         "make a new key for {user}: {source}; if a key was made, its secret was lost and \
          the next try removes it; rotate again"

@@ -10,7 +10,7 @@ use crate::decide::{AccessKeyId, Activity};
 pub struct KeyPair {
     /// The key's ID.
     pub id: String,
-    /// The secret part of the key.
+    /// The secret access key.
     pub secret: SecretString,
 }
 
@@ -23,12 +23,12 @@ pub enum Caller {
     Key(KeyPair),
 }
 
-/// A key that IAM has just created. The type has no `Debug`: IAM returns the secret part only
+/// A key that IAM has just created. The type has no `Debug`: IAM returns the secret access key only
 /// this once.
 pub struct NewKey {
     /// The key's ID.
     pub id: AccessKeyId,
-    /// The secret part of the key.
+    /// The secret access key.
     pub secret: SecretString,
 }
 

@@ -6,7 +6,7 @@
 //!
 //! | tag | value | meaning |
 //! | --- | --- | --- |
-//! | `keyrota:making` | times, in seconds since 1970 | a key is about to be created at that time. A key that was created then and whose secret part is not stored was lost with the process that created it |
+//! | `keyrota:making` | times, in seconds since 1970 | a key is about to be created at that time. A key that was created then and whose secret access key is not stored was lost with the process that created it |
 //! | `keyrota:keys` | IDs of keys | these keys were created or adopted for this secret |
 //!
 //! The first tag is set before `CreateAccessKey`, and removed when the version that stores the

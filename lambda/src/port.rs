@@ -40,7 +40,7 @@ pub trait Keys {
         key: &AccessKeyId,
     ) -> Result<Option<LastUsed>, CallError>;
 
-    /// `CreateAccessKey`. It is sent once: each execution creates a key, whose secret part is
+    /// `CreateAccessKey`. It is sent once: each execution creates a key, whose secret access key is
     /// only in the response.
     async fn create(&self, caller: &Caller, user: &str) -> Result<NewKey, CallError>;
 

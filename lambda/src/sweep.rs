@@ -9,10 +9,10 @@
 
 mod key;
 
-use std::cell::RefCell;
+use std::cell::Cell;
 use std::time::Duration;
 
-use keyrota_function_base::sweep::{self, Sweep};
+use keyrota_function_base::sweep::{Findings, Sweep};
 
 pub(crate) use key::{Succession, retire};
 
@@ -25,21 +25,12 @@ use crate::pin::Pin;
 use crate::port::{Clock, Description, Journal, Ports, VersionSelector};
 use crate::retire::{KeyUse, OldKeyPolicy, Timetable};
 use crate::secret::{Content, Credential};
-use crate::step::{Deadline, SecretVersion, current_credential, describe, find};
+use crate::step::{Deadline, SecretVersion, current_credential, find};
 use key::Outcome;
 
 /// The maximum time that a secret normally takes. The sweep begins no secret with less time
 /// left.
 const ENOUGH: Duration = Duration::from_secs(5);
-
-/// The results of a sweep so far.
-#[derive(Default)]
-struct Findings {
-    held: usize,
-    overdue: usize,
-    stuck: usize,
-    ages: Vec<Duration>,
-}
 
 /// Sweeps the secrets, several at a time.
 ///
@@ -51,39 +42,28 @@ pub async fn run<P: Ports>(
     secrets: &[SecretArn],
     deadline: Deadline,
 ) -> Result<(), Error> {
-    let findings = RefCell::default();
+    let (findings, held) = (Findings::default(), Cell::default());
     let frame = Sweep {
         ports,
         deadline,
         enough: ENOUGH,
         subject: "the old key of ",
     };
-    let look = async |secret: &SecretArn| sweep(ports, secret, &findings).await;
+    let look = async |secret: &SecretArn| sweep(ports, secret, &findings, &held).await;
     let failed = frame.each(secrets, look).await;
-    let findings: Findings = findings.into_inner();
-    ports.journal().measure(&[
-        Metric::Failures(failed.count()),
-        Metric::KeysHeldBack(findings.held),
-        Metric::RotationsOverdue(findings.overdue),
-        Metric::RotationsStuck(findings.stuck),
-        Metric::CredentialAge(findings.ages),
-    ]);
+    let mut metrics = findings.into_metrics(&failed).to_vec();
+    metrics.push(Metric::KeysHeldBack(held.get()));
+    ports.journal().measure(&metrics);
     Ok(failed.into_result(secrets.len())?)
 }
 
 async fn sweep<P: Ports>(
     ports: &P,
     secret: &SecretArn,
-    findings: &RefCell<Findings>,
+    findings: &Findings,
+    held: &Cell<usize>,
 ) -> Result<(), Error> {
-    let description = describe(ports, secret).await?;
-    let now = ports.clock().moment();
-    if description.is_overdue(now) {
-        findings.borrow_mut().overdue += 1;
-    }
-    if sweep::is_stuck(ports, secret, &description).await? {
-        findings.borrow_mut().stuck += 1;
-    }
+    let description = findings.describe(ports, secret).await?;
     let pin = Pin::read(ports.pins(), secret, &description)?;
     let (current, previous) = tokio::join!(
         find(ports, secret, VersionSelector::Labelled(CURRENT)),
@@ -98,9 +78,7 @@ async fn sweep<P: Ports>(
         },
     );
     let current = current?;
-    if let (Content::Complete(_), Some(created)) = (&current.content, current.created) {
-        findings.borrow_mut().ages.push(now.since(created));
-    }
+    findings.record_age(&current, ports.clock().moment());
     let (OldKeyPolicy::Timed(timetable), Some(previous)) = (pin.old_key, previous?) else {
         return Ok(());
     };
@@ -111,7 +89,7 @@ async fn sweep<P: Ports>(
     }
     let outcome = old_key(ports, &pin, &description, timetable, current, previous).await?;
     if outcome == Outcome::Held {
-        findings.borrow_mut().held += 1;
+        held.update(|count| count + 1);
     }
     Ok(())
 }

@@ -2,7 +2,7 @@
 
 /// How the program ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-// The reference of exit codes is made from the comments of the variants.
+// The reference of exit codes is generated from the comments of the variants.
 #[cfg_attr(test, derive(clap::ValueEnum))]
 #[repr(u8)]
 pub enum Exit {

@@ -114,7 +114,7 @@ fn write(directory: &Path, rendering: &Rendering) -> Result<GenerateResult, Fail
             .hint("choose another directory with -o, or remove the file"));
     }
     let mut files = Vec::new();
-    // Policies of entries that are gone would look as if they were in force.
+    // Policies of removed entries would look as if they were in effect.
     for path in stale(directory, rendering) {
         let file = directory.join(&path);
         std::fs::remove_file(&file).map_err(|error| Failed::file("remove", &file, &error))?;
@@ -195,7 +195,7 @@ fn earlier(directory: &Path) -> Result<Baseline, Failed> {
             .hint("specify a directory that an earlier `keyrota generate` wrote"));
     }
     Ok(Baseline {
-        // Not where it is: the same two renderings give the same page anywhere.
+        // Without the path, the same two renderings give the same page everywhere.
         what: "an earlier rendering".to_owned(),
         stacks,
     })
@@ -203,8 +203,8 @@ fn earlier(directory: &Path) -> Result<Baseline, Failed> {
 
 /// Returns the files of an earlier rendering that this one does not contain.
 fn stale(directory: &Path, rendering: &Rendering) -> BTreeSet<String> {
-    // Only a folder that was rendered before is keyrota's to tidy; a `stack.yaml` and
-    // folders `policies` and `pins` may well be somebody else's.
+    // keyrota deletes files only from a folder that it has rendered to before. Another
+    // `stack.yaml`, `policies`, or `pins` may belong to someone else.
     let above = names_in(directory);
     if !is_rendering(&above) {
         return BTreeSet::new();

@@ -1,5 +1,5 @@
-//! The command reference and the table of exit codes in `docs/reference` are made from
-//! the definitions of the arguments and of the codes.
+//! The command reference and the table of exit codes in `docs/reference`, generated from the
+//! definitions of the arguments and of the codes.
 
 use std::fmt::Write as _;
 
@@ -8,7 +8,7 @@ use clap::{Arg, ArgAction, Command, CommandFactory, ValueEnum as _};
 use super::{Arguments, Exit};
 use crate::documentation::assert_section;
 
-/// Returns the reference of all commands, then of the options that all of them take.
+/// Returns the reference of all commands, then of the global options.
 fn commands() -> String {
     let mut program = Arguments::command().disable_help_subcommand(true);
     program.build();
@@ -23,7 +23,7 @@ fn commands() -> String {
     text
 }
 
-/// Returns the section of a command: what it does, its usage, arguments, and options.
+/// Returns the section of a command: its description, usage, arguments, and options.
 fn body(command: &Command) -> String {
     let mut text = String::new();
     let about = command.get_long_about().or_else(|| command.get_about());
@@ -49,7 +49,7 @@ fn body(command: &Command) -> String {
     text
 }
 
-/// Returns a list of arguments, empty where there are none.
+/// Returns a list of arguments, or an empty text if there are none.
 fn options<'a>(arguments: impl Iterator<Item = &'a Arg>) -> String {
     let mut text = String::new();
     for argument in arguments {
@@ -93,7 +93,7 @@ fn options<'a>(arguments: impl Iterator<Item = &'a Arg>) -> String {
     text
 }
 
-/// Returns help as Markdown. Preformatted paragraphs become code.
+/// Returns help as Markdown. Preformatted paragraphs become code blocks.
 fn prose(help: &str) -> String {
     let mut text = String::new();
     for paragraph in help.split("\n\n").filter(|part| !part.trim().is_empty()) {
@@ -111,7 +111,7 @@ fn line(paragraph: &str) -> String {
     paragraph.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
-/// Writes a text so that Markdown leaves it as it is outside of code.
+/// Escapes the characters of a text that Markdown would interpret outside of code.
 fn escaped(text: &str) -> String {
     let mut escaped = String::new();
     let mut code = false;

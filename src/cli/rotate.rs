@@ -55,7 +55,7 @@ pub(super) async fn run(settings: &Settings, verb: &Rotate) -> Result<Exit, Fail
     for (model, entries) in chosen {
         run::guard_account(&context, model).await?;
         let deployed = Deployed::observe(&context, model).await?;
-        // Of several commands that begin together one rotates each secret.
+        // If several commands start at the same time, one of them rotates each secret.
         let mut since = Vec::new();
         for entry in &entries {
             let secret = entry.secret.as_str();
@@ -131,7 +131,7 @@ async fn rotate(
     result
 }
 
-/// Rotates an entry; sets what is known of the result, also where it fails.
+/// Rotates an entry, and sets what is known about the result even if it fails.
 async fn try_rotate(
     context: &Context<'_>,
     model: &Model,

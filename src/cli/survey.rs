@@ -11,7 +11,7 @@ use crate::run;
 /// IAM is a global service, but the SDK requires a Region.
 const ANYWHERE: &str = "us-east-1";
 
-/// What was found.
+/// The users and other information that was found.
 #[derive(Default)]
 pub(super) struct AccountSurvey {
     pub(super) account: Option<AccountId>,

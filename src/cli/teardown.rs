@@ -74,7 +74,7 @@ fn question(plans: &[TeardownPlan]) -> String {
                 writeln!(text, "  cancel the rotation of {secret}")
             }
             Step::DeleteKey { user, id, .. } => writeln!(text, "  delete the key {id} of {user}"),
-            // What nobody but keyrota reads.
+            // Only keyrota reads these records.
             Step::ForgetMark { .. } => Ok(()),
             Step::DeleteStack { stack, .. } => writeln!(text, "  delete the stack {stack}"),
             Step::DeleteSecret {

@@ -1,11 +1,11 @@
-//! Amounts of money and of what it buys, as exact decimals: a price of 0.0000166667 has no
+//! Amounts of money and of usage, as exact decimals: a price such as 0.0000166667 has no exact
 //! binary fraction.
 
 use rust_decimal::{Decimal, RoundingStrategy};
 
-/// The decimals that an amount in a price list may have.
+/// The maximum number of decimals of an amount in a price list.
 const DECIMALS: usize = 12;
-/// The decimals that results are rounded to.
+/// The number of decimals of results.
 const RESULT_DECIMALS: u32 = 6;
 
 /// Parses digits with at most one point and twelve decimals, below ten million.
@@ -29,23 +29,23 @@ pub(super) fn parse(text: &str) -> Result<Decimal, String> {
         })
 }
 
-/// Returns a quotient; zero where `by` is.
+/// Returns a quotient, or zero if `by` is zero.
 pub(super) fn ratio(number: u64, by: u64) -> Decimal {
     let quotient = Decimal::from(number).checked_div(by.into());
     quotient.unwrap_or_default()
 }
 
-/// Returns an amount rounded to the sixth decimal, half of one up, without zeros at the end.
+/// Returns an amount rounded half up to six decimals, without trailing zeros.
 pub(super) fn rounded(amount: Decimal) -> Decimal {
     half_up(amount, RESULT_DECIMALS).normalize()
 }
 
-/// Returns an amount rounded to so many decimals, half of one up, with all of them.
+/// Returns an amount rounded half up to this number of decimals, with trailing zeros.
 pub fn to_places(amount: Decimal, places: u32) -> String {
     format!("{:.1$}", half_up(amount, places), places as usize)
 }
 
-/// Returns a number with a comma between each three digits before the point.
+/// Returns a number with thousands separators.
 pub fn grouped(text: &str) -> String {
     let (whole, decimals) = text.split_at(text.find('.').unwrap_or(text.len()));
     let mut grouped = String::new();
@@ -62,8 +62,8 @@ fn half_up(amount: Decimal, places: u32) -> Decimal {
     amount.round_dp_with_strategy(places, RoundingStrategy::MidpointAwayFromZero)
 }
 
-/// Returns an amount as a number of JSON. JSON's numbers are decimal, and the nearest binary
-/// fraction of a dozen digits is written as those digits again.
+/// Returns an amount as a JSON number. JSON numbers are decimal, and the binary fraction that is
+/// nearest to a dozen digits is printed as those digits.
 pub fn to_json(amount: Decimal) -> serde_json::Value {
     match u64::try_from(amount) {
         Ok(whole) if amount.is_integer() => whole.into(),

@@ -1,27 +1,27 @@
 //! The calls that the rotation function makes, counted from its code.
 //!
-//! The function's own tests hold the lists: `no_call_is_made_that_is_not_needed`
-//! (`lambda/tests/function/rotation.rs`) and those of the sweep. Those of the databases'
-//! are counted from `lambda/database/src/step` and `sweep`.
+//! Tests of the access key function check these numbers: `no_call_is_made_that_is_not_needed`
+//! (`lambda/tests/function/rotation.rs`) and those of the sweep. The calls for databases are
+//! counted from `lambda/database/src/step` and `sweep`.
 
 use rust_decimal::Decimal;
 
 use super::{HOURS, amount};
 use crate::model::{Database, Engine, Entry, Kind, OldKey};
 
-/// Invocations of a rotation: its four steps.
+/// Invocations per rotation: its four steps.
 pub(super) const STEPS: u64 = 4;
-/// `PutSecretValue` of a rotation.
+/// `PutSecretValue` calls per rotation.
 const PUTS: u64 = 1;
 
-/// Calls of Secrets Manager, and what they have KMS do.
+/// Calls of Secrets Manager, and how many of them cause KMS requests.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Calls {
-    /// All of them.
+    /// All calls.
     pub(super) all: Decimal,
-    /// Those that decrypt the secret's own value: `GetSecretValue` where there is one.
+    /// `GetSecretValue` calls that decrypt the secret's own value.
     pub(super) reads: Decimal,
-    /// Those that encrypt one: `PutSecretValue`.
+    /// `PutSecretValue` calls, which encrypt a value.
     pub(super) puts: Decimal,
 }
 
@@ -51,7 +51,7 @@ fn calls(all: u64, reads: u64, puts: u64) -> Calls {
     }
 }
 
-/// Returns the calls of a month: those of so many rotations, and those of the sweeps.
+/// Returns the calls of a month: those of the rotations, and those of the sweeps.
 pub(super) fn of_entry(entry: &Entry, rotations: Decimal) -> (Calls, Calls) {
     match &entry.kind {
         Kind::AccessKey(_) => (of_rotations(entry, rotations), of_sweeps(entry, rotations)),
@@ -62,22 +62,22 @@ pub(super) fn of_entry(entry: &Entry, rotations: Decimal) -> (Calls, Calls) {
     }
 }
 
-/// Returns the calls of so many rotations.
+/// Returns the calls of this number of rotations.
 ///
-/// createSecret makes six: DescribeSecret twice, GetSecretValue for AWSCURRENT,
-/// AWSPREVIOUS and AWSPENDING, PutSecretValue. setSecret makes one. testSecret makes
-/// three: DescribeSecret, GetSecretValue twice. finishSecret makes four: the same three,
-/// and a label moved. Calls of IAM and STS cost nothing.
-/// Reading an administrator's key is one more, of a secret that is not the stack's.
+/// createSecret makes six: DescribeSecret twice, GetSecretValue for AWSCURRENT, AWSPREVIOUS, and
+/// AWSPENDING, and PutSecretValue. setSecret makes one. testSecret makes three: DescribeSecret, and
+/// GetSecretValue twice. finishSecret makes four: the same three, and one that moves a label. Calls
+/// of IAM and STS are free. Reading an administrator's key is one more call, of a secret that does
+/// not belong to the stack.
 fn of_rotations(entry: &Entry, count: Decimal) -> Calls {
     let administrator = administrator(entry);
-    // AWSPENDING is read where it has no value yet, so that nothing is decrypted.
+    // AWSPENDING is read while it has no value, so nothing is decrypted.
     let once = calls(14 + administrator, 6, PUTS);
     once.plus(at_once(entry)).times(count)
 }
 
-/// Where the old key goes at the end of the rotation, the labels are looked at
-/// once more before it is deactivated.
+/// If the old key is removed at the end of the rotation, the labels are read once more before its
+/// deactivation.
 fn at_once(entry: &Entry) -> Calls {
     match entry.old_key {
         OldKey::After(retirement) if retirement.deactivate_after.as_seconds() == 0 => {
@@ -89,10 +89,10 @@ fn at_once(entry: &Entry) -> Calls {
 
 /// Returns the calls of a month of hourly sweeps over one secret.
 ///
-/// Each makes DescribeSecret and GetSecretValue for AWSCURRENT; one of an old key
-/// that has a date reads AWSPREVIOUS too. Where a key is deactivated or deleted the
-/// labels are looked at before. From the day on which the old key is due,
-/// an administrator's key is read to list the user's keys, until the next rotation.
+/// Each sweep calls DescribeSecret, and GetSecretValue for AWSCURRENT. If the old key has a removal
+/// time, the sweep also reads AWSPREVIOUS. The labels are read before a key is deactivated or
+/// deleted. After the removal time of the old key, an administrator's key is read to list the
+/// user's keys, until the next rotation.
 fn of_sweeps(entry: &Entry, rotations: Decimal) -> Calls {
     let hours = Decimal::from(HOURS);
     let OldKey::After(retirement) = entry.old_key else {
@@ -111,22 +111,22 @@ fn of_sweeps(entry: &Entry, rotations: Decimal) -> Calls {
         .plus(calls(administrator(entry), 0, 0).times(due))
 }
 
-/// Returns the calls of so many rotations of a database's password.
+/// Returns the calls of this number of rotations of a database password.
 ///
-/// createSecret makes five: DescribeSecret, GetSecretValue for AWSCURRENT and
-/// AWSPENDING, which has no value yet, GetRandomPassword, PutSecretValue. setSecret
-/// makes four: the first three, and the label of what is being set; where MySQL keeps
-/// the old password, a label more. testSecret makes the first three, and finishSecret
-/// with them a label moved and one removed. An administrator's value is one more.
+/// createSecret makes five: DescribeSecret, GetSecretValue for AWSCURRENT and for AWSPENDING, which
+/// has no value yet, GetRandomPassword, and PutSecretValue. setSecret makes four: the first three,
+/// and one that sets a label. If MySQL retains the old password, it sets another label. testSecret
+/// makes the first three. finishSecret makes these, moves one label, and removes one. An
+/// administrator's secret is one more read.
 fn of_database_rotations(entry: &Entry, database: &Database, count: Decimal) -> Calls {
     let retained = u64::from(database.engine == Engine::MySql);
     calls(17 + administrator(entry) + retained, 7, PUTS).times(count)
 }
 
-/// Returns the calls of a month of hourly sweeps over one database's secret.
+/// Returns the calls of a month of hourly sweeps over a database's secret.
 ///
-/// Each makes DescribeSecret and GetSecretValue for AWSCURRENT. Where an old password
-/// is discarded, once a rotation, the labels are looked at before and one is removed.
+/// Each sweep calls DescribeSecret, and GetSecretValue for AWSCURRENT. If an old password is
+/// discarded, once per rotation, the labels are read before, and one is removed.
 fn of_database_sweeps(entry: &Entry, database: &Database, rotations: Decimal) -> Calls {
     let hourly = calls(2, 1, 0).times(Decimal::from(HOURS));
     match (database.engine, entry.old_key) {
@@ -137,7 +137,7 @@ fn of_database_sweeps(entry: &Entry, database: &Database, rotations: Decimal) ->
     }
 }
 
-/// Returns how often an administrator's secret is read at a time.
+/// Returns how many reads of an administrator's secret a step needs.
 fn administrator(entry: &Entry) -> u64 {
     u64::from(entry.administrator().is_some())
 }

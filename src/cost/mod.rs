@@ -1,5 +1,5 @@
-//! What a model costs a month: what it has, how often it rotates and who reads it,
-//! by a list of prices. Pure and exact: no clock, no network, no binary fractions.
+//! The monthly cost of a model, from its resources, its rotations, its readers, and a price list.
+//! Pure and exact: no clock, no network, no binary fractions.
 
 mod amount;
 mod calls;
@@ -17,40 +17,39 @@ pub use amount::{grouped, to_json, to_places};
 use calls::Calls;
 pub use price::{Charge, Price, Prices};
 
-/// The month that is priced, in days and in hours.
+/// The length of the month, in days and in hours.
 const DAYS: u64 = 30;
 const HOURS: u64 = DAYS * 24;
-/// Alarms of a function (`templates/alarms.yaml.hbs`): of failures, of keys that are
-/// held back, of rotations that are overdue, of rotations that do not end. No server holds an
-/// old password back.
+/// The alarms of a function (`templates/alarms.yaml.hbs`): failures, keys held back, overdue
+/// rotations, and rotations that do not end. No alarm exists for old passwords, since no server
+/// holds one back.
 const ALARMS: u64 = 4;
 const DATABASE_ALARMS: u64 = 3;
-/// Metrics of a function: `Rotations`, `Failures`, `KeysHeldBack`, `RotationsOverdue`,
-/// `RotationsStuck` and `CredentialAge`.
+/// The metrics of a function: `Rotations`, `Failures`, `KeysHeldBack`, `RotationsOverdue`,
+/// `RotationsStuck`, and `CredentialAge`.
 const METRICS: u64 = 6;
 const DATABASE_METRICS: u64 = 5;
-/// Secrets that one invocation of a sweep looks at, as the stack is rendered.
+/// The number of secrets that one invocation of the sweep covers in the rendered stack.
 const SWEPT: u64 = 40;
-/// How long a step and a sweep are taken to run, in milliseconds, at 128 MiB: a
-/// whole rotation takes a third of a second there, and a start of Lambda's some
-/// tenths more.
+/// The assumed duration of a step and of a sweep at 128 MiB, in milliseconds. A whole rotation
+/// takes a third of a second there, and a cold start some tenths of a second more.
 const STEP: u64 = 500;
 const SWEEP: u64 = 500;
 const SWEEP_OF_A_SECRET: u64 = 20;
-/// Bytes of log of a rotation and a sweep, Lambda's own lines with them.
+/// The log volume of a rotation and of a sweep in bytes, including Lambda's own lines.
 const LOG_OF_A_ROTATION: u64 = 8_000;
 const LOG_OF_A_SWEEP: u64 = 2_000;
-/// The function's zip, rounded up.
+/// The size of the function's zip file in bytes, rounded up.
 const ZIP: u64 = 2_000_000;
 const GB: u64 = 1_000_000_000;
-/// KMS requests of storing a value: a data key, and the check that it is the same
-/// where it is stored again.
+/// The KMS requests of storing a value: one for a data key, and one for the comparison if the value
+/// is stored again.
 const REQUESTS_OF_A_PUT: u64 = 2;
 
-/// How the secrets are read, which the manifest does not say.
+/// How often the secrets are read, which the manifest does not specify.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Usage {
-    /// How often each reader reads in an hour; once with a client that caches.
+    /// The reads of each reader per hour: one with a client that caches.
     pub reads_per_hour: u32,
 }
 
@@ -63,22 +62,22 @@ impl Default for Usage {
 /// A line of the estimate.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Item {
-    /// What is charged for.
+    /// The charge.
     pub what: &'static str,
-    /// How many a month, to the sixth decimal.
+    /// The quantity per month, rounded to six decimals.
     pub quantity: Decimal,
-    /// Of what.
+    /// The unit of the quantity.
     pub unit: &'static str,
-    /// What one costs.
+    /// The price of one unit.
     pub unit_price: Decimal,
-    /// The price as the list has it.
+    /// The price as the price list states it.
     pub price: Price,
-    /// What they cost a month, to the sixth decimal.
+    /// The cost per month, rounded to six decimals.
     pub monthly: Decimal,
 }
 
 impl Item {
-    /// Returns the quantity as people read it.
+    /// Returns the quantity in a readable form.
     pub fn quantity_text(&self) -> String {
         match self.unit {
             "GB" => to_places(self.quantity, 6),
@@ -86,10 +85,10 @@ impl Item {
         }
     }
 
-    /// Returns the price as a price list has it, such as `0.05 per 10,000 calls`.
+    /// Returns the price as price lists state it, such as `0.05 per 10,000 calls`.
     pub fn price_text(&self) -> String {
         let amount = self.price.amount;
-        // Two decimals, or as many as it takes.
+        // Two decimals, or more if needed.
         let amount = match amount.scale() > 2 {
             true => amount.to_string(),
             false => to_places(amount, 2),
@@ -102,26 +101,26 @@ impl Item {
     }
 }
 
-/// What models cost a month.
+/// The estimated monthly cost of models.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Estimate {
-    /// Each charge; those that come to nothing are left out.
+    /// The charges, without those that are zero.
     pub items: Vec<Item>,
-    /// The sum of what the items cost.
+    /// The sum of the charges.
     pub total: Decimal,
-    /// What it is in.
+    /// The currency.
     pub currency: String,
-    /// The Region whose prices they are.
+    /// The Region that the prices apply to.
     pub region: String,
-    /// The day of the list of prices.
+    /// The date of the price list.
     pub priced_on: String,
-    /// What the figures rest on.
+    /// The assumptions of the estimate.
     pub assumed: Vec<String>,
-    /// What is not in them.
+    /// What the estimate does not include.
     pub left_out: Vec<String>,
 }
 
-/// Returns what the stacks of these models cost a month of 30 days.
+/// Returns the cost of the stacks of these models for a month of 30 days.
 pub fn estimate(models: &[&Model], prices: &Prices, usage: &Usage) -> Estimate {
     let mut sum = Count::default();
     for model in models {
@@ -157,7 +156,7 @@ fn item(what: &'static str, charge: Charge, quantity: Decimal, prices: &Prices) 
     }
 }
 
-/// How much there is of everything, a month.
+/// The usage of every charge in a month.
 #[derive(Default)]
 struct Count {
     secrets: u64,
@@ -179,7 +178,7 @@ struct Count {
 
 impl Count {
     fn add(&mut self, model: &Model, usage: &Usage) {
-        // Many entries share few schedules, and a calendar takes a while to count.
+        // Many entries share few schedules, and counting the rotations of a schedule takes time.
         let mut known: BTreeMap<&str, Decimal> = BTreeMap::new();
         let [mut keys, mut databases] = [Vec::new(), Vec::new()];
         for entry in &model.entries {
@@ -214,7 +213,7 @@ impl Count {
         self.kms_keys += u64::from(model.encrypt.creates());
     }
 
-    /// Adds what one function rotates.
+    /// Adds the usage of one function.
     fn add_function(&mut self, entries: &[Rotating<'_>], model: &Model, usage: &Usage) {
         let secrets = entries.len() as u64;
         let swept = secrets.div_ceil(SWEPT);
@@ -222,7 +221,7 @@ impl Count {
         let mut rotations = Decimal::default();
         for entry in entries {
             rotations += entry.often;
-            // The client that uses the credential, and the named readers.
+            // The client that uses the credential, and the readers in the manifest.
             let readers = 1 + entry.readers.len() as u64;
             let reads = Decimal::from(readers * u64::from(usage.reads_per_hour) * HOURS);
             self.rotating += entry.rotations.all;
@@ -286,9 +285,9 @@ impl Count {
     }
 }
 
-/// An entry, as far as it is paid for.
+/// An entry with its number of rotations.
 struct Rotating<'entry> {
-    /// How many rotations a month.
+    /// Rotations per month.
     often: Decimal,
     rotations: Calls,
     sweeps: Calls,

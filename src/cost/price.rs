@@ -1,4 +1,4 @@
-//! The list of prices: what is charged for, for how much, where and when.
+//! The price list: charges, prices, Region, and date.
 
 use rust_decimal::Decimal;
 
@@ -24,10 +24,10 @@ const CHARGE_KEYS: &[&str] = &[
     "object_kept",
 ];
 
-/// What AWS charges for.
+/// A charge of AWS.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Charge {
-    /// A secret, a month.
+    /// A secret, per month.
     Secret,
     /// A call of Secrets Manager.
     SecretCall,
@@ -37,24 +37,24 @@ pub enum Charge {
     FunctionTimeX86,
     /// A second of a GB on arm64.
     FunctionTimeArm,
-    /// A customer managed key, a month.
+    /// A customer managed key, per month.
     KmsKey,
     /// A request to KMS.
     KmsRequest,
-    /// An alarm, a month.
+    /// An alarm, per month.
     Alarm,
-    /// A custom metric, a month.
+    /// A custom metric, per month.
     Metric,
-    /// A GB of log written.
+    /// A GB of logs ingested.
     LogWritten,
-    /// A GB of log kept, a month.
+    /// A GB of logs stored, per month.
     LogKept,
-    /// A GB in S3, a month.
+    /// A GB stored in S3, per month.
     ObjectKept,
 }
 
 impl Charge {
-    /// Each of them, in the order of their keys.
+    /// All charges, in the order of their keys.
     pub(super) const ALL: [Self; 12] = [
         Self::Secret,
         Self::SecretCall,
@@ -70,12 +70,12 @@ impl Charge {
         Self::ObjectKept,
     ];
 
-    /// Returns the key it has in a list of prices.
+    /// Returns its key in a price list.
     pub fn key(self) -> &'static str {
         CHARGE_KEYS[self as usize]
     }
 
-    /// Returns what it is counted in.
+    /// Returns the unit that it is counted in.
     pub fn unit(self) -> &'static str {
         match self {
             Self::Secret => "secret",
@@ -90,59 +90,59 @@ impl Charge {
     }
 }
 
-/// So much for so many.
+/// An amount for a number of units.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Price {
-    /// How much.
+    /// The amount.
     pub amount: Decimal,
-    /// For how many: a power of ten.
+    /// The number of units: a power of ten.
     pub per: u64,
 }
 
 impl Price {
-    /// Returns the price of one.
+    /// Returns the price of one unit.
     pub fn of_one(self) -> Decimal {
         self.amount / Decimal::from(self.per)
     }
 }
 
-/// A list of prices.
+/// A price list.
 #[derive(Clone, Debug)]
 pub struct Prices {
-    /// What they are in, such as `USD`.
+    /// The currency, such as `USD`.
     pub currency: String,
-    /// The Region they hold in.
+    /// The Region that the prices apply to.
     pub region: Region,
-    /// The day on which they were looked up, such as `2026-03-14`.
+    /// The date when they were looked up, such as `2026-03-14`.
     pub priced_on: String,
     each: [Price; 12],
 }
 
 impl Prices {
-    /// The list that keyrota comes with.
+    /// The built-in price list.
     pub const BUILT_IN: &'static str = include_str!("prices.yaml");
 
-    /// Returns the list that keyrota comes with.
+    /// Returns the built-in price list.
     ///
     /// # Panics
     ///
-    /// Never: the list is part of the program, and a test reads it.
+    /// Never: the list is part of the program, and a test parses it.
     #[expect(clippy::expect_used, reason = "a test reads the list")]
     pub fn built_in() -> Self {
         Self::parse(Self::BUILT_IN).expect("the built-in list is sound")
     }
 
-    /// Returns what a charge costs.
+    /// Returns the price of a charge.
     pub fn of(&self, charge: Charge) -> Price {
         self.each[charge as usize]
     }
 
-    /// Reads a list of prices, YAML or JSON.
+    /// Parses a price list in YAML or JSON.
     ///
     /// # Errors
     ///
-    /// Returns everything that is wrong with it. A price that is missing is an
-    /// error: it would count as nothing.
+    /// Returns all faults of the list. A missing price is an error, because it would otherwise
+    /// count as zero.
     pub fn parse(text: &str) -> Result<Self, Vec<Finding>> {
         let root = document::parse(text).map_err(|finding| vec![finding])?;
         let findings = Findings::default();

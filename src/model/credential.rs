@@ -1,8 +1,8 @@
 //! The value of an access key's secret: four text fields in a JSON object.
 //!
-//! Every principal that may write the secret can write these fields, and may have pasted
-//! a secret into the wrong one. So a field is shown only if it has the form of what belongs
-//! there; the function that rotates the secret holds access key IDs to the same rule.
+//! Any principal that may write the secret can write these fields, and may have pasted a secret
+//! into the wrong one. So a field is shown only if it has the expected form. The function that
+//! rotates the secret applies the same rule to access key IDs.
 
 use std::fmt;
 
@@ -12,24 +12,24 @@ use keyrota_contract::value::{
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Map, Value};
 
-/// An access key's ID: the half of a key that may be shown.
+/// An access key ID: the part of a key that may be shown.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct AccessKeyId(String);
 
 impl AccessKeyId {
-    /// Returns the ID, or nothing where the text cannot be one.
+    /// Returns the ID, or `None` if the text cannot be one.
     ///
     /// An ID is safe to show: see [`is_access_key_id`].
     pub fn parse(text: &str) -> Option<Self> {
         is_access_key_id(text).then(|| Self(text.to_owned()))
     }
 
-    /// Returns an ID that IAM named.
+    /// Returns an ID that IAM returned.
     pub fn of_iam(id: impl Into<String>) -> Self {
         Self(id.into())
     }
 
-    /// Returns the ID as IAM writes it.
+    /// Returns the ID as text.
     pub fn as_str(&self) -> &str {
         &self.0
     }
@@ -65,18 +65,18 @@ impl PartialEq<AccessKeyId> for String {
     }
 }
 
-/// What a secret of an access key holds. `Debug` shows no secret part.
+/// The value of an access key's secret. `Debug` does not show the secret access key.
 #[derive(Clone, Debug)]
 pub struct Credential {
     /// The access key ID.
     pub accesskey: AccessKeyId,
-    /// The secret part.
+    /// The secret access key.
     pub secretkey: SecretString,
-    /// The IAM user the key belongs to.
+    /// The IAM user that the key belongs to.
     pub username: String,
     /// The full ARN of the secret whose key makes the IAM calls.
     pub secretarn: String,
-    /// Fields of somebody else's, kept as they are.
+    /// Other fields, which are preserved.
     extra: Extra,
 }
 
@@ -90,21 +90,21 @@ impl std::fmt::Debug for Extra {
     }
 }
 
-/// What a version of a secret turned out to hold.
+/// The content of a version of a secret.
 #[derive(Clone, Debug)]
 pub enum Content<T = Credential> {
-    /// Every field that is needed.
+    /// It has every required field.
     Complete(T),
-    /// JSON that lacks a field; the names of those that are missing or empty.
+    /// JSON without the fields with these names, which are missing or empty.
     Incomplete(Vec<&'static str>),
-    /// JSON with every field, of which this one cannot be what belongs there. What it
-    /// says instead is not kept, since that may be a secret.
+    /// JSON with every field, of which this one does not have the expected form. Its text is
+    /// dropped because it may be a secret.
     Malformed(&'static str),
     /// Not a JSON object.
     Foreign,
 }
 
-/// Returns what belongs in a field.
+/// Describes the expected content of a field.
 fn expected(field: &str) -> &'static str {
     match field {
         ACCESS_KEY => "an access key ID",
@@ -114,27 +114,27 @@ fn expected(field: &str) -> &'static str {
     }
 }
 
-/// Says that a field holds something else than what belongs there.
+/// Returns the message for a field without the expected form.
 pub fn malformed(field: &str) -> String {
     format!("`{field}` is not {}", expected(field))
 }
 
-/// Returns whether a text has the form of an IAM user's name ("IAM identifiers" in the
-/// IAM User Guide).
+/// Returns whether a text has the form of an IAM user name ("IAM identifiers" in the IAM User
+/// Guide).
 fn is_user_name(text: &str) -> bool {
     let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"+=,.@_-".contains(&byte);
     (1..=64).contains(&text.len()) && text.bytes().all(allowed)
 }
 
-/// Returns whether a text has the form of an ARN ("Amazon Resource Names" in the IAM
-/// User Guide), with the characters that Secrets Manager's have.
+/// Returns whether a text has the form of an ARN ("Amazon Resource Names" in the IAM User Guide),
+/// with the characters of Secrets Manager's ARNs.
 fn is_arn(text: &str) -> bool {
     let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b":/_+=.@-".contains(&byte);
     text.starts_with("arn:") && text.len() <= 2048 && text.bytes().all(allowed)
 }
 
 impl Credential {
-    /// Returns a credential of four fields.
+    /// Returns a credential with four fields.
     pub fn new(id: AccessKeyId, secret: SecretString, username: String, secretarn: String) -> Self {
         Self {
             accesskey: id,
@@ -145,8 +145,8 @@ impl Credential {
         }
     }
 
-    /// Names the user in a sentence. A secret access key has 40 characters and may have
-    /// the form of a name, so that a name of that length is not shown.
+    /// Names the user in a sentence. A secret access key has 40 characters and may have the form of
+    /// a name, so a name of that length is not shown.
     pub fn names_user(&self) -> String {
         match self.username.len() {
             40 => "another user".to_owned(),
@@ -160,7 +160,7 @@ impl Credential {
         Self { secretarn, ..self }
     }
 
-    /// Reads a secret's value.
+    /// Parses a secret's value.
     pub fn read(text: &SecretString) -> Content {
         let Ok(Value::Object(mut fields)) = serde_json::from_str(text.expose_secret()) else {
             return Content::Foreign;
@@ -197,7 +197,7 @@ impl Credential {
         })
     }
 
-    /// Returns the JSON text that goes into the secret.
+    /// Returns the JSON text to store in the secret.
     pub fn to_text(&self) -> SecretString {
         let mut fields = self.extra.0.clone();
         let secret = self.secretkey.expose_secret();

@@ -12,76 +12,76 @@ pub use tag::{authorities_file, escaped as tag_text};
 /// The password of a database user.
 #[derive(Clone, Debug)]
 pub struct Database {
-    /// What kind of server it is.
+    /// The kind of server.
     pub engine: Engine,
-    /// Where it listens: a name in DNS, or an address.
+    /// The server's DNS name or address.
     pub host: HostName,
     /// The TCP port, 1 to 65,535.
     pub port: u16,
-    /// The database to connect to. PostgreSQL takes the user's name where there
-    /// is none; the others need none.
+    /// The database to connect to. If it is absent, PostgreSQL uses the user's name. The other
+    /// engines need none.
     pub dbname: Option<String>,
-    /// Whose password it is.
+    /// The name of the database user.
     pub username: String,
-    /// Where the first password comes from.
+    /// The source of the first password.
     pub initial_password: InitialPassword,
-    /// What is asked of the server's certificate.
+    /// How the server's certificate is verified.
     pub tls: Verification,
-    /// The file with the authorities that may have signed it, as the manifest
-    /// names it; else those that the operating system trusts.
+    /// The file with the trusted certificate authorities, as the manifest names it. If it is
+    /// absent, those of the operating system are trusted.
     pub tls_ca: Option<String>,
-    /// What new passwords look like.
+    /// The rule for new passwords.
     pub password: PasswordRule,
 }
 
-/// Where the first password comes from.
+/// The source of the first password.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum InitialPassword {
-    /// A prompt of the bootstrap.
+    /// A prompt during the bootstrap.
     Prompt,
-    /// An environment variable of the bootstrap.
+    /// An environment variable during the bootstrap.
     Environment(String),
-    /// Another secret: its JSON field `password`, or else all of its text.
+    /// Another secret: its JSON field `password`, or its complete text if it is not JSON.
     Secret(SecretReference),
 }
 
-/// What new passwords look like.
+/// The rule for new passwords.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct PasswordRule {
-    /// How many characters.
+    /// The number of characters.
     pub length: u16,
-    /// Characters that must not be in it.
+    /// Characters that it must not contain.
     pub exclude: String,
 }
 
 impl PasswordRule {
-    /// Returns the characters that a password is made of, as Secrets Manager makes
-    /// them by default (`API_GetRandomPassword`): printable ASCII without the space.
+    /// Returns the number of characters that a password may contain, given Secrets Manager's
+    /// default (`API_GetRandomPassword`): printable ASCII without the space.
     pub fn alphabet(&self) -> usize {
         let all = (b'!'..=b'~').map(char::from);
         all.filter(|one| !self.exclude.contains(*one)).count()
     }
 
-    /// Returns how many bits such a password has at least, in whole numbers.
+    /// Returns the minimum entropy of such a password in whole bits.
     pub fn bits(&self) -> u32 {
-        // Hundredths of a bit, so that no fraction depends on the machine.
+        // Hundredths of a bit in integers, so that the result is the same on every machine.
         let alphabet = self.alphabet() as u128;
         let hundredths = alphabet.checked_pow(15).map_or(0, u128::ilog2) * 100 / 15;
         u32::from(self.length) * hundredths / 100
     }
 }
 
-/// The database function's place in a VPC.
+/// The VPC configuration of the database function.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Network {
-    /// Subnets, as `subnet-…`.
+    /// Subnet IDs, such as `subnet-…`.
     pub subnets: Vec<String>,
-    /// Security groups, as `sg-…`.
+    /// Security group IDs, such as `sg-…`.
     pub security_groups: Vec<String>,
 }
 
 impl Network {
-    /// Returns whether the function stands in a VPC.
+    /// Returns whether the function runs in a VPC.
     pub fn is_in_vpc(&self) -> bool {
         !self.subnets.is_empty()
     }

@@ -1,38 +1,37 @@
-//! A YAML document whose every node knows its line, so that a finding can
-//! point at it.
+//! A YAML document in which every node has its line, so that findings can refer to it.
 //!
-//! The manifest is not read through serde: serde stops at the first error and has no
-//! line for it, while a refused manifest lists every error with its line. Scalars keep
-//! their text, so that an account number such as `012345678901` does not lose its zero to
-//! an integer.
+//! The manifest is not read with serde, which stops at the first error and reports no line for it.
+//! A refused manifest lists every error with its line. Scalars keep their text, so that an account
+//! number such as `012345678901` keeps its leading zero.
 
 use saphyr_parser::{Event, Parser, ScalarStyle};
 
 use super::Finding;
 
-/// More nesting than any manifest has; it bounds recursion.
+/// The maximum nesting depth, which bounds recursion. No manifest needs as much.
 const MAX_DEPTH: usize = 32;
-/// More nodes than 10,000 entries with all their fields; it bounds what
-/// aliases can multiply to.
+/// The maximum number of nodes, which bounds the expansion of aliases. 10,000 entries with all
+/// their fields have fewer.
 const MAX_NODES: usize = 1_000_000;
 
-/// A node and the line it begins on.
+/// A node and the line where it begins.
 #[derive(Clone, Debug)]
 pub struct Node {
     /// Counted from 1.
     pub line: usize,
-    /// What it holds.
+    /// Its value.
     pub value: Value,
 }
 
-/// What a node holds.
+/// The value of a node.
 #[derive(Clone, Debug)]
 pub enum Value {
-    /// Text; `plain` is false where it was quoted or a block.
+    /// Text.
     Scalar {
-        /// As written.
+        /// The text as written.
         text: String,
-        /// Written without quotes, so that `null`, `true` and numbers have their meaning.
+        /// Whether it was written without quotes and not as a block, so that `null`, `true`, and
+        /// numbers have their YAML meaning.
         plain: bool,
     },
     /// A list.
@@ -53,13 +52,13 @@ pub struct KeyValue {
 }
 
 impl Node {
-    /// Returns whether the node is YAML's null.
+    /// Returns whether the node is a YAML null.
     pub fn is_null(&self) -> bool {
         matches!(&self.value, Value::Scalar { text, plain: true }
             if matches!(text.as_str(), "" | "~" | "null" | "Null" | "NULL"))
     }
 
-    /// Returns what the node is, for a message.
+    /// Describes the node's kind for a message.
     pub fn describe(&self) -> &'static str {
         match &self.value {
             _ if self.is_null() => "nothing",
@@ -132,8 +131,8 @@ pub fn decode(bytes: &[u8]) -> Result<&str, Finding> {
 ///
 /// # Errors
 ///
-/// Returns the finding where the text is not YAML, is empty, holds more than
-/// one document, a key twice, a key that is not a scalar, or a tag.
+/// Returns a finding if the text is not YAML, is empty, or contains more than one document, a
+/// duplicate key, a key that is not a scalar, or a tag.
 pub fn parse(text: &str) -> Result<Node, Finding> {
     Builder::default().build(text)
 }

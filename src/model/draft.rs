@@ -1,15 +1,14 @@
-//! A manifest to begin with, commented: the one text that goes the other way, from
-//! what is known to what is written.
+//! The text of a new manifest with comments, for `keyrota init`.
 
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
 use super::{AccountId, Region, Schedule, SecretName, StackName, UserName, schema};
 
-/// Words that YAML takes for something other than text, in one version or another.
+/// Words that some version of YAML does not read as text.
 const WORDS: [&str; 9] = ["true", "false", "yes", "no", "on", "off", "y", "n", "null"];
 
-/// What passwords of databases look like.
+/// The commented example of databases.
 const DATABASES: &str = "
 # Passwords of database users (postgres, mysql, mariadb). `bootstrap` prompts for the first one.
 # databases: [{ secret: prod/orders-db, engine: postgres, host: orders.internal, username: orders_app }]
@@ -32,7 +31,7 @@ pub struct Draft {
     pub schedule: String,
     /// `self`, `role` or an administrator's secret.
     pub rotate_as: String,
-    /// As the manifest has it; AWS's own key where there is none.
+    /// The KMS key as the manifest names it. If it is absent, AWS's managed key is used.
     pub kms_key: Option<String>,
     /// The users, at least one.
     pub users: Vec<UserName>,
@@ -67,8 +66,8 @@ stack: {stack}
         text
     }
 
-    /// Returns the secrets' names where they cannot be `STACK/USER`: a secret's name
-    /// has no comma, and must not end as an ARN does.
+    /// Returns the names of secrets for users whose secret cannot be named `STACK/USER`: a secret's
+    /// name must not contain a comma or end like an ARN.
     fn secrets(&self) -> Vec<Option<String>> {
         let mut taken = BTreeSet::new();
         let mut name = |user: &UserName| {
@@ -164,11 +163,10 @@ defaults:
     }
 }
 
-/// Returns a name as a YAML scalar, quoted where it could be taken for something
-/// other than text.
+/// Returns a name as a YAML scalar, in quotes if it could be read as something other than text.
 fn scalar(text: &str) -> String {
     let calm = |byte: u8| byte.is_ascii_alphanumeric() || b"-/_.@".contains(&byte);
-    // The grammar leaves nothing in a schedule that YAML would take for its own.
+    // The grammar of schedules allows no character with a special meaning in YAML.
     let plain = text.starts_with(|first: char| first.is_ascii_alphabetic())
         && (text.bytes().all(calm) || Schedule::parse(text).is_ok())
         && !WORDS.contains(&text.to_ascii_lowercase().as_str());
@@ -178,7 +176,7 @@ fn scalar(text: &str) -> String {
     }
 }
 
-/// Returns a text in double quotes, in which YAML and JSON agree.
+/// Returns a text in double quotes, with escapes that YAML and JSON share.
 fn quoted(text: &str) -> String {
     serde_json::Value::from(text).to_string()
 }
@@ -343,7 +341,7 @@ mod tests {
     proptest! {
         #![proptest_config(ProptestConfig { cases: 64, failure_persistence: None, ..ProptestConfig::default() })]
 
-        /// Names as strange as AWS allows.
+        /// The most unusual names that AWS allows.
         #[test]
         fn what_is_written_renders(
             stack in "[A-Za-z][A-Za-z0-9-]{0,127}",
@@ -377,7 +375,7 @@ mod tests {
             prop_assert_eq!(written, users.iter().collect::<Vec<_>>());
             prop_assert_eq!(model.entries[0].rotate_as.as_str(), rotate_as);
             let fleet = Fleet::of(model, Record::default());
-            // A stack's name may leave no room for what is named after it.
+            // A stack's name may be too long for the names derived from it.
             if let Ok(fleet) = fleet {
                 let rendered = render::render(&fleet.shards, &Templates::built_in().unwrap());
                 prop_assert!(rendered.is_ok(), "{:?}\n{}", rendered.err(), draft.text());

@@ -1,4 +1,4 @@
-//! Durations as the manifest writes them: `15m`, `4h`, `1d`, `60s`.
+//! Durations in the manifest: `15m`, `4h`, `1d`, `60s`.
 
 use std::fmt;
 
@@ -14,7 +14,7 @@ impl Duration {
         Self(seconds)
     }
 
-    /// Reads `60s`, `15m`, `4h` or `1d`; `0` alone is zero.
+    /// Parses `60s`, `15m`, `4h`, or `1d`. `0` without a unit is zero.
     ///
     /// # Errors
     ///
@@ -32,7 +32,7 @@ impl Duration {
         self.0
     }
 
-    /// Returns the length in days, where it is a whole number of them.
+    /// Returns the length in days, if it is a whole number of them.
     pub const fn as_days(self) -> Option<u64> {
         if self.0.is_multiple_of(86_400) {
             Some(self.0 / 86_400)
@@ -41,7 +41,7 @@ impl Duration {
         }
     }
 
-    /// Returns the length in hours, where it is a whole number of them.
+    /// Returns the length in hours, if it is a whole number of them.
     pub const fn as_hours(self) -> Option<u64> {
         if self.0.is_multiple_of(3_600) {
             Some(self.0 / 3_600)

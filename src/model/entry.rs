@@ -1,4 +1,4 @@
-//! An entry: what rotates, its secret, and how it rotates.
+//! An entry: a credential, its secret, and its rotation.
 
 use std::collections::BTreeMap;
 use std::ops::Deref;
@@ -12,7 +12,7 @@ use super::{
 
 /// The longest value of a tag (`API_Tag`).
 const MAX_TAG: usize = 256;
-/// The window where the manifest names none, if the schedule has room for it.
+/// The default rotation window, if the schedule has room for it.
 const DEFAULT_WINDOW: Duration = Duration::seconds(3 * 3_600);
 
 /// A credential that rotates: the settings that every kind has, and those of its kind.
@@ -22,15 +22,15 @@ pub struct Entry {
     pub place: String,
     /// The secret that holds the credential.
     pub secret: SecretName,
-    /// When it rotates.
+    /// The rotation schedule.
     pub schedule: Schedule,
     /// The length of the rotation window. Without one, AWS chooses it.
     pub window: Option<Duration>,
     /// The key that encrypts the secret.
     pub kms_key: KmsKey,
-    /// What happens to the credential that was replaced.
+    /// The treatment of the replaced credential.
     pub old_key: OldKey,
-    /// The principals that may read the secret, beside those whose own policies allow it.
+    /// The principals that may read the secret, besides those whose own policies allow it.
     pub readers: Vec<Arn>,
     /// The credentials that change the credential.
     pub rotate_as: RotateAs,
@@ -47,8 +47,8 @@ pub enum Kind {
     Database(Database),
 }
 
-/// An entry of which the kind is known. It has the fields of the entry, and its `kind` is
-/// what is specific to that kind.
+/// An entry of a known kind. It dereferences to the entry, and its `kind` has the fields of that
+/// kind.
 #[derive(Debug)]
 pub struct EntryOf<'entry, K> {
     entry: &'entry Entry,
@@ -106,7 +106,7 @@ impl Entry {
         }
     }
 
-    /// Returns the administrator's secret that it rotates with, if it does.
+    /// Returns the administrator's secret that rotates it, if there is one.
     pub const fn administrator(&self) -> Option<&SecretReference> {
         match &self.rotate_as {
             RotateAs::Administrator(secret) => Some(secret),
@@ -142,7 +142,7 @@ impl Entry {
 }
 
 impl<'entry, K> EntryOf<'entry, K> {
-    /// Returns the entry, of which the kind is not known any more.
+    /// Returns the entry without its kind.
     pub const fn entry(&self) -> &'entry Entry {
         self.entry
     }
@@ -164,7 +164,7 @@ impl<K> Deref for EntryOf<'_, K> {
     }
 }
 
-/// How the entries of a kind are read.
+/// How to read the entries of a kind.
 struct KindReader {
     /// The field of the manifest with the list.
     list: &'static str,
@@ -172,7 +172,7 @@ struct KindReader {
     read: for<'doc> fn(&Fields<'doc>, Option<&StackName>) -> Specific,
 }
 
-/// Every kind, in the order in which the model has the entries.
+/// Every kind, in the order of the model's entries.
 const KINDS: [KindReader; 2] = [
     KindReader {
         list: "access_keys",
@@ -186,27 +186,27 @@ const KINDS: [KindReader; 2] = [
     },
 ];
 
-/// What the reader of a kind reads. A part that was refused is nothing.
+/// The parts of an entry that depend on its kind. A refused part is `None`.
 pub(super) struct Specific {
     /// The name of the secret.
     pub(super) secret: Option<SecretName>,
     /// The credentials that change the credential.
     pub(super) rotate_as: Option<RotateAs>,
-    /// The user, of which there must be one entry only.
+    /// The user, which only one entry may have.
     pub(super) user: Option<Identity>,
     /// The rest.
     pub(super) kind: Option<Kind>,
 }
 
-/// What a user is known by.
+/// The identity of a user.
 pub(super) struct Identity {
-    /// The same for the same user of the same kind.
+    /// A key that is equal for the same user of the same kind.
     pub(super) key: String,
     /// The field with the user's name.
     pub(super) field: &'static str,
     /// The user, for a message.
     pub(super) name: String,
-    /// Why there can be no second entry.
+    /// Why a second entry is refused.
     pub(super) reason: &'static str,
 }
 
@@ -281,7 +281,7 @@ fn read_entry(fields: &Fields<'_>, specific: Specific) -> Option<Entry> {
     Some(entry)
 }
 
-/// Reports a user that another entry has too.
+/// Reports a user that another entry already has.
 fn report_second_user(users: &mut BTreeMap<String, usize>, user: &Identity, at: &Field<'_>) {
     if let Some(line) = users.insert(user.key.clone(), at.line()) {
         let message = format!("{} is already on line {line}", user.name);
@@ -289,7 +289,7 @@ fn report_second_user(users: &mut BTreeMap<String, usize>, user: &Identity, at: 
     }
 }
 
-/// Reports a secret that another entry has too.
+/// Reports a secret that another entry already has.
 fn report_second_secret(secrets: &mut BTreeMap<String, usize>, name: &SecretName, at: &Field<'_>) {
     if let Some(line) = secrets.insert(name.as_str().to_owned(), at.line()) {
         let message = format!("the secret `{name}` is already on line {line}");
@@ -309,7 +309,7 @@ struct Settings {
     readers: Vec<Arn>,
 }
 
-/// Reports what is wrong in `defaults`, so that it is reported without entries too.
+/// Reports faults in `defaults`, so that they are reported even without entries.
 pub(super) fn check_defaults(defaults: &Fields<'_>) {
     read_settings(defaults);
     access_key::read_rotate_as(defaults);
@@ -387,8 +387,8 @@ pub(super) fn parse_administrator(text: &str) -> Result<SecretReference, String>
     }
 }
 
-/// Reads the full ARN of a secret. A partial one names another secret as soon as one
-/// is made whose name begins alike; only the full one, with its suffix, is exact.
+/// Reads the full ARN of a secret. A partial ARN would refer to another secret as soon as one with
+/// the same prefix exists. Only the full ARN, with its suffix, is unambiguous.
 pub(super) fn parse_secret_arn(text: &str) -> Result<Arn, String> {
     let arn = Arn::parse(text)?;
     let [_, service, _, _, resource] = arn.parts();

@@ -1,30 +1,30 @@
-//! Findings about the rendered stack that the manifest accepts, each with a
-//! reason that stands in the review. Which rules there are is `render`'s to know.
+//! Findings about the rendered stack that the manifest accepts, each with a reason for the review.
+//! `render` knows which rules exist.
 
 use super::fields::{EXCEPTION, Fields};
 use super::reader::Field;
 
-/// A reason is a sentence, not a shrug: at least so many characters.
+/// The minimum number of characters of a reason, which should be a sentence.
 const MIN_REASON: usize = 10;
-/// And at most so many: it is read in a table.
+/// The maximum number of characters of a reason, which is shown in a table.
 const MAX_REASON: usize = 500;
 
-/// A finding that is accepted.
+/// An accepted finding.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Exception {
     /// The rule's ID.
     pub rule: String,
     /// Why it is accepted.
     pub reason: String,
-    /// The logical ID or path it is accepted for; everywhere where there is none.
+    /// The logical ID or path for which it is accepted, or `None` for all.
     pub resource: Option<String>,
     /// Its place in the manifest, such as `exceptions[1]`.
     pub path: String,
-    /// The line it stands on.
+    /// Its line.
     pub line: usize,
 }
 
-/// Reads the list; what stands in it twice is refused.
+/// Reads the list, and refuses duplicates.
 pub(super) fn read(field: &Field<'_>) -> Vec<Exception> {
     let mut exceptions: Vec<Exception> = Vec::new();
     for item in field.list().unwrap_or_default() {

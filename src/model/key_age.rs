@@ -4,7 +4,7 @@ use super::{Duration, OldKey, Schedule};
 
 /// The function retires old keys once an hour.
 const SWEEP: Duration = Duration::seconds(3_600);
-/// The numbers that `rate(…)` accepts in days and in hours, as far as they are useful here.
+/// The numbers of days and hours to try in `rate(…)`.
 const DAYS: std::ops::RangeInclusive<u32> = 1..=999;
 const HOURS: std::ops::RangeInclusive<u32> = 4..=23;
 

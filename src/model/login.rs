@@ -9,14 +9,14 @@ use serde_json::Value;
 use super::credential::Extra;
 use super::{Content, Engine};
 
-/// What a secret of a database password holds. `Debug` shows no password.
+/// The value of a database user's secret. `Debug` does not show the password.
 #[derive(Clone, Debug)]
 pub struct Login {
-    /// What kind of server it is.
+    /// The kind of server.
     pub engine: Engine,
-    /// Where it listens.
+    /// The server's DNS name or address.
     pub host: String,
-    /// The TCP port; the engine's own where the value names none.
+    /// The TCP port. If it is absent, the engine's default port is used.
     pub port: Option<u16>,
     /// The database to connect to.
     pub dbname: Option<String>,
@@ -26,14 +26,14 @@ pub struct Login {
     pub password: SecretString,
     /// The secret of the administrator who changes the password.
     pub masterarn: Option<String>,
-    /// Fields of somebody else's, kept as they are.
+    /// Other fields, which are preserved.
     extra: Extra,
 }
 
-/// Where a login is good: what the manifest says, and a value has to agree with.
+/// The server and database of a login, on which the manifest and the value must agree.
 #[derive(Clone, Copy, Debug)]
 pub struct Place<'a> {
-    /// Where the server listens.
+    /// The server's DNS name or address.
     pub host: &'a str,
     /// The TCP port.
     pub port: u16,
@@ -64,7 +64,7 @@ impl Login {
         nowhere.moved_to(place)
     }
 
-    /// Returns whether the value says the same of where it is good.
+    /// Returns whether the value has the same server and database.
     pub fn is_at(&self, place: Place<'_>) -> bool {
         self.host == place.host
             && self.port == Some(place.port)
@@ -72,7 +72,7 @@ impl Login {
             && self.masterarn.as_deref() == place.masterarn
     }
 
-    /// Returns the same user and password, good elsewhere.
+    /// Returns the same user and password for another server or database.
     #[must_use]
     pub fn moved_to(self, place: Place<'_>) -> Self {
         Self {
@@ -84,12 +84,12 @@ impl Login {
         }
     }
 
-    /// Returns the port, or the one that the engine has by default.
+    /// Returns the port, or the engine's default port.
     pub fn port(&self) -> u16 {
         self.port.unwrap_or(self.engine.default_port())
     }
 
-    /// Reads a secret's value.
+    /// Parses a secret's value.
     pub fn read(text: &SecretString) -> Content<Self> {
         let Ok(Value::Object(mut fields)) = serde_json::from_str(text.expose_secret()) else {
             return Content::Foreign;
@@ -126,7 +126,7 @@ impl Login {
         })
     }
 
-    /// Returns the JSON text that goes into the secret.
+    /// Returns the JSON text to store in the secret.
     pub fn to_text(&self) -> SecretString {
         let mut fields = self.extra.0.clone();
         let mut set = |field: &str, value: Value| fields.insert(field.to_owned(), value);
@@ -154,8 +154,8 @@ fn text_of(value: Option<Value>) -> Option<String> {
     }
 }
 
-/// AWS's own values have the port as a number; some that are written by hand, as
-/// a text.
+/// Returns the port, which AWS's own values contain as a number, and some manually written values
+/// as text.
 fn port_of(value: &Value) -> Option<u16> {
     match value {
         Value::Number(number) => number.as_u64()?.try_into().ok(),

@@ -1,4 +1,4 @@
-//! The manifest: YAML text to a checked [`Model`], or all that is wrong with it.
+//! Reads the manifest: YAML text to a checked [`Model`], or to all findings.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -17,15 +17,15 @@ use super::{
     Network, Region, StackName,
 };
 
-/// The same as [`MAX_TAGS`] with databases, on whose secrets ten of keyrota's own tags stay.
+/// [`MAX_TAGS`] with databases, whose secrets have ten permanent tags of keyrota.
 const MAX_TAGS_WITH_DATABASES: usize = 37;
 
-/// A manifest that was accepted, with what is worth knowing about it.
+/// An accepted manifest with its warnings.
 #[derive(Clone, Debug)]
 pub struct Loaded {
-    /// What it says.
+    /// The model.
     pub model: Model,
-    /// Findings that refuse nothing.
+    /// Findings that do not refuse the manifest.
     pub warnings: Vec<Finding>,
 }
 
@@ -76,8 +76,8 @@ pub fn load(text: &str, environment: Option<&str>) -> Result<Loaded, Vec<Finding
     }
 }
 
-/// Reads the manifest, which is defined as a whole or, with the overrides of an environment,
-/// without the environments.
+/// Reads the manifest. `definition` either includes the environments or, if the overrides of one
+/// are applied, excludes them.
 fn read(root: &Node, definition: &'static MappingDefinition, findings: &Findings) -> Option<Model> {
     read_root(&Fields::of(&Field::root(root, findings), definition)?)
 }
@@ -108,7 +108,7 @@ fn read_environments<'doc>(environments: &'doc KeyValue, findings: &Findings) ->
     &[]
 }
 
-/// Returns the environment of this name, and reports where there is none.
+/// Returns the environment with this name, and reports if there is none.
 fn select<'doc>(
     environments: &'doc [KeyValue],
     name: &str,
@@ -215,7 +215,7 @@ fn read_root(root: &Fields<'_>) -> Option<Model> {
     })
 }
 
-/// Refuses a manifest without entries, and says what only databases have a use for.
+/// Refuses a manifest without entries, and settings that only databases use.
 fn check_entries(root: &Fields<'_>) {
     let any = |key: &str| {
         let list = root.get(key).filter(Field::is_list)?.list()?;
@@ -256,7 +256,7 @@ fn check_entries(root: &Fields<'_>) {
     }
 }
 
-/// Reads tags, and refuses what one of the services refuses: CloudFormation an empty value
+/// Reads tags, and refuses those that a service refuses: CloudFormation refuses an empty value
 /// (`API_Tag`, in its reference), and IAM keys that differ only in case (*id_tags*).
 fn read_tags(field: &Field<'_>) -> BTreeMap<String, String> {
     let mut tags = BTreeMap::new();
@@ -330,7 +330,7 @@ fn check_tag(text: &str, part: &str, longest: usize) -> Result<(), String> {
     }
 }
 
-/// Reads the ARN of a policy that this account can use: its own, or AWS's.
+/// Reads the ARN of a policy that this account can use: its own, or one of AWS's.
 fn read_boundary(
     field: &Field<'_>,
     account: Option<&AccountId>,
@@ -435,7 +435,7 @@ fn read_alarms(alarms: &Fields<'_>) -> Alarms {
 ///
 /// # Errors
 ///
-/// Returns that it is none.
+/// Returns why the text is not an address.
 pub fn parse_address(text: &str) -> Result<String, String> {
     match text.split_once('@') {
         Some((local, domain))

@@ -1,5 +1,5 @@
-//! The manifest as it is written, and the model of it once every name, schedule, and
-//! reference has been checked. Pure: text in, model or findings out.
+//! The manifest as it is written, and its model, in which every name, schedule, and reference has
+//! been checked. Pure: text in, model or findings out.
 
 mod access_key;
 mod credential;
@@ -58,26 +58,25 @@ pub struct Model {
     /// The stack as the manifest names it. If one stack cannot hold the entries, each of
     /// several stacks has a name of its own, and what they share is named after this one.
     pub fleet: StackName,
-    /// The only account this may be deployed to.
+    /// The only account that the stack may be deployed to.
     pub account: Option<AccountId>,
-    /// The Region; the SDK's own chain decides where there is none.
+    /// The Region. If it is absent, the AWS configuration determines it.
     pub region: Option<Region>,
     /// Tags for every resource.
     pub tags: BTreeMap<String, String>,
-    /// The policy that bounds the function's role and the users that the stack makes.
+    /// The permissions boundary of the function's role and of the users that the stack creates.
     pub permissions_boundary: Option<Arn>,
-    /// Where in IAM's paths the function's role and its policies stand.
+    /// The IAM path of the function's role and its policies.
     pub role_path: Option<IamPath>,
-    /// Findings about the rendered stack that are accepted, with the reason.
+    /// Accepted findings about the rendered stack, each with a reason.
     pub exceptions: Vec<Exception>,
     /// The rotation function.
     pub function: Function,
-    /// Who is notified by alarms.
+    /// The recipients of alarms.
     pub alarms: Alarms,
     /// What encrypts the logs, the topic, and the functions' environment.
     pub encrypt: Encrypt,
-    /// The credentials that rotate: those of one kind after those of another, each in the
-    /// order of the manifest.
+    /// The credentials that rotate, grouped by kind, each kind in the order of the manifest.
     pub entries: Vec<Entry>,
     /// The VPC of the database function.
     pub network: Network,
@@ -109,24 +108,24 @@ impl Model {
 /// Settings of the rotation function.
 #[derive(Clone, Debug)]
 pub struct Function {
-    /// The processor it is built for.
+    /// The instruction set architecture.
     pub architecture: Architecture,
     /// Memory in MiB, 128 to 10,240.
     pub memory: u32,
-    /// How long one step may take, 1 s to 15 min.
+    /// The time limit of a step, 1 s to 15 min.
     pub timeout: Duration,
-    /// How long its logs are kept, in days; one of the values CloudWatch Logs takes.
+    /// The retention period of its logs in days: one of the values that CloudWatch Logs accepts.
     pub log_retention: u32,
-    /// The bucket its code is uploaded to; keyrota makes one where there is none.
+    /// The bucket for its code. If it is absent, keyrota creates one.
     pub artifact_bucket: Option<BucketName>,
 }
 
-/// A processor that Lambda offers.
+/// An instruction set architecture that Lambda offers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Architecture {
     /// `x86_64`.
     X86_64,
-    /// `arm64`, Graviton.
+    /// `arm64` (Graviton).
     Arm64,
 }
 
@@ -139,11 +138,11 @@ impl Architecture {
         }
     }
 
-    /// Reads the name that Lambda uses.
+    /// Parses the name that Lambda uses.
     ///
     /// # Errors
     ///
-    /// Returns which names there are.
+    /// Returns the names that exist.
     pub fn parse(text: &str) -> Result<Self, String> {
         match text {
             "x86_64" => Ok(Self::X86_64),
@@ -153,10 +152,10 @@ impl Architecture {
     }
 }
 
-/// Who is notified by alarms.
+/// The recipients of alarms.
 #[derive(Clone, Debug, Default)]
 pub struct Alarms {
-    /// Addresses that are subscribed to the topic.
+    /// E-mail addresses that are subscribed to the topic.
     pub email: Vec<String>,
 }
 
@@ -181,7 +180,7 @@ pub enum SecretReference {
 }
 
 impl SecretReference {
-    /// Returns the name or ARN as the manifest has it.
+    /// Returns the name or ARN as the manifest contains it.
     pub fn as_str(&self) -> &str {
         match self {
             Self::Name(name) => name.as_str(),
@@ -190,14 +189,14 @@ impl SecretReference {
     }
 }
 
-/// What a secret is encrypted with.
+/// The KMS key that encrypts a secret.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum KmsKey {
-    /// `aws/secretsmanager`, the account's default.
+    /// `aws/secretsmanager`, the account's default key.
     AwsManaged,
-    /// A customer managed key that the stack makes, one for all its secrets.
+    /// A customer managed key that the stack creates, one for all its secrets.
     Create,
-    /// A customer managed key that exists.
+    /// An existing customer managed key.
     Existing(Arn),
 }
 
@@ -222,7 +221,7 @@ impl RotateAs {
         entry::parse_rotate_as(text)
     }
 
-    /// Returns `self`, `role`, or the administrator's secret as the manifest has it.
+    /// Returns `self`, `role`, or the administrator's secret as the manifest contains it.
     pub fn as_str(&self) -> &str {
         match self {
             Self::Itself => "self",

@@ -1,5 +1,5 @@
-//! Names that AWS accepts, each a type of its own, so that a user's name can
-//! never stand where a secret's is meant.
+//! Names that AWS accepts, each with its own type, so that a user's name cannot be used as a
+//! secret's.
 
 use std::fmt;
 
@@ -35,45 +35,45 @@ macro_rules! name {
 }
 
 name!(
-    /// A CloudFormation stack's name: a letter, then letters, digits and hyphens, at most 128
+    /// The name of a CloudFormation stack: a letter, then letters, digits, and hyphens, at most 128
     /// (`API_CreateStack`).
     StackName,
     check_stack
 );
 name!(
-    /// A secret's name (`API_CreateSecret`): 1 to 512 of letters, digits and `/_+=.@-`, never
+    /// The name of a secret (`API_CreateSecret`): 1 to 512 letters, digits, and `/_+=.@-`, not
     /// ending in a hyphen and six characters, which looks like the suffix of an ARN.
     SecretName,
     check_secret
 );
 name!(
-    /// An IAM user's name (`API_CreateUser`): 1 to 64 of letters, digits and `+=,.@_-`.
+    /// The name of an IAM user (`API_CreateUser`): 1 to 64 letters, digits, and `+=,.@_-`.
     UserName,
     check_user
 );
 name!(
-    /// An AWS account's number: twelve digits.
+    /// An AWS account ID: twelve digits.
     AccountId,
     check_account
 );
 name!(
-    /// A Region's name, such as `ap-northeast-2`.
+    /// The name of a Region, such as `ap-northeast-2`.
     Region,
     check_region
 );
 name!(
-    /// An S3 bucket's name (`bucketnamingrules`).
+    /// The name of an S3 bucket (`bucketnamingrules`).
     BucketName,
     check_bucket
 );
 name!(
-    /// A path in IAM (`reference_identifiers`): begins and ends with a slash, at most 512 long.
-    /// What would be a wildcard or a variable in a policy's ARN is refused.
+    /// An IAM path (`reference_identifiers`): begins and ends with a slash, at most 512 characters.
+    /// Characters that would be a wildcard or a variable in a policy's ARN are refused.
     IamPath,
     check_path
 );
 name!(
-    /// Where a server listens: a name in DNS (RFC 1123), or an address. At most 253 long.
+    /// The address of a server: a DNS name (RFC 1123) or an IP address, at most 253 characters.
     HostName,
     check_host
 );
@@ -92,7 +92,7 @@ impl Arn {
 }
 
 impl Region {
-    /// Returns the partition the Region belongs to.
+    /// Returns the Region's partition.
     pub fn partition(&self) -> &'static str {
         match self.0.split('-').next() {
             Some("cn") => "aws-cn",
@@ -225,7 +225,7 @@ fn check_arn(text: &str) -> Result<(), String> {
                 && !resource.is_empty()
                 && printable =>
         {
-            // A bucket of three letters makes the shortest.
+            // The ARN of a bucket with a name of three characters is the shortest.
             length(text, 16, 2_048)
         }
         _ => Err(format!(

@@ -1,5 +1,5 @@
-//! What becomes of the key that was replaced: as the manifest says it, and as
-//! the secret's tag tells it to the function.
+//! The treatment of a replaced key, in the manifest and in the tag that tells the function about
+//! it.
 
 use std::fmt;
 
@@ -7,40 +7,41 @@ use super::fields::{Fields, RETIREMENT};
 use super::reader::Field;
 use super::{Duration, Finding, Schedule};
 
-/// What becomes of the key that was replaced.
+/// The treatment of a replaced key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum OldKey {
     /// It stays active until the next rotation needs its place.
     UntilNextRotation,
-    /// It goes so long after it was replaced.
+    /// It is removed some time after it was replaced.
     After(Retirement),
 }
 
-/// How a replaced key goes: deactivated first, deleted later, and neither while a
-/// client needs it.
+/// How a replaced key is removed: first it is deactivated, later deleted, and neither while a
+/// client uses it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Retirement {
-    /// Until it is deactivated.
+    /// The time until it is deactivated.
     pub deactivate_after: Duration,
-    /// Until it is deleted; never less.
+    /// The time until it is deleted, at least `deactivate_after`.
     pub delete_after: Duration,
-    /// It is held back while its last use is no longer ago than this.
+    /// It is held back if it was last used within this time.
     pub hold_if_used_within: Duration,
-    /// Until it is deactivated even if it is in use.
+    /// The time until it is deactivated even if it is in use.
     pub force_after: Option<Duration>,
 }
 
-/// How long Secrets Manager's caching clients keep a value unless told otherwise
+/// How long Secrets Manager's caching clients keep a value by default
 /// (`retrieving-secrets_cache-java`).
 const CACHE: Duration = Duration::seconds(3_600);
-/// IAM records one use of a key in this time, according to its credential report
+/// IAM records one use of a key in this period, according to its credential report
 /// (`id_credentials_getting-report`).
 const USE_RECORDED_EVERY: Duration = Duration::seconds(900);
-/// A hundred years: more is a slip, and dates have an end.
+/// The maximum duration: a hundred years, since a longer one is a mistake and timestamps are
+/// limited.
 const LONGEST: Duration = Duration::seconds(36_500 * 86_400);
 
 impl OldKey {
-    /// Reads what [`fmt::Display`] writes, which is what the secret's tag holds.
+    /// Parses the tag's value, which [`fmt::Display`] writes.
     pub fn from_tag(text: &str) -> Option<Self> {
         if text == "until_next_rotation" {
             return Some(Self::UntilNextRotation);
@@ -62,8 +63,8 @@ impl OldKey {
     }
 }
 
-/// The value of the secret's tag: a tag cannot hold a comma, so that the fields
-/// are separated by spaces.
+/// Writes the value of the secret's tag. The fields are separated by spaces because a tag value
+/// cannot contain a comma.
 impl fmt::Display for OldKey {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self::After(retirement) = self else {
@@ -160,7 +161,7 @@ fn parse_duration(text: &str) -> Result<Duration, String> {
     }
 }
 
-/// Warns where the next rotation comes before the old key would be deleted.
+/// Warns if the next rotation starts before the old key would be deleted.
 pub(super) fn check_interval(old_key: OldKey, schedule: &Schedule, field: &Field<'_>) {
     let OldKey::After(Retirement { delete_after, .. }) = old_key else {
         return;
@@ -181,7 +182,7 @@ pub(super) fn check_interval(old_key: OldKey, schedule: &Schedule, field: &Field
     }
 }
 
-/// Warns where the last use of an old key is not known before it is decided about.
+/// Warns if the last use of an old key is not yet known when its removal is decided.
 ///
 /// IAM records one use of a key in 15 minutes, the first. The rotation itself may be that use,
 /// because with `rotate_as: self` it signs with the old key.

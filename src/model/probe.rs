@@ -1,5 +1,5 @@
-//! A call that a new key must be allowed to make before it is promoted: that it
-//! authenticates says nothing of what it may do.
+//! A call that a new key must be allowed to make before it is promoted. Authentication alone does
+//! not show what a key may do.
 
 pub(super) use keyrota_contract::pins::access_key::{ASSUME_ROLE, LIST_BUCKET};
 
@@ -7,20 +7,20 @@ use super::fields::{Fields, LIST_BUCKET as PROBE};
 use super::reader::Field;
 use super::{AccountId, Arn, BucketName, Region};
 
-/// The longest value of a tag (`API_Tag`), which describes the probe.
+/// The longest value of the tag that describes the probe (`API_Tag`).
 const MAX_TAG: usize = 256;
 
-/// The call, one of a short list: each reads only, or has no effect that lasts.
+/// The call. Each possible call only reads, or has no lasting effect.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Probe {
-    /// To list a bucket.
+    /// Lists a bucket.
     ListBucket {
         /// The bucket's ARN.
         bucket: Arn,
-        /// Its Region; the stack's own where there is none.
+        /// Its Region. If it is absent, the stack's.
         region: Option<Region>,
     },
-    /// To assume a role.
+    /// Assumes a role.
     AssumeRole {
         /// The role's ARN.
         role: Arn,
@@ -28,7 +28,7 @@ pub enum Probe {
 }
 
 impl Probe {
-    /// Returns the action and the resource, as the secret's tag begins.
+    /// Returns the action and the resource, with which the secret's tag begins.
     pub fn call(&self) -> String {
         match self {
             Self::ListBucket { bucket, .. } => format!("{LIST_BUCKET} {bucket}"),
@@ -44,7 +44,7 @@ impl Probe {
         }
     }
 
-    /// Returns the ARN of what is called.
+    /// Returns the ARN of the bucket or the role.
     pub fn resource(&self) -> &str {
         self.arn().as_str()
     }
@@ -66,7 +66,7 @@ pub(super) fn read(field: &Field<'_>) -> Option<Option<Probe>> {
             )),
         });
     }
-    // The other action has a part of these fields.
+    // The other action has other fields.
     let fields = Fields::of(field, &PROBE)?;
     let action = fields.require("action").and_then(|field| {
         field.parse("invalid-value", |text| match text {

@@ -12,13 +12,13 @@ use super::document::{KeyValue, Node, Value};
 pub(crate) struct Findings(RefCell<Vec<Finding>>);
 
 impl Findings {
-    /// Adds one.
+    /// Adds a finding.
     pub(crate) fn add(&self, finding: Finding) {
         self.0.borrow_mut().push(finding);
     }
 
-    /// Returns the findings in the order of the lines. A finding in the defaults, which every
-    /// entry has, is reported once.
+    /// Returns the findings in the order of the lines. A finding in the defaults, which apply to
+    /// every entry, is reported once.
     pub(crate) fn into_sorted(self) -> Vec<Finding> {
         let mut told = HashSet::new();
         let mut all = self.0.into_inner();
@@ -28,7 +28,7 @@ impl Findings {
     }
 }
 
-/// A node with the path that leads to it.
+/// A node with its path.
 #[derive(Clone)]
 pub(crate) struct Field<'doc> {
     findings: &'doc Findings,
@@ -63,7 +63,7 @@ impl<'doc> Field<'doc> {
         self.report(Finding::error(kind, self.path.clone(), message));
     }
 
-    /// Reports a finding at this place's line.
+    /// Reports a finding at this line.
     pub(crate) fn report(&self, finding: Finding) {
         self.findings.add(finding.at(self.node.line));
     }
@@ -73,7 +73,7 @@ impl<'doc> Field<'doc> {
         &self.path
     }
 
-    /// Returns the line it stands on.
+    /// Returns the line where it begins.
     pub(crate) fn line(&self) -> usize {
         self.node.line
     }
@@ -113,7 +113,7 @@ impl<'doc> Field<'doc> {
         }
     }
 
-    /// Reads a scalar with `parse`; what it refuses becomes a finding of `kind`.
+    /// Parses a scalar with `parse`, whose error becomes a finding of `kind`.
     pub(crate) fn parse<T>(
         &self,
         kind: &'static str,
@@ -164,13 +164,12 @@ impl<'doc> Field<'doc> {
         Some(items.iter().enumerate().map(item).collect())
     }
 
-    /// Returns the mapping, having reported every key that is not in `known`.
+    /// Returns the mapping, and reports every key that is not in `known`.
     pub(crate) fn mapping(&self, known: &[&'static str]) -> Option<Mapping<'doc>> {
         self.mapping_with(|key| known.contains(&key), || known.to_vec())
     }
 
-    /// Returns the mapping, having reported every key that is not known. All known keys are
-    /// needed for the hints only.
+    /// Returns the mapping, and reports every unknown key. `all_known` is called only for hints.
     pub(crate) fn mapping_with(
         &self,
         is_known: impl Fn(&str) -> bool,
@@ -192,7 +191,7 @@ impl<'doc> Field<'doc> {
         Some(mapping)
     }
 
-    /// Returns the mapping whatever its keys are.
+    /// Returns the mapping with any keys.
     pub(crate) fn any_mapping(&self) -> Option<Mapping<'doc>> {
         let Value::Mapping(entries) = &self.node.value else {
             self.wrong("a mapping");
@@ -205,20 +204,20 @@ impl<'doc> Field<'doc> {
     }
 }
 
-/// A mapping with the path that leads to it.
+/// A mapping with its path.
 pub(crate) struct Mapping<'doc> {
     at: Field<'doc>,
     entries: &'doc [KeyValue],
 }
 
 impl<'doc> Mapping<'doc> {
-    /// Returns the key's value; nothing where it is absent or null.
+    /// Returns the key's value, or `None` if it is absent or null.
     pub(crate) fn get(&self, key: &str) -> Option<Field<'doc>> {
         let entry = self.entries.iter().find(|entry| entry.key == key)?;
         (!entry.node.is_null()).then(|| self.child(entry))
     }
 
-    /// Returns the key's value and reports where it is absent or null.
+    /// Returns the key's value, and reports if it is absent or null.
     pub(crate) fn require(&self, key: &str) -> Option<Field<'doc>> {
         let field = self.get(key);
         if field.is_none() {
@@ -229,7 +228,7 @@ impl<'doc> Mapping<'doc> {
         field
     }
 
-    /// Returns an empty mapping as the value of a key that is absent.
+    /// Returns an empty mapping as the value of an absent key.
     pub(crate) fn empty(&self, key: &str) -> Self {
         Self {
             at: self.at.child(key, self.at.node),
@@ -261,7 +260,7 @@ fn join(path: &str, key: &str) -> String {
     }
 }
 
-/// Returns the known key that a misspelt one was most likely meant to be.
+/// Returns the known key that is most similar to a misspelled one.
 pub(crate) fn nearest<'known>(key: &str, known: &[&'known str]) -> Option<&'known str> {
     let distance = |candidate: &&str| strsim::damerau_levenshtein(key, candidate);
     let best = known.iter().copied().min_by_key(distance)?;

@@ -1,4 +1,4 @@
-//! What was seen of an access key's entry, as plain data.
+//! The observed state of an access key's entry, as plain data.
 
 use jiff::Timestamp;
 use keyrota_contract::value;
@@ -11,7 +11,7 @@ use super::{
     SecretContent, recorded_keys,
 };
 
-/// What was seen of the entry of an access key.
+/// The observed state of an access key's entry.
 #[derive(Clone, Debug)]
 pub struct ObservedAccessKey {
     /// The IAM user's name.
@@ -26,62 +26,62 @@ pub struct ObservedAccessKey {
     pub secret: Option<ObservedSecret>,
     /// The customer managed key that the manifest names, if it names one.
     pub encryption_key: Option<Lookup<EncryptionKey>>,
-    /// The administrator's secret that the manifest names.
+    /// The administrator's secret, if the manifest names one.
     pub administrator: Option<Administrator>,
-    /// The profile whose key bootstrap adopts.
+    /// The profile whose key bootstrap adopts, if any.
     pub profile: Option<Profile>,
 }
 
-/// A secret, and what its versions hold.
+/// A secret and the contents of its versions.
 #[derive(Clone, Debug)]
 pub struct ObservedSecret {
-    /// What Secrets Manager tells about it.
+    /// What Secrets Manager reports about it.
     pub secret: Secret,
-    /// What AWSCURRENT holds.
+    /// The content of AWSCURRENT.
     pub current: SecretContent,
-    /// When the version with AWSCURRENT came into being.
+    /// When the version with AWSCURRENT was created.
     pub current_since: Option<Timestamp>,
-    /// The key ID that AWSPREVIOUS holds.
+    /// The ID of the key in AWSPREVIOUS.
     pub previous_key: Option<String>,
-    /// The key ID that the version marked [`BEFORE`](super::BEFORE) holds.
+    /// The ID of the key in the version with the label [`BEFORE`](super::BEFORE).
     pub before_key: Option<String>,
-    /// The key ID that AWSPENDING holds, where it is on another version than AWSCURRENT.
+    /// The ID of the key in AWSPENDING, if that label is not on the AWSCURRENT version.
     pub pending_key: Option<String>,
-    /// The key ID that the version marked [`MADE`](super::MADE) holds, where it
-    /// carries none of those labels: what is left of an unfinished rotation.
+    /// The ID of the key in the version with the label [`MADE`](super::MADE), if the version has
+    /// none of the other labels. An unfinished rotation leaves such a version.
     pub made_key: Option<String>,
-    /// Of every version with a label it is known which key it holds, so that a key
-    /// which is none of them is in none of them.
+    /// Whether the key of every labelled version is known. If so, a key that matches none of them
+    /// is in no version.
     pub read: bool,
 }
 
 /// A profile whose key bootstrap adopts.
 #[derive(Clone, Debug)]
 pub enum Profile {
-    /// It cannot be used, and why.
+    /// It cannot be used, for this reason.
     Unusable(String),
-    /// It holds a key that works.
+    /// It contains a key that authenticates.
     Usable {
         /// The access key ID.
         id: String,
-        /// Who the key's holder is.
+        /// The ARN of the key's user.
         holder: String,
     },
 }
 
-/// What a key is to its secret, and what says so.
+/// The role of a key in its secret, and the evidence for it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct KeyClaim {
-    /// What it is.
+    /// The role.
     pub role: KeyRole,
-    /// The staging label of the version that names it. A principal that may write the secret
-    /// can make a version name any key. Nothing if IAM's own record says so, or if nothing
-    /// does.
+    /// The staging label of the version that names the key. A principal that may write the secret
+    /// can make a version name any key. `None` if IAM's own record is the evidence, or if there is
+    /// none.
     pub label: Option<&'static str>,
 }
 
 impl ObservedSecret {
-    /// Returns a secret of whose versions none was read.
+    /// Returns a secret whose versions have not been read.
     pub const fn unread(secret: Secret) -> Self {
         Self {
             secret,
@@ -95,12 +95,12 @@ impl ObservedSecret {
         }
     }
 
-    /// Returns the complete credential, where there is one.
+    /// Returns the complete credential, if there is one.
     pub fn credential(&self) -> Option<&Credential> {
         self.current.complete().ok()
     }
 
-    /// Returns what does not depend on what it holds.
+    /// Returns the state that does not depend on the kind of credential.
     pub fn held(&self) -> HeldSecret<'_> {
         HeldSecret {
             secret: &self.secret,
@@ -112,7 +112,7 @@ impl ObservedSecret {
         }
     }
 
-    /// Returns whether the current key replaced another one, or a rotation made it.
+    /// Returns whether the current key replaced another one, or a rotation created it.
     fn is_replaced(&self) -> bool {
         let Some(credential) = self.credential() else {
             return false;
@@ -123,7 +123,7 @@ impl ObservedSecret {
         made || previous.is_some_and(|previous| credential.accesskey != *previous)
     }
 
-    /// Returns whether it holds no key, whole or in part: it is as the stack made it.
+    /// Returns whether the secret contains no part of a key, as when the stack created it.
     fn holds_no_key(&self) -> bool {
         match &self.current {
             SecretContent::Absent => self.secret.versions.is_empty(),
@@ -134,25 +134,25 @@ impl ObservedSecret {
         }
     }
 
-    /// Returns whether it awaits deletion.
+    /// Returns whether the secret is scheduled for deletion.
     pub fn is_deleted(&self) -> bool {
         self.secret.deleted.is_some()
     }
 
-    /// Returns when the current key took the place of the one before: when the last
-    /// rotation ended, or when somebody stored a value by hand since.
+    /// Returns when the current key replaced the previous one: at the end of the last rotation, or
+    /// when someone stored a value manually after it.
     pub fn replaced(&self) -> Option<Timestamp> {
         self.secret.last_rotated.max(self.current_since)
     }
 }
 
 impl ObservedAccessKey {
-    /// Returns the complete credential of the secret, where there is one.
+    /// Returns the complete credential of the secret, if there is one.
     pub fn credential(&self) -> Option<&Credential> {
         self.secret.as_ref().and_then(ObservedSecret::credential)
     }
 
-    /// Returns the ARN of the secret whose key makes the IAM calls; nothing where the
+    /// Returns the ARN of the secret whose key signs the IAM calls, or `None` if the
     /// administrator's secret cannot be used.
     pub fn origin<'a>(&'a self, entry: EntryOf<'a, AccessKey>) -> Option<&'a str> {
         match (&entry.entry().rotate_as, &self.administrator) {
@@ -164,16 +164,16 @@ impl ObservedAccessKey {
         }
     }
 
-    /// Returns the key that the secret holds, where the user's list has it not.
+    /// Returns the ID of the key in the secret if the user's list does not contain it.
     pub fn lost_key(&self) -> Option<&str> {
         let current = self.credential()?.accesskey.as_str();
         let listed = self.keys.iter().any(|key| key.id == current);
         (!listed).then_some(current)
     }
 
-    /// Returns the IDs of the user's keys: those in its list, and, where the list lacks the key
-    /// that is current or pending, so that it may be older than the versions, those that the
-    /// versions name. IAM is eventually consistent.
+    /// Returns the IDs of the user's keys: those in the user's list and, if the list lacks the
+    /// current or the pending key, those that the versions name. Such a list may be older than the
+    /// versions, because IAM is eventually consistent.
     pub fn all_key_ids(&self) -> Vec<&str> {
         let mut ids: Vec<&str> = self.keys.iter().map(|key| key.id.as_str()).collect();
         let Some(held) = &self.secret else {
@@ -195,12 +195,12 @@ impl ObservedAccessKey {
         ids
     }
 
-    /// Returns what a key is to the secret. By ID and staging label, never by age.
+    /// Returns the role of a key in the secret, based on IDs and staging labels, never on age.
     pub fn role_of(&self, key: &Key) -> KeyRole {
         self.claim_of(key).role
     }
 
-    /// Returns what a key is to the secret, and what says so.
+    /// Returns the role of a key in the secret, and the evidence for it.
     pub fn claim_of(&self, key: &Key) -> KeyClaim {
         let claim = |role, label| KeyClaim { role, label };
         let Some(seen) = &self.secret else {
@@ -231,20 +231,21 @@ impl ObservedAccessKey {
             && seen.read
             && recorded_keys::is_recorded(user, id)
         {
-            // It was made for the secret, and whatever version held it is gone.
+            // The key was created for the secret, and the version that contained it no longer
+            // exists.
             claim(KeyRole::Previous, None)
         } else {
             claim(KeyRole::Unknown, None)
         }
     }
 
-    /// Returns the key of a rotation that is being given up, as IAM has it.
+    /// Returns the ID of the key of an abandoned rotation, if IAM still has the key.
     pub fn abandoned(&self) -> Option<&str> {
         let tags = &self.user.as_ref()?.tags;
         tags.get(ABANDONED_TAG).map(String::as_str)
     }
 
-    /// Returns the keys that the secret does not know.
+    /// Returns the keys that are in no version of the secret.
     pub fn foreign_keys(&self) -> Vec<&Key> {
         let foreign = |key: &&Key| self.role_of(key) == KeyRole::Unknown;
         self.keys.iter().filter(foreign).collect()

@@ -1,42 +1,42 @@
-//! Where artifacts are in S3. Names come from content, so that what is there
-//! already need not be uploaded again, and nothing is ever overwritten.
+//! The object keys of artifacts in S3. A key contains the hash of the content, so an artifact that
+//! exists is not uploaded again, and no object is ever overwritten.
 //!
-//! `plan` writes below a prefix of its own: a principal that may only plan must not be able
-//! to write what `bootstrap` reads.
+//! `plan` writes under its own prefix: a principal that may only plan must not be able to write
+//! what `bootstrap` reads.
 
 use crate::model::Model;
 use crate::port::Stack;
 use crate::render::{BUCKET_PARAMETER, Strategy};
 
-/// What the names of the functions' zips begin with, below the stack's prefix.
+/// The prefix of the functions' zip files, below the stack's prefix.
 const FUNCTION: &str = "function/";
-/// The same for templates that `bootstrap` deploys.
+/// The prefix of templates that `bootstrap` deploys.
 const TEMPLATE: &str = "template/";
-/// The same for templates that `plan` shows.
+/// The prefix of templates for which `plan` creates a change set.
 const PREVIEW: &str = "plan/";
 
-/// Returns what every key of this stack begins with.
+/// Returns the prefix of all object keys of this stack.
 pub fn artifact_prefix(model: &Model) -> String {
     format!("{}/", model.stack)
 }
 
-/// Returns the key of the function's zip.
+/// Returns the object key of the function's zip file.
 pub fn function_key(model: &Model, sha256_hex: &str) -> String {
     format!("{}{FUNCTION}{sha256_hex}.zip", artifact_prefix(model))
 }
 
-/// Returns the key of a template that is too long for a request, for `bootstrap`.
+/// Returns the object key of a template that is too long for a request, for `bootstrap`.
 pub fn template_key(model: &Model, sha256_hex: &str) -> String {
     format!("{}{TEMPLATE}{sha256_hex}.yaml", artifact_prefix(model))
 }
 
-/// Returns the key of a template that is too long for a request, for `plan`.
+/// Returns the object key of a template that is too long for a request, for `plan`.
 pub fn preview_key(model: &Model, sha256_hex: &str) -> String {
     format!("{}{PREVIEW}{sha256_hex}.yaml", artifact_prefix(model))
 }
 
-/// Returns whether a key is one that these functions return for the stack. A bucket
-/// that the manifest names may hold other objects below the stack's name.
+/// Returns whether one of these functions returns this object key for the stack. A bucket that the
+/// manifest names may contain other objects under the stack's name.
 pub fn is_artifact(model: &Model, key: &str) -> bool {
     let name = key.strip_prefix(&artifact_prefix(model));
     let of_ours = |name: &str| {
@@ -47,8 +47,8 @@ pub fn is_artifact(model: &Model, key: &str) -> bool {
     name.is_some_and(of_ours)
 }
 
-/// Returns the version of a function's zip that the stack is deployed with, where it
-/// is deployed with this zip from this bucket.
+/// Returns the version of the function's zip file that the stack uses, if it uses this zip file
+/// from this bucket.
 pub fn deployed_version<'stack>(
     stack: &'stack Stack,
     model: &Model,

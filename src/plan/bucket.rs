@@ -1,32 +1,32 @@
-//! Whether a bucket can hold the artifacts.
+//! Whether a bucket can store the artifacts.
 
 use crate::model::Finding;
 
-/// The manifest's key for the bucket.
+/// The field of the manifest that names the bucket.
 const PATH: &str = "function.artifact_bucket";
 const KIND: &str = "artifact-bucket";
 
-/// A bucket as it was found.
+/// The observed state of a bucket.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ObservedBucket {
-    /// There is none of the name.
+    /// The bucket does not exist.
     Missing,
-    /// It may not be looked at, and what S3 says.
+    /// Access is denied, with S3's message.
     Denied(String),
     /// It is in another Region.
     Elsewhere(String),
-    /// It is the account's, in the stack's Region, but whether it is versioned may not be looked
-    /// up, and what S3 says.
+    /// It belongs to the account and is in the stack's Region. The caller may not look up whether
+    /// versioning is enabled, and what S3 says.
     Unknown(String),
-    /// It is the account's, in the stack's Region.
+    /// It belongs to the account and is in the stack's Region.
     There {
-        /// Every stored object gets a version of its own.
+        /// Whether versioning is enabled.
         versioned: bool,
     },
 }
 
-/// Returns what makes a bucket unfit that the manifest names. It is never changed, so
-/// that it has to be fit as it is.
+/// Returns why a bucket that the manifest names cannot be used. keyrota never changes such a
+/// bucket.
 pub fn check_named_bucket(name: &str, region: &str, seen: &ObservedBucket) -> Option<Finding> {
     let without = "or remove `function.artifact_bucket` to let keyrota create a bucket";
     let (message, hint) = match seen {
@@ -58,7 +58,7 @@ pub fn check_named_bucket(name: &str, region: &str, seen: &ObservedBucket) -> Op
     Some(Finding::error(KIND, PATH, message).hint(hint))
 }
 
-/// Returns the finding of a bucket in another Region than the stack's.
+/// Returns the finding for a bucket in a Region other than the stack's.
 pub fn check_region(name: &str, region: &str, other: &str) -> Finding {
     let message = format!(
         "the bucket `{name}` is in {other}, but Lambda reads code only from buckets in the stack's Region, {region}"

@@ -1,4 +1,4 @@
-//! Users that could be rotated: what is known of them, and what stands in the way.
+//! IAM users whose keys could be rotated, and what prevents it.
 
 use jiff::Timestamp;
 
@@ -9,14 +9,14 @@ use crate::port::Key;
 pub struct Candidate {
     /// Its name.
     pub name: String,
-    /// Its path; nothing where there is no such user.
+    /// Its path, or `None` if the user does not exist.
     pub path: Option<String>,
-    /// Its keys; nothing where nobody has looked.
+    /// Its keys, or `None` if they have not been listed.
     pub keys: Option<Vec<Key>>,
 }
 
 impl Candidate {
-    /// Returns what a bootstrap would refuse the user for, and the way on.
+    /// Returns why a bootstrap would refuse the user, and what to do about it.
     pub fn obstacle(&self) -> Option<String> {
         match self.path.as_deref() {
             None => {
@@ -39,7 +39,7 @@ impl Candidate {
         })
     }
 
-    /// Returns what else is worth knowing before a bootstrap.
+    /// Returns a remark to consider before a bootstrap.
     pub fn remark(&self) -> Option<String> {
         let keys = self.keys.as_deref()?;
         let active = keys.iter().filter(|key| key.active).count();
@@ -59,7 +59,7 @@ impl Candidate {
     }
 }
 
-/// Returns how old a key is, in whole days.
+/// Returns the age of a key in whole days.
 pub fn age_in_days(key: &Key, now: Timestamp) -> Option<i64> {
     let seconds = now.as_second() - key.created?.as_second();
     Some(seconds.max(0) / 86_400)

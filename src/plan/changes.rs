@@ -1,4 +1,4 @@
-//! Whether a stack differs from its rendering, and what must never change.
+//! Whether a stack differs from its rendering, and which changes are refused.
 
 use std::collections::BTreeMap;
 
@@ -9,8 +9,8 @@ use crate::port::{Change, ChangeSet, Stack};
 
 /// Returns whether the deployed stack differs from what would be deployed.
 ///
-/// CloudFormation says so only in the English text of a failed change set, so
-/// it is not asked.
+/// CloudFormation reports this only in the English message of a failed change set, which is not
+/// parsed.
 pub fn needs_update(
     stack: &Stack,
     deployed_template: &str,
@@ -28,19 +28,19 @@ pub fn needs_update(
         && (deployed_template == template || same_template(deployed_template, template)))
 }
 
-/// Returns whether two templates say the same, whatever their comments and order.
+/// Returns whether two templates have the same meaning, regardless of comments and order.
 pub fn same_template(one: &str, other: &str) -> bool {
     let read = serde_yaml::from_str::<Value>;
     matches!((read(one), read(other)), (Ok(one), Ok(other)) if one == other)
 }
 
-/// Returns whether CloudFormation tells the same text as was given.
+/// Returns whether `told` is the text `given` as CloudFormation returns it.
 ///
-/// What is outside ASCII it tells as question marks
-/// (<https://github.com/aws-cloudformation/cloudformation-coverage-roadmap/issues/1220>),
-/// so that a run of such characters is the same as a run of question marks. Nothing else
-/// may differ but ends of lines and what is blank at the end: the YAML of two different
-/// texts could mean one thing to us and another to CloudFormation.
+/// CloudFormation replaces characters outside ASCII with question marks
+/// (<https://github.com/aws-cloudformation/cloudformation-coverage-roadmap/issues/1220>), so a run
+/// of such characters equals a run of question marks. Otherwise only line endings and trailing
+/// white space may differ: YAML of two different texts could mean one thing to keyrota and another
+/// to CloudFormation.
 pub fn is_echo(told: &str, given: &str) -> bool {
     let (told, given) = (told.trim_end().lines(), given.trim_end().lines());
     told.clone().count() == given.clone().count()
@@ -73,7 +73,7 @@ fn is_echoed_line(mut told: &str, mut given: &str) -> bool {
     }
 }
 
-/// What a change set was made from, as far as CloudFormation tells it again.
+/// The inputs of a change set, as far as CloudFormation returns them.
 #[derive(Clone, Copy, Debug)]
 pub struct ChangeSetInputs<'given> {
     /// The rendered template.
@@ -84,7 +84,7 @@ pub struct ChangeSetInputs<'given> {
     pub tags: &'given BTreeMap<String, String>,
 }
 
-/// Returns what of a change set is not as it was given; nothing where all of it is.
+/// Returns which input of a change set differs from what was given, or `None` if none does.
 pub fn differs_from(given: ChangeSetInputs<'_>, set: &ChangeSet, template: &str) -> Option<String> {
     if !is_echo(template, given.template) {
         let told = template.lines().map(Some).chain([None]);
@@ -109,12 +109,12 @@ pub fn differs_from(given: ChangeSetInputs<'_>, set: &ChangeSet, template: &str)
     tag.map(|key| format!("its tag {key} differs"))
 }
 
-/// Returns what the deployment of a stack that does not exist adds, in the form and
-/// order of a change set.
+/// Returns the resources that the first deployment of a stack adds, in the form and order of a
+/// change set.
 ///
 /// # Errors
 ///
-/// Returns why the template cannot be read.
+/// Returns why the template cannot be parsed.
 pub fn additions(template: &str) -> Result<Vec<Change>, serde_yaml::Error> {
     let root: Value = serde_yaml::from_str(template)?;
     let resources = root.get("Resources").and_then(Value::as_mapping);
@@ -136,11 +136,10 @@ pub fn additions(template: &str) -> Result<Vec<Change>, serde_yaml::Error> {
     Ok(changes)
 }
 
-/// Returns a finding for each change that would overwrite or replace a secret's
-/// live value.
+/// Returns a finding for each change that would overwrite or replace a secret's current value.
 ///
-/// CloudFormation stores a changed `SecretString` over the rotated value, and a
-/// changed `Name` makes another secret.
+/// If `SecretString` changes, CloudFormation overwrites the rotated value. If `Name` changes, it
+/// creates another secret.
 pub fn refuse_seed_changes(changes: &[Change]) -> Vec<Finding> {
     const SEEDS: [&str; 3] = ["SecretString", "GenerateSecretString", "Name"];
     let secrets = changes

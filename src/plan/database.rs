@@ -1,4 +1,4 @@
-//! What was seen of a database's entry, as plain data.
+//! The observed state of a database's entry, as plain data.
 
 use jiff::Timestamp;
 
@@ -8,36 +8,35 @@ use crate::port::{EncryptionKey, Secret};
 
 pub use keyrota_contract::label::{FIRST, RETAINED, SETTING};
 
-/// What was seen of a database's entry.
+/// The observed state of a database's entry.
 #[derive(Clone, Debug)]
 pub struct ObservedDatabase {
     /// The secret, if it exists.
     pub secret: Option<ObservedLogin>,
     /// The customer managed key that the manifest names, if it names one.
     pub encryption_key: Option<Lookup<EncryptionKey>>,
-    /// The administrator's secret that the manifest names.
+    /// The administrator's secret, if the manifest names one.
     pub administrator: Option<Administrator>,
 }
 
-/// A secret, and the logins that its versions hold.
+/// A secret and the logins in its versions.
 #[derive(Clone, Debug)]
 pub struct ObservedLogin {
-    /// What Secrets Manager tells about it.
+    /// What Secrets Manager reports about it.
     pub secret: Secret,
-    /// What AWSCURRENT holds.
+    /// The content of AWSCURRENT.
     pub current: SecretContent<Login>,
-    /// An unfinished rotation has stored a value. The trial of a new schedule
-    /// never does.
+    /// Whether an unfinished rotation has stored a value. A configuration test never stores one.
     pub pending_value: bool,
-    /// When the version with AWSCURRENT came into being.
+    /// When the version with AWSCURRENT was created.
     pub current_since: Option<Timestamp>,
-    /// AWSPREVIOUS holds another password than AWSCURRENT. It is read only if Secrets Manager
-    /// reports no rotation.
+    /// Whether AWSPREVIOUS contains a different password than AWSCURRENT. It is read only if
+    /// Secrets Manager reports no rotation.
     pub replaced: bool,
 }
 
 impl ObservedLogin {
-    /// Returns a secret of whose versions none was read.
+    /// Returns a secret whose versions have not been read.
     pub const fn unread(secret: Secret) -> Self {
         Self {
             secret,
@@ -48,12 +47,12 @@ impl ObservedLogin {
         }
     }
 
-    /// Returns the login, where there is one.
+    /// Returns the login, if there is one.
     pub fn login(&self) -> Option<&Login> {
         self.current.complete().ok()
     }
 
-    /// Returns what does not depend on what it holds.
+    /// Returns the state that does not depend on the kind of credential.
     pub fn held(&self) -> HeldSecret<'_> {
         HeldSecret {
             secret: &self.secret,
@@ -65,7 +64,7 @@ impl ObservedLogin {
         }
     }
 
-    /// Returns whether it holds no password: it is as the stack made it.
+    /// Returns whether the secret contains no password, as when the stack created it.
     fn holds_no_password(&self) -> bool {
         match &self.current {
             SecretContent::Absent => self.secret.versions.is_empty(),
@@ -76,7 +75,7 @@ impl ObservedLogin {
 }
 
 impl ObservedDatabase {
-    /// Returns a database of which the secret alone was looked at.
+    /// Returns the state of a database whose secret alone was observed.
     pub const fn of(secret: Option<ObservedLogin>) -> Self {
         Self {
             secret,
@@ -85,20 +84,20 @@ impl ObservedDatabase {
         }
     }
 
-    /// Returns the login of the secret, where there is one.
+    /// Returns the login of the secret, if there is one.
     pub fn login(&self) -> Option<&Login> {
         self.secret.as_ref().and_then(ObservedLogin::login)
     }
 
-    /// Returns whether a first password has to be brought.
+    /// Returns whether the first password must be provided.
     pub fn wants_password(&self) -> bool {
         self.secret.as_ref().is_none_or(|held| {
             held.secret.deleted.is_none() && !matches!(held.current, SecretContent::Sealed)
         }) && self.login().is_none()
     }
 
-    /// Returns where the manifest says that the login is good, with the full ARN of
-    /// the administrator's secret; nothing where that cannot be used.
+    /// Returns the server and user for which the manifest says the login is valid, with the full
+    /// ARN of the administrator's secret, or `None` if that secret cannot be used.
     pub fn place<'a>(&'a self, entry: EntryOf<'a, Database>) -> Option<Place<'a>> {
         let masterarn = match (&entry.entry().rotate_as, &self.administrator) {
             (RotateAs::Itself | RotateAs::Role, _) => None,

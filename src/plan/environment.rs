@@ -1,4 +1,4 @@
-//! The environment of a command that is run with a credential.
+//! The environment of a command that runs with a credential.
 
 use secrecy::SecretString;
 
@@ -6,8 +6,8 @@ use crate::model::{Credential, Engine, Login, Verification};
 
 pub use keyrota_contract::tag::TLS as TLS_TAG;
 
-/// Returns what the tag asks for; the most where there is none. A file that it
-/// names as well is packed with the function, and not a client's.
+/// Returns the TLS verification that the tag requires, or the strictest if there is no tag. A CA
+/// file that the tag names is packed with the function and not available to clients.
 pub fn tls_of(tag: Option<&str>) -> Verification {
     let word = tag.and_then(|tag| tag.split(' ').next());
     let named = Verification::ALL
@@ -16,31 +16,29 @@ pub fn tls_of(tag: Option<&str>) -> Verification {
     named.unwrap_or(Verification::Full)
 }
 
-/// What a command's environment differs in from the caller's. `Debug` shows no
-/// secret.
+/// The difference between a command's environment and the caller's. `Debug` shows no secret.
 #[derive(Clone, Debug, Default)]
 pub struct Environment {
     /// Variables that are set.
     pub set: Vec<(&'static str, SecretString)>,
     /// Variables that are removed.
     pub removed: Vec<&'static str>,
-    /// Files with what no variable can say.
+    /// Option files for settings that no variable can express.
     pub option_files: Vec<OptionFile>,
 }
 
-/// A file `my.cnf`, and the variable that names the folder it is in. It holds
-/// nothing secret.
+/// A file `my.cnf`, and the variable that names its folder. It contains no secret.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct OptionFile {
     /// The variable.
     pub variable: &'static str,
-    /// What the file says.
+    /// Its content.
     pub text: String,
 }
 
-/// Variables of AWS's SDKs that would lead to other credentials than the key, or
-/// make it a part of others ("Environment variables" in the AWS SDKs and Tools
-/// Reference Guide; AWS_SECURITY_TOKEN is what older SDKs read).
+/// Variables of AWS's SDKs that would select credentials other than the key, or make the key part
+/// of others ("Environment variables" in the AWS SDKs and Tools Reference Guide; older SDKs read
+/// AWS_SECURITY_TOKEN).
 const OTHER_CREDENTIALS: [&str; 13] = [
     "AWS_SESSION_TOKEN",
     "AWS_SECURITY_TOKEN",
@@ -57,19 +55,19 @@ const OTHER_CREDENTIALS: [&str; 13] = [
     "AWS_ACCOUNT_ID",
 ];
 
-/// Variables with which libpq would connect elsewhere, or with other settings than these
-/// ("Environment Variables" in libpq's documentation).
+/// Variables with which libpq would connect to another server or with other settings ("Environment
+/// Variables" in libpq's documentation).
 const OTHER_SERVERS: [&str; 4] = ["PGHOSTADDR", "PGSERVICE", "PGREQUIRESSL", "PGDATABASE"];
 
 impl Environment {
-    /// Returns the environment with an access key. `region` is given where the
-    /// caller's environment names none.
+    /// Returns the environment with an access key. `region` is given if the caller's environment
+    /// names none.
     pub fn with_key(credential: &Credential, region: Option<&str>) -> Self {
         let mut set = vec![
             ("AWS_ACCESS_KEY_ID", credential.accesskey.as_str().into()),
             ("AWS_SECRET_ACCESS_KEY", credential.secretkey.clone()),
         ];
-        // Some SDKs read the one and some the other.
+        // Some SDKs read one of them, some the other.
         let names = ["AWS_REGION", "AWS_DEFAULT_REGION"];
         let region = region.into_iter();
         set.extend(region.flat_map(|region| names.map(|name| (name, region.into()))));
@@ -80,8 +78,8 @@ impl Environment {
         }
     }
 
-    /// Returns the environment with a database's login, by the variables that the
-    /// engine's own clients read. `tls` is what is asked of the server at least.
+    /// Returns the environment with a database's login, in the variables that the engine's own
+    /// clients read. `tls` is the minimum verification of the server.
     pub fn with_login(login: &Login, tls: Verification) -> Self {
         let text = |text: &str| SecretString::from(text);
         let port = text(&login.port().to_string());
@@ -124,22 +122,21 @@ impl Environment {
     }
 }
 
-/// Returns the option files that make the clients of MySQL and MariaDB ask no less
-/// of the server. Either client may be used with either server.
+/// Returns the option files that make the clients of MySQL and MariaDB verify the server at least
+/// this strictly. Either client may be used with either server.
 ///
-/// Neither has a variable for TLS. MySQL's reads `my.cnf` in the folder that
-/// MYSQL_HOME names; so does MariaDB's, unless MARIADB_HOME names another one. A
-/// MariaDB too old to know that variable reads MySQL's file: it warns of the option
-/// that is not its own (`loose`), and takes its own from `client-mariadb`, a group
-/// that MySQL does not read.
+/// Neither has a variable for TLS. MySQL's client reads `my.cnf` in the folder that MYSQL_HOME
+/// names. So does MariaDB's client, unless MARIADB_HOME names another folder. A MariaDB client that
+/// is too old to know MARIADB_HOME reads MySQL's file: it warns about the option that it does not
+/// know (`loose`), and reads its own options from `client-mariadb`, a group that MySQL's client
+/// ignores.
 ///
-/// MariaDB's client can encrypt without insisting on it, or insist and verify the
-/// certificate and the host's name. Nothing lies between, so that it verifies
-/// whatever is asked.
+/// MariaDB's client can either encrypt without requiring it, or require encryption and verify the
+/// certificate and the host name. It has no level between these, so it always verifies.
 ///
-/// Sources: "Using Option Files" and "Command Options for Encrypted Connections" in
-/// the MySQL Reference Manual; "Configuring MariaDB with Option Files" and "Secure
-/// Connections Overview" in the MariaDB documentation.
+/// Sources: "Using Option Files" and "Command Options for Encrypted Connections" in the MySQL
+/// Reference Manual; "Configuring MariaDB with Option Files" and "Secure Connections Overview" in
+/// the MariaDB documentation.
 fn mysql_option_files(tls: Verification) -> [OptionFile; 2] {
     const MARIADB: &str = "[client-mariadb]\nssl-verify-server-cert\n";
     let mode = match tls {
@@ -244,7 +241,7 @@ mod tests {
         MYSQL_HOME/my.cnf: "[client]\nloose-ssl-mode=VERIFY_IDENTITY\n[client-mariadb]\nssl-verify-server-cert\n"
         MARIADB_HOME/my.cnf: "[client-mariadb]\nssl-verify-server-cert\n"
         "#);
-        // The variable of another engine must have no effect.
+        // The other engine's variables must have no effect.
         for (engine, name) in [
             (Engine::Postgres, "PGDATABASE"),
             (Engine::MariaDb, "MYSQL_DATABASE"),

@@ -1,8 +1,8 @@
 //! What proves that a resource belongs to a stack.
 //!
-//! A secret's tags, labels, and value can be written by everybody who may write that
-//! secret, and so prove nothing. Two things are AWS's own: the list of resources that
-//! CloudFormation keeps for a stack, and tags whose keys begin with `aws:`.
+//! Any principal that may write a secret can write its tags, labels, and value, so these prove
+//! nothing. Only AWS itself writes two things: the list of a stack's resources in CloudFormation,
+//! and tags whose keys begin with `aws:`.
 
 use std::collections::BTreeMap;
 
@@ -10,10 +10,10 @@ use crate::port::{Stack, StackResource};
 
 pub use crate::render::STACK_ID_TAG;
 
-/// What is known about a stack, deployed or gone.
+/// What is known about a stack, deployed or deleted.
 #[derive(Clone, Copy, Debug)]
 pub struct Evidence<'a> {
-    /// The stack; nothing where none is deployed.
+    /// The stack, or `None` if it is not deployed.
     stack: Option<&'a Stack>,
     resources: &'a [StackResource],
     /// The stack's name.
@@ -23,8 +23,8 @@ pub struct Evidence<'a> {
 }
 
 impl<'a> Evidence<'a> {
-    /// Returns what is known about the stack of a name. One that only awaits its first
-    /// change set is not deployed.
+    /// Returns what is known about the stack with a name. A stack that only awaits its first change
+    /// set is not deployed.
     pub fn new(
         stack: Option<&'a Stack>,
         resources: &'a [StackResource],
@@ -41,12 +41,12 @@ impl<'a> Evidence<'a> {
         }
     }
 
-    /// Returns whether the stack is deployed, in whatever state.
+    /// Returns whether the stack is deployed, in any state.
     pub const fn is_deployed(&self) -> bool {
         self.stack.is_some()
     }
 
-    /// Returns whether the stack holds a secret now.
+    /// Returns whether the stack currently contains a secret.
     pub fn lists_secret(&self, arn: &str) -> bool {
         let same = |resource: &StackResource| {
             resource.kind == "AWS::SecretsManager::Secret" && resource.physical_id == arn
@@ -54,8 +54,8 @@ impl<'a> Evidence<'a> {
         self.made().any(same)
     }
 
-    /// Returns whether the stack made a secret; where no stack is deployed, whether one
-    /// of this name did, in this account and Region.
+    /// Returns whether the stack created a secret. If no stack is deployed, returns whether an
+    /// earlier stack of this name, in this account and Region, created it.
     pub fn made_secret(&self, arn: &str, tags: &BTreeMap<String, String>) -> bool {
         self.lists_secret(arn) || self.is_tagged(tags)
     }
@@ -73,7 +73,7 @@ impl<'a> Evidence<'a> {
         self.listed_keys().any(|listed| same_key(listed, id))
     }
 
-    /// A resource that could not be made may have the name of somebody else's.
+    /// A resource whose creation failed may have the name of someone else's resource.
     fn made(&self) -> impl Iterator<Item = &'a StackResource> {
         let is_made = |resource: &&StackResource| {
             !resource.physical_id.is_empty() && !resource.status.starts_with("CREATE_F")
@@ -104,7 +104,7 @@ impl<'a> Evidence<'a> {
     }
 }
 
-/// Returns whether two names of a KMS key, each its ID or its ARN, are the same key's.
+/// Returns whether two identifiers of a KMS key, each an ID or an ARN, name the same key.
 pub fn same_key(one: &str, other: &str) -> bool {
     let id = |arn: &str| arn.split_once(":key/").map(|(_, id)| id.to_owned());
     one == other || id(one).as_deref() == Some(other) || id(other).as_deref() == Some(one)
@@ -146,7 +146,7 @@ mod tests {
         };
         assert!(made(true, ID));
         assert!(made(false, ID));
-        // An earlier stack of this name: while there is another, that is not it.
+        // This is the ID of an earlier stack of the same name, which is not the deployed one.
         assert!(!made(true, &ID.replace("keys/1", "keys/0")));
         assert!(made(false, &ID.replace("keys/1", "keys/0")));
         for (part, other) in [

@@ -1,4 +1,4 @@
-//! Decisions over what was observed: pure, synchronous, no port is called here.
+//! Decisions about observed state. They are pure and synchronous, and call no port.
 
 mod access_key;
 mod artifact;

@@ -1,4 +1,4 @@
-//! What was seen in the account, as plain data.
+//! The observed state of the account, as plain data.
 
 use jiff::Timestamp;
 
@@ -9,10 +9,10 @@ use crate::model::{
 };
 use crate::port::{Caller, EncryptionKey, Error, Secret, Stack, StackResource};
 
-/// What was seen before anything was decided.
+/// The state that was observed before any decision.
 #[derive(Clone, Debug)]
 pub struct Observed<'model> {
-    /// Who is calling, and in which account.
+    /// The caller's identity, and its account.
     pub caller: Caller,
     /// The Region.
     pub region: String,
@@ -24,7 +24,7 @@ pub struct Observed<'model> {
     pub entries: Vec<ObservedEntry<'model>>,
 }
 
-/// An entry of the manifest, with what was seen of it.
+/// An entry of the manifest with its observed state.
 #[derive(Clone, Debug)]
 pub enum ObservedEntry<'model> {
     /// An access key.
@@ -33,39 +33,38 @@ pub enum ObservedEntry<'model> {
     Database(EntryOf<'model, Database>, Box<ObservedDatabase>),
 }
 
-/// A secret that exists, and what is known of its value, whatever kind of credential
-/// it holds.
+/// An existing secret, and what is known about its value, for any kind of credential.
 #[derive(Clone, Copy, Debug)]
 pub struct HeldSecret<'a> {
     /// What Secrets Manager reports about it.
     pub secret: &'a Secret,
-    /// AWSCURRENT holds a complete credential.
+    /// Whether AWSCURRENT contains a complete credential.
     pub is_complete: bool,
-    /// The value in AWSCURRENT cannot be decrypted.
+    /// Whether the value in AWSCURRENT cannot be decrypted.
     pub is_sealed: bool,
-    /// It never held a credential: it is as the stack created it.
+    /// Whether it has never contained a credential since the stack created it.
     pub is_unused: bool,
-    /// An unfinished rotation has stored a value. The trial of a new schedule never does.
+    /// Whether an unfinished rotation has stored a value. A configuration test never stores one.
     pub has_pending_value: bool,
-    /// When a rotation last succeeded, as far as it is known.
+    /// When a rotation last succeeded, if known.
     pub rotation: LastRotation,
 }
 
-/// When a rotation of a secret last succeeded. `LastRotatedDate` is null while rotation is
-/// disabled (`API_DescribeSecret`), so that it alone does not tell.
+/// When a rotation of a secret last succeeded. `LastRotatedDate` is null while rotation is disabled
+/// (`API_DescribeSecret`), so it is not enough on its own.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum LastRotation {
     /// No rotation has succeeded yet.
     Never,
-    /// One has: the credential before was another. Its time is not known.
+    /// One has succeeded, since the previous credential was a different one. Its time is unknown.
     Undated,
-    /// At this time.
+    /// One has succeeded at this time.
     At(Timestamp),
 }
 
 impl LastRotation {
-    /// Returns what is known: what Secrets Manager reports, or else whether another credential
-    /// was current before, and since when the one of now is.
+    /// Returns the last rotation: as Secrets Manager reports it, or else derived from whether
+    /// another credential was current before, and since when the current one is.
     pub fn of(secret: &Secret, replaced: bool, since: Option<Timestamp>) -> Self {
         match (secret.last_rotated, replaced) {
             (Some(at), _) => Self::At(at),
@@ -79,7 +78,7 @@ impl LastRotation {
         self == Self::Never
     }
 
-    /// Returns when it succeeded, if that is known.
+    /// Returns when it succeeded, if known.
     pub fn at(self) -> Option<Timestamp> {
         match self {
             Self::At(at) => Some(at),
@@ -88,25 +87,25 @@ impl LastRotation {
     }
 }
 
-/// What a version of a secret holds.
+/// The content of a version of a secret.
 #[derive(Clone, Debug)]
 pub enum SecretContent<T = Credential> {
-    /// There is no version, or it cannot be read because the secret awaits deletion.
+    /// There is no version, or it cannot be read because the secret is scheduled for deletion.
     Absent,
-    /// A version that cannot be decrypted.
+    /// The version cannot be decrypted.
     Sealed,
-    /// A version with its content.
+    /// The version's content.
     Held(Content<T>),
 }
 
-/// An administrator's secret, as far as the caller may see it.
+/// An administrator's secret, as far as the caller can read it.
 #[derive(Clone, Debug)]
 pub enum Administrator {
-    /// It cannot be used, and why.
+    /// It cannot be used, for this reason.
     Unusable(String),
     /// The caller may not look it up. Whether it can be used is unknown.
     Denied(Error),
-    /// It can.
+    /// It can be used.
     Usable {
         /// Its full ARN.
         arn: String,
@@ -136,11 +135,11 @@ impl Administrator {
 }
 
 impl<T> SecretContent<T> {
-    /// Returns what a version holds.
+    /// Returns the complete content.
     ///
     /// # Errors
     ///
-    /// Returns why that cannot be used.
+    /// Returns why it cannot be used.
     pub fn complete(&self) -> Result<&T, String> {
         Err(match self {
             Self::Held(Content::Complete(held)) => return Ok(held),
@@ -169,7 +168,7 @@ impl<'model> ObservedEntry<'model> {
         }
     }
 
-    /// Returns the secret, if it exists, and what is known of its value.
+    /// Returns the secret, if it exists, and what is known about its value.
     pub fn held(&self) -> Option<HeldSecret<'_>> {
         match self {
             Self::AccessKey(_, seen) => seen.secret.as_ref().map(ObservedSecret::held),
@@ -190,7 +189,7 @@ impl<'model> ObservedEntry<'model> {
         }
     }
 
-    /// Returns the administrator's secret that the manifest names.
+    /// Returns the administrator's secret, if the manifest names one.
     pub fn administrator(&self) -> Option<&Administrator> {
         match self {
             Self::AccessKey(_, seen) => seen.administrator.as_ref(),
@@ -198,7 +197,7 @@ impl<'model> ObservedEntry<'model> {
         }
     }
 
-    /// Returns the administrator's secret where it cannot be used, and why.
+    /// Returns the administrator's secret and the reason, if it cannot be used.
     pub fn unusable_administrator(&self) -> Option<(&'model SecretReference, &str)> {
         match (&self.entry().rotate_as, self.administrator()) {
             (RotateAs::Administrator(name), Some(Administrator::Unusable(why))) => {

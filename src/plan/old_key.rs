@@ -1,26 +1,24 @@
-//! When the key that was replaced goes: what the function's hourly sweep will do,
-//! told beforehand.
+//! Predicts when the function's hourly sweep removes a replaced key.
 
 use jiff::{SignedDuration, Timestamp};
 
 use crate::model::{Duration, OldKey, Retirement};
 use crate::port::Key;
 
-/// When a key goes, as things stand: used again, it stays longer.
+/// When a key is removed, if no client uses it in the meantime. A use delays the removal.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct RemovalTimes {
-    /// From when on it is deactivated; nothing where that is not known or not the
-    /// next that happens to it.
+    /// When it will be deactivated, or `None` if that is unknown or not the next step.
     pub deactivates: Option<Timestamp>,
-    /// From when on it is deleted.
+    /// When it will be deleted.
     pub deletes: Option<Timestamp>,
-    /// It is past its date and stays for now, because a client uses it.
+    /// Whether it is past its removal time and remains because a client uses it.
     pub held: bool,
 }
 
-/// Returns when the key before goes, which was replaced at `replaced`.
+/// Returns when the previous key is removed, if it was replaced at `replaced`.
 ///
-/// The next rotation takes its place in any case, so that nothing is predicted beyond it.
+/// The next rotation removes it in any case, so no time after it is predicted.
 pub fn removal_times(
     old_key: OldKey,
     key: &Key,
@@ -34,7 +32,7 @@ pub fn removal_times(
             ..RemovalTimes::default()
         };
     };
-    // One that is overdue may be long in coming.
+    // An overdue rotation may take a long time to start.
     let next = next_rotation.filter(|next| *next > now);
     let removal_times = alone(retirement, key, replaced, now);
     let sooner = |one: Timestamp| next.map_or(one, |next| next.min(one));
@@ -47,7 +45,7 @@ pub fn removal_times(
     }
 }
 
-/// When the key goes if no rotation comes.
+/// Returns when the key is removed if no rotation starts.
 fn alone(retirement: Retirement, key: &Key, replaced: Timestamp, now: Timestamp) -> RemovalTimes {
     let Retirement {
         deactivate_after,
@@ -58,7 +56,7 @@ fn alone(retirement: Retirement, key: &Key, replaced: Timestamp, now: Timestamp)
     let due = plus(replaced, deactivate_after);
     let used = key.last_used.filter(|used| *used > replaced);
     let free = used.map(|used| plus(used, hold_if_used_within));
-    // Deactivated, it is watched for as long as lies between the two.
+    // After its deactivation, a key is monitored for the time between the two limits.
     let watched =
         delete_after.as_seconds() - deactivate_after.as_seconds().min(delete_after.as_seconds());
     let quiet = free.map(|free| plus(free, Duration::seconds(watched)));

@@ -1,4 +1,4 @@
-//! That no secret is about to move from one stack to another.
+//! Checks that no secret would move from one stack to another.
 
 use std::collections::BTreeMap;
 
@@ -6,11 +6,11 @@ use crate::model::{Finding, Model};
 use crate::port::StackResource;
 use crate::render;
 
-/// Returns a finding for each entry whose secret is in another stack than it was
-/// placed in: deployed so, it would be deleted there and could not be made here.
+/// Returns a finding for each entry whose secret is in a stack other than the entry's. A deployment
+/// would delete the secret there, and could not create it here.
 ///
-/// It happens where the record of the stacks was lost, or the manifest outgrew one
-/// stack on a machine that did not know which entries were deployed.
+/// This happens if the record of stacks was lost, or if the manifest outgrew one stack on a machine
+/// that did not know which entries were deployed.
 pub fn check_placement(stacks: &[(&Model, &[StackResource])]) -> Vec<Finding> {
     let mut deployed = BTreeMap::new();
     for (model, resources) in stacks {

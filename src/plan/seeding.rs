@@ -1,10 +1,9 @@
-//! The making of a first key, as it is recorded on the IAM user while it goes on.
+//! The creation of a first key, as recorded on the IAM user during the creation.
 //!
-//! Making a key and storing it are two calls, and a key carries no description.
-//! Which keys existed before, and when, is all that tells a key of ours from
-//! everybody else's once a run was interrupted between the two. The record is a tag of
-//! the user and not of the secret, since a principal that may tag the secret could
-//! write there that any key of the user is ours to delete.
+//! Creating a key and storing it are two calls, and a key has no description. If a run is
+//! interrupted between the two, only the record of which keys existed before, and when,
+//! distinguishes its key from all others. The record is a tag of the user, not of the secret: a
+//! principal that may tag the secret could otherwise claim any key of the user for deletion.
 
 use jiff::{SignedDuration, Timestamp};
 
@@ -14,28 +13,28 @@ use crate::port::Key;
 pub use keyrota_contract::label::BEFORE;
 pub use keyrota_contract::tag::{ABANDONED as ABANDONED_TAG, SEEDING as SEEDING_TAG};
 
-/// How far from the tag's moment a key of ours can have been made. AWS refuses
-/// requests whose clock is more than 15 minutes off ("Signature Version 4 signing
-/// process"), and the key is made right after the tag is written.
+/// The longest time between the tag's time and the creation of the key. AWS refuses requests whose
+/// clock is more than 15 minutes off ("Signature Version 4 signing process"), and the key is
+/// created right after the tag is written.
 const NEAR: SignedDuration = SignedDuration::from_mins(20);
 
-/// A first key is being made, or an interrupted run was about to.
+/// A first key is being created, or an interrupted run was about to create it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Seeding {
-    /// When that began.
+    /// When the creation began.
     pub began: Timestamp,
-    /// The IDs of the keys that were there before.
+    /// The IDs of the keys that existed before.
     pub before: Vec<String>,
 }
 
 impl Seeding {
-    /// Reads what an interrupted run recorded on the user.
+    /// Reads the record of an interrupted run from the user.
     pub fn of(seen: &ObservedAccessKey) -> Option<Self> {
         Self::read(seen.user.as_ref()?.tags.get(SEEDING_TAG)?)
     }
 
-    /// Reads what an interrupted run of an earlier version wrote on the secret. Others
-    /// can write that too: it may be told, and nothing may be done because of it.
+    /// Reads the record of an interrupted run of an earlier version from the secret. Other
+    /// principals can write it too, so it may be reported, but no action may depend on it.
     pub fn claimed(seen: &ObservedAccessKey) -> Option<Self> {
         Self::read(seen.secret.as_ref()?.secret.tags.get(SEEDING_TAG)?)
     }
@@ -55,8 +54,8 @@ impl Seeding {
         words.join(" ")
     }
 
-    /// Returns whether the interrupted run must have made a key: it was not there
-    /// before, came into being right after, and nobody ever used it.
+    /// Returns whether the interrupted run must have created the key: the key did not exist before,
+    /// was created right after, and was never used.
     pub fn made(&self, key: &Key) -> bool {
         let near = |created: Timestamp| created.duration_since(self.began).abs() <= NEAR;
         !self.before.contains(&key.id) && key.last_used.is_none() && key.created.is_some_and(near)

@@ -1,5 +1,5 @@
-//! Where the tags of a secret are not those that the stack writes. They decide nothing,
-//! but people and searches go by them.
+//! Differences between a secret's tags and those that the stack writes. No decision depends on
+//! them, but people and searches do.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -11,14 +11,14 @@ use crate::model::Model;
 use crate::port::{Change, Secret};
 use crate::render::{self, SECRET_TAGS};
 
-/// A tag that is not as the manifest has it.
+/// A tag that differs from the manifest's.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct TagDifference {
     /// The tag's key.
     pub key: String,
-    /// Its value by the manifest; nothing where it should not be there.
+    /// Its value according to the manifest, or `None` if the tag should not exist.
     pub expected: Option<String>,
-    /// Its value on the secret; nothing where it is missing.
+    /// Its value on the secret, or `None` if it is missing.
     pub found: Option<String>,
 }
 
@@ -43,11 +43,11 @@ impl fmt::Display for TagDifference {
     }
 }
 
-/// Returns where a secret's tags differ from those that the stack writes. Tags under
-/// keys that are not the manifest's or keyrota's own are somebody else's.
+/// Returns the differences between a secret's tags and those that the stack writes. Tags whose keys
+/// belong neither to the manifest nor to keyrota are ignored.
 pub fn tag_differences(expected: &BTreeMap<String, String>, secret: &Secret) -> Vec<TagDifference> {
     if secret.deleted.is_some() {
-        // Nobody can write the tags of a secret that awaits deletion.
+        // The tags of a secret that is scheduled for deletion cannot be changed.
         return Vec::new();
     }
     let found = |key: &str| secret.tags.get(key).cloned();
@@ -68,7 +68,7 @@ pub fn tag_differences(expected: &BTreeMap<String, String>, secret: &Secret) -> 
     wanted.chain(unwanted).filter(differs).collect()
 }
 
-/// What is not as it was deployed.
+/// A difference from what was deployed.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Drift {
     /// The resource.
@@ -76,12 +76,12 @@ pub struct Drift {
     /// Its type.
     #[serde(rename = "type")]
     pub kind: &'static str,
-    /// How it differs.
+    /// The difference.
     pub difference: String,
 }
 
-/// Returns the tags of a stack's secrets that somebody has changed. Those of a secret
-/// whose tags the change set changes are as an earlier manifest had them.
+/// Returns the tags of a stack's secrets that someone has changed. A secret whose tags the change
+/// set changes is skipped, because its tags follow an earlier manifest.
 pub fn tag_drift(model: &Model, observed: &Observed<'_>, changes: &[Change]) -> Vec<Drift> {
     let mut drift = Vec::new();
     for seen in &observed.entries {

@@ -18,12 +18,12 @@ pub struct Caller {
     pub arn: String,
 }
 
-/// An access key with its secret part. `Debug` shows only the ID.
+/// An access key ID with its secret access key. `Debug` shows only the ID.
 #[derive(Clone, Debug)]
 pub struct KeyPair {
     /// The access key ID.
     pub id: String,
-    /// The secret part.
+    /// The secret access key.
     pub secret: SecretString,
 }
 

@@ -1,11 +1,11 @@
-//! The guard of `account:` in the manifest.
+//! The check of `account:` in the manifest.
 
 use super::Context;
 use super::error::{Error, Result};
 use crate::model::Model;
 use crate::plan;
 
-/// Refuses to work in another account than the manifest's.
+/// Refuses to work in an account other than the manifest's.
 ///
 /// # Errors
 ///

@@ -1,4 +1,4 @@
-//! The one command: every stage in its order.
+//! All stages of a bootstrap, in order.
 
 use super::error::{Error, Result};
 use super::tags::restore_tags;
@@ -8,7 +8,7 @@ use super::{
 };
 use crate::model::Model;
 
-/// Everything is deployed, and every credential has proven itself.
+/// Everything is deployed, and every credential authenticates.
 #[derive(Clone, Debug)]
 pub struct Bootstrapped {
     /// The stack.
@@ -19,7 +19,7 @@ pub struct Bootstrapped {
     pub secrets: Vec<Proven>,
 }
 
-/// A function as it is deployed.
+/// A deployed function.
 #[derive(Clone, Debug)]
 pub struct DeployedFunction {
     /// Its ARN.
@@ -28,18 +28,18 @@ pub struct DeployedFunction {
     pub code_sha256: String,
 }
 
-/// A secret whose credential has proven itself.
+/// A secret whose credential authenticates.
 #[derive(Clone, Debug)]
 pub struct Proven {
     /// The secret's ARN.
     pub arn: String,
-    /// It was this run that rotated it.
+    /// Whether this run rotated it.
     pub rotated: bool,
     /// The proof.
     pub verified: Verified,
 }
 
-/// What is deployed, and what it takes.
+/// The inputs of a bootstrap.
 #[derive(Clone, Copy)]
 pub struct DeploymentInputs<'a> {
     /// The functions' code.
@@ -48,19 +48,19 @@ pub struct DeploymentInputs<'a> {
     pub template: &'a str,
     /// The first passwords of databases whose secrets have none.
     pub passwords: &'a Passwords,
-    /// What has never rotated is rotated once.
+    /// Whether to rotate secrets that have never rotated.
     pub rotates: bool,
 }
 
 /// How often other commands may change the stack before this one gives up.
 const OVERTAKEN: usize = 5;
 
-/// Uploads, deploys, stores first credentials, rotates what has never rotated unless
-/// told not to, and proves every credential.
+/// Uploads, deploys, stores first credentials, rotates what has never rotated unless this is
+/// disabled, and verifies every credential.
 ///
 /// # Errors
 ///
-/// Returns the first failure. Run again, it goes on from there.
+/// Returns the first failure. Another run continues from there.
 pub async fn bootstrap(
     context: &Context<'_>,
     model: &Model,
@@ -86,7 +86,7 @@ pub async fn bootstrap(
             Deployment::Overtaken { refusal, .. } => return Err(refusal),
         }
     };
-    // No credential is handed to code that is not what was built.
+    // No credential is given to code other than the code that was built.
     let mut functions = Vec::new();
     for (strategy, artifact) in artifacts.of(model)? {
         let arn = deployed.function_arn(strategy).unwrap_or_default();
@@ -114,8 +114,8 @@ pub async fn bootstrap(
     })
 }
 
-/// Rotates what has never rotated and proves every credential. All are tried
-/// before the first failure ends the command; the others are reported as warnings.
+/// Rotates what has never rotated, and verifies every credential. All are tried before the first
+/// failure ends the command. Other failures are reported as warnings.
 async fn prove(
     context: &Context<'_>,
     model: &Model,

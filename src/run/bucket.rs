@@ -1,4 +1,4 @@
-//! The bucket of the artifacts.
+//! The artifact bucket.
 
 use super::Context;
 use super::error::{Error, Result};
@@ -7,7 +7,7 @@ use crate::plan::{self, ObservedBucket};
 use crate::port::ErrorKind;
 use crate::render;
 
-/// Returns what makes the bucket unfit that the manifest names, if it names one.
+/// Returns why the bucket that the manifest names cannot be used, if it names one.
 pub(super) async fn check_named(
     context: &Context<'_>,
     model: &Model,
@@ -57,14 +57,13 @@ async fn create(context: &Context<'_>, bucket: &str, account: &str) -> Result<()
     }
 }
 
-/// Returns the bucket for the artifacts. One of keyrota's own is created if need be. It
-/// gets its settings even if somebody else created it, because its name and tag are known.
-/// One that the manifest names was checked before, and is never changed.
+/// Returns the bucket for the artifacts. keyrota's own bucket is created if it does not exist. It
+/// gets its settings even if someone else created it, because its name and tag are predictable. A
+/// bucket that the manifest names was checked before, and is never changed.
 ///
 /// # Errors
 ///
-/// Returns the call that was refused, and [`Error::Refused`] for a bucket in another
-/// Region.
+/// Returns the call that was refused, and [`Error::Refused`] for a bucket in another Region.
 pub(super) async fn prepare(context: &Context<'_>, model: &Model, account: &str) -> Result<String> {
     let bucket = render::artifact_bucket(model, account, context.region);
     if model.function.artifact_bucket.is_some() {

@@ -1,4 +1,4 @@
-//! Change sets: computed, compared, shown, executed or removed.
+//! Change sets: created, compared, shown, executed, or deleted.
 
 use std::collections::BTreeMap;
 
@@ -14,10 +14,9 @@ use crate::port::{
 };
 use crate::render::{self, MAX_TEMPLATE_IN_REQUEST};
 
-/// A change set that CloudFormation computed from what was given, and nobody executed
-/// yet.
+/// A change set that CloudFormation created from the given inputs, and that has not been executed.
 pub(super) struct ComputedChangeSet {
-    /// Its ARN: a name could come to mean another one.
+    /// Its ARN, because another change set could get the same name.
     pub(super) id: String,
     /// The ID of its stack.
     pub(super) stack_id: String,
@@ -25,7 +24,7 @@ pub(super) struct ComputedChangeSet {
     request: ChangeSetRequest,
 }
 
-/// Returns the parameters and tags that the stack is deployed with.
+/// Returns the parameters and tags of the deployment.
 pub(super) fn inputs(
     model: &Model,
     bucket: &str,
@@ -40,11 +39,10 @@ pub(super) fn inputs(
     (parameters, tags)
 }
 
-/// Computes a change set; returns nothing where the stack is as it should be.
+/// Creates a change set. Returns `None` if the stack is up to date.
 ///
-/// What CloudFormation computed it from is read again and compared: a template that
-/// goes through S3 is read there after it was stored, and what is executed has the
-/// caller's permissions.
+/// The inputs that CloudFormation used are read back and compared: a template in S3 could have been
+/// replaced after it was stored, and CloudFormation executes it with the caller's permissions.
 pub(super) async fn compute(
     context: &Context<'_>,
     model: &Model,
@@ -104,7 +102,7 @@ pub(super) async fn compute(
     // They are gone with the change set.
     let refused = context.cloud.change_set_failures(&request.stack, &id).await;
     remove(context, &id, &stack_id, &request).await?;
-    // A rolled-back stack with the same template: there is nothing to change.
+    // The stack was rolled back to the same template, so there is nothing to change.
     if let Some(stack) = existing
         && stack.parameters == parameters
     {
@@ -151,10 +149,10 @@ async fn settled(context: &Context<'_>, stack: &str, id: &str) -> Result<ChangeS
     }
 }
 
-/// Removes a change set, and the stack too where it was made for one that did not
-/// exist: CloudFormation leaves one behind in REVIEW_IN_PROGRESS. `plan` computes none
-/// for such a stack, and may not delete any. A stack that another command deploys by now is
-/// left alone.
+/// Deletes a change set, and also the stack if it was created for this change set: CloudFormation
+/// leaves such a stack in REVIEW_IN_PROGRESS. `plan` creates no change set for a stack that does
+/// not exist, and may not delete any stack. A stack that another command deploys in the meantime is
+/// kept.
 async fn remove(
     context: &Context<'_>,
     id: &str,
@@ -176,22 +174,22 @@ async fn remove(
 }
 
 impl ComputedChangeSet {
-    /// Removes it without executing it.
+    /// Deletes it without executing it.
     pub(super) async fn remove(&self, context: &Context<'_>) -> Result<()> {
         remove(context, &self.id, &self.stack_id, &self.request).await
     }
 }
 
-/// Stands for the version of a zip that is not stored yet.
+/// The placeholder for the version of a zip file that is not stored yet.
 const NOT_STORED: &str = "not-uploaded-yet";
 
-/// Returns what a deployment would change, and leaves nothing behind. For a stack that
-/// does not exist that is what was rendered: a change set would make an empty stack.
+/// Returns what a deployment would change, and leaves nothing behind. If the stack does not exist,
+/// returns the rendered resources, because a change set would create an empty stack.
 ///
 /// # Errors
 ///
-/// Returns CloudFormation's refusal, and [`Error::Refused`] where a secret's live
-/// value would be overwritten.
+/// Returns CloudFormation's refusal, and [`Error::Refused`] if a secret's current value would be
+/// overwritten.
 pub async fn preview(
     context: &Context<'_>,
     model: &Model,
@@ -235,8 +233,8 @@ pub async fn preview(
     outcome
 }
 
-/// A template too long for a request goes through the bucket, below a prefix from which
-/// nothing is deployed, and is removed again in the version that was stored.
+/// A template that is too long for a request is stored in the bucket, under a prefix from which
+/// nothing is deployed. The stored version is deleted afterwards.
 async fn preview_template(
     context: &Context<'_>,
     model: &Model,
@@ -268,7 +266,7 @@ async fn preview_template(
     let url = context.cloud.object_url(bucket, &key, version.as_deref());
     let stored = ObjectVersion {
         key,
-        // What S3 calls the version of an object in a bucket that keeps none.
+        // S3's version ID of an object in a bucket without versioning.
         version: version.unwrap_or_else(|| "null".to_owned()),
     };
     Ok((TemplateSource::Url(url), Some(stored)))

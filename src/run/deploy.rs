@@ -1,4 +1,4 @@
-//! The stack: change set, execution, events.
+//! Deploys the stack: change set, execution, and events.
 
 use futures_util::future;
 
@@ -11,23 +11,23 @@ use crate::plan;
 use crate::port::{ErrorKind, Stack, StackResource, Stage};
 use crate::render::{self, Strategy};
 
-/// The stack is as it was rendered.
+/// The stack matches its rendering.
 #[derive(Clone, Debug)]
 pub struct Deployed {
     /// The stack.
     pub stack: Stack,
     /// Its resources.
     pub resources: Vec<StackResource>,
-    /// How many changes it took.
+    /// The number of changes that were made.
     pub changes: usize,
 }
 
 impl Deployed {
-    /// Rebuilds the value for a command that begins in the middle.
+    /// Observes the stack for a command that starts at a later stage.
     ///
     /// # Errors
     ///
-    /// Returns [`Error::NotDeployed`] where there is no finished stack.
+    /// Returns [`Error::NotDeployed`] if the stack does not exist or is not complete.
     pub async fn observe(context: &Context<'_>, model: &Model) -> Result<Self> {
         let name = model.stack.as_str();
         let (stack, resources) = look(context, name).await?;
@@ -52,7 +52,7 @@ impl Deployed {
     ///
     /// # Errors
     ///
-    /// Returns [`Error::NoSecret`] where the stack has none for it.
+    /// Returns [`Error::NoSecret`] if the stack has no secret for the entry.
     pub fn secret_arn(&self, entry: &Entry) -> Result<&str> {
         let arn = self.stack.outputs.get(&render::secret_output(entry));
         arn.map(String::as_str).ok_or_else(|| Error::NoSecret {
@@ -60,9 +60,9 @@ impl Deployed {
         })
     }
 
-    /// Returns the ARN of the function that rotates what is asked for.
+    /// Returns the ARN of the function for a kind of credential.
     pub fn function_arn(&self, strategy: Strategy) -> Option<&str> {
-        // Where there is one function, its output is the same whatever it rotates.
+        // If there is only one function, the name of its output does not depend on the kind.
         let names = match (strategy, self.physical_id(strategy.function())) {
             (_, None) => return None,
             (Strategy::AccessKeys, _) => [render::FUNCTION_OUTPUT; 2],
@@ -73,7 +73,7 @@ impl Deployed {
         found.next().map(String::as_str)
     }
 
-    /// Returns the log group of the function that rotates what is asked for.
+    /// Returns the log group of the function for a kind of credential.
     pub fn log_group(&self, strategy: Strategy) -> Option<&str> {
         self.physical_id(strategy.log_group())
     }
@@ -108,30 +108,29 @@ pub(super) async fn look(
     }
 }
 
-/// What became of a deployment.
+/// The result of a deployment.
 #[derive(Debug)]
 pub enum Deployment {
-    /// The stack is as it was rendered.
+    /// The stack matches its rendering.
     Done(Deployed),
-    /// Another command changed the stack meanwhile, and nothing was executed.
+    /// Another command changed the stack in the meantime, and nothing was executed.
     Overtaken {
-        /// The stack that it left, from which to begin again.
+        /// The stack as the other command left it, from which to start again.
         stack: Option<Stack>,
-        /// What CloudFormation refused because of that.
+        /// CloudFormation's refusal.
         refusal: Error,
     },
 }
 
-/// Brings the stack to what was rendered.
+/// Deploys what was rendered.
 ///
-/// CloudFormation executes one change set of a stack at a time, and with that the others
-/// become obsolete. So of several commands one deploys, and the others begin again when it
-/// has ended.
+/// CloudFormation executes one change set of a stack at a time, which makes the others obsolete. So
+/// one of several commands deploys, and the others start again after it has ended.
 ///
 /// # Errors
 ///
-/// Returns what CloudFormation refused, and [`Error::Stack`] with the reasons where
-/// the stack rolled back.
+/// Returns CloudFormation's refusal, and [`Error::Stack`] with the reasons if the stack rolled
+/// back.
 pub async fn deploy(
     context: &Context<'_>,
     model: &Model,
@@ -148,10 +147,10 @@ pub async fn deploy(
     if !may_be_overtaken(&error) {
         return Err(error);
     }
-    // Only another command removes the change set that this one made.
+    // Only another command deletes the change set that this one created.
     let is_lost = matches!(&error, Error::Aws(error) if error.kind == ErrorKind::NotFound);
     let observed = cleared.observed.stack.as_ref();
-    // Another command may have created the stack after this one looked, and before `before`.
+    // Another command may have created the stack after this one observed it, and before `before`.
     let is_stale = before.is_some()
         && observed.is_none_or(|stack| stack.status.is_review())
         && !is_in_review(context, name).await?;
@@ -178,7 +177,7 @@ pub async fn deploy(
     })
 }
 
-/// Returns whether a refusal may be due to what another command did to the stack.
+/// Returns whether another command's change of the stack may have caused a refusal.
 fn may_be_overtaken(error: &Error) -> bool {
     match error {
         Error::ChangeSet { .. } => true,

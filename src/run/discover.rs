@@ -1,16 +1,16 @@
-//! Looking for users whose keys could be rotated. It changes nothing.
+//! Lists users whose keys could be rotated. It changes nothing.
 
 use futures_util::future::try_join_all;
 
 use crate::plan::Candidate;
 use crate::port::{Cloud, Optional, Result};
 
-/// Users whose keys are looked at where all are listed: one call each.
+/// The number of users whose keys are listed if all users are listed, with one call each.
 const LOOKED_AT: usize = 50;
-/// Calls at a time.
+/// The number of concurrent calls.
 const TOGETHER: usize = 10;
 
-/// Returns the account's users, those that come first with their keys.
+/// Returns the account's users, the first of them with their keys.
 ///
 /// # Errors
 ///
@@ -36,7 +36,7 @@ pub async fn discover(cloud: &dyn Cloud) -> Result<Vec<Candidate>> {
     Ok(candidates)
 }
 
-/// Returns one user with its keys, or that there is none.
+/// Returns one user with its keys, or that it does not exist.
 ///
 /// # Errors
 ///

@@ -115,11 +115,11 @@ pub enum Error {
     OtherCode {
         /// Its ARN.
         function: String,
-        /// What Lambda says, in base64.
+        /// The hash of the code that Lambda reports, in base64.
         code: String,
-        /// What it should say.
+        /// The hash that was expected.
         expected: String,
-        /// Where the code is that the stack names.
+        /// The object that the stack names.
         object: Box<StoredZip>,
     },
     /// A change set does not match its request. It was deleted.

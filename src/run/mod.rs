@@ -1,9 +1,9 @@
-//! Carrying plans out over the ports.
+//! Carries out plans over the ports.
 //!
-//! Each stage takes the value of the one before, so that the order is in the
-//! types: [`Cleared`] → [`Uploaded`] → [`Deployed`] → [`Seeded`] → [`Rotated`] →
-//! [`Verified`]. Every stage may be run again; what is done already is seen and
-//! left alone, which is how an interrupted run is finished by the next.
+//! Each stage takes the value of the previous one, so the types enforce the order: [`Cleared`] →
+//! [`Uploaded`] → [`Deployed`] → [`Seeded`] → [`Rotated`] → [`Verified`]. Every stage is
+//! idempotent: it recognizes and keeps what is already done, so another run completes an
+//! interrupted one.
 
 mod account;
 mod bootstrap;
@@ -60,16 +60,16 @@ pub use teardown::{TeardownReport, observe_teardown, teardown};
 pub use upload::{Artifact, Artifacts, StoredZip, Uploaded, upload};
 pub use verify::{Verified, verify};
 
-/// What every stage needs: the ports, and how patient to be.
+/// What every stage needs: the ports, and the waiting times.
 #[derive(Clone, Copy)]
 pub struct Context<'a> {
     /// AWS.
     pub cloud: &'a dyn Cloud,
-    /// Time and chance.
+    /// Time and randomness.
     pub clock: &'a dyn Clock,
-    /// Who hears of progress.
+    /// The receiver of progress events.
     pub listener: &'a dyn Listener,
-    /// How patient to be.
+    /// The waiting times.
     pub pace: Pace,
     /// The Region.
     pub region: &'a str,
@@ -77,37 +77,37 @@ pub struct Context<'a> {
     pub logs: &'a LogReader,
 }
 
-/// How patient to be.
+/// The waiting times and intervals of the stages.
 #[derive(Clone, Copy, Debug)]
 pub struct Pace {
-    /// Between two looks at an operation of AWS.
+    /// The interval between two queries of an operation's state.
     pub poll: Duration,
-    /// How long a rotation may go on after its function reported an error:
-    /// Secrets Manager tries a failed rotation again by itself.
+    /// How long a rotation may continue after its function reported an error. Secrets Manager
+    /// retries a failed rotation by itself.
     pub after_error: Duration,
-    /// Between an error that the function reported and the next attempt, where the error may
-    /// mean only that IAM does not know a change yet.
+    /// The time between an error that the function reported and the next attempt, if the error
+    /// may pass.
     pub retry: Duration,
-    /// How long the trial of a new schedule may take: Secrets Manager has the
-    /// function test it, and refuses rotations meanwhile.
+    /// How long the configuration test of a new schedule may take. Secrets Manager refuses
+    /// rotations until the function has passed it.
     pub trial: Duration,
-    /// How long a new key may take to be known everywhere.
+    /// How long a new key may take to propagate.
     pub propagation: Duration,
     /// How long a new key may be missing from its user's list.
     pub listing: Duration,
-    /// How long after its time an old key may still be as it was: the function looks
-    /// every hour.
+    /// How long after its removal time an old key may still be unchanged. The function sweeps every
+    /// hour.
     pub sweep: Duration,
-    /// How long another command may take between making a first key and storing it. Until
-    /// then nobody takes the key for one that an interrupted run has left.
+    /// How long another command may take between creating a first key and storing it. Until then,
+    /// the key is not considered left over from an interrupted run.
     pub seeding: Duration,
-    /// How long a rotation that another command, or the schedule, began is waited for before
-    /// it is tried again.
+    /// How long to wait for a rotation that another command or the schedule started, before another
+    /// attempt.
     pub joining: Duration,
 }
 
 impl Pace {
-    /// For AWS.
+    /// The values for AWS.
     pub const AWS: Self = Self {
         poll: Duration::from_secs(1),
         after_error: Duration::from_secs(30),
@@ -119,7 +119,7 @@ impl Pace {
         seeding: Duration::from_secs(30),
         joining: Duration::from_secs(30),
     };
-    /// For a local AWS that shows changes at once, where looking costs nothing.
+    /// The values for a local AWS that shows changes at once, where queries cost nothing.
     pub const LOCAL: Self = Self {
         poll: Duration::from_millis(25),
         after_error: Duration::from_millis(500),
@@ -133,7 +133,7 @@ impl Pace {
     };
 }
 
-/// How many secrets are worked on at a time.
+/// The number of secrets that are processed concurrently.
 const CONCURRENCY: usize = 8;
 
 impl Context<'_> {

@@ -1,4 +1,4 @@
-//! Looking at the account.
+//! Observes the account.
 
 use futures_util::{StreamExt, TryStreamExt, future, stream};
 use jiff::Timestamp;
@@ -18,11 +18,11 @@ use crate::port::{
     self, CURRENT, EncryptionKey, ErrorKind, Key, Optional, PENDING, PREVIOUS, Secret, Stage,
 };
 
-/// Looks at all that a manifest touches.
+/// Observes everything that a manifest concerns.
 ///
 /// # Errors
 ///
-/// Returns the first call that was refused; what does not exist is no error.
+/// Returns the first call that was refused. A missing resource is not an error.
 pub async fn observe<'model>(
     context: &Context<'_>,
     model: &'model Model,
@@ -47,11 +47,11 @@ pub async fn observe<'model>(
     })
 }
 
-/// Looks at one entry: the credential, the secret, and what helps it.
+/// Observes one entry: the credential, the secret, and the resources that its rotation uses.
 ///
 /// # Errors
 ///
-/// Returns the first call that was refused; what does not exist is no error.
+/// Returns the first call that was refused. A missing resource is not an error.
 pub async fn observe_entry<'model>(
     context: &Context<'_>,
     entry: &'model Entry,
@@ -81,7 +81,7 @@ pub(super) async fn observe_allowed<'model>(
     })
 }
 
-/// Looks at an entry's credential and secret, and at nothing that helps it.
+/// Observes only the credential and the secret of an entry.
 pub(super) async fn observe_credential<'model>(
     context: &Context<'_>,
     entry: &'model Entry,
@@ -98,9 +98,9 @@ pub(super) async fn observe_credential<'model>(
     })
 }
 
-/// Looks at an entry with `look`, again and again while IAM may not show the user, or the key of
-/// AWSCURRENT in the user's list, yet: IAM is eventually consistent. What was read soon after the
-/// version was created does not prove that the user or the key is missing.
+/// Observes an entry with `look`, repeatedly while IAM may not yet show the user, or the key of
+/// AWSCURRENT in the user's list: IAM is eventually consistent. What was read soon after the version
+/// was created does not prove that the user or the key is missing.
 pub(super) async fn observe_listed<'model>(
     context: &Context<'_>,
     look: impl AsyncFn() -> Result<ObservedEntry<'model>>,
@@ -119,8 +119,8 @@ pub(super) async fn observe_listed<'model>(
     }
 }
 
-/// Returns whether the list of keys lacks the key of a version that is so new that the list may
-/// be older.
+/// Returns whether the list of keys lacks the key of a version that is so new that the list may be
+/// older.
 fn awaits_listing(context: &Context<'_>, seen: &ObservedEntry<'_>) -> bool {
     let ObservedEntry::AccessKey(_, seen) = seen else {
         return false;
@@ -130,7 +130,8 @@ fn awaits_listing(context: &Context<'_>, seen: &ObservedEntry<'_>) -> bool {
         && created.is_some_and(|created| context.waited(created) < context.pace.propagation)
 }
 
-/// Looks at one access key: the user, its keys, the secret, and what helps it.
+/// Observes one access key: the user, its keys, the secret, and the resources that its rotation
+/// uses.
 pub(super) async fn observe_access_key(
     context: &Context<'_>,
     entry: EntryOf<'_, AccessKey>,
@@ -164,7 +165,7 @@ async fn observe_pair(
     Ok(ObservedAccessKey { secret, ..seen })
 }
 
-/// Looks at a user and its keys, and not at the secret.
+/// Observes a user and its keys, without the secret.
 pub(super) async fn observe_user(
     context: &Context<'_>,
     entry: EntryOf<'_, AccessKey>,
@@ -200,7 +201,7 @@ pub(super) async fn observe_keys(context: &Context<'_>, user: &str) -> Result<Ve
     let mut keys = list_keys(context, user).await?;
     let used = keys.iter().map(|key| context.cloud.last_used(&key.id));
     let used = future::join_all(used).await;
-    // A key that is deleted between the two calls has no last use that one may ask for.
+    // If a key is deleted between the two calls, its last use is not available.
     let is_gone =
         |error: &port::Error| matches!(error.kind, ErrorKind::Denied | ErrorKind::NotFound);
     if used.iter().any(|used| used.as_ref().is_err_and(is_gone)) {
@@ -226,12 +227,12 @@ pub(super) async fn observe_keys(context: &Context<'_>, user: &str) -> Result<Ve
     Ok(keys)
 }
 
-/// How often a secret is looked at again whose labels move meanwhile. A rotation
-/// moves them twice.
+/// The number of attempts to observe a secret whose labels move in the meantime. A rotation moves
+/// them twice.
 const LOOKS: usize = 5;
 
-/// Looks at a secret, and with `read` into its labelled versions, until both agree.
-/// `read` also returns whether they do. One that awaits deletion cannot be read.
+/// Observes a secret, and with `read` its labelled versions, until both agree. `read` also returns
+/// whether they do. A secret that is scheduled for deletion cannot be read.
 pub(super) async fn observe_labelled<T>(
     context: &Context<'_>,
     name: &str,
@@ -245,8 +246,8 @@ pub(super) async fn observe_labelled<T>(
         if secret.deleted.is_some() {
             return Ok(Some(unread(secret)));
         }
-        // Labels and values are read by separate calls. If a rotation moved a label between
-        // them, a key would be mistaken for another.
+        // Labels and values are read by separate calls. If a rotation moved a label between them, a
+        // key would be mistaken for another.
         match read(secret).await {
             Ok((seen, agrees)) if agrees || look >= LOOKS => return Ok(Some(seen)),
             Ok(_) => {}
@@ -258,7 +259,7 @@ pub(super) async fn observe_labelled<T>(
     Ok(None)
 }
 
-/// Looks at a secret and at the keys that its labelled versions hold.
+/// Observes a secret and the keys in its labelled versions.
 pub(super) async fn observe_secret(
     context: &Context<'_>,
     name: &str,
@@ -286,7 +287,7 @@ async fn read_labelled(context: &Context<'_>, secret: Secret) -> Result<(Observe
     let all = [&current, &previous, &before, &pending, &made];
     let mut agree = all.iter().all(|held| held.agrees);
     if agree && all.iter().any(|held| held.missing) {
-        // The version has no value, or the label left it: the labels tell which.
+        // Either the version has no value, or the label moved. The labels show which.
         let now = context.cloud.secret(&secret.arn).await?;
         agree = now.is_some_and(|now| now.versions == secret.versions);
     }
@@ -303,18 +304,18 @@ async fn read_labelled(context: &Context<'_>, secret: Secret) -> Result<(Observe
     Ok((seen, agree))
 }
 
-/// What a label's version holds.
+/// The content of the version with a label.
 pub(super) struct LabelledVersion<T> {
-    /// It is on the version that DescribeSecret reported.
+    /// Whether it is the version that DescribeSecret reported.
     pub(super) agrees: bool,
-    /// There was no value under the label.
+    /// Whether there was no value under the label.
     missing: bool,
-    /// When the version came into being.
+    /// When the version was created.
     pub(super) since: Option<Timestamp>,
     pub(super) content: SecretContent<T>,
 }
 
-/// Reads the value of a label that DescribeSecret reported on a version, if it did.
+/// Reads the value of a label, if DescribeSecret reported the label on a version.
 pub(super) async fn read_version<T>(
     context: &Context<'_>,
     secret: &Secret,
@@ -338,7 +339,7 @@ pub(super) async fn read_version<T>(
             held.content = SecretContent::Held(read(&value.text));
         }
         Ok(None | Some(None)) => held.missing = true,
-        // Binary data is no value that anything here could have stored.
+        // keyrota never stores binary data.
         Err(error) if error.kind == ErrorKind::Invalid => {
             held.content = SecretContent::Held(Content::Foreign);
         }
@@ -350,7 +351,7 @@ pub(super) async fn read_version<T>(
     Ok(held)
 }
 
-/// Returns whether it is known which key a version holds, if any.
+/// Returns whether the key of a version, or that it has none, is known.
 fn tells_its_key(content: &SecretContent) -> bool {
     match content {
         SecretContent::Absent | SecretContent::Held(Content::Complete(_)) => true,
@@ -363,8 +364,8 @@ fn tells_its_key(content: &SecretContent) -> bool {
     }
 }
 
-/// Returns the version that a rotation stored its key in and that no other label
-/// is on: elsewhere it is read already.
+/// Returns the version in which a rotation stored its key, if it has no other label. Under another
+/// label it has been read already.
 fn left_over(secret: &Secret) -> Option<&str> {
     let made = secret.version_with(MADE)?;
     let labels = [CURRENT, PREVIOUS, BEFORE, PENDING];
@@ -392,8 +393,7 @@ pub(super) async fn observe_kms_key(
     }
 }
 
-/// Observes the administrator's secret that the manifest names, and with `read` what is
-/// in it.
+/// Observes the administrator's secret that the manifest names. `read` observes its content.
 pub(super) async fn observe_administrator(
     context: &Context<'_>,
     entry: &Entry,

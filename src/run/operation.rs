@@ -1,26 +1,26 @@
-//! Operations of CloudFormation, which end with an event of their own.
+//! Operations of CloudFormation, each of which ends with an event of its own.
 //!
-//! `DescribeStacks` may show a stack as it was for a while, so that its status says neither
-//! that an operation has begun nor that it has ended. The stack's events are complete and in
-//! order, and each carries the client request token of its operation (`API_StackEvent`).
+//! `DescribeStacks` may return an outdated status, so the status shows neither that an operation
+//! has started nor that it has ended. The stack's events are complete and in order, and each has
+//! the client request token of its operation (`API_StackEvent`).
 
 use super::Context;
 use super::error::{Error, Result};
 use crate::port::{Event, Stack, StackEvent, StackStatus};
 
-/// Which operation is followed.
+/// The operation to follow.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Followed<'a> {
-    /// The one with this client request token.
+    /// The operation with this client request token.
     Own(&'a str),
-    /// Any: the one that another command has started, or the deletion that it may have
+    /// Any operation: the one that another command has started, or a deletion that it may have
     /// started before this one.
     Any,
 }
 
 impl Followed<'_> {
-    /// Returns whether an event belongs to the operation. Where the operation was started
-    /// without a token, its events have none.
+    /// Returns whether an event belongs to the operation. The events of an operation that was
+    /// started without a token have none.
     fn includes(self, event: &StackEvent) -> bool {
         match self {
             Self::Own(token) => event.token.as_deref().is_none_or(|held| held == token),
@@ -34,7 +34,7 @@ impl Followed<'_> {
 pub(super) struct Ended {
     /// The stack's status at its end.
     pub(super) status: StackStatus,
-    /// What failed, the first failure first; without one, the reason of the status.
+    /// The failures, the first one first, or the reason of the status if there are none.
     pub(super) reasons: Vec<String>,
 }
 
@@ -49,7 +49,7 @@ impl Ended {
     }
 }
 
-/// Returns the newest event of a stack, after which an operation's own events come.
+/// Returns the newest event of a stack. The events of a later operation follow it.
 pub(super) async fn newest(context: &Context<'_>, stack: &str) -> Result<Option<StackEvent>> {
     let mut events = context.cloud.newest_events(stack).await?;
     Ok(events.pop())
@@ -111,9 +111,9 @@ fn failure(event: &StackEvent) -> Option<String> {
     Some(format!("{} ({}): {reason}", event.logical_id, event.kind))
 }
 
-/// Waits for an operation that another command, or an interrupted run, has started: until
-/// it ends nothing that is seen of the account holds. Returns the stack at its end; nothing
-/// if no operation is in progress.
+/// Waits for an operation that another command or an interrupted run has started, because the
+/// observed state is not final until it ends. Returns the stack at its end, or `None` if no
+/// operation is in progress.
 pub(super) async fn settle(context: &Context<'_>, stack: &str) -> Result<Option<Stack>> {
     let events = context.cloud.newest_events(stack).await?;
     let mut of_stack = events.iter().rev().filter(|event| event.is_of_stack());
@@ -133,8 +133,8 @@ pub(super) async fn settle(context: &Context<'_>, stack: &str) -> Result<Option<
     caught_up(context, &id, &ended.status).await
 }
 
-/// Returns whether the newest events of a stack are those of an operation that has not ended.
-/// Without one of the stack itself among them, they are its resources' in a long operation.
+/// Returns whether the newest events of a stack belong to an operation that has not ended. If none
+/// of them is an event of the stack itself, they belong to resources in a long operation.
 fn is_in_progress(events: &[StackEvent]) -> bool {
     let mut of_stack = events.iter().rev().filter(|event| event.is_of_stack());
     match of_stack.next() {
@@ -143,7 +143,7 @@ fn is_in_progress(events: &[StackEvent]) -> bool {
     }
 }
 
-/// Returns whether an operation on the stack began after an event, or after there was none.
+/// Returns whether an operation on the stack started after an event, or at all if there was none.
 pub(super) async fn began_since(
     context: &Context<'_>,
     stack: &str,
@@ -161,8 +161,8 @@ pub(super) async fn is_in_review(context: &Context<'_>, id: &str) -> Result<bool
     Ok(of_stack.next().is_some_and(|last| !last.is_of_operation()))
 }
 
-/// Returns the stack when `DescribeStacks` shows the status that its events have told, or
-/// after a while as it is shown then.
+/// Returns the stack when `DescribeStacks` reports the status that its events have reported, or,
+/// after some time, as it is reported then.
 pub(super) async fn caught_up(
     context: &Context<'_>,
     id: &str,

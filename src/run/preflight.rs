@@ -12,19 +12,18 @@ use crate::model::{Finding, Model};
 use crate::plan::{self, Observed, ObservedEntry, Preflight, Seeding};
 use crate::port::Stage;
 
-/// The account was looked at, and nothing stands in the way.
+/// The account was observed, and nothing prevents the deployment.
 #[derive(Clone, Debug)]
 pub struct Cleared<'model> {
-    /// What was seen.
+    /// The observed state.
     pub observed: Observed<'model>,
 }
 
-/// Looks at the account and refuses with every finding at once.
+/// Observes the account, and refuses with all findings.
 ///
 /// # Errors
 ///
-/// Returns [`Error::Refused`] with the findings, warnings included, where one of
-/// them is an error.
+/// Returns [`Error::Refused`] with the findings, including warnings, if one of them is an error.
 pub async fn preflight<'model>(
     context: &Context<'_>,
     model: &'model Model,
@@ -45,7 +44,8 @@ pub async fn preflight<'model>(
         findings.extend(check_encrypt(context, model, &observed).await?);
         findings.extend(look_up_references(context, model, &observed).await?);
         if findings.iter().any(Finding::is_error) {
-            // What another command creates while the account is looked at is not in the way.
+            // Resources that another command creates during the observation do not prevent the
+            // deployment.
             if began_since(context, name, before.as_ref()).await? {
                 continue;
             }
@@ -64,8 +64,8 @@ pub async fn preflight<'model>(
     }
 }
 
-/// Looks at the account until lists of keys can be trusted: they may lag behind a
-/// key that an interrupted run, or a rotation, made a moment ago.
+/// Observes the account until the lists of keys are reliable: they may not yet contain a key that
+/// an interrupted run or a rotation has just created.
 async fn observe_listed<'model>(
     context: &Context<'_>,
     model: &'model Model,

@@ -1,9 +1,9 @@
-//! The proof that a key is ours before it is deleted: the secret part that is stored
-//! authenticates as the expected user.
+//! Proves that a key is keyrota's before it is deleted: the stored secret access key authenticates
+//! as the expected user.
 //!
-//! A principal that may write a secret can make one of its versions name any key, but
-//! cannot have made the other half of it. The proof does not show who made the key: every
-//! principal that holds a whole key of the user can store it.
+//! A principal that may write a secret can make one of its versions name any key, but does not know
+//! the secret access key. The proof does not show who created the key: any principal that has a
+//! complete key of the user can store it.
 
 use super::Context;
 use super::error::Result;
@@ -19,16 +19,16 @@ pub fn key_pair(credential: &Credential) -> KeyPair {
     }
 }
 
-/// Asks AWS with a stored credential who it is; returns why it is not the user's key,
-/// if so.
+/// Authenticates to AWS with a stored credential. Returns why it is not the user's key, or `None`
+/// if it is.
 ///
-/// An inactive key authenticates nobody, and neither does a new one for a while, which
-/// is waited out. The call counts as a use of the key, so that evidence of its last use
-/// has to be read before.
+/// An inactive key does not authenticate. A new key does not authenticate until it has propagated,
+/// which this function waits for. The call counts as a use of the key, so evidence of its last use
+/// must be read before.
 ///
 /// # Errors
 ///
-/// Returns a call that was not answered.
+/// Returns a call without a response.
 pub(super) async fn prove(
     context: &Context<'_>,
     credential: &Credential,
@@ -64,12 +64,12 @@ pub(super) async fn prove(
     }
 }
 
-/// Proves the key that the version with a label names now; returns why it is not
-/// proven, if so.
+/// Proves the key in the version that has a label now. Returns why it is not proven, or `None` if
+/// it is.
 ///
 /// # Errors
 ///
-/// Returns a call that was not answered.
+/// Returns a call without a response.
 pub(super) async fn prove_stored(
     context: &Context<'_>,
     secret: &str,

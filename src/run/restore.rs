@@ -1,6 +1,6 @@
-//! The version before, made current again, in case the new credential does not do what
-//! the old one did. A password before still works where the server has kept it, or
-//! somebody has set it by hand.
+//! Makes the previous version current again, if the new credential does not have the effect of the
+//! old one. A previous password works only if the server has retained it, or if someone has set it
+//! manually.
 
 use super::database::check;
 use super::error::{Error, Result};
@@ -17,18 +17,18 @@ use crate::port::{CURRENT, KeyPair, PENDING, PREVIOUS, Secret, Stage};
 pub struct Restored {
     /// The version.
     pub version: String,
-    /// The access key ID that it holds, where it holds one.
+    /// The ID of the access key in it, if it contains one.
     pub access_key_id: Option<String>,
-    /// The access key ID that was current until now.
+    /// The ID of the access key that was current until now.
     pub replaced: Option<String>,
 }
 
-/// Proves that the previous credential still works, and makes its version current again.
-/// The version that was current is AWSPREVIOUS then, and its credential stays as it is.
+/// Verifies that the previous credential still works, and makes its version current again. The
+/// version that was current becomes AWSPREVIOUS, and its credential is not changed.
 ///
-/// A rotation that begins meanwhile may delete the key before, or change the password. So
-/// the credential is proven once more when the label has moved, and the label goes back
-/// where it does not work any more.
+/// A rotation that starts in the meantime may delete the previous key, or change the password. So
+/// the credential is verified again after the label has moved, and the label moves back if the
+/// credential no longer works.
 ///
 /// # Errors
 ///
@@ -72,8 +72,8 @@ pub async fn restore(
     })
 }
 
-/// What a restoration ended with: the access key ID of the previous version, if it holds
-/// one, or why the version is not current now.
+/// The result of a restoration: the ID of the access key in the previous version, if it contains
+/// one, or why the version did not become current.
 type Answer = std::result::Result<Option<String>, String>;
 
 async fn restore_key(
@@ -98,8 +98,8 @@ async fn restore_key(
     Ok(Ok(Some(key.id)))
 }
 
-/// `prove` has the function log in with the previous version; it returns why that is
-/// refused, if so.
+/// `prove` makes the function log in with the previous version, and returns why the login is
+/// refused, or `None` if it works.
 async fn restore_login(
     context: &Context<'_>,
     arn: &str,
@@ -117,17 +117,17 @@ async fn restore_login(
     }
 }
 
-/// The versions that change places.
+/// The versions to swap.
 struct Labels {
     current: String,
     previous: String,
-    /// AWSPENDING was left on the version that is current, as Secrets Manager may
-    /// do when a rotation ends. Were it left there, it would take this for a
-    /// rotation that has not ended, and end it by moving AWSCURRENT back.
+    /// Whether AWSPENDING is still on the current version, which Secrets Manager permits at the end
+    /// of a rotation. If it stayed there, Secrets Manager would resume the rotation as unfinished,
+    /// and the function would move AWSCURRENT back.
     trailing: bool,
 }
 
-/// Returns which versions change places, where no rotation is under way.
+/// Returns which versions to swap, unless a rotation is in progress.
 fn labels(secret: Option<&Secret>) -> std::result::Result<Labels, String> {
     let secret = secret.ok_or("the secret does not exist")?;
     if secret.deleted.is_some() {
@@ -147,7 +147,7 @@ fn labels(secret: Option<&Secret>) -> std::result::Result<Labels, String> {
     })
 }
 
-/// Returns the key that AWSPREVIOUS holds, or why it is none that could be used.
+/// Returns the key in AWSPREVIOUS, or why it cannot be used.
 async fn key_before(
     context: &Context<'_>,
     entry: EntryOf<'_, AccessKey>,
@@ -196,7 +196,7 @@ async fn key_before(
     Ok(Ok(key_pair(&held)))
 }
 
-/// Returns why a key cannot be used, if so.
+/// Returns why a key cannot be used, or `None` if it can.
 async fn prove(
     context: &Context<'_>,
     seen: &ObservedAccessKey,
@@ -218,7 +218,7 @@ async fn prove(
     authenticate(context, key, &user.arn).await
 }
 
-/// Moves AWSCURRENT to the version before; AWSPREVIOUS follows by itself
+/// Moves AWSCURRENT to the previous version. Secrets Manager moves AWSPREVIOUS
 /// (`API_UpdateSecretVersionStage`).
 async fn make_current(context: &Context<'_>, arn: &str, labels: &Labels) -> Result<()> {
     let Labels {
@@ -233,7 +233,7 @@ async fn make_current(context: &Context<'_>, arn: &str, labels: &Labels) -> Resu
     let Err(error) = moved.await else {
         return Ok(());
     };
-    // It may have moved although the answer was lost.
+    // The label may have moved although the response was lost.
     let secret = cloud.secret(arn).await?;
     match secret.is_some_and(|secret| secret.version_with(CURRENT) == Some(previous)) {
         true => Ok(()),
@@ -241,7 +241,7 @@ async fn make_current(context: &Context<'_>, arn: &str, labels: &Labels) -> Resu
     }
 }
 
-/// Moves AWSCURRENT back, for a reason, and returns that.
+/// Moves AWSCURRENT back, and returns the reason for it.
 async fn put_back(
     context: &Context<'_>,
     arn: &str,
@@ -249,7 +249,7 @@ async fn put_back(
     reason: String,
 ) -> Result<Answer> {
     let secret = context.cloud.secret(arn).await?;
-    // Where a rotation has ended meanwhile, its credential is the one to use.
+    // If a rotation has ended in the meantime, its credential stays current.
     if secret.is_some_and(|secret| secret.version_with(CURRENT) == Some(&labels.previous)) {
         let (from, to) = (
             Some(labels.previous.as_str()),

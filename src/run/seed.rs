@@ -1,9 +1,9 @@
-//! The first key of each secret, and the four fields with the true `secretarn`.
+//! The first key of each secret, and its four fields with the actual `secretarn`.
 //!
-//! Making a key and storing it are two calls, and the secret part is shown once.
-//! Before the first, the IAM user is tagged with the moment and the keys that are
-//! there: a run that is interrupted between the two leaves a key that the next
-//! run can tell from everybody else's, and deletes.
+//! Creating a key and storing it are two calls, and the secret access key is returned only once.
+//! Before the first call, the IAM user is tagged with the time and the existing keys. If a run is
+//! interrupted between the two calls, the next run can therefore recognize the key that it left,
+//! and delete it.
 
 use futures_util::{StreamExt, stream};
 use jiff::Timestamp;
@@ -23,30 +23,29 @@ use crate::plan::{
 };
 use crate::port::{CURRENT, ErrorKind, Key, KeyPair, PREVIOUS, Stage};
 
-/// Every secret holds a complete credential.
+/// Every secret contains a complete credential.
 #[derive(Clone, Debug)]
 pub struct Seeded<'model> {
     /// In the order of the model.
     pub entries: Vec<SeededEntry<'model>>,
 }
 
-/// An entry whose secret holds a complete credential.
+/// An entry whose secret contains a complete credential.
 #[derive(Clone, Debug)]
 pub struct SeededEntry<'model> {
-    /// What was seen of it once it was complete.
+    /// Its observed state, with the complete credential.
     pub seen: ObservedEntry<'model>,
     /// Whether this run stored something.
     pub changed: bool,
 }
 
-/// Stores a first key, or the first password that was brought, in every secret that
-/// has none.
+/// Stores a first key, or the first password that was provided, in every secret without one.
 ///
 /// # Errors
 ///
-/// Returns the first failure once every secret was tried: to drop one between its
-/// two calls would leave a key whose secret part nobody has. A key that was made
-/// and could not be stored is deleted again.
+/// Returns the first failure after all secrets were tried: cancelling one between its two calls
+/// would leave a key whose secret access key is lost. A key that was created and could not be
+/// stored is deleted again.
 pub async fn seed<'model>(
     context: &Context<'_>,
     model: &'model Model,
@@ -76,7 +75,7 @@ async fn seed_key<'model>(
 ) -> Result<SeededEntry<'model>> {
     let arn = deployed.secret_arn(&entry)?;
     let mut seen = observe_access_key(context, entry).await?;
-    // The stack has the secret, whether or not it can be seen.
+    // The stack contains the secret, even if it is not visible yet.
     let origin = match entry.administrator() {
         None => arn.to_owned(),
         Some(name) => seen.origin(entry).map(str::to_owned).ok_or_else(|| {
@@ -91,7 +90,7 @@ async fn seed_key<'model>(
     if seen.secret.as_ref().is_some_and(sealed) {
         return Err(refused(entry, "its value cannot be decrypted".into()));
     }
-    // Nothing is stored over what somebody has written by hand.
+    // A value that someone stored manually is never overwritten.
     if let Some(SecretContent::Held(Content::Malformed(field))) =
         seen.secret.as_ref().map(|held| &held.current)
     {
@@ -113,8 +112,8 @@ async fn seed_key<'model>(
         Some(_) => false,
         None => {
             let stored = store_first(context, entry, &mut seen, deployed, arn, &origin).await?;
-            // The first rotation may use this key at once, and IAM takes a while
-            // until a new key is known everywhere.
+            // The first rotation may use this key immediately, and a new key takes time to
+            // propagate.
             if let (Some(key), Some(user)) = (&stored, &seen.user) {
                 let proven = authenticate(context, key, &user.arn).await;
                 proven.map_err(|reason| refused(entry, reason))?;
@@ -139,12 +138,12 @@ async fn seed_key<'model>(
     })
 }
 
-/// Stores a first key, and returns it; nothing if another command has stored one. In the end
-/// `seen` is what was seen of the entry before.
+/// Stores a first key, and returns it, or `None` if another command has stored one. `seen` is
+/// replaced by the state that was observed last, before the key was stored.
 ///
-/// Several commands may be at it at once. The version in which the first key is stored follows
-/// from the one before it, so that Secrets Manager takes one key and refuses the others, which
-/// are then deleted by those who made them.
+/// Several commands may do this at the same time. The token of the version with the first key
+/// follows from the version before it, so Secrets Manager accepts one key and refuses the others.
+/// The commands that created those delete them.
 async fn store_first(
     context: &Context<'_>,
     entry: EntryOf<'_, AccessKey>,
@@ -155,8 +154,8 @@ async fn store_first(
 ) -> Result<Option<KeyPair>> {
     let began = context.clock.now();
     let mut stored = None;
-    // What was stored under this token before is AWSCURRENT no more, where it is refused
-    // although nobody is at work.
+    // If the token is refused although no other command is at work, the version that was stored
+    // under it is no longer AWSCURRENT.
     let mut token = token_after(seen, arn);
     loop {
         let patient = context.waited(began) < context.pace.seeding;
@@ -178,7 +177,7 @@ async fn store_first(
                         false => token = context.clock.token(),
                     }
                 }
-                // Others have made keys meanwhile, one of which will be stored.
+                // Other commands have created keys in the meantime, and will store one of them.
                 Err(Error::Aws(error)) if error.kind == ErrorKind::Limit && patient => {
                     context.wait().await;
                 }
@@ -197,7 +196,8 @@ async fn store_first(
     Ok(stored)
 }
 
-/// Returns a token for the version that follows the current one, the same for everybody.
+/// Returns a token for the version that follows the current one. Every command computes the same
+/// token.
 fn token_after(seen: &ObservedAccessKey, arn: &str) -> String {
     let current = seen.secret.as_ref();
     let current = current.and_then(|held| held.secret.version_with(CURRENT));
@@ -207,8 +207,8 @@ fn token_after(seen: &ObservedAccessKey, arn: &str) -> String {
     token
 }
 
-/// Returns whether another command may be between making a first key and storing it: it has
-/// just recorded that, or there is a new key where this command would have to remove one.
+/// Returns whether another command may be between creating a first key and storing it: it has just
+/// recorded its intent, or there is a new key that this command would have to delete.
 fn another_is_at_work(
     context: &Context<'_>,
     seen: &ObservedAccessKey,
@@ -223,8 +223,8 @@ fn another_is_at_work(
     recorded || (in_the_way && made.any(is_new))
 }
 
-/// Returns whether a key was made by a run that was interrupted before it could store it.
-/// Every key of a user that the stack made is the stack's.
+/// Returns whether a key was created by a run that was interrupted before it could store it. Every
+/// key of a user that the stack created is the stack's.
 fn is_left_over(seen: &ObservedAccessKey, deployed: &Deployed, key: &Key) -> bool {
     let owns_user = holds_user(&deployed.resources, &seen.user_name);
     (owns_user && key.last_used.is_none())
@@ -271,9 +271,9 @@ async fn first_key(
     Ok(cloud.create_key(user).await?)
 }
 
-/// Records on the user that a key was made or adopted for the secret, before it is
-/// stored: the function goes by that when the key was replaced. Nothing is recorded on
-/// users that the stack creates, whose keys are all the stack's.
+/// Records on the user, before the key is stored, that it was created or adopted for the secret.
+/// The function follows this record when the key was replaced. Nothing is recorded on users that
+/// the stack creates, whose keys are all the stack's.
 async fn record(
     context: &Context<'_>,
     entry: EntryOf<'_, AccessKey>,
@@ -288,12 +288,10 @@ async fn record(
     Ok(())
 }
 
-/// Makes sure that the key that was stored is recorded, where another command may have
-/// recorded its own over it.
+/// Ensures that the stored key is recorded, since another command may have overwritten the record.
 ///
-/// The record lets the function delete the key. A principal that may write the secret can
-/// store a value that names any key, so a key that this command did not store has to
-/// authenticate first.
+/// The record lets the function delete the key. A principal that may write the secret can store a
+/// value that names any key, so a key that this command did not store must authenticate first.
 async fn keep_record(
     context: &Context<'_>,
     entry: EntryOf<'_, AccessKey>,
@@ -323,8 +321,8 @@ async fn keep_record(
     record(context, entry, &seen, key).await
 }
 
-/// Stores a key; returns whether it was taken. If another command was faster, the key that was
-/// made for it is deleted again.
+/// Stores a key. Returns whether Secrets Manager accepted it. If another command was faster, the
+/// key that was created for it is deleted again.
 async fn store(
     context: &Context<'_>,
     entry: EntryOf<'_, AccessKey>,
@@ -345,7 +343,7 @@ async fn store(
         context.done(format!("stored the key {id} in {}", entry.secret));
         return Ok(true);
     };
-    // No answer is not a refusal: look before anything is taken back.
+    // A missing response is not a refusal: check the state before anything is undone.
     if matches!(error.kind, ErrorKind::Unavailable | ErrorKind::Throttled)
         && let Some(value) = context.cloud.value(arn, CURRENT).await?
         && value.version == token
@@ -367,10 +365,9 @@ async fn store(
 
 /// Stores the same key with another `secretarn`.
 ///
-/// AWSPREVIOUS follows AWSCURRENT by itself and would come to name the same key
-/// twice. The version that holds the previous key is marked first, so that
-/// AWSPREVIOUS can be put back on it, by the next run if need be: it is how the
-/// next rotation knows which key it may delete.
+/// AWSPREVIOUS follows AWSCURRENT, and both versions would contain the same key. The version with
+/// the previous key is labelled first, so that AWSPREVIOUS can be moved back to it, by the next run
+/// if necessary. From AWSPREVIOUS, the next rotation knows which key it may delete.
 async fn correct(
     context: &Context<'_>,
     seen: &ObservedAccessKey,
@@ -399,8 +396,8 @@ async fn correct(
     Ok(())
 }
 
-/// Puts AWSPREVIOUS back where a correction found it; returns whether there was
-/// something to put back.
+/// Moves AWSPREVIOUS back to the version that had it before a correction. Returns whether that was
+/// necessary.
 async fn restore_previous(
     context: &Context<'_>,
     seen: &ObservedAccessKey,
@@ -414,7 +411,7 @@ async fn restore_previous(
     };
     let previous = held.secret.version_with(PREVIOUS);
     let current = held.credential().map(|current| &current.accesskey);
-    // Where a rotation has ended since, AWSPREVIOUS is right as it is.
+    // If a rotation has ended since, AWSPREVIOUS is correct.
     if previous != Some(before) && held.previous_key.as_deref() == current.map(AccessKeyId::as_str)
     {
         let moved = context

@@ -1,4 +1,4 @@
-//! The state of everything.
+//! The state of the stack and its secrets.
 
 use futures_util::{StreamExt, TryStreamExt, stream};
 
@@ -18,11 +18,11 @@ pub enum Values {
     Unread,
 }
 
-/// Looks at the stack and every secret of the manifest.
+/// Observes the stack and every secret of the manifest.
 ///
 /// # Errors
 ///
-/// Returns the first call that was refused; what is missing is part of the report.
+/// Returns the first call that was refused. A missing resource is part of the report.
 pub async fn status(context: &Context<'_>, model: &Model, values: Values) -> Result<StatusReport> {
     let stack = context.cloud.stack(model.stack.as_str()).await?;
     let secrets = stream::iter(&model.entries)

@@ -1,5 +1,5 @@
-//! The tags of the stack's secrets, brought back to what the manifest has: a change set
-//! does not see that somebody changed them.
+//! Restores the tags of the stack's secrets, since a change set does not detect that someone has
+//! changed them.
 
 use futures_util::{StreamExt, TryStreamExt, stream};
 
@@ -9,12 +9,12 @@ use crate::model::Model;
 use crate::plan::{TagDifference, tag_differences};
 use crate::render;
 
-/// Writes each tag that differs, and removes those of keyrota's own that should not be
-/// there. Tags under other keys are somebody else's and stay.
+/// Writes each tag that differs, and removes keyrota's own tags that should not exist. Tags with
+/// other keys belong to others and stay.
 ///
 /// # Errors
 ///
-/// Returns the first call that was refused. Run again, it goes on from there.
+/// Returns the first call that was refused. Another run continues from there.
 pub(super) async fn restore_tags(
     context: &Context<'_>,
     model: &Model,

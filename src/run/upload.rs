@@ -1,4 +1,4 @@
-//! The function's code, and a long template, to S3.
+//! Uploads the function's code, and a long template, to S3.
 
 use std::collections::BTreeMap;
 
@@ -10,31 +10,30 @@ use crate::plan;
 use crate::port::{Stage, TemplateSource};
 use crate::render::{MAX_TEMPLATE_IN_REQUEST, Strategy};
 
-/// The function's zip with its names.
+/// A function's zip file with its hashes.
 #[derive(Clone, Debug)]
 pub struct Artifact {
-    /// The zip.
+    /// The zip file.
     pub zip: Vec<u8>,
-    /// Its SHA-256 in hexadecimal, which is its name in S3.
+    /// Its SHA-256 in hexadecimal, which is part of its object key.
     pub sha256: String,
-    /// The same as Lambda tells it, in base64.
+    /// The same hash in base64, as Lambda reports it.
     pub code_sha256: String,
-    /// The SHA-256 of the executable in it, in hexadecimal, which does not depend on the
-    /// manifest.
+    /// The SHA-256 in hexadecimal of the executable in it, which does not depend on the manifest.
     pub executable_sha256: String,
 }
 
-/// The functions' zips, by what they rotate.
+/// The functions' zip files, by the kind of credential.
 #[derive(Clone, Debug, Default)]
 pub struct Artifacts(BTreeMap<Strategy, Artifact>);
 
 impl Artifacts {
-    /// Adds a function's zip.
+    /// Adds a function's zip file.
     pub fn add(&mut self, strategy: Strategy, artifact: Artifact) {
         self.0.insert(strategy, artifact);
     }
 
-    /// Returns the zips of the functions that a stack has.
+    /// Returns the zip files of a stack's functions.
     pub(super) fn of(&self, model: &Model) -> Result<Vec<(Strategy, &Artifact)>> {
         let one = |strategy| match self.0.get(&strategy) {
             Some(artifact) => Ok((strategy, artifact)),
@@ -46,8 +45,7 @@ impl Artifacts {
     }
 }
 
-/// The stack's parameters for a function's zip: which object of the bucket, in which
-/// version.
+/// The stack's parameters for a function's zip file: the object key and its version.
 pub(super) fn parameters(
     model: &Model,
     strategy: Strategy,
@@ -65,13 +63,13 @@ pub(super) fn parameters(
 pub struct Uploaded {
     /// The bucket.
     pub bucket: String,
-    /// The stack's parameters for the zips.
+    /// The stack's parameters for the zip files.
     pub parameters: BTreeMap<&'static str, String>,
-    /// Where CloudFormation reads the template.
+    /// The location from which CloudFormation reads the template.
     pub template: TemplateSource,
 }
 
-/// A zip in S3.
+/// A zip file in S3.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StoredZip {
     /// The bucket.
@@ -83,7 +81,7 @@ pub struct StoredZip {
 }
 
 impl Uploaded {
-    /// Returns where the zip of a function of the stack is.
+    /// Returns the location of a function's zip file.
     pub(super) fn object(&self, model: &Model, strategy: Strategy) -> StoredZip {
         let parameter = |name| self.parameters.get(name).cloned().unwrap_or_default();
         StoredZip {
@@ -94,12 +92,12 @@ impl Uploaded {
     }
 }
 
-/// Makes the bucket if need be, and uploads what is not there yet.
+/// Creates the bucket if necessary, and uploads what is missing.
 ///
 /// # Errors
 ///
-/// Returns the call that was refused, and [`Error::NotVersioned`] where what is stored
-/// in the bucket gets no version.
+/// Returns the call that was refused, and [`Error::NotVersioned`] if objects in the bucket get no
+/// version.
 pub async fn upload(
     context: &Context<'_>,
     model: &Model,
@@ -145,7 +143,7 @@ pub async fn upload(
     })
 }
 
-/// An object as it should be.
+/// An object with its expected content.
 #[derive(Clone, Copy)]
 struct Object<'a> {
     bucket: &'a str,
@@ -154,11 +152,10 @@ struct Object<'a> {
     body: &'a [u8],
 }
 
-/// Returns the version of an object that holds what it should: the deployed one, the
-/// newest, or one that is stored now. What counts is what the version holds that is
-/// named to CloudFormation: a principal that may write to the bucket can store something else
-/// under a name that is known beforehand, at any moment, for CloudFormation to deploy
-/// with the caller's permissions.
+/// Returns the version of an object with the expected content: the deployed one, the newest, or one
+/// that is stored now. The content of the version that is passed to CloudFormation is checked,
+/// because a principal that may write to the bucket can at any time store other content under the
+/// predictable key, which CloudFormation would deploy with the caller's permissions.
 async fn store(
     context: &Context<'_>,
     object: Object<'_>,
@@ -185,7 +182,7 @@ async fn store(
             )),
         }
     }
-    // A bucket that was set to keep versions a moment ago may not do it everywhere yet
+    // A bucket whose versioning was just enabled may not apply it everywhere yet
     // (manage-versioning-examples).
     let began = context.clock.now();
     loop {

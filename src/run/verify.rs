@@ -1,4 +1,4 @@
-//! The proof: the credential in the secret authenticates as the entry's user.
+//! Verifies that the credential in the secret authenticates as the entry's user.
 
 use super::database::check;
 use super::error::{Error, Result};
@@ -9,7 +9,7 @@ use crate::model::Entry;
 use crate::plan::{self, ObservedEntry, SecretReport, State};
 use crate::port::{CURRENT, ErrorKind, KeyPair, PREVIOUS, Stage};
 
-/// A credential that has proven itself.
+/// A credential that authenticates.
 #[derive(Clone, Debug)]
 pub struct Verified {
     /// The access key ID, if the secret holds an access key.
@@ -20,15 +20,15 @@ pub struct Verified {
     pub report: SecretReport,
 }
 
-/// Answers of one key that must come in a row: IAM is eventually consistent,
-/// and one yes may come from a place that knows a key which others do not yet.
+/// How many successful calls in a row a key needs. IAM is eventually consistent, so a single
+/// success may come from one endpoint that knows the key before others do.
 const IN_A_ROW: u32 = 2;
 
-/// Proves that the credential in AWSCURRENT works and that the secret's state is good.
+/// Verifies that the credential in AWSCURRENT works, and that the state of the secret is good.
 ///
 /// # Errors
 ///
-/// Returns [`Error::NotVerified`] with what is not as it should be.
+/// Returns [`Error::NotVerified`] with the reason.
 pub async fn verify(
     context: &Context<'_>,
     deployed: &Deployed,
@@ -63,12 +63,13 @@ pub async fn verify(
     }
     let proven = prove(context, deployed, &seen, &version).await?;
     proven.map_err(refused)?;
-    // The label moves before the rotation has ended and is written down, and a list of
-    // keys may lag behind a key that already works.
+    // The label moves before the rotation has ended and is recorded, and a list of keys may not yet
+    // contain a key that already works.
     let began = context.clock.now();
     let report = loop {
         let report = plan::report(&seen, context.clock.now());
-        // Where this command was not to rotate, it is no failure that nobody has.
+        // If this command was not asked to rotate, it is not a failure that the secret has never
+        // rotated.
         let rotates = rotated.is_some_and(|rotated| rotated.rotated);
         let is_off = !report.rotation_enabled && !rotates;
         let fine = match report.state {
@@ -94,7 +95,7 @@ pub async fn verify(
     })
 }
 
-/// Proves the credential that a version holds; returns why it does not work, if so.
+/// Verifies the credential in a version. Returns why it does not work, or `None` if it does.
 async fn prove(
     context: &Context<'_>,
     deployed: &Deployed,
@@ -116,8 +117,7 @@ async fn prove(
     }
 }
 
-/// Asks AWS who the key's holder is until the answer is the user, several times
-/// in a row.
+/// Asks AWS for the key's user until the response is the expected user, several times in a row.
 pub(super) async fn authenticate(
     context: &Context<'_>,
     key: &KeyPair,

@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicU32, Ordering};
 
 use super::Error;
 use super::environment::{Environment, Recipe, short_hash, write};
@@ -60,7 +61,7 @@ const MODULES: &[(&str, &str)] = &modules![
 
 /// Writes the package next to the virtual environment and returns its folder. The folder's name
 /// is a digest of the content, and the folder is renamed into place, so it is complete even if
-/// other processes start at the same time.
+/// other threads or processes start at the same time.
 ///
 /// # Errors
 ///
@@ -76,14 +77,16 @@ pub fn install(environment: &Environment) -> Result<PathBuf, Error> {
     if folder.exists() {
         return Ok(folder);
     }
-    let draft = folder.with_extension(std::process::id().to_string());
+    static DRAFTS: AtomicU32 = AtomicU32::new(0);
+    let number = DRAFTS.fetch_add(1, Ordering::Relaxed);
+    let draft = folder.with_extension(format!("{}-{number}", std::process::id()));
     let package = draft.join(NAME);
     fs::create_dir_all(&package).map_err(Error::write(&package))?;
     for (name, text) in MODULES {
         write(&package.join(name), text)?;
     }
     match fs::rename(&draft, &folder) {
-        // Another process has created it with the same content.
+        // Another thread or process has created it with the same content.
         Err(_) if folder.exists() => {
             fs::remove_dir_all(&draft).map_err(Error::write(&draft))?;
         }

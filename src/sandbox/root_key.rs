@@ -12,7 +12,7 @@ const PREFIX: &str = "AKIA";
 /// often.
 const ID_LETTERS: &[u8; 32] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZ234567";
 
-/// The characters of a secret part. There are 64.
+/// The characters of a secret access key. There are 64.
 const SECRET_LETTERS: &[u8; 64] =
     b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 
@@ -21,7 +21,7 @@ const SECRET_LETTERS: &[u8; 64] =
 pub struct RootKey {
     /// The access key ID.
     pub id: String,
-    /// The secret part.
+    /// The secret access key.
     pub secret: SecretString,
 }
 

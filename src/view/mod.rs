@@ -1,16 +1,23 @@
 //! The output for people and scripts: results on stdout in two formats, progress and
 //! failures on stderr. The only module that prints.
 
+mod bootstrap;
+mod bundle;
 mod cost;
+mod credentials;
 mod doctor;
+mod generate;
 mod human;
 mod init;
 mod json;
 mod manual;
+mod plan;
 mod progress;
-mod result;
+mod rotate;
+mod sandbox;
 mod schedule;
 mod status;
+mod teardown;
 #[cfg(test)]
 mod tests;
 mod text;
@@ -23,14 +30,16 @@ use anstream::ColorChoice;
 
 use crate::model::Finding;
 
+pub use bootstrap::{BootstrapResult, DeployedFunction, DeployedSecret};
+pub use bundle::BundleResult;
+pub use credentials::CredentialsResult;
+pub use generate::{GenerateResult, WrittenFile};
 pub use init::{InitResult, candidate_note};
 pub use manual::ManualResult;
+pub use plan::PlanResult;
 pub use progress::Progress;
-pub use result::{
-    BootstrapResult, BundleResult, CredentialsResult, DeployedFunction, DeployedSecret,
-    GenerateResult, LIKE_AWS_VARIABLE, PlanResult, RotateResult, RotatedSecret, SandboxResult,
-    WrittenFile,
-};
+pub use rotate::{RotateResult, RotatedSecret};
+pub use sandbox::{LIKE_AWS_VARIABLE, SandboxResult};
 pub use schedule::{RefusedSchedule, ScheduleResult};
 pub use text::{Questions, stderr_is_terminal};
 pub use tour::Tour;

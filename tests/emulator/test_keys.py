@@ -48,6 +48,22 @@ class Keys(LocalAwsTest):
         self.iam.delete_access_key(UserName=self.name, AccessKeyId=first["AccessKeyId"])
         self.iam.create_access_key(UserName=self.name)
 
+    def test_keys_are_listed_in_pages(self) -> None:
+        keys = {self.user(self.name)["AccessKeyId"]}
+        keys.add(self.iam.create_access_key(UserName=self.name)["AccessKey"]["AccessKeyId"])
+        whole = self.iam.list_access_keys(UserName=self.name)
+        self.assertFalse(whole["IsTruncated"])
+        first = self.iam.list_access_keys(UserName=self.name, MaxItems=1)
+        self.assertTrue(first["IsTruncated"])
+        second = self.iam.list_access_keys(
+            UserName=self.name, MaxItems=1, Marker=first["Marker"]
+        )
+        self.assertFalse(second["IsTruncated"])
+        pages = [first["AccessKeyMetadata"], second["AccessKeyMetadata"]]
+        self.assertEqual([len(page) for page in pages], [1, 1])
+        self.assertEqual({page[0]["AccessKeyId"] for page in pages}, keys)
+        self.assertCountEqual(whole["AccessKeyMetadata"], sum(pages, []))
+
     def test_the_last_use_is_recorded(self) -> None:
         key = self.user(self.name)
         never = self.last_used(key)

@@ -1,6 +1,6 @@
 //! Runs the fakes' conformance suites against the local AWS over HTTP.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 use std::io::{Cursor, Write};
 use std::path::PathBuf;
@@ -8,7 +8,9 @@ use std::time::Duration;
 
 use aws_sdk_secretsmanager::error::{ProvideErrorMetadata, SdkError};
 use aws_smithy_types::Blob;
-use keyrota_test_aws::conformance::{self, Described, Iam, ListedKey, Outcome, SecretsManager};
+use keyrota_test_aws::conformance::{
+    self, Described, Function, Iam, ListedKey, Outcome, ROTATED, SecretsManager,
+};
 
 use crate::environment::{ACCOUNT, Key, TestEnvironment};
 
@@ -24,6 +26,8 @@ fn code<E: ProvideErrorMetadata + std::fmt::Debug, R: std::fmt::Debug>(
 struct LocalAws {
     test: TestEnvironment,
     keys: RefCell<BTreeMap<String, Key>>,
+    /// The number of deployed functions.
+    functions: Cell<usize>,
 }
 
 impl LocalAws {
@@ -31,6 +35,7 @@ impl LocalAws {
         Self {
             test: TestEnvironment::without_function().await,
             keys: RefCell::default(),
+            functions: Cell::default(),
         }
     }
 }
@@ -52,6 +57,9 @@ impl SecretsManager for LocalAws {
                 .map(|(id, labels)| (id, labels.into_iter().collect()))
                 .collect(),
             deleted: answer.deleted_date.is_some(),
+            rotation_enabled: answer.rotation_enabled,
+            scheduled: answer.rotation_rules.is_some(),
+            rotated: answer.last_rotated_date.is_some(),
         })
     }
 
@@ -103,8 +111,8 @@ impl SecretsManager for LocalAws {
         request.send().await.map(drop).map_err(code)
     }
 
-    async fn rotate_failing(&self, name: &str, token: &str, step: &str) -> Outcome<()> {
-        let function = self.deploy(step).await;
+    async fn rotate_with(&self, name: &str, token: &str, function: Function) -> Outcome<()> {
+        let function = self.deploy(function).await;
         let request = self.test.secretsmanager.rotate_secret().secret_id(name);
         let request = request.client_request_token(token);
         let request = request.rotation_lambda_arn(function).rotation_rules(
@@ -115,20 +123,26 @@ impl SecretsManager for LocalAws {
         request.send().await.map(drop).map_err(code)
     }
 
+    async fn cancel_rotation(&self, name: &str) -> Outcome<()> {
+        let client = &self.test.secretsmanager;
+        let request = client.cancel_rotate_secret().secret_id(name);
+        request.send().await.map(drop).map_err(code)
+    }
+
     #[expect(clippy::disallowed_methods, reason = "the function writes to a file")]
-    async fn calls(&self, _name: &str, count: usize) -> Vec<(String, String)> {
-        for _ in 0..600 {
-            let text = std::fs::read_to_string(self.record()).unwrap_or_default();
-            let words = text.lines().filter_map(|line| line.split_once(' '));
-            let calls: Vec<_> = words
-                .map(|(step, token)| (step.to_owned(), token.to_owned()))
-                .collect();
-            if calls.len() >= count {
-                return calls;
-            }
-            tokio::time::sleep(Duration::from_millis(100)).await;
-        }
-        panic!("the function was not called {count} times");
+    async fn calls(&self, name: &str) -> Vec<(String, String)> {
+        let text = std::fs::read_to_string(self.record()).unwrap_or_default();
+        let calls = text.lines().filter_map(|line| {
+            let (secret, call) = line.split_once(' ')?;
+            let (step, token) = call.split_once(' ')?;
+            let is_asked = secret.contains(&format!(":secret:{name}-"));
+            is_asked.then(|| (step.to_owned(), token.to_owned()))
+        });
+        calls.collect()
+    }
+
+    async fn pause(&self) {
+        tokio::time::sleep(Duration::from_millis(100)).await;
     }
 }
 
@@ -181,10 +195,21 @@ impl Iam for LocalAws {
         request.send().await.map(drop).map_err(code)
     }
 
-    async fn use_key(&self, _user: &str, id: &str) {
+    async fn keys_by_page(&self, user: &str) -> Outcome<Vec<String>> {
+        let request = self.test.iam.list_access_keys().user_name(user);
+        let mut pages = request.max_items(1).into_paginator().send();
+        let mut keys = Vec::new();
+        while let Some(page) = pages.next().await {
+            let listed = page.map_err(code)?.access_key_metadata;
+            assert!(listed.len() <= 1, "a page has at most MaxItems keys");
+            keys.extend(listed.into_iter().filter_map(|key| key.access_key_id));
+        }
+        Ok(keys)
+    }
+
+    async fn use_key(&self, _user: &str, id: &str) -> Outcome<()> {
         let key = self.keys.borrow()[id].clone();
-        let holder = self.test.holder(&key).await;
-        holder.expect("the key authenticates");
+        self.test.holder(&key).await.map(drop)
     }
 
     async fn tags(&self, user: &str) -> Outcome<BTreeMap<String, String>> {
@@ -206,20 +231,40 @@ impl Iam for LocalAws {
     }
 }
 
-/// A rotation function that records its calls, and fails at the step that the test specifies.
+/// A rotation function that records its calls, and fails at the step `FAILING`. Without a step, it
+/// rotates.
 const FUNCTION: &str = "
 import os
+import botocore.session
 
 def handler(event, context):
+    step, secret, token = event['Step'], event['SecretId'], event['ClientRequestToken']
     with open(os.environ['RECORD'], 'a') as record:
-        record.write(event['Step'] + ' ' + event['ClientRequestToken'] + '\\n')
-    if event['Step'] == os.environ['FAILING']:
-        raise RuntimeError('told to fail')
+        record.write(f'{secret} {step} {token}\\n')
+    if os.environ['FAILING']:
+        if step == os.environ['FAILING']:
+            raise RuntimeError('told to fail')
+        return
+    manager = botocore.session.Session().create_client('secretsmanager')
+    if step == 'createSecret':
+        manager.put_secret_value(SecretId=secret, ClientRequestToken=token,
+                                 SecretString=os.environ['VALUE'], VersionStages=['AWSPENDING'])
+    if step == 'finishSecret':
+        versions = manager.describe_secret(SecretId=secret)['VersionIdsToStages']
+        current = next(id for id, labels in versions.items() if 'AWSCURRENT' in labels)
+        manager.update_secret_version_stage(SecretId=secret, VersionStage='AWSCURRENT',
+                                            MoveToVersionId=token, RemoveFromVersionId=current)
 ";
 
 impl LocalAws {
     /// Deploys the function, lets Secrets Manager invoke it, and returns its ARN.
-    async fn deploy(&self, failing: &str) -> String {
+    async fn deploy(&self, function: Function) -> String {
+        let failing = match function {
+            Function::Rotating => "",
+            Function::FailingAt(step) => step,
+        };
+        let name = format!("rotate-{}", self.functions.get());
+        self.functions.set(self.functions.get() + 1);
         let mut zip = zip::ZipWriter::new(Cursor::new(Vec::new()));
         let options = zip::write::SimpleFileOptions::default();
         zip.start_file("index.py", options).expect("a file");
@@ -227,21 +272,27 @@ impl LocalAws {
         let zip = zip.finish().expect("a zip").into_inner();
         let trust = r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"sts:AssumeRole",
             "Principal":{"Service":"lambda.amazonaws.com"}}]}"#;
-        let role = self.test.iam.create_role().role_name("rotate");
+        let policy = r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow",
+            "Action":"secretsmanager:*","Resource":"*"}]}"#;
+        let role = self.test.iam.create_role().role_name(&name);
         let role = role.assume_role_policy_document(trust).send().await;
         let role = role.expect("a role").role.expect("a role").arn;
+        let request = self.test.iam.put_role_policy().role_name(&name);
+        let request = request.policy_name("rotate").policy_document(policy);
+        request.send().await.expect("a policy");
         let environment = aws_sdk_lambda::types::Environment::builder()
             .variables("RECORD", self.record().display().to_string())
-            .variables("FAILING", failing);
+            .variables("FAILING", failing)
+            .variables("VALUE", ROTATED);
         let code = aws_sdk_lambda::types::FunctionCode::builder().zip_file(Blob::new(zip));
-        let request = self.test.lambda.create_function().function_name("rotate");
+        let request = self.test.lambda.create_function().function_name(&name);
         let request = request
             .runtime("python3.12".into())
             .handler("index.handler");
         let request = request.role(role).timeout(20).code(code.build());
         let created = request.environment(environment.build()).send().await;
         let arn = created.expect("a function").function_arn.expect("its ARN");
-        let request = self.test.lambda.add_permission().function_name("rotate");
+        let request = self.test.lambda.add_permission().function_name(&name);
         let request = request.statement_id("rotation").source_account(ACCOUNT);
         let request = request.principal("secretsmanager.amazonaws.com");
         let allowed = request.action("lambda:InvokeFunction").send().await;

@@ -77,7 +77,7 @@ fn tag(key: &str, value: &str) -> Tag {
     Tag::builder().key(key).value(value).build()
 }
 
-/// Returns a value that names a key, with a made-up secret part.
+/// Returns a value that names a key, with a made-up secret access key.
 fn made_up(key: &str, user: &str, arn: &str) -> Value {
     json!({ "accesskey": key, "secretkey": "made/up", "username": user, "secretarn": arn })
 }

@@ -292,7 +292,8 @@ impl Life<'_> {
                 assert_eq!(test.keys(entry.user).await, None);
                 continue;
             }
-            // The current key continues to work, and the output says where its secret part is.
+            // The current key continues to work, and the output says where its secret access key
+            // is.
             let arn = format!("arn:aws:iam::{ACCOUNT}:user/{}", entry.user);
             assert_eq!(test.holder(&keys.current).await, Ok(arn));
             assert!(

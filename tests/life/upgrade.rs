@@ -79,8 +79,8 @@ async fn a_stack_without_pins_is_updated_and_rotates() {
     test.keyrota("teardown --yes").await.exits(0);
 }
 
-/// If the stored secret part of the previous key is not its own, the key cannot be proven to be
-/// keyrota's: the rotation stops and names it, and the current key continues to work.
+/// If the stored secret access key of the previous key is not its own, the key cannot be proven to
+/// be keyrota's: the rotation stops and names it, and the current key continues to work.
 #[tokio::test]
 async fn a_key_that_cannot_be_proven_stops_the_rotation_after_an_update() {
     let (test, before) = deployed().await;

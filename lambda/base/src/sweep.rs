@@ -1,5 +1,6 @@
 //! The common part of a sweep: it inspects every secret of the stack, several at a time. Each
-//! function defines what it inspects, and all of them look for rotations that do not end.
+//! function defines what it inspects, and all of them look for rotations that are overdue or do
+//! not end.
 
 use std::cell::{Cell, RefCell};
 use std::time::Duration;
@@ -8,11 +9,13 @@ use crate::arn::SecretArn;
 use crate::clock::{Clock, Deadline};
 use crate::error::{ReadError, RequestError};
 use crate::log::Note;
+use crate::metric::Metric;
 use crate::moment::Moment;
 use crate::port::{Journal, Ports};
+use crate::secret::{Content, Credential};
 use crate::secrets_manager::{CallErrorKind, Description, SecretsManager, VersionSelector};
 use crate::stage::{self, PENDING};
-use crate::step::unread;
+use crate::step::{SecretVersion, describe, unread};
 
 /// The maximum number of secret names in an error.
 const NAMED: usize = 10;
@@ -33,7 +36,7 @@ const LONGEST_ROTATION: Duration = Duration::from_secs(3_600);
 /// # Errors
 ///
 /// Fails if the pending version must be read and the call fails.
-pub async fn is_stuck<P: Ports>(
+async fn is_stuck<P: Ports>(
     ports: &P,
     secret: &SecretArn,
     description: &Description,
@@ -63,6 +66,53 @@ pub async fn is_stuck<P: Ports>(
 /// Returns whether a pending version that was not read has no value that could be read.
 fn has_no_date(kind: CallErrorKind) -> bool {
     matches!(kind, CallErrorKind::NotFound | CallErrorKind::Undecryptable)
+}
+
+/// What a sweep has found so far, for the metrics that the alarms need.
+#[derive(Debug, Default)]
+pub struct Findings {
+    overdue: Cell<usize>,
+    stuck: Cell<usize>,
+    ages: RefCell<Vec<Duration>>,
+}
+
+impl Findings {
+    /// Returns a secret's description, and records a rotation that is overdue or does not end.
+    ///
+    /// # Errors
+    ///
+    /// Fails if a call fails.
+    pub async fn describe<P: Ports>(
+        &self,
+        ports: &P,
+        secret: &SecretArn,
+    ) -> Result<Description, ReadError> {
+        let description = describe(ports, secret).await?;
+        if description.is_overdue(ports.clock().moment()) {
+            self.overdue.update(|count| count + 1);
+        }
+        if is_stuck(ports, secret, &description).await? {
+            self.stuck.update(|count| count + 1);
+        }
+        Ok(description)
+    }
+
+    /// Records the age of a secret's current value, if it is complete.
+    pub fn record_age<C: Credential>(&self, current: &SecretVersion<C>, now: Moment) {
+        if let (Content::Complete(_), Some(created)) = (&current.content, current.created) {
+            self.ages.borrow_mut().push(now.since(created));
+        }
+    }
+
+    /// Returns the metrics of a sweep.
+    pub fn into_metrics(self, failed: &FailedSecrets) -> [Metric; 4] {
+        [
+            Metric::Failures(failed.count()),
+            Metric::RotationsOverdue(self.overdue.get()),
+            Metric::RotationsStuck(self.stuck.get()),
+            Metric::CredentialAge(self.ages.into_inner()),
+        ]
+    }
 }
 
 /// The secrets that a sweep failed for.

@@ -2,7 +2,7 @@
 
 /// The ID of the access key.
 pub const ACCESS_KEY: &str = "accesskey";
-/// The secret part of the access key.
+/// The secret access key.
 pub const SECRET_KEY: &str = "secretkey";
 /// The IAM user or the database user.
 pub const USERNAME: &str = "username";

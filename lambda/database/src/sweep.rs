@@ -9,17 +9,15 @@ mod repair;
 
 pub(crate) use discard::discard;
 
-use std::cell::RefCell;
 use std::time::Duration;
 
-use keyrota_function_base::sweep::{self, Sweep};
+use keyrota_function_base::sweep::{Findings, Sweep};
 
 use crate::arn::SecretArn;
 use crate::decide;
 use crate::error::Error;
 use crate::log::Note;
 use crate::mark;
-use crate::metric::Metric;
 use crate::pin::Pin;
 use crate::port::{Clock, Description, Journal, Ports, VersionSelector};
 use crate::secret::Content;
@@ -29,14 +27,6 @@ use crate::step::{Deadline, current_credential, describe, find};
 /// The maximum time that a secret normally takes. The sweep begins no secret with less time
 /// left.
 const ENOUGH: Duration = Duration::from_secs(10);
-
-/// The results of a sweep so far.
-#[derive(Default)]
-struct Findings {
-    overdue: usize,
-    stuck: usize,
-    ages: Vec<Duration>,
-}
 
 /// Sweeps the secrets, several at a time.
 ///
@@ -48,7 +38,7 @@ pub async fn run<P: Ports>(
     secrets: &[SecretArn],
     deadline: Deadline,
 ) -> Result<(), Error> {
-    let findings = RefCell::default();
+    let findings = Findings::default();
     let frame = Sweep {
         ports,
         deadline,
@@ -57,34 +47,16 @@ pub async fn run<P: Ports>(
     };
     let look = async |secret: &SecretArn| sweep(ports, secret, &findings).await;
     let failed = frame.each(secrets, look).await;
-    let findings: Findings = findings.into_inner();
-    ports.journal().measure(&[
-        Metric::Failures(failed.count()),
-        Metric::RotationsOverdue(findings.overdue),
-        Metric::RotationsStuck(findings.stuck),
-        Metric::CredentialAge(findings.ages),
-    ]);
+    ports.journal().measure(&findings.into_metrics(&failed));
     Ok(failed.into_result(secrets.len())?)
 }
 
-async fn sweep<P: Ports>(
-    ports: &P,
-    secret: &SecretArn,
-    findings: &RefCell<Findings>,
-) -> Result<(), Error> {
-    let description = describe(ports, secret).await?;
+async fn sweep<P: Ports>(ports: &P, secret: &SecretArn, findings: &Findings) -> Result<(), Error> {
+    let description = findings.describe(ports, secret).await?;
     let now = ports.clock().moment();
-    if description.is_overdue(now) {
-        findings.borrow_mut().overdue += 1;
-    }
-    if sweep::is_stuck(ports, secret, &description).await? {
-        findings.borrow_mut().stuck += 1;
-    }
     let pin = Pin::read(ports.pins(), secret, &description)?;
     let current = find(ports, secret, VersionSelector::Labelled(CURRENT)).await?;
-    if let (Content::Complete(_), Some(created)) = (&current.content, current.created) {
-        findings.borrow_mut().ages.push(now.since(created));
-    }
+    findings.record_age(&current, now);
     if matches!(current.content, Content::Nothing | Content::Partial(_)) {
         // The secret has no password yet.
         return Ok(());

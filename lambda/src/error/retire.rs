@@ -21,7 +21,7 @@ pub enum RetireError {
     },
     /// AWSPREVIOUS names the key, but does not contain it.
     #[error(
-        "retire the old key {key} of {user}: the secret part that AWSPREVIOUS of {secret} holds does not \
+        "retire the old key {key} of {user}: the secret access key that AWSPREVIOUS of {secret} holds does not \
          authenticate, so the key is not proven to be one that was rotated, and nothing was touched; \
          find out who wrote that version; if nothing uses the key, delete it with `aws iam \
          delete-access-key`"

@@ -17,7 +17,7 @@ use crate::secret::{Content, Unreadable};
 
 /// The time that it may take to store a key, or to remove it again. A key is created only if
 /// this much time is left: if the function were stopped in between, nobody would have the
-/// secret part of the key.
+/// secret access key.
 const STORING: Duration = Duration::from_secs(4);
 
 /// The delays before the retries of a call that was not carried out or that is idempotent, such
@@ -76,8 +76,8 @@ async fn create<P: Ports>(
                 ports.clock().sleep(*wait).await
             }
             (CallErrorKind::Unclear, _) => {
-                // If a key was created, nobody has its secret part. The next run finds the key
-                // by the intent, after IAM's lists are up to date.
+                // If a key was created, nobody has its secret access key. The next run finds the
+                // key by the intent, after IAM's lists are up to date.
                 return Err(Error::CreationUnclear {
                     user: user(),
                     source,

@@ -2,7 +2,7 @@
 //!
 //! A principal that can write the secret can write the ID of any of the user's keys into it. A
 //! key belongs to keyrota if the IAM user's tag `keyrota:keys` says so, which such a principal
-//! cannot write, or if the secret part in that version authenticates, which such a principal
+//! cannot write, or if the secret access key in that version authenticates, which such a principal
 //! cannot know. `GetCallerIdentity` needs no permission, and succeeds only for an active key.
 
 use crate::pin::Pin;

@@ -3,6 +3,7 @@
 use keyrota_function::decide::{Activity, CURRENT, PENDING, PREVIOUS};
 use keyrota_function::event::Step;
 use keyrota_function::port::CallErrorKind;
+use keyrota_test_function::secrets::FakeSecrets as _;
 
 use crate::fake::{FakeAws, Mishap, TOKEN, key_id, rotate, run, sweep};
 
@@ -100,7 +101,7 @@ fn a_promotion_whose_answer_is_lost_is_certain_when_it_was_found() {
     aws.inject_into_action(PROMOTE, &[Mishap::After(CallErrorKind::Unclear)]);
     assert_eq!(finish(&aws), "done");
     assert_eq!(aws.ids(), [key_id(4)]);
-    assert_eq!(aws.said.borrow().matches(r#""Rotations":1"#).count(), 1);
+    assert_eq!(aws.output.said().matches(r#""Rotations":1"#).count(), 1);
 }
 
 /// If anything fails after the promotion, the step succeeds, reports what failed, and leaves
@@ -121,7 +122,7 @@ fn what_fails_is_left_to_the_sweep() {
                         assert_eq!(finish(&aws), "done", "{rotate_as} {fault:?} {call}");
                         if aws.mishaps.borrow().is_empty() {
                             assert_eq!(old(&aws), Some(Activity::Active));
-                            assert!(aws.said.borrow().contains(r#""level":"ERROR""#));
+                            assert!(aws.output.said().contains(r#""level":"ERROR""#));
                         }
                         aws.calm();
                         if again {
@@ -172,7 +173,7 @@ fn a_late_retry_holds_a_key_in_use() {
     aws.use_key(&key_id(1));
     assert_eq!(finish(&aws), "done");
     assert_eq!(old(&aws), Some(Activity::Active));
-    assert!(aws.said.borrow().contains("still in use"));
+    assert!(aws.output.said().contains("still in use"));
 }
 
 #[test]
@@ -195,7 +196,7 @@ fn nothing_goes_while_the_new_key_is_not_listed() {
     aws.act_before(6, |aws| aws.take_key(&key_id(4)));
     assert_eq!(finish(&aws), "done");
     assert_eq!(aws.ids(), [key_id(1)]);
-    assert!(aws.said.borrow().contains("NewKeyUnsound"));
+    assert!(aws.output.said().contains("NewKeyUnsound"));
 }
 
 #[test]

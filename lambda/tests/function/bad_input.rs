@@ -5,6 +5,7 @@ use keyrota_function::decide::{CURRENT, PENDING, PREVIOUS};
 use keyrota_function::error::NamedError;
 use keyrota_function::event::Step;
 use keyrota_function::port::CallErrorKind;
+use keyrota_test_function::secrets::FakeSecrets as _;
 use serde_json::{Value, json};
 
 use crate::fake::{
@@ -65,7 +66,7 @@ fn aws(rotate_as: &str) -> FakeAws {
 /// Checks that an error names the next step.
 fn helpful(ended: &Outcome, case: &str) {
     match ended {
-        Outcome::Done => {}
+        Outcome::Done(()) => {}
         Outcome::Died => panic!("{case}: it never ended"),
         Outcome::Failed(error) => {
             let said = error.sentence();
@@ -152,7 +153,7 @@ fn a_binary_value_and_a_sealed_one_are_answered_too() {
         }
     });
     assert_eq!(sweep(&aws).name(), "SweepFailed");
-    assert!(aws.said.borrow().contains("ValueUnreadable"));
+    assert!(aws.output.said().contains("ValueUnreadable"));
 }
 
 /// A secret that the function does not serve: it is not pinned, or does not exist.
@@ -178,7 +179,7 @@ fn a_secret_that_it_does_not_serve_is_not_touched() {
     let aws = FakeAws::new("self", false);
     let ended = sweep_all(&aws, &[ADMINISTRATOR_ARN]);
     assert_eq!(ended.name(), "SweepFailed");
-    assert!(aws.said.borrow().contains("NotPinned"));
+    assert!(aws.output.said().contains("NotPinned"));
     assert!(!aws.actions().iter().any(|it| it.starts_with("iam:")));
 }
 

@@ -6,6 +6,7 @@ use keyrota_function::decide::{Activity, CURRENT, PENDING, PREVIOUS};
 use keyrota_function::event::Step;
 use keyrota_function::mark::Record;
 use keyrota_function::port::CallErrorKind;
+use keyrota_test_function::secrets::FakeSecrets as _;
 
 use crate::fake::{
     ADMINISTRATOR_ARN, FakeAws, Mishap, OTHER, SECRET_ARN, TOKEN, key_id, rotate, run,
@@ -54,7 +55,7 @@ fn a_foreign_key_in_use_stops_it_and_is_not_touched() {
             assert_eq!(create(&aws), "ForeignKey");
             assert_eq!(aws.ids(), [key_id(1), foreign.id.clone()]);
             assert!(writes(&aws).is_empty());
-            assert!(aws.said.borrow().contains(foreign.id.as_str()));
+            assert!(aws.output.said().contains(foreign.id.as_str()));
         }
     }
 }
@@ -227,8 +228,8 @@ fn an_inactive_current_key_is_replaced_but_not_by_itself() {
     assert_eq!(create(&aws), "KeysUnread");
     assert!(writes(&aws).is_empty());
     assert!(
-        aws.said
-            .borrow()
+        aws.output
+            .said()
             .contains("otherwise store an active key of the user")
     );
 
@@ -331,8 +332,8 @@ fn a_secret_that_is_only_seeded_is_sent_to_bootstrap() {
     let seed = serde_json::json!({ "username": crate::fake::USER, "secretarn": SECRET_ARN });
     aws.store("seed", &[CURRENT], &seed.to_string());
     assert_eq!(create(&aws), "NotBootstrapped");
-    assert!(aws.said.borrow().contains("accesskey, secretkey missing"));
-    assert!(aws.said.borrow().contains("keyrota bootstrap"));
+    assert!(aws.output.said().contains("accesskey, secretkey missing"));
+    assert!(aws.output.said().contains("keyrota bootstrap"));
 }
 
 #[test]
@@ -412,5 +413,5 @@ fn an_administrators_secret_without_a_key_stops_it() {
     let aws = FakeAws::new("ops/key-admin", false);
     aws.store_in(ADMINISTRATOR_ARN, "only", &[CURRENT], Some("{}".to_owned()));
     assert_eq!(create(&aws), "AdministratorUnreadable");
-    assert!(aws.said.borrow().contains("ops/key-admin"));
+    assert!(aws.output.said().contains("ops/key-admin"));
 }

@@ -2,6 +2,7 @@
 
 use keyrota_function::decide::{Activity, CURRENT, PREVIOUS};
 use keyrota_function::port::CallErrorKind;
+use keyrota_test_function::secrets::FakeSecrets as _;
 
 use crate::fake::{FakeAws, Mishap, Outcome, SECRET_ARN, TOKEN, USER, rotate};
 
@@ -47,7 +48,7 @@ fn every_single_mishap_is_recovered_from() {
                         let ended = recover(&aws);
                         runs += 1;
                         let case = format!("{rotate_as} {owns_user} {mishap:?} at call {call}");
-                        assert!(matches!(ended, Outcome::Done), "{case}: {ended:?}");
+                        assert!(ended.is_done(), "{case}: {ended:?}");
                         assert_eq!(
                             aws.carrier(CURRENT).expect("a version").as_str(),
                             TOKEN,
@@ -69,7 +70,7 @@ fn every_single_mishap_is_recovered_from() {
 fn recover(aws: &FakeAws) -> Outcome {
     let mut ended = rotate(aws, TOKEN);
     for _ in 0..RETRIES {
-        if matches!(ended, Outcome::Done) {
+        if ended.is_done() {
             break;
         }
         ended = rotate(aws, TOKEN);

@@ -5,6 +5,7 @@ use std::time::Duration;
 use keyrota_function::decide::{CURRENT, PENDING, PREVIOUS, VersionId};
 use keyrota_function::event::Step;
 use keyrota_function::port::CallErrorKind;
+use keyrota_test_function::secrets::FakeSecrets as _;
 
 use crate::fake::{FakeAws, Mishap, TOKEN, key_id, run};
 

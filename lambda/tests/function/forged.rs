@@ -6,6 +6,7 @@ use std::time::Duration;
 use keyrota_function::decide::{Activity, CURRENT, PENDING, PREVIOUS};
 use keyrota_function::event::Step;
 use keyrota_function::mark::MADE;
+use keyrota_test_function::secrets::FakeSecrets as _;
 
 use crate::fake::{
     ADMINISTRATOR_ARN, FakeAws, Key, OTHER, SECRET_ARN, TOKEN, USER, key_id, made_up, rotate, run,
@@ -30,8 +31,8 @@ fn untouched(aws: &FakeAws, key: &Key, case: &str) {
     assert_eq!(found.activity, Activity::Active, "{case}");
 }
 
-/// With `PutSecretValue` alone: the ID of a foreign key, with a forged secret part, under each
-/// label by which the function finds replaced keys.
+/// With `PutSecretValue` alone: the ID of a foreign key, with a forged secret access key, under
+/// each label by which the function finds replaced keys.
 #[test]
 fn a_foreign_key_that_a_version_names_is_not_deleted() {
     for rotate_as in WAYS {
@@ -78,7 +79,7 @@ fn nor_does_the_sweep_retire_it() {
             for _ in 0..4 {
                 aws.pass(DAY);
                 assert_eq!(sweep(&aws).name(), "SweepFailed");
-                assert!(aws.said.borrow().contains("OldKeyUnproven"));
+                assert!(aws.output.said().contains("OldKeyUnproven"));
                 untouched(&aws, &foreign, timetable);
             }
         }
@@ -99,7 +100,7 @@ fn nor_does_the_last_step() {
     let forged = aws.value(&made_up(&foreign), SECRET_ARN);
     aws.store("forged", &[CURRENT], &forged);
     assert_eq!(run(&aws, Step::Finish).name(), "done");
-    assert!(aws.said.borrow().contains("OldKeyUnproven"));
+    assert!(aws.output.said().contains("OldKeyUnproven"));
     untouched(&aws, &foreign, "at once");
 }
 
@@ -123,7 +124,7 @@ fn a_forged_intent_explains_no_key() {
     }
 }
 
-/// The secret part proves that the version contains the key, whatever the user's tags are.
+/// The secret access key proves that the version contains the key, whatever the user's tags are.
 /// Stacks that an earlier version deployed have no such tags.
 #[test]
 fn a_key_that_nothing_records_makes_room_once_it_is_proven() {

@@ -17,7 +17,7 @@ fn a_line_is_an_object_with_the_fields_that_are_allowed() {
     aws_with_error.give_foreign_key(true);
     assert_eq!(rotate(&aws_with_error, TOKEN).name(), "ForeignKey");
 
-    let said = aws.said.borrow().clone();
+    let said = aws.output.said().clone();
     let mut decisions = Vec::new();
     for line in said.lines().filter(|line| line.starts_with('{')) {
         let line: Value = serde_json::from_str(line).expect("JSON");
@@ -62,7 +62,7 @@ fn a_line_is_an_object_with_the_fields_that_are_allowed() {
         ]
     );
 
-    let said = aws_with_error.said.borrow().clone();
+    let said = aws_with_error.output.said().clone();
     let line = said
         .lines()
         .find(|line| line.starts_with('{'))

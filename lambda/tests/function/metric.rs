@@ -76,6 +76,6 @@ fn a_promotion_is_counted_once() {
     for _ in 0..3 {
         assert_eq!(rotate(&aws, TOKEN).name(), "done");
     }
-    let said = aws.said.borrow();
+    let said = aws.output.said();
     assert_eq!(said.matches(r#""Rotations":1"#).count(), 1);
 }

@@ -5,6 +5,7 @@ use std::time::Duration;
 use keyrota_function::decide::{CURRENT, PENDING};
 use keyrota_function::event::Step;
 use keyrota_function::port::CallErrorKind;
+use keyrota_test_function::secrets::FakeSecrets as _;
 
 use crate::fake::{FakeAws, Mishap, TOKEN, key_id, rotate, run};
 
@@ -72,7 +73,7 @@ fn a_key_that_may_not_is_not_promoted() {
         assert!(count(&aws, action) > 5);
         assert!(aws.slept.get() >= Duration::from_secs(20));
         assert!(aws.slept.get() < Duration::from_secs(25));
-        let said = aws.said.borrow();
+        let said = aws.output.said();
         let expected = format!("it authenticates as ci-deployer, but may not {object}: ");
         assert!(said.contains(&expected), "{said}");
         assert!(said.contains("then rotate again"));
@@ -97,7 +98,7 @@ fn a_permission_is_waited_for_while_it_spreads() {
         .set(Some(aws.now.get() + Duration::from_secs(15)));
     assert_eq!(test(&aws), "done");
     assert!(aws.slept.get() < Duration::from_secs(20));
-    assert!(aws.said.borrow().contains(r#""decision":"wait""#));
+    assert!(aws.output.said().contains(r#""decision":"wait""#));
 }
 
 #[test]
@@ -134,8 +135,8 @@ fn what_will_not_pass_is_final() {
         assert_eq!(test(&aws), "ProbeRefused", "{fault:?}");
         assert_eq!(count(&aws, LIST), 1);
         assert!(
-            aws.said
-                .borrow()
+            aws.output
+                .said()
                 .contains("correct `probe` in the manifest")
         );
     }

@@ -5,6 +5,7 @@ use std::time::Duration;
 use keyrota_function::decide::{Activity, CURRENT, PENDING};
 use keyrota_function::event::Step;
 use keyrota_function::port::CallErrorKind;
+use keyrota_test_function::secrets::FakeSecrets as _;
 
 use crate::fake::{FakeAws, Mishap, OTHER, SECRET_ARN, TOKEN, USER, key_id, rotate, run};
 
@@ -137,7 +138,7 @@ fn a_test_of_the_configuration_passes() {
         prepare(&aws);
         assert_eq!(test(&aws), "done", "{form}");
         assert!(
-            aws.said.borrow().contains("test of the configuration"),
+            aws.output.said().contains("test of the configuration"),
             "{form}"
         );
         assert_eq!(identifications(&aws), 0, "{form}");

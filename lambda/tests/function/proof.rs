@@ -20,15 +20,16 @@ mod outcome;
 mod start;
 mod state;
 
-use std::sync::Mutex;
 use std::time::Duration;
 
 use keyrota_function::event::Step;
 use keyrota_function::port::CallErrorKind;
+use keyrota_test_function::search::{Violation, on_all_processors};
+use keyrota_test_function::secrets::FakeSecrets as _;
 
 use self::explore::{Function, explore, explore_forged};
 use self::naive::Disturbed;
-use self::outcome::{Explored, Violation};
+use self::outcome::Explored;
 use self::start::{Start, forged_searches, one_key, searches, short_searches, sweeping_searches};
 use crate::fake::{FakeAws, Mishap, Outcome, TOKEN, run_for};
 
@@ -43,32 +44,6 @@ fn explore_all(
 
 fn explore_all_forged(searches: Vec<Vec<Start>>, times: u32) -> Result<Explored, Box<Violation>> {
     on_all_processors(searches, |starts| explore_forged(starts, run_for, times))
-}
-
-fn on_all_processors(
-    searches: Vec<Vec<Start>>,
-    explore: impl Fn(&[Start]) -> Result<Explored, Box<Violation>> + Sync,
-) -> Result<Explored, Box<Violation>> {
-    let threads = std::thread::available_parallelism().map_or(1, usize::from);
-    let left = Mutex::new(searches);
-    let total = Mutex::new(Ok(Explored::default()));
-    let next = || left.lock().expect("no panic").pop();
-    std::thread::scope(|scope| {
-        for _ in 0..threads {
-            scope.spawn(|| {
-                while let Some(starts) = next() {
-                    let found = explore(&starts);
-                    let mut total = total.lock().expect("no panic");
-                    match (total.as_mut(), found) {
-                        (Ok(total), Ok(explored)) => total.add(&explored),
-                        (Ok(_), Err(found)) => *total = Err(found),
-                        (Err(_), _) => return,
-                    }
-                }
-            });
-        }
-    });
-    total.into_inner().expect("no panic")
 }
 
 /// Returns the results of the searches, or ends the test with the history of the failure.
@@ -167,7 +142,7 @@ fn disturb(function: Function) -> Disturbed {
 fn rotate_by(function: Function, aws: &FakeAws, token: &str) {
     aws.begin(token);
     for step in Step::ALL {
-        if !matches!(function(aws, step, token), Outcome::Done) {
+        if !matches!(function(aws, step, token), Outcome::Done(())) {
             return;
         }
     }

@@ -2,6 +2,7 @@
 
 use keyrota_function::decide::{CURRENT, PENDING, PREVIOUS, VersionId};
 use keyrota_function::event::Step;
+use keyrota_test_function::secrets::FakeSecrets as _;
 
 use crate::fake::{ADMINISTRATOR, FakeAws, SECRET_ARN, TOKEN, key_id, rotate, run};
 

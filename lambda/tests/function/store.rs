@@ -3,6 +3,7 @@
 use keyrota_function::decide::PENDING;
 use keyrota_function::event::Step;
 use keyrota_function::port::CallErrorKind;
+use keyrota_test_function::secrets::FakeSecrets as _;
 
 use crate::fake::{FakeAws, Mishap, TOKEN, USER, key_id, rotate, run};
 
@@ -121,7 +122,7 @@ fn a_key_that_can_be_neither_stored_nor_removed_is_named_and_found_again() {
     aws.inject_into_action(PUT, &[Mishap::Before(CallErrorKind::Refused)]);
     aws.inject_into_action("iam:DeleteAccessKey", &[Mishap::Before(UNCLEAR)]);
     assert_eq!(run(&aws, Step::Create).name(), "KeyLeftBehind");
-    assert!(aws.said.borrow().contains(key_id(4).as_str()));
+    assert!(aws.output.said().contains(key_id(4).as_str()));
     assert_eq!(rotate(&aws, TOKEN).name(), "done");
     assert_eq!(aws.ids(), [key_id(1), key_id(5)]);
 }

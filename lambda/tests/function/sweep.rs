@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use keyrota_function::decide::{Activity, CURRENT, PENDING, PREVIOUS};
 use keyrota_function::port::CallErrorKind;
+use keyrota_test_function::secrets::FakeSecrets as _;
 use serde_json::Value;
 
 use crate::fake::{
@@ -65,7 +66,7 @@ fn calls(aws: &FakeAws) -> Vec<&'static str> {
 
 /// Returns the last log line that has this field.
 fn last_with(aws: &FakeAws, field: &str) -> Value {
-    let said = aws.said.borrow();
+    let said = aws.output.said();
     let lines = said.lines().filter(|line| line.starts_with('{'));
     let mut lines = lines.map(|line| serde_json::from_str::<Value>(line).expect("JSON"));
     lines
@@ -237,7 +238,7 @@ fn a_rotation_that_does_not_end_is_measured() {
         assert_eq!(stuck(&aws), 1);
         // The date in the secret's description is enough.
         assert!(aws.actions().starts_with(&[DESCRIBE, READ]));
-        let said = aws.said.borrow().clone();
+        let said = aws.output.said().clone();
         assert!(said.contains("\"decision\":\"stuck\""), "{said}");
         untouched(&aws);
         aws.cancel();

@@ -1,6 +1,5 @@
-//! The application of the tour: it calls AWS all the time with the key that the
-//! secret holds. Refused, it reads the secret once more and tries again, as a
-//! client of a rotating secret does.
+//! The application of the tour. It calls AWS continuously with the key in the secret. If a call is
+//! refused, it reads the secret again and retries, as a client of a rotating secret does.
 
 use std::cell::Cell;
 use std::convert::Infallible;
@@ -11,10 +10,10 @@ use crate::model::{Content, Credential};
 use crate::port::{CURRENT, Identity, KeyPair, Secrets};
 use crate::run;
 
-/// Between two calls.
+/// The pause between two calls.
 const PAUSE: Duration = Duration::from_millis(20);
 
-/// The application, and what it has been through.
+/// The application and its counters.
 pub(super) struct Application<'scene> {
     scene: &'scene Scene,
     working: Cell<bool>,
@@ -24,8 +23,7 @@ pub(super) struct Application<'scene> {
 }
 
 impl<'scene> Application<'scene> {
-    /// Returns an application that works with the user's original key until the
-    /// secret holds one.
+    /// Returns an application that uses the user's original key until the secret contains one.
     pub(super) fn new(scene: &'scene Scene) -> Self {
         Self {
             scene,
@@ -36,7 +34,7 @@ impl<'scene> Application<'scene> {
         }
     }
 
-    /// Works for as long as it is polled.
+    /// Calls AWS for as long as it is polled.
     pub(super) async fn run(&self) -> Infallible {
         let mut key = self.scene.original.clone();
         loop {
@@ -47,13 +45,13 @@ impl<'scene> Application<'scene> {
         }
     }
 
-    /// Has it stop, before its secret is taken down.
+    /// Stops the application before its secret is deleted.
     pub(super) fn stop(&self) {
         self.working.set(false);
     }
 
-    /// Returns how often it called, how often it had to read the secret again,
-    /// and how often it was refused in the end.
+    /// Returns how many calls it made, how often it had to read the secret again, and how many
+    /// calls were refused even then.
     pub(super) fn record(&self) -> (u32, u32, u32) {
         (self.calls.get(), self.retries.get(), self.refused.get())
     }

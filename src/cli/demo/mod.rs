@@ -32,7 +32,7 @@ pub(super) async fn run(settings: &Settings, verb: &Demo) -> Result<Exit, Failed
     settings.progress.finish();
     let scene = Scene::set(&sandbox, settings, &tour).await?;
     let application = Application::new(&scene);
-    // The application runs beside the tour in this one thread, until the tour ends.
+    // The application and the tour share this thread until the tour ends.
     let outcome = tokio::select! {
         outcome = tour::take(&scene, &tour, &application, verb.keep) => outcome,
         never = application.run() => match never {},

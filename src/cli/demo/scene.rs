@@ -1,5 +1,5 @@
-//! The scene of the tour: a folder with a manifest, an operator who may do what
-//! the rendered deployer's policy allows, a user with a key, and an application.
+//! The scene of the tour: a folder with a manifest, an operator with the permissions of the
+//! rendered deployer's policy, a user with a key, and an application.
 
 use std::path::{Path, PathBuf};
 
@@ -18,14 +18,14 @@ use crate::view::Tour;
 
 /// The IAM user whose key rotates.
 pub(super) const USER: &str = "ci-deployer";
-/// The secret that holds its key.
+/// The secret with its key.
 pub(super) const SECRET: &str = "prod/ci-deployer";
 /// The stack.
 pub(super) const STACK: &str = "keyrota-demo";
 
-/// Everything that the tour works with. The folder goes when it is dropped.
+/// Everything that the tour uses. Dropping it deletes the folder.
 pub(super) struct Scene {
-    /// AWS as the account's owner sees it; it only sets the scene and looks.
+    /// AWS as root of the account sees it, only to set the scene and to check it.
     pub(super) owner: Aws,
     /// AWS as the application sees it.
     pub(super) application: Aws,
@@ -37,16 +37,16 @@ pub(super) struct Scene {
     verbose: bool,
 }
 
-/// What a command answered.
+/// The result of a command.
 pub(super) struct Answer {
     /// Its exit code.
     pub(super) code: Option<i32>,
-    /// Its document.
+    /// Its JSON output.
     pub(super) json: Value,
 }
 
 impl Scene {
-    /// Makes the users, the folder and the manifest.
+    /// Creates the users, the folder, and the manifest.
     pub(super) async fn set(
         sandbox: &Sandbox,
         settings: &Settings,
@@ -105,7 +105,7 @@ impl Scene {
         })
     }
 
-    /// Runs the real program as the operator would and returns what it answered.
+    /// Runs the program as the operator would, and returns its result.
     pub(super) async fn run(&self, tour: &Tour, arguments: &[&str]) -> Result<Answer, Failed> {
         tour.step(format!("$ keyrota {}", arguments.join(" ")));
         let mut command = Command::new(&self.program);
@@ -129,12 +129,12 @@ impl Scene {
         })
     }
 
-    /// Returns whether a file or folder is there, below the tour's folder.
+    /// Returns whether a file or folder exists in the tour's folder.
     pub(super) fn has(&self, path: &str) -> bool {
         self.folder.path().join(path).exists()
     }
 
-    /// Returns what to type to go on where the tour stopped.
+    /// Returns the commands that continue where the tour stopped.
     pub(super) fn how_to_go_on(&self) -> String {
         let exports = self
             .environment
@@ -206,13 +206,13 @@ fn environment(
     ]
 }
 
-/// The variables that a build needs. None of AWS's: the tour's account is the
-/// one on this machine, whatever else the caller is signed in to.
+/// Returns whether the build needs this variable. AWS's variables are dropped: the tour uses the
+/// account of the local AWS, whatever account the caller is signed in to.
 fn kept(name: &str) -> bool {
     !name.starts_with("AWS_") && !name.starts_with("KEYROTA_") || name == "KEYROTA_SOURCE"
 }
 
-/// A folder of one's own that goes when it is dropped.
+/// A private folder that is deleted when it is dropped.
 struct Folder(PathBuf);
 
 impl Folder {
@@ -237,7 +237,7 @@ impl Folder {
 
 impl Drop for Folder {
     fn drop(&mut self) {
-        // What cannot be removed is a folder in the system's temporary one.
+        // If this fails, the folder remains in the system's temporary folder.
         let _ = std::fs::remove_dir_all(&self.0);
     }
 }

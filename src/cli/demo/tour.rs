@@ -1,4 +1,4 @@
-//! The way through the scene: real commands, and what must hold after each.
+//! The steps of the tour: real commands, and what must hold after each.
 
 use serde_json::Value;
 
@@ -11,7 +11,7 @@ use crate::view::Tour;
 
 const ZIP: &[&str] = &["--function-zip", "function.zip"];
 
-/// Takes the tour.
+/// Runs the tour.
 pub(super) async fn take(
     scene: &Scene,
     tour: &Tour,
@@ -189,8 +189,8 @@ async fn teardown(scene: &Scene, tour: &Tour) -> Result<(), Failed> {
         kept,
         format!("{USER} existed before, so its current key {key} stays active"),
     );
-    // The application may have held it for a moment after it was replaced; then a
-    // teardown leaves it, and says so.
+    // The application may have used the key shortly after it was replaced. A teardown then keeps
+    // the key and reports it.
     let left_over = answer.json["left_over"].to_string();
     let others = keys.iter().filter(|held| held.id != key);
     tour.check(

@@ -1,10 +1,10 @@
-//! The VPC that the databases' function stands in, as the manifest has it.
+//! The VPC configuration of the database function in the manifest.
 
 use super::Network;
 use crate::model::Finding;
 use crate::model::fields::Fields;
 
-/// Reads the manifest's `network`; both lists or neither.
+/// Reads the manifest's `network`, which has both lists or neither.
 pub(in crate::model) fn read(fields: &Fields<'_>) -> Network {
     let list = |key: &str, prefix: &str| {
         let Some(field) = fields.get(key) else {
@@ -50,7 +50,7 @@ pub(in crate::model) fn read(fields: &Fields<'_>) -> Network {
     network
 }
 
-/// The IDs that EC2 gives have 8 or 17 hexadecimal digits (`resource-ids`).
+/// Checks an ID of EC2, which has 8 or 17 hexadecimal digits (`resource-ids`).
 fn check(text: &str, prefix: &str) -> Result<String, String> {
     let digits = text.strip_prefix(prefix).unwrap_or_default();
     let hexadecimal = |byte: u8| matches!(byte, b'0'..=b'9' | b'a'..=b'f');

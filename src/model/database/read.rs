@@ -1,16 +1,17 @@
-//! The databases of a manifest, each field held to what its engine accepts.
+//! Reads the databases of a manifest, and checks each field against the rules of its engine.
 
 use super::{Database, Engine, InitialPassword, PasswordRule, Verification, tag};
 use crate::model::entry::{self, Entry, Identity, Kind, Specific};
 use crate::model::fields::Fields;
 use crate::model::{Finding, HostName, OldKey, RotateAs, SecretName, SecretReference, StackName};
 
-/// What Secrets Manager leaves in a password by default (`API_GetRandomPassword`):
-/// printable ASCII without the space.
+/// The characters of a password by Secrets Manager's default (`API_GetRandomPassword`): printable
+/// ASCII without the space.
 const ALPHABET: std::ops::RangeInclusive<u8> = b'!'..=b'~';
-/// Fewer characters to choose from make a password of 8 guessable.
+/// The minimum number of distinct characters. With fewer, a password of 8 characters can be
+/// guessed.
 const LEAST_ALPHABET: usize = 16;
-/// The longest path of a file that is taken.
+/// The maximum length of a file's path.
 const MAX_PATH: usize = 1_024;
 
 /// Reads what is specific to a database.
@@ -37,8 +38,8 @@ pub(in crate::model) fn read(fields: &Fields<'_>, _: Option<&StackName>) -> Spec
 
 fn read_rotate_as(fields: &Fields<'_>) -> Option<RotateAs> {
     fields.value("rotate_as", |field| {
-        // `role` in the defaults is for access keys: the function's execution role can do
-        // nothing on a database's server.
+        // `role` in the defaults is meant for access keys: the function's execution role has no
+        // permissions on a database server.
         match fields.own("rotate_as").is_none() && field.text() == Some("role") {
             true => Some(RotateAs::Itself),
             false => field.parse("invalid-value", parse_rotate_as),
@@ -46,7 +47,7 @@ fn read_rotate_as(fields: &Fields<'_>) -> Option<RotateAs> {
     })
 }
 
-/// Checks an entry and its kind against each other.
+/// Checks the settings of an entry against those of its database.
 pub(in crate::model) fn check(entry: &Entry, database: &Database, fields: &Fields<'_>) {
     check_initial_password(entry, database, fields);
     check_tags(entry, database, fields);
@@ -144,13 +145,13 @@ fn check_tags(entry: &Entry, database: &Database, item: &Fields<'_>) {
     }
 }
 
-/// Warns of what `old_key` cannot do for a password.
+/// Warns about settings of `old_key` that have no effect on a password.
 fn check_old_key(entry: &Entry, database: &Database, item: &Fields<'_>) {
     let OldKey::After(retirement) = entry.old_key else {
         return;
     };
     let keeps = database.engine == Engine::MySql;
-    // The defaults may be there for others.
+    // The defaults may be meant for other entries.
     if let (Some(field), false) = (item.own("old_key"), keeps) {
         let message = format!(
             "{} does not retain the old password, which is invalid as soon as it is changed",
@@ -183,7 +184,7 @@ fn read_rule(rule: &Fields<'_>) -> Option<PasswordRule> {
     })
 }
 
-/// Returns the characters, each once, in the order written.
+/// Returns the characters without duplicates, in the order given.
 fn check_excluded(text: &str) -> Result<String, String> {
     let mut exclude = String::new();
     for one in text.chars() {
@@ -205,19 +206,18 @@ fn check_excluded(text: &str) -> Result<String, String> {
     }
 }
 
-/// What a name is of.
+/// The kind of a name.
 #[derive(Clone, Copy)]
 enum Word {
     User,
     Database,
 }
 
-/// Holds a name to the engine's longest, and to what can be told apart in a template.
+/// Checks a name against the engine's maximum length, and for text that a template would change.
 ///
-/// PostgreSQL cuts identifiers off at 63 bytes ("Identifiers and Key Words" of its
-/// manual); MySQL's users have 32 characters and its databases 64 ("Identifier
-/// Length Limits"); MariaDB's users have 80, and its databases 64 ("Identifier
-/// Names").
+/// PostgreSQL truncates identifiers to 63 bytes ("Identifiers and Key Words" in its manual). MySQL
+/// allows 32 characters for users and 64 for databases ("Identifier Length Limits"). MariaDB allows
+/// 80 for users and 64 for databases ("Identifier Names").
 fn check_name(text: &str, engine: Option<Engine>, word: Word) -> Result<String, String> {
     if text.is_empty() {
         return Err("the name is empty".to_owned());
@@ -284,8 +284,8 @@ fn parse_verification(text: &str) -> Result<Verification, String> {
 }
 
 impl InitialPassword {
-    /// Reads `prompt`, `env:NAME`, or the name or full ARN of a secret. Nothing of
-    /// the text is repeated: it may be a password that somebody put here.
+    /// Reads `prompt`, `env:NAME`, or the name or full ARN of a secret. The text is never repeated
+    /// in a message because it may be a password.
     fn parse(text: &str) -> Result<Self, String> {
         let refused = || {
             "expected prompt, env:NAME, or the name or complete ARN of a secret; a manifest must not contain a password"

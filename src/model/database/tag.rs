@@ -11,8 +11,8 @@ use crate::model::Entry;
 /// The longest value of a tag (`API_Tag`).
 pub const MAX_VALUE: usize = 256;
 
-/// Returns a text in a tag's usual letters: bytes of UTF-8 other than
-/// `[A-Za-z0-9 _.:/+@-]` become `=XX`.
+/// Returns a text in the characters of tag values: bytes of UTF-8 other than `[A-Za-z0-9 _.:/+@-]`
+/// become `=XX`.
 pub fn escaped(text: &str) -> String {
     let mut escaped = String::with_capacity(text.len());
     for byte in text.bytes() {
@@ -25,7 +25,7 @@ pub fn escaped(text: &str) -> String {
     escaped
 }
 
-/// Returns the name, in the function's zip, of a file that the manifest names.
+/// Returns the path in the function's zip file of a file that the manifest names.
 pub fn authorities_file(tls_ca: &str) -> String {
     let hash = Sha256::digest(tls_ca.as_bytes());
     let digits: String = hash
@@ -37,7 +37,7 @@ pub fn authorities_file(tls_ca: &str) -> String {
 }
 
 impl Database {
-    /// Returns `HOST:PORT`, an address of IPv6 in brackets.
+    /// Returns `HOST:PORT`, with brackets around an IPv6 address.
     pub fn endpoint(&self) -> String {
         match self.host.as_str().contains(':') {
             true => format!("[{}]:{}", self.host, self.port),
@@ -45,8 +45,8 @@ impl Database {
         }
     }
 
-    /// Returns the file in the function's zip with the authorities that the server's
-    /// certificate is held to, where the manifest names one and it is held to any.
+    /// Returns the path in the function's zip file of the certificate authorities, if the manifest
+    /// names a file and the certificate is verified.
     pub fn authorities_file(&self) -> Option<String> {
         match self.tls {
             Verification::None => None,
@@ -56,9 +56,8 @@ impl Database {
         }
     }
 
-    /// Returns what the stack writes into the secret when it makes it: what follows
-    /// from the user's identity alone, since a changed text would make
-    /// CloudFormation overwrite the live password.
+    /// Returns the initial value of the secret in the template. It depends only on the user's
+    /// identity, because CloudFormation would overwrite the current password if this text changed.
     pub fn seed(&self) -> String {
         let username = serde_json::Value::from(self.username.as_str());
         format!(
@@ -69,7 +68,7 @@ impl Database {
 }
 
 impl Database {
-    /// Returns the tags that pin the database, in the order of the template.
+    /// Returns the tags that describe the database, in the order of the template.
     pub fn tags(&self, entry: &Entry) -> Vec<(&'static str, String)> {
         let tls = match self.authorities_file() {
             Some(file) => format!("{} {file}", self.tls.name()),
@@ -93,7 +92,7 @@ impl Database {
     }
 }
 
-/// The value of the secret's tag.
+/// Writes the value of the secret's tag.
 impl fmt::Display for PasswordRule {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(

@@ -1,4 +1,4 @@
-//! When windows open, taken apart: a rate, or a grid of hours and days.
+//! The parsed form of a schedule: a rate, or a grid of hours and days.
 
 use jiff::civil::{Date, date};
 use serde::Serialize;
@@ -9,11 +9,11 @@ use super::HOURS_A_DAY;
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(tag = "kind", rename_all = "snake_case")]
 pub enum Calendar {
-    /// So long after the last rotation: there is no fixed grid.
+    /// A fixed time after the last rotation, without a fixed grid.
     Rate {
-        /// How many hours or days.
+        /// The number of hours or days.
         every: u32,
-        /// Which of them.
+        /// The unit.
         unit: Unit,
     },
     /// At fixed hours of fixed days.
@@ -24,16 +24,16 @@ pub enum Calendar {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Unit {
-    /// An hour, and a window may last until the next one opens.
+    /// Hours. A window may last until the next one opens.
     Hours,
-    /// Until the UTC day is over, and never longer.
+    /// Days. A window lasts at most until the end of the UTC day.
     Days,
 }
 
 /// The hours and days of a `cron(…)`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Grid {
-    /// In hours where the field of the hours has a step.
+    /// Hours if the hour field has a step, otherwise days.
     pub unit: Unit,
     /// The hours of the day, 0 to 23.
     pub hours: Vec<u8>,
@@ -51,14 +51,14 @@ pub enum Days {
     Month {
         /// 1 to 31.
         days: Vec<u8>,
-        /// The last day too, whichever it is.
+        /// Whether the last day of the month is included.
         last: bool,
     },
-    /// Days of the week, each from 1, Sunday, to 7.
+    /// Days of the week, numbered from 1 (Sunday) to 7.
     Week {
-        /// In every week.
+        /// Days of every week.
         days: Vec<u8>,
-        /// Once in a month.
+        /// Days once a month.
         nth: Vec<Nth>,
         /// The last such day of a month.
         last: Vec<u8>,
@@ -68,14 +68,14 @@ pub enum Days {
 /// The n-th such day of a month.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 pub struct Nth {
-    /// 1, Sunday, to 7.
+    /// 1 (Sunday) to 7.
     pub day: u8,
-    /// 1 to 5; not every month has a fifth.
+    /// 1 to 5. Not every month has a fifth.
     pub nth: u8,
 }
 
 impl Calendar {
-    /// Returns what the schedule is counted in.
+    /// Returns the unit of the schedule.
     pub fn unit(&self) -> Unit {
         match self {
             Self::Rate { unit, .. } => *unit,
@@ -83,8 +83,8 @@ impl Calendar {
         }
     }
 
-    /// Returns the hour of the day at which the first window opens; that of a
-    /// rate in days is midnight.
+    /// Returns the hour at which the first window of a day opens. A rate in days starts at
+    /// midnight.
     pub(super) fn first_hour(&self) -> u8 {
         match self {
             Self::Rate { .. } => 0,
@@ -92,8 +92,7 @@ impl Calendar {
         }
     }
 
-    /// Returns the fewest hours from one opening to the next, where that is less
-    /// than a day.
+    /// Returns the minimum number of hours between two openings, if it is less than a day.
     pub(super) fn shortest_gap(&self) -> u32 {
         match self {
             Self::Rate { every, unit } => match unit {
@@ -106,7 +105,7 @@ impl Calendar {
 }
 
 impl Grid {
-    /// Says whether windows open on this day.
+    /// Returns whether windows open on this day.
     pub(super) fn has(&self, day: Date) -> bool {
         if !self.months.contains(&day.month().unsigned_abs()) {
             return false;
@@ -128,7 +127,7 @@ impl Grid {
         }
     }
 
-    /// Says whether there is a day on which windows open.
+    /// Returns whether there is a day on which windows open.
     pub(super) fn comes(&self) -> bool {
         cycle().any(|day| self.has(day))
     }
@@ -145,8 +144,8 @@ impl Grid {
         (opened, days)
     }
 
-    /// Returns the most hours from one opening to the `count`-th opening after it. The cycle
-    /// repeats, except across a year such as 2100, which is not a leap year.
+    /// Returns the maximum number of hours from one opening to the `count`-th opening after it. The
+    /// cycle repeats, except across a year such as 2100, which is not a leap year.
     pub(super) fn longest_wait(&self, count: usize) -> u64 {
         let mut openings: Vec<u64> = Vec::new();
         let mut length = 0;
@@ -164,8 +163,7 @@ impl Grid {
         waits.max().unwrap_or_default()
     }
 
-    /// Returns the fewest hours from one opening to the next; 24 stands for a day
-    /// and more.
+    /// Returns the minimum number of hours between two openings. 24 means a day or more.
     pub(super) fn shortest_gap(&self) -> u8 {
         let neighbours = self.hours.iter().zip(self.hours.iter().skip(1));
         let within = neighbours.map(|(one, next)| next - one).min();
@@ -181,14 +179,14 @@ impl Grid {
         }
     }
 
-    /// Says whether windows open on two days in a row.
+    /// Returns whether windows open on two consecutive days.
     fn has_neighbours(&self) -> bool {
         cycle().any(|day| self.has(day) && day.tomorrow().is_ok_and(|next| self.has(next)))
     }
 }
 
-/// Returns the days of 28 years, which have every month of every length begin
-/// on every day of the week: whatever can come in a calendar comes in them.
+/// Returns the days of 28 years, which contain every combination of month, month length, and
+/// weekday of the first day.
 fn cycle() -> impl Iterator<Item = Date> {
     date(2000, 1, 1)
         .series(jiff::Span::new().days(1))

@@ -1,27 +1,27 @@
-//! Why an expression is refused, and where.
+//! Why an expression is refused, and at which part.
 
 use std::fmt;
 use std::ops::Range;
 
-/// Longer expressions are shown by their beginning.
+/// The maximum number of characters of an expression to show.
 const LONGEST_SHOWN: usize = 80;
 
-/// Why an expression is refused, and where.
+/// Why an expression is refused, and at which part.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ScheduleFault {
     /// The expression as it was written.
     pub expression: String,
-    /// The field it is about, such as `month`; absent where it is the whole.
+    /// The field, such as `month`, or `None` for the whole expression.
     pub field: Option<&'static str>,
-    /// Which bytes of the expression it is about.
+    /// The bytes of the part in the expression.
     pub part: Range<usize>,
-    /// What is wrong with it.
+    /// The reason.
     pub why: String,
 }
 
 impl ScheduleFault {
-    /// Returns the expression with the part marked below it, two lines; nothing
-    /// where it holds what has no fixed width.
+    /// Returns the expression with the part marked on a second line, or `None` if it contains
+    /// characters without a fixed width.
     pub fn excerpt(&self) -> Option<String> {
         let plain = |byte: u8| byte.is_ascii_graphic() || byte == b' ';
         if self.expression.len() > LONGEST_SHOWN || !self.expression.bytes().all(plain) {

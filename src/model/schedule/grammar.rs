@@ -1,4 +1,4 @@
-//! The grammar. Each refusal knows which part of the expression it is about.
+//! The grammar of schedule expressions. Each error has the part of the expression that caused it.
 
 use std::collections::BTreeSet;
 
@@ -6,18 +6,18 @@ use super::HOURS_A_DAY;
 use super::calendar::{Calendar, Days, Grid, Nth, Unit};
 use super::fault::ScheduleFault;
 
-/// Secrets Manager rotates no more often than this, in hours.
+/// The minimum number of hours between rotations in Secrets Manager.
 const MINIMUM_HOURS: u32 = 4;
 /// "The maximum rotation period is 999 days" (`rotate-secrets_schedule`).
 const MAXIMUM_DAYS: u32 = 999;
-/// The longest expression (`API_RotationRulesType`), in characters.
+/// The maximum number of characters of an expression (`API_RotationRulesType`).
 const LONGEST: usize = 256;
 const MONTHS: [&str; 12] = [
     "JAN", "FEB", "MAR", "APR", "MAY", "JUN", "JUL", "AUG", "SEP", "OCT", "NOV", "DEC",
 ];
 const WEEKDAYS: [&str; 7] = ["SUN", "MON", "TUE", "WED", "THU", "FRI", "SAT"];
 
-/// A part of the expression, with its place.
+/// A part of the expression, with its position.
 #[derive(Clone, Copy)]
 struct Part<'text> {
     expression: &'text str,
@@ -40,7 +40,7 @@ impl<'text> Part<'text> {
         &self.expression[self.from..self.to]
     }
 
-    /// Returns the text for a message.
+    /// Returns the text escaped for a message.
     fn shown(&self) -> std::str::EscapeDebug<'text> {
         self.text().escape_debug()
     }
@@ -61,7 +61,7 @@ impl<'text> Part<'text> {
         }
     }
 
-    /// Returns what stands between the parentheses of `name(…)`.
+    /// Returns the text between the parentheses of `name(…)`.
     fn arguments(&self, name: &str) -> Option<Self> {
         let inner = self.text().strip_prefix(name)?;
         let inner = inner.strip_prefix('(')?.strip_suffix(')')?;
@@ -87,7 +87,7 @@ impl<'text> Part<'text> {
     }
 }
 
-/// Reads an expression.
+/// Parses an expression.
 pub(super) fn parse(text: &str) -> Result<Calendar, ScheduleFault> {
     let whole = Part::whole(text);
     let count = text.chars().count();
@@ -197,8 +197,8 @@ fn cron(inner: Part<'_>) -> Result<Grid, ScheduleFault> {
     Ok(grid)
 }
 
-/// One hour, `START/STEP` or `/STEP`; steps count anew from every midnight.
-/// Neither lists nor ranges of hours are documented.
+/// Parses one hour, `START/STEP`, or `/STEP`. Steps start again at midnight. Lists and ranges of
+/// hours are not documented.
 fn parse_hours(field: Part<'_>) -> Result<(Unit, Vec<u8>), ScheduleFault> {
     let text = field.text();
     let hour_of = |text: &str| small(text).filter(|hour| *hour < HOURS_A_DAY);
@@ -252,7 +252,7 @@ fn parse_days(field: Part<'_>) -> Result<Days, ScheduleFault> {
     })
 }
 
-/// Days of the week: 1 (Sunday) to 7, names, `TUE#3`, `SUNL`, `L`.
+/// Parses days of the week: 1 (Sunday) to 7, names, `TUE#3`, `SUNL`, `L`.
 fn parse_weekdays(field: Part<'_>) -> Result<Days, ScheduleFault> {
     let weekday = |text: &str| named(text, &WEEKDAYS).filter(|day| (1..=7).contains(day));
     let (mut days, mut nths, mut last) = (BTreeSet::new(), BTreeSet::new(), BTreeSet::new());
@@ -260,7 +260,7 @@ fn parse_weekdays(field: Part<'_>) -> Result<Days, ScheduleFault> {
     let refused = |item: Part<'_>| item.refuse(format!("`{}` is not {accepted}", item.shown()));
     for item in field.split(',') {
         if item.text() == "L" {
-            // The last day of the week, which begins on Sunday.
+            // The last day of a week that begins on Sunday.
             days.insert(7);
         } else if let Some((day, nth)) = item.text().split_once('#') {
             let day = weekday(day).ok_or_else(|| refused(item))?;
@@ -285,8 +285,7 @@ fn parse_weekdays(field: Part<'_>) -> Result<Days, ScheduleFault> {
     })
 }
 
-/// Reads `*`, `N`, `A-B`, and each with `/STEP`; returns the numbers it means,
-/// from 1 to `high`.
+/// Parses `*`, `N`, `A-B`, and each with `/STEP`. Returns the numbers, from 1 to `high`.
 fn range(
     item: Part<'_>,
     high: u8,
@@ -323,7 +322,7 @@ fn range(
     Ok((from..=to).step_by(step.unwrap_or(1).into()).collect())
 }
 
-/// A number, or the place of a name in `names` counted from 1.
+/// Parses a number, or the position of a name in `names` counted from 1.
 fn named(text: &str, names: &[&str]) -> Option<u8> {
     small(text).or_else(|| {
         let place = names.iter().position(|name| *name == text)?;

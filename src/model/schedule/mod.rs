@@ -1,8 +1,7 @@
 //! Secrets Manager's schedule expressions and rotation windows.
 //!
-//! The grammar is AWS's own and narrower than cron's; see "Rotation schedules"
-//! in the AWS Secrets Manager User Guide (`rotate-secrets_schedule`). All times
-//! are UTC.
+//! The grammar is AWS's own and more restrictive than cron's; see "Rotation schedules" in the AWS
+//! Secrets Manager User Guide (`rotate-secrets_schedule`). All times are in UTC.
 
 mod calendar;
 mod fault;
@@ -33,7 +32,7 @@ pub struct Schedule {
 }
 
 impl Schedule {
-    /// Reads `rate(…)` or `cron(…)`.
+    /// Parses `rate(…)` or `cron(…)`.
     ///
     /// # Errors
     ///
@@ -51,18 +50,18 @@ impl Schedule {
         &self.text
     }
 
-    /// Returns when windows open, taken apart.
+    /// Returns the parsed form.
     pub fn calendar(&self) -> Calendar {
         self.calendar.clone()
     }
 
-    /// Says whether a rotation window of this length fits the schedule.
+    /// Checks whether a rotation window of this length fits the schedule.
     ///
     /// # Errors
     ///
-    /// Returns why it does not: windows last whole hours, 1 to 24; a schedule
-    /// in hours must leave room before the next one; a schedule in days must
-    /// end with the UTC day.
+    /// Returns why it does not: windows last whole hours, 1 to 24; a window of a schedule in hours
+    /// must close before the next one opens; a window of a schedule in days must close by the end
+    /// of the UTC day.
     pub fn check_window(&self, window: Duration) -> Result<(), String> {
         let hours = window
             .as_hours()
@@ -87,7 +86,7 @@ impl Schedule {
         }
     }
 
-    /// Returns the time between rotations where the expression is `rate(…)`.
+    /// Returns the time between rotations, if the expression is `rate(…)`.
     pub fn rate(&self) -> Option<Duration> {
         match self.calendar {
             Calendar::Rate { every, unit } => {
@@ -102,10 +101,10 @@ impl Schedule {
     }
 
     /// Returns the longest time from one rotation to the `count`-th rotation after it: the first
-    /// one may begin as soon as its window opens, and the last one when its window closes.
+    /// one may start as soon as its window opens, and the last one when its window closes.
     ///
-    /// `rate(…)` in hours counts from the hour of the last rotation, so that each window adds
-    /// its length. In days it counts from the beginning of the day.
+    /// `rate(…)` in hours counts from the hour of the last rotation, so each window adds its
+    /// length. In days it counts from the beginning of the day.
     pub fn longest_wait(&self, count: u32, window: Option<Duration>) -> Duration {
         let unit = self.calendar.unit();
         let window = window.map_or_else(
@@ -129,7 +128,7 @@ impl Schedule {
         Duration::seconds(seconds)
     }
 
-    /// Returns how many windows open in how many days, on the long average.
+    /// Returns how many windows open in how many days, on average.
     pub fn frequency(&self) -> (u64, u64) {
         match &self.calendar {
             Calendar::Rate { every, unit } => match unit {
@@ -140,13 +139,12 @@ impl Schedule {
         }
     }
 
-    /// Returns the windows that open after a moment, the earliest first, for as
-    /// long as there are dates.
+    /// Returns the windows that open after a moment, in order, until the end of the calendar.
     ///
-    /// Where no length is given, a window is open for an hour in a schedule in
-    /// hours, and until the end of the UTC day in a schedule in days. `rate(…)`
-    /// counts from the last rotation, which is taken to have been in a window
-    /// that was open at that moment: so from the beginning of that hour or day.
+    /// Without a length, a window of a schedule in hours is open for an hour, and a window of a
+    /// schedule in days until the end of the UTC day. `rate(…)` counts from the last rotation,
+    /// which is assumed to have been in a window that was open at that moment, so from the
+    /// beginning of that hour or day.
     pub fn windows(
         &self,
         after: Timestamp,

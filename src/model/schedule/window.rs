@@ -1,4 +1,4 @@
-//! The windows themselves, on the calendar of UTC.
+//! Rotation windows in UTC.
 
 use jiff::civil::{Date, DateTime};
 use jiff::tz::Offset;
@@ -8,7 +8,7 @@ use serde::Serialize;
 use super::calendar::{Calendar, Grid, Unit};
 use crate::model::Duration;
 
-/// A time in which Secrets Manager begins a rotation.
+/// A period in which Secrets Manager starts a rotation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 pub struct Window {
     /// When it opens, on the hour.
@@ -39,8 +39,8 @@ fn openings(calendar: &Calendar, after: Timestamp) -> Box<dyn Iterator<Item = Ti
     }
 }
 
-/// Counts from the beginning of the hour or day of a rotation. Windows open on
-/// the hour, those of a rate in days at midnight.
+/// Counts from the beginning of the hour or day of a rotation. Windows open on the hour, those of a
+/// rate in days at midnight.
 fn counted(after: Timestamp, every: u32, unit: Unit) -> impl Iterator<Item = Timestamp> {
     let now = civil(after);
     let (start, hours) = match unit {
@@ -63,8 +63,7 @@ fn on_grid(grid: &Grid, after: Timestamp) -> impl Iterator<Item = Timestamp> {
         .filter(move |opens| *opens > after)
 }
 
-/// Returns the next day; where this month has no window, the first day of the
-/// next month.
+/// Returns the next day, or the first day of the next month if this month has no window.
 fn following(grid: &Grid, day: Date) -> Option<Date> {
     if grid.months.contains(&day.month().unsigned_abs()) {
         day.tomorrow().ok()
@@ -90,7 +89,7 @@ fn civil(moment: Timestamp) -> DateTime {
     Offset::UTC.to_datetime(moment)
 }
 
-/// Returns the moment of a date and time in UTC; nothing at the end of dates.
+/// Returns the timestamp of a date and time in UTC, or `None` after the last timestamp.
 fn timestamp(at: DateTime) -> Option<Timestamp> {
     Offset::UTC.to_timestamp(at).ok()
 }

@@ -1,4 +1,4 @@
-//! What is wrong with a database's login.
+//! Faults of a database's login.
 
 use super::entry::{Findings, current};
 use super::fault::{
@@ -11,8 +11,8 @@ use crate::model::{Database, EntryOf, Login};
 use crate::plan::{FIRST, ObservedDatabase, ObservedLogin, RETAINED, SETTING};
 use crate::port::{CURRENT, PREVIOUS, Secret};
 
-/// Returns what is wrong with the login that clients read. `is_fine` says that nothing
-/// else is wrong with the entry so far.
+/// Returns the faults of the current login. `is_fine` says whether the entry has no other fault so
+/// far.
 pub(super) fn diagnose(
     entry: EntryOf<'_, Database>,
     seen: &ObservedDatabase,
@@ -35,15 +35,15 @@ pub(super) fn diagnose(
     }
     found.extend(broken_off(entry, secret, right));
     let accepted = *proof == Proof::Accepted;
-    // Nobody can see whether a password that the server still takes beside the current
-    // one is in use. One that was sent is beyond that.
+    // Whether a client uses a password that the server still accepts besides the current one cannot
+    // be observed. If another password has already been sent, this no longer matters.
     let retains = secret.version_with(RETAINED).is_some();
     let note = "the server still accepts the previous password, which a rotation would invalidate";
     let sent = secret.unfinished().is_some() && secret.version_with(SETTING) == secret.unfinished();
     Findings {
         credential: found,
-        // Whatever version holds the password that the server has, a rotation that is
-        // taken up finds it; one that is to begin needs AWSCURRENT's.
+        // A resumed rotation finds the server's password in any labelled version. A new rotation
+        // needs AWSCURRENT's.
         may: AllowedFixes {
             resume: right && (sent || !retains),
             schedule: right && accepted,
@@ -54,7 +54,7 @@ pub(super) fn diagnose(
     }
 }
 
-/// Returns the finding where no password was stored yet.
+/// Returns the diagnosis for a secret without a password.
 pub(super) fn no_credential(entry: EntryOf<'_, Database>, secret: &Secret) -> Diagnosis {
     let tried = match secret.version_with(FIRST) {
         Some(version) => format!("; version {version} contains a password that never worked"),
@@ -65,7 +65,7 @@ pub(super) fn no_credential(entry: EntryOf<'_, Database>, secret: &Secret) -> Di
     NO_CREDENTIAL.of(&entry.secret, evidence, remedy)
 }
 
-/// Returns the login that clients read, where it is one of the entry's user.
+/// Returns the current login, if it belongs to the entry's user.
 fn login<'a>(
     entry: EntryOf<'_, Database>,
     held: &'a ObservedLogin,
@@ -82,7 +82,7 @@ fn login<'a>(
         return Err(of_another(login.engine.name(), entry.kind.engine.name()));
     }
     if login.username != entry.kind.username {
-        // The name in the value is not shown: it may be a password in the wrong field.
+        // The name in the value is not shown because it may be a password in the wrong field.
         let wanted = format!("`{}`", entry.kind.username);
         return Err(of_another("another user", &wanted));
     }
@@ -96,7 +96,7 @@ fn store(entry: EntryOf<'_, Database>) -> String {
     )
 }
 
-/// Says how clients get a login of the right user again.
+/// Returns how to restore a login of the right user for clients.
 fn restore_advice(entry: EntryOf<'_, Database>, held: &Secret) -> String {
     let secret = &entry.secret;
     let store = store(entry);
@@ -135,7 +135,7 @@ fn refused(entry: EntryOf<'_, Database>, proof: &Proof) -> Option<Diagnosis> {
     }
 }
 
-/// Returns where the value says otherwise than the manifest where it is good.
+/// Returns the diagnosis if the value's server differs from the manifest's.
 fn place(
     entry: EntryOf<'_, Database>,
     seen: &ObservedDatabase,
@@ -161,8 +161,8 @@ fn place(
     })
 }
 
-/// Returns the rotation that was broken off after its password was sent. One that is
-/// still pending is unfinished, and no more than that.
+/// Returns the diagnosis for a rotation that was interrupted after it sent its password. A rotation
+/// that is still pending is only unfinished.
 fn broken_off(entry: EntryOf<'_, Database>, secret: &Secret, right: bool) -> Option<Diagnosis> {
     let version = secret.version_with(SETTING)?;
     let elsewhere = [secret.version_with(CURRENT), secret.unfinished()];

@@ -1,4 +1,4 @@
-//! What is wrong with an entry, whatever kind of credential it is about.
+//! Faults of an entry that do not depend on the kind of credential.
 
 use super::fault::{ADMINISTRATOR, VALUE_UNDECRYPTABLE, VALUE_UNUSABLE};
 use super::secret::{AllowedFixes, encryption_key, present, rotation, tags};
@@ -7,20 +7,20 @@ use crate::model::SecretName;
 use crate::plan::{ObservedEntry, SecretContent};
 use crate::render;
 
-/// What is found of a credential that is there.
+/// The faults of a credential that exists.
 #[derive(Default)]
 pub(super) struct Findings {
-    /// What is wrong with it.
+    /// The faults of the credential itself.
     pub(super) credential: Vec<Diagnosis>,
-    /// What may be done about its rotation without a person.
+    /// Which fixes of the rotation need no person.
     pub(super) may: AllowedFixes,
     /// What to consider before a rotation.
     pub(super) note: Option<String>,
-    /// What is wrong with the credential that it replaced.
+    /// The faults of the credential that it replaced.
     pub(super) replaced: Vec<Diagnosis>,
 }
 
-/// Returns what is wrong with an entry.
+/// Returns the faults of an entry.
 pub(super) fn diagnose(scope: &Scope<'_>, examination: &Examination<'_>) -> Vec<Diagnosis> {
     let seen = &examination.seen;
     let entry = seen.entry();
@@ -88,12 +88,11 @@ fn administrator(seen: &ObservedEntry<'_>) -> Option<Diagnosis> {
     Some(ADMINISTRATOR.of(&seen.entry().secret, evidence, remedy))
 }
 
-/// Returns the credential that clients read. `bring_back` says how they get a complete
-/// one again.
+/// Returns the current credential. `bring_back` is the advice on how to restore a complete one.
 ///
 /// # Errors
 ///
-/// Returns what is wrong with the value.
+/// Returns the fault of the value.
 pub(super) fn current<'a, T>(
     secret: &SecretName,
     content: &'a SecretContent<T>,

@@ -1,25 +1,25 @@
-//! The faults that `keyrota doctor` knows; docs/reference/doctor.md is made from this table.
+//! The faults that `keyrota doctor` detects. docs/reference/doctor.md is generated from this table.
 
 use super::{Diagnosis, Fix};
 use crate::model::{SecretName, Severity};
 
-/// A kind of fault, as listed in the documentation.
+/// A kind of fault.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Fault {
-    /// Its name in findings, in kebab case; scripts rely on it.
+    /// Its name in findings, in kebab case. Scripts rely on it.
     pub id: &'static str,
-    /// How much it weighs: an error has stopped something, or soon will.
+    /// Its severity: an error has stopped something, or soon will.
     pub severity: Severity,
     /// What is wrong, as a sentence.
     pub what: &'static str,
-    /// What a person does about it.
+    /// What to do about it.
     pub remedy: &'static str,
-    /// What `--fix` does about it, where that can lose no credential in use.
+    /// What `--fix` does about it, if that cannot lose a credential in use.
     pub fix: Option<&'static str>,
 }
 
 impl Fault {
-    /// Returns a finding of this fault that a person must handle.
+    /// Returns a diagnosis of this fault that a person must handle.
     pub(super) fn seen(
         &'static self,
         subject: impl Into<String>,
@@ -36,7 +36,7 @@ impl Fault {
         }
     }
 
-    /// Returns a finding of this fault about a secret.
+    /// Returns a diagnosis of this fault for a secret.
     pub(super) fn of(
         &'static self,
         secret: &SecretName,
@@ -51,7 +51,7 @@ impl Fault {
 }
 
 impl Diagnosis {
-    /// Adds what `--fix` does, where that may be done.
+    /// Adds a fix, if it is allowed.
     pub(super) fn fixed_by(self, fix: Fix, may: bool) -> Self {
         Self {
             fix: may.then_some(fix),
@@ -269,7 +269,7 @@ pub(super) static TAGS_CHANGED: Fault = warning(
     "Run `keyrota bootstrap`, which restores the tags, and find out who can change them",
 );
 
-/// Every fault, in the order in which they are looked for.
+/// All faults, in the order in which they are checked.
 pub static FAULTS: [&Fault; 31] = [
     &STACK_MISSING,
     &STACK_NOT_OURS,

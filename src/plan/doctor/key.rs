@@ -1,4 +1,4 @@
-//! What is wrong with an access key.
+//! Faults of an access key.
 
 use jiff::Timestamp;
 
@@ -16,8 +16,8 @@ use crate::plan::{
 use crate::port::Key;
 use crate::render::OLD_KEY_TAG;
 
-/// Returns what is wrong with a key that clients read, and with the one before.
-/// `is_fine` says that nothing else is wrong with the entry so far.
+/// Returns the faults of the current key and of the previous one. `is_fine` says whether the entry
+/// has no other fault so far.
 pub(super) fn diagnose(
     scope: &Scope<'_>,
     entry: EntryOf<'_, AccessKey>,
@@ -37,8 +37,8 @@ pub(super) fn diagnose(
     }
     let works = is_fine && found.is_empty();
     found.extend(origin(entry, seen));
-    // A rotation takes the place of the key before. Where somebody still uses that
-    // one, it is not for a program to begin it.
+    // A rotation replaces the previous key. If a client still uses that key, a person must decide
+    // whether to rotate.
     let at_risk = held.and_then(|held| in_use(seen, held));
     let note = at_risk.map(|key| {
         format!(
@@ -62,7 +62,7 @@ pub(super) fn diagnose(
     }
 }
 
-/// Returns the finding where the user does not exist.
+/// Returns the diagnosis for a user that does not exist.
 pub(super) fn no_user(
     entry: EntryOf<'_, AccessKey>,
     seen: &ObservedAccessKey,
@@ -83,7 +83,7 @@ pub(super) fn no_user(
     Some(about_user(entry, &USER_MISSING, evidence, remedy))
 }
 
-/// Returns the finding where no key was stored yet.
+/// Returns the diagnosis for a secret without a key.
 pub(super) fn no_credential(entry: EntryOf<'_, AccessKey>, seen: &ObservedAccessKey) -> Diagnosis {
     let begun = match Seeding::of(seen) {
         Some(seeding) => format!(
@@ -97,7 +97,7 @@ pub(super) fn no_credential(entry: EntryOf<'_, AccessKey>, seen: &ObservedAccess
     NO_CREDENTIAL.of(&entry.secret, evidence, remedy)
 }
 
-/// Returns the credential that clients read, where it is one of the entry's user.
+/// Returns the current credential, if it belongs to the entry's user.
 fn credential<'a>(
     entry: EntryOf<'_, AccessKey>,
     seen: &ObservedAccessKey,
@@ -116,13 +116,13 @@ fn credential<'a>(
     Ok(credential)
 }
 
-/// Says how clients get a key that works.
+/// Returns how to restore a working key for clients.
 fn restore_advice(entry: EntryOf<'_, AccessKey>, seen: &ObservedAccessKey) -> String {
     let (user, secret) = (&entry.kind.user, &entry.secret);
     let held = seen.secret.as_ref();
     let previous = held.and_then(|held| held.previous_key.as_deref());
     let current = seen.credential().map(|held| held.accesskey.as_str());
-    // A version with the same key is not brought back.
+    // A version with the same key is not restored.
     let before = seen.keys.iter().find(|key| {
         let id = Some(key.id.as_str());
         key.active && previous == id && current != id
@@ -182,8 +182,8 @@ fn keys(seen: &ObservedAccessKey) -> String {
     }
 }
 
-/// Returns what stands in the second place of a user that was there before. A user
-/// that the stack made has no keys but ours.
+/// Returns the diagnosis for a second key, of an existing user, that is not keyrota's. A user that
+/// the stack created has only keyrota's keys.
 fn foreign_keys(entry: EntryOf<'_, AccessKey>, seen: &ObservedAccessKey) -> Option<Diagnosis> {
     let foreign = seen.foreign_keys().into_iter().filter(|key| key.active);
     let foreign: Vec<&Key> = foreign.collect();
@@ -207,7 +207,7 @@ fn foreign_keys(entry: EntryOf<'_, AccessKey>, seen: &ObservedAccessKey) -> Opti
     Some(about_user(entry, &FOREIGN_KEY, evidence, remedy))
 }
 
-/// Returns a finding about the entry's user.
+/// Returns a diagnosis for the entry's user.
 fn about_user(
     entry: EntryOf<'_, AccessKey>,
     fault: &'static Fault,
@@ -227,7 +227,7 @@ fn used(key: &Key) -> String {
     )
 }
 
-/// Returns where the value says otherwise than the manifest who rotates it.
+/// Returns the diagnosis if the value names a different signer of IAM calls than the manifest.
 fn origin(entry: EntryOf<'_, AccessKey>, seen: &ObservedAccessKey) -> Option<Diagnosis> {
     let held = &seen.credential()?.secretarn;
     let wanted = seen.origin(entry)?;
@@ -238,7 +238,7 @@ fn origin(entry: EntryOf<'_, AccessKey>, seen: &ObservedAccessKey) -> Option<Dia
     })
 }
 
-/// Returns the key before, where it was used since it was replaced.
+/// Returns the previous key, if it was used after it was replaced.
 fn in_use<'a>(seen: &'a ObservedAccessKey, held: &ObservedSecret) -> Option<&'a Key> {
     let replaced = held.replaced()?;
     seen.keys.iter().find(|key| {
@@ -248,8 +248,8 @@ fn in_use<'a>(seen: &'a ObservedAccessKey, held: &ObservedSecret) -> Option<&'a 
     })
 }
 
-/// Returns what is wrong with a key that was replaced. What the function goes by is
-/// on the secret, whatever the manifest says by now.
+/// Returns the faults of a replaced key. The function follows the secret's tags, even if the
+/// manifest has changed since.
 fn old_key(
     scope: &Scope<'_>,
     entry: EntryOf<'_, AccessKey>,
@@ -266,7 +266,7 @@ fn old_key(
         return None;
     };
     let replaced = held.replaced()?;
-    // By the key's own times: the next rotation has nothing to do with it.
+    // This uses the key's own times, without the next rotation.
     let RemovalTimes {
         deactivates,
         deletes,

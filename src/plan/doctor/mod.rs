@@ -1,8 +1,8 @@
-//! What is wrong, by what was seen: evidence and one remedy for each fault.
+//! Faults of a deployed stack, each with its evidence and one remedy.
 //!
-//! A fault is reported where its cause is seen, and its consequences are not reported:
-//! nothing is reported about the keys of a secret that awaits deletion. A fix that could
-//! remove a credential in use is left to a person.
+//! A fault is reported where its cause is observed, and its consequences are not reported: a secret
+//! that is scheduled for deletion has no findings about its keys. A fix that could remove a
+//! credential in use is left to a person.
 
 mod database;
 mod entry;
@@ -23,101 +23,101 @@ pub use fault::{FAULTS, Fault};
 pub use report::{DoctorFinding, DoctorReport};
 pub use secret::wanted_rotation;
 
-/// What was seen of a stack and of all that belongs to it.
+/// The observed state of a stack and everything that belongs to it.
 #[derive(Clone, Debug)]
 pub struct Examined<'a> {
     /// The Region.
     pub region: String,
     /// The stack, if there is one.
     pub stack: Option<Stack>,
-    /// The entries that were looked at.
+    /// The observed entries.
     pub entries: Vec<Examination<'a>>,
 }
 
-/// What was seen of an entry.
+/// The observed state of an entry.
 #[derive(Clone, Debug)]
 pub struct Examination<'a> {
     /// The entry, its secret, and what belongs to them.
     pub seen: ObservedEntry<'a>,
-    /// Whether the credential that clients read authenticates.
+    /// Whether the current credential authenticates.
     pub proof: Proof,
-    /// The last error that the function has logged of a rotation that is unfinished.
+    /// The last error that the function logged for an unfinished rotation.
     pub reported: Option<String>,
 }
 
 /// Whether a credential authenticates.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Proof {
-    /// There is nothing to try, or nothing to try it with.
+    /// It was not tried, or could not be.
     Untried,
-    /// It does.
+    /// It authenticates.
     Accepted,
-    /// It does not, and why.
+    /// It does not authenticate, for this reason.
     Refused(String),
-    /// Nobody could say, and why.
+    /// The result is unknown, for this reason.
     Unknown(String),
 }
 
-/// One thing that is wrong.
+/// A fault that was found.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Diagnosis {
-    /// What it is.
+    /// The kind of fault.
     pub fault: &'static Fault,
-    /// What it is about, such as `secret prod/app`.
+    /// The resource, such as `secret prod/app`.
     pub subject: String,
-    /// What was seen: times and key IDs, never a value.
+    /// The evidence: times and key IDs, never a value.
     pub evidence: String,
     /// What to do about it, with the command.
     pub remedy: String,
-    /// The entry's secret, where it is about an entry.
+    /// The entry's secret, if the fault concerns an entry.
     pub secret: Option<SecretName>,
-    /// What may be done about it without a person.
+    /// The fix that needs no person, if there is one.
     pub fix: Option<Fix>,
 }
 
 impl Diagnosis {
-    /// Returns whether two are the same fault of the same thing.
+    /// Returns whether both are the same fault of the same resource.
     pub fn is_same(&self, other: &Self) -> bool {
         self.fault.id == other.fault.id && self.subject == other.subject
     }
 }
 
-/// What loses no credential in use, in the order in which it is done.
+/// Fixes that lose no credential in use, in the order in which they are applied.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Fix {
-    /// The secret's deletion is taken back.
+    /// Restore the secret.
     Restore,
-    /// The rotation that was left unfinished is taken up. Until it has ended, nothing
-    /// else about rotation can be asked for (`API_RotateSecret`).
+    /// Resume the unfinished rotation. Secrets Manager refuses every other request about rotation
+    /// until it has ended (`API_RotateSecret`).
     Resume,
-    /// Schedule and function are set as the manifest says.
+    /// Set the schedule and the function as the manifest says.
     Schedule,
-    /// The secret is rotated.
+    /// Rotate the secret.
     Rotate,
-    /// The function looks at the secret, as it does every hour.
+    /// Invoke the function's sweep, which also runs every hour.
     Sweep,
 }
 
-/// What an entry is looked at with.
+/// The inputs of an entry's diagnosis.
 struct Scope<'a> {
     model: &'a Model,
     stack: &'a Stack,
     region: &'a str,
     now: Timestamp,
-    /// How long after its time an old key may still be as it was.
+    /// How long after its removal time an old key may still be unchanged.
     sweep: SignedDuration,
 }
 
 impl Scope<'_> {
-    /// Returns the ARN of the function that the stack has for an entry.
+    /// Returns the ARN of the stack's function for an entry.
     fn function(&self, entry: &Entry) -> Option<&str> {
         let output = Strategy::for_entry(entry).function_output(self.model);
         self.stack.outputs.get(output).map(String::as_str)
     }
 }
 
-/// Returns all that is wrong at a moment, the stack first. An old key may be as it was
-/// for `sweep` after its time, since the function looks at it now and then.
+/// Returns all faults at a moment, those of the stack first. An old key may remain unchanged for
+/// `sweep` after its removal time, until the next sweep.
 pub fn diagnose(
     model: &Model,
     examined: &Examined<'_>,
@@ -145,7 +145,7 @@ pub fn diagnose(
         found.extend(entry::diagnose(&scope, examination));
     }
     if stack.status.is_busy() {
-        // Nothing else may change resources while CloudFormation updates them.
+        // Nothing else may change resources during an operation of CloudFormation.
         for diagnosis in &mut found {
             diagnosis.fix = None;
         }

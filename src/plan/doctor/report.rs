@@ -1,37 +1,37 @@
-//! What `keyrota doctor` says.
+//! The result of `keyrota doctor`.
 
 use serde::Serialize;
 
 use super::Diagnosis;
 use crate::model::Severity;
 
-/// All that is, or was, wrong.
+/// All faults, present or fixed.
 #[derive(Clone, Debug, Default, Serialize)]
 pub struct DoctorReport {
     /// Each fault.
     pub findings: Vec<DoctorFinding>,
 }
 
-/// One thing that is, or was, wrong.
+/// A fault that is present or fixed.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct DoctorFinding {
     /// The fault's stable name.
     pub id: &'static str,
-    /// How much it weighs.
+    /// Its severity.
     pub severity: Severity,
-    /// What it is about.
+    /// The resource.
     pub subject: String,
-    /// What was seen.
+    /// The evidence.
     pub evidence: String,
-    /// What to do about it, or what would have been to do.
+    /// What to do about it, or what would have been necessary.
     pub remedy: String,
-    /// It was seen not to be there any more.
+    /// Whether a later diagnosis no longer found it.
     pub fixed: bool,
 }
 
 impl DoctorReport {
-    /// Returns the report of what was found by looks one after another: what the last
-    /// of them does not find any more is fixed.
+    /// Returns the report of successive diagnoses. A fault that the last one does not contain is
+    /// fixed.
     pub fn of(looks: &[Vec<Diagnosis>]) -> Self {
         let last = looks.last().map(Vec::as_slice).unwrap_or_default();
         let mut told: Vec<&Diagnosis> = Vec::new();
@@ -42,7 +42,7 @@ impl DoctorReport {
         }
         let findings = told.into_iter().map(|first| {
             let now = last.iter().find(|held| held.is_same(first));
-            // What holds now, where it still does.
+            // The current state, if the fault is still present.
             let shown = now.unwrap_or(first);
             DoctorFinding {
                 id: shown.fault.id,
@@ -58,7 +58,7 @@ impl DoctorReport {
         }
     }
 
-    /// Returns whether nothing needs a person.
+    /// Returns whether no finding needs a person.
     pub fn is_well(&self) -> bool {
         self.findings.iter().all(|finding| finding.fixed)
     }

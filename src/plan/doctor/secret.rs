@@ -1,4 +1,4 @@
-//! What is wrong with a secret and its rotation, whatever it holds.
+//! Faults of a secret and its rotation that do not depend on its content.
 
 use std::collections::BTreeMap;
 
@@ -16,18 +16,18 @@ use crate::plan::{ABANDONED_TAG, HeldSecret, LastRotation, Lookup, tag_differenc
 use crate::port::{EncryptionKey, Rotation, Secret};
 use crate::render;
 
-/// What may be done about a secret's rotation without a person.
+/// Which fixes of a secret's rotation need no person.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct AllowedFixes {
-    /// Take an unfinished one up.
+    /// Resume an unfinished rotation.
     pub(super) resume: bool,
-    /// Turn the schedule on, which has the function try itself.
+    /// Enable the schedule, which makes the function test its configuration.
     pub(super) schedule: bool,
-    /// Begin one.
+    /// Start a rotation.
     pub(super) rotate: bool,
 }
 
-/// Returns the secret where it is there to be looked at, and what is wrong if not.
+/// Returns the secret, or the faults that prevent its diagnosis.
 pub(super) fn present<'a>(
     scope: &Scope<'_>,
     entry: &Entry,
@@ -73,7 +73,7 @@ pub(super) fn present<'a>(
     Ok(secret)
 }
 
-/// Returns what is wrong with the tags of a secret.
+/// Returns the diagnosis if the secret's tags differ from the expected ones.
 pub(super) fn tags(
     name: &SecretName,
     expected: &BTreeMap<String, String>,
@@ -88,7 +88,7 @@ pub(super) fn tags(
     Some(TAGS_CHANGED.of(name, evidence.join("; "), remedy))
 }
 
-/// Returns what is wrong with the customer managed key that the manifest names.
+/// Returns the diagnosis of the customer managed key that the manifest names.
 pub(super) fn encryption_key(
     name: &SecretName,
     wanted: &KmsKey,
@@ -110,7 +110,8 @@ pub(super) fn encryption_key(
     Some(KMS_KEY.of(name, evidence, remedy))
 }
 
-/// Returns how an entry's secret should rotate, by the stack's function for it.
+/// Returns the rotation configuration that an entry's secret should have, with the stack's function
+/// for it.
 pub fn wanted_rotation(entry: &Entry, function: Option<&str>) -> Rotation {
     Rotation {
         function: function.map(str::to_owned),
@@ -119,8 +120,8 @@ pub fn wanted_rotation(entry: &Entry, function: Option<&str>) -> Rotation {
     }
 }
 
-/// Returns what is wrong with how a secret rotates. `note` is added to the evidence
-/// of what would begin a rotation.
+/// Returns the faults of a secret's rotation. `note` is added to the evidence of faults whose fix
+/// starts a rotation.
 pub(super) fn rotation(
     scope: &Scope<'_>,
     examination: &Examination<'_>,
@@ -183,8 +184,7 @@ pub(super) fn rotation(
     found
 }
 
-/// Returns what is left of a rotation that began and has not ended: its version, or the
-/// key of one that is being given up.
+/// Returns what an unfinished rotation left: its version, or the key of an abandoned rotation.
 fn began(secret: &Secret, examination: &Examination<'_>) -> Option<String> {
     if let Some(version) = secret.unfinished() {
         let said = match &examination.reported {
@@ -201,8 +201,8 @@ fn began(secret: &Secret, examination: &Examination<'_>) -> Option<String> {
     ))
 }
 
-/// Returns whether a secret rotates otherwise than it should. A window that the
-/// manifest leaves to Secrets Manager may be told or not.
+/// Returns whether a secret's rotation configuration differs from the wanted one. If the manifest
+/// leaves the window to Secrets Manager, it may be reported or not.
 fn differs(entry: &Entry, wanted: &Rotation, held: &Rotation) -> bool {
     let schedule = held.schedule.as_deref().map(Schedule::parse);
     let schedule = schedule.and_then(Result::ok);
@@ -214,7 +214,7 @@ fn differs(entry: &Entry, wanted: &Rotation, held: &Rotation) -> bool {
     !(same_schedule && same_window && same_function)
 }
 
-/// Says how a secret rotates.
+/// Describes a secret's rotation configuration.
 fn told(rotation: &Rotation) -> String {
     let schedule = rotation.schedule.as_deref();
     let window = rotation

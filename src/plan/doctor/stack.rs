@@ -1,4 +1,4 @@
-//! What is wrong with the stack itself.
+//! Faults of the stack itself.
 
 use jiff::{SignedDuration, Timestamp};
 
@@ -8,15 +8,15 @@ use crate::model::Model;
 use crate::plan::check_owner;
 use crate::port::Stack;
 
-/// An operation takes minutes; a function in a VPC may take twenty to go.
+/// An operation takes minutes. The deletion of a function in a VPC may take twenty.
 const LONG: SignedDuration = SignedDuration::from_hours(1);
 
-/// Returns whether a stack has told what it made.
+/// Returns whether a stack has outputs.
 pub(super) fn tells(stack: &Stack) -> bool {
     !stack.status.is_review() && !stack.outputs.is_empty()
 }
 
-/// Returns what is wrong with the stack.
+/// Returns the faults of the stack.
 pub(super) fn diagnose(model: &Model, examined: &Examined<'_>, now: Timestamp) -> Vec<Diagnosis> {
     let subject = format!("stack {}", model.stack);
     let Some(stack) = examined.stack.as_ref().filter(|it| !it.status.is_review()) else {
@@ -82,7 +82,7 @@ fn missing(subject: String, examined: &Examined<'_>) -> Diagnosis {
     STACK_MISSING.seen(subject, evidence, remedy)
 }
 
-/// Names a few, and says how many more there are.
+/// Lists the first few names, and how many more there are.
 fn some(names: &[&str]) -> String {
     const SHOWN: usize = 5;
     match names.len().checked_sub(SHOWN) {

@@ -156,7 +156,7 @@ fn claimed(seen: &ObservedAccessKey, foreign: &[&Key]) -> Option<Finding> {
     let key = foreign.iter().find(|key| key.active && claimed.made(key))?;
     let (user, id) = (&seen.user_name, &key.id);
     let message = format!(
-        "the secret's tag {SEEDING_TAG} says that an interrupted run of an earlier version created the key {id}, so that its secret part is lost; the key was not touched, because other principals can write this tag"
+        "the secret's tag {SEEDING_TAG} says that an interrupted run of an earlier version created the key {id}, so that its secret access key is lost; the key was not touched, because other principals can write this tag"
     );
     let command = deletion_of(user, id);
     Some(

@@ -1,12 +1,12 @@
-//! The KMS keys that the stack made.
+//! The KMS keys that the stack created.
 
 use super::secret::SubjectSecret;
 use super::{Item, Step, TeardownOptions, TeardownPlan};
 use crate::plan::same_key;
 use crate::port::Deletion;
 
-/// Plans the deletion of KMS keys; returns the steps for those that secrets which go
-/// `late` lead to even when the stack is gone.
+/// Plans the deletion of KMS keys. Returns the steps for those that secrets deleted `late` still
+/// refer to after the stack is deleted.
 pub(super) fn plan_keys(
     ids: &[String],
     early: &[SubjectSecret<'_>],
@@ -37,7 +37,7 @@ pub(super) fn plan_keys(
         let deletion = Step::DeleteEncryptionKey {
             id: id.clone(),
             of_secrets: early.iter().chain(late).any(encrypts),
-            // Never before the last secret can no longer be restored.
+            // The key must not be deleted while a secret can still be restored.
             days: match options.deletion {
                 Deletion::Window(days) => days.max(30),
                 Deletion::Forced => 30,

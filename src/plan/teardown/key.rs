@@ -9,10 +9,10 @@ use crate::model::UserName;
 use crate::plan::{Evidence, KeyClaim, KeyRole, ObservedAccessKey, ObservedEntry, ObservedSecret};
 use crate::port::{Deletion, Key, Secret, StackResource};
 
-/// Stands for the ID of the key in a secret of which it is not known whose key it holds.
+/// The placeholder for the ID of the key in a secret whose user is unknown.
 pub const UNKNOWN_KEY: &str = "unknown";
 
-/// The keys of an entry's user, whom the manifest names.
+/// Plans the keys of an entry's user, whom the manifest names.
 pub(super) fn plan_keys(
     subject: &Subject<'_>,
     seen: &ObservedAccessKey,
@@ -85,8 +85,8 @@ pub(super) fn plan_keys(
     }
 }
 
-/// What was recorded on a user says which keys are ours, so that it must not outlive
-/// them: somebody may make a key soon after.
+/// Returns the steps that remove the records on a user of which keys are keyrota's. A record must
+/// not outlive its keys, because someone may create another key soon after.
 pub(super) fn marks(seen: &ObservedAccessKey) -> Vec<Step> {
     let Some(user) = &seen.user else {
         return Vec::new();
@@ -100,7 +100,7 @@ pub(super) fn marks(seen: &ObservedAccessKey) -> Vec<Step> {
     .collect()
 }
 
-/// Returns what has to be seen before a key goes that a secret names.
+/// Returns what must be checked before a key that a secret names is deleted.
 fn check_of(seen: &ObservedAccessKey, key: &Key, claim: KeyClaim) -> Option<Check> {
     let user_arn = &seen.user.as_ref()?.arn;
     let secret = &seen.secret.as_ref()?.secret.arn;
@@ -116,7 +116,7 @@ fn check_of(seen: &ObservedAccessKey, key: &Key, claim: KeyClaim) -> Option<Chec
     })
 }
 
-/// The keys of a user that the stack made: each is ours.
+/// Plans the keys of a user that the stack created, which are all keyrota's.
 pub(super) fn plan_own_keys<'a>(
     user: &str,
     keys: impl IntoIterator<Item = &'a str>,
@@ -143,13 +143,13 @@ pub(super) fn key_ids(keys: &[Key]) -> impl Iterator<Item = &str> {
     keys.iter().map(|key| key.id.as_str())
 }
 
-/// Returns the command that deletes a key.
+/// Returns the AWS CLI command that deletes a key.
 pub fn deletion_of(user: &str, id: &str) -> String {
     format!("aws iam delete-access-key --user-name {user} --access-key-id {id}")
 }
 
-/// If the manifest does not name a secret, only its tags and its value, which others can
-/// write, say whose key it holds.
+/// Returns an item for a secret that the manifest does not name. Only its tags and its value, which
+/// others can write, say whose key it contains.
 pub(super) fn of_forgotten(secret: &Secret) -> Option<Item> {
     let is_database = secret
         .tags
@@ -172,13 +172,13 @@ pub(super) fn of_forgotten(secret: &Secret) -> Option<Item> {
     Some(Item::new("access key", UNKNOWN_KEY, Some(note)))
 }
 
-/// A key used after it was replaced has a client yet. It was replaced when the
-/// rotation ended, which is a while after the new key was made.
+/// Returns whether a key was used after it was replaced, so that a client still has it. It was
+/// replaced when the rotation ended, some time after the new key was created.
 fn used_since_replaced(key: &Key, seen: &ObservedAccessKey) -> bool {
     let replaced = seen.secret.as_ref().and_then(ObservedSecret::replaced);
     match (key.last_used, replaced) {
         (Some(used), Some(replaced)) => used > replaced && key.active,
-        // It was used, and nobody knows until when it was the one to use.
+        // It was used, but when it stopped being the current key is unknown.
         (Some(_), None) => key.active,
         (None, _) => false,
     }
@@ -188,15 +188,15 @@ fn location(seen: &ObservedAccessKey, deletion: Deletion) -> String {
     let secret = &seen.secret_name;
     match deletion {
         Deletion::Window(days) => format!(
-            "stays active; its secret part is in the secret {secret}, which can be restored for {days} days"
+            "stays active; its secret access key is in the secret {secret}, which can be restored for {days} days"
         ),
         Deletion::Forced => {
-            format!("stays active; its secret part was deleted with the secret {secret}")
+            format!("stays active; its secret access key was deleted with the secret {secret}")
         }
     }
 }
 
-/// Users of the stack's own that still have keys cannot be deleted, so they stay.
+/// Returns the stack's users that still have keys. They cannot be deleted, so they stay.
 pub(super) fn users_that_stay(
     resources: &[StackResource],
     subjects: &Subjects<'_>,

@@ -1,11 +1,11 @@
-//! What a teardown removes, in which order, and what it leaves where.
+//! What a teardown deletes, in which order, and what it leaves.
 //!
-//! Keys and secrets come apart: a key that a client may be using is not deleted
-//! with the stack, and a secret goes with a window in which it can be restored.
+//! Keys and secrets are treated separately: a key that a client may be using is not deleted with
+//! the stack, and a secret is deleted with a recovery window.
 //!
-//! A tag of keyrota's own finds a secret, and authorises nothing: everybody who may tag
-//! a secret can write it. What may be deleted is decided by [`Evidence`], and whose keys
-//! an entry is about by the manifest.
+//! keyrota's own tags find a secret but authorize nothing, because any principal that may tag a
+//! secret can write them. [`Evidence`] decides what may be deleted, and the manifest decides whose
+//! keys an entry concerns.
 
 mod encryption;
 mod key;
@@ -20,40 +20,40 @@ use crate::port::{Deletion, Key, Secret, StackResource};
 pub use key::{UNKNOWN_KEY, deletion_of};
 pub use secret::scheduled;
 
-/// How a teardown is asked for.
+/// The options of a teardown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct TeardownOptions {
     /// How secrets are deleted.
     pub deletion: Deletion,
-    /// No key is deleted.
+    /// Whether to keep all keys.
     pub keep_keys: bool,
-    /// The current keys of users that are not the stack's are deleted too.
+    /// Whether to delete also the current keys of users that the stack did not create.
     pub delete_keys: bool,
 }
 
-/// An entry of the manifest, with what a teardown has to know of it.
+/// An entry of the manifest with what a teardown needs to know about it.
 #[derive(Clone, Debug)]
 pub struct Subject<'model> {
-    /// What was seen.
+    /// Its observed state.
     pub seen: ObservedEntry<'model>,
-    /// It is proven that the stack made the secret, so that it is ours to delete.
+    /// Whether it is proven that the stack created the secret, so that it may be deleted.
     pub ours: bool,
-    /// Why the secret could not be looked at, where it could not.
+    /// Why the secret could not be read, if it could not.
     pub unread: Option<String>,
 }
 
-/// A secret that carries the stack's tag, and that nothing proves to be the stack's.
+/// A secret with the stack's tag that is not proven to be the stack's.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ForeignSecret {
     /// Its name.
     pub name: String,
     /// Its ARN.
     pub arn: String,
-    /// It is scheduled for deletion already.
+    /// Whether it is already scheduled for deletion.
     pub deleted: bool,
 }
 
-/// A user that the stack made and that the manifest does not name, with all its keys.
+/// A user that the stack created and the manifest does not name, with all its keys.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct UserKeys {
     /// The user's name.
@@ -62,23 +62,23 @@ pub struct UserKeys {
     pub keys: Vec<Key>,
 }
 
-/// Everything that a teardown is about.
+/// The inputs of a teardown's plan.
 #[derive(Clone, Debug, Default)]
 pub struct Subjects<'model> {
     /// The manifest's entries.
     pub entries: Vec<Subject<'model>>,
-    /// Secrets that the stack made, and that the manifest does not name any more.
+    /// Secrets that the stack created and the manifest no longer names.
     pub forgotten: Vec<Secret>,
-    /// Users that the stack made, and that the manifest does not name any more.
+    /// Users that the stack created and the manifest no longer names.
     pub users: Vec<UserKeys>,
-    /// Secrets that say that they are the stack's.
+    /// Secrets that claim to be the stack's.
     pub foreign: Vec<ForeignSecret>,
 }
 
-/// One step of a teardown. Each may be carried out again.
+/// A step of a teardown. Each step is idempotent.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Step {
-    /// Turn the schedule off.
+    /// Disable rotation.
     CancelRotation {
         /// The secret's name.
         secret: String,
@@ -91,74 +91,74 @@ pub enum Step {
         user: String,
         /// The access key ID.
         id: String,
-        /// What must hold right before, if IAM's own record does not say that the key is ours.
+        /// What must hold right before, unless IAM's own record says that the key is keyrota's.
         check: Option<Check>,
     },
-    /// Remove what was recorded on a user while a key was made or given up.
+    /// Remove a record from a user that was written when a key was created or abandoned.
     ForgetMark {
         /// The IAM user.
         user: String,
         /// The tag's key.
         tag: &'static str,
     },
-    /// Delete the stack, but for what is named.
+    /// Delete the stack except for the retained resources.
     DeleteStack {
         /// The stack's name or ID.
         stack: String,
-        /// Logical IDs that stay.
+        /// The logical IDs of the retained resources.
         retain: Vec<String>,
     },
     /// Delete a secret.
     DeleteSecret {
         /// Its name.
         secret: String,
-        /// Its ARN, which another secret of the name has not.
+        /// Its ARN, which distinguishes it from another secret with the same name.
         arn: String,
-        /// How.
+        /// The kind of deletion.
         deletion: Deletion,
     },
-    /// Have the stack's KMS key deleted.
+    /// Schedule the deletion of the stack's KMS key.
     DeleteEncryptionKey {
         /// The key's ID.
         id: String,
-        /// After so many days.
+        /// The waiting period in days.
         days: u32,
         /// Whether it encrypts secrets, or only what AWS services store.
         of_secrets: bool,
     },
 }
 
-/// What has to hold of a key that a version of a secret names, right before it goes.
+/// What must hold, right before the deletion, for a key that a version of a secret names.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Check {
     /// The secret.
     pub secret: String,
-    /// It must not have become AWSCURRENT meanwhile.
+    /// Whether the key must not have become AWSCURRENT's.
     pub unless_current: bool,
-    /// What the version with a label holds has to authenticate as the key's user:
-    /// a principal that may write the secret can make a version name any key. Nothing if the
-    /// key is inactive, or IAM's own record says that it is ours.
+    /// The version whose content must authenticate as the key's user, because a principal that may
+    /// write the secret can make a version name any key. `None` if the key is inactive, or if IAM's
+    /// own record says that it is keyrota's.
     pub proof: Option<OwnershipProof>,
 }
 
-/// How a key is proven to be ours.
+/// How a key is proven to be keyrota's.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct OwnershipProof {
     /// The staging label of the version that names the key.
     pub label: &'static str,
-    /// The ARN of the user that the key has to be.
+    /// The ARN of the user that the key must belong to.
     pub user_arn: String,
-    /// When the key was made: a new one is not known everywhere at once.
+    /// The key, with its creation time: a new key takes time to propagate.
     pub key: Key,
 }
 
 impl Step {
-    /// Returns whether it turns a schedule off.
+    /// Returns whether it disables rotation.
     pub const fn is_cancellation(&self) -> bool {
         matches!(self, Self::CancelRotation { .. })
     }
 
-    /// Returns whether it deletes a secret for good.
+    /// Returns whether it deletes a secret without a recovery window.
     const fn is_forced(&self) -> bool {
         matches!(
             self,
@@ -170,15 +170,15 @@ impl Step {
     }
 }
 
-/// Something that was deleted, retained or left over.
+/// Something that was deleted, retained, or left over.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Item {
-    /// Such as `secret` or `access key`.
+    /// Its type, such as `secret` or `access key`.
     #[serde(rename = "type")]
     pub kind: &'static str,
     /// Its name.
     pub name: String,
-    /// What the reader should know about it.
+    /// A note about it for the reader.
     pub note: Option<String>,
 }
 
@@ -193,19 +193,20 @@ impl Item {
     }
 }
 
-/// What will be done, and what will not.
+/// What a teardown does, and what it leaves.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct TeardownPlan {
-    /// In this order.
+    /// The steps, in order.
     pub steps: Vec<Step>,
-    /// What stays on purpose.
+    /// What stays intentionally.
     pub retained: Vec<Item>,
-    /// What stays though one may not want it.
+    /// What stays although it may be unwanted.
     pub left_over: Vec<Item>,
 }
 
-/// Returns whether a stack holds a user, which is what makes all its keys ours. The manifest's
-/// word is not enough: where the user was there before, the stack was refused.
+/// Returns whether a stack contains a user, so that all keys of the user are keyrota's.
+///
+/// The manifest alone does not prove it: if the user existed before, its creation failed.
 pub fn holds_user(resources: &[StackResource], user: &str) -> bool {
     holds(resources, "AWS::IAM::User", |it| it.physical_id == user)
 }
@@ -226,13 +227,13 @@ pub fn holds(
     })
 }
 
-/// Decides what a teardown does, with the KMS keys that the stack made and that
-/// are not going yet.
+/// Decides what a teardown does. `encryption_keys` are the stack's KMS keys that are not yet
+/// scheduled for deletion.
 ///
-/// The stack goes before the secrets: deleting a schedule or a resource policy
-/// calls Secrets Manager, which refuses that for a secret awaiting deletion. What can
-/// be known only while the stack is there is removed first: access keys, and secrets that
-/// neither the manifest nor the stack names any more.
+/// The stack is deleted before the secrets: deleting a schedule or a resource policy calls Secrets
+/// Manager, which refuses that for a secret that is scheduled for deletion. What only the stack's
+/// existence proves is deleted first: access keys, and secrets that neither the manifest nor the
+/// stack names any more.
 pub fn plan_teardown(
     stack: Option<&str>,
     resources: &[StackResource],
@@ -259,7 +260,7 @@ pub fn plan_teardown(
             ObservedEntry::AccessKey(_, seen) => {
                 let owns_user = holds_user(resources, &seen.user_name);
                 key::plan_keys(subject, seen, owns_user, evidence, options, &mut plan);
-                // Another stack's rotation may record its keys on the same user.
+                // A rotation of another stack may record its keys on the same user.
                 if !options.keep_keys && !owns_user && (evidence.is_deployed() || subject.ours) {
                     marks.extend(key::marks(seen));
                 }
@@ -297,8 +298,8 @@ pub fn plan_teardown(
             retain,
         });
     }
-    // A secret with a window still leads to its KMS key, one without does not: the KMS
-    // key goes between them.
+    // A secret with a recovery window still refers to its KMS key, and a secret without one does
+    // not. The KMS key is therefore deleted between them.
     let mut at_once = Vec::new();
     for kept in &late {
         match secret::plan_secret(kept, options, &mut plan) {

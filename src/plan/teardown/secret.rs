@@ -1,23 +1,22 @@
-//! Secrets of any kind, which all go the same way.
+//! The deletion of secrets, for any kind of credential.
 
 use super::{ForeignSecret, Item, Step, Subject, Subjects, TeardownOptions, TeardownPlan};
 use crate::model::{Database, EntryOf};
 use crate::port::{Deletion, Secret};
 use crate::render::STACK_TAG;
 
-/// A secret that the manifest names, or that the stack made.
+/// A secret that the manifest names, or that the stack created.
 pub(super) struct SubjectSecret<'a> {
     pub(super) name: &'a str,
     pub(super) secret: Option<&'a Secret>,
-    /// It never held a credential.
+    /// Whether it has never contained a credential.
     unused: bool,
     pub(super) ours: bool,
     pub(super) unread: Option<&'a str>,
 }
 
 impl Subjects<'_> {
-    /// Returns the secrets that the manifest names, then those that it does not name any
-    /// more.
+    /// Returns the secrets that the manifest names, then those that it no longer names.
     pub(super) fn secrets(&self) -> Vec<SubjectSecret<'_>> {
         let named = self.entries.iter().map(|subject| {
             let held = subject.seen.held();
@@ -39,14 +38,14 @@ impl Subjects<'_> {
         named.chain(forgotten).collect()
     }
 
-    /// Returns the secrets that are ours, those awaiting deletion included.
+    /// Returns the stack's secrets, including those scheduled for deletion.
     pub fn ours(&self) -> impl Iterator<Item = &Secret> {
         let ours = self.secrets().into_iter().filter(|kept| kept.ours);
         ours.filter_map(|kept| kept.secret)
     }
 }
 
-/// Returns how a secret is deleted, where it is.
+/// Plans how a secret is deleted, if it is.
 pub(super) fn plan_secret(
     kept: &SubjectSecret<'_>,
     options: TeardownOptions,
@@ -71,8 +70,8 @@ pub(super) fn plan_secret(
         }
         return None;
     }
-    // A secret that never held a credential holds nothing to restore; a window would
-    // only keep its name from the next attempt.
+    // A secret that never contained a credential has nothing to restore, and a recovery window
+    // would only block its name.
     let nothing_to_lose = secret.deleted.is_none() && kept.unused;
     let deletion = if nothing_to_lose {
         Deletion::Forced
@@ -92,7 +91,7 @@ pub(super) fn plan_secret(
     }
 }
 
-/// On the server nothing is changed: who may log in there is not ours to say.
+/// Nothing is changed on the server: keyrota does not decide who may log in there.
 pub(super) fn password_that_stays(
     entry: EntryOf<'_, Database>,
     subject: &Subject<'_>,
@@ -111,7 +110,7 @@ pub(super) fn password_that_stays(
     Some(Item::new("password", &entry.kind.username, Some(note)))
 }
 
-/// A secret that says that it is the stack's, as everybody can have one say.
+/// Plans a secret that claims to be the stack's, which anyone could make it claim.
 pub(super) fn plan_foreign(foreign: &ForeignSecret, plan: &mut TeardownPlan) {
     let ForeignSecret { name, arn, deleted } = foreign;
     if *deleted {
@@ -128,7 +127,7 @@ fn unproven(name: &str, arn: &str) -> Item {
     Item::new("secret", name, Some(note))
 }
 
-/// Returns a secret that is scheduled for deletion already.
+/// Returns the item for a secret that is already scheduled for deletion.
 pub fn scheduled(name: &str) -> Item {
     let note = format!(
         "already scheduled for deletion; to restore it: aws secretsmanager restore-secret --secret-id {name}"

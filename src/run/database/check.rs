@@ -1,4 +1,4 @@
-//! Asking the function whether a version's login works.
+//! Asks the function whether a version's login works.
 
 use keyrota_contract::event::{self, CheckAnswer};
 
@@ -7,12 +7,12 @@ use super::super::{Context, Deployed};
 use crate::port::{ErrorKind, Invoked};
 use crate::render::Strategy;
 
-/// Has the function log in with what a version holds.
+/// Makes the function log in with the login in a version.
 ///
 /// # Errors
 ///
-/// Returns [`Error::NotAsked`] where the function could not be asked, or the
-/// secret is not as it has to be.
+/// Returns [`Error::NotAsked`] if the function could not be invoked, or if the secret does not meet
+/// its conditions.
 pub(in crate::run) async fn check(
     context: &Context<'_>,
     deployed: &Deployed,
@@ -31,7 +31,7 @@ pub(in crate::run) async fn check(
     let began = context.clock.now();
     let invoked = loop {
         match context.cloud.invoke(function, &event).await {
-            // A function that was just made or changed may not be ready yet.
+            // A function that was just created or changed may not be ready yet.
             Err(error) if error.kind == ErrorKind::Conflict => {
                 let waited = context.waited(began);
                 if waited >= context.pace.trial {

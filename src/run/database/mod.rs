@@ -1,7 +1,7 @@
-//! Passwords of databases: what is another way with them than with access keys.
+//! Passwords of databases, as far as they differ from access keys.
 //!
-//! The caller need not reach the server, and mostly cannot: the function, in its VPC,
-//! logs in. So the function makes every proof here.
+//! The caller does not need access to the database server, and usually has none. The function, in
+//! its VPC, logs in to verify a password.
 
 mod check;
 mod observe;
@@ -15,5 +15,5 @@ pub(super) use check::check;
 pub(super) use observe::{observe_database, observe_login};
 pub(super) use seed::seed_database;
 
-/// First passwords, by the names of the secrets that they are for.
+/// First passwords, by the names of their secrets.
 pub type Passwords = BTreeMap<String, SecretString>;

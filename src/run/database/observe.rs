@@ -1,4 +1,4 @@
-//! Looking at a database's secret, and at its administrator's.
+//! Observes a database's secret and its administrator's.
 
 use futures_util::future;
 
@@ -11,7 +11,7 @@ use crate::model::{Content, Database, EntryOf, Login, malformed};
 use crate::plan::{Administrator, ObservedDatabase, ObservedLogin, SecretContent};
 use crate::port::{CURRENT, ErrorKind, PENDING, PREVIOUS, Secret};
 
-/// Looks at one database: the secret, and what helps it.
+/// Observes a database: its secret, and the resources that its rotation uses.
 pub(in crate::run) async fn observe_database(
     context: &Context<'_>,
     entry: EntryOf<'_, Database>,
@@ -31,14 +31,15 @@ pub(in crate::run) async fn observe_database(
     })
 }
 
-/// Looks at a secret by its name.
+/// Observes a secret by its name.
 pub(in crate::run) async fn observe_login(
     context: &Context<'_>,
     name: &str,
 ) -> Result<Option<ObservedLogin>> {
     observe_labelled(context, name, ObservedLogin::unread, async |secret| {
         let read = |label, version| read_version(context, &secret, label, version, Login::read);
-        // What was replaced matters only if Secrets Manager does not report that.
+        // Whether a credential was replaced matters only if Secrets Manager does not report a
+        // rotation.
         let previous = secret.version_with(PREVIOUS);
         let previous = previous.filter(|_| secret.last_rotated.is_none());
         let (current, pending, previous) = future::try_join3(
@@ -64,8 +65,7 @@ pub(in crate::run) async fn observe_login(
     .await
 }
 
-/// Reads the value of an administrator's secret, if the caller may. Only the function
-/// needs it.
+/// Reads the value of an administrator's secret, if the caller may. Only the function requires it.
 async fn read_administrator(
     context: &Context<'_>,
     entry: EntryOf<'_, Database>,

@@ -1,8 +1,8 @@
-//! The first password of each secret, and where it is good.
+//! The first password of each secret, with its server.
 //!
-//! A login becomes AWSCURRENT only when the function has logged in with it: it is
-//! stored under a label of its own first. A password that was mistyped thus never
-//! gets where a client reads it, and the next run asks for it again.
+//! A login becomes AWSCURRENT only after the function has logged in with it. Until then it is
+//! stored under another label, so clients never read a mistyped password, and the next run prompts
+//! for it again.
 
 use super::super::error::{Error, Result};
 use super::super::{Context, Deployed, SeededEntry};
@@ -12,8 +12,8 @@ use crate::model::{Database, EntryOf, Login};
 use crate::plan::{Administrator, FIRST, ObservedDatabase, ObservedEntry, SecretContent};
 use crate::port::{CURRENT, Secret};
 
-/// Stores the first login where there is none, and the same login with another
-/// host, port, database or administrator where the manifest has changed.
+/// Stores the first login if there is none, or the same login with another host, port, database, or
+/// administrator if the manifest has changed.
 pub(in crate::run) async fn seed_database<'model>(
     context: &Context<'_>,
     entry: EntryOf<'model, Database>,
@@ -94,8 +94,8 @@ pub(in crate::run) async fn seed_database<'model>(
     })
 }
 
-/// Returns the entry where another command has stored the login that this one could not
-/// store. While that is going on, the label is on a version of the other command's.
+/// Returns the entry if another command has stored the login that this one could not store. While
+/// the other command is still working, the label is on its version.
 async fn stored_by_another(
     context: &Context<'_>,
     entry: EntryOf<'_, Database>,
@@ -118,7 +118,7 @@ async fn stored_by_another(
     }
 }
 
-/// Stores a login, has it tried, and makes it current.
+/// Stores a login, tests it, and makes it current.
 async fn store(
     context: &Context<'_>,
     deployed: &Deployed,
@@ -129,7 +129,7 @@ async fn store(
 ) -> Result<()> {
     let cloud = context.cloud;
     let version = context.clock.token();
-    // What an interrupted run has left under the label loses it to this one.
+    // If an interrupted run left the label, it moves to this version.
     cloud
         .put_value(arn, &version, FIRST, &login.to_text())
         .await?;
@@ -155,7 +155,7 @@ async fn store(
     let current = secret.version_with(CURRENT);
     let moved = cloud.move_label(arn, CURRENT, current, Some(&version));
     if let Err(error) = moved.await {
-        // It may have moved although the answer was lost.
+        // The label may have moved although the response was lost.
         let secret = cloud.secret(arn).await?;
         if secret.is_none_or(|secret| secret.version_with(CURRENT) != Some(&version)) {
             return Err(error.into());
@@ -167,11 +167,11 @@ async fn store(
         .map_err(Error::from)
 }
 
-/// Takes the label from a version that will not do, with which it is gone.
+/// Removes the label from a version that does not work, which deletes the version.
 async fn forget(context: &Context<'_>, arn: &str, version: &str) {
     let taken = context.cloud.move_label(arn, FIRST, Some(version), None);
     if let Err(error) = taken.await {
-        // The next one takes the label over.
+        // The next run moves the label.
         context.warn(format!("cannot remove the label {FIRST}: {error}"));
     }
 }

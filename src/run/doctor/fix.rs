@@ -1,4 +1,4 @@
-//! Fixes what may be fixed without a person.
+//! Applies the fixes that need no person.
 
 use super::super::error::{Error, Result};
 use super::super::{Context, Deployed, rotate_entry, verify};
@@ -8,13 +8,12 @@ use crate::plan::{Diagnosis, Examination, Fix, wanted_rotation};
 use crate::port::{Invoked, Rotation};
 use crate::render::Strategy;
 
-/// Does what may be done without a person about each of these faults that has such a
-/// remedy, having looked once more whether it is still as it was. One that does not go
-/// well stops none of the others; its failure is reported and returned.
+/// Applies the fix of each of these faults, after checking that the fault is still present. A fix
+/// that fails does not stop the others. Its failure is reported and returned.
 ///
 /// # Errors
 ///
-/// Returns the first call that was refused while looking.
+/// Returns the first call that was refused during the checks.
 pub async fn fix(
     context: &Context<'_>,
     model: &Model,
@@ -68,7 +67,7 @@ async fn fix_one(
         }
         Fix::Schedule => switch_on(context, &secret.arn, &wanted_rotation(entry, function)).await,
         Fix::Resume | Fix::Rotate => {
-            // As `keyrota rotate` does.
+            // This is what `keyrota rotate` does.
             let rotated = rotate_entry(context, model, &deployed, &now.seen).await?;
             verify(context, &deployed, entry, Some(&rotated))
                 .await
@@ -78,7 +77,7 @@ async fn fix_one(
     }
 }
 
-/// Returns whether a fault is still there, and still has its remedy.
+/// Returns whether a fault is still present with the same fix.
 fn stands(
     context: &Context<'_>,
     model: &Model,
@@ -91,8 +90,8 @@ fn stands(
     found.iter().any(same)
 }
 
-/// Sets schedule and function, and waits for the function's trial of them: until that
-/// has ended a rotation is refused.
+/// Sets the schedule and the function, and waits until the function has tested its configuration.
+/// Until then a rotation is refused.
 async fn switch_on(context: &Context<'_>, arn: &str, rotation: &Rotation) -> Result<()> {
     let token = context.clock.token();
     context.cloud.schedule(arn, &token, rotation).await?;
@@ -106,7 +105,7 @@ async fn switch_on(context: &Context<'_>, arn: &str, rotation: &Rotation) -> Res
     Ok(())
 }
 
-/// Has the function look at one secret, as the hourly rule does.
+/// Makes the function sweep one secret, as the hourly rule does.
 async fn sweep(
     context: &Context<'_>,
     function: Option<&str>,

@@ -1,4 +1,4 @@
-//! Looking for what is wrong.
+//! Diagnoses a stack.
 
 mod fix;
 
@@ -22,15 +22,14 @@ use crate::render::Strategy;
 
 pub use fix::fix;
 
-/// How far back the function's log is read for what keeps a rotation from ending.
+/// How far back the function's log is read for the error that keeps a rotation from ending.
 const LOG: SignedDuration = SignedDuration::from_hours(24);
 
-/// Looks at a stack and at all that belongs to it, and says what is wrong. Writes
-/// nothing.
+/// Observes a stack and everything that belongs to it, and returns the faults. Changes nothing.
 ///
 /// # Errors
 ///
-/// Returns the first call that was refused; what is missing is a finding.
+/// Returns the first call that was refused. A missing resource is a finding, not an error.
 pub async fn examine(context: &Context<'_>, model: &Model) -> Result<Vec<Diagnosis>> {
     context.stage(Stage::Checking);
     let deployed = deployed(context, model).await?;
@@ -57,7 +56,7 @@ fn diagnose(
     plan::diagnose(model, &examined, context.clock.now(), sweep)
 }
 
-/// Returns the stack in whatever state it is.
+/// Returns the stack in any state.
 async fn deployed(context: &Context<'_>, model: &Model) -> Result<Option<Deployed>> {
     let (stack, resources) = look(context, model.stack.as_str()).await?;
     Ok(stack.map(|stack| Deployed {
@@ -93,8 +92,8 @@ async fn examine_entry<'model>(
     })
 }
 
-/// Waits for a rotation that is under way, unless it has been for so long that it may
-/// not end: one in good health is no fault.
+/// Waits for a rotation in progress, unless it has taken so long that it may not end. A rotation
+/// that proceeds normally is not a fault.
 async fn settle(context: &Context<'_>, secret: &SecretName) -> Result<()> {
     let began = context.clock.now();
     while let Some(secret) = context.cloud.secret(secret.as_str()).await?
@@ -110,8 +109,8 @@ fn is_rotating(secret: Option<&Secret>) -> bool {
     secret.is_some_and(|secret| secret.unfinished().is_some())
 }
 
-/// Asks AWS whose the current key is, if that can be expected to succeed. A key
-/// that a rotation has just made may not be known everywhere yet.
+/// Asks AWS for the user of the current key, if that can succeed. A key that a rotation has just
+/// created may not have propagated yet.
 async fn prove_key(
     context: &Context<'_>,
     entry: EntryOf<'_, AccessKey>,
@@ -143,7 +142,7 @@ async fn prove_key(
     }
 }
 
-/// Has the function log in, as it does for `bootstrap`: it changes nothing.
+/// Makes the function log in, which changes nothing.
 async fn prove_login(
     context: &Context<'_>,
     deployed: Option<&Deployed>,
@@ -167,8 +166,8 @@ async fn prove_login(
     }
 }
 
-/// Returns what the function last said of a rotation that is unfinished. To read the
-/// log is a help, and no condition.
+/// Returns the last error that the function logged for an unfinished rotation. The diagnosis does
+/// not depend on it.
 async fn reported(
     context: &Context<'_>,
     deployed: Option<&Deployed>,

@@ -7,7 +7,7 @@ use secrecy::{ExposeSecret, SecretString};
 use super::FakeAws;
 use super::state::refused;
 use crate::port::{
-    Deletion, ErrorKind, PENDING, Result, Rotation, Secret, SecretValue, Secrets, TaggedSecret,
+    Deletion, ErrorKind, Result, Rotation, Secret, SecretValue, Secrets, TaggedSecret,
 };
 
 #[async_trait(?Send)]
@@ -174,7 +174,6 @@ impl Secrets for FakeAws {
                     let until = now + SignedDuration::from_hours(24 * i64::from(days));
                     secret.deleted = Some(until);
                     assert!(!secret.rotates, "{id} is deleted with its schedule on");
-                    let _ = PENDING;
                     Ok(Some(until))
                 }
             }

@@ -122,7 +122,7 @@ impl AwsState {
     pub fn watch_deleted_key(&self, id: &str) {
         let Some(key) = self.keys.get(id) else { return };
         // A principal that may write the secret can make a version name any key, but it
-        // cannot make up the key's secret part.
+        // cannot make up the key's secret access key.
         let holds = |label: &str| {
             let mut secrets = self.secrets.values();
             secrets.any(|secret| {

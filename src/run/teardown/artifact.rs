@@ -1,4 +1,4 @@
-//! The artifacts of the stack, and their bucket.
+//! Deletes the artifacts of the stack and their bucket.
 
 use super::super::Context;
 use super::super::error::Result;
@@ -8,9 +8,9 @@ use crate::plan::{self, Item};
 use crate::port::{ErrorKind, Optional};
 use crate::render;
 
-/// Removes this stack's artifacts, and the bucket where it is keyrota's own and nobody
-/// else's are in it. Whose it is follows from the manifest and from the account that
-/// owns it; its tags are not asked, since others can write them.
+/// Deletes this stack's artifacts, and also the bucket if it is keyrota's own and contains no other
+/// artifacts. The manifest and the account that owns the bucket determine whose it is. Its tags do
+/// not, since others can write them.
 pub(super) async fn remove(
     context: &Context<'_>,
     model: &Model,
@@ -20,9 +20,9 @@ pub(super) async fn remove(
     let bucket = render::artifact_bucket(model, &account, context.region);
     match context.cloud.bucket_region(&bucket, &account).await {
         Ok(Some(region)) if region == context.region => {}
-        // In another Region the name is somebody's who took it.
+        // A bucket of this name in another Region belongs to someone else.
         Ok(_) => return Ok(()),
-        // So it is in another account, which is no reason to leave the rest.
+        // The bucket is in another account, which does not prevent the rest of the teardown.
         Err(error) if error.kind == ErrorKind::Denied => {
             let item = Item::new("bucket", bucket, Some(error.to_string()));
             report.left_over.push(item);

@@ -1,4 +1,4 @@
-//! The KMS keys that the stack made.
+//! Deletes the KMS keys that the stack created.
 
 use std::collections::BTreeSet;
 
@@ -9,17 +9,18 @@ use crate::model::{KmsKey, Model};
 use crate::plan::{self, Evidence, Item, STACK_ID_TAG, Subjects};
 use crate::port::Optional;
 
-/// The KMS keys that secrets of the stack's lead to.
+/// The KMS keys that the stack's secrets refer to.
 #[derive(Default)]
 pub(super) struct EncryptionKeys {
-    /// The stack made them, and they are not going yet.
+    /// Those that the stack created and that are not scheduled for deletion.
     pub(super) ours: Vec<String>,
-    /// Nobody could say whose they are.
+    /// Those whose owner is unknown.
     pub(super) unseen: Vec<Item>,
 }
 
-/// Returns the KMS keys that the stack made and that are not going yet. A secret may
-/// lead to one; only the stack's own list of resources proves that it is the stack's.
+/// Returns the KMS keys that the stack created and that are not scheduled for deletion. A secret
+/// may refer to a key, but only the stack's own list of resources proves that the key is the
+/// stack's.
 pub(super) async fn observe(
     context: &Context<'_>,
     model: &Model,
@@ -47,7 +48,7 @@ pub(super) async fn observe(
             continue;
         }
         known.push(id);
-        // A principal that may write the secret can make it name any key.
+        // A principal that may write the secret can make it refer to any key.
         let made = match (evidence.lists_key(id), stack) {
             (true, _) => Ok(true),
             (false, Some(stack)) if !evidence.is_deployed() => {
@@ -69,11 +70,11 @@ pub(super) async fn observe(
     Ok(found)
 }
 
-/// Returns whether a stack that is deleted made a KMS key, or why that is not known.
+/// Returns whether a deleted stack created a KMS key, or why that is unknown.
 ///
-/// The ID is that of the tag that only AWS writes, which secrets have and KMS keys do not
-/// (cloudformation-coverage-roadmap#2077). CloudFormation lists the resources of a deleted
-/// stack for 90 days (`API_ListStackResources`).
+/// The ID comes from the tag that only AWS writes, which secrets have and KMS keys do not
+/// (cloudformation-coverage-roadmap#2077). CloudFormation lists the resources of a deleted stack
+/// for 90 days (`API_ListStackResources`).
 async fn deleted_stack_made(
     context: &Context<'_>,
     stack: &str,
@@ -88,13 +89,13 @@ async fn deleted_stack_made(
     }))
 }
 
-/// Returns whether a KMS key is there and not going yet.
+/// Returns whether a KMS key exists and is not scheduled for deletion.
 async fn stays(context: &Context<'_>, id: &str) -> Result<bool> {
     let key = context.cloud.encryption_key(id).await.optional()?.flatten();
     Ok(key.is_some_and(|key| key.state != "PendingDeletion"))
 }
 
-/// Has a KMS key deleted, unless it is going already.
+/// Schedules the deletion of a KMS key, unless it is scheduled already.
 pub(super) async fn delete(
     context: &Context<'_>,
     id: String,

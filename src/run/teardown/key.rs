@@ -1,4 +1,4 @@
-//! The deletion of an access key.
+//! Deletes an access key.
 
 use std::collections::BTreeSet;
 
@@ -10,10 +10,10 @@ use crate::model::{Content, Credential, Model};
 use crate::plan::{self, Check, Item};
 use crate::port::{CURRENT, ErrorKind, Optional};
 
-/// What an access key is called in a report.
+/// The type of an access key in a report.
 const ACCESS_KEY: &str = "access key";
 
-/// Deletes a key, where what has to hold of it does.
+/// Deletes a key, if its conditions hold.
 pub(super) async fn delete(
     context: &Context<'_>,
     user: &str,
@@ -39,7 +39,7 @@ pub(super) async fn delete(
                     }
                     None
                 }
-                // A secret that awaits deletion has no value that one may read.
+                // The value of a secret that is scheduled for deletion cannot be read.
                 Err(error) if error.kind == ErrorKind::Conflict => Some(error.to_string()),
                 Err(error) => return Err(error.into()),
             },
@@ -50,7 +50,7 @@ pub(super) async fn delete(
             (refusal, _) => refusal,
         };
         if let Some(reason) = refusal {
-            // Another command may have deleted it, or its secret, meanwhile.
+            // Another command may have deleted it, or its secret, in the meantime.
             let keys = context.cloud.keys(user).await.optional()?;
             if !keys.unwrap_or_default().iter().any(|key| key.id == id) {
                 return Ok(Outcome::Done);
@@ -58,7 +58,7 @@ pub(super) async fn delete(
             return left(id, reason);
         }
     }
-    // A version can name a key that is gone, and another command may have deleted it.
+    // A version can name a key that no longer exists, and another command may have deleted it.
     if !context.cloud.delete_key(user, &id).await? {
         return Ok(Outcome::Done);
     }
@@ -69,7 +69,7 @@ pub(super) async fn delete(
     )))
 }
 
-/// Removes the keys from what is left over that another command has deleted meanwhile. Its
+/// Removes the keys from what is left over that another command has deleted in the meantime. Its
 /// proof that such a key is the stack's counts as a use of the key.
 pub(super) async fn forget_gone(
     context: &Context<'_>,

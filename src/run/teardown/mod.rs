@@ -1,5 +1,5 @@
-//! Deleting the stack and its resources, in an order that loses nothing by accident. Each
-//! step may be carried out again, and what is gone already is no failure.
+//! Deletes the stack and its resources, in an order that loses nothing by accident. Each step is
+//! idempotent, and a resource that no longer exists is not a failure.
 
 mod artifact;
 mod encryption;
@@ -20,20 +20,20 @@ use crate::plan::{self, Evidence, Item, Step, TeardownOptions, TeardownPlan};
 use crate::port::{self, ErrorKind, StackStatus, Stage};
 use crate::render::Strategy;
 
-/// What a teardown did.
+/// The result of a teardown.
 #[derive(Clone, Debug, Default, Serialize)]
 pub struct TeardownReport {
-    /// What is gone, or going with a window.
+    /// What was deleted, or is scheduled for deletion.
     pub deleted: Vec<Item>,
-    /// What stays on purpose.
+    /// What stays intentionally.
     pub retained: Vec<Item>,
-    /// What stays though one may not want it.
+    /// What stays although it may be unwanted.
     pub left_over: Vec<Item>,
 }
 
 impl TeardownReport {
-    /// Adds what the teardown of another stack did. A bucket that one stack left,
-    /// since others had artifacts in it, is gone with the last of them.
+    /// Adds the result of another stack's teardown. A bucket that one stack left because it
+    /// contained artifacts of others is deleted with the last of them.
     pub fn extend(&mut self, more: Self) {
         self.deleted.extend(more.deleted);
         self.retained.extend(more.retained);
@@ -50,7 +50,7 @@ impl TeardownReport {
     }
 }
 
-/// Looks at what there is to take down and decides.
+/// Observes what there is to delete, and plans the teardown.
 ///
 /// # Errors
 ///
@@ -92,12 +92,12 @@ pub async fn observe_teardown(
     Ok(plan)
 }
 
-/// Carries a teardown out. Where rotations had to be cancelled the account is
-/// looked at again: one that was under way may have made another key.
+/// Carries out a teardown. If rotations had to be cancelled, the account is observed again, because
+/// a rotation in progress may have created another key.
 ///
 /// # Errors
 ///
-/// Returns the first step that failed; run again, it goes on from there.
+/// Returns the first step that failed. Another run continues from there.
 pub async fn teardown(
     context: &Context<'_>,
     model: &Model,
@@ -136,8 +136,8 @@ pub async fn teardown(
             }
         }
     }
-    // The stack owns its log groups; a last line written after the stack had
-    // deleted one makes it anew.
+    // The stack owns its log groups, but a line that is logged after a group's deletion creates the
+    // group again.
     for strategy in strategies(model) {
         let group = strategy.log_group_name(&model.stack);
         if context.cloud.delete_log_group(&group).await? {
@@ -152,19 +152,19 @@ pub async fn teardown(
 /// Returns the kinds of credentials for which the stack has, or had, a function.
 fn strategies(model: &Model) -> Vec<Strategy> {
     match model.entries.is_empty() {
-        // A stack whose last entry is gone had access keys, for all that one knows.
+        // A stack without entries is assumed to have had access keys.
         true => vec![Strategy::AccessKeys],
         false => Strategy::of(model).collect(),
     }
 }
 
-/// What came of a step.
+/// The result of a step.
 enum Outcome {
     /// There is nothing to report.
     Done,
-    /// This is gone, or going.
+    /// This was deleted, or is scheduled for deletion.
     Deleted(Item),
-    /// This must not be touched after all.
+    /// This must not be deleted after all.
     Left(Item),
 }
 
@@ -173,7 +173,7 @@ async fn carry_out(context: &Context<'_>, step: Step) -> Result<Outcome> {
         Step::CancelRotation { secret, arn } => {
             match soft(context.cloud.cancel_rotation(&arn).await)? {
                 Ok(()) => Ok(Outcome::Done),
-                // Another command has deleted it meanwhile.
+                // Another command has deleted it in the meantime.
                 Err(_) if secret::awaits_deletion(context, &arn).await? => Ok(Outcome::Done),
                 Err(reason) => {
                     context.warn(format!("cannot cancel the rotation of {secret}: {reason}"));
@@ -202,9 +202,9 @@ async fn carry_out(context: &Context<'_>, step: Step) -> Result<Outcome> {
     }
 }
 
-/// Deletes a stack and reports its events. What cannot be deleted at the first
-/// try is kept at the second, which is the only way CloudFormation lets a
-/// resource stay that its template does not.
+/// Deletes a stack and reports its events. Resources that the first attempt cannot delete are
+/// retained by the second one. CloudFormation offers no other way to retain a resource without a
+/// change of the template.
 async fn delete_stack(context: &Context<'_>, id: &str, retain: &[String]) -> Result<Item> {
     context.stage(Stage::Deploying);
     let name = id.split('/').nth(1).unwrap_or(id);
@@ -218,8 +218,8 @@ async fn delete_stack(context: &Context<'_>, id: &str, retain: &[String]) -> Res
     }
 }
 
-/// Deletes a stack, or waits for a deletion that another command has started:
-/// CloudFormation ignores the request then, so that no event carries its token.
+/// Deletes a stack, or waits for a deletion that another command has started: CloudFormation
+/// ignores the request then, so no event has its token.
 async fn delete_once(context: &Context<'_>, id: &str, retain: &[String]) -> Result<Ended> {
     let before = newest(context, id).await?;
     if let Some(event) = &before
@@ -235,9 +235,9 @@ async fn delete_once(context: &Context<'_>, id: &str, retain: &[String]) -> Resu
     follow(context, id, before.map(|event| event.id), Followed::Any).await
 }
 
-/// Takes what one secret may be the reason for out of the failures: who may write a
-/// secret can have it refuse us, and that must not keep the others. What is worth
-/// another try stays a failure.
+/// Separates the failures that a single secret may cause: a principal that may write a secret can
+/// make it refuse access, which must not prevent the deletion of the others. Failures that are
+/// worth a retry stay failures.
 fn soft<T>(looked: port::Result<T>) -> Result<std::result::Result<T, String>> {
     match looked {
         Ok(found) => Ok(Ok(found)),
@@ -250,7 +250,7 @@ fn is_its_own(error: &port::Error) -> bool {
     !error.kind.is_transient() && error.kind != ErrorKind::Credentials
 }
 
-/// As `soft`, of a look that takes several calls.
+/// Does the same as `soft` for an observation that takes several calls.
 fn soft_look<T>(looked: Result<T>) -> Result<std::result::Result<T, String>> {
     match looked {
         Ok(found) => Ok(Ok(found)),

@@ -1,4 +1,4 @@
-//! The deletion of a secret.
+//! Deletes a secret.
 
 use super::super::Context;
 use super::super::error::Result;
@@ -6,7 +6,7 @@ use super::{Outcome, soft};
 use crate::plan::{self, Item};
 use crate::port::Deletion;
 
-/// Deletes a secret by its ARN, which another secret of the name has not.
+/// Deletes a secret by its ARN, which distinguishes it from another secret with the same name.
 pub(super) async fn delete(
     context: &Context<'_>,
     secret: String,

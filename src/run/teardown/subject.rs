@@ -1,4 +1,4 @@
-//! What a teardown is about: the manifest's entries, and what the stack has beside them.
+//! The subjects of a teardown: the manifest's entries, and what else belongs to the stack.
 
 use std::collections::BTreeSet;
 
@@ -18,7 +18,7 @@ use crate::plan::{
 use crate::port::{Optional, Secret, StackResource};
 use crate::render::STACK_TAG;
 
-/// The manifest's entries, and what the stack has or had beside them.
+/// Observes the manifest's entries, and what else belongs or belonged to the stack.
 pub(super) async fn observe<'model>(
     context: &Context<'_>,
     model: &'model Model,
@@ -36,7 +36,7 @@ pub(super) async fn observe<'model>(
     };
     let named = model.entries.iter().map(|entry| entry.secret.as_str());
     let named: BTreeSet<&str> = named.collect();
-    // The tag finds what an earlier manifest named. It proves nothing: others can write it.
+    // The tag finds what an earlier manifest named. It proves nothing, since others can write it.
     let tagged = context
         .cloud
         .secrets_tagged(STACK_TAG, model.stack.as_str())
@@ -104,21 +104,21 @@ async fn subject<'model>(
     Ok(Subject { seen, ours, unread })
 }
 
-/// What a look at a secret of the manifest's came to.
+/// The result of looking up a secret of the manifest.
 enum SecretLookup<T> {
     /// It does not exist.
     Absent,
-    /// The stack made it, and it was read.
+    /// The stack created it, and it was read.
     Ours(T),
-    /// Nothing proves that. What it says is not asked for.
+    /// Nothing proves that. Its value is not read.
     Other(Box<Secret>),
-    /// It could not be looked at, and why.
+    /// It could not be read, for this reason.
     Refused(String),
 }
 
 impl<T> SecretLookup<T> {
-    /// Returns the secret, if it was seen, whether it is ours, and why it could not be
-    /// looked at, where it could not.
+    /// Returns the secret, if it was found, whether it is the stack's, and why it could not be
+    /// read, if it could not.
     fn or_unread(self, unread: impl Fn(Secret) -> T) -> (Option<T>, bool, Option<String>) {
         match self {
             Self::Absent => (None, false, None),
@@ -129,7 +129,7 @@ impl<T> SecretLookup<T> {
     }
 }
 
-/// Looks at a secret of the manifest's, and into it where it is the stack's.
+/// Looks up a secret of the manifest, and reads it if it is the stack's.
 async fn look<'a, T>(
     context: &'a Context<'a>,
     name: &'a str,
@@ -145,7 +145,7 @@ async fn look<'a, T>(
         return Ok(SecretLookup::Other(Box::new(secret)));
     }
     let mut seen = soft_look(observe(context, name).await)?;
-    // Another command may have scheduled its deletion between the calls of that look.
+    // Another command may have scheduled its deletion between these calls.
     if seen.is_err() && awaits_deletion(context, &secret.arn).await? {
         seen = soft_look(observe(context, name).await)?;
     }

@@ -36,7 +36,7 @@ fn with_reserve(scenario: &Scenario) -> (FakeAws, String) {
     (fake, reserve)
 }
 
-/// Stores a made-up secret part for a key, under a label.
+/// Stores a made-up secret access key for a key, under a label.
 fn forge(fake: &FakeAws, label: &str, key: &str) {
     let mut state = fake.state.borrow_mut();
     let (version, created) = (state.token(), state.now);

@@ -69,7 +69,7 @@ fn a_reader_that_is_dropped_does_not_keep_the_others_from_reading() {
     let began = fake.now();
     let mut first = Box::pin(logs.messages(&context, GROUP, began));
     assert!((&mut first).now_or_never().is_none());
-    // While one reads, the others go on without.
+    // While one reads, the others continue with what was read before.
     assert_eq!(read(&context, began), [""; 0]);
     assert_eq!(calls(&fake), 0);
     drop(first);

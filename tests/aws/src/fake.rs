@@ -3,7 +3,9 @@
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 
-use crate::conformance::{Described, Iam, ListedKey, Outcome, SecretsManager};
+use crate::conformance::{
+    Described, Function, Iam, ListedKey, Outcome, ROTATED, STEPS, SecretsManager,
+};
 use crate::versions::{self, Versions};
 use crate::{Refusal, keys};
 
@@ -12,9 +14,12 @@ use crate::{Refusal, keys};
 struct Secret {
     versions: Versions<String, ()>,
     deleted: bool,
-    /// The step at which the rotation function fails; without a function, `None`.
-    failing: Option<String>,
-    /// The calls of the function.
+    function: Option<Function>,
+    /// Whether rotation is on, or `None` if it never was.
+    rotation_enabled: Option<bool>,
+    /// Whether a rotation has succeeded.
+    rotated: bool,
+    /// The steps and tokens of the calls of the function.
     calls: Vec<(String, String)>,
 }
 
@@ -65,6 +70,9 @@ impl SecretsManager for FakeSecretsManager {
         Ok(Described {
             stages: versions::stages(&secret.versions),
             deleted: secret.deleted,
+            rotation_enabled: secret.rotation_enabled,
+            scheduled: secret.function.is_some(),
+            rotated: secret.rotated && secret.rotation_enabled == Some(true),
         })
     }
 
@@ -118,29 +126,60 @@ impl SecretsManager for FakeSecretsManager {
 
     async fn rotate(&self, name: &str, token: &str) -> Outcome<()> {
         self.with(name, |secret| {
-            let failing = secret.failing.clone().ok_or(Refusal::InvalidRequest)?;
+            let function = secret.function.ok_or(Refusal::InvalidRequest)?;
             versions::begin_rotation(&mut secret.versions, &token.to_owned())?;
-            for step in ["createSecret", "setSecret", "testSecret", "finishSecret"] {
+            secret.rotation_enabled = Some(true);
+            for step in STEPS {
                 secret.calls.push((step.to_owned(), token.to_owned()));
-                if step == failing {
-                    break;
+                if function == Function::FailingAt(step) {
+                    return Ok(());
+                }
+                if function == Function::Rotating {
+                    rotate_at(secret, step, token)?;
                 }
             }
+            secret.rotated |= versions::end_rotation(&mut secret.versions, &token.to_owned());
             Ok(())
         })
     }
 
-    async fn rotate_failing(&self, name: &str, token: &str, step: &str) -> Outcome<()> {
+    async fn rotate_with(&self, name: &str, token: &str, function: Function) -> Outcome<()> {
         self.with(name, |secret| {
-            secret.failing = Some(step.to_owned());
+            secret.function = Some(function);
             Ok(())
         })?;
         self.rotate(name, token).await
     }
 
-    async fn calls(&self, name: &str, _count: usize) -> Vec<(String, String)> {
+    async fn cancel_rotation(&self, name: &str) -> Outcome<()> {
+        self.with(name, |secret| {
+            secret.function.ok_or(Refusal::InvalidRequest)?;
+            secret.rotation_enabled = Some(false);
+            Ok(())
+        })
+    }
+
+    async fn calls(&self, name: &str) -> Vec<(String, String)> {
         let calls = self.with(name, |secret| Ok(secret.calls.clone()));
         calls.expect("the secret")
+    }
+
+    /// The fake runs each rotation to its end in `RotateSecret`.
+    async fn pause(&self) {}
+}
+
+/// Runs a step of [`Function::Rotating`].
+fn rotate_at(secret: &mut Secret, step: &str, token: &str) -> Result<(), Refusal> {
+    let (token, versions) = (token.to_owned(), &mut secret.versions);
+    match step {
+        "createSecret" => {
+            versions::put(versions, &token, ROTATED, &["AWSPENDING"], || ()).map(drop)
+        }
+        "finishSecret" => {
+            let current = versions::carrier(versions, "AWSCURRENT").cloned();
+            versions::update_stage(versions, "AWSCURRENT", current.as_ref(), Some(&token))
+        }
+        _ => Ok(()),
     }
 }
 
@@ -210,13 +249,20 @@ impl Iam for FakeIam {
         })
     }
 
-    async fn use_key(&self, user: &str, id: &str) {
-        let used = self.with(user, |user| {
-            let keys = user.keys.iter_mut().filter(|key| key.id == id);
-            keys.for_each(|key| key.used = true);
-            Ok(())
-        });
-        assert_eq!(used, Ok(()));
+    async fn keys_by_page(&self, user: &str) -> Outcome<Vec<String>> {
+        let keys = self.keys(user).await?;
+        Ok(keys.into_iter().map(|key| key.id).collect())
+    }
+
+    async fn use_key(&self, user: &str, id: &str) -> Outcome<()> {
+        let authenticated = self.with(user, |user| {
+            let mut keys = user.keys.iter_mut().filter(|key| key.active);
+            let key = keys.find(|key| key.id == id);
+            Ok(key.map(|key| key.used = true).is_some())
+        })?;
+        authenticated
+            .then_some(())
+            .ok_or_else(|| "InvalidClientTokenId".to_owned())
     }
 
     async fn tags(&self, user: &str) -> Outcome<BTreeMap<String, String>> {

@@ -157,6 +157,18 @@ pub fn begin_rotation<Id: Ord + Clone, D: Default>(
     Ok(())
 }
 
+/// The end of a rotation whose four steps succeeded. Returns whether the rotation succeeded,
+/// which requires AWSCURRENT on the version. "When rotation is successful, the AWSPENDING staging
+/// label might be attached to the same version as the AWSCURRENT version, or it might not be
+/// attached to any version." This removes it.
+pub fn end_rotation<Id: Ord, D>(versions: &mut Versions<Id, D>, token: &Id) -> bool {
+    let succeeded = carrier(versions, CURRENT) == Some(token);
+    if succeeded {
+        remove_label(versions, PENDING);
+    }
+    succeeded
+}
+
 /// Returns the labels of each labelled version, as `DescribeSecret` returns them.
 pub fn stages<Id: Ord + Clone, D>(versions: &Versions<Id, D>) -> BTreeMap<Id, BTreeSet<String>> {
     let labelled = versions.iter().filter(|(_, it)| !it.labels.is_empty());

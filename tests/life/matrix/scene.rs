@@ -172,7 +172,7 @@ impl Scene {
         lines
     }
 
-    /// Returns the current secret parts in the attacked secret.
+    /// Returns the current secret access keys in the attacked secret.
     pub async fn own_secrets(&self, secret: &str) -> BTreeSet<String> {
         let mut found = BTreeSet::new();
         let held = self.test.secret(secret).await.unwrap_or_default();

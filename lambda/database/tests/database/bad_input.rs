@@ -3,6 +3,7 @@
 
 use keyrota_database_function::event::Step;
 use keyrota_database_function::stage::{CURRENT, PENDING, PREVIOUS};
+use keyrota_test_function::secrets::FakeSecrets as _;
 use serde_json::{Value, json};
 
 use crate::fake::{FakeServices, Setting, TOKEN, run, sweep};

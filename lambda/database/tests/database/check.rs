@@ -3,6 +3,7 @@
 use keyrota_database_function::event::{EventError, Work};
 use keyrota_database_function::server::ServerFault;
 use keyrota_database_function::stage::CURRENT;
+use keyrota_test_function::secrets::FakeSecrets as _;
 use serde_json::json;
 
 use crate::fake::{FakeServices, Outcome, SECRET_ARN, Setting, check};

@@ -3,6 +3,7 @@
 use keyrota_database_function::event::Step;
 use keyrota_database_function::port::CallErrorKind;
 use keyrota_database_function::stage::{CURRENT, PENDING, VersionId};
+use keyrota_test_function::secrets::FakeSecrets as _;
 use serde_json::{Value, json};
 
 use crate::fake::AnyFault::Aws;
@@ -92,7 +93,7 @@ fn exclusions_that_leave_nothing_are_an_error() {
     let rule = serde_json::json!({ "length": 32, "exclude": all });
     services.pin("password", rule);
     assert_eq!(create(&services), "PasswordNotMade");
-    assert!(services.said.borrow().contains("is anything left"));
+    assert!(services.output.said().contains("is anything left"));
 }
 
 #[test]
@@ -183,8 +184,8 @@ fn without_a_first_password_nothing_is_made() {
     assert_eq!(create(&services), "NotBootstrapped");
     assert!(
         services
-            .said
-            .borrow()
+            .output
+            .said()
             .contains("host, port, password missing")
     );
 }

@@ -7,6 +7,7 @@ use keyrota_database_function::mark::{RETAINED, SETTING};
 use keyrota_database_function::port;
 use keyrota_database_function::server::ServerFault;
 use keyrota_database_function::stage::{CURRENT, PENDING, PREVIOUS, VersionId};
+use keyrota_test_function::secrets::FakeSecrets as _;
 use serde_json::json;
 
 use crate::fake::AnyFault::{Aws, Server};
@@ -47,7 +48,7 @@ fn a_rotation_takes_these_calls() {
     assert!(services.works(CURRENT));
     assert_eq!(services.carrier(PREVIOUS), Some(VersionId::new("first")));
     assert!(services.carrier(SETTING).is_none());
-    let said = services.said.borrow();
+    let said = services.output.said();
     assert!(said.contains("\"Rotations\":1"));
     assert!(!said.contains(USER) && !said.contains(SECRET));
 }

@@ -5,6 +5,7 @@ use keyrota_database_function::event::Step;
 use keyrota_database_function::pin::{Pin, Pins};
 use keyrota_database_function::port::Description;
 use keyrota_database_function::server::{Engine, Verification};
+use keyrota_test_function::secrets::FakeSecrets as _;
 use serde_json::{Value, json};
 use std::time::Duration;
 

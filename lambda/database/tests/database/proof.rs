@@ -18,41 +18,15 @@ mod outcome;
 mod start;
 mod state;
 
-use std::sync::Mutex;
+use keyrota_test_function::search::{Violation, on_all_processors};
 
 use self::explore::{explore, explore_forged};
-use self::outcome::{Explored, Violation};
+use self::outcome::Explored;
 use self::start::{Start, forged_searches, searches, short_searches};
 
 /// Runs the searches, on as many threads as there are processors.
 fn explore_all(searches: Vec<Vec<Start>>, faults: usize) -> Result<Explored, Box<Violation>> {
     on_all_processors(searches, |starts| explore(starts, faults))
-}
-
-fn on_all_processors(
-    searches: Vec<Vec<Start>>,
-    explore: impl Fn(&[Start]) -> Result<Explored, Box<Violation>> + Sync,
-) -> Result<Explored, Box<Violation>> {
-    let threads = std::thread::available_parallelism().map_or(1, usize::from);
-    let left = Mutex::new(searches);
-    let total = Mutex::new(Ok(Explored::default()));
-    let next = || left.lock().expect("no panic").pop();
-    std::thread::scope(|scope| {
-        for _ in 0..threads {
-            scope.spawn(|| {
-                while let Some(starts) = next() {
-                    let found = explore(&starts);
-                    let mut total = total.lock().expect("no panic");
-                    match (total.as_mut(), found) {
-                        (Ok(total), Ok(explored)) => total.add(&explored),
-                        (Ok(_), Err(found)) => *total = Err(found),
-                        (Err(_), _) => return,
-                    }
-                }
-            });
-        }
-    });
-    total.into_inner().expect("no panic")
 }
 
 /// Returns the results of the searches, or ends the test with the history of the failure.
@@ -75,7 +49,9 @@ fn the_user_is_never_locked_out() {
 /// any two calls, it stores values, moves labels, and sends events.
 #[test]
 fn who_writes_the_secret_breaks_no_other_credential() {
-    let explored = expect_nothing(on_all_processors(forged_searches(), explore_forged));
+    let explored = expect_nothing(on_all_processors(forged_searches(), |starts| {
+        explore_forged(starts)
+    }));
     assert!(explored.states > 10_000, "{explored}");
 }
 

@@ -5,6 +5,7 @@ use keyrota_database_function::mark::{RETAINED, SETTING};
 use keyrota_database_function::port;
 use keyrota_database_function::server::{Engine, ServerFault};
 use keyrota_database_function::stage::{CURRENT, PENDING, PREVIOUS};
+use keyrota_test_function::secrets::FakeSecrets as _;
 use serde_json::json;
 
 use crate::fake::AnyFault::{Aws, Server};
@@ -93,8 +94,8 @@ fn nor_is_it_tried_where_it_is_of_another_user_or_server() {
         assert_eq!(asked(&services), ["authenticate", "change"], "{field}");
         assert!(
             services
-                .said
-                .borrow()
+                .output
+                .said()
                 .contains("tried: AWSPENDING, AWSCURRENT")
         );
     }
@@ -154,8 +155,8 @@ fn a_password_that_the_server_refuses_is_given_up_and_another_is_made() {
     assert_eq!(rotate(&services, TOKEN).name(), "GivenUp");
     assert!(
         services
-            .said
-            .borrow()
+            .output
+            .said()
             .contains("the server's rules refuse the new password")
     );
     assert!(services.carrier(PENDING).is_none());
@@ -174,7 +175,7 @@ fn who_may_not_change_the_password_is_told_so() {
         let services = created(setting);
         services.refuses.set(Some(ServerFault::NotAllowed));
         assert_eq!(run(&services, Step::Set).name(), "NotChanged");
-        assert!(services.said.borrow().contains(advice));
+        assert!(services.output.said().contains(advice));
         assert!(services.works(CURRENT));
     }
 }
@@ -185,7 +186,7 @@ fn a_user_that_was_dropped_is_named() {
     services.user.replace(None);
     services.allow_breakage();
     assert_eq!(run(&services, Step::Set).name(), "NoPasswordWorks");
-    assert!(services.said.borrow().contains("see that the user exists"));
+    assert!(services.output.said().contains("see that the user exists"));
 
     let services = created(Setting::ADMINISTRATOR);
     services.user.replace(None);
@@ -193,8 +194,8 @@ fn a_user_that_was_dropped_is_named() {
     assert_eq!(run(&services, Step::Set).name(), "NotChanged");
     assert!(
         services
-            .said
-            .borrow()
+            .output
+            .said()
             .contains("the server does not know the user")
     );
 }

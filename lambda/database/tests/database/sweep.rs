@@ -7,6 +7,7 @@ use keyrota_database_function::mark::{RETAINED, SETTING};
 use keyrota_database_function::port;
 use keyrota_database_function::server::ServerFault;
 use keyrota_database_function::stage::{CURRENT, PREVIOUS};
+use keyrota_test_function::secrets::FakeSecrets as _;
 
 use crate::fake::AnyFault::{Aws, Server};
 use crate::fake::{FakeServices, Mishap, Setting, TOKEN, rotate, run, sweep};
@@ -73,8 +74,8 @@ fn it_is_said_where_no_password_works_and_where_the_server_is_down() {
     let services = broken_off(Setting::POSTGRES);
     services.change_by_hand("another");
     assert_eq!(sweep(&services).name(), "SweepFailed");
-    assert!(services.said.borrow().contains("NoPasswordWorks"));
-    assert!(services.said.borrow().contains("\"Failures\":1"));
+    assert!(services.output.said().contains("NoPasswordWorks"));
+    assert!(services.output.said().contains("\"Failures\":1"));
 
     let services = broken_off(Setting::POSTGRES);
     services.down.set(Some(ServerFault::TimedOut));
@@ -158,16 +159,16 @@ fn ages_and_lateness_are_measured() {
     services.change_secret(|secret| secret.next_rotation = Some(due));
     services.pass(DAY * 7);
     assert_eq!(sweep(&services).name(), "done");
-    assert!(services.said.borrow().contains("\"RotationsOverdue\":0"));
+    assert!(services.output.said().contains("\"RotationsOverdue\":0"));
     assert!(
         services
-            .said
-            .borrow()
+            .output
+            .said()
             .contains("\"CredentialAge\":[604800]")
     );
     services.pass(DAY);
     assert_eq!(sweep(&services).name(), "done");
-    assert!(services.said.borrow().contains("\"RotationsOverdue\":1"));
+    assert!(services.output.said().contains("\"RotationsOverdue\":1"));
     // Normally, the sweep makes no calls to the server.
     assert!(!services.calls.borrow().contains(&"authenticate"));
 }
@@ -188,9 +189,9 @@ fn a_secret_without_a_password_yet_is_no_failure() {
 fn a_rotation_that_does_not_end_is_measured() {
     let services = FakeServices::new(Setting::POSTGRES);
     let stuck = |count: usize| {
-        services.said.borrow_mut().clear();
+        services.output.clear();
         assert_eq!(sweep(&services).name(), "done");
-        let said = services.said.borrow();
+        let said = services.output.said();
         assert!(said.contains(&format!("\"RotationsStuck\":{count}")));
         assert_eq!(said.contains("\"decision\":\"stuck\""), count > 0);
     };

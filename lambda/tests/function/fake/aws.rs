@@ -1,14 +1,15 @@
 //! The state of AWS, and the mishaps that may affect a call.
 
 use std::cell::{Cell, RefCell};
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
-use keyrota_function::decide::{AccessKeyId, Activity, CURRENT, VersionId};
+use keyrota_function::decide::{AccessKeyId, Activity, CURRENT};
 use keyrota_function::mark::{KEYS, Record};
 use keyrota_function::moment::Moment;
 use keyrota_function::pin::Pins;
-use keyrota_test_aws::versions::Versions;
+use keyrota_test_function::output::Output;
+use keyrota_test_function::secrets::{FakeSecrets as _, Secrets};
 use serde_json::{Value, json};
 
 use super::mishap::{Interference, Mishap};
@@ -25,7 +26,7 @@ pub(crate) const ADMINISTRATOR_ARN: &str =
 pub(crate) const TOKEN: &str = "11111111-2222-3333-4444-555555555555";
 
 /// The time of day at which the clock starts.
-const MORNING: i64 = 1_790_000_000;
+pub(super) const MORNING: i64 = 1_790_000_000;
 
 /// The duration of every call.
 const CALL: Duration = Duration::from_millis(10);
@@ -47,18 +48,6 @@ pub(crate) struct Key {
     pub(crate) foreign: bool,
 }
 
-/// A secret.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Secret {
-    pub(crate) versions: Versions<VersionId, Details>,
-    /// When the last rotation ended.
-    pub(crate) rotated: Option<Moment>,
-    /// When the next rotation is due, if one is scheduled.
-    pub(crate) next_rotation: Option<Moment>,
-    /// When a rotation began, or something else changed last.
-    pub(crate) changed: Option<Moment>,
-}
-
 /// The state of AWS, and the observations of the tests.
 pub(crate) struct FakeAws {
     /// The secret's pin. There is no other.
@@ -66,7 +55,7 @@ pub(crate) struct FakeAws {
     pub(super) pins: Cell<&'static Pins>,
     /// The user's tags, which only the function writes.
     pub(crate) tags: RefCell<BTreeMap<String, String>>,
-    pub(crate) secrets: RefCell<BTreeMap<String, Secret>>,
+    pub(crate) secrets: Secrets<Details>,
     pub(crate) users: RefCell<BTreeMap<String, Vec<Key>>>,
     /// Every call, with the ID of the key that signed it, or `role`.
     pub(crate) calls: RefCell<Vec<(&'static str, String)>>,
@@ -86,10 +75,7 @@ pub(crate) struct FakeAws {
     pub(crate) allowed_at: Cell<Option<Duration>>,
     /// The user's name in `GetCallerIdentity`, if it differs from IAM's.
     pub(crate) identity: RefCell<Option<String>>,
-    /// All text that must never appear in output.
-    pub(crate) forbidden_texts: RefCell<BTreeSet<String>>,
-    /// Every log line, and every error.
-    pub(crate) said: RefCell<String>,
+    pub(crate) output: Output,
     /// Whether AWSCURRENT's key works and must continue to work.
     pub(crate) guarded: Cell<bool>,
     /// The user's keys before their last change.
@@ -153,8 +139,7 @@ impl FakeAws {
             spread: Cell::default(),
             allowed_at: Cell::new(Some(Duration::ZERO)),
             identity: RefCell::default(),
-            forbidden_texts: RefCell::default(),
-            said: RefCell::default(),
+            output: Output::default(),
             guarded: Cell::new(false),
             before: RefCell::default(),
             lenient: Cell::new(false),
@@ -210,8 +195,7 @@ impl FakeAws {
             spread: self.spread.clone(),
             allowed_at: self.allowed_at.clone(),
             identity: self.identity.clone(),
-            forbidden_texts: self.forbidden_texts.clone(),
-            said: RefCell::default(),
+            output: self.output.fork(),
             guarded: self.guarded.clone(),
             before: self.before.clone(),
             lenient: self.lenient.clone(),
@@ -292,11 +276,6 @@ impl FakeAws {
             .or_default()
             .push(key.clone());
         key
-    }
-
-    /// Returns the time of day.
-    pub(crate) fn today(&self) -> Moment {
-        Moment(MORNING).plus(self.now.get())
     }
 
     /// Creates an old key that something besides the secret depends on.

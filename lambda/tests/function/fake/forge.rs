@@ -4,6 +4,7 @@
 
 use keyrota_function::decide::{Activity, CURRENT, KEYS_PER_USER, PENDING, PREVIOUS, VersionId};
 use keyrota_function::mark::MADE;
+use keyrota_test_function::secrets::FakeSecrets as _;
 use serde_json::json;
 
 use super::aws::{FakeAws, Key, OTHER, SECRET_ARN, USER};
@@ -11,7 +12,7 @@ use super::aws::{FakeAws, Key, OTHER, SECRET_ARN, USER};
 /// An action of such a principal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Forgery {
-    /// It stores the ID of a foreign key, with a forged secret part, under this label.
+    /// It stores the ID of a foreign key, with a forged secret access key, under this label.
     Named(&'static str),
     /// It stores the same in the version that is AWSPENDING.
     InPending,
@@ -137,7 +138,7 @@ impl FakeAws {
     }
 }
 
-/// Returns a key with a forged secret part.
+/// Returns a key with a forged secret access key.
 pub(crate) fn made_up(key: &Key) -> Key {
     Key {
         secret: "made/up+secret+0123456789".to_owned(),

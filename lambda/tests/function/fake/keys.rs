@@ -10,10 +10,10 @@ use keyrota_function::port::{
     LastUsed, Moment, NewKey, Probe,
 };
 use keyrota_test_aws::keys;
+use keyrota_test_function::secrets::{FakeSecrets as _, kind};
 use secrecy::{ExposeSecret, SecretString};
 
 use super::aws::{ADMINISTRATOR, FakeAws, Key, USER};
-use super::secrets_manager::kind;
 
 impl FakeAws {
     /// Returns the user whose key signed a request, if the key is valid.

@@ -5,9 +5,11 @@ use std::time::Duration;
 
 use keyrota_function::decide::{Activity, PREVIOUS};
 use keyrota_function::event::Step;
+use keyrota_test_function::search::{Reached, Violation, violation};
+use keyrota_test_function::secrets::FakeSecrets as _;
 
 use super::fault::{changes, mishaps};
-use super::outcome::{Explored, Violation};
+use super::outcome::Explored;
 use super::start::Start;
 use super::state::{Phase, State};
 use crate::fake::{FakeAws, Forgery, Mishap, Outcome, USER, sweep};
@@ -22,19 +24,12 @@ const LATER: Duration = Duration::from_secs(600);
 /// The maximum number of attempts of a rotation after the faults end.
 const TRIES: usize = 3;
 
-/// A reachable state, and its history.
-struct Reached {
-    state: State,
-    from: Option<usize>,
-    how: String,
-}
-
 struct Search {
     function: Function,
     faults: usize,
     /// How often a principal that may write the secret acts, if it replaces the faults.
     forging: Option<u32>,
-    reached: Vec<Reached>,
+    reached: Vec<Reached<State>>,
     known: HashSet<String>,
     explored: Explored,
 }
@@ -111,14 +106,7 @@ impl Search {
     }
 
     fn found(&self, at: usize, how: &str, what: String) -> Box<Violation> {
-        let mut path = vec![how.to_owned()];
-        let mut next = Some(at);
-        while let Some(reached) = next.map(|at| &self.reached[at]) {
-            path.push(reached.how.clone());
-            next = reached.from;
-        }
-        path.reverse();
-        Box::new(Violation { path, what })
+        violation(&self.reached, Some(at), how, what)
     }
 
     /// Runs a step with faults at some of its calls.
@@ -142,7 +130,7 @@ impl Search {
             let how = describe(step, plan, &calls, &ended);
             return Err(self.found(at, &how, violation.clone()));
         }
-        state.after(matches!(ended, Outcome::Done));
+        state.after(ended.is_done());
         Ok((ended, calls))
     }
 
@@ -345,15 +333,15 @@ impl Search {
             if state.phase == Phase::Idle {
                 state.begin();
             }
-            let mut ended = Outcome::Done;
-            while matches!(ended, Outcome::Done) && state.phase != Phase::Idle {
+            let mut ended = Outcome::Done(());
+            while ended.is_done() && state.phase != Phase::Idle {
                 let mut after = state.fork();
                 (ended, _) = self.run(at, &mut after, &[])?;
                 let took = after.aws.now.get() - state.aws.now.get();
                 self.explored.slowest_healing = self.explored.slowest_healing.max(took);
                 state = after.fork();
             }
-            if matches!(ended, Outcome::Done) {
+            if ended.is_done() {
                 self.explored.healed[tried] += 1;
                 return match state.aws.orphans().is_empty() && state.works() {
                     true => Ok(()),

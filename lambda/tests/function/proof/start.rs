@@ -2,6 +2,7 @@
 
 use keyrota_function::decide::{Activity, CURRENT, PENDING, PREVIOUS};
 use keyrota_function::mark::MADE;
+use keyrota_test_function::secrets::FakeSecrets as _;
 
 use super::state::{Phase, State};
 use crate::fake::{ADMINISTRATOR_ARN, FakeAws, Key, SECRET_ARN, USER, key_id};

@@ -7,6 +7,7 @@ use std::time::Duration;
 use keyrota_function::decide::{AccessKeyId, Activity, CURRENT, PENDING, PREVIOUS, VersionId};
 use keyrota_function::event::Step;
 use keyrota_function::mark::Record;
+use keyrota_test_function::secrets::FakeSecrets as _;
 
 use crate::fake::{FakeAws, Key, SECRET_ARN, USER};
 
@@ -198,7 +199,7 @@ impl State {
                 .value
                 .as_deref()
                 .map(|value| match &version.details.key {
-                    // For an existing key, the secret part is either genuine or forged.
+                    // For an existing key, the secret access key is either genuine or forged.
                     Some(id) => match aws.find_key(id) {
                         Some((_, key)) if !value.contains(&key.secret) => {
                             format!("{:?} made up", number(id))

@@ -2,6 +2,7 @@
 
 use keyrota_function::decide::VersionId;
 use keyrota_function::event::Step;
+use keyrota_test_function::secrets::FakeSecrets as _;
 
 use super::*;
 use crate::fake::run;
@@ -116,7 +117,7 @@ fn nothing_is_touched_where_the_current_key_does_not_work() {
             untouched(&aws);
             let line = last_with(&aws, "errorMessage");
             assert_eq!(line["errorType"], "SweepFailed");
-            let said = aws.said.borrow();
+            let said = aws.output.said();
             assert!(said.contains("NewKeyUnsound") && said.contains(reason));
         }
     }
@@ -167,12 +168,12 @@ fn a_value_that_breaks_away_from_the_pins_stops_it() {
         &aws.value(&aws.keys()[0], SECRET_ARN),
     );
     assert_eq!(swept(&aws), "SweepFailed");
-    assert!(aws.said.borrow().contains("AnotherUser"));
+    assert!(aws.output.said().contains("AnotherUser"));
     assert!(!aws.actions().contains(&LIST));
 
     aws.store("odd", &[CURRENT], "hunter2");
     assert_eq!(swept(&aws), "SweepFailed");
-    assert!(aws.said.borrow().contains("ValueUnreadable"));
+    assert!(aws.output.said().contains("ValueUnreadable"));
 }
 
 /// Secrets Manager begins a rotation during the sweep.

@@ -1,6 +1,7 @@
 //! Failed calls, and secrets that a sweep fails for.
 
 use keyrota_function::error::NamedError;
+use keyrota_test_function::secrets::FakeSecrets as _;
 
 use super::*;
 
@@ -86,7 +87,7 @@ fn what_failed_is_an_error() {
             DESCRIBE | READ => "SecretUnread",
             _ => "OldKeyNotRetired",
         };
-        assert!(aws.said.borrow().contains(expected), "{action}");
+        assert!(aws.output.said().contains(expected), "{action}");
     }
 }
 
@@ -113,7 +114,7 @@ fn one_secret_that_fails_does_not_stop_the_others() {
          each; Lambda tries again, and so does the next sweep within the hour"
     );
     assert_eq!(last_with(&aws, "Failures")["Failures"], 3);
-    let said = aws.said.borrow();
+    let said = aws.output.said();
     for name in ["SecretUnread", "NotPinned"] {
         assert!(said.contains(name), "{name}");
     }
@@ -154,6 +155,6 @@ fn what_time_does_not_allow_is_left_to_the_next() {
         .collect();
     aws.take_per_call(Duration::from_secs(10));
     assert_eq!(sweep_all(&aws, &all).name(), "SweepFailed");
-    assert!(aws.said.borrow().contains("SweepTooShort"));
+    assert!(aws.output.said().contains("SweepTooShort"));
     untouched(&aws);
 }

@@ -26,6 +26,7 @@ LONGEST = 300.0
 """Seconds until a recorded use is reported. AWS states none; an assumption."""
 
 _MOST_KEYS = 2
+_PAGE = 100
 _NEVER = ("", "N/A", "N/A")
 _last_used: dict[str, Lagging[tuple[str, str, str]]] = {}
 """An access key's ID -> the date, the service and the Region of its last recorded use."""
@@ -42,11 +43,11 @@ def install() -> None:
     for name, replacement in {
         "CreateAccessKey": _create_access_key,
         "DeleteAccessKey": _delete_access_key,
-        "ListAccessKeys": list_access_keys,
         "DeleteUser": _delete_user,
     }.items():
         iam._IAM_HANDLERS[name] = replacement(iam._IAM_HANDLERS[name])
     iam._IAM_HANDLERS["GetAccessKeyLastUsed"] = _get_access_key_last_used
+    iam._IAM_HANDLERS["ListAccessKeys"] = list_access_keys()
     put(iam, "reset", _reset(iam.reset))
 
 
@@ -106,17 +107,33 @@ def _delete_access_key(original: Operation) -> Operation:
     return delete_access_key
 
 
-def list_access_keys(original: Operation, service: Any = iam) -> Operation:
-    """ListAccessKeys: an unknown user is an error and not an empty list.
+def list_access_keys(service: Any = iam) -> Operation:
+    """ListAccessKeys: in pages; an unknown user is an error and not an empty list.
 
     https://docs.aws.amazon.com/IAM/latest/APIReference/API_ListAccessKeys.html
     """
 
     def list_access_keys(parameters: Parameters) -> Answer:
-        user = iam._p(parameters, "UserName")
-        if user and user not in service._users:
+        user = iam._p(parameters, "UserName") or "default"
+        if user != "default" and user not in service._users:
             return iam._error(404, "NoSuchEntity", f"The user with name {user} cannot be found.")
-        return original(parameters)
+        keys = [it for it in service._access_keys.items() if it[1]["UserName"] == user]
+        start = int(iam._p(parameters, "Marker") or 0)
+        end = start + int(iam._p(parameters, "MaxItems") or _PAGE)
+        members = "".join(
+            f"<member><AccessKeyId>{key_id}</AccessKeyId><Status>{key['Status']}</Status>"
+            f"<UserName>{user}</UserName><CreateDate>{key['CreateDate']}</CreateDate></member>"
+            for key_id, key in keys[start:end]
+        )
+        marker = f"<Marker>{end}</Marker>" if end < len(keys) else ""
+        return iam._xml(
+            200,
+            "ListAccessKeysResponse",
+            f"<ListAccessKeysResult><AccessKeyMetadata>{members}</AccessKeyMetadata>"
+            f"<IsTruncated>{str(bool(marker)).lower()}</IsTruncated>{marker}"
+            "</ListAccessKeysResult>",
+            ns="iam",
+        )
 
     return list_access_keys
 

@@ -135,9 +135,7 @@ def _permissions_boundary(account: Lagging[_State]) -> Callable[..., Any]:
 def _read_the_past(account: Lagging[_State]) -> None:
     """Has Get… and List… read the stores of a second IAM, which holds what was."""
     past = _second(iam)
-    past._IAM_HANDLERS["ListAccessKeys"] = keys.list_access_keys(
-        past._IAM_HANDLERS["ListAccessKeys"], past
-    )
+    past._IAM_HANDLERS["ListAccessKeys"] = keys.list_access_keys(past)
 
     def reading(handler: Any) -> Any:
         def read(parameters: Any) -> Any:

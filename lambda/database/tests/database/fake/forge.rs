@@ -2,6 +2,7 @@
 
 use keyrota_database_function::mark::{RETAINED, SETTING};
 use keyrota_database_function::stage::{CURRENT, PENDING, PREVIOUS, VersionId};
+use keyrota_test_function::secrets::FakeSecrets as _;
 use serde_json::{Value, json};
 
 use super::services::{ADMINISTRATOR, ADMINISTRATOR_ARN, FakeServices, SECRET_ARN};
@@ -70,13 +71,15 @@ impl FakeServices {
                     self.store(id.as_str(), &[PENDING], &value);
                 }
             }
-            Forgery::OnCurrent(label) => self.move_label(label, self.carrier(CURRENT)),
+            Forgery::OnCurrent(label) => {
+                self.relabel_by_hand(label, self.carrier(CURRENT).as_ref())
+            }
             Forgery::OnPrevious(label) => {
                 if let Some(previous) = self.carrier(PREVIOUS) {
-                    self.move_label(label, Some(previous));
+                    self.relabel_by_hand(label, Some(&previous));
                 }
             }
-            Forgery::Unlabel(label) => self.move_label(label, None),
+            Forgery::Unlabel(label) => self.relabel_by_hand(label, None),
         }
     }
 

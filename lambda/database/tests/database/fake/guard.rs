@@ -3,18 +3,11 @@
 
 use keyrota_database_function::mark::{self, SETTING};
 use keyrota_database_function::stage::{CURRENT, PENDING, PREVIOUS};
+use keyrota_test_function::secrets::FakeSecrets as _;
 
 use super::services::FakeServices;
 
 impl FakeServices {
-    pub(crate) fn never_say(&self, text: &str) {
-        self.forbidden_texts.borrow_mut().insert(text.to_owned());
-    }
-
-    pub(crate) fn say(&self, text: &str) {
-        self.said.borrow_mut().push_str(text);
-    }
-
     /// Removes deleted passwords and versions from the list, since no output can contain them
     /// any more.
     pub(crate) fn forget_what_nobody_knows(&self) {
@@ -29,19 +22,7 @@ impl FakeServices {
             known.push_str(&user.primary);
             known.push_str(user.secondary.as_deref().unwrap_or_default());
         }
-        self.forbidden_texts
-            .borrow_mut()
-            .retain(|text| known.contains(text.as_str()));
-    }
-
-    /// Checks that no output contains a secret.
-    pub(crate) fn assert_silent(&self) {
-        let said = self.said.borrow();
-        for forbidden_texts in self.forbidden_texts.borrow().iter() {
-            // A fragment is as bad as the whole.
-            let fragment = &forbidden_texts[forbidden_texts.len() / 2..];
-            assert!(!said.contains(fragment), "a secret was said: {said}");
-        }
+        self.output.forget_all_but(&known);
     }
 
     /// Returns whether the user can log in with the password of the version with a label.

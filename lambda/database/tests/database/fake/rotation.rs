@@ -1,54 +1,23 @@
 //! The parts of Secrets Manager in a rotation, of the rule in a sweep, and of the bootstrap in
 //! a check.
 
-use std::future::Future;
-use std::pin::pin;
-use std::task::{Context, Poll, Waker};
-use std::time::Duration;
-
 use keyrota_database_function::check::{self, CheckAnswer};
-use keyrota_database_function::error::{Error, NamedError};
+use keyrota_database_function::error::Error;
 use keyrota_database_function::event::{Invocation, Step, Work};
-use keyrota_database_function::log::{Level, Lines};
+use keyrota_database_function::log::Lines;
 use keyrota_database_function::pin::Pins;
 use keyrota_database_function::port::{Clock, Ports};
 use keyrota_database_function::step::{self, Deadline};
 use keyrota_database_function::sweep;
 use keyrota_function_base::port;
+use keyrota_test_function::request::{self, ROTATION_TOKEN, TIMEOUT, conclude, lines, poll};
+use keyrota_test_function::secrets::FakeSecrets as _;
 use serde_json::{Value, json};
 
 use super::services::{FakeServices, SECRET_ARN, TOKEN};
 
-/// The timeout of a request.
-const TIMEOUT: Duration = Duration::from_secs(60);
-
-const ROTATION_TOKEN: &str = "rotation-token-0123456789abcdef";
-
 /// The result of a request.
-#[derive(Debug)]
-pub(crate) enum Outcome<T = ()> {
-    /// The request succeeded.
-    Done(T),
-    /// The request failed.
-    Failed(Error),
-    /// The process died.
-    Died,
-}
-
-impl<T> Outcome<T> {
-    /// Returns the error's name, or `done`, or `died`.
-    pub(crate) fn name(&self) -> &'static str {
-        match self {
-            Self::Done(_) => "done",
-            Self::Failed(error) => error.name(),
-            Self::Died => "died",
-        }
-    }
-
-    pub(crate) fn is_done(&self) -> bool {
-        matches!(self, Self::Done(_))
-    }
-}
+pub(crate) type Outcome<T = ()> = request::Outcome<T, Error>;
 
 /// The ports of one request, with the log as in Lambda.
 struct Request<'services> {
@@ -86,8 +55,7 @@ impl Ports for Request<'_> {
     }
 }
 
-/// Makes a request, polls it once, and collects its output. Every call completes immediately,
-/// so a pending future is a process that died.
+/// Makes a request, polls it once, and collects its output.
 fn request<T>(
     services: &FakeServices,
     event: Value,
@@ -95,35 +63,15 @@ fn request<T>(
 ) -> Outcome<T> {
     services.never_say(ROTATION_TOKEN);
     services.broken_off.replace(None);
-    let lines = Lines::new(
-        Vec::new(),
-        Level::Info,
-        || "2026-11-22T00:00:00Z".into(),
-        "r-1".into(),
-    );
-    let lines = lines.metering(Some("rotator".to_owned()), || 1_795_305_600_000);
+    let lines = lines();
     let request = Request { services, lines };
     let deadline = Deadline {
         at: services.now() + TIMEOUT,
     };
     let parsed = Work::parse(&event).expect("an event");
     let ended = poll(work(&request, parsed, deadline));
-    let Request { lines, .. } = request;
-    if let Outcome::Failed(error) = &ended {
-        lines.failed(error);
-        services.say(&format!("{} {error:?}\n", error.sentence()));
-    }
-    services.say(&String::from_utf8(lines.into_writer()).expect("UTF-8"));
-    services.assert_silent();
+    conclude(&services.output, request.lines, &ended);
     ended
-}
-
-fn poll<T>(future: impl Future<Output = Result<T, Error>>) -> Outcome<T> {
-    match pin!(future).poll(&mut Context::from_waker(Waker::noop())) {
-        Poll::Ready(Ok(answer)) => Outcome::Done(answer),
-        Poll::Ready(Err(error)) => Outcome::Failed(error),
-        Poll::Pending => Outcome::Died,
-    }
 }
 
 /// Runs one step of the rotation that creates version [`TOKEN`].

@@ -6,6 +6,7 @@ use keyrota_database_function::port::{Clock, Moment};
 use keyrota_database_function::server::{
     Change, Endpoint, Login, PreviousPassword, Server, ServerError, ServerFault,
 };
+use keyrota_test_function::secrets::FakeSecrets as _;
 use secrecy::ExposeSecret;
 
 use super::mishap::server_error;

@@ -1,14 +1,14 @@
 //! The state of the fakes.
 
 use std::cell::{Cell, RefCell};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::time::Duration;
 
-use keyrota_database_function::moment::Moment;
 use keyrota_database_function::pin::Pins;
 use keyrota_database_function::server::{Engine, ServerFault};
-use keyrota_database_function::stage::{CURRENT, VersionId};
-use keyrota_test_aws::versions::Versions;
+use keyrota_database_function::stage::CURRENT;
+use keyrota_test_function::output::Output;
+use keyrota_test_function::secrets::{FakeSecrets as _, Secrets};
 use serde_json::{Value, json};
 
 use super::mishap::Mishap;
@@ -25,7 +25,7 @@ pub(crate) const ADMINISTRATOR: &str = "admin";
 pub(crate) const TOKEN: &str = "11111111-2222-3333-4444-555555555555";
 
 /// The time of day at which the clock starts.
-const MORNING: i64 = 1_790_000_000;
+pub(super) const MORNING: i64 = 1_790_000_000;
 
 /// The parameters of a test.
 #[derive(Clone, Copy, Debug)]
@@ -59,17 +59,6 @@ impl Setting {
     };
 }
 
-/// A secret.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Secret {
-    pub(crate) versions: Versions<VersionId, Details>,
-    /// When the last rotation ended.
-    pub(crate) rotated: Option<Moment>,
-    pub(crate) next_rotation: Option<Moment>,
-    /// When a rotation began, or something else changed last.
-    pub(crate) changed: Option<Moment>,
-}
-
 /// The user on the server.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct User {
@@ -89,7 +78,7 @@ pub(crate) struct FakeServices {
     /// The secret's pin. There is no other.
     pin: RefCell<Value>,
     pub(super) pins: Cell<&'static Pins>,
-    pub(crate) secrets: RefCell<BTreeMap<String, Secret>>,
+    pub(crate) secrets: Secrets<Details>,
     /// The user, unless it was dropped.
     pub(crate) user: RefCell<Option<User>>,
     /// The server's fault, if it has one.
@@ -101,10 +90,7 @@ pub(crate) struct FakeServices {
     pub(crate) calls: RefCell<Vec<&'static str>>,
     pub(crate) mishaps: RefCell<BTreeMap<usize, Mishap>>,
     pub(crate) now: Cell<Duration>,
-    /// All text that must never appear in output.
-    pub(crate) forbidden_texts: RefCell<BTreeSet<String>>,
-    /// Every log line, and every error.
-    pub(crate) said: RefCell<String>,
+    pub(crate) output: Output,
     /// Whether some version's password works, so that one must continue to work.
     pub(super) some_works: Cell<bool>,
     /// Whether AWSCURRENT's password works and must continue to work.
@@ -161,8 +147,7 @@ impl FakeServices {
             calls: RefCell::default(),
             mishaps: RefCell::default(),
             now: Cell::default(),
-            forbidden_texts: RefCell::default(),
-            said: RefCell::default(),
+            output: Output::default(),
             some_works: Cell::default(),
             current_works: Cell::default(),
             broken_off: RefCell::default(),
@@ -209,8 +194,7 @@ impl FakeServices {
             calls: RefCell::default(),
             mishaps: RefCell::default(),
             now: self.now.clone(),
-            forbidden_texts: self.forbidden_texts.clone(),
-            said: RefCell::default(),
+            output: self.output.fork(),
             some_works: self.some_works.clone(),
             current_works: self.current_works.clone(),
             broken_off: RefCell::default(),
@@ -267,11 +251,6 @@ impl FakeServices {
             value["masterarn"] = Value::from(ADMINISTRATOR_ARN);
         }
         value
-    }
-
-    /// Returns the time of day.
-    pub(crate) fn today(&self) -> Moment {
-        Moment(MORNING).plus(self.now.get())
     }
 
     /// Lets time pass without calls.

@@ -5,9 +5,11 @@ use std::time::Duration;
 
 use keyrota_database_function::event::Step;
 use keyrota_database_function::stage::{CURRENT, PREVIOUS};
+use keyrota_test_function::search::{Reached, Violation, violation};
+use keyrota_test_function::secrets::FakeSecrets as _;
 
 use super::fault::mishaps;
-use super::outcome::{Explored, Violation};
+use super::outcome::Explored;
 use super::start::Start;
 use super::state::{Phase, State};
 use crate::fake::{FakeServices, Forgery, Mishap, Outcome, run_for, sweep};
@@ -23,18 +25,11 @@ const FORGED: u32 = 3;
 /// The maximum number of attempts of a rotation after the faults end.
 const TRIES: usize = 3;
 
-/// A reachable state, and its history.
-struct Reached {
-    state: State,
-    from: Option<usize>,
-    how: String,
-}
-
 struct Search {
     faults: usize,
     /// Whether a principal that may write the secret acts, instead of faults.
     forging: bool,
-    reached: Vec<Reached>,
+    reached: Vec<Reached<State>>,
     known: HashSet<String>,
     explored: Explored,
 }
@@ -116,14 +111,7 @@ impl Search {
     }
 
     fn found(&self, at: Option<usize>, how: &str, what: String) -> Box<Violation> {
-        let mut path = vec![how.to_owned()];
-        let mut next = at;
-        while let Some(reached) = next.map(|at| &self.reached[at]) {
-            path.push(reached.how.clone());
-            next = reached.from;
-        }
-        path.reverse();
-        Box::new(Violation { path, what })
+        violation(&self.reached, at, how, what)
     }
 
     /// Makes a principal act that may write the secret and send events to the function.

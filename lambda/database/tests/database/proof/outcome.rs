@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use keyrota_test_function::search;
+
 /// The result of a search that found no violation.
 #[derive(Debug, Default)]
 pub(super) struct Explored {
@@ -29,8 +31,8 @@ pub(super) struct Explored {
     pub(super) stopped: usize,
 }
 
-impl Explored {
-    pub(super) fn add(&mut self, other: &Self) {
+impl search::Explored for Explored {
+    fn add(&mut self, other: &Self) {
         self.starts += other.starts;
         self.states += other.states;
         self.only_broken_off += other.only_broken_off;
@@ -64,25 +66,5 @@ impl fmt::Display for Explored {
             self.stopped,
             self.mended,
         )
-    }
-}
-
-/// A violation, and its history.
-#[derive(Debug)]
-pub(super) struct Violation {
-    /// The starting state, and the events since then.
-    pub(super) path: Vec<String>,
-    /// The violation.
-    pub(super) what: String,
-}
-
-impl fmt::Display for Violation {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(formatter, "{}", self.what)?;
-        for (number, step) in self.path.iter().enumerate() {
-            let word = if number == 0 { "from" } else { "then" };
-            writeln!(formatter, "  {word}: {step}")?;
-        }
-        Ok(())
     }
 }

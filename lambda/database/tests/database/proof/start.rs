@@ -2,6 +2,7 @@
 
 use keyrota_database_function::mark::SETTING;
 use keyrota_database_function::stage::{CURRENT, PENDING, PREVIOUS};
+use keyrota_test_function::secrets::FakeSecrets as _;
 use serde_json::Value;
 
 use super::state::{Phase, State};

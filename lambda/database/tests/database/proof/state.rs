@@ -6,6 +6,7 @@ use std::time::Duration;
 use keyrota_database_function::event::Step;
 use keyrota_database_function::mark;
 use keyrota_database_function::stage::{CURRENT, PENDING, PREVIOUS, VersionId};
+use keyrota_test_function::secrets::FakeSecrets as _;
 
 use crate::fake::{FakeServices, SECRET_ARN};
 

@@ -1,87 +1,8 @@
-//! Conformance suites for any implementation of AWS.
-//!
-//! A suite panics at the first response that differs. Each assertion comes from the API
-//! references of Secrets Manager and IAM. What they do not specify is not tested.
+//! What Secrets Manager documents for versions, labels, deletion, and rotation.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
-/// The response of a service, or its error code.
-pub type Outcome<T> = Result<T, String>;
-
-/// A secret, as `DescribeSecret` returns it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Described {
-    /// `VersionIdsToStages`.
-    pub stages: BTreeMap<String, BTreeSet<String>>,
-    /// Whether the secret is scheduled for deletion.
-    pub deleted: bool,
-}
-
-/// Secrets Manager.
-#[expect(async_fn_in_trait, reason = "tests run on one thread")]
-pub trait SecretsManager {
-    /// `CreateSecret`.
-    async fn create(&self, name: &str, token: &str, value: &str) -> Outcome<()>;
-    /// `DescribeSecret`.
-    async fn describe(&self, name: &str) -> Outcome<Described>;
-    /// `GetSecretValue` with a label or a version's ID.
-    async fn value(&self, name: &str, label: Option<&str>, id: Option<&str>) -> Outcome<String>;
-    /// `PutSecretValue`. An empty list of labels is omitted from the request.
-    async fn put(&self, name: &str, token: &str, value: &str, labels: &[&str]) -> Outcome<()>;
-    /// `UpdateSecretVersionStage`.
-    async fn update_stage(
-        &self,
-        name: &str,
-        label: &str,
-        from: Option<&str>,
-        to: Option<&str>,
-    ) -> Outcome<()>;
-    /// `DeleteSecret` with a window of days.
-    async fn delete(&self, name: &str, days: i64) -> Outcome<()>;
-    /// `RestoreSecret`.
-    async fn restore(&self, name: &str) -> Outcome<()>;
-    /// `RotateSecret`.
-    async fn rotate(&self, name: &str, token: &str) -> Outcome<()>;
-    /// `RotateSecret` with a function that only fails at this step.
-    async fn rotate_failing(&self, name: &str, token: &str, step: &str) -> Outcome<()>;
-    /// Waits for this number of calls of the function, and returns the step and the token of
-    /// each.
-    async fn calls(&self, name: &str, count: usize) -> Vec<(String, String)>;
-}
-
-/// One of a user's keys.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ListedKey {
-    /// The key's ID.
-    pub id: String,
-    /// Whether it is active.
-    pub active: bool,
-    /// Whether `GetAccessKeyLastUsed` reports a use.
-    pub used: bool,
-}
-
-/// IAM's access keys, and the tags of users.
-#[expect(async_fn_in_trait, reason = "tests run on one thread")]
-pub trait Iam {
-    /// `CreateUser`.
-    async fn create_user(&self, user: &str) -> Outcome<()>;
-    /// `CreateAccessKey`.
-    async fn create_key(&self, user: &str) -> Outcome<String>;
-    /// `ListAccessKeys`, and `GetAccessKeyLastUsed` for each key.
-    async fn keys(&self, user: &str) -> Outcome<Vec<ListedKey>>;
-    /// `UpdateAccessKey`.
-    async fn set_active(&self, user: &str, id: &str, active: bool) -> Outcome<()>;
-    /// `DeleteAccessKey`.
-    async fn delete_key(&self, user: &str, id: &str) -> Outcome<()>;
-    /// Signs a request with a key that [`Iam::create_key`] has returned.
-    async fn use_key(&self, user: &str, id: &str);
-    /// `ListUserTags`.
-    async fn tags(&self, user: &str) -> Outcome<BTreeMap<String, String>>;
-    /// `TagUser`.
-    async fn tag(&self, user: &str, key: &str, value: &str) -> Outcome<()>;
-    /// `UntagUser`.
-    async fn untag(&self, user: &str, key: &str) -> Outcome<()>;
-}
+use super::{Described, Function, ROTATED, STEPS, SecretsManager, refused};
 
 const CURRENT: &str = "AWSCURRENT";
 const PENDING: &str = "AWSPENDING";
@@ -91,11 +12,6 @@ const OURS: &str = "KEYROTA_TEST";
 /// Returns the token with this number: 32 to 64 characters.
 fn token(number: u8) -> String {
     format!("00000000-0000-4000-8000-0000000000{number:02}")
-}
-
-fn refused<T: std::fmt::Debug>(outcome: Outcome<T>, code: &str, what: &str) {
-    let refusal = outcome.map(|answer| format!("{answer:?}"));
-    assert_eq!(refusal, Err(code.to_owned()), "{what}");
 }
 
 /// Asserts which version each label is on; a label that is not listed is on none.
@@ -114,6 +30,34 @@ async fn labels(service: &impl SecretsManager, name: &str, expected: &[(&str, u8
     assert_eq!(found, expected.collect(), "{what}");
 }
 
+/// The longest wait for a rotation, in pauses.
+const PAUSES: usize = 600;
+
+/// Waits for the function's calls to be these steps, all with the same token.
+async fn called(service: &impl SecretsManager, name: &str, steps: &[&str], number: u8) {
+    let expected = steps.iter().map(|step| ((*step).to_owned(), token(number)));
+    let expected: Vec<_> = expected.collect();
+    for _ in 0..PAUSES {
+        if service.calls(name).await.len() >= expected.len() {
+            break;
+        }
+        service.pause().await;
+    }
+    assert_eq!(service.calls(name).await, expected);
+}
+
+/// Waits for a successful rotation to end.
+async fn rotated(service: &impl SecretsManager, name: &str) -> Described {
+    for _ in 0..PAUSES {
+        let described = service.describe(name).await.expect("a description");
+        if described.rotated {
+            return described;
+        }
+        service.pause().await;
+    }
+    panic!("{name} has no LastRotatedDate");
+}
+
 /// Tests everything that Secrets Manager documents and keyrota relies on.
 pub async fn secrets_manager(service: &impl SecretsManager) {
     put(service).await;
@@ -121,7 +65,10 @@ pub async fn secrets_manager(service: &impl SecretsManager) {
     current(service).await;
     absent(service).await;
     deletion(service).await;
+    failed_rotation(service).await;
     rotation(service).await;
+    cancelled_rotation(service).await;
+    restarted_rotation(service).await;
 }
 
 /// `PutSecretValue`: tokens, idempotency, and labels.
@@ -359,16 +306,15 @@ async fn deletion(service: &impl SecretsManager) {
     assert_eq!(value.as_deref(), Ok("one"));
 }
 
-/// `RotateSecret`: the order of the steps, and its errors.
-async fn rotation(service: &impl SecretsManager) {
-    let name = "conformance/rotation";
+/// `RotateSecret` whose function fails.
+async fn failed_rotation(service: &impl SecretsManager) {
+    let name = "conformance/failed-rotation";
     let created = service.create(name, &token(1), "one").await;
     created.expect("a secret is created");
-    let begun = service.rotate_failing(name, &token(2), "testSecret").await;
+    let function = Function::FailingAt("testSecret");
+    let begun = service.rotate_with(name, &token(2), function).await;
     begun.expect("a rotation begins");
-    let calls = service.calls(name, 3).await;
-    let expected = ["createSecret", "setSecret", "testSecret"];
-    assert_eq!(calls, expected.map(|step| (step.to_owned(), token(2))));
+    called(service, name, &STEPS[..3], 2).await;
     let expected = [(CURRENT, 1), (PENDING, 2)];
     labels(
         service,
@@ -377,6 +323,8 @@ async fn rotation(service: &impl SecretsManager) {
         "a rotation that fails leaves AWSPENDING",
     )
     .await;
+    let described = service.describe(name).await.expect("a description");
+    assert!(!described.rotated, "a rotation that fails sets no date");
     refused(
         service.value(name, Some(PENDING), None).await,
         "ResourceNotFoundException",
@@ -396,68 +344,145 @@ async fn rotation(service: &impl SecretsManager) {
     .await;
 }
 
-/// Tests everything that IAM documents and keyrota relies on.
-pub async fn iam(service: &impl Iam) {
-    let user = "conformance";
-    service.create_user(user).await.expect("a user is created");
-    let first = service.create_key(user).await.expect("a key is created");
-    let second = service.create_key(user).await.expect("a key is created");
-    let limit = "LimitExceeded";
-    refused(service.create_key(user).await, limit, "a third key");
+/// `RotateSecret` whose function succeeds.
+///
+/// "When rotation is successful, the AWSPENDING staging label might be attached to the same
+/// version as the AWSCURRENT version, or it might not be attached to any version." The suite
+/// accepts both.
+async fn rotation(service: &impl SecretsManager) {
+    let name = "conformance/rotation";
+    let created = service.create(name, &token(1), "one").await;
+    created.expect("a secret is created");
+    let described = service.describe(name).await.expect("a description");
+    assert_eq!(described.rotation_enabled, None, "rotation was never on");
+    assert!(!described.scheduled && !described.rotated);
 
-    let inactive = service.set_active(user, &second, false).await;
-    inactive.expect("a key is deactivated");
-    refused(
-        service.create_key(user).await,
-        limit,
-        "an inactive key counts",
-    );
-    service.use_key(user, &first).await;
-    let mut keys = service.keys(user).await.expect("a list");
-    keys.sort_by_key(|key| key.id != first);
-    let expected = [(first.clone(), true, true), (second.clone(), false, false)];
-    let expected = expected.map(|(id, active, used)| ListedKey { id, active, used });
-    assert_eq!(keys, expected);
-    let active = service.set_active(user, &second, true).await;
-    active.expect("a key is activated");
-    service
-        .delete_key(user, &second)
-        .await
-        .expect("a key is deleted");
-    service.create_key(user).await.expect("there is room again");
+    let function = Function::Rotating;
+    let begun = service.rotate_with(name, &token(2), function).await;
+    begun.expect("a rotation begins");
+    let described = rotated(service, name).await;
+    called(service, name, &STEPS, 2).await;
+    assert_eq!(described.rotation_enabled, Some(true));
+    assert!(described.scheduled);
+    promoted(service, name, 2, 1).await;
+    let value = service.value(name, None, None).await;
+    assert_eq!(value.as_deref(), Ok(ROTATED));
+    let value = service.value(name, Some(PREVIOUS), None).await;
+    assert_eq!(value.as_deref(), Ok("one"));
 
-    let absent = "NoSuchEntity";
-    refused(
-        service.delete_key(user, &second).await,
-        absent,
-        "a key that is gone",
-    );
-    refused(
-        service.set_active(user, &second, false).await,
-        absent,
-        "a key that is gone",
-    );
-    let nobody = "conformance-nobody";
-    refused(service.create_key(nobody).await, absent, "no such user");
-    refused(service.keys(nobody).await, absent, "no such user");
-    refused(service.tags(nobody).await, absent, "no such user");
-    refused(
-        service.tag(nobody, "key", "value").await,
-        absent,
-        "no such user",
-    );
-
-    for value in ["first", "second"] {
-        service
-            .tag(user, "keyrota:test", value)
-            .await
-            .expect("a tag");
+    // RotateSecret without a configuration uses "the values already stored in the secret".
+    let begun = service.rotate(name, &token(3)).await;
+    begun.expect("another rotation begins");
+    for _ in 0..PAUSES {
+        let described = service.describe(name).await.expect("a description");
+        let current = described.stages.get(&token(3));
+        if current.is_some_and(|labels| labels.contains(CURRENT)) {
+            break;
+        }
+        service.pause().await;
     }
-    let tags = service.tags(user).await.expect("tags");
-    assert_eq!(tags.get("keyrota:test").map(String::as_str), Some("second"));
-    for _ in 0..2 {
-        let untagged = service.untag(user, "keyrota:test").await;
-        untagged.expect("a tag that is gone is no error");
+    promoted(service, name, 3, 2).await;
+    let stages = service.describe(name).await.expect("a description").stages;
+    let deprecated = stages.get(&token(1));
+    assert_eq!(deprecated, None, "a version without a label is deprecated");
+}
+
+/// Asserts the labels at the end of a successful rotation.
+async fn promoted(service: &impl SecretsManager, name: &str, current: u8, previous: u8) {
+    let described = service.describe(name).await.expect("a description");
+    let carrier = |label| {
+        let mut stages = described.stages.iter();
+        let found = stages.find(|(_, labels)| labels.contains(label));
+        found.map(|(id, _)| id.clone())
+    };
+    assert_eq!(carrier(CURRENT), Some(token(current)), "AWSCURRENT moved");
+    assert_eq!(
+        carrier(PREVIOUS),
+        Some(token(previous)),
+        "AWSPREVIOUS follows"
+    );
+    let pending = carrier(PENDING);
+    assert!(
+        pending.is_none() || pending == carrier(CURRENT),
+        "AWSPENDING is on another version: {pending:?}"
+    );
+}
+
+/// `CancelRotateSecret`: "Turns off automatic rotation, and if a rotation is currently in
+/// progress, cancels the rotation." The labels stay where they are.
+async fn cancelled_rotation(service: &impl SecretsManager) {
+    let name = "conformance/cancelled-rotation";
+    refused(
+        service.cancel_rotation(name).await,
+        "ResourceNotFoundException",
+        "no such secret",
+    );
+    let created = service.create(name, &token(1), "one").await;
+    created.expect("a secret is created");
+    let function = Function::FailingAt("setSecret");
+    let begun = service.rotate_with(name, &token(2), function).await;
+    begun.expect("a rotation begins");
+    called(service, name, &STEPS[..2], 2).await;
+
+    let pending = [(CURRENT, 1), (PENDING, 2)];
+    // Whether a second request succeeds is not documented. It changes nothing.
+    for cancelled in ["once", "twice"] {
+        let outcome = service.cancel_rotation(name).await;
+        assert!(outcome.is_ok() || cancelled == "twice", "{outcome:?}");
+        let described = service.describe(name).await.expect("a description");
+        assert_eq!(described.rotation_enabled, Some(false), "{cancelled}");
+        assert!(described.scheduled, "the previous schedule remains");
+        labels(service, name, &pending, "cancelling leaves AWSPENDING").await;
     }
-    assert_eq!(service.tags(user).await, Ok(BTreeMap::new()));
+    refused(
+        service.rotate(name, &token(3)).await,
+        "InvalidRequestException",
+        "AWSPENDING is on another version",
+    );
+    let two = token(2);
+    let removed = service.update_stage(name, PENDING, Some(&two), None).await;
+    removed.expect("AWSPENDING is removed");
+    let begun = service.rotate(name, &token(4)).await;
+    begun.expect("a rotation begins");
+    let described = service.describe(name).await.expect("a description");
+    assert_eq!(
+        described.rotation_enabled,
+        Some(true),
+        "RotateSecret turns rotation on"
+    );
+    let expected = [(CURRENT, 1), (PENDING, 4)];
+    labels(service, name, &expected, "a rotation has a version").await;
+
+    service.delete(name, 7).await.expect("it is deleted");
+    refused(
+        service.cancel_rotation(name).await,
+        "InvalidRequestException",
+        "it awaits deletion",
+    );
+}
+
+/// `LastRotatedDate` while rotation is off, and `RotateSecret` afterwards.
+async fn restarted_rotation(service: &impl SecretsManager) {
+    let name = "conformance/restarted-rotation";
+    let created = service.create(name, &token(1), "one").await;
+    created.expect("a secret is created");
+    let function = Function::Rotating;
+    let begun = service.rotate_with(name, &token(2), function).await;
+    begun.expect("a rotation begins");
+    rotated(service, name).await;
+
+    let cancelled = service.cancel_rotation(name).await;
+    cancelled.expect("rotation is turned off");
+    let described = service.describe(name).await.expect("a description");
+    assert_eq!(described.rotation_enabled, Some(false));
+    assert!(
+        !described.rotated,
+        "LastRotatedDate is null while rotation is off"
+    );
+    promoted(service, name, 2, 1).await;
+
+    let begun = service.rotate(name, &token(3)).await;
+    begun.expect("RotateSecret turns rotation on again");
+    let described = rotated(service, name).await;
+    assert_eq!(described.rotation_enabled, Some(true));
 }

@@ -1,0 +1,205 @@
+//! The state of each credential, decided from what was observed.
+
+mod report;
+
+use jiff::{SignedDuration, Timestamp};
+
+use super::{
+    HeldSecret, LastRotation, ObservedAccessKey, ObservedDatabase, ObservedEntry, RemovalTimes,
+    removal_times,
+};
+use crate::model::{Database, Entry, EntryOf, OldKey};
+use crate::port::{CURRENT, Key, Secret};
+use crate::render::OLD_KEY_TAG;
+
+pub use report::{
+    CredentialKind, KeyReport, KeyRole, SecretReport, StackReport, State, StatusReport,
+};
+
+/// How long after its due time a rotation counts as overdue.
+const GRACE: SignedDuration = SignedDuration::from_hours(7 * 24);
+
+/// Returns the state of an entry at a moment, without the secret's tags.
+pub fn report(seen: &ObservedEntry<'_>, now: Timestamp) -> SecretReport {
+    let entry = seen.entry();
+    let secret = seen.secret();
+    let state = state(seen, now);
+    let keys = match seen {
+        ObservedEntry::AccessKey(_, seen) => {
+            let keys = seen.keys.iter().map(|key| report_key(key, seen, now));
+            keys.collect()
+        }
+        ObservedEntry::Database(..) => Vec::new(),
+    };
+    let last_rotated = seen.held().and_then(|held| held.rotation.at());
+    SecretReport::new(entry, secret, state, last_rotated, keys)
+}
+
+/// The fields that depend on the values of a secret with keys: the role of a key determines when it
+/// is removed.
+const KEYS_UNKNOWN: [&str; 4] = ["keys.role", "keys.deactivates", "keys.deletes", "keys.held"];
+
+/// Returns the state of an entry without the values of its secret. Nothing unknown is assumed to be
+/// good.
+pub fn report_without_values(
+    entry: &Entry,
+    secret: Option<&Secret>,
+    keys: &[Key],
+    now: Timestamp,
+) -> SecretReport {
+    let (state, reason) = state_without_values(entry, secret, keys, now);
+    let mut unknown = Vec::new();
+    if state == State::Unknown {
+        unknown.push("state");
+    }
+    // Secrets Manager reports the date only while rotation is enabled (`API_DescribeSecret`).
+    if secret.is_some_and(|secret| secret.last_rotated.is_none() && !secret.rotation_enabled) {
+        unknown.push("last_rotated");
+    }
+    if !keys.is_empty() {
+        unknown.extend(KEYS_UNKNOWN);
+    }
+    let last_rotated = secret.and_then(|secret| secret.last_rotated);
+    let keys = keys.iter();
+    let keys = keys.map(|key| KeyReport::new(key, KeyRole::Unknown, RemovalTimes::default()));
+    SecretReport {
+        unknown,
+        ..SecretReport::new(entry, secret, (state, reason), last_rotated, keys.collect())
+    }
+}
+
+fn state_without_values(
+    entry: &Entry,
+    secret: Option<&Secret>,
+    keys: &[Key],
+    now: Timestamp,
+) -> (State, Option<String>) {
+    let because = |state, reason: &str| (state, Some(reason.to_owned()));
+    let secret = match secret {
+        None => return because(State::Missing, "the secret does not exist"),
+        Some(secret) if secret.deleted.is_some() => {
+            return because(State::Missing, "it is scheduled for deletion");
+        }
+        Some(secret) => secret,
+    };
+    if secret.version_with(CURRENT).is_none() {
+        return because(State::Broken, "it has no value");
+    }
+    if entry.as_access_key().is_some() && !keys.iter().any(|key| key.active) {
+        return because(State::Broken, "the user has no active key");
+    }
+    // While rotation is disabled, Secrets Manager does not report whether one has succeeded.
+    let rotation = match secret.last_rotated {
+        Some(at) => LastRotation::At(at),
+        None if secret.rotation_enabled => LastRotation::Never,
+        None => LastRotation::Undated,
+    };
+    match rotation_state(secret, rotation, now) {
+        (State::Ok, _) => because(
+            State::Unknown,
+            "whether the credential works is not known without its value",
+        ),
+        known => known,
+    }
+}
+
+fn report_key(key: &Key, seen: &ObservedAccessKey, now: Timestamp) -> KeyReport {
+    let role = seen.role_of(key);
+    let removal_times = match &seen.secret {
+        // The function follows the secret's tags, even if the manifest has changed since. A stack
+        // from before this tag existed keeps the key.
+        Some(held) if role == KeyRole::Previous => {
+            let tag = held.secret.tags.get(OLD_KEY_TAG);
+            let old_key = tag.and_then(|tag| OldKey::from_tag(tag));
+            let old_key = old_key.unwrap_or(OldKey::UntilNextRotation);
+            removal_times(
+                old_key,
+                key,
+                held.replaced(),
+                held.secret.next_rotation,
+                now,
+            )
+        }
+        _ => RemovalTimes::default(),
+    };
+    KeyReport::new(key, role, removal_times)
+}
+
+fn state(seen: &ObservedEntry<'_>, now: Timestamp) -> (State, Option<String>) {
+    let because = |state, reason: &str| (state, Some(reason.to_owned()));
+    let held = match seen.held() {
+        None => return because(State::Missing, "the secret does not exist"),
+        Some(held) if held.secret.deleted.is_some() => {
+            return because(State::Missing, "it is scheduled for deletion");
+        }
+        Some(held) => held,
+    };
+    let broken = match seen {
+        ObservedEntry::AccessKey(_, seen) => why_key_is_broken(seen),
+        ObservedEntry::Database(entry, seen) => why_login_is_broken(*entry, seen),
+    };
+    match broken {
+        Some(reason) => (State::Broken, Some(reason)),
+        None => overdue(held, now),
+    }
+}
+
+/// Returns why the key in AWSCURRENT does not work, according to IAM and the value.
+fn why_key_is_broken(seen: &ObservedAccessKey) -> Option<String> {
+    let credential = match seen.secret.as_ref()?.current.complete() {
+        Ok(credential) => credential,
+        Err(reason) => return Some(reason),
+    };
+    let id = &credential.accesskey;
+    if credential.username != seen.user_name {
+        return Some(format!("its value is for {}", credential.names_user()));
+    }
+    match seen.keys.iter().find(|key| key.id == *id) {
+        None => Some(format!("the user has no key {id}")),
+        Some(key) if !key.active => Some(format!("the key {id} is inactive")),
+        Some(_) => None,
+    }
+}
+
+/// Returns why the login in AWSCURRENT does not work, according to the value.
+fn why_login_is_broken(entry: EntryOf<'_, Database>, seen: &ObservedDatabase) -> Option<String> {
+    let login = match seen.secret.as_ref()?.current.complete() {
+        Ok(login) => login,
+        Err(reason) => return Some(reason),
+    };
+    if login.username != entry.kind.username {
+        return Some("its value names another user".to_owned());
+    }
+    (login.engine != entry.kind.engine).then(|| format!("its value is for {}", login.engine.name()))
+}
+
+/// Returns the state of a secret's rotation, if its credential works.
+pub(super) fn overdue(held: HeldSecret<'_>, now: Timestamp) -> (State, Option<String>) {
+    rotation_state(held.secret, held.rotation, now)
+}
+
+fn rotation_state(
+    secret: &Secret,
+    rotation: LastRotation,
+    now: Timestamp,
+) -> (State, Option<String>) {
+    let because = |state, reason: String| (state, Some(reason));
+    if secret.unfinished().is_some() {
+        return because(
+            State::Stuck,
+            "a rotation is unfinished; `keyrota rotate` completes it".into(),
+        );
+    }
+    if rotation.is_never() {
+        return because(State::NeverRotated, "no rotation has succeeded yet".into());
+    }
+    if !secret.rotation_enabled {
+        return because(State::Overdue, "no rotation is scheduled".into());
+    }
+    if let Some(due) = secret.next_rotation
+        && due.checked_add(GRACE).is_ok_and(|expired| expired < now)
+    {
+        return because(State::Overdue, format!("a rotation was due by {due:.0}"));
+    }
+    (State::Ok, None)
+}

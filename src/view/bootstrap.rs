@@ -1,0 +1,113 @@
+//! The result of `bootstrap`, in both formats.
+
+use std::fmt::Write as _;
+
+use serde::Serialize;
+use serde_json::{Value, json};
+
+use super::Show;
+use super::human::table;
+use super::text::{Styling as _, visible};
+use crate::plan::StackReport;
+
+/// The result of `bootstrap`.
+#[derive(Clone, Debug, Serialize)]
+pub struct BootstrapResult {
+    /// The stack, or the first one if there are several.
+    pub stack: StackReport,
+    /// Every stack, if there are several.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub stacks: Vec<StackReport>,
+    /// The rotation function.
+    pub function: DeployedFunction,
+    /// The databases' function, if the stack has both functions.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub database_function: Option<DeployedFunction>,
+    /// Each secret.
+    pub secrets: Vec<DeployedSecret>,
+    /// The number of changes to the stacks.
+    pub changes: usize,
+}
+
+impl BootstrapResult {
+    /// Adds the result of another stack.
+    #[must_use]
+    pub fn and(mut self, more: Self) -> Self {
+        if self.stacks.is_empty() {
+            self.stacks.push(self.stack.clone());
+        }
+        self.stacks.push(more.stack);
+        self.secrets.extend(more.secrets);
+        self.database_function = self.database_function.or(more.database_function);
+        self.changes += more.changes;
+        self
+    }
+}
+
+/// The deployed rotation function.
+#[derive(Clone, Debug, Default, Serialize)]
+pub struct DeployedFunction {
+    /// Its ARN.
+    pub arn: String,
+    /// The SHA-256 of its code in base64, as Lambda reports it.
+    pub code_sha256: String,
+}
+
+/// A secret after `bootstrap`.
+#[derive(Clone, Debug, Serialize)]
+pub struct DeployedSecret {
+    /// Its name.
+    pub name: String,
+    /// Its ARN.
+    pub arn: String,
+    /// `access_key` or `database`.
+    pub kind: &'static str,
+    /// The IAM user or the database user.
+    pub username: String,
+    /// The key in AWSCURRENT, if the secret contains one.
+    pub access_key_id: Option<String>,
+    /// The version that is AWSCURRENT.
+    pub version_id: String,
+    /// Whether this run rotated it.
+    pub rotated: bool,
+    /// Whether its credential has authenticated.
+    pub verified: bool,
+}
+
+impl Show for BootstrapResult {
+    fn human(&self) -> String {
+        let rows = self.secrets.iter().map(|secret| {
+            let did = match (secret.rotated, secret.verified) {
+                (true, true) => "rotated, verified",
+                (false, true) => "verified",
+                _ => "not verified",
+            };
+            vec![
+                secret.name.clone(),
+                secret.username.clone(),
+                secret.access_key_id.clone().unwrap_or_else(|| "-".into()),
+                did.into(),
+            ]
+        });
+        let mut text = table(&["secret", "user", "access key", ""], rows.collect());
+        let changes = match self.changes {
+            0 => "no changes".to_owned(),
+            1 => "1 change".to_owned(),
+            count => format!("{count} changes"),
+        };
+        let _ = match self.stacks.len() {
+            0 => writeln!(
+                text,
+                "\nStack {} is {} ({changes}).",
+                visible(&self.stack.name).bold(),
+                visible(&self.stack.status)
+            ),
+            count => writeln!(text, "\n{count} stacks are deployed ({changes})."),
+        };
+        text
+    }
+
+    fn json(&self) -> Value {
+        json!(self)
+    }
+}

@@ -1,0 +1,125 @@
+//! The result of `plan`, in both formats.
+
+use std::fmt::Write as _;
+
+use serde_json::{Value, json};
+
+use super::Show;
+use super::human::table;
+use super::text::visible;
+use crate::plan::Drift;
+use crate::port::Change;
+
+/// The result of `plan`.
+#[derive(Clone, Debug)]
+pub struct PlanResult {
+    /// Each stack with its changes.
+    pub stacks: Vec<(String, Vec<Change>)>,
+    /// Differences from what was deployed that no change set shows, with their stacks.
+    pub drift: Vec<(String, Drift)>,
+}
+
+impl PlanResult {
+    /// Returns every change with its stack.
+    fn changes(&self) -> impl Iterator<Item = (&str, &Change)> {
+        self.stacks
+            .iter()
+            .flat_map(|(stack, changes)| changes.iter().map(move |change| (stack.as_str(), change)))
+    }
+
+    /// Returns whether nothing would change.
+    pub fn is_empty(&self) -> bool {
+        self.changes().next().is_none() && self.drift.is_empty()
+    }
+
+    /// Returns what a bootstrap restores besides the changes.
+    fn drift(&self) -> String {
+        let mut text = String::new();
+        for (stack, drift) in &self.drift {
+            let stack = match self.stacks.len() {
+                1 => String::new(),
+                _ => format!("{stack}: "),
+            };
+            let (id, difference) = (visible(&drift.logical_id), visible(&drift.difference));
+            let _ = writeln!(text, "{}{id}: {difference}", visible(&stack));
+        }
+        text
+    }
+}
+
+impl Show for PlanResult {
+    fn human(&self) -> String {
+        if !self.drift.is_empty() && self.changes().next().is_none() {
+            return format!(
+                "{}\nThe stack has no changes; `keyrota bootstrap` restores the above. Nothing was changed.\n",
+                self.drift()
+            );
+        }
+        if self.is_empty() {
+            return match self.stacks.len() {
+                1 => "No changes. The stack matches the manifest.\n".to_owned(),
+                count => format!("No changes. The {count} stacks match the manifest.\n"),
+            };
+        }
+        let mut header = vec!["action", "resource", "type", ""];
+        if self.stacks.len() > 1 {
+            header.insert(0, "stack");
+        }
+        let rows = self.changes().map(|(stack, change)| {
+            let replacement = match change.replacement.as_deref() {
+                Some("True") => "replaced",
+                Some("Conditional") => "possibly replaced",
+                _ => "",
+            };
+            let mut row = vec![
+                change.action.to_lowercase(),
+                change.logical_id.clone(),
+                change.kind.clone(),
+                replacement.to_owned(),
+            ];
+            if self.stacks.len() > 1 {
+                row.insert(0, stack.to_owned());
+            }
+            row
+        });
+        let mut text = table(&header, rows.collect());
+        if !self.drift.is_empty() {
+            let _ = write!(text, "\n{}", self.drift());
+        }
+        let count = |action: &str| {
+            let changes = self.changes();
+            changes
+                .filter(|(_, change)| change.action == action)
+                .count()
+        };
+        let _ = writeln!(
+            text,
+            "\n{} to add, {} to modify, {} to remove. Nothing was changed.",
+            count("Add"),
+            count("Modify"),
+            count("Remove")
+        );
+        text
+    }
+
+    fn json(&self) -> Value {
+        let changes = self.changes().map(|(stack, change)| {
+            let mut change = json!(change);
+            if self.stacks.len() > 1 {
+                change["stack"] = stack.into();
+            }
+            change
+        });
+        let drift = self.drift.iter().map(|(stack, drift)| {
+            let mut drift = json!(drift);
+            if self.stacks.len() > 1 {
+                drift["stack"] = stack.as_str().into();
+            }
+            drift
+        });
+        json!({
+            "changes": changes.collect::<Vec<_>>(),
+            "drift": drift.collect::<Vec<_>>(),
+        })
+    }
+}

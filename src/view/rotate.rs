@@ -1,0 +1,66 @@
+//! The result of `rotate`, in both formats.
+
+use serde::Serialize;
+use serde_json::{Value, json};
+
+use super::Show;
+use super::human::table;
+
+/// The result of `rotate`.
+#[derive(Clone, Debug, Serialize)]
+pub struct RotateResult {
+    /// Each selected secret.
+    pub secrets: Vec<RotatedSecret>,
+}
+
+/// A secret after `rotate`.
+#[derive(Clone, Debug, Serialize)]
+pub struct RotatedSecret {
+    /// Its name.
+    pub name: String,
+    /// Its ARN.
+    pub arn: Option<String>,
+    /// The IAM user.
+    pub username: String,
+    /// The previous key.
+    pub old_access_key_id: Option<String>,
+    /// The new key.
+    pub new_access_key_id: Option<String>,
+    /// The version that is AWSCURRENT.
+    pub version_id: Option<String>,
+    /// Whether the new key has authenticated.
+    pub verified: bool,
+    /// Whether the previous version became AWSCURRENT again, instead of a new one.
+    pub restored: bool,
+    /// Why the rotation failed.
+    pub error: Option<String>,
+}
+
+impl Show for RotateResult {
+    fn human(&self) -> String {
+        let or_dash = |text: &Option<String>| text.clone().unwrap_or_else(|| "-".into());
+        let rows = self.secrets.iter().map(|secret| {
+            let outcome = match &secret.error {
+                Some(_) => "failed, see above",
+                None if secret.restored => "restored, verified",
+                None if secret.verified => "verified",
+                None => "not verified",
+            };
+            vec![
+                secret.name.clone(),
+                secret.username.clone(),
+                or_dash(&secret.old_access_key_id),
+                or_dash(&secret.new_access_key_id),
+                outcome.into(),
+            ]
+        });
+        table(
+            &["secret", "user", "old key", "new key", ""],
+            rows.collect(),
+        )
+    }
+
+    fn json(&self) -> Value {
+        json!(self)
+    }
+}

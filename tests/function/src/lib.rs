@@ -1,0 +1,13 @@
+//! What the tests of both functions share.
+//!
+//! | module | content |
+//! | --- | --- |
+//! | [`secrets`] | the secrets of a fake, with Secrets Manager's rules for versions and labels |
+//! | [`request`] | running one request to its end, or to the death of its process |
+//! | [`output`] | the output of the requests, which must contain no secret |
+//! | [`search`] | the exhaustive searches for violated invariants |
+
+pub mod output;
+pub mod request;
+pub mod search;
+pub mod secrets;
