@@ -1,6 +1,7 @@
 //! `keyrota rotate`.
 
 use clap::Args;
+use futures_util::{StreamExt, stream};
 
 use super::Exit;
 use super::failure::Failed;
@@ -61,16 +62,19 @@ pub(super) async fn run(settings: &Settings, verb: &Rotate) -> Result<Exit, Fail
             let secret = entry.secret.as_str();
             since.push(run::current_version(&context, secret).await?);
         }
-        for (entry, since) in entries.into_iter().zip(since) {
-            let secret = match restores {
-                true => restore(&context, &deployed, entry).await,
-                false => rotate(&context, model, &deployed, entry, since.as_deref()).await,
-            };
-            if let Some(error) = &secret.error {
-                settings.progress.on(Event::Warning(error.clone()));
-            }
-            secrets.push(secret);
-        }
+        let rotated = stream::iter(entries.into_iter().zip(since))
+            .map(async |(entry, since)| {
+                let secret = match restores {
+                    true => restore(&context, &deployed, entry).await,
+                    false => rotate(&context, model, &deployed, entry, since.as_deref()).await,
+                };
+                if let Some(error) = &secret.error {
+                    settings.progress.on(Event::Warning(error.clone()));
+                }
+                secret
+            })
+            .buffered(run::CONCURRENCY);
+        secrets.extend(rotated.collect::<Vec<_>>().await);
     }
     settings.progress.finish();
     let result = RotateResult { secrets };

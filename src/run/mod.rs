@@ -134,7 +134,7 @@ impl Pace {
 }
 
 /// The number of secrets that are processed concurrently.
-const CONCURRENCY: usize = 8;
+pub const CONCURRENCY: usize = 8;
 
 impl Context<'_> {
     fn stage(&self, stage: Stage) {
