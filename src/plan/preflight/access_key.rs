@@ -44,7 +44,7 @@ fn check_user(
                     entry.kind.user, observed.caller.account
                 ),
             )
-            .hint("create the user, or let the stack create it with `create_user: true`"),
+            .hint("create the user, or let the stack create it with `create_user: true`; if it was created a moment ago, run the command again, because IAM is eventually consistent"),
         ),
         Some(_) if entry.kind.create_user && !in_stack => Some(
             Finding::error(

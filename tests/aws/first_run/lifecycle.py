@@ -9,6 +9,8 @@ from dataclasses import dataclass, field
 BOOTSTRAP_ATTEMPTS = 3
 BETWEEN_ATTEMPTS = 60
 """Seconds between two attempts, so that a new role has propagated."""
+PROPAGATION = 20
+"""Seconds until a new user is assumed to be known everywhere."""
 
 
 @dataclass
@@ -117,6 +119,8 @@ def deploy(run, keyrota):
     with run.creating("user", existing):
         run.account.iam.create_user(UserName=existing)
     run.account.iam.get_waiter("user_exists").wait(UserName=existing)
+    # One answer that the user exists may come from a place that knows it before others do.
+    time.sleep(PROPAGATION)
     keyrota.run("plan")
     for secret in (f"{run.name('stack')}/existing", f"{run.name('stack')}/created"):
         run.ledger.add("stack secret", secret)
