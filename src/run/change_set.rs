@@ -104,7 +104,8 @@ pub(super) async fn compute(
     remove(context, &id, &stack_id, &request).await?;
     // The stack was rolled back to the same template, so there is nothing to change.
     if let Some(stack) = existing
-        && stack.parameters == parameters
+        && refused.as_ref().map_or(true, Vec::is_empty)
+        && has_parameters(context, stack, &parameters).await?
     {
         let deployed = context.cloud.template(&stack.name).await?;
         if plan::is_echo(&deployed, template) || plan::same_template(&deployed, template) {
@@ -115,6 +116,23 @@ pub(super) async fn compute(
         stack: model.stack.to_string(),
         reason: reason(set.reason, refused),
     })
+}
+
+/// Returns whether a stack has these parameters, looking again while `DescribeStacks` may show
+/// those before an operation that has just ended.
+async fn has_parameters(
+    context: &Context<'_>,
+    stack: &Stack,
+    parameters: &BTreeMap<String, String>,
+) -> Result<bool> {
+    let began = context.clock.now();
+    let mut shown = Some(stack.parameters.clone());
+    while shown.as_ref() != Some(parameters) && context.waited(began) < context.pace.listing {
+        context.wait().await;
+        let stack = context.cloud.stack(&stack.id).await?;
+        shown = stack.map(|stack| stack.parameters);
+    }
+    Ok(shown.as_ref() == Some(parameters))
 }
 
 /// Returns why a change set failed. For a resource that cannot be created, the change set itself

@@ -9,6 +9,7 @@ use std::cell::RefCell;
 use std::io::Write;
 use std::marker::PhantomData;
 
+use keyrota_contract::error;
 use keyrota_contract::event::SWEEP;
 use serde::ser::SerializeMap;
 use serde::{Serialize, Serializer};
@@ -146,8 +147,8 @@ impl Serialize for WholeLine<'_> {
             ("reason", line.reason),
         ];
         let after = [
-            ("errorType", line.error_type),
-            ("errorMessage", line.error_message.as_deref()),
+            (error::TYPE_FIELD, line.error_type),
+            (error::MESSAGE_FIELD, line.error_message.as_deref()),
         ];
         let mut map = serializer.serialize_map(None)?;
         for (field, text) in before {

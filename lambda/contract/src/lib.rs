@@ -9,12 +9,14 @@
 //! | [`tag`] | the keys of the tags on secrets and IAM users |
 //! | [`label`] | the staging labels of secret versions |
 //! | [`record`] | the values of the tags in which access keys are recorded |
+//! | [`error`] | the names of errors in the functions' logs |
 //! | [`event`] | the events that the functions accept |
 //! | [`pins`] | the file in the function's package that says what the function may act on |
 //! | [`value`] | the JSON fields of a secret's value |
 //! | [`duration`] | durations such as `15m` |
 
 pub mod duration;
+pub mod error;
 pub mod event;
 pub mod label;
 pub mod pins;

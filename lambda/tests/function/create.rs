@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use keyrota_contract::error::CURRENT_KEY_MISSING;
 use keyrota_function::decide::{Activity, CURRENT, PENDING, PREVIOUS};
 use keyrota_function::event::Step;
 use keyrota_function::mark::Record;
@@ -210,7 +211,7 @@ fn a_current_key_that_is_gone_stops_it_before_anything_is_touched() {
             let spare = aws.give_foreign_key(false);
             aws.change_key(&spare.id, |key| key.activity = Activity::Inactive);
         }
-        assert_eq!(create(&aws), "CurrentKeyMissing");
+        assert_eq!(create(&aws), CURRENT_KEY_MISSING);
         assert!(writes(&aws).is_empty());
         assert_eq!(aws.ids().len(), 2);
     }

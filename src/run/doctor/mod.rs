@@ -10,7 +10,7 @@ use super::deploy::look;
 use super::error::{Error, Result};
 use super::observe::observe_listed;
 use super::proof::key_pair;
-use super::rotate::error_in;
+use super::rotate::LoggedError;
 use super::{CONCURRENCY, Context, Deployed, observe_entry};
 use crate::model::{AccessKey, Database, Entry, EntryOf, Model, SecretName};
 use crate::plan::{
@@ -184,7 +184,8 @@ async fn reported(
     match context.logs.messages(context, group, since).await {
         Ok(messages) => {
             let mut errors = messages.iter().rev();
-            Ok(errors.find_map(|message| error_in(message, &secret.name)))
+            let found = errors.find_map(|line| LoggedError::about(&secret.name, line));
+            Ok(found.map(|error| error.message))
         }
         Err(error) if error.kind == ErrorKind::Denied => {
             let unread = "cannot read the function's log";

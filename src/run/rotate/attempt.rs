@@ -4,6 +4,7 @@ use std::cell::Cell;
 use std::time::Duration;
 
 use jiff::Timestamp;
+use keyrota_contract::error;
 use serde_json::Value;
 
 use super::super::error::{Error, Result};
@@ -91,7 +92,8 @@ impl<'a> Attempt<'a> {
                         Outcome::Current => Ok(version),
                         Outcome::Vanished => {
                             let reported = self.reported_by_now(since).await;
-                            let reason = reported.unwrap_or_else(|| "it was canceled".into());
+                            let reason =
+                                reported.map_or_else(|| "it was canceled".into(), |it| it.message);
                             Err(self.error(reason))
                         }
                     };
@@ -195,7 +197,7 @@ impl<'a> Attempt<'a> {
     /// whether the version was reported before.
     async fn wait(&self, version: &str, mut seen: bool, since: Timestamp) -> Result<Outcome> {
         let pace = self.context.pace;
-        let mut failed: Option<(Timestamp, String)> = None;
+        let mut failed: Option<(Timestamp, LoggedError)> = None;
         // When the steps of the rotation were last started.
         let mut started = since;
         let mut is_told = false;
@@ -221,27 +223,27 @@ impl<'a> Attempt<'a> {
                 false => {}
             }
             let now = self.context.clock.now();
-            if let Some(reason) = self.reported(started).await
-                && failed.as_ref().is_none_or(|(_, held)| *held != reason)
+            if let Some(error) = self.reported(started).await
+                && failed.as_ref().is_none_or(|(_, held)| *held != error)
             {
-                failed = Some((now, reason));
+                failed = Some((now, error));
             }
             match &failed {
-                Some((at, reason))
-                    if may_pass(reason)
+                Some((at, error))
+                    if error.may_pass()
                         && self.context.waited(*at) >= pace.retry
                         && self.context.waited(since) < pace.propagation =>
                 {
                     if !is_told {
                         is_told = true;
-                        self.tell_trying_again(reason);
+                        self.tell_trying_again(&error.message);
                     }
                     failed = None;
                     started = now;
                     self.try_again(version).await?;
                 }
-                Some((at, reason)) if self.context.waited(*at) >= pace.after_error => {
-                    return Err(self.error(reason.clone()));
+                Some((at, error)) if self.context.waited(*at) >= pace.after_error => {
+                    return Err(self.error(error.message.clone()));
                 }
                 _ if self.context.waited(since) >= self.budget => {
                     let reason = format!("it did not end within {} s", self.budget.as_secs());
@@ -262,7 +264,7 @@ impl<'a> Attempt<'a> {
     }
 
     /// Returns the last error that the function's log has of this secret.
-    async fn reported(&self, since: Timestamp) -> Option<String> {
+    async fn reported(&self, since: Timestamp) -> Option<LoggedError> {
         // Reading logs is a help to the reader and no condition.
         let context = self.context;
         let messages = match context.logs.messages(context, self.group?, since).await {
@@ -278,12 +280,12 @@ impl<'a> Attempt<'a> {
         messages
             .iter()
             .rev()
-            .find_map(|message| error_in(message, self.name))
+            .find_map(|message| LoggedError::about(self.name, message))
     }
 
     /// Returns the same for a rotation that was given up, which the log may tell
     /// later than the labels do.
-    async fn reported_by_now(&self, since: Timestamp) -> Option<String> {
+    async fn reported_by_now(&self, since: Timestamp) -> Option<LoggedError> {
         let began = self.context.clock.now();
         loop {
             let reported = self.reported(since).await;
@@ -306,7 +308,8 @@ impl<'a> Attempt<'a> {
     }
 }
 
-/// The error codes of AWS that may disappear without a change: IAM does not know a new key, a new
+/// The error codes of AWS, which the functions' messages contain, that may disappear without a
+/// change: IAM does not know a new key, a new
 /// user, or a new policy of the function's role or the user at every endpoint yet, or there are
 /// too many requests in the account.
 const PASSING: [&str; 7] = [
@@ -319,24 +322,39 @@ const PASSING: [&str; 7] = [
     "UnrecognizedClientException",
 ];
 
-/// Returns whether an error of the function, which contains the code of AWS, may pass.
-fn may_pass(reason: &str) -> bool {
-    PASSING.iter().any(|code| reason.contains(code))
+/// An error that a function's log reports.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(in crate::run) struct LoggedError {
+    /// The error's name, if the log has one.
+    name: Option<String>,
+    /// What happened, and the next step.
+    pub(in crate::run) message: String,
 }
 
-/// Returns the reason in a JSON log line of level ERROR about a secret:
-/// `errorMessage`, which is also what Lambda's own lines call it. Those name the
-/// secret, if at all, within their text.
-pub(in crate::run) fn error_in(message: &str, secret: &str) -> Option<String> {
-    let line: Value = serde_json::from_str(message.trim()).ok()?;
-    let about = match line.get("secret").and_then(Value::as_str) {
-        Some(named) => named == secret,
-        None => message.contains(secret),
-    };
-    if !about || line.get("level")?.as_str()? != "ERROR" {
-        return None;
+impl LoggedError {
+    /// Returns the error in a JSON log line of level ERROR about a secret. Lambda's own lines
+    /// name the secret, if at all, within their text.
+    pub(in crate::run) fn about(secret: &str, line: &str) -> Option<Self> {
+        let object: Value = serde_json::from_str(line.trim()).ok()?;
+        let text = |field: &str| object.get(field).and_then(Value::as_str);
+        let is_about = match text("secret") {
+            Some(named) => named == secret,
+            None => line.contains(secret),
+        };
+        if !is_about || text("level")? != "ERROR" {
+            return None;
+        }
+        Some(Self {
+            name: text(error::TYPE_FIELD).map(str::to_owned),
+            message: text(error::MESSAGE_FIELD)?.to_owned(),
+        })
     }
-    line.get("errorMessage")?.as_str().map(str::to_owned)
+
+    /// Returns whether the error may disappear without a change.
+    fn may_pass(&self) -> bool {
+        self.name.as_deref() == Some(error::CURRENT_KEY_MISSING)
+            || PASSING.iter().any(|code| self.message.contains(code))
+    }
 }
 
 #[cfg(test)]
@@ -345,11 +363,22 @@ mod tests {
 
     #[test]
     fn only_what_may_pass_is_tried_again() {
+        let may_pass = |name: &str, message: &str| {
+            let error = LoggedError {
+                name: Some(name.to_owned()),
+                message: message.to_owned(),
+            };
+            error.may_pass()
+        };
+        assert!(may_pass("KeyNotMade", "it is not allowed (AccessDenied)"));
         assert!(may_pass(
-            "iam:CreateAccessKey failed, it is not allowed (AccessDenied, request 1)"
+            "KeyNotMade",
+            "AWS is busy (Throttling, request 1)"
         ));
+        assert!(may_pass(error::CURRENT_KEY_MISSING, "not among the keys"));
         assert!(!may_pass(
-            "iam:CreateAccessKey failed, a quota is used up (LimitExceeded)"
+            "KeyNotMade",
+            "a quota is used up (LimitExceeded)"
         ));
     }
 
@@ -358,7 +387,7 @@ mod tests {
         let line = |secret: &str, level: &str| {
             format!(r#"{{"level":"{level}","secret":"{secret}","errorMessage":"no"}}"#)
         };
-        let reads = |message: &str| error_in(message, "prod/app").is_some();
+        let reads = |line: &str| LoggedError::about("prod/app", line).is_some();
         assert!(reads(&line("prod/app", "ERROR")));
         assert!(!reads(&line("prod/app", "INFO")));
         assert!(!reads(&line("prod/app2", "ERROR")));

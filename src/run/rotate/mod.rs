@@ -14,8 +14,8 @@ use crate::model::Model;
 use crate::plan::{HeldSecret, ObservedEntry};
 use crate::port::{CURRENT, Stage};
 
+pub(super) use attempt::LoggedError;
 pub use attempt::current_version;
-pub(super) use attempt::error_in;
 
 /// A secret whose rotation ended well.
 #[derive(Clone, Debug)]
