@@ -16,7 +16,7 @@ use super::error::{Error, Result};
 use super::operation::{Ended, Followed, follow, newest, settle};
 use super::{Context, guard_account};
 use crate::model::Model;
-use crate::plan::{self, Evidence, Item, Step, TeardownOptions, TeardownPlan};
+use crate::plan::{self, Evidence, Item, Step, TeardownOptions, TeardownPlan, UseRecord};
 use crate::port::{self, ErrorKind, StackStatus, Stage};
 use crate::render::Strategy;
 
@@ -83,11 +83,15 @@ pub async fn observe_teardown(
         &caller.account,
         context.region,
     );
+    let uses = UseRecord {
+        observed: context.clock.now(),
+        delay: context.pace.usage,
+    };
     let subjects = subject::observe(context, model, &resources, &evidence).await?;
     let EncryptionKeys { ours, unseen } =
         encryption::observe(context, model, &evidence, &subjects).await?;
     let id = stack.as_ref().map(|stack| stack.id.as_str());
-    let mut plan = plan::plan_teardown(id, &resources, &evidence, &ours, &subjects, options);
+    let mut plan = plan::plan_teardown(id, &resources, &evidence, &ours, &subjects, uses, options);
     plan.left_over.extend(unseen);
     Ok(plan)
 }

@@ -107,6 +107,40 @@ fn a_user_that_was_there_keeps_its_current_key() {
     assert_eq!(fake.state.borrow().keys_of("ada").len(), 1);
 }
 
+/// A client may have used the key that the rotation replaced, and IAM does not show it yet.
+#[test]
+fn a_key_that_was_replaced_minutes_ago_is_left_over() {
+    for (minutes, stays) in [(0, true), (15, true), (21, false)] {
+        let scenario = existing();
+        let fake = scenario.fake();
+        scenario.bootstrap(&fake, None).unwrap().unwrap();
+        let previous = {
+            let mut state = fake.state.borrow_mut();
+            state.now += std::time::Duration::from_secs(minutes * 60);
+            let secret = &state.secrets["keys/ada"];
+            secret.field("AWSPREVIOUS", "accesskey").unwrap()
+        };
+        let report = scenario.teardown(&fake, None, WINDOW).unwrap().unwrap();
+        let keys = fake.state.borrow().keys_of("ada");
+        assert_eq!(keys.contains(&previous), stays, "{minutes}");
+        let left = report.left_over.iter().find(|item| item.name == previous);
+        assert_eq!(left.is_some(), stays, "{minutes}");
+        // Another teardown does not delete it either, so both report the command that does.
+        fake.state.borrow_mut().next_day();
+        scenario.teardown(&fake, None, WINDOW).unwrap().unwrap();
+        assert_eq!(
+            fake.state.borrow().keys_of("ada").contains(&previous),
+            stays
+        );
+        let note = left
+            .and_then(|item| item.note.as_deref())
+            .unwrap_or_default();
+        let command =
+            format!("aws iam delete-access-key --user-name ada --access-key-id {previous}");
+        assert_eq!(note.contains(&command), stays, "{note}");
+    }
+}
+
 #[test]
 fn a_key_is_deleted_where_that_is_asked_for() {
     let options = TeardownOptions {
