@@ -111,9 +111,16 @@ impl From<run::Error> for Failed {
                 Self::new("stack", message)
                     .hint("delete the failed stack with `keyrota teardown`, then run `keyrota bootstrap` again")
             }
+            run::Error::Stack { status, .. } if status == "DELETE_FAILED" => {
+                Self::new("stack", message)
+                    .hint("fix the cause, then run `keyrota teardown` again, which continues the deletion")
+            }
             run::Error::Stack { .. } => {
                 Self::new("stack", message).hint("fix the cause, then run the same command again")
             }
+            run::Error::SignedOut { .. } => Self::new("credentials", message).hint(
+                "sign in again, for example with `aws login` or `aws sso login`, then run the same command again, which waits for the end of the operation and continues",
+            ),
             run::Error::NotDeployed { .. } => {
                 Self::new("not-deployed", message).hint("run `keyrota bootstrap` to deploy it")
             }

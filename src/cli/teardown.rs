@@ -9,7 +9,7 @@ use super::failure::Failed;
 use super::fleet::Stacks;
 use super::session::Session;
 use super::settings::Settings;
-use crate::plan::{Step, TeardownOptions, TeardownPlan};
+use crate::plan::{self, Step, TeardownOptions, TeardownPlan};
 use crate::port::Deletion;
 use crate::run::{self, TeardownReport};
 
@@ -98,6 +98,18 @@ fn question(plans: &[TeardownPlan]) -> String {
                 writeln!(text, "  delete the KMS key {id} in {days} days")
             }
         };
+    }
+    for item in plans.iter().flat_map(|plan| &plan.left_over) {
+        let note = item.note.as_deref().unwrap_or_default();
+        let _ = writeln!(text, "  leave the {} {}: {note}", item.kind, item.name);
+    }
+    // The stack is gone after this teardown, so a later one cannot prove whose key it is.
+    if let Some(known) = plans.iter().filter_map(|plan| plan.uses_known).max() {
+        let _ = writeln!(
+            text,
+            "To have keyrota delete the replaced keys that no client uses, answer no, and run `keyrota teardown` after {}. With --delete-keys it deletes them now, and the current keys too.",
+            plan::minute_after(known)
+        );
     }
     text.push_str("Continue?");
     text

@@ -59,5 +59,6 @@ pub use status::{
 pub use tags::{Drift, TagDifference, tag_differences, tag_drift};
 pub use teardown::{
     Check, ForeignSecret, Item, OwnershipProof, Step, Subject, Subjects, TeardownOptions,
-    TeardownPlan, UNKNOWN_KEY, UserKeys, deletion_of, holds, holds_user, plan_teardown, scheduled,
+    TeardownPlan, UNKNOWN_KEY, UseRecord, UserKeys, deletion_of, holds, holds_user, minute_after,
+    plan_teardown, scheduled,
 };

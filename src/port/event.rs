@@ -47,6 +47,9 @@ pub enum Stage {
     Comparing,
     /// Executing a change set, or deleting a stack.
     Deploying,
+    /// Waiting until Lambda has deleted the network interfaces of a function that is being
+    /// deleted.
+    DeletingInterfaces,
     /// Storing the first credentials.
     Seeding,
     /// Rotating the secret with this name.

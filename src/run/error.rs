@@ -31,6 +31,16 @@ pub enum Error {
         /// What failed, the first failure first.
         reasons: Vec<String>,
     },
+    /// The credentials expired during an operation on the stack, which continues.
+    #[error(
+        "cannot follow the operation on the stack {stack}, which CloudFormation continues: {error}"
+    )]
+    SignedOut {
+        /// The stack.
+        stack: String,
+        /// The refused call.
+        error: port::Error,
+    },
     /// The stack does not exist.
     #[error("the stack {stack} is not deployed")]
     NotDeployed {

@@ -104,6 +104,11 @@ pub struct Pace {
     /// How long to wait for a rotation that another command or the schedule started, before another
     /// attempt.
     pub joining: Duration,
+    /// The time between the failed deletion of a stack and the second attempt.
+    pub deletion: Duration,
+    /// How long after a use of a key IAM may still not show it. IAM records at most one use in
+    /// 15 minutes, and shows it some minutes later.
+    pub usage: Duration,
 }
 
 impl Pace {
@@ -118,6 +123,8 @@ impl Pace {
         sweep: Duration::from_secs(2 * 3_600),
         seeding: Duration::from_secs(30),
         joining: Duration::from_secs(30),
+        deletion: Duration::from_secs(30),
+        usage: Duration::from_secs(20 * 60),
     };
     /// The values for a local AWS that shows changes at once, where queries cost nothing.
     pub const LOCAL: Self = Self {
@@ -130,6 +137,8 @@ impl Pace {
         sweep: Duration::from_secs(2),
         seeding: Duration::from_secs(2),
         joining: Duration::from_secs(3),
+        deletion: Duration::from_millis(100),
+        usage: Duration::ZERO,
     };
 }
 

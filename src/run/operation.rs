@@ -6,7 +6,7 @@
 
 use super::Context;
 use super::error::{Error, Result};
-use crate::port::{Event, Stack, StackEvent, StackStatus};
+use crate::port::{ErrorKind, Event, Stack, StackEvent, StackStatus};
 
 /// The operation to follow.
 #[derive(Clone, Copy, Debug)]
@@ -55,8 +55,34 @@ pub(super) async fn newest(context: &Context<'_>, stack: &str) -> Result<Option<
     Ok(events.pop())
 }
 
+/// Returns the name of a stack from its ID, which is an ARN, or from its name.
+pub(super) fn stack_name(id: &str) -> &str {
+    id.split('/').nth(1).unwrap_or(id)
+}
+
 /// Reports each event after the one with the ID `after`, until the operation ends.
+///
+/// # Errors
+///
+/// Returns [`Error::SignedOut`] if the credentials expire, because an operation can take longer
+/// than a session.
 pub(super) async fn follow(
+    context: &Context<'_>,
+    id: &str,
+    after: Option<String>,
+    followed: Followed<'_>,
+) -> Result<Ended> {
+    let ended = follow_events(context, id, after, followed).await;
+    ended.map_err(|error| match error {
+        Error::Aws(error) if error.kind == ErrorKind::Credentials => Error::SignedOut {
+            stack: stack_name(id).to_owned(),
+            error,
+        },
+        other => other,
+    })
+}
+
+async fn follow_events(
     context: &Context<'_>,
     id: &str,
     after: Option<String>,
@@ -77,12 +103,7 @@ pub(super) async fn follow(
                     ended = Some((StackStatus(status), reason));
                 }
             }
-            context.listener.on(Event::Resource {
-                logical_id: event.logical_id,
-                kind: event.kind,
-                status: event.status,
-                reason: event.reason,
-            });
+            report(context, event);
         }
         // Another command may have deleted it before its events were first read.
         if is_quiet && matches!(followed, Followed::Any) {
@@ -101,6 +122,15 @@ pub(super) async fn follow(
         }
         context.wait().await;
     }
+}
+
+fn report(context: &Context<'_>, event: StackEvent) {
+    context.listener.on(Event::Resource {
+        logical_id: event.logical_id,
+        kind: event.kind,
+        status: event.status,
+        reason: event.reason,
+    });
 }
 
 fn failure(event: &StackEvent) -> Option<String> {
@@ -129,8 +159,23 @@ pub(super) async fn settle(context: &Context<'_>, stack: &str) -> Result<Option<
     let newest = events.last();
     let id = newest.map_or_else(|| stack.to_owned(), |event| event.stack_id.clone());
     let newest = newest.map(|event| event.id.clone());
+    for event in unfinished(&events) {
+        report(context, event.clone());
+    }
     let ended = follow(context, &id, newest, Followed::Any).await?;
     caught_up(context, &id, &ended.status).await
+}
+
+/// Returns the newest event of each resource that CloudFormation is changing.
+fn unfinished(events: &[StackEvent]) -> impl Iterator<Item = &StackEvent> {
+    let is_newest = |(index, event): &(usize, &StackEvent)| {
+        let mut later = events[index + 1..].iter();
+        !later.any(|later| later.logical_id == event.logical_id)
+    };
+    let newest = events.iter().enumerate().filter(is_newest);
+    newest
+        .map(|(_, event)| event)
+        .filter(|event| !event.is_of_stack() && event.status.ends_with("_IN_PROGRESS"))
 }
 
 /// Returns whether the newest events of a stack belong to an operation that has not ended. If none

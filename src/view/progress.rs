@@ -140,6 +140,9 @@ fn describe(stage: &Stage) -> String {
         Stage::Uploading => "Uploading the code".into(),
         Stage::Comparing => "Comparing with the deployed stack".into(),
         Stage::Deploying => "Waiting for CloudFormation".into(),
+        Stage::DeletingInterfaces => {
+            "Waiting for Lambda to delete the function's network interfaces, which can take up to 40 minutes".into()
+        }
         Stage::Seeding => "Storing the first credentials".into(),
         Stage::Rotating(secret) => format!("Rotating {secret}"),
         Stage::Verifying(secret) => format!("Verifying the credential in {secret}"),

@@ -1,10 +1,14 @@
 //! The access keys of the entries' users.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
+use jiff::Timestamp;
 use keyrota_contract::tag;
 
-use super::{Check, Item, OwnershipProof, Step, Subject, Subjects, TeardownOptions, TeardownPlan};
+use super::{
+    Check, Item, OwnershipProof, Step, Subject, Subjects, TeardownOptions, TeardownPlan, UseRecord,
+};
 use crate::model::UserName;
 use crate::plan::{Evidence, KeyClaim, KeyRole, ObservedAccessKey, ObservedEntry, ObservedSecret};
 use crate::port::{Deletion, Key, Secret, StackResource};
@@ -18,6 +22,7 @@ pub(super) fn plan_keys(
     seen: &ObservedAccessKey,
     owns_user: bool,
     evidence: &Evidence<'_>,
+    uses: UseRecord,
     options: TeardownOptions,
     plan: &mut TeardownPlan,
 ) {
@@ -39,12 +44,13 @@ pub(super) fn plan_keys(
             plan.retained.push(item("kept as requested"));
             continue;
         }
+        let usage = usage_of(key, seen, uses);
         let goes = subject.ours
             && match role {
                 KeyRole::Unknown => false,
                 KeyRole::Current => options.delete_keys,
                 KeyRole::Pending => true,
-                KeyRole::Previous => options.delete_keys || !used_since_replaced(key, seen),
+                KeyRole::Previous => options.delete_keys || usage == Usage::Ended,
             };
         if goes && !evidence.is_deployed() {
             let text = format!(
@@ -73,9 +79,14 @@ pub(super) fn plan_keys(
                 .retained
                 .push(item("its secret does not belong to this stack")),
             KeyRole::Current => plan.retained.push(item(&location(seen, options.deletion))),
-            KeyRole::Previous => plan.left_over.push(item(
-                "used since it was replaced; delete it when its client reads the secret",
-            )),
+            KeyRole::Previous => {
+                if let Usage::Unknown { known, .. } = usage
+                    && evidence.is_deployed()
+                {
+                    plan.uses_known = plan.uses_known.max(Some(known));
+                }
+                plan.left_over.push(item(&usage.reason(user, &key.id)));
+            }
             _ if seen.secret.as_ref().is_some_and(ObservedSecret::is_deleted) => {
                 let text = "kept, because its secret is scheduled for deletion and cannot be read";
                 plan.retained.push(item(text));
@@ -172,15 +183,59 @@ pub(super) fn of_forgotten(secret: &Secret) -> Option<Item> {
     Some(Item::new("access key", UNKNOWN_KEY, Some(note)))
 }
 
-/// Returns whether a key was used after it was replaced, so that a client still has it. It was
-/// replaced when the rotation ended, some time after the new key was created.
-fn used_since_replaced(key: &Key, seen: &ObservedAccessKey) -> bool {
+/// Whether a client uses the key that was replaced.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Usage {
+    /// No client can use it, or none has used it since.
+    Ended,
+    /// It was used after it was replaced.
+    Continues,
+    /// IAM may not show the uses after `replaced` before `known`.
+    Unknown {
+        replaced: Timestamp,
+        known: Timestamp,
+    },
+}
+
+impl Usage {
+    /// Returns why the key stays, and how to delete it. Another teardown does not do so: the stack
+    /// is gone then, and with it the proof that the key is keyrota's.
+    fn reason(self, user: &str, id: &str) -> String {
+        let deletion = deletion_of(user, id);
+        match self {
+            Self::Unknown { replaced, known } => format!(
+                "replaced at {}, and IAM may not show yet that a client still uses it; after {}, look at its last use: aws iam get-access-key-last-used --access-key-id {id}; to delete it: {deletion}",
+                replaced.strftime("%Y-%m-%d %H:%M UTC"),
+                minute_after(known)
+            ),
+            Self::Ended | Self::Continues => format!(
+                "used since it was replaced; delete it when its client reads the secret: {deletion}"
+            ),
+        }
+    }
+}
+
+/// Returns the first full minute after a moment, so that it has passed when that minute is reached.
+pub fn minute_after(moment: Timestamp) -> String {
+    let later = moment.checked_add(Duration::from_secs(60));
+    let later = later.unwrap_or(Timestamp::MAX);
+    later.strftime("%Y-%m-%d %H:%M UTC").to_string()
+}
+
+/// Returns whether a client uses a key that was replaced. It was replaced when the rotation ended,
+/// some time after the new key was created.
+fn usage_of(key: &Key, seen: &ObservedAccessKey, uses: UseRecord) -> Usage {
     let replaced = seen.secret.as_ref().and_then(ObservedSecret::replaced);
     match (key.last_used, replaced) {
-        (Some(used), Some(replaced)) => used > replaced && key.active,
+        _ if !key.active => Usage::Ended,
+        (Some(used), Some(replaced)) if used > replaced => Usage::Continues,
+        (_, Some(replaced)) => match uses.known_at(replaced) {
+            Some(known) => Usage::Unknown { replaced, known },
+            None => Usage::Ended,
+        },
         // It was used, but when it stopped being the current key is unknown.
-        (Some(_), None) => key.active,
-        (None, _) => false,
+        (Some(_), None) => Usage::Continues,
+        (None, None) => Usage::Ended,
     }
 }
 

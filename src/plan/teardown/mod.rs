@@ -11,13 +11,16 @@ mod encryption;
 mod key;
 mod secret;
 
+use std::time::Duration;
+
+use jiff::Timestamp;
 use serde::Serialize;
 
 use self::secret::SubjectSecret;
 use super::{Evidence, ObservedEntry};
 use crate::port::{Deletion, Key, Secret, StackResource};
 
-pub use key::{UNKNOWN_KEY, deletion_of};
+pub use key::{UNKNOWN_KEY, deletion_of, minute_after};
 pub use secret::scheduled;
 
 /// The options of a teardown.
@@ -29,6 +32,24 @@ pub struct TeardownOptions {
     pub keep_keys: bool,
     /// Whether to delete also the current keys of users that the stack did not create.
     pub delete_keys: bool,
+}
+
+/// How recent IAM's record of the uses of keys is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct UseRecord {
+    /// When the keys were observed.
+    pub observed: Timestamp,
+    /// How long after a use of a key IAM may still not show it.
+    pub delay: Duration,
+}
+
+impl UseRecord {
+    /// Returns when the record shows a client that uses a key after a moment, if it does not show
+    /// it yet.
+    fn known_at(self, moment: Timestamp) -> Option<Timestamp> {
+        let known = moment.checked_add(self.delay).unwrap_or(Timestamp::MAX);
+        Some(known).filter(|known| *known > self.observed)
+    }
 }
 
 /// An entry of the manifest with what a teardown needs to know about it.
@@ -202,6 +223,9 @@ pub struct TeardownPlan {
     pub retained: Vec<Item>,
     /// What stays although it may be unwanted.
     pub left_over: Vec<Item>,
+    /// When IAM's record is complete for each key that is left over because it was replaced
+    /// recently. A teardown that starts then deletes the keys that no client uses.
+    pub uses_known: Option<Timestamp>,
 }
 
 /// Returns whether a stack contains a user, so that all keys of the user are keyrota's.
@@ -240,6 +264,7 @@ pub fn plan_teardown(
     evidence: &Evidence<'_>,
     encryption_keys: &[String],
     subjects: &Subjects<'_>,
+    uses: UseRecord,
     options: TeardownOptions,
 ) -> TeardownPlan {
     let mut plan = TeardownPlan::default();
@@ -259,7 +284,7 @@ pub fn plan_teardown(
         match &subject.seen {
             ObservedEntry::AccessKey(_, seen) => {
                 let owns_user = holds_user(resources, &seen.user_name);
-                key::plan_keys(subject, seen, owns_user, evidence, options, &mut plan);
+                key::plan_keys(subject, seen, owns_user, evidence, uses, options, &mut plan);
                 // A rotation of another stack may record its keys on the same user.
                 if !options.keep_keys && !owns_user && (evidence.is_deployed() || subject.ours) {
                     marks.extend(key::marks(seen));

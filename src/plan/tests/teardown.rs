@@ -1,10 +1,12 @@
 //! What a teardown does, in which order, and what it leaves.
 
+use std::time::Duration;
+
 use super::super::{
     Check, Evidence, ForeignSecret, ObservedAccessKey, OwnershipProof, SecretContent, Step,
-    Subject, Subjects, TeardownOptions, TeardownPlan, UserKeys, plan_teardown,
+    Subject, Subjects, TeardownOptions, TeardownPlan, UseRecord, UserKeys, plan_teardown,
 };
-use super::sample::{at, entry, key, model, observed_of, resource, stack, tags};
+use super::sample::{NOW, at, entry, key, model, observed_of, resource, stack, tags};
 use crate::model::Content;
 use crate::port::{Deletion, Key, Secret, StackResource};
 
@@ -47,8 +49,25 @@ fn only(subject: &Seen) -> Subjects<'static> {
     }
 }
 
+/// Returns the record of the uses of keys at a moment. IAM shows a use up to 20 minutes later.
+fn uses(observed: &str) -> UseRecord {
+    UseRecord {
+        observed: at(observed),
+        delay: Duration::from_secs(20 * 60),
+    }
+}
+
 /// Plans the teardown of a stack that is deployed, with its KMS keys.
 fn plan_of(
+    resources: &[StackResource],
+    subjects: &Subjects<'_>,
+    options: TeardownOptions,
+) -> TeardownPlan {
+    plan_at(NOW, resources, subjects, options)
+}
+
+fn plan_at(
+    observed: &str,
     resources: &[StackResource],
     subjects: &Subjects<'_>,
     options: TeardownOptions,
@@ -57,7 +76,8 @@ fn plan_of(
     let evidence = Evidence::new(Some(&stack), resources, "keys", "111122223333", "eu-west-1");
     let keys: Vec<String> = evidence.listed_keys().map(str::to_owned).collect();
     let id = Some("stack/keys/1");
-    plan_teardown(id, resources, &evidence, &keys, subjects, options)
+    let uses = uses(observed);
+    plan_teardown(id, resources, &evidence, &keys, subjects, uses, options)
 }
 
 fn plan(resources: &[StackResource], subject: &Seen, options: TeardownOptions) -> TeardownPlan {
@@ -72,7 +92,8 @@ fn plan_without_stack(
 ) -> TeardownPlan {
     let evidence = Evidence::new(None, &[], "keys", "111122223333", "eu-west-1");
     let keys: Vec<String> = keys.iter().map(|key| (*key).to_owned()).collect();
-    plan_teardown(None, &[], &evidence, &keys, subjects, options)
+    let uses = uses(NOW);
+    plan_teardown(None, &[], &evidence, &keys, subjects, uses, options)
 }
 
 /// Returns how a key goes that a version with a label names.
@@ -232,6 +253,46 @@ fn a_previous_key_that_is_in_use_is_left_over() {
     // Used before it was replaced, it is not.
     busy.seen.keys[1].last_used = Some(at("2026-11-01T08:00:00Z"));
     assert!(plan(&[], &busy, WINDOW).left_over.is_empty());
+}
+
+/// The key was replaced at 9:00, and IAM shows each use until then by 9:20.
+#[test]
+fn a_previous_key_that_was_replaced_recently_is_left_over() {
+    for last_used in [None, Some(at("2026-11-01T08:55:00Z"))] {
+        let mut recent = subject();
+        recent.seen.keys[1].last_used = last_used;
+        let planned =
+            |observed: &str, seen: &Seen, options| plan_at(observed, &[], &only(seen), options);
+        let step = "delete AKIAPREVIOUS".to_owned();
+        let early = planned("2026-11-01T09:19:59Z", &recent, WINDOW);
+        assert!(!steps(&early).contains(&step));
+        assert_eq!(early.uses_known, Some(at("2026-11-01T09:20:00Z")));
+        let [left] = &notes(&early.left_over, "access key")[..] else {
+            panic!("{:?}", early.left_over);
+        };
+        for part in [
+            "replaced at 2026-11-01 09:00 UTC",
+            "after 2026-11-01 09:21 UTC",
+            "aws iam get-access-key-last-used --access-key-id AKIAPREVIOUS",
+            "aws iam delete-access-key --user-name ada --access-key-id AKIAPREVIOUS",
+        ] {
+            assert!(left.contains(part), "{left}");
+        }
+        let late = planned("2026-11-01T09:20:00Z", &recent, WINDOW);
+        assert!(steps(&late).contains(&step));
+        assert_eq!((late.uses_known, late.left_over.len()), (None, 0));
+        // No client can use an inactive key, and `--delete-keys` deletes a used one too.
+        let forced = TeardownOptions {
+            delete_keys: true,
+            ..WINDOW
+        };
+        let forced = planned("2026-11-01T09:00:00Z", &recent, forced);
+        assert!(steps(&forced).contains(&step));
+        recent.seen.keys[1].active = false;
+        let inactive = planned("2026-11-01T09:00:00Z", &recent, WINDOW);
+        assert!(steps(&inactive).contains(&step));
+        assert_eq!(inactive.uses_known, None);
+    }
 }
 
 #[test]

@@ -28,8 +28,8 @@ pub(super) const THEME: Theme = Theme {
         Rule {
             id: "network-waits-for-policy",
             level: Level::RefusedByAws,
-            title: "A function in a VPC depends on the policy that lets Lambda create its network interfaces",
-            why: "Lambda tests the role before it creates the function, and refuses if the policy does not exist yet.",
+            title: "A function in a VPC depends on the policy that lets Lambda create and delete its network interfaces",
+            why: "Lambda tests the role before it creates the function, and refuses if the policy does not exist yet. CloudFormation deletes resources in the reverse order, so Lambda can delete the interfaces with the function.",
             remedy: "add the policy's logical ID to the function's DependsOn",
             source: GUIDE,
             check: Some(waits),
@@ -192,7 +192,7 @@ fn waits(stack: &Stack<'_>, found: &mut RuleFindings) {
         }
         let mine = stack.role_statements(strategy);
         let mut policies = mine
-            .filter(|one| one.does("ec2:CreateNetworkInterface"))
+            .filter(|one| ACTIONS.iter().any(|action| one.does(action)))
             .map(|one| one.document.resource.as_str())
             // An inline policy in the role exists as soon as the role does.
             .filter(|policy| *policy != strategy.role())

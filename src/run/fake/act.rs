@@ -22,10 +22,12 @@ pub enum FaultKind {
     DiesBefore,
     /// It has its effect, and the program dies.
     DiesAfter,
+    /// The session has expired, so AWS refuses it.
+    SignedOut,
 }
 
 impl FaultKind {
-    /// Every kind.
+    /// Every kind that can meet any call, and after which another run continues.
     pub const ALL: [Self; 5] = [
         Self::Throttled,
         Self::Lost,
@@ -145,6 +147,9 @@ impl FakeAws {
         match met.map(|fault| fault.kind) {
             Some(FaultKind::Throttled) => return failure(ErrorKind::Throttled, "slow down"),
             Some(FaultKind::Lost) => return failure(ErrorKind::Unavailable, "no connection"),
+            Some(FaultKind::SignedOut) => {
+                return failure(ErrorKind::Credentials, "the session has expired");
+            }
             Some(FaultKind::DiesBefore) => {
                 self.dead.set(true);
                 pending::<()>().await;

@@ -316,6 +316,12 @@ impl AwsState {
 
     fn delete_resource(&mut self, made: &CreatedResource) -> Result<(), String> {
         let id = &made.physical_id;
+        if let Some(left) = self.undeletable.get_mut(made.resource.kind.as_str())
+            && *left > 0
+        {
+            *left -= 1;
+            return Err("it is in use".to_owned());
+        }
         match made.resource.kind.as_str() {
             "AWS::IAM::User" => {
                 if !self.keys_of(id).is_empty() {

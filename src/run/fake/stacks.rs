@@ -15,6 +15,7 @@ use crate::port::{
     Stack, StackEvent, StackResource, StackStatus, Stacks, TemplateSource,
 };
 
+const FUNCTION: &str = "AWS::Lambda::Function";
 /// How long an operation takes.
 const OPERATION: Duration = Duration::from_secs(4);
 /// How long a change set takes.
@@ -409,6 +410,17 @@ impl Stacks for FakeAws {
                 _ => {}
             }
             stack.set_status("DELETE_IN_PROGRESS");
+            let there = |made: &&CreatedResource| made.status != "DELETE_COMPLETE";
+            let functions: Vec<String> = stack
+                .resources
+                .iter()
+                .filter(|made| made.resource.kind == FUNCTION)
+                .filter(there)
+                .map(|made| made.resource.logical_id.clone())
+                .collect();
+            for id in functions {
+                stack.tell(&id, FUNCTION, "DELETE_IN_PROGRESS", None);
+            }
             let retain = retain.to_vec();
             stack.operation = Some((due, Operation::Delete { retain }));
             Ok(())

@@ -102,6 +102,8 @@ pub struct AwsState {
     pub failure: &'static str,
     /// Resource types that CloudFormation will fail to make.
     pub refused_types: BTreeSet<String>,
+    /// Resource types that CloudFormation will fail to delete, so many times.
+    pub undeletable: BTreeMap<&'static str, usize>,
     /// The calls that the caller's policy does not allow.
     pub denied_calls: BTreeSet<&'static str>,
     /// How long a new key is unknown to STS and missing from lists.
@@ -142,6 +144,7 @@ impl AwsState {
             failing: BTreeMap::new(),
             failure: "a fault was injected",
             refused_types: BTreeSet::new(),
+            undeletable: BTreeMap::new(),
             denied_calls: BTreeSet::new(),
             lag: Duration::ZERO,
             watch: Watch::default(),

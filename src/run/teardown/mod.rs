@@ -4,6 +4,7 @@
 mod artifact;
 mod encryption;
 mod key;
+mod network;
 mod secret;
 mod subject;
 
@@ -12,11 +13,12 @@ use std::collections::BTreeSet;
 use serde::Serialize;
 
 use self::encryption::EncryptionKeys;
+use self::network::InterfaceListener;
 use super::error::{Error, Result};
-use super::operation::{Ended, Followed, follow, newest, settle};
+use super::operation::{Ended, Followed, follow, newest, settle, stack_name};
 use super::{Context, guard_account};
 use crate::model::Model;
-use crate::plan::{self, Evidence, Item, Step, TeardownOptions, TeardownPlan};
+use crate::plan::{self, Evidence, Item, Step, TeardownOptions, TeardownPlan, UseRecord};
 use crate::port::{self, ErrorKind, StackStatus, Stage};
 use crate::render::Strategy;
 
@@ -60,6 +62,11 @@ pub async fn observe_teardown(
     model: &Model,
     options: TeardownOptions,
 ) -> Result<TeardownPlan> {
+    let listener = InterfaceListener::new(context.listener, model);
+    let context = &Context {
+        listener: &listener,
+        ..*context
+    };
     context.stage(Stage::Checking);
     guard_account(context, model).await?;
     let name = model.stack.as_str();
@@ -83,11 +90,15 @@ pub async fn observe_teardown(
         &caller.account,
         context.region,
     );
+    let uses = UseRecord {
+        observed: context.clock.now(),
+        delay: context.pace.usage,
+    };
     let subjects = subject::observe(context, model, &resources, &evidence).await?;
     let EncryptionKeys { ours, unseen } =
         encryption::observe(context, model, &evidence, &subjects).await?;
     let id = stack.as_ref().map(|stack| stack.id.as_str());
-    let mut plan = plan::plan_teardown(id, &resources, &evidence, &ours, &subjects, options);
+    let mut plan = plan::plan_teardown(id, &resources, &evidence, &ours, &subjects, uses, options);
     plan.left_over.extend(unseen);
     Ok(plan)
 }
@@ -114,6 +125,11 @@ pub async fn teardown(
         plan = observe_teardown(context, model, options).await?;
     }
     context.stage(Stage::Removing);
+    let listener = InterfaceListener::new(context.listener, model);
+    let context = &Context {
+        listener: &listener,
+        ..*context
+    };
     let mut report = TeardownReport {
         deleted: Vec::new(),
         retained: plan.retained,
@@ -205,11 +221,23 @@ async fn carry_out(context: &Context<'_>, step: Step) -> Result<Outcome> {
 /// Deletes a stack and reports its events. Resources that the first attempt cannot delete are
 /// retained by the second one. CloudFormation offers no other way to retain a resource without a
 /// change of the template.
+///
+/// A failed deletion is attempted once more. Its cause often passes: a change of a policy that
+/// propagates, too many requests, or a network interface that is still in use. CloudFormation
+/// reports the cause as text only.
 async fn delete_stack(context: &Context<'_>, id: &str, retain: &[String]) -> Result<Item> {
     context.stage(Stage::Deploying);
-    let name = id.split('/').nth(1).unwrap_or(id);
+    let name = stack_name(id);
     let mut ended = delete_once(context, id, &[]).await?;
     if !ended.status.is_deleted() && !retain.is_empty() {
+        ended = delete_once(context, id, retain).await?;
+    }
+    if !ended.status.is_deleted() {
+        context.warn(format!(
+            "deleting the stack a second time, because {}",
+            ended.into_error(name)
+        ));
+        context.clock.sleep(context.pace.deletion).await;
         ended = delete_once(context, id, retain).await?;
     }
     match ended.status.is_deleted() {

@@ -79,10 +79,20 @@ impl Scenario {
         fault: Option<Fault>,
         command: impl AsyncFnOnce(&Context<'_>) -> Result<T, Error>,
     ) -> Ended<T> {
+        self.run_with(fake, fault, &Recorder::default(), command)
+    }
+
+    /// Runs a command as a process of its own, and records its events.
+    pub fn run_with<T>(
+        &self,
+        fake: &FakeAws,
+        fault: Option<Fault>,
+        listener: &Recorder,
+        command: impl AsyncFnOnce(&Context<'_>) -> Result<T, Error>,
+    ) -> Ended<T> {
         fake.begin(fault);
-        let listener = Recorder::default();
         let logs = LogReader::default();
-        let context = self.context(fake, &listener, &logs);
+        let context = self.context(fake, listener, &logs);
         // Nothing in the fake waits for anything but death.
         let ended = command(&context).now_or_never();
         assert_eq!(ended.is_none(), fake.is_dead());
@@ -137,7 +147,18 @@ impl Scenario {
         fault: Option<Fault>,
         options: TeardownOptions,
     ) -> Ended<TeardownReport> {
-        self.run(fake, fault, async |context| {
+        self.teardown_with(fake, fault, options, &Recorder::default())
+    }
+
+    /// Tears the stack down, and records the events.
+    pub fn teardown_with(
+        &self,
+        fake: &FakeAws,
+        fault: Option<Fault>,
+        options: TeardownOptions,
+        listener: &Recorder,
+    ) -> Ended<TeardownReport> {
+        self.run_with(fake, fault, listener, async |context| {
             let plan = observe_teardown(context, &self.model, options).await?;
             teardown(context, &self.model, plan, options).await
         })

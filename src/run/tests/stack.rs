@@ -83,7 +83,12 @@ fn another_entry_is_added_and_one_is_removed() {
     last.bootstrap(&fake, None).unwrap().unwrap();
     // The secret stays when its entry goes, and teardown finds it by its tag.
     assert!(fake.state.borrow().secrets.contains_key("keys/ada"));
-    fake.state.borrow_mut().watch.teardown = true;
+    {
+        let mut state = fake.state.borrow_mut();
+        state.watch.teardown = true;
+        // No key was replaced recently.
+        state.next_day();
+    }
     let report = last.teardown(&fake, None, WINDOW).unwrap().unwrap();
     let state = fake.state.borrow();
     assert!(

@@ -1,10 +1,11 @@
 //! `teardown`, interrupted everywhere.
 
-use super::super::TeardownReport;
 use super::super::fake::{FakeAws, Fault, FaultKind, Origin, Step, Watch};
+use super::super::{Error, TeardownReport};
 use super::scenario::{Scenario, explore, tell};
 use crate::plan::TeardownOptions;
-use crate::port::{Deletion, PENDING};
+use crate::port::{Deletion, Event, PENDING, Stage};
+use crate::tool::testing::Recorder;
 
 const WINDOW: TeardownOptions = TeardownOptions {
     deletion: Deletion::Window(7),
@@ -105,6 +106,40 @@ fn a_user_that_was_there_keeps_its_current_key() {
     let fake = deployed(&scenario, WINDOW);
     scenario.teardown(&fake, None, WINDOW).unwrap().unwrap();
     assert_eq!(fake.state.borrow().keys_of("ada").len(), 1);
+}
+
+/// A client may have used the key that the rotation replaced, and IAM does not show it yet.
+#[test]
+fn a_key_that_was_replaced_minutes_ago_is_left_over() {
+    for (minutes, stays) in [(0, true), (15, true), (21, false)] {
+        let scenario = existing();
+        let fake = scenario.fake();
+        scenario.bootstrap(&fake, None).unwrap().unwrap();
+        let previous = {
+            let mut state = fake.state.borrow_mut();
+            state.now += std::time::Duration::from_secs(minutes * 60);
+            let secret = &state.secrets["keys/ada"];
+            secret.field("AWSPREVIOUS", "accesskey").unwrap()
+        };
+        let report = scenario.teardown(&fake, None, WINDOW).unwrap().unwrap();
+        let keys = fake.state.borrow().keys_of("ada");
+        assert_eq!(keys.contains(&previous), stays, "{minutes}");
+        let left = report.left_over.iter().find(|item| item.name == previous);
+        assert_eq!(left.is_some(), stays, "{minutes}");
+        // Another teardown does not delete it either, so both report the command that does.
+        fake.state.borrow_mut().next_day();
+        scenario.teardown(&fake, None, WINDOW).unwrap().unwrap();
+        assert_eq!(
+            fake.state.borrow().keys_of("ada").contains(&previous),
+            stays
+        );
+        let note = left
+            .and_then(|item| item.note.as_deref())
+            .unwrap_or_default();
+        let command =
+            format!("aws iam delete-access-key --user-name ada --access-key-id {previous}");
+        assert_eq!(note.contains(&command), stays, "{note}");
+    }
 }
 
 #[test]
@@ -297,4 +332,130 @@ fn the_key_of_a_deleted_stack_goes_while_cloudformation_lists_it() {
             assert!(left.is_none());
         }
     }
+}
+
+/// Returns a stack with a function in a VPC.
+fn in_vpc() -> Scenario {
+    let entries = "\
+network: { subnets: [subnet-1a1a1a1a], security_groups: [sg-1a1a1a1a] }
+databases:
+  - { secret: prod/orders, engine: postgres, host: db.internal, username: app }
+";
+    let mut scenario = Scenario::of(entries, |state| {
+        state.add_server("db.internal:5432", "app", "hush-first");
+        let vpc = || "vpc-1".to_owned();
+        state.subnets.insert("subnet-1a1a1a1a".into(), vpc());
+        state.security_groups.insert("sg-1a1a1a1a".into(), vpc());
+    });
+    let password = "hush-first".into();
+    scenario.passwords.insert("prod/orders".into(), password);
+    scenario
+}
+
+/// Returns how often the deletion of network interfaces was announced.
+fn announced(events: &[Event]) -> usize {
+    let stage = Event::Stage(Stage::DeletingInterfaces);
+    events.iter().filter(|event| **event == stage).count()
+}
+
+#[test]
+fn the_deletion_of_network_interfaces_is_announced_once() {
+    for (scenario, times) in [(in_vpc(), 1), (existing(), 0)] {
+        let fake = deployed(&scenario, WINDOW);
+        // The function is deleted by the second attempt.
+        let failures = [("AWS::Lambda::Function", 1)];
+        fake.state.borrow_mut().undeletable.extend(failures);
+        let listener = Recorder::default();
+        let torn = scenario.teardown_with(&fake, None, WINDOW, &listener);
+        torn.unwrap().unwrap();
+        assert_eq!(announced(&listener.events()), times);
+    }
+}
+
+/// A session can be shorter than the deletion of a stack with a function in a VPC.
+#[test]
+fn credentials_that_expire_during_the_deletion_are_reported_with_the_way_on() {
+    let scenario = in_vpc();
+    let start = deployed(&scenario, WINDOW).state.into_inner();
+    let whole = FakeAws::new(start.clone());
+    scenario.teardown(&whole, None, WINDOW).unwrap().unwrap();
+    let log = whole.log.borrow().clone();
+    let deletion = log
+        .iter()
+        .position(|call| *call == "cloudformation:DeleteStack");
+    let followed = log.iter().enumerate().skip(deletion.unwrap() + 1);
+    let mut reads = followed.take_while(|(_, call)| call.starts_with("cloudformation:Describe"));
+    let (index, _) = reads.next().unwrap();
+    assert!(reads.count() > 1);
+    let fake = FakeAws::new(start);
+    // The second read: the function's deletion has started.
+    let fault = Fault {
+        call: index + 2,
+        kind: FaultKind::SignedOut,
+    };
+    let refused = scenario.teardown(&fake, Some(fault), WINDOW).unwrap();
+    match refused.unwrap_err() {
+        error @ Error::SignedOut { .. } => {
+            let text = error.to_string();
+            assert!(text.contains("which CloudFormation continues"), "{text}");
+            assert!(text.contains("the stack keys"), "{text}");
+        }
+        other => panic!("{other}"),
+    }
+    // The next run waits for the same deletion, says why, and continues.
+    let listener = Recorder::default();
+    let torn = scenario.teardown_with(&fake, None, WINDOW, &listener);
+    gone(&fake, &torn.unwrap().unwrap());
+    assert_eq!(announced(&listener.events()), 1);
+    let log = fake.log.borrow();
+    assert!(!log.contains(&"cloudformation:DeleteStack"), "{log:?}");
+}
+
+#[test]
+fn a_deletion_that_fails_is_attempted_twice() {
+    for (failures, succeeds) in [(1, true), (2, false)] {
+        let scenario = existing();
+        let fake = deployed(&scenario, WINDOW);
+        let failures = [("AWS::Lambda::Function", failures)];
+        fake.state.borrow_mut().undeletable.extend(failures);
+        let listener = Recorder::default();
+        let torn = scenario.teardown_with(&fake, None, WINDOW, &listener);
+        let warned = |event: &Event| match event {
+            Event::Warning(text) => text.contains("Function (AWS::Lambda::Function): it is in use"),
+            _ => false,
+        };
+        assert!(listener.events().iter().any(warned));
+        match torn.unwrap() {
+            Ok(report) => {
+                assert!(succeeds);
+                gone(&fake, &report);
+            }
+            Err(error) => {
+                assert!(!succeeds);
+                let text = error.to_string();
+                assert!(text.contains("ended in DELETE_FAILED"), "{text}");
+                let reason = "Function (AWS::Lambda::Function): it is in use";
+                assert!(text.contains(reason), "{text}");
+                // Another run continues.
+                let again = scenario.teardown(&fake, None, WINDOW).unwrap();
+                gone(&fake, &again.unwrap());
+            }
+        }
+    }
+}
+
+/// The first attempt always fails for a user that keeps its keys.
+#[test]
+fn a_deletion_that_retains_a_user_is_attempted_again_too() {
+    let options = TeardownOptions {
+        keep_keys: true,
+        ..WINDOW
+    };
+    let scenario = created();
+    let fake = deployed(&scenario, options);
+    let failures = [("AWS::Lambda::Function", 2)];
+    fake.state.borrow_mut().undeletable.extend(failures);
+    let report = scenario.teardown(&fake, None, options).unwrap().unwrap();
+    gone(&fake, &report);
+    assert!(fake.state.borrow().users.contains_key("ada"));
 }

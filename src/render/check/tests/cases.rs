@@ -228,6 +228,10 @@ fn databases() -> impl IntoIterator<Item = Case> {
             format!("{}{}", &text[..from], &text[end..])
         };
         "network-waits-for-policy", DATABASES => |text| swap(text, "    DependsOn: DatabaseFunctionRoleNetwork\n", "");
+        "network-waits-for-policy", DATABASES => |text| {
+            let text = swap(text, "              - ec2:DeleteNetworkInterface\n", "");
+            with(&text, "  Later:\n    Type: AWS::IAM::RolePolicy\n    Properties: { RoleName: !Ref DatabaseFunctionRole, PolicyName: Later, PolicyDocument: { Version: \"2012-10-17\", Statement: [{ Effect: Allow, Action: \"ec2:DeleteNetworkInterface\", Resource: \"*\" }] } }\n")
+        };
         "network-code-denied", DATABASES => |text| {
             swap(text, "                lambda:SourceFunctionArn: !GetAtt DatabaseFunction.Arn\n", "                lambda:SourceFunctionArn: !GetAtt DatabaseFunction.Arn\n                aws:PrincipalArn: arn:aws:iam::111122223333:role/a\n")
         };

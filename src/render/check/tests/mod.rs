@@ -1,6 +1,7 @@
 //! Every rule can find something, and finds nothing in what keyrota renders.
 
 mod cases;
+mod deletion;
 mod documentation;
 
 use std::collections::BTreeSet;
