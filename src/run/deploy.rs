@@ -99,13 +99,21 @@ pub(super) async fn look(
     loop {
         let (shown, resources) =
             future::try_join(context.cloud.stack(stack), context.cloud.resources(stack)).await?;
-        let is_stale =
-            shown.as_ref().is_none_or(|stack| stack.status.is_review()) && !resources.is_empty();
+        let is_stale = !resources.is_empty() && shown.as_ref().is_none_or(precedes_its_outputs);
         if !is_stale || context.waited(began) >= context.pace.listing {
             return Ok((shown, resources));
         }
         context.wait().await;
     }
+}
+
+/// Returns whether a stack is shown as it was before its first operation ended. Later it always
+/// has outputs, unless the operation failed.
+fn precedes_its_outputs(stack: &Stack) -> bool {
+    let status = &stack.status;
+    status.is_review()
+        || (status.is_healthy() || status.is_busy())
+            && (stack.outputs.is_empty() || stack.outputs.values().any(String::is_empty))
 }
 
 /// The result of a deployment.
@@ -204,8 +212,9 @@ async fn execute(
     let source = uploaded.template.clone();
     let computed = compute(context, model, stack, source, template, inputs).await?;
     let Some(computed) = computed else {
-        let resources = context.cloud.resources(model.stack.as_str()).await?;
-        return Deployed::of(model.stack.as_str(), stack.cloned(), resources, 0);
+        // The stack may have been observed while another command was deploying it.
+        let (stack, resources) = look(context, model.stack.as_str()).await?;
+        return Deployed::of(model.stack.as_str(), stack, resources, 0);
     };
     let refused = plan::refuse_seed_changes(&computed.changes);
     if !refused.is_empty() {
