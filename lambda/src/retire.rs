@@ -44,6 +44,15 @@ pub enum KeyState {
     Inactive,
 }
 
+/// IAM records one use of a key in this period, the first (documented for the credential report,
+/// *id_credentials_getting-report*).
+pub const USE_RECORDED_EVERY: Duration = Duration::from_secs(15 * 60);
+
+/// How long a recorded use can conceal later ones. This is a minute longer than
+/// [`USE_RECORDED_EVERY`], because IAM appears to report a use to the minute (as in the example of
+/// `GetAccessKeyLastUsed`).
+pub const CONCEALED: Duration = USE_RECORDED_EVERY.saturating_add(Duration::from_secs(60));
+
 /// Whether the key was used after the other key was promoted. Requests that clients or the
 /// rotation signed with it before then are no sign that anyone still needs it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -52,6 +61,9 @@ pub enum KeyUse {
     Unread,
     /// The key was not used after the promotion.
     None,
+    /// It is unknown whether the key was used after the promotion. No such use is recorded, but
+    /// the last recorded one conceals any use until this moment, which is after the promotion.
+    Possible(Moment),
     /// The key was used after the promotion, last at this moment.
     Last(Moment),
 }
@@ -59,14 +71,27 @@ pub enum KeyUse {
 impl KeyUse {
     /// Returns whether a key with this last use was used after the promotion.
     ///
-    /// IAM appears to report the last use to the minute (as in the example of
-    /// `GetAccessKeyLastUsed` in its API reference), so a use in the minute of the promotion
-    /// cannot be distinguished from the rotation's own. If a client continues to use the key, a
-    /// later minute shows it.
-    pub fn since(promoted: Moment, last_used: Option<Moment>) -> Self {
-        match last_used {
-            Some(moment) if moment > promoted => Self::Last(moment),
-            _ => Self::None,
+    /// A recorded use shortly before the promotion conceals a client's use shortly after it. With
+    /// `rotate_as: self`, the rotation itself is such a use. If the client continues to use the
+    /// key, a later record shows it.
+    ///
+    /// If `hold_if_used_within` is at most [`USE_RECORDED_EVERY`], only recorded uses count: the
+    /// manifest asks for less than IAM can measure, and the program warns about that.
+    pub fn since(
+        promoted: Moment,
+        last_used: Option<Moment>,
+        hold_if_used_within: Duration,
+    ) -> Self {
+        let Some(moment) = last_used else {
+            return Self::None;
+        };
+        let concealed = moment.plus(CONCEALED);
+        if moment > promoted {
+            Self::Last(moment)
+        } else if concealed > promoted && hold_if_used_within > USE_RECORDED_EVERY {
+            Self::Possible(concealed)
+        } else {
+            Self::None
         }
     }
 }
@@ -85,7 +110,7 @@ pub struct OldKey {
 pub enum DeactivationReason {
     /// Its time is over, and no use of it was seen.
     Idle,
-    /// It is in use, and the time for which that delays its deactivation is over.
+    /// It is in use, or may be, and the time for which that delays its deactivation is over.
     PatienceOver,
 }
 
@@ -107,6 +132,11 @@ pub enum RetirementAction {
     Hold {
         /// When it was last used.
         last_used: Moment,
+    },
+    /// Hold the key back: its time is over, but a use of it may be concealed.
+    HoldConcealed {
+        /// When the hold ends, if no use is recorded.
+        until: Moment,
     },
     /// Deactivate it.
     Deactivate(DeactivationReason),
@@ -130,6 +160,7 @@ pub fn next(timetable: &Timetable, promoted: Moment, now: Moment, key: OldKey) -
     let delete_at = promoted.plus(delete_after);
     // The moment from which the key counts as idle.
     let idle_at = |last_used: Moment| last_used.plus(hold_if_used_within);
+    let out_of_patience = force_after.is_some_and(|patience| now >= promoted.plus(patience));
 
     match (key.state, key.used) {
         (KeyState::Gone, _) => RetirementAction::Nothing,
@@ -140,15 +171,24 @@ pub fn next(timetable: &Timetable, promoted: Moment, now: Moment, key: OldKey) -
         (KeyState::Unread, _) => RetirementAction::ReadState,
         (KeyState::Active | KeyState::Inactive, KeyUse::Unread) => RetirementAction::ReadUse,
         (KeyState::Active, KeyUse::Last(last_used)) if now < idle_at(last_used) => {
-            if force_after.is_some_and(|patience| now >= promoted.plus(patience)) {
+            if out_of_patience {
                 RetirementAction::Deactivate(DeactivationReason::PatienceOver)
             } else {
                 RetirementAction::Hold { last_used }
             }
         }
+        (KeyState::Active, KeyUse::Possible(concealed)) if now < idle_at(concealed) => {
+            if out_of_patience {
+                RetirementAction::Deactivate(DeactivationReason::PatienceOver)
+            } else {
+                RetirementAction::HoldConcealed {
+                    until: idle_at(concealed),
+                }
+            }
+        }
         (KeyState::Active, _) if delete_after == deactivate_after => RetirementAction::Delete,
         (KeyState::Active, _) => RetirementAction::Deactivate(DeactivationReason::Idle),
-        (KeyState::Inactive, KeyUse::Last(last_used)) => {
+        (KeyState::Inactive, KeyUse::Last(last_used) | KeyUse::Possible(last_used)) => {
             let watched = delete_after.saturating_sub(deactivate_after);
             let until = idle_at(last_used).plus(watched);
             if now < until {

@@ -45,7 +45,7 @@ pub use manifest::{Loaded, load, parse_address};
 pub use name::{
     AccountId, Arn, BucketName, HostName, IamPath, Region, SecretName, StackName, UserName,
 };
-pub use old_key::{OldKey, Retirement};
+pub use old_key::{OldKey, Retirement, USE_RECORDED_EVERY};
 pub use probe::Probe;
 pub(crate) use reader::nearest;
 pub use schedule::{Calendar, Schedule, Window};

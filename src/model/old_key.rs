@@ -35,7 +35,7 @@ pub struct Retirement {
 const CACHE: Duration = Duration::seconds(3_600);
 /// IAM records one use of a key in this period, according to its credential report
 /// (`id_credentials_getting-report`).
-const USE_RECORDED_EVERY: Duration = Duration::seconds(900);
+pub const USE_RECORDED_EVERY: Duration = Duration::seconds(900);
 /// The maximum duration: a hundred years, since a longer one is a mistake and timestamps are
 /// limited.
 const LONGEST: Duration = Duration::seconds(36_500 * 86_400);
@@ -203,7 +203,7 @@ pub(super) fn check_measurable(old_key: OldKey, field: &Field<'_>) {
                 "the old key is deactivated {time} after it was replaced, but IAM records only one use of a key in 15 minutes, so that a client may still use it"
             ),
             _ => format!(
-                "a key that was not used within {time} counts as unused, but IAM records only one use of a key in 15 minutes"
+                "a key that was not used within {time} counts as unused, but IAM records only one use of a key in 15 minutes, and with a hold this short, a use that is not recorded does not hold the key back"
             ),
         };
         let part = |key: &str| field.any_mapping()?.get(key);

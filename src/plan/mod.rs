@@ -43,7 +43,7 @@ pub use lookup::Lookup;
 pub use observed::{
     Administrator, HeldSecret, LastRotation, Observed, ObservedEntry, SecretContent,
 };
-pub use old_key::{RemovalTimes, removal_times};
+pub use old_key::{HoldReason, RemovalTimes, removal_times};
 pub use placement::check_placement;
 pub use preflight::{
     ObservedNetwork, ObservedServiceKey, Preflight, Reference, check, check_account, check_network,

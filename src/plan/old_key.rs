@@ -1,9 +1,25 @@
 //! Predicts when the function's hourly sweep removes a replaced key.
 
 use jiff::{SignedDuration, Timestamp};
+use serde::Serialize;
 
-use crate::model::{Duration, OldKey, Retirement};
+use crate::model::{Duration, OldKey, Retirement, USE_RECORDED_EVERY};
 use crate::port::Key;
+
+/// How long a recorded use can conceal later ones. The function's constant of this name has the
+/// sources.
+const CONCEALED: Duration = Duration::seconds(USE_RECORDED_EVERY.as_seconds() + 60);
+
+/// Why a key is held back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum HoldReason {
+    /// A client uses it: a use after its replacement is recorded.
+    Used,
+    /// A client may use it: the last recorded use is so close before its replacement that IAM may
+    /// not have recorded one after it.
+    PossiblyUsed,
+}
 
 /// When a key is removed, if no client uses it in the meantime. A use delays the removal.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -12,8 +28,8 @@ pub struct RemovalTimes {
     pub deactivates: Option<Timestamp>,
     /// When it will be deleted.
     pub deletes: Option<Timestamp>,
-    /// Whether it is past its removal time and remains because a client uses it.
-    pub held: bool,
+    /// Why it is past its removal time and remains, or `None` if it is not.
+    pub held: Option<HoldReason>,
 }
 
 /// Returns when the previous key is removed, if it was replaced at `replaced`.
@@ -54,8 +70,17 @@ fn alone(retirement: Retirement, key: &Key, replaced: Timestamp, now: Timestamp)
         force_after,
     } = retirement;
     let due = plus(replaced, deactivate_after);
-    let used = key.last_used.filter(|used| *used > replaced);
-    let free = used.map(|used| plus(used, hold_if_used_within));
+    let last_use = key.last_used.and_then(|used| {
+        let concealed = plus(used, CONCEALED);
+        if used > replaced {
+            Some((used, HoldReason::Used))
+        } else if concealed > replaced && hold_if_used_within > USE_RECORDED_EVERY {
+            Some((concealed, HoldReason::PossiblyUsed))
+        } else {
+            None
+        }
+    });
+    let free = last_use.map(|(moment, _)| plus(moment, hold_if_used_within));
     // After its deactivation, a key is monitored for the time between the two limits.
     let watched =
         delete_after.as_seconds() - deactivate_after.as_seconds().min(delete_after.as_seconds());
@@ -71,10 +96,12 @@ fn alone(retirement: Retirement, key: &Key, replaced: Timestamp, now: Timestamp)
         };
     }
     let forced = force_after.map(|after| plus(replaced, after).max(due));
-    let held = now >= due
+    let is_held = now >= due
         && free.is_some_and(|free| now < free)
         && forced.is_none_or(|forced| now < forced);
-    if held {
+    let held = last_use.map(|(_, reason)| reason).filter(|_| is_held);
+    // A client that uses the key is expected to use it again.
+    if held == Some(HoldReason::Used) {
         return RemovalTimes {
             deactivates: forced,
             deletes: None,

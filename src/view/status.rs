@@ -9,7 +9,7 @@ use super::Show;
 use super::human::{moment, table};
 use super::text::{Styling as _, paragraph, visible};
 use crate::model::days_and_hours;
-use crate::plan::{KeyReport, KeyRole, State, StatusReport};
+use crate::plan::{HoldReason, KeyReport, KeyRole, State, StatusReport};
 
 impl Show for StatusReport {
     fn human(&self) -> String {
@@ -102,10 +102,17 @@ impl Show for StatusReport {
             );
         }
         for secret in &self.secrets {
-            for key in secret.keys.iter().filter(|key| key.held) {
+            for key in &secret.keys {
+                let because = match key.held_because {
+                    None => continue,
+                    Some(HoldReason::Used) => "a client still uses it instead of the secret",
+                    Some(HoldReason::PossiblyUsed) => {
+                        "a client may have used it shortly after it was replaced, and IAM does not record every use"
+                    }
+                };
                 let _ = writeln!(
                     text,
-                    "\n{}: the old key {} is held back, because a client still uses it instead of the secret",
+                    "\n{}: the old key {} is held back, because {because}",
                     visible(&secret.name),
                     visible(&key.id)
                 );

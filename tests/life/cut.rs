@@ -84,7 +84,9 @@ fn a_rotation_that_is_cut_anywhere_harms_nobody_and_is_finished_by_the_next() {
     use Reach::{FirstStep, Whole};
     use Start::{Foreign, ForeignUnused, Intruder, Rotated, Single};
     const PROBE: &str = ", probe: { action: s3:ListBucket, resource: 'arn:aws:s3:::artifacts' }";
-    const AT_ONCE: &str = ", create_user: true, old_key: { deactivate_after: 0, delete_after: 0 }";
+    // What an interrupted rotation does not delete is deleted by the sweep, without a hold.
+    const AT_ONCE: &str = ", create_user: true, \
+         old_key: { deactivate_after: 0, delete_after: 0, hold_if_used_within: 0 }";
     let shared = [
         (Rotated, FirstStep),
         (Foreign, Whole),

@@ -1,8 +1,11 @@
 //! `finishSecret`, if the manifest retires the old key immediately.
 
+use std::time::Duration;
+
 use keyrota_function::decide::{Activity, CURRENT, PENDING, PREVIOUS};
 use keyrota_function::event::Step;
 use keyrota_function::port::CallErrorKind;
+use keyrota_function::retire::CONCEALED;
 use keyrota_test_function::secrets::FakeSecrets as _;
 
 use crate::fake::{FakeAws, Mishap, TOKEN, key_id, rotate, run, sweep};
@@ -129,6 +132,8 @@ fn what_fails_is_left_to_the_sweep() {
                             assert_eq!(finish(&aws), "done");
                         } else {
                             aws.end();
+                            // The use by the rotation may conceal one by a client.
+                            aws.pass(Duration::from_secs(86_400) + CONCEALED);
                             assert_eq!(sweep(&aws).name(), "done");
                         }
                         assert_eq!(old(&aws), expected, "{rotate_as} {fault:?} {call}");

@@ -6,6 +6,7 @@ use std::time::Duration;
 use keyrota_function::decide::{Activity, CURRENT, PENDING, PREVIOUS};
 use keyrota_function::event::Step;
 use keyrota_function::mark::MADE;
+use keyrota_function::retire::CONCEALED;
 use keyrota_test_function::secrets::FakeSecrets as _;
 
 use crate::fake::{
@@ -77,7 +78,7 @@ fn nor_does_the_sweep_retire_it() {
             let value = aws.value(&made_up(&foreign), origin(rotate_as));
             aws.store("forged", &[PREVIOUS], &value);
             for _ in 0..4 {
-                aws.pass(DAY);
+                aws.pass(DAY + CONCEALED);
                 assert_eq!(sweep(&aws).name(), "SweepFailed");
                 assert!(aws.output.said().contains("OldKeyUnproven"));
                 untouched(&aws, &foreign, timetable);

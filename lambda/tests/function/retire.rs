@@ -151,17 +151,63 @@ fn nobody_asks_before_the_time_has_come() {
     }
 }
 
-/// The rotation itself signs with the old key, shortly before the key is replaced.
+/// The rotation itself signs with the old key, shortly before the key is replaced. IAM records
+/// one use in 15 minutes, so that this conceals what a client signs shortly after.
 #[test]
-fn only_what_was_signed_after_the_promotion_is_use() {
+fn only_what_may_have_been_signed_after_the_promotion_is_use() {
+    let before = |seconds: u64| Moment(PROMOTED.0.saturating_sub_unsigned(seconds));
     for (last_used, expected) in [
         (None, KeyUse::None),
         (Some(Moment(1)), KeyUse::None),
-        (Some(PROMOTED), KeyUse::None),
+        (Some(before(16 * 60)), KeyUse::None),
+        (Some(before(16 * 60 - 1)), KeyUse::Possible(after(1))),
+        (Some(PROMOTED), KeyUse::Possible(after(16 * 60))),
         (Some(after(1)), used(1)),
     ] {
-        assert_eq!(KeyUse::since(PROMOTED, last_used), expected);
+        assert_eq!(
+            KeyUse::since(PROMOTED, last_used, Duration::from_secs(DAY)),
+            expected
+        );
     }
+}
+
+/// IAM cannot measure a hold that is this short, and the program warns about it.
+#[test]
+fn with_a_hold_of_15_minutes_or_less_only_a_recorded_use_counts() {
+    let before = Moment(PROMOTED.0 - 1);
+    let hold = |minutes: u64| Duration::from_secs(minutes * 60);
+    for (hold, expected) in [
+        (hold(0), KeyUse::None),
+        (hold(15), KeyUse::None),
+        (
+            hold(15) + Duration::from_secs(1),
+            KeyUse::Possible(after(16 * 60 - 1)),
+        ),
+    ] {
+        assert_eq!(KeyUse::since(PROMOTED, Some(before), hold), expected);
+        assert_eq!(KeyUse::since(PROMOTED, Some(after(1)), hold), used(1));
+    }
+}
+
+#[test]
+fn a_key_whose_use_may_be_concealed_is_held_like_one_in_use() {
+    let usual = usual();
+    let possible = KeyUse::Possible(after(900));
+    let hold = RetirementAction::HoldConcealed {
+        until: after(DAY + 900),
+    };
+    for (now, state, expected) in [
+        (DAY - 1, KeyState::Active, KEEP(DAY)),
+        (DAY, KeyState::Active, hold),
+        (DAY + 899, KeyState::Active, hold),
+        (DAY + 900, KeyState::Active, IDLE),
+        (7 * DAY + 899, KeyState::Inactive, KEEP(7 * DAY + 900)),
+        (7 * DAY + 900, KeyState::Inactive, RetirementAction::Delete),
+    ] {
+        assert_eq!(at(&usual, now, state, possible), expected, "{now}");
+    }
+    let impatient = timetable(DAY, 7 * DAY, DAY, Some(DAY));
+    assert_eq!(at(&impatient, DAY, KeyState::Active, possible), FORCED);
 }
 
 /// All settings with these times, which are close to each other's boundaries, and all ages and
@@ -190,7 +236,8 @@ fn grid(timetable: &Timetable) -> usize {
     let beside = |time: u64| [time.saturating_sub(1), time, time + 1];
     let mut cases = 0;
     for now in times.into_iter().flat_map(beside) {
-        let uses = times.into_iter().flat_map(beside).map(used);
+        let moments = times.into_iter().flat_map(beside).map(after);
+        let uses = moments.flat_map(|moment| [KeyUse::Last(moment), KeyUse::Possible(moment)]);
         for used in uses.chain([KeyUse::Unread, KeyUse::None]) {
             for state in [
                 KeyState::Unread,
@@ -217,7 +264,11 @@ fn promised(timetable: &Timetable, now: u64, state: KeyState, used: KeyUse) {
         .force_after
         .is_some_and(|force| now >= seconds(force));
     let hold_for = timetable.hold_if_used_within;
-    let in_use = matches!(used, KeyUse::Last(moment) if after(now) < moment.plus(hold_for));
+    let last = match used {
+        KeyUse::Last(moment) | KeyUse::Possible(moment) => Some(moment),
+        KeyUse::Unread | KeyUse::None => None,
+    };
+    let in_use = last.is_some_and(|moment| after(now) < moment.plus(hold_for));
     let case = format!("{timetable:?} {now} {state:?} {used:?}");
     match at(timetable, now, state, used) {
         RetirementAction::Nothing => assert_eq!(state, KeyState::Gone, "{case}"),
@@ -228,7 +279,7 @@ fn promised(timetable: &Timetable, now: u64, state: KeyState, used: KeyUse) {
                 KeyState::Inactive => delete,
                 _ => deactivate,
             };
-            let watched = matches!(used, KeyUse::Last(_)) && state == KeyState::Inactive;
+            let watched = last.is_some() && state == KeyState::Inactive;
             assert!(now < due || watched, "{case}");
         }
         RetirementAction::ReadState => {
@@ -244,6 +295,11 @@ fn promised(timetable: &Timetable, now: u64, state: KeyState, used: KeyUse) {
                 now >= deactivate && used == KeyUse::Last(last_used),
                 "{case}"
             );
+        }
+        RetirementAction::HoldConcealed { until } => {
+            assert!(state == KeyState::Active && in_use && !forced, "{case}");
+            assert!(now >= deactivate && until > after(now), "{case}");
+            assert!(matches!(used, KeyUse::Possible(_)), "{case}");
         }
         RetirementAction::Deactivate(because) => {
             assert!(state == KeyState::Active && now >= deactivate, "{case}");
@@ -262,7 +318,7 @@ fn promised(timetable: &Timetable, now: u64, state: KeyState, used: KeyUse) {
                 "{case}"
             );
             assert_ne!(used, KeyUse::Unread, "{case}");
-            if let KeyUse::Last(moment) = used {
+            if let Some(moment) = last {
                 let watched = Duration::from_secs(hold + delete - deactivate);
                 assert!(after(now) >= moment.plus(watched), "{case}");
             }
@@ -297,12 +353,12 @@ proptest! {
                 }
             }
             now += gap;
-            let used = last.map_or(KeyUse::None, |last| KeyUse::since(PROMOTED, Some(after(last))));
+            let hold = timetable.hold_if_used_within;
+            let used = KeyUse::since(PROMOTED, last.map(after), hold);
             match at(&timetable, now, state, used) {
                 RetirementAction::Deactivate(because) => {
                     prop_assert_eq!(state, KeyState::Active);
-                    let hold = timetable.hold_if_used_within.as_secs();
-                    let idle = last.is_none_or(|last| now >= last + hold);
+                    let idle = last.is_none_or(|last| now >= last + hold.as_secs());
                     let over = timetable.force_after.is_some_and(|force| now >= force.as_secs());
                     prop_assert!(idle || over && because == DeactivationReason::PatienceOver);
                     state = KeyState::Inactive;

@@ -169,7 +169,7 @@ pub(in crate::model) static RETIREMENT: MappingDefinition = MappingDefinition {
                 "hold_if_used_within",
                 Form::Duration,
                 "1d",
-                "A key is held back if it was used within this time.",
+                "A key is held back if it was used, or may have been used, within this time. With `15m` or less, only a use that IAM has recorded counts.",
             ),
             Field::optional(
                 "force_after",

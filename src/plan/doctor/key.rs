@@ -11,7 +11,7 @@ use super::secret::AllowedFixes;
 use super::{Diagnosis, Fault, Fix, Proof, Scope};
 use crate::model::{AccessKey, Credential, EntryOf, OldKey};
 use crate::plan::{
-    KeyRole, ObservedAccessKey, ObservedSecret, RemovalTimes, Seeding, removal_times,
+    HoldReason, KeyRole, ObservedAccessKey, ObservedSecret, RemovalTimes, Seeding, removal_times,
 };
 use crate::port::Key;
 use crate::render::OLD_KEY_TAG;
@@ -270,11 +270,11 @@ fn old_key(
     let RemovalTimes {
         deactivates,
         deletes,
-        held: is_held,
+        held: hold,
     } = removal_times(policy, key, Some(replaced), None, scope.now);
     let since = format!("{} was replaced {replaced:.0}, {}", key.id, used(key));
     let late = |at: Option<Timestamp>| at.filter(|at| scope.now.duration_since(*at) > scope.sweep);
-    if is_held {
+    if hold == Some(HoldReason::Used) {
         let remedy = format!(
             "`aws cloudtrail lookup-events --lookup-attributes AttributeKey=AccessKeyId,AttributeValue={}` shows the client; change it to read {}",
             key.id, entry.secret

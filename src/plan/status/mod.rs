@@ -37,7 +37,13 @@ pub fn report(seen: &ObservedEntry<'_>, now: Timestamp) -> SecretReport {
 
 /// The fields that depend on the values of a secret with keys: the role of a key determines when it
 /// is removed.
-const KEYS_UNKNOWN: [&str; 4] = ["keys.role", "keys.deactivates", "keys.deletes", "keys.held"];
+const KEYS_UNKNOWN: [&str; 5] = [
+    "keys.role",
+    "keys.deactivates",
+    "keys.deletes",
+    "keys.held",
+    "keys.held_because",
+];
 
 /// Returns the state of an entry without the values of its secret. Nothing unknown is assumed to be
 /// good.

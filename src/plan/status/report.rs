@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 use crate::model::{ByKind, Duration, Entry, longest_active};
-use crate::plan::{RemovalTimes, TagDifference, tag_differences};
+use crate::plan::{HoldReason, RemovalTimes, TagDifference, tag_differences};
 use crate::port::{Key, Secret, Stack};
 
 /// The result of `keyrota status`.
@@ -174,13 +174,15 @@ pub struct KeyReport {
     pub last_used: Option<Timestamp>,
     /// Its role in the secret.
     pub role: KeyRole,
-    /// When it will be deactivated if nothing changes. If the key is held because a client uses it,
-    /// when that hold ends.
+    /// When it will be deactivated if nothing changes. If the key is held, when that hold ends. A
+    /// key that a client uses is held until `force_after` ends.
     pub deactivates: Option<Timestamp>,
     /// When it will be deleted if nothing changes.
     pub deletes: Option<Timestamp>,
-    /// Whether it is past its removal time and remains because a client uses it.
+    /// Whether it is past its removal time and remains because a client uses it, or may use it.
     pub held: bool,
+    /// Why it is held.
+    pub held_because: Option<HoldReason>,
 }
 
 impl KeyReport {
@@ -193,7 +195,8 @@ impl KeyReport {
             role,
             deactivates: removal.deactivates,
             deletes: removal.deletes,
-            held: removal.held,
+            held: removal.held.is_some(),
+            held_because: removal.held,
         }
     }
 }

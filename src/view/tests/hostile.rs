@@ -5,8 +5,8 @@ use super::super::text::{document, finish};
 use super::super::{human, json};
 use crate::model::{Finding, Severity};
 use crate::plan::{
-    CredentialKind, DoctorFinding, DoctorReport, Drift, Item, KeyReport, KeyRole, SecretReport,
-    StackReport, State, StatusReport, TagDifference,
+    CredentialKind, DoctorFinding, DoctorReport, Drift, HoldReason, Item, KeyReport, KeyRole,
+    SecretReport, StackReport, State, StatusReport, TagDifference,
 };
 use crate::port::Change;
 use crate::run::TeardownReport;
@@ -102,6 +102,7 @@ fn of_status() {
         deactivates: None,
         deletes: None,
         held,
+        held_because: held.then_some(HoldReason::Used),
     };
     check(&StatusReport {
         stack: Some(stack()),

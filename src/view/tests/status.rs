@@ -6,7 +6,7 @@ use super::credential::stack;
 use super::{script, shown};
 use crate::model::Duration;
 use crate::plan::{
-    CredentialKind, KeyReport, KeyRole, SecretReport, StackReport, State, StatusReport,
+    CredentialKind, HoldReason, KeyReport, KeyRole, SecretReport, StackReport, State, StatusReport,
 };
 use crate::view::Show as _;
 
@@ -24,6 +24,7 @@ fn secret(state: State, reason: Option<&str>) -> SecretReport {
         deactivates: None,
         deletes: None,
         held: false,
+        held_because: None,
     };
     SecretReport {
         kind: CredentialKind::AccessKey,
@@ -76,6 +77,7 @@ fn status() {
               "deactivates": null,
               "deletes": null,
               "held": false,
+              "held_because": null,
               "id": "AKIANEW",
               "last_used": "2026-11-02T08:00:00Z",
               "role": "current",
@@ -86,6 +88,7 @@ fn status() {
               "deactivates": null,
               "deletes": null,
               "held": false,
+              "held_because": null,
               "id": "AKIAOLD",
               "last_used": null,
               "role": "previous",
@@ -181,7 +184,7 @@ fn when_a_key_goes() {
 #[test]
 fn a_key_that_is_held_back_is_named() {
     let mut held = secret(State::Ok, None);
-    held.keys[1].held = true;
+    (held.keys[1].held, held.keys[1].held_because) = (true, Some(HoldReason::Used));
     let stack = Some(stack());
     let secrets = vec![held];
     insta::assert_snapshot!(shown(&report(stack, secrets)), @"
@@ -196,6 +199,21 @@ fn a_key_that_is_held_back_is_named() {
 
     prod/app: the old key AKIAOLD is held back, because a client still uses it instead of the secret
     ");
+}
+
+#[test]
+fn a_key_that_is_held_back_because_of_a_possible_use_is_named_with_the_reason() {
+    let mut held = secret(State::Ok, None);
+    let key = &mut held.keys[1];
+    (key.held, key.held_because) = (true, Some(HoldReason::PossiblyUsed));
+    (key.deactivates, key.deletes) = (at("2026-11-02T09:16:00Z"), at("2026-11-08T09:16:00Z"));
+    let text = shown(&report(Some(stack()), vec![held]));
+    for expected in [
+        "held back until 2026-11-02 09:16 UTC",
+        "prod/app: the old key AKIAOLD is held back, because a client may have used it",
+    ] {
+        assert!(text.contains(expected), "{text}");
+    }
 }
 
 fn report(stack: Option<StackReport>, secrets: Vec<SecretReport>) -> StatusReport {

@@ -7,6 +7,7 @@ use std::time::Duration;
 use keyrota_function::decide::{AccessKeyId, Activity, CURRENT, PENDING, PREVIOUS, VersionId};
 use keyrota_function::event::Step;
 use keyrota_function::mark::Record;
+use keyrota_function::retire::KeyUse;
 use keyrota_test_function::secrets::FakeSecrets as _;
 
 use crate::fake::{FakeAws, Key, SECRET_ARN, USER};
@@ -16,6 +17,9 @@ const LAPSED: i64 = 60;
 
 /// The number of days after which nothing more happens to an old key.
 const LONG_AGO: i64 = 3;
+
+/// A `hold_if_used_within` that IAM can measure, as in the timetables of the searches.
+const HOLD: Duration = Duration::from_secs(86_400);
 
 /// The progress of a rotation.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -226,9 +230,9 @@ impl State {
         text
     }
 
-    /// Returns the input of a sweep: the number of days since AWSCURRENT was promoted, and
-    /// since AWSPREVIOUS's key was last used.
-    fn ages(&self) -> (Option<i64>, Option<i64>) {
+    /// Returns the input of a sweep: the number of days since AWSCURRENT was promoted, since
+    /// AWSPREVIOUS's key was last used, and whether a use of it may be concealed.
+    fn ages(&self) -> (Option<i64>, Option<i64>, bool) {
         let secrets = self.aws.secrets.borrow();
         let secret = secrets.get(SECRET_ARN).expect("the secret");
         let version = |label: &str| {
@@ -239,15 +243,19 @@ impl State {
             .rotated
             .max(version(CURRENT).map(|version| version.details.created));
         let previous = version(PREVIOUS).and_then(|version| version.details.key.clone());
-        let used = self.aws.keys().into_iter().find(|key| {
-            key.used
-                && Some(key.id.as_str()) == previous.as_deref()
-                && Some(key.last_used) > promoted
+        let last_used = self.aws.keys().into_iter().find_map(|key| {
+            let is_it = key.used && Some(key.id.as_str()) == previous.as_deref();
+            is_it.then_some(key.last_used)
         });
+        let used = promoted.map(|promoted| KeyUse::since(promoted, last_used, HOLD));
         let days = |since: i64| ((self.aws.today().0 - since) / 86_400).min(LONG_AGO);
         (
             promoted.map(|moment| days(moment.0)),
-            used.map(|key| days(key.last_used.0)),
+            match used {
+                Some(KeyUse::Last(moment)) => Some(days(moment.0)),
+                _ => None,
+            },
+            matches!(used, Some(KeyUse::Possible(_))),
         )
     }
 

@@ -128,7 +128,7 @@ fn nothing_is_touched_where_the_current_key_does_not_work() {
 fn a_label_that_moves_meanwhile_stops_it() {
     for call in 0..=5 {
         let aws = rotated(USUAL);
-        aws.pass(DAY);
+        aws.pass(DUE);
         aws.promote_before(call, "first");
         let ended = swept(&aws);
         assert_eq!(ended, "done", "{call}");

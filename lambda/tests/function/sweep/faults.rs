@@ -31,7 +31,7 @@ fn every_single_mishap_is_made_good_by_the_next_sweep() {
                 for mishap in MISHAPS {
                     for call in 0.. {
                         let aws = rotated_as(rotate_as, timetable);
-                        aws.pass(DAY);
+                        aws.pass(DUE);
                         if day > 1 {
                             assert_eq!(swept(&aws), "done");
                             aws.pass((day - 1) * DAY);
@@ -78,7 +78,7 @@ fn what_failed_is_an_error() {
         (READ, CallErrorKind::NotAuthorised),
     ] {
         let aws = rotated(USUAL);
-        aws.pass(DAY);
+        aws.pass(DUE);
         aws.inject_into_action(action, &[Mishap::Before(fault)]);
         assert_eq!(swept(&aws), "SweepFailed", "{action} {fault:?}");
         assert_eq!(old(&aws), Some(Activity::Active));
@@ -99,7 +99,7 @@ fn one_secret_that_fails_does_not_stop_the_others() {
     let (gone, odd) = (missing("gone"), missing("prod/odd"));
     let aws = rotated(USUAL);
     aws.add_secret(&odd);
-    aws.pass(DAY);
+    aws.pass(DUE);
     let ended = sweep_all(
         &aws,
         &[&gone, &odd, ADMINISTRATOR_ARN, SECRET_ARN, SECRET_ARN],
@@ -142,7 +142,7 @@ fn many_failures_are_counted_and_some_named() {
 #[test]
 fn what_time_does_not_allow_is_left_to_the_next() {
     let aws = rotated(USUAL);
-    aws.pass(DAY);
+    aws.pass(DUE);
     let more: Vec<_> = (0..12)
         .map(|number| {
             format!("arn:aws:secretsmanager:eu-central-1:111122223333:secret:s{number}-AbCdEf")

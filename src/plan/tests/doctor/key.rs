@@ -353,6 +353,10 @@ fn an_old_key_is_still_in_use() {
         &evidence,
         "AttributeValue=AKIAPREVIOUS",
     );
+    // A use that IAM may not have recorded holds the key back too, but names no client to find.
+    let policy = "deactivate_after=1h delete_after=2h hold_if_used_within=7d";
+    let possibly = |it: &mut Changed| it.seen.keys[1].last_used = Some(at("2026-11-01T08:59:00Z"));
+    assert_eq!(old_key(policy, possibly), []);
     // A rotation would take its place; it is for a person to begin that.
     let overdue = old_key("until_next_rotation", |it| {
         used(it);

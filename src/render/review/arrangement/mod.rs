@@ -242,7 +242,7 @@ fn old_key(old_key: OldKey) -> Prose {
             Prose::words("is deleted as soon as it is replaced")
         }
         OldKey::After(after) => Prose::words(format!(
-            "is deactivated after {} and deleted after {}, unless a client still uses it",
+            "is deactivated after {} and deleted after {}, unless a client still uses it or may still use it",
             prose::duration(after.deactivate_after),
             prose::duration(after.delete_after),
         )),
