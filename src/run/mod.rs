@@ -93,7 +93,8 @@ pub struct Pace {
     pub trial: Duration,
     /// How long a new key may take to propagate.
     pub propagation: Duration,
-    /// How long a new key may be missing from its user's list.
+    /// How long a new key may be missing from its user's list, and a secret's changed tags from its
+    /// description.
     pub listing: Duration,
     /// How long after its removal time an old key may still be unchanged. The function sweeps every
     /// hour.

@@ -5,7 +5,7 @@ use futures_util::{StreamExt, TryStreamExt, stream};
 
 use super::error::Result;
 use super::{CONCURRENCY, Context, Deployed};
-use crate::model::Model;
+use crate::model::{Entry, Model};
 use crate::plan::{TagDifference, tag_differences};
 use crate::render;
 
@@ -23,10 +23,7 @@ pub(super) async fn restore_tags(
     stream::iter(&model.entries)
         .map(|entry| async move {
             let arn = deployed.secret_arn(entry)?;
-            let expected = render::secret_tags(model, entry, context.region);
-            let secret = context.cloud.secret(arn).await?;
-            let differences = secret.map(|secret| tag_differences(&expected, &secret));
-            for difference in differences.unwrap_or_default() {
+            for difference in lasting_differences(context, model, entry, arn).await? {
                 restore(context, arn, &difference).await?;
                 context.done(format!("{}: {difference}; restored", entry.secret));
             }
@@ -35,6 +32,28 @@ pub(super) async fn restore_tags(
         .buffered(CONCURRENCY)
         .try_collect()
         .await
+}
+
+/// Returns the tags that differ from the expected ones even after a deployment's changes had time
+/// to be seen. The permission to restore a tag depends on a tag of the stack, which also is seen
+/// only then.
+async fn lasting_differences(
+    context: &Context<'_>,
+    model: &Model,
+    entry: &Entry,
+    arn: &str,
+) -> Result<Vec<TagDifference>> {
+    let expected = render::secret_tags(model, entry, context.region);
+    let began = context.clock.now();
+    loop {
+        let secret = context.cloud.secret(arn).await?;
+        let differences = secret.map(|secret| tag_differences(&expected, &secret));
+        let differences = differences.unwrap_or_default();
+        if differences.is_empty() || context.waited(began) >= context.pace.listing {
+            return Ok(differences);
+        }
+        context.wait().await;
+    }
 }
 
 async fn restore(context: &Context<'_>, arn: &str, difference: &TagDifference) -> Result<()> {

@@ -27,25 +27,15 @@ struct Keys {
 }
 
 impl TestEnvironment {
-    /// Returns the physical ID of a resource of the stack, if the stack has it.
-    async fn resource(&self, logical_id: &str) -> Option<String> {
-        let request = self.cloudformation.list_stack_resources().stack_name(STACK);
-        let mut pages = request.into_paginator().items().send();
-        while let Some(held) = pages.next().await {
-            let held = held.expect("a resource");
-            if held.logical_resource_id() == Some(logical_id) {
-                return held.physical_resource_id;
-            }
-        }
-        None
-    }
-
     async fn service_keys(&self) -> Keys {
         let group = format!("/keyrota/{STACK}");
         let request = self.logs.describe_log_groups().log_group_name_prefix(group);
         let groups = request.send().await.expect("log groups").log_groups;
         let group = groups.unwrap_or_default().into_iter().next();
-        let function = self.resource("Function").await.expect("the function");
+        let function = self
+            .resource(STACK, "Function")
+            .await
+            .expect("the function");
         let request = self.lambda.get_function_configuration();
         let answer = request.function_name(function).send().await;
         let answer = answer.expect("the configuration");
@@ -59,7 +49,7 @@ impl TestEnvironment {
 
     /// Returns the key of the topic, as SNS has it.
     async fn topic_key(&self) -> Option<String> {
-        let topic = self.resource("AlarmTopic").await.expect("the topic");
+        let topic = self.resource(STACK, "AlarmTopic").await.expect("the topic");
         let topic = topic.replace(':', "%3A");
         let body = format!("Action=GetTopicAttributes&Version=2010-03-31&TopicArn={topic}");
         let request = crate::environment::Signed::new("sns", "POST", "/")
@@ -93,7 +83,7 @@ async fn the_stacks_key_encrypts_all_three_until_it_is_no_longer_asked_for() {
     test.make_user("mailer").await;
     test.manifest(&manifest(ALL));
     test.keyrota(BOOTSTRAP).await.exits(0);
-    let first = test.resource("ServiceKey").await.expect("a key");
+    let first = test.resource(STACK, "ServiceKey").await.expect("a key");
     let encrypted = Keys {
         logs: Some(arn(&first)),
         topic: Some(arn(&first)),
@@ -119,7 +109,7 @@ async fn the_stacks_key_encrypts_all_three_until_it_is_no_longer_asked_for() {
         environment: None,
     };
     assert_eq!(test.service_keys().await, plain);
-    assert_eq!(test.resource("ServiceKey").await, None);
+    assert_eq!(test.resource(STACK, "ServiceKey").await, None);
     assert_eq!(test.key_state(&first).await, "Enabled");
     assert_eq!(test.key_policy(&first).await, policy);
     assert_eq!(test.current_key("prod/mailer").await, current);
@@ -127,7 +117,7 @@ async fn the_stacks_key_encrypts_all_three_until_it_is_no_longer_asked_for() {
     // And back, with another key.
     test.manifest(&manifest("{ logs: create }"));
     test.keyrota(BOOTSTRAP).await.exits(0);
-    let second = test.resource("ServiceKey").await.expect("a key");
+    let second = test.resource(STACK, "ServiceKey").await.expect("a key");
     assert_ne!(second, first);
     let logs = Some(arn(&second));
     assert_eq!(test.service_keys().await, Keys { logs, ..plain });
@@ -153,7 +143,7 @@ async fn a_teardown_that_was_interrupted_leaves_a_key_that_bootstrap_reports() {
     test.make_user("mailer").await;
     test.manifest(&manifest("{ logs: create }"));
     test.keyrota(BOOTSTRAP).await.exits(0);
-    let key = test.resource("ServiceKey").await.expect("a key");
+    let key = test.resource(STACK, "ServiceKey").await.expect("a key");
     let request = test.kms.schedule_key_deletion().key_id(&key);
     request.send().await.expect("the deletion is scheduled");
     let ran = test.changes_nothing(BOOTSTRAP).await;

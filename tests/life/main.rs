@@ -6,6 +6,7 @@
 //! nothing is skipped.
 
 mod adopt;
+mod alarm;
 mod application;
 mod artifact;
 mod bundle;

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::environment::{Key, TestEnvironment, holder};
+use crate::environment::{CommandOutput, Key, TestEnvironment, holder};
 
 const BOOTSTRAP: &str =
     "bootstrap --yes --function-zip function.zip --templates templates --format json";
@@ -95,4 +95,69 @@ async fn a_failed_change_set_is_explained_and_removed() {
         &["EarlyValidation", "cloudformation:DescribeEvents"],
     );
     assert_eq!(test.stack_status("payments-keys").await, None);
+}
+
+/// The virtual seconds in each real one. The program waits in real time, so a fast clock makes
+/// lags shorter for it; this one leaves several polls to each.
+const RATE: f64 = 8.0;
+
+const TWO_USERS: &str = "\
+version: 1
+stack: payments-keys
+access_keys:
+  - { user: ci-deployer, secret: prod/ci-deployer, rotate_as: self }
+  - { user: mailer, secret: prod/mailer, rotate_as: role }
+";
+
+/// Runs the program, as patient as it is with AWS.
+async fn patiently(test: &TestEnvironment, arguments: &str) -> CommandOutput {
+    let mut command = test.program(arguments);
+    command.env("KEYROTA_LIKE_AWS", "1");
+    test.run(arguments, command).await
+}
+
+/// Takes a stack through its whole life while everything lags and calls are throttled.
+async fn whole_life(seed: u32) {
+    let test = TestEnvironment::strict("all", seed).await.with_function();
+    let _passing = test.let_time_pass(RATE);
+    for user in ["ci-deployer", "mailer"] {
+        test.make_user(user).await;
+    }
+    // The users are known everywhere.
+    test.advance(15.0).await;
+    test.manifest(TWO_USERS);
+    let bootstrap = "bootstrap --yes --function-zip function.zip --format json";
+    for command in [bootstrap, "rotate --format json"] {
+        let ran = patiently(&test, command).await.exits(0);
+        let document = ran.json();
+        let secrets = document["secrets"].as_array().expect("secrets");
+        assert_eq!(secrets.len(), 2, "{ran}");
+        for secret in secrets {
+            assert_eq!(secret["verified"], true, "{ran}");
+        }
+    }
+    patiently(&test, "status --check").await.exits(0);
+    patiently(&test, "doctor").await.exits(0);
+    patiently(&test, "teardown --yes").await.exits(0);
+    // The longest lag of what is looked at here.
+    test.advance(15.0).await;
+    assert_eq!(test.stack_status("payments-keys").await, None);
+    for secret in ["prod/ci-deployer", "prod/mailer"] {
+        assert!(test.secret(secret).await.expect("the secret").deleted);
+    }
+}
+
+#[tokio::test]
+async fn a_whole_life_ends_well_while_everything_lags() {
+    whole_life(1).await;
+}
+
+#[tokio::test]
+async fn a_whole_life_ends_well_with_other_lags() {
+    whole_life(2).await;
+}
+
+#[tokio::test]
+async fn a_whole_life_ends_well_with_yet_other_lags() {
+    whole_life(3).await;
 }

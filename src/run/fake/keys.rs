@@ -20,7 +20,11 @@ impl AwsState {
 
     /// Returns whether a key is known where it is asked for by now.
     pub fn has_spread(&self, id: &str) -> bool {
-        let created = self.keys[id].created;
+        self.is_seen(self.keys[id].created)
+    }
+
+    /// Returns whether what was created at a time is seen by now.
+    pub fn is_seen(&self, created: Timestamp) -> bool {
         self.now.duration_since(created).unsigned_abs() >= self.lag
     }
 

@@ -1,5 +1,7 @@
 //! Secrets Manager's calls.
 
+use std::collections::BTreeMap;
+
 use async_trait::async_trait;
 use jiff::{SignedDuration, Timestamp};
 use secrecy::{ExposeSecret, SecretString};
@@ -22,7 +24,10 @@ impl Secrets for FakeAws {
             Ok(Some(Secret {
                 arn: held.arn.clone(),
                 name: held.name.clone(),
-                tags: held.tags.clone(),
+                tags: match state.is_seen(held.created) {
+                    true => held.tags.clone(),
+                    false => BTreeMap::new(),
+                },
                 kms_key: held.kms_key.clone(),
                 rotation_enabled: held.rotates,
                 rotation: held.rotation.clone(),

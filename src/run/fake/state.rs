@@ -50,6 +50,7 @@ pub struct SecretRecord {
     pub arn: String,
     pub kms_key: Option<String>,
     pub tags: BTreeMap<String, String>,
+    pub created: Timestamp,
     pub rotates: bool,
     pub rotation: Rotation,
     pub last_rotated: Option<Timestamp>,
@@ -106,7 +107,8 @@ pub struct AwsState {
     pub undeletable: BTreeMap<&'static str, usize>,
     /// The calls that the caller's policy does not allow.
     pub denied_calls: BTreeSet<&'static str>,
-    /// How long a new key is unknown to STS and missing from lists.
+    /// How long a new key is unknown to STS and missing from lists, and a new secret is described
+    /// without its tags.
     pub lag: Duration,
     pub watch: Watch,
     serial: u64,
@@ -243,6 +245,7 @@ impl AwsState {
         let record = SecretRecord {
             name: name.to_owned(),
             arn,
+            created: self.now,
             ..SecretRecord::default()
         };
         self.secrets.insert(name.to_owned(), record);

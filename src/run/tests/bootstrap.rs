@@ -119,6 +119,19 @@ fn a_new_key_that_is_not_known_everywhere_yet() {
 }
 
 #[test]
+fn the_tags_of_a_new_secret_that_are_not_seen_yet() {
+    let scenario = Scenario::new("  - { user: ada, rotate_as: role }\n", |state| {
+        state.add_user("ada");
+        state.lag = Duration::from_secs(12);
+        // A policy allows it only on a secret with the stack's tag, which is not seen either.
+        state.denied_calls.insert("secretsmanager:TagResource");
+    });
+    let fake = scenario.fake();
+    let done = scenario.bootstrap(&fake, None).unwrap().unwrap();
+    check(&fake, &done);
+}
+
+#[test]
 fn another_origin_for_a_secret_that_has_rotated() {
     let account = |state: &mut AwsState| {
         state.add_user("ada");

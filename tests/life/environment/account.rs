@@ -264,6 +264,19 @@ impl TestEnvironment {
         (status.as_str() != "DELETE_COMPLETE").then(|| status.as_str().to_owned())
     }
 
+    /// Returns the physical ID of a resource of a stack, if the stack has it.
+    pub async fn resource(&self, stack: &str, logical_id: &str) -> Option<String> {
+        let request = self.cloudformation.list_stack_resources().stack_name(stack);
+        let mut pages = request.into_paginator().items().send();
+        while let Some(held) = pages.next().await {
+            let held = held.expect("a resource");
+            if held.logical_resource_id() == Some(logical_id) {
+                return held.physical_resource_id;
+            }
+        }
+        None
+    }
+
     /// Returns the names of all secrets, including those that are scheduled for deletion.
     pub async fn secret_names(&self) -> Vec<String> {
         let request = self.secretsmanager.list_secrets();

@@ -15,6 +15,7 @@ mod secret_values;
 mod shared;
 mod signed;
 mod time;
+mod topic;
 
 use std::cell::RefCell;
 use std::collections::BTreeSet;
@@ -98,11 +99,11 @@ impl TestEnvironment {
         self
     }
 
-    /// Starts an empty account. Where it is strict, its time passes as real time does.
+    /// Starts an empty account. If its answers depend on time, its virtual time passes as real
+    /// time does.
     pub async fn without_function() -> Self {
-        let options = options();
-        let mut test = Self::start(&options).await;
-        if options.strictness != Strictness::Lenient {
+        let mut test = Self::start(&options()).await;
+        if shared::depends_on_time() {
             test.time = Some(test.let_time_pass(1.0));
         }
         test

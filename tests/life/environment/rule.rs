@@ -4,7 +4,6 @@ use aws_sdk_lambda::primitives::Blob;
 use serde_json::{Value, json};
 
 use super::TestEnvironment;
-use super::signed::Signed;
 
 impl TestEnvironment {
     /// Returns the input of each target of the stack's hourly rules, which EventBridge would
@@ -52,11 +51,6 @@ impl TestEnvironment {
     /// Calls EventBridge without an SDK client.
     async fn events(&self, action: &str, body: &Value) -> Value {
         let target = format!("AWSEvents.{action}");
-        let request = Signed::new("events", "POST", "/")
-            .header("content-type", "application/x-amz-json-1.1")
-            .header("x-amz-target", &target);
-        let (root, body) = (self.root(), body.to_string());
-        let answer = request.send(self.endpoint(), &root, &body).await;
-        serde_json::from_str(&answer).unwrap_or_else(|error| panic!("{error}: {answer}"))
+        self.call("events", &target, body).await
     }
 }

@@ -8,15 +8,36 @@ use keyrota::sandbox::{self, Options, Strictness};
 
 use super::SilentListener;
 
-/// Returns the options of the tests' sandboxes. They are strict if `KEYROTA_TEST_STRICT` has
-/// items of the emulator's README, or `all`.
+/// The strict items of every test's account: those in which no time passes.
+const TIMELESS: [&str; 5] = [
+    "ascii",
+    "early-validation",
+    "networks",
+    "principals",
+    "sns-conditions",
+];
+
+/// Returns the options of the tests' sandboxes. `KEYROTA_TEST_STRICT` replaces the strict items
+/// by other items of the emulator's README, by `all`, or, if it is empty, by none.
 pub fn options() -> Options {
     let mut options =
         Options::of_this_process().expect("a cache folder: HOME or XDG_CACHE_HOME is set");
-    if let Ok(items) = std::env::var("KEYROTA_TEST_STRICT") {
-        options.strictness = Strictness::Virtual { items, seed: 1 };
-    }
+    options.strictness = Strictness::Virtual {
+        items: items(),
+        seed: 1,
+    };
     options
+}
+
+/// Returns whether an item of the tests' sandboxes depends on time.
+pub fn depends_on_time() -> bool {
+    let items = items();
+    let mut items = items.split(',').filter(|item| !item.is_empty());
+    items.any(|item| !TIMELESS.contains(&item))
+}
+
+fn items() -> String {
+    std::env::var("KEYROTA_TEST_STRICT").unwrap_or_else(|_| TIMELESS.join(","))
 }
 
 /// Returns the path of the function's zip file, built by the program itself.

@@ -4,10 +4,11 @@ use std::time::SystemTime;
 
 use aws_sigv4::http_request::{SignableBody, SignableRequest, SigningSettings, sign};
 use aws_sigv4::sign::v4;
+use serde_json::Value;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
-use super::{Key, REGION, credentials};
+use super::{Key, REGION, TestEnvironment, credentials};
 
 /// A request before it is signed.
 pub struct Signed<'a> {
@@ -82,5 +83,18 @@ impl<'a> Signed<'a> {
         let mut answer = Vec::new();
         stream.read_to_end(&mut answer).await.expect("an answer");
         String::from_utf8_lossy(&answer).into_owned()
+    }
+}
+
+impl TestEnvironment {
+    /// Calls a service that speaks JSON as root, without an SDK client. The target names the
+    /// service and the action.
+    pub(super) async fn call(&self, service: &str, target: &str, body: &Value) -> Value {
+        let request = Signed::new(service, "POST", "/")
+            .header("content-type", "application/x-amz-json-1.1")
+            .header("x-amz-target", target);
+        let (root, body) = (self.root(), body.to_string());
+        let answer = request.send(self.endpoint(), &root, &body).await;
+        serde_json::from_str(&answer).unwrap_or_else(|error| panic!("{error}: {answer}"))
     }
 }
