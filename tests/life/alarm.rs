@@ -5,7 +5,7 @@ use crate::environment::TestEnvironment;
 const STACK: &str = "payments-keys";
 
 /// Deploys a stack with alarms, makes a rotation fail, and expects the message about it. The
-/// local AWS has a trail of CloudTrail, so to speak: it sends its events to EventBridge.
+/// local AWS sends the event to EventBridge without a trail of CloudTrail.
 async fn a_failed_rotation_is_reported(encrypt: &str) {
     let test = TestEnvironment::strict("sns-conditions", 1).await;
     let test = test.with_function();

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::environment::{CommandOutput, Key, TestEnvironment, holder};
+use crate::environment::{ACCOUNT, CommandOutput, Key, REGION, TestEnvironment, holder};
 
 const BOOTSTRAP: &str =
     "bootstrap --yes --function-zip function.zip --templates templates --format json";
@@ -160,4 +160,28 @@ async fn a_whole_life_ends_well_with_other_lags() {
 #[tokio::test]
 async fn a_whole_life_ends_well_with_yet_other_lags() {
     whole_life(3).await;
+}
+
+#[tokio::test]
+async fn the_tags_of_a_new_kms_key_need_not_count_yet() {
+    let test = TestEnvironment::strict("tag-lag", 1).await.with_function();
+    let _passing = test.let_time_pass(1.0);
+    test.make_user("mailer").await;
+    test.manifest(&format!(
+        "version: 1\nstack: payments-keys\naccount: '{ACCOUNT}'\nregion: {REGION}\n\
+         access_keys:\n\
+         \x20 - {{ user: mailer, secret: prod/mailer, rotate_as: role, kms_key: create }}\n"
+    ));
+    test.keyrota("generate").await.exits(0);
+    let policy = test.home.read("rendered/deployer-policy.json");
+    let deployer = test.make_deployer("deployer", &policy).await;
+    test.act_as(&deployer);
+    let bootstrap = "bootstrap --yes --function-zip function.zip --format json";
+    let ran = patiently(&test, bootstrap).await.exits(0);
+    assert_eq!(ran.json()["secrets"][0]["verified"], true, "{ran}");
+    patiently(&test, "rotate").await.exits(0);
+    patiently(&test, "status --check").await.exits(0);
+    // Deleting a key needs the tag, in whatever command.
+    test.advance(300.0).await;
+    patiently(&test, "teardown --yes").await.exits(0);
 }

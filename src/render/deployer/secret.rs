@@ -114,7 +114,6 @@ const MAKE_KEY: &[Action] = &[
 /// that may tag another key can bring it within reach of these permissions. The program asks
 /// the stack which key is its own.
 const OWN_KEY: &[Action] = &[
-    ("kms:CreateAlias", &[Bootstrap]),
     ("kms:DeleteAlias", &[Bootstrap, Teardown]),
     ("kms:DescribeKey", &[Bootstrap, Teardown]),
     ("kms:EnableKeyRotation", &[Bootstrap]),
@@ -137,6 +136,9 @@ const ALIAS: &[Action] = &[
     ("kms:CreateAlias", &[Bootstrap]),
     ("kms:DeleteAlias", &[Bootstrap, Teardown]),
 ];
+
+/// The stack's own aliases only, since creating one also needs the permission on the alias.
+const ALIAS_NEW_KEY: &[Action] = &[("kms:CreateAlias", &[Bootstrap])];
 
 /// IAM grants it only on all resources. `plan` finds an alias that is in the way of the stack's.
 const FIND_ALIAS: &[Action] = &[("kms:ListAliases", &[Plan, Bootstrap])];
@@ -322,6 +324,15 @@ pub(super) fn tagged(scope: &Scope<'_>, with: Value) -> Value {
     json!({ "StringEquals": condition })
 }
 
+/// Returns the condition that a key has the stack's tag, or that none counts yet: the tags of a new
+/// key count for authorization up to five minutes later (the KMS developer guide,
+/// tag-authorization), and CloudFormation uses the key at once. So a key without the tag is
+/// admitted too, and what else the statement requires must be narrow enough.
+fn not_anothers(scope: &Scope<'_>) -> Value {
+    let stack = scope.model.stack.as_str();
+    json!({ "StringEqualsIfExists": { format!("aws:ResourceTag/{STACK_TAG}"): stack } })
+}
+
 /// Returns the grants for managing the keys that the stack creates, which have these aliases,
 /// and for using the one of the secrets.
 fn own_keys(scope: &Scope<'_>, of_secrets: bool, aliases: Vec<String>) -> Vec<Grant> {
@@ -343,9 +354,15 @@ fn own_keys(scope: &Scope<'_>, of_secrets: bool, aliases: Vec<String>) -> Vec<Gr
         })),
     ];
     if of_secrets {
-        let via = via(&resolver.via_secrets_manager());
-        grants.push(Grant::new("UseOwnKey", "key", key, USE_KEYS).when(tagged(scope, via)));
+        let mut condition = not_anothers(scope);
+        condition["StringEquals"] = via(&resolver.via_secrets_manager());
+        grants.push(Grant::new("UseOwnKey", "key", key.clone(), USE_KEYS).when(condition));
     }
+    let mut condition = not_anothers(scope);
+    if let (Some(held), Value::Object(more)) = (condition.as_object_mut(), by_cloudformation()) {
+        held.extend(more);
+    }
+    grants.push(Grant::new("AliasNewKey", "key", key, ALIAS_NEW_KEY).when(condition));
     // A KMS key is of the same kind, but `CreateAlias` on the key is a separate permission.
     grants.push(Grant::new("Alias", "key", aliases.collect(), ALIAS));
     grants.push(Grant::everywhere(FIND_ALIAS));

@@ -24,7 +24,8 @@ from ministack.core.responses import get_account_id, get_region
 from ministack.services import iam
 from ministack.services.cloudformation import stacks
 
-from . import authorization
+from . import authorization, encryption
+from .refusal import Refused
 from .replaced import put
 
 Properties = dict[str, Any]
@@ -301,6 +302,26 @@ def _ask(operation: str, subject: _Subject, *properties: Properties) -> None:
                     f'Resource handler returned message: "{message}" '
                     "(HandlerErrorCode: AccessDenied)"
                 )
+    if subject.kind == "AWS::SecretsManager::Secret" and operation != "delete":
+        _ask_for_key(caller, subject, *properties)
+
+
+def _ask_for_key(caller: str, subject: _Subject, *properties: Properties) -> None:
+    """Fails a secret if the caller may not use its key, although no schema lists that: Secrets
+    Manager tries a key when a secret gets it, also if the secret has no value.
+
+    https://docs.aws.amazon.com/secretsmanager/latest/userguide/security-encryption.html
+    """
+    key = properties[-1].get("KmsKeyId")
+    if len(properties) > 1 and properties[0].get("KmsKeyId") == key:
+        return
+    (arn,) = _arns(subject)["secretsmanager"]
+    try:
+        encryption.require_encrypt(caller, key, arn)
+    except Refused as refused:
+        raise PermissionError(
+            f'Resource handler returned message: "{refused}" (HandlerErrorCode: AccessDenied)'
+        ) from refused
 
 
 def _asked(

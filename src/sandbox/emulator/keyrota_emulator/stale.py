@@ -98,6 +98,9 @@ def _resource_tags(original: Callable[[str], Any]) -> Callable[[str], Any]:
     """Decides by the tags that a request sees what a condition on them says."""
 
     def resource_tags(arn: str) -> Any:
+        # CloudFormation uses within one request what it has created.
+        if arn not in _tags:
+            look_at_tags()
         seen = _tags.get(arn)
         return original(arn) if seen is None else seen.seen()
 
