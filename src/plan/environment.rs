@@ -138,7 +138,9 @@ impl Environment {
 /// Reference Manual; "Configuring MariaDB with Option Files" and "Secure Connections Overview" in
 /// the MariaDB documentation.
 fn mysql_option_files(tls: Verification) -> [OptionFile; 2] {
-    const MARIADB: &str = "[client-mariadb]\nssl-verify-server-cert\n";
+    // Otherwise the locale decides in which character set the name of the user is sent.
+    const CHARACTERS: &str = "loose-default-character-set=utf8mb4";
+    let mariadb = format!("[client-mariadb]\n{CHARACTERS}\nssl-verify-server-cert\n");
     let mode = match tls {
         Verification::Full => "VERIFY_IDENTITY",
         Verification::Authority => "VERIFY_CA",
@@ -147,11 +149,11 @@ fn mysql_option_files(tls: Verification) -> [OptionFile; 2] {
     [
         OptionFile {
             variable: "MYSQL_HOME",
-            text: format!("[client]\nloose-ssl-mode={mode}\n{MARIADB}"),
+            text: format!("[client]\n{CHARACTERS}\nloose-ssl-mode={mode}\n{mariadb}"),
         },
         OptionFile {
             variable: "MARIADB_HOME",
-            text: MARIADB.to_owned(),
+            text: mariadb,
         },
     ]
 }
@@ -238,8 +240,8 @@ mod tests {
         MYSQL_USER=app
         MYSQL_PWD=hush
         MYSQL_DATABASE=orders
-        MYSQL_HOME/my.cnf: "[client]\nloose-ssl-mode=VERIFY_IDENTITY\n[client-mariadb]\nssl-verify-server-cert\n"
-        MARIADB_HOME/my.cnf: "[client-mariadb]\nssl-verify-server-cert\n"
+        MYSQL_HOME/my.cnf: "[client]\nloose-default-character-set=utf8mb4\nloose-ssl-mode=VERIFY_IDENTITY\n[client-mariadb]\nloose-default-character-set=utf8mb4\nssl-verify-server-cert\n"
+        MARIADB_HOME/my.cnf: "[client-mariadb]\nloose-default-character-set=utf8mb4\nssl-verify-server-cert\n"
         "#);
         // The other engine's variables must have no effect.
         for (engine, name) in [

@@ -41,7 +41,7 @@ async fn psql() {
 /// The client has variables for everything except the user and the database.
 #[tokio::test]
 async fn mariadb() {
-    let script = r#"exec "$CLIENT" --no-defaults --protocol=tcp --raw --batch \
+    let script = r#"exec "$CLIENT" --no-defaults --default-character-set=utf8mb4 --protocol=tcp --raw --batch \
         --ssl-ca="$AUTHORITY" --ssl-verify-server-cert --user="$MYSQL_USER" \
         --execute "SELECT CONCAT(SUBSTRING_INDEX(USER(), '@', 1), ' at ', DATABASE())" \
         "$MYSQL_DATABASE""#;

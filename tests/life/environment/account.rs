@@ -318,11 +318,17 @@ impl TestEnvironment {
         request.send().await.expect("the policy is deleted");
     }
 
-    /// Returns the name of the function's role, the only role.
-    async fn role(&self) -> String {
+    /// Returns the name of the function's role, the only role with policies of its own.
+    pub async fn role(&self) -> String {
         let roles = self.iam.list_roles().send().await.expect("roles").roles;
-        assert_eq!(roles.len(), 1, "{roles:?}");
-        roles[0].role_name.clone()
+        let mut found = Vec::new();
+        for role in roles {
+            let request = self.iam.list_role_policies().role_name(&role.role_name);
+            let policies = request.send().await.expect("policies").policy_names;
+            found.extend((!policies.is_empty()).then_some(role.role_name));
+        }
+        assert_eq!(found.len(), 1, "{found:?}");
+        found.remove(0)
     }
 
     /// Records every secret key that can be read in the account.

@@ -126,11 +126,9 @@ fn decoded(text: &str) -> Value {
     serde_json::from_slice(&bytes).expect("JSON")
 }
 
-/// Returns the policies of the role, the only role.
+/// Returns the policies of the function's role, the only role that has some.
 pub async fn role_policies(test: &TestEnvironment) -> Vec<InlinePolicy> {
-    let roles = test.iam.list_roles().send().await.expect("roles").roles;
-    assert_eq!(roles.len(), 1);
-    let role = roles[0].role_name.clone();
+    let role = test.role().await;
     let request = test.iam.list_role_policies().role_name(&role);
     let names = request.send().await.expect("policies").policy_names;
     let mut held = Vec::new();
