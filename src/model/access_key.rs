@@ -85,6 +85,28 @@ pub(super) fn check(entry: &Entry, key: &AccessKey, fields: &Fields<'_>) {
     if let (Some(limit), Some(field)) = (key.max_key_age, fields.get("max_key_age")) {
         check_age(entry, limit, &field);
     }
+    if entry.adopt {
+        check_adopted(key, fields);
+    }
+}
+
+/// Reports settings that contradict a secret that exists already, with the key of a user.
+fn check_adopted(key: &AccessKey, fields: &Fields<'_>) {
+    let refuse = |field: &str, message: String, hint: &str| {
+        let finding = Finding::error("contradiction", fields.path(field), message);
+        fields.place(field).report(finding.hint(hint));
+    };
+    if key.create_user {
+        let message = format!(
+            "the stack creates `{}`, so no secret can contain a key of the user",
+            key.user
+        );
+        refuse("create_user", message, "remove `create_user` or `adopt`");
+    }
+    if key.initial_key != InitialKey::Create {
+        let message = "an adopted secret contains its first key already".to_owned();
+        refuse("initial_key", message, "remove `initial_key` or `adopt`");
+    }
 }
 
 /// Reports a key that can be active for longer than `max_key_age`.

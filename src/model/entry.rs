@@ -22,6 +22,8 @@ pub struct Entry {
     pub place: String,
     /// The secret that holds the credential.
     pub secret: SecretName,
+    /// Whether the secret existed before, and is imported into the stack with its value.
+    pub adopt: bool,
     /// The rotation schedule.
     pub schedule: Schedule,
     /// The length of the rotation window. Without one, AWS chooses it.
@@ -249,10 +251,12 @@ fn read_entry(fields: &Fields<'_>, specific: Specific) -> Option<Entry> {
         user: _,
         kind,
     } = specific;
+    let adopt = fields.value("adopt", |field| field.boolean());
     let settings = settings?;
     let entry = Entry {
         place: fields.at().path().to_owned(),
         secret: secret?,
+        adopt: adopt?,
         schedule: settings.schedule,
         window: settings.window,
         kms_key: settings.kms_key,

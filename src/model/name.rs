@@ -130,6 +130,11 @@ fn check_stack(text: &str) -> Result<(), String> {
 }
 
 fn check_secret(text: &str) -> Result<(), String> {
+    if text.starts_with("arn:") {
+        return Err(format!(
+            "`{text}` is an ARN; specify the name of a secret in this account and Region"
+        ));
+    }
     length(text, 1, 512)?;
     characters(text, "/_+=.@-")?;
     let bytes = text.as_bytes();

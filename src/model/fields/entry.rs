@@ -16,7 +16,13 @@ pub(super) const ADMINISTRATOR: Text = Text::matching(
 );
 
 /// The fields that entries of every kind have.
-pub(super) static COMMON: [Field; 5] = [
+pub(super) static COMMON: [Field; 6] = [
+    Field::default(
+        "adopt",
+        Form::Boolean,
+        "false",
+        "Whether the secret exists already. `keyrota bootstrap` imports it into the stack with its name, ARN, value, and versions.",
+    ),
     Field::default(
         "schedule",
         Form::Text(

@@ -152,6 +152,13 @@ fn seeds(stack: &Stack<'_>, found: &mut RuleFindings) {
         let Some(seed) = secret.get("SecretString") else {
             continue;
         };
+        let name = secret.text("Name");
+        let mut entries = stack.model().entries.iter();
+        if entries.any(|entry| entry.adopt && Some(entry.secret.as_str()) == name) {
+            let message = "the secret is adopted, and its value would be overwritten";
+            found.add(secret.at("SecretString"), message);
+            continue;
+        }
         let checked = match secret.tag(tag::KIND).and_then(literal) {
             Some(tag::DATABASE) => check_database_seed(stack, secret, seed),
             _ => check_seed(stack, secret, seed),

@@ -26,6 +26,8 @@ pub fn view(entry: &Entry, model: &Model, tags: &[Tag], policies: &Policies<'_>)
         "rotates_itself": false,
         "endpoint": "",
         "secret": entry.secret.as_str(),
+        // Its description and its value stay as they are.
+        "adopted": entry.adopt,
         "secret_id": name::secret_logical_id(entry),
         "secret_policy_id": name::readers_logical_id(entry),
         // The complete first value, if it does not depend on the stack.
@@ -73,6 +75,9 @@ pub fn view(entry: &Entry, model: &Model, tags: &[Tag], policies: &Policies<'_>)
             view["endpoint"] = endpoint.into();
             view["seed"] = database.seed().into();
         }
+    }
+    if entry.adopt {
+        view["secret_description"] = Json::Null;
     }
     view["depends_on"] = depends_on.into();
     view

@@ -104,6 +104,10 @@ pub fn stack(model: &Model) -> Result<Json, Error> {
         "sweeps": sweeps,
         "alarms": rule::alarms(model, &held, &tags, &longest),
         "tags": tags,
+        "adopted": held.iter().flat_map(|(_, entries)| entries)
+            .filter(|entry| entry.adopt)
+            .map(|entry| entry.secret.as_str())
+            .collect::<Vec<_>>(),
     });
     // There may be thousands of these, so they are moved.
     stack["access_keys"] = views_of(Strategy::AccessKeys);

@@ -155,14 +155,22 @@ fn arrangement<'a>(entry: &'a Entry, index: usize, account: &str) -> Arrangement
     Arrangement {
         letter: letter(index),
         count: String::new(),
-        facts: match &entry.kind {
+        facts: adopted(entry).into_iter().chain(match &entry.kind {
             Kind::AccessKey(key) => facts(entry, key, account),
             Kind::Database(database) => database::facts(entry, database, account),
-        },
+        }).collect(),
         expression: entry.schedule.to_string(),
         rows: Vec::new(),
         first: entry,
     }
+}
+
+/// Returns what becomes of a secret that exists already.
+fn adopted(entry: &Entry) -> Option<Fact> {
+    entry.adopt.then(|| Fact {
+        what: "The secret",
+        prose: Prose::words("already exists, and is imported with its name, ARN, and value"),
+    })
 }
 
 /// Returns the settings that an access key shares with similar ones.
@@ -173,6 +181,7 @@ fn facts(entry: &Entry, key: &AccessKey, account: &str) -> Vec<Fact> {
         .say("), ")
         .say(recurrence::window(&entry.schedule, entry.window));
     let user = match (key.create_user, &key.initial_key) {
+        _ if entry.adopt => Prose::words("already exists; its current key is in the secret"),
         (true, _) => Prose::words("is created by the stack, which owns all its keys"),
         (false, InitialKey::Create) => Prose::words("already exists; its first key is a new one"),
         (false, InitialKey::Profile(name)) => {

@@ -8,6 +8,7 @@ use crate::model::{
 /// An entry's settings, without the names of its credential and its secret.
 #[derive(PartialEq, Eq, Hash)]
 pub struct Setup<'a> {
+    adopt: bool,
     /// The schedule expression.
     schedule: &'a str,
     window: Option<Duration>,
@@ -43,6 +44,7 @@ impl<'a> Setup<'a> {
         let Entry {
             place: _,
             secret: _,
+            adopt,
             schedule,
             window,
             kms_key,
@@ -52,6 +54,7 @@ impl<'a> Setup<'a> {
             kind,
         } = entry;
         Self {
+            adopt: *adopt,
             schedule: schedule.as_str(),
             window: *window,
             kms_key,
