@@ -39,6 +39,16 @@ impl Encryption for Aws {
         done("kms:ScheduleKeyDeletion", request.send()).await
     }
 
+    async fn cancel_key_deletion(&self, id: &str) -> Result<()> {
+        let request = self.kms.cancel_key_deletion().key_id(id);
+        done("kms:CancelKeyDeletion", request.send()).await
+    }
+
+    async fn enable_key(&self, id: &str) -> Result<()> {
+        let request = self.kms.enable_key().key_id(id);
+        done("kms:EnableKey", request.send()).await
+    }
+
     async fn has_alias(&self, alias: &str) -> Result<bool> {
         let mut pages = self.kms.list_aliases().into_paginator().send();
         while let Some(page) = pages.next().await {

@@ -22,6 +22,9 @@ impl Secrets for Aws {
         Ok(answer.map(|answer| Secret {
             arn: answer.arn.unwrap_or_default(),
             name: answer.name.unwrap_or_default(),
+            description: answer.description.unwrap_or_default(),
+            owner: answer.owning_service,
+            primary_region: answer.primary_region,
             tags: pairs(answer.tags),
             kms_key: answer.kms_key_id,
             rotation_enabled: answer.rotation_enabled.unwrap_or_default(),
@@ -64,6 +67,12 @@ impl Secrets for Aws {
             }
         }
         Ok(found)
+    }
+
+    async fn resource_policy(&self, id: &str) -> Result<Option<String>> {
+        let request = self.secretsmanager.get_resource_policy().secret_id(id);
+        let answer = found("secretsmanager:GetResourcePolicy", request.send()).await?;
+        Ok(answer.and_then(|answer| answer.resource_policy))
     }
 
     async fn value(&self, id: &str, label: &str) -> Result<Option<SecretValue>> {

@@ -14,7 +14,8 @@ use super::error::{answered, done, failed, found, refused};
 use super::system::timestamp;
 use crate::port::{
     Change, ChangeSet, ChangeSetRequest, CreatedChangeSet, Error, ErrorKind, Optional,
-    RefusedResource, Result, Stack, StackEvent, StackResource, StackStatus, Stacks, TemplateSource,
+    RefusedResource, ResourceToImport, Result, Stack, StackEvent, StackResource, StackStatus,
+    Stacks, TemplateSource,
 };
 
 /// Converts `ValidationError` to "not found". These calls have one argument, a stack name or
@@ -129,10 +130,11 @@ impl Stacks for Aws {
 
     async fn create_change_set(&self, request: &ChangeSetRequest) -> Result<CreatedChangeSet> {
         const CALL: &str = "cloudformation:CreateChangeSet";
-        let kind = if request.create {
-            ChangeSetType::Create
-        } else {
-            ChangeSetType::Update
+        let imports = !request.imports.is_empty();
+        let kind = match request.create {
+            _ if imports => ChangeSetType::Import,
+            true => ChangeSetType::Create,
+            false => ChangeSetType::Update,
         };
         let call = self
             .cloudformation
@@ -140,7 +142,8 @@ impl Stacks for Aws {
             .stack_name(&request.stack)
             .change_set_name(&request.name)
             .change_set_type(kind)
-            .on_stack_failure(OnStackFailure::Rollback)
+            .set_on_stack_failure((!imports).then_some(OnStackFailure::Rollback))
+            .set_resources_to_import(imports.then(|| to_import(&request.imports)))
             .capabilities(Capability::from(request.capability))
             .set_parameters(Some(pairs(&request.parameters, |key, value| {
                 Parameter::builder()
@@ -148,9 +151,12 @@ impl Stacks for Aws {
                     .parameter_value(value)
                     .build()
             })))
-            .set_tags(Some(pairs(&request.tags, |key, value| {
-                Tag::builder().key(key).value(value).build()
-            })));
+            // An import refuses every change of the tags.
+            .set_tags((!imports).then(|| {
+                pairs(&request.tags, |key, value| {
+                    Tag::builder().key(key).value(value).build()
+                })
+            }));
         let call = match &request.template {
             TemplateSource::Body(body) => call.template_body(body),
             TemplateSource::Url(url) => call.template_url(url),
@@ -239,6 +245,18 @@ impl Stacks for Aws {
         let request = request.set_retain_resources((!retain.is_empty()).then(|| retain.to_vec()));
         done("cloudformation:DeleteStack", request.send()).await
     }
+}
+
+fn to_import(imports: &[ResourceToImport]) -> Vec<aws_sdk_cloudformation::types::ResourceToImport> {
+    let one = |import: &ResourceToImport| {
+        let (property, value) = &import.identifier;
+        aws_sdk_cloudformation::types::ResourceToImport::builder()
+            .logical_resource_id(&import.logical_id)
+            .resource_type(import.kind)
+            .resource_identifier(*property, value)
+            .build()
+    };
+    imports.iter().map(one).collect()
 }
 
 fn event_of(event: aws_sdk_cloudformation::types::StackEvent) -> StackEvent {

@@ -10,11 +10,11 @@ use super::password;
 use super::session::Session;
 use super::settings::Settings;
 use crate::model::{Entry, InitialKey, Kind, Model};
-use crate::plan::{Observed, Preflight, StackReport};
+use crate::plan::{Preflight, StackReport};
 use crate::port::Event;
 use crate::render::Shard;
-use crate::run::{self, Bootstrapped};
-use crate::view::{BootstrapResult, DeployedFunction, DeployedSecret};
+use crate::run::{self, Bootstrapped, Cleared};
+use crate::view::{BootstrapResult, DeployedFunction, DeployedSecret, imported};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -59,10 +59,7 @@ pub(super) async fn run(settings: &Settings, verb: &Bootstrap) -> Result<Exit, F
     let rotates = !verb.no_rotate;
     let cleared = stacks.clear(&context, Preflight { rotates }).await?;
     let asked = password::collect(&context, &cleared).await?;
-    settings.confirm(
-        verb.yes,
-        &question(shards, &cleared[0].observed, verb.no_rotate),
-    )?;
+    settings.confirm(verb.yes, &question(shards, &cleared, verb.no_rotate))?;
     let passwords = asked.ask(settings)?;
     stacks.keep_record(settings)?;
     let (source, fleet) = (&verb.function, &stacks.fleet);
@@ -95,7 +92,8 @@ pub(super) async fn run(settings: &Settings, verb: &Bootstrap) -> Result<Exit, F
     Ok(Exit::Done)
 }
 
-fn question(shards: &[Shard], observed: &Observed<'_>, no_rotate: bool) -> String {
+fn question(shards: &[Shard], cleared: &[Cleared<'_>], no_rotate: bool) -> String {
+    let observed = &cleared[0].observed;
     let entries = || shards.iter().flat_map(|shard| &shard.model.entries);
     let adopted = entries().filter_map(Entry::as_access_key);
     let adopted = adopted.filter(|entry| entry.kind.initial_key != InitialKey::Create);
@@ -104,8 +102,12 @@ fn question(shards: &[Shard], observed: &Observed<'_>, no_rotate: bool) -> Strin
         1 => format!("the stack {first}"),
         count => format!("{count} stacks, {first} and others numbered after it,"),
     };
+    let imports = cleared.iter().flat_map(|one| &one.imports.secrets);
+    let keys = cleared.iter().filter_map(|one| one.imports.key.as_ref());
+    let keys =
+        keys.map(|key| format!("The KMS key {key} of an earlier deployment is used again.\n"));
     format!(
-        "Deploy {what} to account {} in {} as {}?\n  {} secret(s), {} first key(s) adopted from profiles; {}",
+        "Deploy {what} to account {} in {} as {}?\n  {} secret(s), {} first key(s) adopted from profiles; {}{}{}",
         observed.caller.account,
         observed.region,
         observed.caller.arn,
@@ -116,6 +118,8 @@ fn question(shards: &[Shard], observed: &Observed<'_>, no_rotate: bool) -> Strin
         } else {
             "each is rotated once and proven."
         },
+        imported(imports),
+        keys.collect::<String>(),
     )
 }
 

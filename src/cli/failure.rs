@@ -107,6 +107,11 @@ impl From<run::Error> for Failed {
             run::Error::Render(error) => error.into(),
             run::Error::Refused(findings) => Self::refused("the deployment", findings),
             run::Error::ChangeSet { .. } => Self::new("change-set", message),
+            run::Error::ImportTemplate { .. } => Self::new("import", message).hint(
+                "deploy the stack with `keyrota bootstrap` without the entries to import, then add them again",
+            ),
+            run::Error::BeingRotated { .. } => Self::new("being-rotated", message)
+                .hint("run `keyrota bootstrap` again after that rotation has ended"),
             run::Error::Stack { status, .. } if status == "ROLLBACK_COMPLETE" => {
                 Self::new("stack", message)
                     .hint("delete the failed stack with `keyrota teardown`, then run `keyrota bootstrap` again")

@@ -58,6 +58,7 @@ pub(super) async fn run(settings: &Settings, verb: &Plan) -> Result<Exit, Failed
     let packages = source.packages(settings, fleet, &authorities).await?;
     let mut result = PlanResult {
         stacks: Vec::new(),
+        imports: Vec::new(),
         drift: Vec::new(),
     };
     for ((shard, template), cleared) in shards.iter().zip(rendering.stacks()).zip(&cleared) {
@@ -68,6 +69,10 @@ pub(super) async fn run(settings: &Settings, verb: &Plan) -> Result<Exit, Failed
         let stack = model.stack.to_string();
         let drift = drift.map(|drift| (stack.clone(), drift));
         result.drift.extend(drift);
+        let imports = cleared.imports.secrets.iter().cloned();
+        result
+            .imports
+            .extend(imports.map(|import| (stack.clone(), import)));
         result.stacks.push((stack, changes));
     }
     if let Some(file) = &verb.review {

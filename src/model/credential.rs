@@ -154,6 +154,16 @@ impl Credential {
         }
     }
 
+    /// Returns the same value with another key of the same user.
+    #[must_use]
+    pub fn with_key(self, accesskey: AccessKeyId, secretkey: SecretString) -> Self {
+        Self {
+            accesskey,
+            secretkey,
+            ..self
+        }
+    }
+
     /// Returns the same credential with another `secretarn`.
     #[must_use]
     pub fn with_origin(self, secretarn: String) -> Self {

@@ -171,6 +171,12 @@ impl ObservedAccessKey {
         (!listed).then_some(current)
     }
 
+    /// Returns whether the key in the secret is missing from the user's list, and the user has no
+    /// active key at all.
+    pub fn is_retired(&self) -> bool {
+        self.lost_key().is_some() && !self.keys.iter().any(|key| key.active)
+    }
+
     /// Returns the IDs of the user's keys: those in the user's list and, if the list lacks the
     /// current or the pending key, those that the versions name. Such a list may be older than the
     /// versions, because IAM is eventually consistent.

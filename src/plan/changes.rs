@@ -109,31 +109,58 @@ pub fn differs_from(given: ChangeSetInputs<'_>, set: &ChangeSet, template: &str)
     tag.map(|key| format!("its tag {key} differs"))
 }
 
-/// Returns the resources that the first deployment of a stack adds, in the form and order of a
-/// change set.
+/// Returns how the resources of two templates differ, in the form and order of a change set.
+/// Without a deployed template, every resource is added. The resources in `imported` are imported.
 ///
 /// # Errors
 ///
-/// Returns why the template cannot be parsed.
-pub fn additions(template: &str) -> Result<Vec<Change>, serde_yaml::Error> {
+/// Returns why a template cannot be parsed.
+pub fn template_changes(
+    deployed: Option<&str>,
+    template: &str,
+    imported: &[&str],
+) -> Result<Vec<Change>, serde_yaml::Error> {
     let root: Value = serde_yaml::from_str(template)?;
-    let resources = root.get("Resources").and_then(Value::as_mapping);
-    let mut changes: Vec<Change> = resources
-        .into_iter()
-        .flatten()
-        .map(|(id, resource)| {
-            let kind = resource.get("Type").and_then(Value::as_str);
-            Change {
-                action: "Add".to_owned(),
-                logical_id: id.as_str().unwrap_or_default().to_owned(),
-                kind: kind.unwrap_or_default().to_owned(),
-                replacement: None,
-                properties: Vec::new(),
-            }
-        })
-        .collect();
+    let deployed: Value = match deployed {
+        Some(deployed) => serde_yaml::from_str(deployed)?,
+        None => Value::Null,
+    };
+    let change = |action: &str, (id, resource): (&str, &Value)| Change {
+        action: action.to_owned(),
+        logical_id: id.to_owned(),
+        kind: resource
+            .get("Type")
+            .and_then(Value::as_str)
+            .unwrap_or_default()
+            .to_owned(),
+        replacement: None,
+        properties: Vec::new(),
+    };
+    let mut changes = Vec::new();
+    for (id, resource) in resources(&root) {
+        let held = resources(&deployed).find(|(held, _)| *held == id);
+        let action = match held {
+            _ if imported.contains(&id) => "Import",
+            None => "Add",
+            Some((_, held)) if held != resource => "Modify",
+            Some(_) => continue,
+        };
+        changes.push(change(action, (id, resource)));
+    }
+    for (id, held) in resources(&deployed) {
+        if !resources(&root).any(|(stays, _)| stays == id) {
+            changes.push(change("Remove", (id, held)));
+        }
+    }
     changes.sort_by(|one, other| one.logical_id.cmp(&other.logical_id));
     Ok(changes)
+}
+
+/// Returns the resources of a template with their logical IDs.
+fn resources(root: &Value) -> impl Iterator<Item = (&str, &Value)> {
+    let all = root.get("Resources").and_then(Value::as_mapping);
+    let named = |(id, resource)| Some((Value::as_str(id)?, resource));
+    all.into_iter().flatten().filter_map(named)
 }
 
 /// Returns a finding for each change that would overwrite or replace a secret's current value.
@@ -159,7 +186,7 @@ pub fn refuse_seed_changes(changes: &[Change]) -> Vec<Finding> {
             let message = format!("{what}, and the rotated value would be lost");
             Some(
                 Finding::error("seed-change", change.logical_id.clone(), message)
-                    .hint("the seed of a secret cannot change; rename the secret in the manifest to create another one"),
+                    .hint("the seed of a secret cannot change: keep `adopt: true` on the entry of an adopted secret, and leave it out on others; to create another secret, rename it in the manifest"),
             )
         })
         .collect()
@@ -277,7 +304,7 @@ mod tests {
     #[test]
     fn a_new_stack_is_what_its_template_adds() {
         let template = "Resources:\n  B: { Type: X }\n  A: { Type: Y }\n";
-        let added = additions(template).unwrap();
+        let added = template_changes(None, template, &[]).unwrap();
         let told: Vec<_> = added
             .iter()
             .map(|it| (&*it.action, &*it.logical_id, &*it.kind))

@@ -60,6 +60,13 @@ impl<'a> Evidence<'a> {
         self.lists_secret(arn) || self.is_tagged(tags)
     }
 
+    /// Returns whether a stack of this name, in this account and Region, created a secret, whether
+    /// or not that stack still exists.
+    pub fn is_of_earlier_stack(&self, tags: &BTreeMap<String, String>) -> bool {
+        let id = tags.get(STACK_ID_TAG);
+        id.is_some_and(|id| self.is_of_this_name(id))
+    }
+
     /// Returns the KMS keys that the stack lists, by ID or ARN.
     pub fn listed_keys(&self) -> impl Iterator<Item = &'a str> {
         let keys = self

@@ -9,6 +9,7 @@ mod database;
 mod doctor;
 mod environment;
 mod evidence;
+mod import;
 mod lookup;
 mod observed;
 mod old_key;
@@ -29,8 +30,8 @@ pub use artifact::{
 pub use bucket::{ObservedBucket, check_named_bucket, check_region};
 pub use candidate::{Candidate, age_in_days};
 pub use changes::{
-    ChangeSetInputs, additions, differs_from, is_echo, needs_update, refuse_seed_changes,
-    same_template,
+    ChangeSetInputs, differs_from, is_echo, needs_update, refuse_seed_changes, same_template,
+    template_changes,
 };
 pub use database::{FIRST, ObservedDatabase, ObservedLogin, RETAINED, SETTING};
 pub use doctor::{
@@ -39,6 +40,10 @@ pub use doctor::{
 };
 pub use environment::{Environment, OptionFile, TLS_TAG, tls_of};
 pub use evidence::{Evidence, STACK_ID_TAG, same_key};
+pub use import::{
+    ImportTemplate, ImportTemplateError, Origin, SecretImport, customer_key, import_of,
+    import_template, imports, returning_keys,
+};
 pub use lookup::Lookup;
 pub use observed::{
     Administrator, HeldSecret, LastRotation, Observed, ObservedEntry, SecretContent,
@@ -46,9 +51,10 @@ pub use observed::{
 pub use old_key::{HoldReason, RemovalTimes, removal_times};
 pub use placement::check_placement;
 pub use preflight::{
-    ObservedNetwork, ObservedServiceKey, Preflight, Reference, check, check_account, check_network,
-    check_own_service_key, check_owner, check_references, check_service_key,
-    check_service_key_region, check_stack, references,
+    ImportEvidence, KeyImport, KeyOwner, ObservedNetwork, ObservedServiceKey, Preflight, Reference,
+    check, check_account, check_import, check_key_import, check_network, check_own_service_key,
+    check_owner, check_references, check_service_key, check_service_key_region, check_stack,
+    import_changes, references,
 };
 pub use recorded_keys::{KEYS_TAG, MADE, MAKING_TAG, with_key};
 pub use seeding::{ABANDONED_TAG, BEFORE, SEEDING_TAG, Seeding};

@@ -120,6 +120,10 @@ pub trait Encryption {
     async fn key_policy(&self, arn: &str) -> Result<Option<String>>;
     /// Schedules the deletion of the key in 7 to 30 days (`kms:ScheduleKeyDeletion`).
     async fn schedule_key_deletion(&self, id: &str, days: u32) -> Result<()>;
+    /// Cancels the deletion of the key, which stays disabled (`kms:CancelKeyDeletion`).
+    async fn cancel_key_deletion(&self, id: &str) -> Result<()>;
+    /// Enables the key (`kms:EnableKey`).
+    async fn enable_key(&self, id: &str) -> Result<()>;
     /// Returns whether an alias exists, such as `alias/keyrota-keys` (`kms:ListAliases`).
     async fn has_alias(&self, alias: &str) -> Result<bool>;
 }

@@ -45,6 +45,8 @@ pub enum Stage {
     Uploading,
     /// Computing a change set.
     Comparing,
+    /// Importing what exists already into the stack.
+    Importing,
     /// Executing a change set, or deleting a stack.
     Deploying,
     /// Waiting until Lambda has deleted the network interfaces of a function that is being

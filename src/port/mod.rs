@@ -22,8 +22,8 @@ pub use secrets::{
     CURRENT, Deletion, PENDING, PREVIOUS, Rotation, Secret, SecretValue, Secrets, TaggedSecret,
 };
 pub use stacks::{
-    Change, ChangeSet, ChangeSetRequest, CreatedChangeSet, RefusedResource, Stack, StackEvent,
-    StackResource, StackStatus, Stacks, TemplateSource,
+    Change, ChangeSet, ChangeSetRequest, CreatedChangeSet, RefusedResource, ResourceToImport,
+    Stack, StackEvent, StackResource, StackStatus, Stacks, TemplateSource,
 };
 
 /// All services of AWS that the engine uses.

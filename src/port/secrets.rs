@@ -17,6 +17,12 @@ pub struct Secret {
     pub arn: String,
     /// The name.
     pub name: String,
+    /// Its description, or nothing.
+    pub description: String,
+    /// The AWS service that manages it, if one does (`OwningService` of `API_DescribeSecret`).
+    pub owner: Option<String>,
+    /// The Region of the primary secret, if the secret has replicas or is one.
+    pub primary_region: Option<String>,
     /// Its tags.
     pub tags: BTreeMap<String, String>,
     /// The customer managed KMS key that encrypts it, if any.
@@ -103,6 +109,9 @@ pub trait Secrets {
     /// Returns the secrets with a tag, including those scheduled for deletion
     /// (`secretsmanager:ListSecrets`).
     async fn secrets_tagged(&self, key: &str, value: &str) -> Result<Vec<TaggedSecret>>;
+    /// Returns a secret's resource policy, or `None` if it has none
+    /// (`secretsmanager:GetResourcePolicy`).
+    async fn resource_policy(&self, id: &str) -> Result<Option<String>>;
     /// Returns the value of the version with a staging label, or `None` if there is none.
     async fn value(&self, id: &str, label: &str) -> Result<Option<SecretValue>>;
     /// Stores a value with a staging label, with a client request token

@@ -146,6 +146,17 @@ pub enum TemplateSource {
     Url(String),
 }
 
+/// A resource that exists, and that a change set imports into a stack.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ResourceToImport {
+    /// Its name in the template.
+    pub logical_id: String,
+    /// Its type.
+    pub kind: &'static str,
+    /// The property that identifies it, such as `Id`, and its value.
+    pub identifier: (&'static str, String),
+}
+
 /// What a change set is made from.
 #[derive(Clone, Debug)]
 pub struct ChangeSetRequest {
@@ -161,8 +172,10 @@ pub struct ChangeSetRequest {
     pub parameters: BTreeMap<String, String>,
     /// `CAPABILITY_IAM` or `CAPABILITY_NAMED_IAM`.
     pub capability: &'static str,
-    /// The stack's tags.
+    /// The stack's tags. An import leaves them as they are.
     pub tags: BTreeMap<String, String>,
+    /// What it imports. If there is anything, it does nothing else.
+    pub imports: Vec<ResourceToImport>,
 }
 
 /// A change set that was made.

@@ -4,9 +4,10 @@ use super::error::{Error, Result};
 use super::tags::restore_tags;
 use super::{
     Artifacts, Cleared, Context, Deployed, Deployment, Passwords, Rotated, Seeded, Verified,
-    deploy, rotate, seed, upload, verify,
+    deploy, import, rotate, seed, upload, verify,
 };
 use crate::model::Model;
+use crate::plan::{MADE, ObservedEntry, Preflight};
 
 /// Everything is deployed, and every credential authenticates.
 #[derive(Clone, Debug)]
@@ -61,10 +62,10 @@ const OVERTAKEN: usize = 5;
 /// # Errors
 ///
 /// Returns the first failure. Another run continues from there.
-pub async fn bootstrap(
+pub async fn bootstrap<'model>(
     context: &Context<'_>,
-    model: &Model,
-    cleared: &Cleared<'_>,
+    model: &'model Model,
+    cleared: &Cleared<'model>,
     inputs: DeploymentInputs<'_>,
 ) -> Result<Bootstrapped> {
     let DeploymentInputs {
@@ -73,10 +74,14 @@ pub async fn bootstrap(
         passwords,
         rotates,
     } = inputs;
-    let mut cleared = cleared.clone();
+    let intent = Preflight { rotates };
+    let adopted = cleared.imports.adopted();
+    let mut cleared = import::restore(context, model, cleared.clone(), intent).await?;
     let mut overtaken = 0;
     let (uploaded, deployed) = loop {
         let uploaded = upload(context, model, &cleared, artifacts, template).await?;
+        let bucket = uploaded.bucket.as_str();
+        cleared = import::import(context, model, cleared, bucket, template, intent).await?;
         match deploy(context, model, &cleared, &uploaded, template).await? {
             Deployment::Done(deployed) => break (uploaded, deployed),
             Deployment::Overtaken { stack, .. } if overtaken < OVERTAKEN => {
@@ -105,13 +110,30 @@ pub async fn bootstrap(
         });
     }
     restore_tags(context, model, &deployed).await?;
-    let seeded = seed(context, model, &deployed, passwords).await?;
+    let mut seeded = seed(context, model, &deployed, passwords).await?;
+    for one in &mut seeded.entries {
+        one.changed |=
+            adopted.contains(one.seen.entry().secret.as_str()) || awaits_rotation(&one.seen);
+    }
     let secrets = prove(context, model, &deployed, &seeded, rotates).await?;
     Ok(Bootstrapped {
         deployed,
         functions,
         secrets,
     })
+}
+
+/// Returns whether the secret is adopted, and only the function of someone else has rotated it. Every
+/// rotation of keyrota labels the version that it creates for an access key.
+fn awaits_rotation(seen: &ObservedEntry<'_>) -> bool {
+    let ObservedEntry::AccessKey(entry, seen) = seen else {
+        return false;
+    };
+    let labelled = seen
+        .secret
+        .as_ref()
+        .and_then(|held| held.secret.version_with(MADE));
+    entry.adopt && labelled.is_none()
 }
 
 /// Rotates what has never rotated, and verifies every credential. All are tried before the first

@@ -40,9 +40,6 @@ pub(super) fn inputs(
 }
 
 /// Creates a change set. Returns `None` if the stack is up to date.
-///
-/// The inputs that CloudFormation used are read back and compared: a template in S3 could have been
-/// replaced after it was stored, and CloudFormation executes it with the caller's permissions.
 pub(super) async fn compute(
     context: &Context<'_>,
     model: &Model,
@@ -66,42 +63,14 @@ pub(super) async fn compute(
         create: existing.is_none(),
         template: source,
         parameters: parameters.clone(),
-        capability: match render::needs_named_iam(model) {
-            true => "CAPABILITY_NAMED_IAM",
-            false => "CAPABILITY_IAM",
-        },
-        tags: tags.clone(),
+        capability: capability(model),
+        tags,
+        imports: Vec::new(),
     };
-    let CreatedChangeSet { id, stack_id } = context.cloud.create_change_set(&request).await?;
-    let set = settled(context, &request.stack, &id).await?;
-    if set.status != "FAILED" {
-        let held = context.cloud.change_set_template(&request.stack, &id);
-        let given = ChangeSetInputs {
-            template,
-            parameters: &parameters,
-            tags: &tags,
-        };
-        if let Some(difference) = plan::differs_from(given, &set, &held.await?) {
-            remove(context, &id, &stack_id, &request).await?;
-            return Err(Error::OtherChangeSet {
-                stack: request.stack,
-                template: match request.template {
-                    TemplateSource::Body(_) => "the request".to_owned(),
-                    TemplateSource::Url(url) => url,
-                },
-                difference,
-            });
-        }
-        return Ok(Some(ComputedChangeSet {
-            id,
-            stack_id,
-            changes: set.changes,
-            request,
-        }));
-    }
-    // They are gone with the change set.
-    let refused = context.cloud.change_set_failures(&request.stack, &id).await;
-    remove(context, &id, &stack_id, &request).await?;
+    let (own, refused) = match create(context, request, template).await? {
+        CreatedSet::Computed(computed) => return Ok(Some(computed)),
+        CreatedSet::Failed(own, refused) => (own, refused),
+    };
     // The stack was rolled back to the same template, so there is nothing to change.
     if let Some(stack) = existing
         && refused.as_ref().map_or(true, Vec::is_empty)
@@ -114,8 +83,71 @@ pub(super) async fn compute(
     }
     Err(Error::ChangeSet {
         stack: model.stack.to_string(),
-        reason: reason(set.reason, refused),
+        reason: reason(own, refused),
     })
+}
+
+/// Returns the capability that a stack requires.
+pub(super) fn capability(model: &Model) -> &'static str {
+    match render::needs_named_iam(model) {
+        true => "CAPABILITY_NAMED_IAM",
+        false => "CAPABILITY_IAM",
+    }
+}
+
+/// A change set after its creation has ended.
+pub(super) enum CreatedSet {
+    /// It can be executed.
+    Computed(ComputedChangeSet),
+    /// It failed for this reason, because of these resources, and was removed.
+    Failed(Option<String>, port::Result<Vec<RefusedResource>>),
+}
+
+/// Creates a change set, and waits until it can be executed or has failed.
+///
+/// The inputs that CloudFormation used are read back and compared: a template in S3 could have been
+/// replaced after it was stored, and CloudFormation executes it with the caller's permissions.
+pub(super) async fn create(
+    context: &Context<'_>,
+    request: ChangeSetRequest,
+    template: &str,
+) -> Result<CreatedSet> {
+    let CreatedChangeSet { id, stack_id } = context.cloud.create_change_set(&request).await?;
+    let set = settled(context, &request.stack, &id).await?;
+    if set.status == "FAILED" {
+        // They are gone with the change set.
+        let refused = context.cloud.change_set_failures(&request.stack, &id).await;
+        remove(context, &id, &stack_id, &request).await?;
+        return Ok(CreatedSet::Failed(set.reason, refused));
+    }
+    let held = context.cloud.change_set_template(&request.stack, &id);
+    let nothing = BTreeMap::new();
+    let given = ChangeSetInputs {
+        template,
+        parameters: &request.parameters,
+        // An import takes no tags.
+        tags: match request.imports.is_empty() {
+            true => &request.tags,
+            false => &nothing,
+        },
+    };
+    if let Some(difference) = plan::differs_from(given, &set, &held.await?) {
+        remove(context, &id, &stack_id, &request).await?;
+        return Err(Error::OtherChangeSet {
+            stack: request.stack,
+            template: match request.template {
+                TemplateSource::Body(_) => "the request".to_owned(),
+                TemplateSource::Url(url) => url,
+            },
+            difference,
+        });
+    }
+    Ok(CreatedSet::Computed(ComputedChangeSet {
+        id,
+        stack_id,
+        changes: set.changes,
+        request,
+    }))
 }
 
 /// Returns whether a stack has these parameters, looking again while `DescribeStacks` may show
@@ -138,7 +170,7 @@ async fn has_parameters(
 /// Returns why a change set failed. For a resource that cannot be created, the change set itself
 /// says only that its events have the reason
 /// (`AWSCloudFormation/latest/UserGuide/validate-stack-deployments.html`).
-fn reason(own: Option<String>, refused: port::Result<Vec<RefusedResource>>) -> String {
+pub(super) fn reason(own: Option<String>, refused: port::Result<Vec<RefusedResource>>) -> String {
     let own = own.unwrap_or_else(|| "CloudFormation gave no reason".into());
     match refused {
         Ok(refused) if refused.is_empty() => own,
@@ -202,7 +234,9 @@ impl ComputedChangeSet {
 const NOT_STORED: &str = "not-uploaded-yet";
 
 /// Returns what a deployment would change, and leaves nothing behind. If the stack does not exist,
-/// returns the rendered resources, because a change set would create an empty stack.
+/// returns the rendered resources, because a change set would create an empty stack. If the
+/// deployment imports secrets, compares the templates, because CloudFormation cannot compute the
+/// changes before the import.
 ///
 /// # Errors
 ///
@@ -217,9 +251,14 @@ pub async fn preview(
 ) -> Result<Vec<Change>> {
     let stack = cleared.observed.stack.as_ref();
     let Some(stack) = stack.filter(|stack| !stack.status.is_review()) else {
-        let added = plan::additions(template);
-        return added.map_err(|error| render::Error::Malformed(error.to_string()).into());
+        let changes = plan::template_changes(None, template, &imported(cleared));
+        return changes.map_err(|error| render::Error::Malformed(error.to_string()).into());
     };
+    if !cleared.imports.secrets.is_empty() {
+        let deployed = context.cloud.template(&stack.name).await?;
+        let changes = plan::template_changes(Some(&deployed), template, &imported(cleared));
+        return changes.map_err(|error| render::Error::Malformed(error.to_string()).into());
+    }
     let account = cleared.observed.caller.account.as_str();
     let bucket = render::artifact_bucket(model, account, context.region);
     let mut zips = BTreeMap::new();
@@ -249,6 +288,14 @@ pub async fn preview(
         deleted.await?;
     }
     outcome
+}
+
+/// Returns the logical IDs of what a deployment imports.
+fn imported<'a>(cleared: &'a Cleared<'_>) -> Vec<&'a str> {
+    let secrets = cleared.imports.secrets.iter();
+    let secrets = secrets.map(|import| import.logical_id.as_str());
+    let key = cleared.imports.key.iter().map(|_| render::KMS_KEY);
+    secrets.chain(key).collect()
 }
 
 /// A template that is too long for a request is stored in the bucket, under a prefix from which

@@ -113,6 +113,8 @@ fn precedes_its_outputs(stack: &Stack) -> bool {
     let status = &stack.status;
     status.is_review()
         || (status.is_healthy() || status.is_busy())
+            // An import sets no outputs.
+            && status.as_str() != "IMPORT_COMPLETE"
             && (stack.outputs.is_empty() || stack.outputs.values().any(String::is_empty))
 }
 
@@ -174,7 +176,8 @@ pub async fn deploy(
         }
     };
     if let Some(stack) = &stack {
-        let findings = plan::check_stack(model, stack);
+        let resources = context.cloud.resources(name).await?;
+        let findings = plan::check_stack(model, stack, &resources);
         if findings.iter().any(Finding::is_error) {
             return Err(Error::Refused(findings));
         }
@@ -186,7 +189,7 @@ pub async fn deploy(
 }
 
 /// Returns whether another command's change of the stack may have caused a refusal.
-fn may_be_overtaken(error: &Error) -> bool {
+pub(super) fn may_be_overtaken(error: &Error) -> bool {
     match error {
         Error::ChangeSet { .. } => true,
         Error::Aws(error) => matches!(

@@ -21,6 +21,24 @@ pub enum Error {
         /// CloudFormation's reason.
         reason: String,
     },
+    /// The template that imports what exists already cannot be written.
+    #[error("cannot import into the stack {stack}: {reason}")]
+    ImportTemplate {
+        /// The stack.
+        stack: String,
+        /// Why.
+        reason: String,
+    },
+    /// Another function rotates an adopted secret.
+    #[error(
+        "cannot take over the rotation of {secret}: the function {function} is rotating it now"
+    )]
+    BeingRotated {
+        /// The secret.
+        secret: String,
+        /// The function's ARN.
+        function: String,
+    },
     /// An operation on the stack failed.
     #[error("the operation on the stack {stack} ended in {status}{}", listed(.reasons))]
     Stack {

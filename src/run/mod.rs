@@ -17,6 +17,7 @@ mod encrypt;
 mod error;
 #[cfg(test)]
 mod fake;
+mod import;
 mod log;
 mod lookup;
 mod observe;
@@ -48,6 +49,7 @@ pub use deploy::{Deployed, Deployment, deploy};
 pub use discover::{discover, look_up};
 pub use doctor::{examine, fix};
 pub use error::Error;
+pub use import::{ImportReport, Imports};
 pub use log::LogReader;
 pub use observe::{observe, observe_entry};
 pub use preflight::{Cleared, preflight};

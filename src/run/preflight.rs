@@ -5,6 +5,7 @@ use jiff::Timestamp;
 use super::bucket::check_named;
 use super::encrypt::check_encrypt;
 use super::error::{Error, Result};
+use super::import::{Imports, observe_imports};
 use super::lookup::look_up_references;
 use super::operation::{began_since, newest, settle};
 use super::{Context, guard_account, observe};
@@ -17,6 +18,8 @@ use crate::port::Stage;
 pub struct Cleared<'model> {
     /// The observed state.
     pub observed: Observed<'model>,
+    /// What exists already and is imported into the stack.
+    pub imports: Imports,
 }
 
 /// Observes the account, and refuses with all findings.
@@ -43,6 +46,8 @@ pub async fn preflight<'model>(
         findings.extend(check_named(context, model, &observed.caller.account).await?);
         findings.extend(check_encrypt(context, model, &observed).await?);
         findings.extend(look_up_references(context, model, &observed).await?);
+        let (imports, more) = observe_imports(context, model, &observed).await?;
+        findings.extend(more);
         if findings.iter().any(Finding::is_error) {
             // Resources that another command creates during the observation do not prevent the
             // deployment.
@@ -60,7 +65,7 @@ pub async fn preflight<'model>(
                 next.unwrap_or_default()
             ));
         }
-        return Ok(Cleared { observed });
+        return Ok(Cleared { observed, imports });
     }
 }
 

@@ -11,7 +11,7 @@ use jiff::Timestamp;
 use super::database::{Passwords, seed_database};
 use super::error::{Error, Result};
 use super::observe::observe_access_key;
-use super::proof::prove;
+use super::proof::{key_pair, prove};
 use super::verify::authenticate;
 use super::{CONCURRENCY, Context, Deployed};
 use crate::model::{
@@ -35,7 +35,7 @@ pub struct Seeded<'model> {
 pub struct SeededEntry<'model> {
     /// Its observed state, with the complete credential.
     pub seen: ObservedEntry<'model>,
-    /// Whether this run stored something.
+    /// Whether this run stored something, so that a rotation must prove it.
     pub changed: bool,
 }
 
@@ -99,19 +99,26 @@ async fn seed_key<'model>(
             format!("in its value, {}", malformed(field)),
         ));
     }
+    let dead = dead_key(context, &seen).await?;
     let changed = match seen.credential() {
         Some(credential) if credential.username != entry.kind.user.as_str() => {
             let reason = format!("its value is for {}", credential.names_user());
             return Err(refused(entry, reason));
         }
-        Some(credential) if credential.secretarn != origin => {
+        Some(credential) if dead.is_none() && credential.secretarn != origin => {
             let corrected = credential.clone().with_origin(origin);
             correct(context, &seen, arn, &corrected).await?;
             true
         }
-        Some(_) => false,
-        None => {
-            let stored = store_first(context, entry, &mut seen, deployed, arn, &origin).await?;
+        Some(_) if dead.is_none() => false,
+        _ => {
+            let first = FirstKey {
+                deployed,
+                arn,
+                origin: &origin,
+                dead: dead.as_ref(),
+            };
+            let stored = store_first(context, entry, &mut seen, first).await?;
             // The first rotation may use this key immediately, and a new key takes time to
             // propagate.
             if let (Some(key), Some(user)) = (&stored, &seen.user) {
@@ -123,6 +130,9 @@ async fn seed_key<'model>(
     };
     if changed {
         seen = observe_access_key(context, entry).await?;
+    }
+    if entry.adopt {
+        keep_record(context, entry, None).await?;
     }
     let user = seen.user.as_ref();
     if user.is_some_and(|user| user.tags.contains_key(SEEDING_TAG)) {
@@ -138,6 +148,40 @@ async fn seed_key<'model>(
     })
 }
 
+/// Returns the key in the secret if it no longer exists and the user has no other active key, so
+/// that nothing is lost if a new key replaces it: a teardown has deleted it, or someone else.
+///
+/// A list of keys may be older than the key, so AWS must also refuse the key.
+async fn dead_key(context: &Context<'_>, seen: &ObservedAccessKey) -> Result<Option<AccessKeyId>> {
+    let Some(credential) = seen.credential().filter(|_| seen.is_retired()) else {
+        return Ok(None);
+    };
+    let began = context.clock.now();
+    loop {
+        match context.cloud.holder(&key_pair(credential)).await {
+            Ok(_) => return Ok(None),
+            Err(error) if error.kind != ErrorKind::Credentials => return Err(error.into()),
+            // A new key is refused until it has propagated.
+            Err(_) if context.waited(began) >= context.pace.listing => {
+                return Ok(Some(credential.accesskey.clone()));
+            }
+            Err(_) => context.wait().await,
+        }
+    }
+}
+
+/// Where and how a first key is stored.
+#[derive(Clone, Copy)]
+struct FirstKey<'a> {
+    deployed: &'a Deployed,
+    /// The secret's ARN.
+    arn: &'a str,
+    /// The ARN for `secretarn`.
+    origin: &'a str,
+    /// The key in the secret, if it no longer exists.
+    dead: Option<&'a AccessKeyId>,
+}
+
 /// Stores a first key, and returns it, or `None` if another command has stored one. `seen` is
 /// replaced by the state that was observed last, before the key was stored.
 ///
@@ -148,10 +192,9 @@ async fn store_first(
     context: &Context<'_>,
     entry: EntryOf<'_, AccessKey>,
     seen: &mut ObservedAccessKey,
-    deployed: &Deployed,
-    arn: &str,
-    origin: &str,
+    first: FirstKey<'_>,
 ) -> Result<Option<KeyPair>> {
+    let FirstKey { deployed, arn, .. } = first;
     let began = context.clock.now();
     let mut stored = None;
     // If the token is refused although no other command is at work, the version that was stored
@@ -159,7 +202,8 @@ async fn store_first(
     let mut token = token_after(seen, arn);
     loop {
         let patient = context.waited(began) < context.pace.seeding;
-        if seen.credential().is_some() {
+        let held = seen.credential().map(|credential| &credential.accesskey);
+        if held.is_some() && held != first.dead {
             break;
         }
         if patient && another_is_at_work(context, seen, deployed) {
@@ -168,7 +212,7 @@ async fn store_first(
             match first_key(context, entry, seen, deployed).await {
                 Ok(key) => {
                     record(context, entry, seen, &key.id).await?;
-                    match store(context, entry, arn, &token, key.clone(), origin).await? {
+                    match store(context, entry, seen, first, &token, key.clone()).await? {
                         true => {
                             stored = Some(key);
                             break;
@@ -326,19 +370,24 @@ async fn keep_record(
 async fn store(
     context: &Context<'_>,
     entry: EntryOf<'_, AccessKey>,
-    arn: &str,
+    seen: &ObservedAccessKey,
+    first: FirstKey<'_>,
     token: &str,
     key: KeyPair,
-    origin: &str,
 ) -> Result<bool> {
+    let FirstKey { arn, origin, .. } = first;
     let id = key.id.clone();
-    let text = Credential::new(
-        AccessKeyId::of_iam(key.id),
-        key.secret,
-        entry.kind.user.to_string(),
-        origin.to_owned(),
-    )
-    .to_text();
+    let (user, origin) = (entry.kind.user.to_string(), origin.to_owned());
+    let key_id = AccessKeyId::of_iam(key.id);
+    let credential = match seen.credential() {
+        // The other fields of the value are kept.
+        Some(held) => held
+            .clone()
+            .with_key(key_id, key.secret)
+            .with_origin(origin),
+        None => Credential::new(key_id, key.secret, user, origin),
+    };
+    let text = credential.to_text();
     let Err(error) = context.cloud.put_value(arn, token, CURRENT, &text).await else {
         context.done(format!("stored the key {id} in {}", entry.secret));
         return Ok(true);

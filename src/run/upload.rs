@@ -123,24 +123,35 @@ pub async fn upload(
         let version = store(context, object, deployed).await?;
         chosen.extend(parameters(model, strategy, key, version));
     }
-    let template = if template.len() <= MAX_TEMPLATE_IN_REQUEST {
-        TemplateSource::Body(template.to_owned())
-    } else {
-        let key = plan::template_key(model, &crate::bundle::sha256_hex(template.as_bytes()));
-        let object = Object {
-            bucket: &bucket,
-            key: &key,
-            account,
-            body: template.as_bytes(),
-        };
-        let version = store(context, object, None).await?;
-        TemplateSource::Url(context.cloud.object_url(&bucket, &key, Some(&version)))
-    };
+    let template = store_template(context, model, &bucket, account, template).await?;
     Ok(Uploaded {
         bucket,
         parameters: chosen,
         template,
     })
+}
+
+/// Stores a template that is too long for a request.
+pub(super) async fn store_template(
+    context: &Context<'_>,
+    model: &Model,
+    bucket: &str,
+    account: &str,
+    template: &str,
+) -> Result<TemplateSource> {
+    if template.len() <= MAX_TEMPLATE_IN_REQUEST {
+        return Ok(TemplateSource::Body(template.to_owned()));
+    }
+    let key = plan::template_key(model, &crate::bundle::sha256_hex(template.as_bytes()));
+    let object = Object {
+        bucket,
+        key: &key,
+        account,
+        body: template.as_bytes(),
+    };
+    let version = store(context, object, None).await?;
+    let url = context.cloud.object_url(bucket, &key, Some(&version));
+    Ok(TemplateSource::Url(url))
 }
 
 /// An object with its expected content.

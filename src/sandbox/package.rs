@@ -37,6 +37,7 @@ const MODULES: &[(&str, &str)] = &modules![
     "gateway.py",
     "handlers.json",
     "handlers.py",
+    "imports.py",
     "keys.py",
     "lag.py",
     "loopback.py",

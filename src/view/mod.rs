@@ -36,7 +36,7 @@ pub use credentials::CredentialsResult;
 pub use generate::{GenerateResult, WrittenFile};
 pub use init::{InitResult, candidate_note};
 pub use manual::ManualResult;
-pub use plan::PlanResult;
+pub use plan::{PlanResult, imported};
 pub use progress::Progress;
 pub use rotate::{RotateResult, RotatedSecret};
 pub use sandbox::{LIKE_AWS_VARIABLE, SandboxResult};

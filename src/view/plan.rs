@@ -7,14 +7,17 @@ use serde_json::{Value, json};
 use super::Show;
 use super::human::table;
 use super::text::visible;
-use crate::plan::Drift;
+use crate::plan::{Drift, Origin};
 use crate::port::Change;
+use crate::run::ImportReport;
 
 /// The result of `plan`.
 #[derive(Clone, Debug)]
 pub struct PlanResult {
     /// Each stack with its changes.
     pub stacks: Vec<(String, Vec<Change>)>,
+    /// The secrets that exist already and are imported, with their stacks.
+    pub imports: Vec<(String, ImportReport)>,
     /// Differences from what was deployed that no change set shows, with their stacks.
     pub drift: Vec<(String, Drift)>,
 }
@@ -45,6 +48,28 @@ impl PlanResult {
         }
         text
     }
+}
+
+/// Returns what happens to secrets that exist already, a paragraph each.
+pub fn imported<'a>(imports: impl IntoIterator<Item = &'a ImportReport>) -> String {
+    let mut text = String::new();
+    for import in imports {
+        let origin = match import.origin {
+            Origin::Adopted => "exists already, and is adopted",
+            Origin::Returned => "is left over from an earlier deployment, and is used again",
+        };
+        let _ = write!(text, "\nThe secret {} {origin}", visible(&import.secret));
+        text.push_str(" with its ARN and its value");
+        if import.changes.is_empty() {
+            text.push_str(".\n");
+            continue;
+        }
+        text.push_str(":\n");
+        for change in &import.changes {
+            let _ = writeln!(text, "  {}", visible(change));
+        }
+    }
+    text
 }
 
 impl Show for PlanResult {
@@ -86,6 +111,8 @@ impl Show for PlanResult {
         if !self.drift.is_empty() {
             let _ = write!(text, "\n{}", self.drift());
         }
+        let imports = self.imports.iter().map(|(_, import)| import);
+        let _ = write!(text, "{}", imported(imports));
         let count = |action: &str| {
             let changes = self.changes();
             changes
@@ -94,7 +121,11 @@ impl Show for PlanResult {
         };
         let _ = writeln!(
             text,
-            "\n{} to add, {} to modify, {} to remove. Nothing was changed.",
+            "\n{}{} to add, {} to modify, {} to remove. Nothing was changed.",
+            match count("Import") {
+                0 => String::new(),
+                imports => format!("{imports} to import, "),
+            },
             count("Add"),
             count("Modify"),
             count("Remove")
@@ -117,7 +148,15 @@ impl Show for PlanResult {
             }
             drift
         });
+        let imports = self.imports.iter().map(|(stack, import)| {
+            let mut import = json!(import);
+            if self.stacks.len() > 1 {
+                import["stack"] = stack.as_str().into();
+            }
+            import
+        });
         json!({
+            "imports": imports.collect::<Vec<_>>(),
             "changes": changes.collect::<Vec<_>>(),
             "drift": drift.collect::<Vec<_>>(),
         })

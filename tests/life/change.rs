@@ -133,18 +133,25 @@ async fn a_changed_manifest_is_planned_and_applied() {
 }
 
 #[tokio::test]
-async fn a_secret_that_was_dropped_is_not_taken_over_unasked() {
+async fn a_secret_that_was_dropped_comes_back_with_its_key() {
     let test = TestEnvironment::new().await;
     users(&test).await;
     test.manifest(BEFORE);
     test.keyrota(BOOTSTRAP).await.exits(0);
+    let before = test.secret("prod/mailer").await.expect("the secret");
+    let key = test.current_key("prod/mailer").await;
     test.manifest(AFTER);
     test.keyrota(BOOTSTRAP).await.exits(0);
     test.manifest(BEFORE);
-    let ran = test.changes_nothing(BOOTSTRAP).await;
+    let plan = "plan --function-zip function.zip";
+    let ran = test.changes_nothing(plan).await.exits(0);
     assert!(
-        ran.findings()
-            .contains(&"secret-exists secret prod/mailer".into()),
+        ran.stdout.contains("left over from an earlier deployment"),
         "{ran}"
     );
+    test.keyrota(BOOTSTRAP).await.exits(0);
+    let after = test.secret("prod/mailer").await.expect("the secret");
+    assert!(after.arn == before.arn && after.rotation_enabled);
+    assert_eq!(test.current_key("prod/mailer").await, key);
+    test.keyrota("status --check").await.exits(0);
 }

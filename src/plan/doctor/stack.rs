@@ -23,7 +23,7 @@ pub(super) fn diagnose(model: &Model, examined: &Examined<'_>, now: Timestamp) -
         return vec![missing(subject, examined)];
     };
     let name = &stack.name;
-    if let Some(finding) = check_owner(model, stack) {
+    if let Some(finding) = check_owner(model, stack, &[]) {
         let remedy = finding.hint.unwrap_or_default();
         let evidence = format!("{} does not have the tag of this stack", stack.id);
         return vec![STACK_NOT_OURS.seen(subject, evidence, remedy)];

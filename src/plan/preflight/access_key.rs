@@ -4,7 +4,8 @@ use super::reference::check_boundary;
 use super::{Preflight, Specific};
 use crate::model::{AccessKey, EntryOf, Finding, InitialKey, Model};
 use crate::plan::{
-    Observed, ObservedAccessKey, Profile, SEEDING_TAG, Seeding, deletion_of, holds_user,
+    Observed, ObservedAccessKey, ObservedSecret, Profile, SEEDING_TAG, Seeding, deletion_of,
+    holds_user,
 };
 use crate::port::Key;
 
@@ -83,7 +84,18 @@ fn check_keys(
     if seen.user.is_none() || entry.kind.create_user {
         return findings;
     }
-    if let Some(lost) = seen.lost_key() {
+    // The secret of an earlier deployment says which keys are its own after it is restored.
+    let is_deleted = seen.secret.as_ref().is_some_and(ObservedSecret::is_deleted);
+    if is_deleted {
+        return findings;
+    }
+    if let (Some(lost), true) = (seen.lost_key(), seen.is_retired()) {
+        let message = format!(
+            "the key {lost} in the secret `{}` no longer exists, and the user has no active key; a new first key will be created",
+            seen.secret_name
+        );
+        findings.push(Finding::warning("lost-key", path.clone(), message));
+    } else if let Some(lost) = seen.lost_key() {
         findings.push(
             Finding::error(
                 "lost-key",

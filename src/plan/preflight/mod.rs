@@ -3,15 +3,19 @@
 mod access_key;
 mod database;
 mod encrypt;
+mod import;
 mod reference;
 
-use super::{HeldSecret, Lookup, Observed, ObservedEntry};
+use super::{HeldSecret, Lookup, Observed, ObservedEntry, import_of};
 use crate::model::{AccountId, Arn, Finding, KmsKey, Model};
-use crate::port::{Caller, EncryptionKey, Stack};
+use crate::port::{Caller, EncryptionKey, Stack, StackResource};
 use crate::render::{self, STACK_TAG};
 
 pub use encrypt::{
     ObservedServiceKey, check_own_service_key, check_service_key, check_service_key_region,
+};
+pub use import::{
+    ImportEvidence, KeyImport, KeyOwner, check_import, check_key_import, import_changes,
 };
 pub use reference::{ObservedNetwork, Reference, check_network, check_references, references};
 
@@ -31,7 +35,7 @@ pub fn check(model: &Model, observed: &Observed<'_>, preflight: Preflight) -> Ve
         findings.extend(render::check_readers(model, &account));
     }
     if let Some(stack) = &observed.stack {
-        findings.extend(check_stack(model, stack));
+        findings.extend(check_stack(model, stack, &observed.resources));
     }
     for seen in &observed.entries {
         check_entry(model, observed, seen, preflight, &mut findings);
@@ -54,11 +58,12 @@ pub fn check_account(model: &Model, caller: &Caller) -> Option<Finding> {
 }
 
 /// Returns the finding where a stack of this name is somebody else's.
-pub fn check_owner(model: &Model, stack: &Stack) -> Option<Finding> {
+pub fn check_owner(model: &Model, stack: &Stack, resources: &[StackResource]) -> Option<Finding> {
     let ours = stack
         .tags
         .get(STACK_TAG)
-        .is_some_and(|tag| tag == model.stack.as_str());
+        .is_some_and(|tag| tag == model.stack.as_str())
+        || is_imported_only(model, stack, resources);
     (!ours && !stack.status.is_review()).then(|| {
         let message = "a stack of this name exists, and keyrota did not create it";
         Finding::error("foreign-stack", format!("stack {}", stack.name), message)
@@ -66,13 +71,28 @@ pub fn check_owner(model: &Model, stack: &Stack) -> Option<Finding> {
     })
 }
 
+/// Returns whether a stack consists only of what an interrupted deployment of this manifest has
+/// imported. An import sets no tags of the stack.
+fn is_imported_only(model: &Model, stack: &Stack, resources: &[StackResource]) -> bool {
+    let mut entries = model.entries.iter();
+    let ours = |resource: &StackResource| {
+        resource.logical_id == render::KMS_KEY
+            || entries.any(|entry| render::secret_logical_id(entry) == resource.logical_id)
+    };
+    let status = stack.status.as_str();
+    (status.starts_with("IMPORT_") || status == "ROLLBACK_COMPLETE")
+        && stack.tags.is_empty()
+        && stack.outputs.is_empty()
+        && resources.iter().all(ours)
+}
+
 /// Returns what keeps a stack from being updated: it is somebody else's, or in a state that
 /// CloudFormation updates no stack in.
-pub fn check_stack(model: &Model, stack: &Stack) -> Vec<Finding> {
+pub fn check_stack(model: &Model, stack: &Stack, resources: &[StackResource]) -> Vec<Finding> {
     let mut findings = Vec::new();
     let path = format!("stack {}", stack.name);
     let status = stack.status.as_str();
-    if let Some(finding) = check_owner(model, stack) {
+    if let Some(finding) = check_owner(model, stack, resources) {
         findings.push(finding);
     } else if status == "UPDATE_ROLLBACK_FAILED" {
         findings.push(
@@ -125,7 +145,11 @@ fn check_entry(
 ) {
     let in_stack = seen.is_in(&observed.resources);
     let held = seen.held();
-    let secret = held.and_then(|held| check_secret(model.stack.as_str(), held, in_stack));
+    let secret = match import_of(model, observed, seen) {
+        Some(import) => import::check(&import, seen),
+        None => held.and_then(|held| check_secret(model.stack.as_str(), held, in_stack)),
+    };
+    let secret = secret.or_else(|| import::check_presence(seen));
     let specific = match seen {
         ObservedEntry::AccessKey(entry, user) => {
             access_key::check(model, *entry, user, observed, preflight)
@@ -168,7 +192,7 @@ fn check_secret(stack: &str, held: HeldSecret<'_>, in_stack: bool) -> Option<Fin
                     // No command that deletes: the secret may be someone else's, and `teardown`
                     // would remove the rest of the stack too.
                     false => format!(
-                        "choose another name with `secret:`, or wait until it is deleted (to keep its value instead: {restore})"
+                        "choose another name with `secret:`, or wait until it is deleted; to keep and rotate its value, restore it ({restore}) and set `adopt: true`"
                     ),
                 }
             }),
@@ -181,16 +205,23 @@ fn check_secret(stack: &str, held: HeldSecret<'_>, in_stack: bool) -> Option<Fin
                 format!(
                     "the secret `{name}` is left over from an earlier deployment of this stack"
                 ),
-                "delete it with `keyrota teardown`, or choose another name with `secret:`",
+                "set `adopt: true` to keep and rotate its value, or choose another name with `secret:`; nothing but its tag, which others can write, says that it is this stack's",
             )
         } else {
             (
                 format!("the secret `{name}` exists and does not belong to this stack"),
-                "choose another name with `secret:`, or delete that secret",
+                "set `adopt: true` to keep and rotate its value, or choose another name with `secret:`",
             )
         };
         return Some(Finding::error("secret-exists", path, message).hint(hint));
     }
+    check_secret_state(held)
+}
+
+/// Returns the finding where the value of a secret cannot be decrypted.
+fn check_secret_state(held: HeldSecret<'_>) -> Option<Finding> {
+    let name = &held.secret.name;
+    let path = format!("secret {name}");
     held.is_sealed.then(|| {
         let message =
             format!("cannot decrypt the value of `{name}`: its KMS key is disabled or scheduled for deletion");

@@ -139,10 +139,10 @@ fn the_secret() {
         assert_eq!(found[0].kind, "secret-exists");
         found[0].hint.clone().unwrap()
     };
-    assert!(hint(&foreign).contains("keyrota teardown"));
+    assert!(hint(&foreign).contains("others can write"));
     let mut foreign = with(|seen| seen.secret.as_mut().unwrap().secret.tags.clear());
     foreign.resources.clear();
-    assert!(hint(&foreign).contains("delete that secret"));
+    assert!(hint(&foreign).contains("adopt: true"));
 }
 
 #[test]

@@ -71,6 +71,9 @@ pub fn entry() -> ObservedAccessKey {
         keys: vec![key("AKIACURRENT"), key("AKIAPREVIOUS")],
         secret: Some(ObservedSecret {
             secret: Secret {
+                description: String::new(),
+                owner: None,
+                primary_region: None,
                 arn: "arn:own".to_owned(),
                 name: "keys/ada".to_owned(),
                 tags: tags(&[

@@ -29,7 +29,7 @@ const SECRETS: &[Action] = &[
         &[Plan, Bootstrap, Status, Doctor, Teardown],
     ),
     ("secretsmanager:PutSecretValue", &[Bootstrap]),
-    ("secretsmanager:RestoreSecret", &[Doctor]),
+    ("secretsmanager:RestoreSecret", &[Bootstrap, Doctor]),
     ("secretsmanager:RotateSecret", &[Bootstrap, Doctor]),
     ("secretsmanager:UpdateSecret", &[Bootstrap]),
     (
@@ -83,6 +83,9 @@ const READ_SECRETS: &[Action] = &[
     ("secretsmanager:PutResourcePolicy", &[Bootstrap]),
 ];
 
+/// Readers would replace the policy of a secret that exists already.
+const ADOPTED_WITH_READERS: &[Action] = &[("secretsmanager:GetResourcePolicy", &[Plan, Bootstrap])];
+
 /// `DescribeSecret` returns the full ARN for `secretarn`. Only the function reads the value.
 const ADMINISTRATORS: &[Action] = &[(
     "secretsmanager:DescribeSecret",
@@ -114,8 +117,11 @@ const MAKE_KEY: &[Action] = &[
 /// that may tag another key can bring it within reach of these permissions. The program asks
 /// the stack which key is its own.
 const OWN_KEY: &[Action] = &[
+    // A deployment after a teardown uses the same key again.
+    ("kms:CancelKeyDeletion", &[Bootstrap]),
     ("kms:DeleteAlias", &[Bootstrap, Teardown]),
     ("kms:DescribeKey", &[Bootstrap, Teardown]),
+    ("kms:EnableKey", &[Bootstrap]),
     ("kms:EnableKeyRotation", &[Bootstrap]),
     ("kms:GetKeyPolicy", &[Bootstrap]),
     ("kms:GetKeyRotationStatus", &[Bootstrap]),
@@ -172,6 +178,8 @@ fn secrets(scope: &Scope<'_>) -> Vec<Grant> {
     let absent = each(all().map(|entry| bare(entry.secret.as_str())));
     let both = deployed.iter().cloned().chain(absent).collect();
     let read = each(all().filter(|entry| !entry.readers.is_empty()).map(arn));
+    let adopted = all().filter(|entry| entry.adopt && !entry.readers.is_empty());
+    let adopted = each(adopted.map(arn));
     let referred = |secret: &SecretReference| match secret {
         SecretReference::Name(name) => {
             vec![resolver.secret_arn(name.as_str()), bare(name.as_str())]
@@ -199,6 +207,7 @@ fn secrets(scope: &Scope<'_>) -> Vec<Grant> {
         Grant::new("StacksSecrets", "secret", every, STACKS_SECRETS).when(made_by_stack(scope)),
         Grant::everywhere(FIND),
         Grant::new("Readers", "secret", read, READ_SECRETS),
+        Grant::new("Readers", "secret", adopted, ADOPTED_WITH_READERS),
         Grant::new(
             "Administrators",
             "secret",

@@ -12,6 +12,29 @@ use crate::port::{
     Result,
 };
 
+impl FakeAws {
+    /// Changes the state of a KMS key from one to another.
+    async fn change_key(
+        &self,
+        id: &str,
+        call: &'static str,
+        from: &'static str,
+        to: &'static str,
+    ) -> Result<()> {
+        self.act(call, |state| {
+            match state.kms_keys.iter_mut().find(|(key, _)| key.ends_with(id)) {
+                Some((_, state)) if state == from => {
+                    to.clone_into(state);
+                    Ok(())
+                }
+                Some((_, state)) => refused(ErrorKind::Conflict, format!("it is {state}")),
+                None => refused(ErrorKind::NotFound, "no such key"),
+            }
+        })
+        .await
+    }
+}
+
 #[async_trait(?Send)]
 impl Encryption for FakeAws {
     async fn encryption_key(&self, arn: &str) -> Result<Option<EncryptionKey>> {
@@ -54,6 +77,16 @@ impl Encryption for FakeAws {
             }
         })
         .await
+    }
+
+    async fn cancel_key_deletion(&self, id: &str) -> Result<()> {
+        self.change_key(id, "kms:CancelKeyDeletion", "PendingDeletion", "Disabled")
+            .await
+    }
+
+    async fn enable_key(&self, id: &str) -> Result<()> {
+        self.change_key(id, "kms:EnableKey", "Disabled", "Enabled")
+            .await
     }
 
     async fn has_alias(&self, alias: &str) -> Result<bool> {

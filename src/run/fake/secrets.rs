@@ -24,6 +24,9 @@ impl Secrets for FakeAws {
             Ok(Some(Secret {
                 arn: held.arn.clone(),
                 name: held.name.clone(),
+                description: held.description.clone(),
+                owner: None,
+                primary_region: None,
                 tags: match state.is_seen(held.created) {
                     true => held.tags.clone(),
                     false => BTreeMap::new(),
@@ -57,6 +60,14 @@ impl Secrets for FakeAws {
                     tags: secret.tags.clone(),
                 })
                 .collect())
+        })
+        .await
+    }
+
+    async fn resource_policy(&self, id: &str) -> Result<Option<String>> {
+        self.act("secretsmanager:GetResourcePolicy", |state| {
+            let held = state.find_secret(id);
+            Ok(held.and_then(|held| held.policy.clone()))
         })
         .await
     }

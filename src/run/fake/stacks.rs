@@ -119,6 +119,9 @@ impl AwsState {
     }
 
     fn finish_deployment(&mut self, stack: &mut StackRecord, set: ChangeSetRecord) {
+        if !set.request.imports.is_empty() {
+            return finish_import(stack, set);
+        }
         let creates = stack.template.is_empty();
         let prefix = if creates { "CREATE" } else { "UPDATE" };
         let template = Template::parse(&set.body);
@@ -209,6 +212,24 @@ impl AwsState {
     }
 }
 
+/// Lists the imported resources, and changes nothing else: neither they nor the tags of the stack.
+fn finish_import(stack: &mut StackRecord, set: ChangeSetRecord) {
+    let template = Template::parse(&set.body);
+    for import in &set.request.imports {
+        let mut named = template.resources.iter();
+        let resource = named
+            .find(|resource| resource.logical_id == import.logical_id)
+            .expect("what is imported is in the template");
+        stack.resources.push(CreatedResource {
+            resource: resource.clone(),
+            physical_id: import.identifier.1.clone(),
+            status: "IMPORT_COMPLETE".to_owned(),
+        });
+    }
+    stack.template = set.body;
+    stack.set_status("IMPORT_COMPLETE");
+}
+
 /// Returns each resource's physical ID by its logical one.
 pub fn physical_ids(stack: &StackRecord) -> BTreeMap<String, String> {
     let made = stack.resources.iter();
@@ -295,7 +316,8 @@ impl Stacks for FakeAws {
                     let stack = &state.stacks[index];
                     let review = stack.status == "REVIEW_IN_PROGRESS";
                     let busy = stack.status.ends_with("_IN_PROGRESS") && !review;
-                    if busy || request.create != review {
+                    let imports = !request.imports.is_empty();
+                    if busy || (request.create != review && !imports) {
                         return refused(ErrorKind::Invalid, format!("it is in {}", stack.status));
                     }
                     index
@@ -364,6 +386,7 @@ impl Stacks for FakeAws {
             let stack = &mut state.stacks[index];
             stack.token = Some(token.to_owned());
             let status = match set.request.create {
+                _ if !set.request.imports.is_empty() => "IMPORT_IN_PROGRESS",
                 true => "CREATE_IN_PROGRESS",
                 false => "UPDATE_IN_PROGRESS",
             };

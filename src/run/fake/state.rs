@@ -48,6 +48,8 @@ pub type Version = versions::Version<Option<Timestamp>>;
 pub struct SecretRecord {
     pub name: String,
     pub arn: String,
+    pub description: String,
+    pub policy: Option<String>,
     pub kms_key: Option<String>,
     pub tags: BTreeMap<String, String>,
     pub created: Timestamp,

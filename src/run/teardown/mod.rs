@@ -75,13 +75,13 @@ pub async fn observe_teardown(
         Some(stack) => Some(stack).filter(|stack| !stack.status.is_deleted()),
         None => context.cloud.stack(name).await?,
     };
+    let resources = context.cloud.resources(name).await?;
     if let Some(finding) = stack
         .as_ref()
-        .and_then(|stack| plan::check_owner(model, stack))
+        .and_then(|stack| plan::check_owner(model, stack, &resources))
     {
         return Err(Error::Refused(vec![finding]));
     }
-    let resources = context.cloud.resources(name).await?;
     let caller = context.cloud.caller().await?;
     let evidence = Evidence::new(
         stack.as_ref(),

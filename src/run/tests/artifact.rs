@@ -141,6 +141,7 @@ fn only_the_change_set_that_was_made_is_executed() {
             parameters: Default::default(),
             capability: "CAPABILITY_NAMED_IAM",
             tags: Default::default(),
+            imports: Vec::new(),
         };
         context.cloud.create_change_set(&request).await?;
         Ok(())
@@ -293,6 +294,7 @@ fn a_plan_of_a_new_stack_changes_nothing_and_needs_no_bucket() {
                         parameters: Default::default(),
                         capability: "CAPABILITY_IAM",
                         tags: Default::default(),
+                        imports: Vec::new(),
                     };
                     context.cloud.create_change_set(&request).await?;
                     Ok(())

@@ -22,6 +22,7 @@ fn plan() {
         change("Remove", "AWS::SNS::Topic", None),
     ];
     let mut result = PlanResult {
+        imports: Vec::new(),
         stacks: vec![("keys".to_owned(), changes)],
         drift: Vec::new(),
     };
@@ -77,6 +78,7 @@ fn plan() {
     ");
     assert_eq!(result.json()["changes"][1]["stack"], "keys-001");
     let none = PlanResult {
+        imports: Vec::new(),
         stacks: vec![("keys".to_owned(), Vec::new())],
         drift: Vec::new(),
     };
@@ -87,6 +89,7 @@ fn plan() {
         difference: "the tag `keyrota:user` is `victim`, not `ada`".to_owned(),
     };
     let changed = PlanResult {
+        imports: Vec::new(),
         drift: vec![("keys".to_owned(), drift)],
         ..none
     };

@@ -192,6 +192,7 @@ fn of_plan_and_teardown() {
         properties: Vec::new(),
     };
     check(&PlanResult {
+        imports: Vec::new(),
         stacks: vec![(text(), vec![change()]), (text(), vec![change()])],
         drift: vec![(
             text(),

@@ -155,10 +155,13 @@ fn arrangement<'a>(entry: &'a Entry, index: usize, account: &str) -> Arrangement
     Arrangement {
         letter: letter(index),
         count: String::new(),
-        facts: adopted(entry).into_iter().chain(match &entry.kind {
-            Kind::AccessKey(key) => facts(entry, key, account),
-            Kind::Database(database) => database::facts(entry, database, account),
-        }).collect(),
+        facts: adopted(entry)
+            .into_iter()
+            .chain(match &entry.kind {
+                Kind::AccessKey(key) => facts(entry, key, account),
+                Kind::Database(database) => database::facts(entry, database, account),
+            })
+            .collect(),
         expression: entry.schedule.to_string(),
         rows: Vec::new(),
         first: entry,

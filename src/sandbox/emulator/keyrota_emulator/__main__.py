@@ -156,6 +156,7 @@ def _serve(
         delivery,
         gateway,
         handlers,
+        imports,
         keys,
         lag,
         principals,
@@ -219,6 +220,7 @@ def _serve(
     delivery.install()
     storage.install()
     handlers.install()
+    imports.install()
     tags.install()
     propagation.install()
     stale.install()

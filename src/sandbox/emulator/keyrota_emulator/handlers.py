@@ -286,6 +286,11 @@ def _delete(original: Callable[..., Any]) -> Callable[..., Any]:
     return delete
 
 
+def ask_to_read(kind: str, physical_id: str, properties: Properties) -> None:
+    """Fails an import if the caller may not read the resource."""
+    _ask("read", _Subject(kind, "", "", physical_id, properties), properties)
+
+
 def _ask(operation: str, subject: _Subject, *properties: Properties) -> None:
     """Fails a resource if the caller lacks a permission, with CloudFormation's message."""
     caller = _caller.get()
@@ -302,7 +307,7 @@ def _ask(operation: str, subject: _Subject, *properties: Properties) -> None:
                     f'Resource handler returned message: "{message}" '
                     "(HandlerErrorCode: AccessDenied)"
                 )
-    if subject.kind == "AWS::SecretsManager::Secret" and operation != "delete":
+    if subject.kind == "AWS::SecretsManager::Secret" and operation not in ("delete", "read"):
         _ask_for_key(caller, subject, *properties)
 
 

@@ -95,8 +95,11 @@ NAMES: dict[str, tuple[str, ...]] = {
         "_stacks",
     ),
     "ministack.services.cloudformation.changesets": (
+        "_IMPORT_LOOKUPS",
+        "_IMPORT_NOT_FOUND",
         "_drop_other_change_sets",
         "_find_change_set",
+        "_import_resource",
         "_resolve_props_for_diff",
         "_track_change_set_execution",
     ),

@@ -142,6 +142,10 @@ def _may(action: str, arn: str) -> bool:
 
 def _untaggable(parameters: Parameters, stack: dict[str, Any] | None) -> Answer | None:
     """Refuses tags that the caller may not add to or remove from the stack."""
+    kind = helpers._p(parameters, "ChangeSetType")
+    if kind == "IMPORT" and not any(name.startswith("Tags") for name in parameters):
+        # An import without tags leaves those of the stack.
+        return None
     name = helpers._p(parameters, "StackName").rpartition(":stack/")[2].partition("/")[0]
     arn = f"arn:aws:cloudformation:{get_region()}:{get_account_id()}:stack/{name}/*"
     tags = {tag["Key"] for tag in helpers._extract_members(parameters, "Tags")}

@@ -1,0 +1,295 @@
+//! What exists already and is imported into the stack: secrets that the manifest adopts, secrets
+//! that an earlier deployment of the stack left, and the KMS key that encrypts those.
+
+use std::fmt;
+
+use serde::Serialize;
+use serde_json::{Map, Value as Json, json};
+use serde_yaml::Value;
+use serde_yaml::value::TaggedValue;
+
+use super::{Evidence, Observed, ObservedEntry, same_key};
+use crate::model::{Entry, KmsKey, Model};
+use crate::port::{ResourceToImport, Secret};
+use crate::render;
+
+/// The type of a secret.
+const SECRET: &str = "AWS::SecretsManager::Secret";
+/// The type of a KMS key.
+const KEY: &str = "AWS::KMS::Key";
+
+/// Why a secret is imported.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Origin {
+    /// The manifest adopts it.
+    Adopted,
+    /// An earlier deployment of this stack left it.
+    Returned,
+}
+
+/// A secret that a deployment imports into the stack.
+#[derive(Clone, Copy, Debug)]
+pub struct SecretImport<'a> {
+    /// The entry.
+    pub entry: &'a Entry,
+    /// The secret.
+    pub secret: &'a Secret,
+    /// Why it is imported.
+    pub origin: Origin,
+}
+
+impl SecretImport<'_> {
+    /// Returns whether its deletion must be cancelled first.
+    pub const fn is_restored(&self) -> bool {
+        self.secret.deleted.is_some()
+    }
+
+    /// Returns the customer managed KMS key that encrypts it.
+    pub fn kms_key(&self) -> Option<&str> {
+        customer_key(self.secret)
+    }
+}
+
+/// Returns the customer managed KMS key that encrypts a secret, or `None` if that is the account's
+/// default key.
+pub fn customer_key(secret: &Secret) -> Option<&str> {
+    let key = secret.kms_key.as_deref()?;
+    (!key.ends_with("alias/aws/secretsmanager")).then_some(key)
+}
+
+/// Returns the secrets that a deployment imports.
+pub fn imports<'a>(model: &Model, observed: &'a Observed<'_>) -> Vec<SecretImport<'a>> {
+    let seen = observed.entries.iter();
+    seen.filter_map(|seen| import_of(model, observed, seen))
+        .collect()
+}
+
+/// Returns the import of an entry's secret, if a deployment imports it.
+///
+/// A tag that only AWS can write proves that an earlier deployment created a secret. Any other
+/// secret is imported only if the manifest adopts it.
+pub fn import_of<'a>(
+    model: &Model,
+    observed: &'a Observed<'_>,
+    seen: &'a ObservedEntry<'_>,
+) -> Option<SecretImport<'a>> {
+    let (entry, secret) = (seen.entry(), seen.secret()?);
+    if seen.is_in(&observed.resources) {
+        return None;
+    }
+    let evidence = Evidence::new(
+        observed.stack.as_ref(),
+        &observed.resources,
+        model.stack.as_str(),
+        &observed.caller.account,
+        &observed.region,
+    );
+    let origin = match evidence.is_of_earlier_stack(&secret.tags) {
+        true => Origin::Returned,
+        false if entry.adopt => Origin::Adopted,
+        false => return None,
+    };
+    Some(SecretImport {
+        entry,
+        secret,
+        origin,
+    })
+}
+
+/// Returns the KMS keys that encrypt secrets that come back to the key that the stack creates.
+pub fn returning_keys<'a>(imports: &[SecretImport<'a>]) -> Vec<&'a str> {
+    let mut keys: Vec<&str> = Vec::new();
+    for import in imports {
+        if import.origin == Origin::Returned
+            && import.entry.kms_key == KmsKey::Create
+            && let Some(key) = customer_key(import.secret)
+            && !keys.iter().any(|held| same_key(held, key))
+        {
+            keys.push(key);
+        }
+    }
+    keys
+}
+
+/// Why the template of an import cannot be written.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ImportTemplateError(String);
+
+impl fmt::Display for ImportTemplateError {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(&self.0)
+    }
+}
+
+/// The template of an import, and what it imports.
+#[derive(Clone, Debug)]
+pub struct ImportTemplate {
+    /// The template: the deployed one with the imported resources.
+    pub text: String,
+    /// The imported resources.
+    pub resources: Vec<ResourceToImport>,
+}
+
+/// Returns the template that imports secrets, and the KMS key that the stack creates.
+///
+/// An import may change nothing else, so the text of the deployed template stays as it is. An
+/// import does not apply the properties of what it imports either. They say what there is, so that
+/// the deployment that follows changes what differs from it, and the tags in any case. What must
+/// never be applied, the first value of a secret, is the same as in the template that follows.
+///
+/// # Errors
+///
+/// Returns what the rendered or the deployed template lacks.
+pub fn import_template(
+    deployed: Option<&str>,
+    rendered: &str,
+    imports: &[SecretImport<'_>],
+    stacks_key: Option<&str>,
+    key: Option<&str>,
+) -> Result<ImportTemplate, ImportTemplateError> {
+    let root: Value = serde_yaml::from_str(rendered)
+        .map_err(|error| ImportTemplateError(format!("the rendered stack: {error}")))?;
+    let mut resources = Vec::new();
+    let mut lines = String::new();
+    let mut add = |logical_id: String, kind, property, id: &str, resource: &Json| {
+        lines.push_str(&format!(
+            "  {logical_id}: {}\n",
+            ascii(&resource.to_string())
+        ));
+        resources.push(ResourceToImport {
+            logical_id,
+            kind,
+            identifier: (property, id.to_owned()),
+        });
+    };
+    if let Some(key) = key {
+        let id = key.rsplit_once(":key/").map_or(key, |(_, id)| id);
+        let resource = key_resource();
+        add(render::KMS_KEY.to_owned(), KEY, "KeyId", id, &resource);
+    }
+    let stacks_key = key.or(stacks_key);
+    for import in imports {
+        let logical_id = render::secret_logical_id(import.entry);
+        let resource = root
+            .get("Resources")
+            .and_then(|all| all.get(&logical_id))
+            .ok_or_else(|| {
+                ImportTemplateError(format!("the rendered stack has no {logical_id}"))
+            })?;
+        let resource = secret_resource(resource, import, stacks_key);
+        add(logical_id, SECRET, "Id", &import.secret.arn, &resource);
+    }
+    let text = match deployed {
+        None => format!(
+            "AWSTemplateFormatVersion: \"2010-09-09\"\nDescription: The import of what existed before, by keyrota\nResources:\n{lines}"
+        ),
+        Some(deployed) => {
+            let mut parts = deployed.split("\nResources:\n");
+            let (Some(before), Some(after), None) = (parts.next(), parts.next(), parts.next())
+            else {
+                let message = "the deployed template has not exactly one line `Resources:`";
+                return Err(ImportTemplateError(message.to_owned()));
+            };
+            format!("{before}\nResources:\n{lines}{after}")
+        }
+    };
+    Ok(ImportTemplate { text, resources })
+}
+
+/// Returns a KMS key's resource. The deployment that follows writes its policy, which names roles
+/// that this template does not have.
+fn key_resource() -> Json {
+    let root = json!({ "Fn::Sub": "arn:${AWS::Partition}:iam::${AWS::AccountId}:root" });
+    json!({
+        "Type": KEY,
+        "DeletionPolicy": "Retain",
+        "UpdateReplacePolicy": "Retain",
+        "Properties": {
+            "KeyPolicy": {
+                "Version": "2012-10-17",
+                "Statement": [{
+                    "Sid": "AdministeredByTheAccount",
+                    "Effect": "Allow",
+                    "Principal": { "AWS": root },
+                    "Action": "kms:*",
+                    "Resource": "*",
+                }],
+            },
+        },
+    })
+}
+
+/// Returns a secret's resource as the secret is now.
+fn secret_resource(resource: &Value, import: &SecretImport<'_>, stacks_key: Option<&str>) -> Json {
+    let mut resource = long_form(resource);
+    let held = resource.get_mut("Properties").and_then(Json::as_object_mut);
+    let Some(properties) = held else {
+        return resource;
+    };
+    properties.remove("Tags");
+    if properties.contains_key("Description") {
+        match import.secret.description.as_str() {
+            "" => properties.remove("Description"),
+            held => properties.insert("Description".to_owned(), held.into()),
+        };
+    }
+    let wanted = match &import.entry.kms_key {
+        KmsKey::AwsManaged => None,
+        KmsKey::Create => stacks_key,
+        KmsKey::Existing(arn) => Some(arn.as_str()),
+    };
+    let same =
+        matches!((wanted, import.kms_key()), (Some(one), Some(other)) if same_key(one, other));
+    if !same {
+        properties.remove("KmsKeyId");
+    }
+    resource
+}
+
+/// Returns a value of a template with the long names of functions, such as `Fn::GetAtt`.
+fn long_form(value: &Value) -> Json {
+    match value {
+        Value::Null => Json::Null,
+        Value::Bool(value) => Json::Bool(*value),
+        Value::Number(value) => serde_json::to_value(value).unwrap_or_default(),
+        Value::String(text) => Json::from(text.as_str()),
+        Value::Sequence(items) => items.iter().map(long_form).collect(),
+        Value::Mapping(entries) => {
+            let entries = entries.iter();
+            let entries = entries.map(|(key, value)| {
+                let key = key.as_str().unwrap_or_default().to_owned();
+                (key, long_form(value))
+            });
+            Json::Object(entries.collect::<Map<_, _>>())
+        }
+        Value::Tagged(tagged) => function(tagged),
+    }
+}
+
+fn function(tagged: &TaggedValue) -> Json {
+    let tag = tagged.tag.to_string();
+    let name = tag.trim_start_matches('!');
+    let value = match (name, tagged.value.as_str()) {
+        ("GetAtt", Some(path)) => path.splitn(2, '.').collect(),
+        _ => long_form(&tagged.value),
+    };
+    let name = match name {
+        "Ref" | "Condition" => name.to_owned(),
+        _ => format!("Fn::{name}"),
+    };
+    json!({ name: value })
+}
+
+/// Returns JSON that is also YAML, without characters that CloudFormation may lose.
+fn ascii(text: &str) -> String {
+    let mut escaped = String::with_capacity(text.len());
+    for one in text.chars() {
+        match u32::from(one) {
+            0x20..=0x7e => escaped.push(one),
+            code @ 0..=0xffff => escaped.push_str(&format!("\\u{code:04x}")),
+            code => escaped.push_str(&format!("\\U{code:08x}")),
+        }
+    }
+    escaped
+}
