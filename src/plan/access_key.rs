@@ -8,7 +8,7 @@ use crate::port::{CURRENT, EncryptionKey, Key, PENDING, PREVIOUS, Secret, User};
 
 use super::{
     ABANDONED_TAG, Administrator, BEFORE, HeldSecret, KeyRole, LastRotation, Lookup, MADE,
-    SecretContent, recorded_keys,
+    SecretContent, Seeding, recorded_keys,
 };
 
 /// The observed state of an access key's entry.
@@ -172,9 +172,12 @@ impl ObservedAccessKey {
     }
 
     /// Returns whether the key in the secret is missing from the user's list, and the user has no
-    /// active key at all.
+    /// active key, except one that an interrupted run created and could not store.
     pub fn is_retired(&self) -> bool {
-        self.lost_key().is_some() && !self.keys.iter().any(|key| key.active)
+        let seeding = Seeding::of(self);
+        let is_left = |key: &Key| seeding.as_ref().is_some_and(|seeding| seeding.made(key));
+        let mut keys = self.keys.iter();
+        self.lost_key().is_some() && !keys.any(|key| key.active && !is_left(key))
     }
 
     /// Returns the IDs of the user's keys: those in the user's list and, if the list lacks the

@@ -4,9 +4,7 @@
 use std::fmt;
 
 use serde::Serialize;
-use serde_json::{Map, Value as Json, json};
 use serde_yaml::Value;
-use serde_yaml::value::TaggedValue;
 
 use super::{Evidence, Observed, ObservedEntry, same_key};
 use crate::model::{Entry, KmsKey, Model};
@@ -152,11 +150,8 @@ pub fn import_template(
         .map_err(|error| ImportTemplateError(format!("the rendered stack: {error}")))?;
     let mut resources = Vec::new();
     let mut lines = String::new();
-    let mut add = |logical_id: String, kind, property, id: &str, resource: &Json| {
-        lines.push_str(&format!(
-            "  {logical_id}: {}\n",
-            ascii(&resource.to_string())
-        ));
+    let mut add = |logical_id: String, kind, property, id: &str, resource: &str| {
+        lines.push_str(&format!("  {logical_id}: {resource}\n"));
         resources.push(ResourceToImport {
             logical_id,
             kind,
@@ -165,8 +160,7 @@ pub fn import_template(
     };
     if let Some(key) = key {
         let id = key.rsplit_once(":key/").map_or(key, |(_, id)| id);
-        let resource = key_resource();
-        add(render::KMS_KEY.to_owned(), KEY, "KeyId", id, &resource);
+        add(render::KMS_KEY.to_owned(), KEY, "KeyId", id, KEY_RESOURCE);
     }
     let stacks_key = key.or(stacks_key);
     for import in imports {
@@ -177,7 +171,7 @@ pub fn import_template(
             .ok_or_else(|| {
                 ImportTemplateError(format!("the rendered stack has no {logical_id}"))
             })?;
-        let resource = secret_resource(resource, import, stacks_key);
+        let resource = flow(&secret_resource(resource, import, stacks_key));
         add(logical_id, SECRET, "Id", &import.secret.arn, &resource);
     }
     let text = match deployed {
@@ -197,41 +191,22 @@ pub fn import_template(
     Ok(ImportTemplate { text, resources })
 }
 
-/// Returns a KMS key's resource. The deployment that follows writes its policy, which names roles
-/// that this template does not have.
-fn key_resource() -> Json {
-    let root = json!({ "Fn::Sub": "arn:${AWS::Partition}:iam::${AWS::AccountId}:root" });
-    json!({
-        "Type": KEY,
-        "DeletionPolicy": "Retain",
-        "UpdateReplacePolicy": "Retain",
-        "Properties": {
-            "KeyPolicy": {
-                "Version": "2012-10-17",
-                "Statement": [{
-                    "Sid": "AdministeredByTheAccount",
-                    "Effect": "Allow",
-                    "Principal": { "AWS": root },
-                    "Action": "kms:*",
-                    "Resource": "*",
-                }],
-            },
-        },
-    })
-}
+/// A KMS key's resource. The deployment that follows writes its policy, which names roles that this
+/// template does not have.
+const KEY_RESOURCE: &str = r#"{"Type": "AWS::KMS::Key", "DeletionPolicy": "Retain", "UpdateReplacePolicy": "Retain", "Properties": {"KeyPolicy": {"Version": "2012-10-17", "Statement": [{"Sid": "AdministeredByTheAccount", "Effect": "Allow", "Principal": {"AWS": !Sub "arn:${AWS::Partition}:iam::${AWS::AccountId}:root"}, "Action": "kms:*", "Resource": "*"}]}}}"#;
 
 /// Returns a secret's resource as the secret is now.
-fn secret_resource(resource: &Value, import: &SecretImport<'_>, stacks_key: Option<&str>) -> Json {
-    let mut resource = long_form(resource);
-    let held = resource.get_mut("Properties").and_then(Json::as_object_mut);
-    let Some(properties) = held else {
+fn secret_resource(resource: &Value, import: &SecretImport<'_>, stacks_key: Option<&str>) -> Value {
+    let mut resource = resource.clone();
+    let held = resource.get_mut("Properties");
+    let Some(properties) = held.and_then(Value::as_mapping_mut) else {
         return resource;
     };
     properties.remove("Tags");
     if properties.contains_key("Description") {
         match import.secret.description.as_str() {
             "" => properties.remove("Description"),
-            held => properties.insert("Description".to_owned(), held.into()),
+            held => properties.insert("Description".into(), held.into()),
         };
     }
     let wanted = match &import.entry.kms_key {
@@ -247,49 +222,41 @@ fn secret_resource(resource: &Value, import: &SecretImport<'_>, stacks_key: Opti
     resource
 }
 
-/// Returns a value of a template with the long names of functions, such as `Fn::GetAtt`.
-fn long_form(value: &Value) -> Json {
+/// Returns a value in YAML's flow style, on one line and without characters that CloudFormation may
+/// lose. Functions keep their form, such as `!Sub`, so that the value equals the rendered one.
+fn flow(value: &Value) -> String {
     match value {
-        Value::Null => Json::Null,
-        Value::Bool(value) => Json::Bool(*value),
-        Value::Number(value) => serde_json::to_value(value).unwrap_or_default(),
-        Value::String(text) => Json::from(text.as_str()),
-        Value::Sequence(items) => items.iter().map(long_form).collect(),
+        Value::Null => "null".to_owned(),
+        Value::Bool(value) => value.to_string(),
+        Value::Number(value) => value.to_string(),
+        Value::String(text) => quoted(text),
+        Value::Sequence(items) => {
+            let items: Vec<String> = items.iter().map(flow).collect();
+            format!("[{}]", items.join(", "))
+        }
         Value::Mapping(entries) => {
             let entries = entries.iter();
-            let entries = entries.map(|(key, value)| {
-                let key = key.as_str().unwrap_or_default().to_owned();
-                (key, long_form(value))
-            });
-            Json::Object(entries.collect::<Map<_, _>>())
+            let entries: Vec<String> = entries
+                .map(|(key, value)| format!("{}: {}", flow(key), flow(value)))
+                .collect();
+            format!("{{{}}}", entries.join(", "))
         }
-        Value::Tagged(tagged) => function(tagged),
+        Value::Tagged(tagged) => format!("{} {}", tagged.tag, flow(&tagged.value)),
     }
 }
 
-fn function(tagged: &TaggedValue) -> Json {
-    let tag = tagged.tag.to_string();
-    let name = tag.trim_start_matches('!');
-    let value = match (name, tagged.value.as_str()) {
-        ("GetAtt", Some(path)) => path.splitn(2, '.').collect(),
-        _ => long_form(&tagged.value),
-    };
-    let name = match name {
-        "Ref" | "Condition" => name.to_owned(),
-        _ => format!("Fn::{name}"),
-    };
-    json!({ name: value })
-}
-
-/// Returns JSON that is also YAML, without characters that CloudFormation may lose.
-fn ascii(text: &str) -> String {
-    let mut escaped = String::with_capacity(text.len());
+/// Returns a text in double quotes, in ASCII.
+fn quoted(text: &str) -> String {
+    let mut quoted = String::with_capacity(text.len() + 2);
+    quoted.push('"');
     for one in text.chars() {
         match u32::from(one) {
-            0x20..=0x7e => escaped.push(one),
-            code @ 0..=0xffff => escaped.push_str(&format!("\\u{code:04x}")),
-            code => escaped.push_str(&format!("\\U{code:08x}")),
+            0x22 | 0x5c => quoted.extend(['\\', one]),
+            0x20..=0x7e => quoted.push(one),
+            code @ 0..=0xffff => quoted.push_str(&format!("\\u{code:04x}")),
+            code => quoted.push_str(&format!("\\U{code:08x}")),
         }
     }
-    escaped
+    quoted.push('"');
+    quoted
 }

@@ -6,6 +6,7 @@ mod database;
 mod discover;
 mod doctor;
 mod forged;
+mod import;
 mod log;
 mod lookup;
 mod restore;
