@@ -6,7 +6,7 @@
 
 use std::collections::BTreeSet;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 use tokio::process::Command;
 
 use crate::environment::{CommandOutput, Fault, Proxy, Stop, TestEnvironment};
@@ -37,6 +37,13 @@ impl<'a> Subject<'a> {
         };
         if !settings.contains("create_user") {
             test.make_user(name).await;
+        }
+        if settings.contains("adopt") {
+            let key = test.make_key(name).await;
+            let value = json!({
+                "accesskey": key.id, "secretkey": key.secret, "username": name, "secretarn": "arn:aws:none",
+            });
+            test.make_secret(name, &value.to_string()).await;
         }
         test.home.write(
             &format!("{name}.yaml"),
@@ -194,6 +201,12 @@ async fn a_bootstrap_that_is_killed_after_any_change_is_finished_by_the_next() {
     let after = stops().filter(|stop| matches!(stop, Stop::After(_)));
     let settings = ", create_user: true, rotate_as: role, kms_key: create";
     bootstrap_in_halves(settings, Termination::Kill, after).await;
+}
+
+#[tokio::test]
+async fn a_bootstrap_that_adopts_and_is_killed_after_any_change_is_finished_by_the_next() {
+    let after = stops().filter(|stop| matches!(stop, Stop::After(_)));
+    bootstrap_in_halves(", adopt: true, kms_key: create", Termination::Kill, after).await;
 }
 
 #[tokio::test]

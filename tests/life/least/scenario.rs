@@ -3,7 +3,7 @@
 use super::database;
 use super::state::{
     AILING, BUSY, CHANGED, DATABASE, DATABASE_DEPLOYED, DATABASE_UNFINISHED, DEPLOYED, GONE, LARGE,
-    LARGE_CHANGED, LARGE_DEPLOYED, LEFT_BEHIND, SEEDED, SMALL, State, UNFINISHED,
+    LARGE_CHANGED, LARGE_DEPLOYED, LEFT_BEHIND, SEEDED, SMALL, State, TORN_DOWN, UNFINISHED,
 };
 
 /// A command in a state.
@@ -235,6 +235,20 @@ pub const SCENARIOS: &[Scenario] = &[
             "secretsmanager:UpdateSecretVersionStage",
         ]),
     ),
+    Scenario {
+        anew: true,
+        ..scenario(
+            "bootstrap after a teardown",
+            "Bootstrap",
+            BOOTSTRAP,
+            TORN_DOWN,
+            ExpectedActions::These(&[
+                "kms:CancelKeyDeletion",
+                "kms:EnableKey",
+                "secretsmanager:RestoreSecret",
+            ]),
+        )
+    },
     Scenario {
         code: 3,
         ..scenario(

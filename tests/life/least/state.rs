@@ -28,6 +28,7 @@ pub enum State {
     Seeded,
     LeftBehind,
     Gone,
+    TornDown,
     Busy,
     /// With a database and no access key.
     Database(Stage),
@@ -69,6 +70,8 @@ pub const SEEDED: State = State::Seeded;
 pub const LEFT_BEHIND: State = State::LeftBehind;
 /// The stack is deleted, but its secrets and KMS key are not.
 pub const GONE: State = State::Gone;
+/// A teardown has ended, and the secrets and the KMS key await their deletion.
+pub const TORN_DOWN: State = State::TornDown;
 /// CloudFormation is updating the stack.
 pub const BUSY: State = State::Busy;
 pub const DATABASE: State = State::Database(Stage::New);
@@ -151,6 +154,9 @@ async fn prepare_keys(test: &TestEnvironment, state: State) {
         State::Seeded => seed_otherwise(test).await,
         State::LeftBehind => leave_behind(test).await,
         State::Gone => lose_stack(test).await,
+        State::TornDown => {
+            test.keyrota("teardown --yes").await.exits(0);
+        }
         State::Busy => keep_busy(test).await,
         State::New { .. } | State::Deployed { .. } | State::Changed { .. } | State::Database(_) => {
         }
