@@ -4,8 +4,8 @@ use super::entry::{Identity, Kind, Specific, parse_rotate_as};
 use super::fields::Fields;
 use super::reader::Field;
 use super::{
-    Duration, Entry, Finding, Probe, RotateAs, SecretName, StackName, UserName, key_age, old_key,
-    probe,
+    Duration, Entry, Finding, IamPath, Probe, RotateAs, SecretName, StackName, UserName, key_age,
+    old_key, probe,
 };
 
 /// An access key of an IAM user.
@@ -13,6 +13,8 @@ use super::{
 pub struct AccessKey {
     /// The IAM user.
     pub user: UserName,
+    /// The user's path.
+    pub path: IamPath,
     /// Whether the stack creates the user. Every access key of such a user is the stack's.
     pub create_user: bool,
     /// The source of the first key.
@@ -21,6 +23,14 @@ pub struct AccessKey {
     pub probe: Option<Probe>,
     /// The longest time for which a key may be active.
     pub max_key_age: Option<Duration>,
+}
+
+impl AccessKey {
+    /// Returns the resource of the user's ARN: `user`, its path, and its name
+    /// (`reference_identifiers`).
+    pub fn user_resource(&self) -> String {
+        format!("user{}{}", self.path, self.user)
+    }
 }
 
 /// The source of the first key.
@@ -134,6 +144,7 @@ fn read_secret(
 }
 
 fn read_kind(fields: &Fields<'_>, user: Option<UserName>) -> Option<AccessKey> {
+    let path = fields.value("path", |field| field.parse("invalid-name", IamPath::parse));
     let create_user = fields.value("create_user", |field| field.boolean());
     let initial_key = fields.value("initial_key", |field| {
         field.parse("invalid-value", parse_initial_key)
@@ -142,6 +153,7 @@ fn read_kind(fields: &Fields<'_>, user: Option<UserName>) -> Option<AccessKey> {
     let max_key_age = read_max_key_age(fields);
     let key = AccessKey {
         user: user?,
+        path: path?,
         create_user: create_user?,
         initial_key: initial_key?,
         probe: probe?,

@@ -372,8 +372,12 @@ fn users<'entry>(
         let created = key.create_user.then(|| name::user_logical_id(key));
         Some(Item {
             // The logical ID is null if the stack does not create the user.
-            named: json!({ "user_id": created, "user": key.user.as_str() }),
-            length: resolver.iam_arn(&format!("user/{}", key.user)).len(),
+            named: json!({
+                "user_id": created,
+                "user_path": key.path.as_str(),
+                "user": key.user.as_str(),
+            }),
+            length: resolver.iam_arn(&key.user_resource()).len(),
             serves: vec![entry],
         })
     };

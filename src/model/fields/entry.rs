@@ -1,6 +1,6 @@
 //! The fields that entries of every kind have, those of an access key, and `defaults`.
 
-use super::manifest::REGION;
+use super::manifest::{PATH, REGION};
 use super::{
     Alternatives, Except, FieldDefinition as Field, Form, MappingDefinition, Text, database,
 };
@@ -71,12 +71,19 @@ pub(super) static COMMON: [Field; 5] = [
 ];
 
 /// The fields of an access key only.
-static OWN: [Field; 7] = [
+static OWN: [Field; 8] = [
     Field::required(
         "user",
         Form::Text(Text::matching("^[A-Za-z0-9+=,.@_-]{1,64}$")),
         "The name of the IAM user, without its path.",
     ),
+    Field::default(
+        "path",
+        Form::Text(PATH),
+        "/",
+        "The IAM path of the user. With `create_user`, the stack creates the user with it.",
+    )
+    .examples(&["/ci/"]),
     Field::optional(
         "secret",
         Form::Text(SECRET),

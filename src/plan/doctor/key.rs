@@ -5,7 +5,7 @@ use jiff::Timestamp;
 use super::entry::{Findings, current};
 use super::fault::{
     CREDENTIAL_REFUSED, FOREIGN_KEY, KEY_INACTIVE, KEY_MISSING, NO_CREDENTIAL, OLD_KEY_IN_USE,
-    OLD_KEY_LEFT, OLD_KEY_OVERDUE, USER_MISSING, VALUE_OF_ANOTHER, VALUE_OUTDATED,
+    OLD_KEY_LEFT, OLD_KEY_OVERDUE, USER_MISSING, USER_PATH, VALUE_OF_ANOTHER, VALUE_OUTDATED,
 };
 use super::secret::AllowedFixes;
 use super::{Diagnosis, Fault, Fix, Proof, Scope};
@@ -81,6 +81,27 @@ pub(super) fn no_user(
         ),
     };
     Some(about_user(entry, &USER_MISSING, evidence, remedy))
+}
+
+/// Returns the diagnosis for a user whose path is not the manifest's.
+pub(super) fn other_path(
+    entry: EntryOf<'_, AccessKey>,
+    seen: &ObservedAccessKey,
+) -> Option<Diagnosis> {
+    let (has, wanted) = (&seen.user.as_ref()?.path, entry.kind.path.as_str());
+    if has == wanted {
+        return None;
+    }
+    let user = &entry.kind.user;
+    let evidence = format!("the user has the path {has}, and the manifest says {wanted}");
+    let remedy = match entry.kind.create_user {
+        false => format!("write `path: {has}` in the manifest, then run `keyrota bootstrap`"),
+        // CloudFormation does not see that someone has moved the user.
+        true => format!(
+            "if the manifest was changed, run `keyrota bootstrap`; otherwise, move the user back: `aws iam update-user --user-name {user} --new-path {wanted}`"
+        ),
+    };
+    Some(about_user(entry, &USER_PATH, evidence, remedy))
 }
 
 /// Returns the diagnosis for a secret without a key.

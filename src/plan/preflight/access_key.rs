@@ -2,11 +2,11 @@
 
 use super::reference::check_boundary;
 use super::{Preflight, Specific};
-use crate::model::{AccessKey, EntryOf, Finding, InitialKey, Model};
+use crate::model::{AccessKey, EntryOf, Finding, IamPath, InitialKey, Model};
 use crate::plan::{
     Observed, ObservedAccessKey, Profile, SEEDING_TAG, Seeding, deletion_of, holds_user,
 };
-use crate::port::Key;
+use crate::port::{Key, User};
 
 /// Checks the user, its keys, and the profile whose key is adopted.
 pub(super) fn check(
@@ -57,20 +57,36 @@ fn check_user(
             )
             .hint("remove `create_user` to rotate the keys of the existing user"),
         ),
-        // `user/NAME` in a policy does not match a user below a path.
-        Some(user) if user.path != "/" => Some(
-            Finding::error(
-                "user-path",
-                path,
-                format!(
-                    "the user has the path {}, and keyrota's policies apply only to users without a path",
-                    user.path
-                ),
-            )
-            .hint("remove the path: aws iam update-user --new-path / --user-name …"),
-        ),
-        _ => None,
+        Some(user) => check_path(entry, user, path),
+        None => None,
     }
+}
+
+/// Compares the user's path with the manifest's. The path is part of the user's ARN, which the
+/// policies and the function's pins name.
+fn check_path(entry: EntryOf<'_, AccessKey>, user: &User, place: String) -> Option<Finding> {
+    let (has, wanted) = (&user.path, entry.kind.path.as_str());
+    if has == wanted {
+        return None;
+    }
+    if entry.kind.create_user {
+        let arn = user.arn.strip_suffix(&format!("{has}{}", entry.kind.user));
+        let arn = arn.map(|before| format!("{before}{wanted}{}", entry.kind.user));
+        let message = format!(
+            "the user has the path {has}, and the manifest says {wanted}: its ARN changes from {} to {}, and policies that name the user by its ARN stop applying to it",
+            user.arn,
+            arn.unwrap_or_default()
+        );
+        return Some(Finding::warning("user-path", place, message).hint(
+            "write the new ARN in those policies; IAM requires iam:UpdateUser for both ARNs, so attach the deployer policies of both manifests",
+        ));
+    }
+    let message = format!("the user has the path {has}, but the manifest says {wanted}");
+    let hint = match IamPath::parse(has) {
+        Ok(_) => format!("write `path: {has}` in the entry"),
+        Err(why) => format!("keyrota cannot manage this user: {why}"),
+    };
+    Some(Finding::error("user-path", place, message).hint(hint))
 }
 
 fn check_keys(

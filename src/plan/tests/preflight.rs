@@ -108,8 +108,37 @@ fn the_user() {
     assert_eq!(kinds(", create_user: true", &ours), [""; 0]);
     ours.resources.last_mut().unwrap().status = "CREATE_FAILED".to_owned();
     assert_eq!(kinds(", create_user: true", &ours), ["user-exists"]);
-    let below = with(|seen| seen.user.as_mut().unwrap().path = "/apps/".to_owned());
-    assert_eq!(kinds("", &below), ["user-path"]);
+    let at = |path: &str| {
+        let path = path.to_owned();
+        with(move |seen| {
+            let user = seen.user.as_mut().unwrap();
+            user.arn = format!("arn:aws:iam::111122223333:user{path}ada");
+            user.path = path;
+        })
+    };
+    assert_eq!(kinds(", path: /apps/", &at("/apps/")), [""; 0]);
+    for (given, has, hint) in [
+        ("", "/apps/", "`path: /apps/`"),
+        (", path: /apps/", "/", "`path: /`"),
+        (", path: /apps/", "/Apps/", "`path: /Apps/`"),
+        ("", "/a*b/", "'*'"),
+    ] {
+        let found = findings(model(given), &at(has));
+        assert_eq!(found[0].kind, "user-path", "{found:?}");
+        let told = found[0].hint.as_deref().unwrap();
+        assert!(found[0].is_error() && told.contains(hint), "{found:?}");
+    }
+    // The stack moves a user of its own, which changes the user's ARN.
+    let mut moved = at("/apps/");
+    moved.resources.push(resource("AWS::IAM::User", "ada"));
+    let found = findings(model(", create_user: true, path: /ci/"), &moved);
+    let [found] = found.as_slice() else {
+        panic!("{found:?}");
+    };
+    assert!(!found.is_error() && found.kind == "user-path", "{found:?}");
+    let arns =
+        "from arn:aws:iam::111122223333:user/apps/ada to arn:aws:iam::111122223333:user/ci/ada";
+    assert!(found.message.contains(arns), "{found:?}");
 }
 
 #[test]

@@ -58,12 +58,12 @@ fn told(findings: &[Finding]) -> Vec<String> {
 #[test]
 fn each_thing_is_looked_up_once_and_nothing_of_another_account() {
     let readers = "['arn:aws:iam::111122223333:role/apps/app', 'arn:aws:iam::111122223333:user/bob', \
-        'arn:aws:iam::111122223333:user/made', 'arn:aws:iam::111122223333:root', \
+        'arn:aws:iam::111122223333:user/ci/made', 'arn:aws:iam::111122223333:user/made', 'arn:aws:iam::111122223333:root', \
         'arn:aws:iam::999900001111:role/app']";
     let manifest = format!(
         "permissions_boundary: '{BOUNDARY}'\n\
          defaults: {{ readers: {readers}, kms_key: create }}\n\
-         access_keys: [{{ user: ada }}, {{ user: made, create_user: true }}, {{ user: zoe, rotate_as: role }}]\n"
+         access_keys: [{{ user: ada }}, {{ user: made, path: /ci/, create_user: true }}, {{ user: zoe, rotate_as: role }}]\n"
     );
     let policy = Reference::UserPolicy("ada".to_owned());
     let log_group = Reference::LogGroup("/keyrota/keys".to_owned());
@@ -71,6 +71,8 @@ fn each_thing_is_looked_up_once_and_nothing_of_another_account() {
     let named = BTreeSet::from([
         Reference::ReadingRole("arn:aws:iam::111122223333:role/apps/app".to_owned()),
         Reference::ReadingUser("arn:aws:iam::111122223333:user/bob".to_owned()),
+        // The stack creates the user with another path.
+        Reference::ReadingUser("arn:aws:iam::111122223333:user/made".to_owned()),
         Reference::Boundary(BOUNDARY.to_owned()),
     ]);
     let in_the_way = BTreeSet::from([policy, log_group, alias]);
@@ -91,7 +93,7 @@ fn each_thing_is_looked_up_once_and_nothing_of_another_account() {
         for resource in &mut ours.resources {
             status.clone_into(&mut resource.status);
         }
-        assert_eq!(references(&model, &ours).len(), 6, "{status}");
+        assert_eq!(references(&model, &ours).len(), 7, "{status}");
     }
 }
 

@@ -166,7 +166,7 @@ pub fn grants(scope: &Scope<'_>) -> Vec<Grant> {
             Kind::AccessKey(key) if with(entry, key) => Some(key),
             _ => None,
         });
-        each(keys.map(|key| resolver.iam_arn(&format!("user/{}", key.user))))
+        each(keys.map(|key| resolver.iam_arn(&key.user_resource())))
     };
     let all = users(|_, _| true);
     let themselves = users(|entry, _| entry.rotate_as == RotateAs::Itself);

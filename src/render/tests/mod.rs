@@ -96,6 +96,43 @@ fn a_manifest_with_everything() {
 }
 
 #[test]
+fn every_arn_of_a_user_below_a_path_has_the_path() {
+    let rendering = rendered(
+        "version: 1\nstack: keys\naccount: \"111122223333\"\nregion: eu-west-1\naccess_keys:\n\
+         \x20 - { user: ada, path: /ci/ }\n\
+         \x20 - { user: bob, path: /ci/, rotate_as: role }\n\
+         \x20 - { user: cy, path: /ci/, rotate_as: ops/admin }\n\
+         \x20 - { user: dee, path: /ci/, create_user: true, rotate_as: role }\n\
+         \x20 - { user: eve, path: /ci/, create_user: true }\n",
+    );
+    let everything: String = rendering.files.values().map(String::as_str).collect();
+    for user in ["ada", "bob", "cy", "dee", "eve"] {
+        let arn = format!("arn:aws:iam::111122223333:user/ci/{user}\"");
+        assert!(
+            rendering.files["deployer-policy.json"].contains(&arn),
+            "{user}"
+        );
+        assert!(!everything.contains(&format!(":user/{user}")), "{user}");
+        let pin = format!("\"user\": \"{user}\",\n      \"path\": \"/ci/\"");
+        assert!(
+            rendering.files["pins/function.json"].contains(&pin),
+            "{user}"
+        );
+    }
+    let stack = rendering.stacks()[0];
+    let own = ":user/ci/${!aws:username}\"";
+    assert_eq!(stack.matches(own).count(), 2, "{stack}");
+    for user in ["ada", "bob", "cy"] {
+        // The role manages or records the keys of a user that existed before.
+        let arn = format!(":user/ci/{user}\"");
+        assert_eq!(stack.matches(&arn).count(), 1, "{user}: {stack}");
+    }
+    assert_eq!(stack.matches("Path: \"/ci/\"").count(), 2, "{stack}");
+    let review = &rendering.files["review.html"];
+    assert!(review.contains("ci/eve"));
+}
+
+#[test]
 fn a_manifest_with_a_boundary() {
     let rendering = rendered(include_str!("../../../examples/boundary.yaml"));
     let stack = parsed(&rendering);

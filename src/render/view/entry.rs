@@ -20,6 +20,8 @@ pub fn view(entry: &Entry, model: &Model, tags: &[Tag], policies: &Policies<'_>)
         "user": entry.user_name(),
         "user_id": "",
         "user_policy_id": "",
+        "user_path": "",
+        "has_user_path": false,
         "user_tags": [],
         "create_user": false,
         "permissions_boundary": null,
@@ -54,6 +56,9 @@ pub fn view(entry: &Entry, model: &Model, tags: &[Tag], policies: &Policies<'_>)
             }
             view["user_id"] = name::user_logical_id(key).into();
             view["user_policy_id"] = name::user_policy_logical_id(key).into();
+            view["user_path"] = key.path.as_str().into();
+            // The property of a user without a path would be another text of the same meaning.
+            view["has_user_path"] = (!key.path.is_root()).into();
             view["user_tags"] = json!(tags);
             view["create_user"] = key.create_user.into();
             view["permissions_boundary"] = boundary(model).into();

@@ -39,7 +39,10 @@ pub struct Arrangement<'a> {
 /// Returns the user that the credential belongs to.
 fn user(entry: &Entry) -> String {
     match &entry.kind {
-        Kind::AccessKey(key) => key.user.to_string(),
+        Kind::AccessKey(key) => {
+            let path = key.path.as_str();
+            format!("{}{}", path.trim_start_matches('/'), key.user)
+        }
         Kind::Database(database) => database::user(database),
     }
 }

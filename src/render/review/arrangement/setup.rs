@@ -71,6 +71,7 @@ impl<'a> Credential<'a> {
         // A new field must be either compared or excluded here.
         let AccessKey {
             user: _,
+            path: _,
             create_user,
             initial_key,
             probe,
