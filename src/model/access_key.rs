@@ -1,11 +1,11 @@
 //! What is specific to an access key of an IAM user.
 
-use super::entry::{Identity, Kind, Specific, parse_rotate_as};
+use super::entry::{Identity, Kind, Specific, parse_rotate_as, parse_secret_arn};
 use super::fields::Fields;
 use super::reader::Field;
 use super::{
-    Duration, Entry, Finding, IamPath, Probe, RotateAs, SecretName, StackName, UserName, key_age,
-    old_key, probe,
+    Arn, Duration, Entry, Finding, IamPath, Probe, RotateAs, SecretName, SecretReference,
+    StackName, UserName, key_age, old_key, probe,
 };
 
 /// An access key of an IAM user.
@@ -40,6 +40,8 @@ pub enum InitialKey {
     Create,
     /// The key of a profile in the AWS configuration files.
     Profile(String),
+    /// The key in another secret, which is only read.
+    Secret(SecretReference),
 }
 
 /// Reads what is specific to an access key.
@@ -95,6 +97,34 @@ pub(super) fn check(entry: &Entry, key: &AccessKey, fields: &Fields<'_>) {
     if let (Some(limit), Some(field)) = (key.max_key_age, fields.get("max_key_age")) {
         check_age(entry, limit, &field);
     }
+    check_source(entry, key, fields);
+}
+
+/// Refuses the entry's own secret as the source of its first key.
+fn check_source(entry: &Entry, key: &AccessKey, fields: &Fields<'_>) {
+    let InitialKey::Secret(reference) = &key.initial_key else {
+        return;
+    };
+    let named = match reference {
+        SecretReference::Name(name) => name.as_str(),
+        SecretReference::Arn(arn) => name_in(arn),
+    };
+    let secret = &entry.secret;
+    if named == secret.as_str() {
+        let message = format!("the secret `{secret}` is the secret of this entry");
+        let path = fields.path("initial_key");
+        fields.place("initial_key").report(
+            Finding::error("contradiction", path, message)
+                .hint("use `adopt: true` to take the secret with its key into the stack"),
+        );
+    }
+}
+
+/// Returns the name of the secret that a full ARN names.
+fn name_in(arn: &Arn) -> &str {
+    let [_, _, _, _, resource] = arn.parts();
+    let name = resource.strip_prefix("secret:").unwrap_or_default();
+    name.rsplit_once('-').map_or(name, |(name, _)| name)
 }
 
 /// Reports a key that can be active for longer than `max_key_age`.
@@ -161,7 +191,7 @@ fn read_kind(fields: &Fields<'_>, user: Option<UserName>) -> Option<AccessKey> {
     };
     if key.create_user && key.initial_key != InitialKey::Create {
         let message = format!(
-            "the stack creates `{}`, so there is no key to adopt from a profile",
+            "the stack creates `{}`, so there is no key to adopt",
             key.user
         );
         fields.at().refuse("contradiction", message);
@@ -175,6 +205,16 @@ fn parse_initial_key(text: &str) -> Result<InitialKey, String> {
         Some(("profile", name)) if !name.is_empty() && !name.contains(char::is_control) => {
             Ok(InitialKey::Profile(name.to_owned()))
         }
-        _ => Err(format!("expected create or profile:NAME, found `{text}`")),
+        Some(("secret", secret)) if secret.starts_with("arn:") => {
+            let arn = parse_secret_arn(secret)?;
+            Ok(InitialKey::Secret(SecretReference::Arn(arn)))
+        }
+        Some(("secret", name)) => match SecretName::parse(name) {
+            Ok(name) => Ok(InitialKey::Secret(SecretReference::Name(name))),
+            Err(why) => Err(format!("{why}; write the full ARN of such a secret")),
+        },
+        _ => Err(format!(
+            "expected create, profile:NAME, or secret:NAME, found `{text}`"
+        )),
     }
 }

@@ -73,6 +73,7 @@ mod tests {
             active: *active,
             created: Some(Timestamp::UNIX_EPOCH),
             last_used: None,
+            used_in: None,
         };
         Candidate {
             name: "ada".to_owned(),

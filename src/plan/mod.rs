@@ -9,6 +9,8 @@ mod database;
 mod doctor;
 mod environment;
 mod evidence;
+mod first_key;
+mod key_use;
 mod lookup;
 mod observed;
 mod old_key;
@@ -22,7 +24,7 @@ mod teardown;
 #[cfg(test)]
 mod tests;
 
-pub use access_key::{KeyClaim, ObservedAccessKey, ObservedSecret, Profile};
+pub use access_key::{KeyClaim, ObservedAccessKey, ObservedSecret};
 pub use artifact::{
     artifact_prefix, deployed_version, function_key, is_artifact, preview_key, template_key,
 };
@@ -39,6 +41,8 @@ pub use doctor::{
 };
 pub use environment::{Environment, OptionFile, TLS_TAG, tls_of};
 pub use evidence::{Evidence, STACK_ID_TAG, same_key};
+pub use first_key::{FirstKey, UnusableKey};
+pub use key_use::last_use;
 pub use lookup::Lookup;
 pub use observed::{
     Administrator, HeldSecret, LastRotation, Observed, ObservedEntry, SecretContent,

@@ -39,7 +39,7 @@ pub async fn preflight<'model>(
         if settled.is_some() {
             observed.stack = settled.filter(|stack| !stack.status.is_deleted());
         }
-        let mut findings = plan::check(model, &observed, intent);
+        let mut findings = plan::check(model, &observed, intent, context.clock.now());
         findings.extend(check_named(context, model, &observed.caller.account).await?);
         findings.extend(check_encrypt(context, model, &observed).await?);
         findings.extend(look_up_references(context, model, &observed).await?);

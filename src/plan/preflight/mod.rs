@@ -5,6 +5,8 @@ mod database;
 mod encrypt;
 mod reference;
 
+use jiff::Timestamp;
+
 use super::{HeldSecret, Lookup, Observed, ObservedEntry};
 use crate::model::{AccountId, Arn, Finding, KmsKey, Model};
 use crate::port::{Caller, EncryptionKey, Stack};
@@ -22,8 +24,13 @@ pub struct Preflight {
     pub rotates: bool,
 }
 
-/// Returns everything that stands in the way.
-pub fn check(model: &Model, observed: &Observed<'_>, preflight: Preflight) -> Vec<Finding> {
+/// Returns everything that stands in the way at a moment.
+pub fn check(
+    model: &Model,
+    observed: &Observed<'_>,
+    preflight: Preflight,
+    now: Timestamp,
+) -> Vec<Finding> {
     let mut findings = Vec::new();
     findings.extend(check_account(model, &observed.caller));
     // Offline it is known only where the manifest names the account.
@@ -34,7 +41,13 @@ pub fn check(model: &Model, observed: &Observed<'_>, preflight: Preflight) -> Ve
         findings.extend(check_stack(model, stack));
     }
     for seen in &observed.entries {
-        check_entry(model, observed, seen, preflight, &mut findings);
+        let circumstances = Circumstances {
+            model,
+            observed,
+            preflight,
+            now,
+        };
+        check_entry(circumstances, seen, &mut findings);
     }
     findings.extend(reference::check_helpers(&observed.entries));
     findings
@@ -115,21 +128,29 @@ struct Specific {
     administrator: &'static str,
 }
 
+/// What is the same for all entries.
+#[derive(Clone, Copy)]
+struct Circumstances<'a> {
+    model: &'a Model,
+    observed: &'a Observed<'a>,
+    preflight: Preflight,
+    now: Timestamp,
+}
+
 /// Checks an entry, its secret, and what it refers to.
 fn check_entry(
-    model: &Model,
-    observed: &Observed<'_>,
+    circumstances: Circumstances<'_>,
     seen: &ObservedEntry<'_>,
-    preflight: Preflight,
     findings: &mut Vec<Finding>,
 ) {
+    let Circumstances {
+        model, observed, ..
+    } = circumstances;
     let in_stack = seen.is_in(&observed.resources);
     let held = seen.held();
     let secret = held.and_then(|held| check_secret(model.stack.as_str(), held, in_stack));
     let specific = match seen {
-        ObservedEntry::AccessKey(entry, user) => {
-            access_key::check(model, *entry, user, observed, preflight)
-        }
+        ObservedEntry::AccessKey(entry, user) => access_key::check(circumstances, *entry, user),
         ObservedEntry::Database(entry, database) => {
             database::check(*entry, database, secret.is_none())
         }

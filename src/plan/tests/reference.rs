@@ -6,7 +6,7 @@ use super::super::{
     Administrator, Lookup, Observed, ObservedEntry, ObservedNetwork, Preflight, Reference, check,
     check_network, check_references, references,
 };
-use super::sample::{entry, observed_of, resource};
+use super::sample::{NOW, at, entry, observed_of, resource};
 use crate::model::{self, Arn, Finding, Model, SecretName, SecretReference};
 use crate::port::{Error, ErrorKind, NetworkPart};
 
@@ -221,7 +221,7 @@ fn an_existing_user_has_the_boundary() {
             observed.resources.push(resource("AWS::IAM::User", "ada"));
         }
         observed.entries = vec![observed_of(&model, it)];
-        let findings = check(&model, &observed, Preflight { rotates: true });
+        let findings = check(&model, &observed, Preflight { rotates: true }, at(NOW));
         let told = |it: &Finding| (it.kind, it.is_error());
         findings.iter().map(told).collect()
     };
@@ -303,7 +303,7 @@ fn a_helper_that_may_not_be_looked_up_is_a_warning() {
     it.administrator = Some(Administrator::Denied(denied(call)));
     let mut observed = seen(&[("AWS::SecretsManager::Secret", "arn:own")]);
     observed.entries = vec![observed_of(&model, it)];
-    let findings = check(&model, &observed, Preflight { rotates: true });
+    let findings = check(&model, &observed, Preflight { rotates: true }, at(NOW));
     assert_eq!(
         told(&findings),
         [

@@ -215,11 +215,17 @@ impl Load {
         let readers = entry.readers.iter().map(|reader| reader.as_str().len());
         let readers: usize = readers.map(|length| length + MENTION_FRAME).sum();
         let has_readers = usize::from(readers > 0);
+        let own_tags = entry.tags.iter();
+        let own_tags: usize = own_tags
+            .map(|(key, value)| quoted_length(key) + quoted_length(value) + MENTION_FRAME)
+            .sum();
         self.resources += 2 + has_readers;
         self.bytes += ENTRY_FRAME
             + PART_FRAME * has_readers
             + SECRET_MENTIONS * entry.secret.as_str().len()
             + READER_MENTIONS * readers
+            + quoted_length(entry.description.as_deref().unwrap_or_default())
+            + own_tags
             + 2 * self.tags;
         if entry.kms_key == KmsKey::Create {
             // Readers have a statement in the key policy, which names them again.

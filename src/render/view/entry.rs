@@ -39,7 +39,7 @@ pub fn view(entry: &Entry, model: &Model, tags: &[Tag], policies: &Policies<'_>)
             KmsKey::Existing(arn) => json!({ "arn": arn.as_str() }),
         },
         "readers": entry.sorted_readers(),
-        "tags": pinned(tags, pins(entry)),
+        "tags": pinned(&super::tags_of(model, entry), pins(entry)),
         "probe": null,
         "function": strategy.function(),
         "schedule_id": name::schedule_logical_id(entry),
@@ -78,6 +78,9 @@ pub fn view(entry: &Entry, model: &Model, tags: &[Tag], policies: &Policies<'_>)
             view["endpoint"] = endpoint.into();
             view["seed"] = database.seed().into();
         }
+    }
+    if let Some(description) = &entry.description {
+        view["secret_description"] = description.as_str().into();
     }
     view["depends_on"] = depends_on.into();
     view

@@ -17,6 +17,7 @@ fn init() {
         active,
         created: Some(created.parse().unwrap()),
         last_used: None,
+        used_in: None,
     };
     let candidate = |name: &str, path: Option<&str>, keys: Vec<Key>| Candidate {
         name: name.to_owned(),

@@ -1,5 +1,7 @@
 //! The settings of a secret. Two entries are in the same group if their settings are equal.
 
+use std::collections::BTreeMap;
+
 use crate::model::{
     AccessKey, Arn, Database, Duration, Engine, Entry, InitialKey, InitialPassword, Kind, KmsKey,
     OldKey, PasswordRule, Probe, RotateAs, Verification,
@@ -14,6 +16,7 @@ pub struct Setup<'a> {
     kms_key: &'a KmsKey,
     old_key: OldKey,
     readers: &'a [Arn],
+    tags: &'a BTreeMap<String, String>,
     rotate_as: &'a RotateAs,
     credential: Credential<'a>,
 }
@@ -43,6 +46,9 @@ impl<'a> Setup<'a> {
         let Entry {
             place: _,
             secret: _,
+            // The table of the secrets shows it.
+            description: _,
+            tags,
             schedule,
             window,
             kms_key,
@@ -57,6 +63,7 @@ impl<'a> Setup<'a> {
             kms_key,
             old_key: *old_key,
             readers,
+            tags,
             rotate_as,
             credential: match kind {
                 Kind::AccessKey(key) => Credential::of_key(key),
