@@ -77,8 +77,7 @@ async fn users_and_their_keys_are_found() {
     let one = test.make_key("ci-deployer").await;
     test.make_user("mailer").await;
     let two = [test.make_key("mailer").await, test.make_key("mailer").await];
-    let below = test.iam.create_user().user_name("batch").path("/ci/");
-    below.send().await.expect("a user below a path");
+    test.make_user_below("batch", "/ci/").await;
 
     let init = "init --stack keys --user ci-deployer --user mailer --user batch --user nobody --format json";
     let document = test.keyrota(init).await.exits(0).json();

@@ -30,6 +30,12 @@ impl TestEnvironment {
         request.send().await.expect("the user is made");
     }
 
+    /// Creates an IAM user below a path.
+    pub async fn make_user_below(&self, user: &str, path: &str) {
+        let request = self.iam.create_user().user_name(user).path(path);
+        request.send().await.expect("the user is made");
+    }
+
     /// Creates an IAM user with an inline policy and a key.
     pub async fn make_user_with(&self, user: &str, policy: &str) -> Key {
         self.make_user(user).await;
@@ -218,7 +224,9 @@ impl TestEnvironment {
         let request = self.secretsmanager.get_secret_value().secret_id(name);
         match request.version_stage(label).send().await {
             Ok(answer) => {
-                let text = answer.secret_string.expect("text");
+                let Some(text) = answer.secret_string else {
+                    return Some(Value::String("binary".to_owned()));
+                };
                 let Ok(value) = serde_json::from_str::<Value>(&text) else {
                     return Some(Value::String(text));
                 };
