@@ -1,5 +1,5 @@
-//! Users below a path: what is said where the manifest has another one, how their keys are used,
-//! and how the stack moves a user of its own.
+//! Users below a path: the finding where the manifest has another one, the use of their keys, and
+//! the move of a user that the stack created.
 
 use serde_json::json;
 

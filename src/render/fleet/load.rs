@@ -184,7 +184,7 @@ impl Load {
         self.add_common(entry);
         match &entry.kind {
             Kind::AccessKey(key) => {
-                let user = self.resolver.iam_arn(&key.user_resource()).len() + 4;
+                let user = role::user_length(key, &self.resolver) + 4;
                 let itself = usize::from(entry.rotate_as == RotateAs::Itself);
                 let parts = usize::from(key.create_user) + itself;
                 self.resources += parts;
