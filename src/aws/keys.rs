@@ -2,13 +2,12 @@
 
 use async_trait::async_trait;
 use aws_sdk_iam::config::retry::RetryConfig;
-use aws_sdk_iam::types::{StatusType, Tag};
-use jiff::Timestamp;
+use aws_sdk_iam::types::{AccessKeyLastUsed, StatusType, Tag};
 
 use super::Aws;
 use super::error::{answered, done, failed, found, refused};
 use super::system::timestamp;
-use crate::port::{ErrorKind, Key, KeyPair, Keys, Result, User};
+use crate::port::{ErrorKind, Key, KeyPair, Keys, LastUse, Result, UsedIn, User};
 
 #[async_trait(?Send)]
 impl Keys for Aws {
@@ -40,19 +39,17 @@ impl Keys for Aws {
                     active: key.status == Some(StatusType::Active),
                     created: key.create_date.as_ref().and_then(timestamp),
                     last_used: None,
+                    used_in: None,
                 })
             }));
         }
         Ok(keys)
     }
 
-    async fn last_used(&self, id: &str) -> Result<Option<Timestamp>> {
+    async fn last_used(&self, id: &str) -> Result<Option<LastUse>> {
         let request = self.iam.get_access_key_last_used().access_key_id(id);
         let answer = answered("iam:GetAccessKeyLastUsed", request.send()).await?;
-        let used = answer
-            .access_key_last_used
-            .and_then(|used| used.last_used_date);
-        Ok(used.as_ref().and_then(timestamp))
+        Ok(answer.access_key_last_used.and_then(last_use))
     }
 
     async fn create_key(&self, user: &str) -> Result<KeyPair> {
@@ -115,6 +112,17 @@ impl Keys for Aws {
         let answer = found("iam:GetUserPolicy", request.send()).await?;
         Ok(answer.is_some())
     }
+}
+
+/// Returns the last use, if there was one. IAM writes `N/A` for what it does not know.
+fn last_use(used: AccessKeyLastUsed) -> Option<LastUse> {
+    let at = used.last_used_date.as_ref().and_then(timestamp)?;
+    let is_known = |text: &str| !text.is_empty() && text != "N/A";
+    let used_in = is_known(&used.service_name).then_some(UsedIn {
+        service: used.service_name,
+        region: used.region,
+    });
+    Some(LastUse { at, used_in })
 }
 
 fn user_of(user: aws_sdk_iam::types::User) -> User {

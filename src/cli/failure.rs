@@ -7,6 +7,13 @@ use crate::port::{self, ErrorKind};
 use crate::view::Failure;
 use crate::{build, bundle, render, run, sandbox};
 
+/// The calls that look at the user of an entry.
+const OF_USERS: [&str; 3] = [
+    "iam:GetUser",
+    "iam:ListAccessKeys",
+    "iam:GetAccessKeyLastUsed",
+];
+
 /// A failure with its exit code.
 #[derive(Debug)]
 pub(super) struct Failed {
@@ -76,6 +83,13 @@ impl From<port::Error> for Failed {
                 "credentials",
                 Some(
                     "check --profile, AWS_PROFILE, and AWS_ACCESS_KEY_ID, sign in again with `aws login` or `aws sso login` if the session has expired, and test with `aws sts get-caller-identity`",
+                ),
+            ),
+            // The policy names users by their ARN, which contains the path.
+            ErrorKind::Denied if OF_USERS.contains(&error.call) => (
+                "denied",
+                Some(
+                    "attach deployer-policy.json, which `keyrota generate` writes, to the caller; if the user is below a path, write it as `path:` in the manifest first",
                 ),
             ),
             ErrorKind::Denied => (

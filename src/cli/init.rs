@@ -1,5 +1,6 @@
 //! `keyrota init`.
 
+use std::collections::BTreeMap;
 use std::io::{BufReader, IsTerminal, Write};
 use std::path::Path;
 use std::time::Duration;
@@ -111,10 +112,11 @@ pub(super) async fn run(settings: &Settings, verb: InitCommand) -> Result<Exit, 
     }
     settings.progress.finish();
     let candidates = surveyed.candidates.clone();
-    let draft = match asking {
+    let mut draft = match asking {
         true => questions(known, candidates).await?,
         false => known.into_draft()?,
     };
+    draft.paths = surveyed.paths(&draft.users);
     let text = draft.text();
     check(&path, &text)?;
     write(&path, &text, force)?;
@@ -187,6 +189,7 @@ impl InitInputs {
             rotate_as: verb.rotate_as.unwrap_or_else(|| ROTATE_AS.to_owned()),
             kms_key: verb.kms_key,
             users: unique(verb.users),
+            paths: BTreeMap::new(),
         })
     }
 

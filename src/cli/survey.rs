@@ -1,9 +1,11 @@
 //! Looks up the account, for `keyrota init`: the account ID, the Region, and users with
 //! their keys. Missing information is not an error.
 
+use std::collections::BTreeMap;
+
 use super::settings::Settings;
 use crate::aws::{self, Aws};
-use crate::model::{AccountId, Region, UserName};
+use crate::model::{AccountId, IamPath, Region, UserName};
 use crate::plan::Candidate;
 use crate::port::{self, ErrorKind, Event, Identity, Listener};
 use crate::run;
@@ -28,6 +30,17 @@ impl AccountSurvey {
                 .any(|user| user.as_str().eq_ignore_ascii_case(&candidate.name))
         };
         self.candidates.iter().filter(chosen).cloned().collect()
+    }
+
+    /// Returns the paths of those of the users that are below one.
+    pub(super) fn paths(&self, users: &[UserName]) -> BTreeMap<UserName, IamPath> {
+        let path = |user: &UserName| {
+            let same = |one: &&Candidate| one.name.eq_ignore_ascii_case(user.as_str());
+            let path = self.candidates.iter().find(same)?.path.as_deref()?;
+            let path = IamPath::parse(path).ok().filter(|path| !path.is_root())?;
+            Some((user.clone(), path))
+        };
+        users.iter().filter_map(path).collect()
     }
 }
 

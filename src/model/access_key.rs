@@ -1,11 +1,11 @@
 //! What is specific to an access key of an IAM user.
 
-use super::entry::{Identity, Kind, Specific, parse_rotate_as};
+use super::entry::{Identity, Kind, Specific, parse_rotate_as, parse_secret_arn};
 use super::fields::Fields;
 use super::reader::Field;
 use super::{
-    Duration, Entry, Finding, Probe, RotateAs, SecretName, StackName, UserName, key_age, old_key,
-    probe,
+    Arn, Duration, Entry, Finding, IamPath, Probe, RotateAs, SecretName, SecretReference,
+    StackName, UserName, key_age, old_key, probe,
 };
 
 /// An access key of an IAM user.
@@ -13,6 +13,8 @@ use super::{
 pub struct AccessKey {
     /// The IAM user.
     pub user: UserName,
+    /// The user's path.
+    pub path: IamPath,
     /// Whether the stack creates the user. Every access key of such a user is the stack's.
     pub create_user: bool,
     /// The source of the first key.
@@ -23,6 +25,14 @@ pub struct AccessKey {
     pub max_key_age: Option<Duration>,
 }
 
+impl AccessKey {
+    /// Returns the resource of the user's ARN: `user`, its path, and its name
+    /// (`reference_identifiers`).
+    pub fn user_resource(&self) -> String {
+        format!("user{}{}", self.path, self.user)
+    }
+}
+
 /// The source of the first key.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum InitialKey {
@@ -30,6 +40,8 @@ pub enum InitialKey {
     Create,
     /// The key of a profile in the AWS configuration files.
     Profile(String),
+    /// The key in another secret, which is only read.
+    Secret(SecretReference),
 }
 
 /// Reads what is specific to an access key.
@@ -88,6 +100,34 @@ pub(super) fn check(entry: &Entry, key: &AccessKey, fields: &Fields<'_>) {
     if entry.adopt {
         check_adopted(key, fields);
     }
+    check_source(entry, key, fields);
+}
+
+/// Refuses the entry's own secret as the source of its first key.
+fn check_source(entry: &Entry, key: &AccessKey, fields: &Fields<'_>) {
+    let InitialKey::Secret(reference) = &key.initial_key else {
+        return;
+    };
+    let named = match reference {
+        SecretReference::Name(name) => name.as_str(),
+        SecretReference::Arn(arn) => name_in(arn),
+    };
+    let secret = &entry.secret;
+    if named == secret.as_str() {
+        let message = format!("the secret `{secret}` is the secret of this entry");
+        let path = fields.path("initial_key");
+        fields.place("initial_key").report(
+            Finding::error("contradiction", path, message)
+                .hint("use `adopt: true` to take the secret with its key into the stack"),
+        );
+    }
+}
+
+/// Returns the name of the secret that a full ARN names.
+fn name_in(arn: &Arn) -> &str {
+    let [_, _, _, _, resource] = arn.parts();
+    let name = resource.strip_prefix("secret:").unwrap_or_default();
+    name.rsplit_once('-').map_or(name, |(name, _)| name)
 }
 
 /// Reports settings that contradict a secret that exists already, with the key of a user.
@@ -156,6 +196,7 @@ fn read_secret(
 }
 
 fn read_kind(fields: &Fields<'_>, user: Option<UserName>) -> Option<AccessKey> {
+    let path = fields.value("path", |field| field.parse("invalid-name", IamPath::parse));
     let create_user = fields.value("create_user", |field| field.boolean());
     let initial_key = fields.value("initial_key", |field| {
         field.parse("invalid-value", parse_initial_key)
@@ -164,6 +205,7 @@ fn read_kind(fields: &Fields<'_>, user: Option<UserName>) -> Option<AccessKey> {
     let max_key_age = read_max_key_age(fields);
     let key = AccessKey {
         user: user?,
+        path: path?,
         create_user: create_user?,
         initial_key: initial_key?,
         probe: probe?,
@@ -171,7 +213,7 @@ fn read_kind(fields: &Fields<'_>, user: Option<UserName>) -> Option<AccessKey> {
     };
     if key.create_user && key.initial_key != InitialKey::Create {
         let message = format!(
-            "the stack creates `{}`, so there is no key to adopt from a profile",
+            "the stack creates `{}`, so there is no key to adopt",
             key.user
         );
         fields.at().refuse("contradiction", message);
@@ -185,6 +227,16 @@ fn parse_initial_key(text: &str) -> Result<InitialKey, String> {
         Some(("profile", name)) if !name.is_empty() && !name.contains(char::is_control) => {
             Ok(InitialKey::Profile(name.to_owned()))
         }
-        _ => Err(format!("expected create or profile:NAME, found `{text}`")),
+        Some(("secret", secret)) if secret.starts_with("arn:") => {
+            let arn = parse_secret_arn(secret)?;
+            Ok(InitialKey::Secret(SecretReference::Arn(arn)))
+        }
+        Some(("secret", name)) => match SecretName::parse(name) {
+            Ok(name) => Ok(InitialKey::Secret(SecretReference::Name(name))),
+            Err(why) => Err(format!("{why}; write the full ARN of such a secret")),
+        },
+        _ => Err(format!(
+            "expected create, profile:NAME, or secret:NAME, found `{text}`"
+        )),
     }
 }

@@ -1,9 +1,9 @@
 //! The text of a new manifest with comments, for `keyrota init`.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
-use super::{AccountId, Region, Schedule, SecretName, StackName, UserName, schema};
+use super::{AccountId, IamPath, Region, Schedule, SecretName, StackName, UserName, schema};
 
 /// Words that some version of YAML does not read as text.
 const WORDS: [&str; 9] = ["true", "false", "yes", "no", "on", "off", "y", "n", "null"];
@@ -35,6 +35,8 @@ pub struct Draft {
     pub kms_key: Option<String>,
     /// The users, at least one.
     pub users: Vec<UserName>,
+    /// The paths of those users that are below one.
+    pub paths: BTreeMap<UserName, IamPath>,
 }
 
 impl Draft {
@@ -146,6 +148,9 @@ defaults:
 
     fn write_entry(&self, text: &mut String, user: &UserName, secret: Option<&str>, first: bool) {
         let _ = writeln!(text, "  - user: {}", scalar(user.as_str()));
+        if let Some(path) = self.paths.get(user) {
+            let _ = writeln!(text, "    path: {}", scalar(path.as_str()));
+        }
         match secret {
             Some(secret) => {
                 let _ = writeln!(text, "    secret: {}", scalar(secret));
@@ -202,6 +207,7 @@ mod tests {
                 .iter()
                 .map(|user| UserName::parse(user).unwrap())
                 .collect(),
+            paths: BTreeMap::new(),
         }
     }
 
@@ -352,12 +358,17 @@ mod tests {
             schedule in prop::sample::select(vec!["rate(4 hours)", "rate(1 day)", "cron(0 23 L * ? *)", "cron(0 /8 ? * SUN#1,2#3 *)"]),
             rotate_as in prop::sample::select(vec!["self", "role", "ops/admin", "true", "arn:aws:secretsmanager:eu-west-1:111122223333:secret:a-AbCdEf"]),
             kms_key in prop::option::of(prop::sample::select(vec!["create", "aws/secretsmanager"])),
+            paths in prop::collection::vec("/([!-#%-)+->@-~]{1,40}/)?", 0..3),
         ) {
             let mut known = std::collections::BTreeSet::new();
             let users: Vec<UserName> = users
                 .iter()
                 .filter(|user| known.insert(user.to_lowercase()))
                 .filter_map(|user| UserName::parse(user).ok())
+                .collect();
+            let paths: Vec<IamPath> = paths
+                .iter()
+                .map(|path| IamPath::parse(path).unwrap())
                 .collect();
             prop_assume!(!users.is_empty());
             let draft = Draft {
@@ -368,9 +379,14 @@ mod tests {
                 schedule: schedule.to_owned(),
                 rotate_as: rotate_as.to_owned(),
                 kms_key: kms_key.map(str::to_owned),
+                paths: users.iter().cloned().zip(paths.clone()).collect(),
                 users: users.clone(),
             };
             let model = read(&draft);
+            for entry in model.access_keys() {
+                let path = draft.paths.get(&entry.kind.user).map_or("/", IamPath::as_str);
+                prop_assert_eq!(entry.kind.path.as_str(), path);
+            }
             let written: Vec<&UserName> = model.access_keys().map(|entry| &entry.kind.user).collect();
             prop_assert_eq!(written, users.iter().collect::<Vec<_>>());
             prop_assert_eq!(model.entries[0].rotate_as.as_str(), rotate_as);

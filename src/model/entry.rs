@@ -1,17 +1,20 @@
 //! An entry: a credential, its secret, and its rotation.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Deref;
 
-use super::fields::{ACCESS_KEY, DATABASE, Fields, MappingDefinition};
+use super::fields::{ACCESS_KEY, DATABASE, Fields, MAX_TAGS, MappingDefinition};
+use super::manifest::{MAX_TAGS_WITH_DATABASES, read_tags};
 use super::reader::Field;
 use super::{
-    AccessKey, AccountId, Arn, Database, Duration, Finding, KmsKey, OldKey, Region, RotateAs,
-    Schedule, SecretName, SecretReference, StackName, access_key, database, old_key,
+    AccessKey, AccountId, Arn, Database, Duration, Finding, InitialKey, KmsKey, OldKey, Region,
+    RotateAs, Schedule, SecretName, SecretReference, StackName, access_key, database, old_key,
 };
 
 /// The longest value of a tag (`API_Tag`).
 const MAX_TAG: usize = 256;
+/// The longest description of a secret (`API_CreateSecret`).
+const MAX_DESCRIPTION: usize = 2_048;
 /// The default rotation window, if the schedule has room for it.
 const DEFAULT_WINDOW: Duration = Duration::seconds(3 * 3_600);
 
@@ -24,6 +27,10 @@ pub struct Entry {
     pub secret: SecretName,
     /// Whether the secret existed before, and is imported into the stack with its value.
     pub adopt: bool,
+    /// The secret's description, if it is not the generated one.
+    pub description: Option<String>,
+    /// Tags of the secret, which take precedence over the manifest's.
+    pub tags: BTreeMap<String, String>,
     /// The rotation schedule.
     pub schedule: Schedule,
     /// The length of the rotation window. Without one, AWS chooses it.
@@ -135,11 +142,19 @@ impl Entry {
             Some(SecretReference::Name(_)) | None => None,
         };
         let probe = self.as_access_key().and_then(|key| key.kind.probe.as_ref());
+        let first_key = match self.as_access_key().map(|key| &key.kind.initial_key) {
+            Some(InitialKey::Secret(SecretReference::Arn(arn))) => Some(arn),
+            _ => None,
+        };
+        let first_key = first_key.into_iter().map(|arn| ("initial_key", arn));
         let readers = self.readers.iter().map(|arn| ("readers", arn));
         let key = key.into_iter().map(|arn| ("kms_key", arn));
         let administrator = administrator.into_iter().map(|arn| ("rotate_as", arn));
         let probe = probe.into_iter().map(|probe| ("probe", probe.arn()));
-        key.chain(readers).chain(administrator).chain(probe)
+        key.chain(readers)
+            .chain(administrator)
+            .chain(probe)
+            .chain(first_key)
     }
 }
 
@@ -245,6 +260,10 @@ pub(super) fn read<'doc>(
 
 fn read_entry(fields: &Fields<'_>, specific: Specific) -> Option<Entry> {
     let settings = read_settings(fields);
+    let description = fields.optional("description", |field| {
+        field.parse("invalid-value", check_description)
+    });
+    let tags = fields.get("tags").map(|field| read_tags(&field));
     let Specific {
         secret,
         rotate_as,
@@ -257,6 +276,8 @@ fn read_entry(fields: &Fields<'_>, specific: Specific) -> Option<Entry> {
         place: fields.at().path().to_owned(),
         secret: secret?,
         adopt: adopt?,
+        description: description?,
+        tags: tags.unwrap_or_default(),
         schedule: settings.schedule,
         window: settings.window,
         kms_key: settings.kms_key,
@@ -442,6 +463,57 @@ fn parse_reader(text: &str) -> Result<Arn, String> {
     }
 }
 
+/// Checks a description as Secrets Manager does (`API_CreateSecret`). An empty one would be the
+/// same as none, and control characters cannot be shown.
+fn check_description(text: &str) -> Result<String, String> {
+    let count = text.chars().count();
+    if text.chars().any(char::is_control) {
+        return Err("a description cannot contain control characters".to_owned());
+    }
+    match count {
+        1..=MAX_DESCRIPTION => Ok(text.to_owned()),
+        _ => Err(format!(
+            "a description must have 1 to {MAX_DESCRIPTION} characters, but this one has {count}"
+        )),
+    }
+}
+
+/// Checks an entry's tags together with the manifest's, which the secret has as well.
+pub(super) fn check_tags(entry: &Entry, tags: &BTreeMap<String, String>, at: &Field<'_>) {
+    if entry.tags.is_empty() {
+        return;
+    }
+    let refuse = |message: String| {
+        at.report(Finding::error(
+            "invalid-tag",
+            format!("{}.tags", at.path()),
+            message,
+        ));
+    };
+    for key in entry.tags.keys() {
+        let differs = |other: &&String| *other != key && other.to_lowercase() == key.to_lowercase();
+        if let Some(other) = tags.keys().find(differs) {
+            refuse(format!(
+                "`{key}` and the manifest's tag `{other}` differ only in case; write both in the same way"
+            ));
+        }
+    }
+    let count = tags
+        .keys()
+        .chain(entry.tags.keys())
+        .collect::<BTreeSet<_>>()
+        .len();
+    let most = match &entry.kind {
+        Kind::AccessKey(_) => MAX_TAGS,
+        Kind::Database(_) => MAX_TAGS_WITH_DATABASES,
+    };
+    if count > most {
+        refuse(format!(
+            "{count} tags with those of the manifest, but this secret can have at most {most} in addition to keyrota's own"
+        ));
+    }
+}
+
 /// Checks an entry against the stack's Region.
 pub(super) fn check_region(entry: &Entry, region: &Region, at: &Field<'_>) {
     let refuse = |field: &str, message: String| {
@@ -457,6 +529,17 @@ pub(super) fn check_region(entry: &Entry, region: &Region, at: &Field<'_>) {
             arn.parts()[2]
         );
         refuse("kms_key", message);
+    }
+    // The program reads the secret in the stack's Region.
+    if let Some(InitialKey::Secret(SecretReference::Arn(arn))) =
+        entry.as_access_key().map(|key| &key.kind.initial_key)
+        && arn.parts()[2] != region.as_str()
+    {
+        let message = format!(
+            "the secret with the key is in {}, but the stack is in {region}",
+            arn.parts()[2]
+        );
+        refuse("initial_key", message);
     }
     // No policy can name an ARN of another partition (`reference-arns`).
     for (field, arn) in entry.arns() {

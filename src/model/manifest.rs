@@ -18,7 +18,7 @@ use super::{
 };
 
 /// [`MAX_TAGS`] with databases, whose secrets have ten permanent tags of keyrota.
-const MAX_TAGS_WITH_DATABASES: usize = 37;
+pub(super) const MAX_TAGS_WITH_DATABASES: usize = 37;
 
 /// An accepted manifest with its warnings.
 #[derive(Clone, Debug)]
@@ -189,6 +189,9 @@ fn read_root(root: &Fields<'_>) -> Option<Model> {
         .mapping("encrypt")
         .and_then(|encrypt| encrypt::read(&encrypt, known_region));
     let entries = entry::read(root, defaults.as_ref(), stack.as_ref());
+    for (entry, at) in &entries {
+        entry::check_tags(entry, tags.as_ref().unwrap_or(&BTreeMap::new()), at);
+    }
     check_entries(root);
     let network = root.mapping("network");
     let network = network.map_or_else(Network::default, |network| network::read(&network));
@@ -258,7 +261,7 @@ fn check_entries(root: &Fields<'_>) {
 
 /// Reads tags, and refuses those that a service refuses: CloudFormation refuses an empty value
 /// (`API_Tag`, in its reference), and IAM keys that differ only in case (*id_tags*).
-fn read_tags(field: &Field<'_>) -> BTreeMap<String, String> {
+pub(super) fn read_tags(field: &Field<'_>) -> BTreeMap<String, String> {
     let mut tags = BTreeMap::new();
     let Some(mapping) = field.any_mapping() else {
         return tags;
@@ -300,7 +303,7 @@ fn read_tags(field: &Field<'_>) -> BTreeMap<String, String> {
         field.refuse(
             "invalid-tag",
             format!(
-                "{} tags, but a manifest can have at most {MAX_TAGS} in addition to keyrota's own",
+                "{} tags, but there can be at most {MAX_TAGS} in addition to keyrota's own",
                 tags.len()
             ),
         );

@@ -21,6 +21,7 @@ mod probe;
 pub(crate) mod reader;
 pub mod schedule;
 pub mod schema;
+mod stored_key;
 #[cfg(test)]
 mod tests;
 
@@ -49,6 +50,7 @@ pub use old_key::{OldKey, Retirement, USE_RECORDED_EVERY};
 pub use probe::Probe;
 pub(crate) use reader::nearest;
 pub use schedule::{Calendar, Schedule, Window};
+pub use stored_key::{NoStoredKey, StoredKey};
 
 /// A checked manifest, with everything that rendering and deploying need.
 #[derive(Clone, Debug)]
@@ -92,6 +94,14 @@ impl Model {
     pub fn creates_kms_key(&self) -> bool {
         let mut entries = self.entries.iter();
         entries.any(|entry| entry.kms_key == KmsKey::Create)
+    }
+
+    /// Returns the tags of an entry's secret, without keyrota's own: the manifest's, and the
+    /// entry's, which take precedence.
+    pub fn tags_of<'a>(&'a self, entry: &'a Entry) -> BTreeMap<&'a str, &'a str> {
+        let tags = self.tags.iter().chain(&entry.tags);
+        tags.map(|(key, value)| (key.as_str(), value.as_str()))
+            .collect()
     }
 
     /// Returns the access keys in the order of the manifest.

@@ -91,6 +91,13 @@ impl Arn {
     }
 }
 
+impl IamPath {
+    /// Returns whether it is `/`, which users and roles without a path have.
+    pub fn is_root(&self) -> bool {
+        self.0 == "/"
+    }
+}
+
 impl Region {
     /// Returns the Region's partition.
     pub fn partition(&self) -> &'static str {
@@ -210,6 +217,9 @@ fn check_path(text: &str) -> Result<(), String> {
     if !text.starts_with('/') || !text.ends_with('/') {
         return Err(format!("`{text}` does not begin and end with a slash"));
     }
+    if text == "//" {
+        return Err("`//` has nothing between its slashes; write `/` for no path".to_owned());
+    }
     let refused = |one: &char| !one.is_ascii_graphic() || "*?$".contains(*one);
     match text.chars().find(refused) {
         None => Ok(()),
@@ -295,7 +305,9 @@ mod tests {
             assert!(IamPath::parse(path).is_ok(), "{path}");
         }
         let long = format!("/{}/", "a".repeat(511));
-        for path in ["", "a/", "/a", "/a b/", "/a*/", "/${x}/", &long] {
+        for path in [
+            "", "a/", "/a", "//", "/a b/", "/a*/", "/${x}/", "/é/", &long,
+        ] {
             assert!(IamPath::parse(path).is_err(), "{path}");
         }
     }

@@ -7,8 +7,8 @@ use crate::model::{AccessKey, Content, Credential, EntryOf, RotateAs};
 use crate::port::{CURRENT, EncryptionKey, Key, PENDING, PREVIOUS, Secret, User};
 
 use super::{
-    ABANDONED_TAG, Administrator, BEFORE, HeldSecret, KeyRole, LastRotation, Lookup, MADE,
-    SecretContent, Seeding, recorded_keys,
+    ABANDONED_TAG, Administrator, BEFORE, FirstKey, HeldSecret, KeyRole, LastRotation, Lookup,
+    MADE, SecretContent, Seeding, recorded_keys,
 };
 
 /// The observed state of an access key's entry.
@@ -28,8 +28,8 @@ pub struct ObservedAccessKey {
     pub encryption_key: Option<Lookup<EncryptionKey>>,
     /// The administrator's secret, if the manifest names one.
     pub administrator: Option<Administrator>,
-    /// The profile whose key bootstrap adopts, if any.
-    pub profile: Option<Profile>,
+    /// The key that bootstrap adopts, if any.
+    pub first_key: Option<FirstKey>,
 }
 
 /// A secret and the contents of its versions.
@@ -53,20 +53,6 @@ pub struct ObservedSecret {
     /// Whether the key of every labelled version is known. If so, a key that matches none of them
     /// is in no version.
     pub read: bool,
-}
-
-/// A profile whose key bootstrap adopts.
-#[derive(Clone, Debug)]
-pub enum Profile {
-    /// It cannot be used, for this reason.
-    Unusable(String),
-    /// It contains a key that authenticates.
-    Usable {
-        /// The access key ID.
-        id: String,
-        /// The ARN of the key's user.
-        holder: String,
-    },
 }
 
 /// The role of a key in its secret, and the evidence for it.

@@ -2,6 +2,7 @@
 
 use jiff::Timestamp;
 
+use crate::model::IamPath;
 use crate::port::Key;
 
 /// An IAM user whose key could be rotated.
@@ -18,19 +19,16 @@ pub struct Candidate {
 impl Candidate {
     /// Returns why a bootstrap would refuse the user, and what to do about it.
     pub fn obstacle(&self) -> Option<String> {
-        match self.path.as_deref() {
-            None => {
-                return Some(
-                    "the user does not exist; create it, or let the stack create it with `create_user: true`"
-                        .to_owned(),
-                );
-            }
-            Some("/") => {}
-            Some(path) => {
-                return Some(format!(
-                    "it has the path {path}; keyrota manages only users without a path"
-                ));
-            }
+        let Some(path) = self.path.as_deref() else {
+            return Some(
+                "the user does not exist; create it, or let the stack create it with `create_user: true`"
+                    .to_owned(),
+            );
+        };
+        if let Err(why) = IamPath::parse(path) {
+            return Some(format!(
+                "keyrota cannot manage it because of its path: {why}"
+            ));
         }
         let active = self.keys.iter().flatten().filter(|key| key.active).count();
         (active > 1).then(|| {
@@ -75,6 +73,7 @@ mod tests {
             active: *active,
             created: Some(Timestamp::UNIX_EPOCH),
             last_used: None,
+            used_in: None,
         };
         Candidate {
             name: "ada".to_owned(),
@@ -87,7 +86,8 @@ mod tests {
     fn what_stands_in_the_way() {
         let obstacle = |path, keys: &[bool]| candidate(path, keys).obstacle().unwrap_or_default();
         assert!(obstacle(None, &[]).contains("create_user"));
-        assert!(obstacle(Some("/ci/"), &[]).contains("/ci/"));
+        assert_eq!(obstacle(Some("/ci/"), &[]), "");
+        assert!(obstacle(Some("/ci*/"), &[]).contains("'*'"));
         assert!(obstacle(Some("/"), &[true, true]).contains("two active keys"));
         for fine in [&[][..], &[true], &[false], &[true, false], &[false, false]] {
             assert_eq!(obstacle(Some("/"), fine), "", "{fine:?}");

@@ -327,6 +327,8 @@ mod tests {
         );
         assert_eq!(refuse_seed_changes(&[change("Name", "True")]).len(), 1);
         assert_eq!(refuse_seed_changes(&[change("Other", "True")]).len(), 1);
-        assert!(refuse_seed_changes(&[change("Tags", "False")]).is_empty());
+        for admitted in ["Tags", "Description"] {
+            assert_eq!(refuse_seed_changes(&[change(admitted, "False")]), []);
+        }
     }
 }

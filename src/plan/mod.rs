@@ -9,7 +9,9 @@ mod database;
 mod doctor;
 mod environment;
 mod evidence;
+mod first_key;
 mod import;
+mod key_use;
 mod lookup;
 mod observed;
 mod old_key;
@@ -23,7 +25,7 @@ mod teardown;
 #[cfg(test)]
 mod tests;
 
-pub use access_key::{KeyClaim, ObservedAccessKey, ObservedSecret, Profile};
+pub use access_key::{KeyClaim, ObservedAccessKey, ObservedSecret};
 pub use artifact::{
     artifact_prefix, deployed_version, function_key, is_artifact, preview_key, template_key,
 };
@@ -40,10 +42,12 @@ pub use doctor::{
 };
 pub use environment::{Environment, OptionFile, TLS_TAG, tls_of};
 pub use evidence::{Evidence, STACK_ID_TAG, same_key};
+pub use first_key::{FirstKey, UnusableKey};
 pub use import::{
     ImportTemplate, ImportTemplateError, Origin, SecretImport, customer_key, import_of,
     import_template, imports, returning_keys,
 };
+pub use key_use::last_use;
 pub use lookup::Lookup;
 pub use observed::{
     Administrator, HeldSecret, LastRotation, Observed, ObservedEntry, SecretContent,

@@ -79,6 +79,7 @@ mod tests {
             active: true,
             created: Some(began + SignedDuration::from_mins(minutes)),
             last_used: None,
+            used_in: None,
         };
         assert!(seeding.made(&key("AKIANEW", 0)));
         assert!(seeding.made(&key("AKIANEW", -15)));

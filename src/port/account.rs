@@ -70,6 +70,26 @@ pub struct Key {
     pub created: Option<Timestamp>,
     /// When it was last used. Empty if it was never used, or if this was not looked up.
     pub last_used: Option<Timestamp>,
+    /// Where it was last used, if that is known.
+    pub used_in: Option<UsedIn>,
+}
+
+/// Where an access key was last used.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct UsedIn {
+    /// The service, as IAM abbreviates its name, such as `s3`.
+    pub service: String,
+    /// The Region of the request.
+    pub region: String,
+}
+
+/// The last use of an access key (`API_AccessKeyLastUsed`).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LastUse {
+    /// When it was.
+    pub at: Timestamp,
+    /// Where it was, if IAM says so.
+    pub used_in: Option<UsedIn>,
 }
 
 /// IAM users and their access keys, and what else IAM has that a manifest names.
@@ -81,8 +101,8 @@ pub trait Keys {
     async fn users(&self) -> Result<Vec<User>>;
     /// Returns a user's keys without their last use (`iam:ListAccessKeys`).
     async fn keys(&self, user: &str) -> Result<Vec<Key>>;
-    /// Returns when a key was last used (`iam:GetAccessKeyLastUsed`).
-    async fn last_used(&self, id: &str) -> Result<Option<Timestamp>>;
+    /// Returns the last use of a key (`iam:GetAccessKeyLastUsed`).
+    async fn last_used(&self, id: &str) -> Result<Option<LastUse>>;
     /// Creates a key. Never retried, because each attempt creates one
     /// (`iam:CreateAccessKey`).
     async fn create_key(&self, user: &str) -> Result<KeyPair>;

@@ -48,6 +48,22 @@ impl ErrorKind {
     pub const fn is_transient(self) -> bool {
         matches!(self, Self::Throttled | Self::Unavailable)
     }
+
+    /// Returns whether AWS certainly did not carry out the call.
+    pub const fn is_refusal(self) -> bool {
+        match self {
+            Self::NotFound
+            | Self::AlreadyExists
+            | Self::Denied
+            | Self::Credentials
+            | Self::Throttled
+            | Self::Conflict
+            | Self::Limit
+            | Self::Undecryptable
+            | Self::Invalid => true,
+            Self::Unavailable | Self::Other => false,
+        }
+    }
 }
 
 impl fmt::Display for Error {

@@ -14,7 +14,7 @@ use jiff::Timestamp;
 
 pub use account::{
     Artifacts, Caller, Compared, Encryption, EncryptionKey, Functions, Identity, Invoked, Key,
-    KeyPair, Keys, LogEvent, NetworkPart, Networks, ObjectVersion, User,
+    KeyPair, Keys, LastUse, LogEvent, NetworkPart, Networks, ObjectVersion, UsedIn, User,
 };
 pub use error::{Error, ErrorKind, Optional, Result};
 pub use event::{Event, Listener, Stage};

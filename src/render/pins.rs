@@ -72,7 +72,7 @@ impl Pin {
 fn key(entry: &Entry, key: &AccessKey) -> access_key::Entry {
     access_key::Entry {
         user: key.user.to_string(),
-        path: access_key::root(),
+        path: key.path.to_string(),
         owns_user: key.create_user,
         rotate_as: match &entry.rotate_as {
             RotateAs::Itself => access_key::RotateAs::Own,

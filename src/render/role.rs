@@ -8,7 +8,7 @@ use serde_json::{Value as Json, json};
 
 use super::quota::{MAX_ATTACHED, MAX_MANAGED, MAX_ROLE_INLINE};
 use super::resolve::{KEY_ID_LENGTH, Resolver};
-use super::{Strategy, name};
+use super::{Strategy, name, policy};
 use crate::model::{
     AccessKey, Entry, EntryOf, Finding, KmsKey, RotateAs, SecretName, SecretReference, ServiceKey,
 };
@@ -372,12 +372,23 @@ fn users<'entry>(
         let created = key.create_user.then(|| name::user_logical_id(key));
         Some(Item {
             // The logical ID is null if the stack does not create the user.
-            named: json!({ "user_id": created, "user": key.user.as_str() }),
-            length: resolver.iam_arn(&format!("user/{}", key.user)).len(),
+            named: json!({
+                "user_id": created,
+                "user_path": key.path.as_str(),
+                "user": key.user.as_str(),
+            }),
+            length: user_length(key, resolver),
             serves: vec![entry],
         })
     };
     entries.iter().copied().filter_map(item).collect()
+}
+
+/// Returns the length of a user's ARN in a policy, where the quotation marks and backslashes of its
+/// path are escaped.
+pub fn user_length(key: &AccessKey, resolver: &Resolver) -> usize {
+    const QUOTATION_MARKS: usize = 2;
+    policy::length(&resolver.iam_arn(&key.user_resource())) - QUOTATION_MARKS
 }
 
 /// Returns the items for the administrators' secrets, without duplicates and without those that

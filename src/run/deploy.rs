@@ -176,7 +176,12 @@ pub async fn deploy(
         }
     };
     if let Some(stack) = &stack {
-        let resources = context.cloud.resources(name).await?;
+        // The resources tell whether a stack without tags is one that another command has begun
+        // with an import.
+        let resources = match stack.tags.is_empty() {
+            true => context.cloud.resources(name).await?,
+            false => Vec::new(),
+        };
         let findings = plan::check_stack(model, stack, &resources);
         if findings.iter().any(Finding::is_error) {
             return Err(Error::Refused(findings));

@@ -9,13 +9,15 @@ use super::error::{Error, Result};
 use super::{CONCURRENCY, Context};
 use crate::model::{
     AccessKey, ByKind, Content, Credential, Entry, EntryOf, InitialKey, KmsKey, Model,
+    SecretReference, StoredKey,
 };
 use crate::plan::{
-    Administrator, BEFORE, Lookup, MADE, Observed, ObservedAccessKey, ObservedDatabase,
-    ObservedEntry, ObservedSecret, Profile, SecretContent,
+    Administrator, BEFORE, FirstKey, Lookup, MADE, Observed, ObservedAccessKey, ObservedDatabase,
+    ObservedEntry, ObservedSecret, SecretContent, UnusableKey,
 };
 use crate::port::{
-    self, CURRENT, EncryptionKey, ErrorKind, Key, Optional, PENDING, PREVIOUS, Secret, Stage,
+    self, CURRENT, EncryptionKey, ErrorKind, Key, KeyPair, LastUse, Optional, PENDING, PREVIOUS,
+    Secret, Stage,
 };
 
 /// Observes everything that a manifest concerns.
@@ -147,8 +149,12 @@ pub(super) async fn observe_access_key(
     .await?;
     seen.encryption_key = encryption_key;
     seen.administrator = administrator;
-    if let (InitialKey::Profile(name), None) = (&entry.kind.initial_key, seen.credential()) {
-        seen.profile = Some(observe_profile(context, name).await?);
+    if seen.credential().is_none() {
+        seen.first_key = match &entry.kind.initial_key {
+            InitialKey::Create => None,
+            InitialKey::Profile(name) => Some(observe_profile(context, name).await?),
+            InitialKey::Secret(secret) => Some(observe_stored_key(context, secret).await?),
+        };
     }
     Ok(seen)
 }
@@ -184,7 +190,7 @@ pub(super) async fn observe_user(
         secret: None,
         encryption_key: None,
         administrator: None,
-        profile: None,
+        first_key: None,
     })
 }
 
@@ -198,7 +204,7 @@ async fn list_keys(context: &Context<'_>, user: &str) -> Result<Vec<Key>> {
 }
 
 pub(super) async fn observe_keys(context: &Context<'_>, user: &str) -> Result<Vec<Key>> {
-    let mut keys = list_keys(context, user).await?;
+    let keys = list_keys(context, user).await?;
     let used = keys.iter().map(|key| context.cloud.last_used(&key.id));
     let used = future::join_all(used).await;
     // If a key is deleted between the two calls, its last use is not available.
@@ -210,21 +216,25 @@ pub(super) async fn observe_keys(context: &Context<'_>, user: &str) -> Result<Ve
         let known = keys.iter().zip(used).filter(|(key, _)| stays(key));
         return known
             .map(|(key, used)| {
-                let last_used = match used {
+                let used = match used {
                     Err(error) if error.kind == ErrorKind::NotFound => None,
                     used => used?,
                 };
-                Ok(Key {
-                    last_used,
-                    ..key.clone()
-                })
+                Ok(with_use(key.clone(), used))
             })
             .collect();
     }
-    for (key, used) in keys.iter_mut().zip(used) {
-        key.last_used = used?;
+    let known = keys.into_iter().zip(used);
+    known.map(|(key, used)| Ok(with_use(key, used?))).collect()
+}
+
+/// Returns the key with its last use.
+fn with_use(key: Key, used: Option<LastUse>) -> Key {
+    Key {
+        last_used: used.as_ref().map(|used| used.at),
+        used_in: used.and_then(|used| used.used_in),
+        ..key
     }
-    Ok(keys)
 }
 
 /// The number of attempts to observe a secret whose labels move in the meantime. A rotation moves
@@ -412,19 +422,84 @@ pub(super) async fn observe_administrator(
     }
 }
 
-async fn observe_profile(context: &Context<'_>, name: &str) -> Result<Profile> {
+async fn observe_profile(context: &Context<'_>, name: &str) -> Result<FirstKey> {
     let key = match context.cloud.profile_key(name).await {
         Ok(key) => key,
-        Err(error) => return Ok(Profile::Unusable(error.message)),
+        Err(error) => return Ok(FirstKey::Unusable(UnusableKey::Profile(error.message))),
     };
+    let refused = |id: &str| UnusableKey::Profile(format!("AWS refuses its key {id}"));
+    observe_holder(context, key, refused).await
+}
+
+async fn observe_stored_key(
+    context: &Context<'_>,
+    reference: &SecretReference,
+) -> Result<FirstKey> {
+    match read_stored_key(context, reference).await? {
+        Ok(key) => {
+            let refused = |id: &str| UnusableKey::Refused(id.to_owned());
+            observe_holder(context, key, refused).await
+        }
+        Err(unusable) => Ok(FirstKey::Unusable(unusable)),
+    }
+}
+
+/// Authenticates with a key. `refused` says what it means that AWS refuses the key with an ID.
+async fn observe_holder(
+    context: &Context<'_>,
+    key: KeyPair,
+    refused: impl Fn(&str) -> UnusableKey,
+) -> Result<FirstKey> {
     match context.cloud.holder(&key).await {
-        Ok(caller) => Ok(Profile::Usable {
+        Ok(caller) => Ok(FirstKey::Usable {
             id: key.id,
             holder: caller.arn,
         }),
         Err(error) if error.kind == ErrorKind::Credentials => {
-            Ok(Profile::Unusable(format!("AWS refuses its key {}", key.id)))
+            Ok(FirstKey::Unusable(refused(&key.id)))
         }
         Err(error) => Err(error.into()),
     }
+}
+
+/// Reads the access key in a secret that does not belong to the stack. It is only read.
+pub(super) async fn read_stored_key(
+    context: &Context<'_>,
+    reference: &SecretReference,
+) -> Result<std::result::Result<KeyPair, UnusableKey>> {
+    let secret = match Lookup::of(context.cloud.secret(reference.as_str()).await)? {
+        Lookup::Found(secret) => secret,
+        Lookup::Missing => return Ok(Err(UnusableKey::NoSecret)),
+        Lookup::Denied(error) => {
+            let kms_key = None;
+            return Ok(Err(UnusableKey::Denied { error, kms_key }));
+        }
+    };
+    if secret.deleted.is_some() {
+        return Ok(Err(UnusableKey::Deleted));
+    }
+    if secret.rotation_enabled {
+        let function = secret.rotation.function;
+        return Ok(Err(UnusableKey::Rotates { function }));
+    }
+    let unusable = match context.cloud.value(&secret.arn, CURRENT).await.optional() {
+        Ok(Some(Some(value))) => match StoredKey::read(&value.text) {
+            Ok(StoredKey { id, secret }) => {
+                let id = id.into();
+                return Ok(Ok(KeyPair { id, secret }));
+            }
+            Err(fault) => UnusableKey::NoKey(fault),
+        },
+        Ok(None | Some(None)) => UnusableKey::NoValue,
+        Err(error) => match error.kind {
+            ErrorKind::Invalid => UnusableKey::Binary,
+            ErrorKind::Undecryptable => UnusableKey::Undecryptable,
+            ErrorKind::Denied => UnusableKey::Denied {
+                error,
+                kms_key: secret.kms_key,
+            },
+            _ => return Err(error.into()),
+        },
+    };
+    Ok(Err(unusable))
 }

@@ -11,7 +11,7 @@ use super::operation::{began_since, newest, settle};
 use super::{Context, guard_account, observe};
 use crate::model::{Finding, Model};
 use crate::plan::{self, Observed, ObservedEntry, Preflight, Seeding};
-use crate::port::Stage;
+use crate::port::{StackEvent, Stage};
 
 /// The account was observed, and nothing prevents the deployment.
 #[derive(Clone, Debug)]
@@ -20,6 +20,8 @@ pub struct Cleared<'model> {
     pub observed: Observed<'model>,
     /// What exists already and is imported into the stack.
     pub imports: Imports,
+    /// The newest event of the stack before the observation, if there is one.
+    pub(super) newest: Option<StackEvent>,
 }
 
 /// Observes the account, and refuses with all findings.
@@ -42,18 +44,22 @@ pub async fn preflight<'model>(
         if settled.is_some() {
             observed.stack = settled.filter(|stack| !stack.status.is_deleted());
         }
-        let mut findings = plan::check(model, &observed, intent);
+        let mut findings = plan::check(model, &observed, intent, context.clock.now());
         findings.extend(check_named(context, model, &observed.caller.account).await?);
         findings.extend(check_encrypt(context, model, &observed).await?);
         findings.extend(look_up_references(context, model, &observed).await?);
         let (imports, more) = observe_imports(context, model, &observed).await?;
         findings.extend(more);
-        if findings.iter().any(Finding::is_error) {
-            // Resources that another command creates during the observation do not prevent the
-            // deployment.
-            if began_since(context, name, before.as_ref()).await? {
-                continue;
-            }
+        let is_refused = findings.iter().any(Finding::is_error);
+        // What another command creates during the observation does not prevent the deployment, is
+        // not left over from an earlier one, and is not lost.
+        let is_lost = findings.iter().any(|finding| finding.kind == "lost-key");
+        if (is_refused || is_lost || !imports.secrets.is_empty())
+            && began_since(context, name, before.as_ref()).await?
+        {
+            continue;
+        }
+        if is_refused {
             return Err(Error::Refused(findings));
         }
         for warning in findings {
@@ -65,7 +71,11 @@ pub async fn preflight<'model>(
                 next.unwrap_or_default()
             ));
         }
-        return Ok(Cleared { observed, imports });
+        return Ok(Cleared {
+            observed,
+            imports,
+            newest: before,
+        });
     }
 }
 

@@ -10,16 +10,17 @@ use jiff::Timestamp;
 
 use super::database::{Passwords, seed_database};
 use super::error::{Error, Result};
-use super::observe::observe_access_key;
+use super::observe::{observe_access_key, read_stored_key};
 use super::proof::{key_pair, prove};
 use super::verify::authenticate;
 use super::{CONCURRENCY, Context, Deployed};
 use crate::model::{
-    AccessKey, AccessKeyId, ByKind, Content, Credential, EntryOf, InitialKey, Model, malformed,
+    AccessKey, AccessKeyId, ByKind, Content, Credential, EntryOf, InitialKey, Model,
+    SecretReference, malformed,
 };
 use crate::plan::{
     Administrator, BEFORE, KEYS_TAG, ObservedAccessKey, ObservedEntry, ObservedSecret, SEEDING_TAG,
-    SecretContent, Seeding, holds_user, with_key,
+    SecretContent, Seeding, UnusableKey, holds_user, with_key,
 };
 use crate::port::{CURRENT, ErrorKind, Key, KeyPair, PREVIOUS, Stage};
 
@@ -156,16 +157,16 @@ async fn dead_key(context: &Context<'_>, seen: &ObservedAccessKey) -> Result<Opt
     let Some(credential) = seen.credential().filter(|_| seen.is_retired()) else {
         return Ok(None);
     };
-    let began = context.clock.now();
+    let stored = seen.secret.as_ref().and_then(|held| held.current_since);
     loop {
         match context.cloud.holder(&key_pair(credential)).await {
             Ok(_) => return Ok(None),
             Err(error) if error.kind != ErrorKind::Credentials => return Err(error.into()),
             // A new key is refused until it has propagated.
-            Err(_) if context.waited(began) >= context.pace.listing => {
-                return Ok(Some(credential.accesskey.clone()));
+            Err(_) if stored.is_some_and(|at| context.waited(at) < context.pace.propagation) => {
+                context.wait().await;
             }
-            Err(_) => context.wait().await,
+            Err(_) => return Ok(Some(credential.accesskey.clone())),
         }
     }
 }
@@ -281,8 +282,10 @@ async fn first_key(
     seen: &ObservedAccessKey,
     deployed: &Deployed,
 ) -> Result<KeyPair> {
-    if let InitialKey::Profile(name) = &entry.kind.initial_key {
-        return Ok(context.cloud.profile_key(name).await?);
+    match &entry.kind.initial_key {
+        InitialKey::Create => {}
+        InitialKey::Profile(name) => return Ok(context.cloud.profile_key(name).await?),
+        InitialKey::Secret(secret) => return stored_key(context, entry, seen, secret).await,
     }
     let user = entry.kind.user.as_str();
     let mut staying = Vec::new();
@@ -312,7 +315,58 @@ async fn first_key(
         before: staying,
     };
     cloud.tag_user(user, SEEDING_TAG, &seeding.to_tag()).await?;
-    Ok(cloud.create_key(user).await?)
+    match cloud.create_key(user).await {
+        Ok(key) => Ok(key),
+        Err(error) => {
+            if error.kind.is_refusal() {
+                forget_intent(context, user, &seeding).await?;
+            }
+            Err(error.into())
+        }
+    }
+}
+
+/// Removes the record of a key that was certainly not created. Otherwise, a key that someone else
+/// creates soon after would be taken for it, and deleted. Another command's record stays.
+async fn forget_intent(context: &Context<'_>, user: &str, seeding: &Seeding) -> Result<()> {
+    let found = context.cloud.user(user).await?;
+    let tag = found.and_then(|user| user.tags.get(SEEDING_TAG).cloned());
+    if tag.is_some_and(|tag| tag == seeding.to_tag()) {
+        context.cloud.untag_user(user, SEEDING_TAG).await?;
+    }
+    Ok(())
+}
+
+/// Returns the key in another secret. Its value may have changed since the preflight, and a
+/// client must never read the key of another user.
+async fn stored_key(
+    context: &Context<'_>,
+    entry: EntryOf<'_, AccessKey>,
+    seen: &ObservedAccessKey,
+    secret: &SecretReference,
+) -> Result<KeyPair> {
+    let unusable = |why: String| {
+        let reason = format!(
+            "the key in the secret `{}` cannot be adopted: {why}",
+            secret.as_str()
+        );
+        refused(entry, reason)
+    };
+    let key = read_stored_key(context, secret).await?;
+    let key = key.map_err(|why| unusable(why.to_string()))?;
+    let holder = match context.cloud.holder(&key).await {
+        Ok(caller) => caller.arn,
+        Err(error) if error.kind == ErrorKind::Credentials => {
+            return Err(unusable(UnusableKey::Refused(key.id).to_string()));
+        }
+        Err(error) => return Err(error.into()),
+    };
+    match &seen.user {
+        Some(user) if user.arn != holder => {
+            Err(unusable(format!("its key {} belongs to {holder}", key.id)))
+        }
+        _ => Ok(key),
+    }
 }
 
 /// Records on the user, before the key is stored, that it was created or adopted for the secret.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import json
 import unittest
 
 from botocore.exceptions import ClientError
@@ -127,6 +128,58 @@ class Keys(LocalAwsTest):
         with self.refused("NoSuchEntity"):
             iam.update_access_key(**{**theirs, "UserName": self.name}, Status="Inactive")
         self.client("sts", other).get_caller_identity()
+
+    def test_the_path_is_part_of_the_arn_that_is_authorized(self) -> None:
+        arn = f"arn:aws:iam::{ACCOUNT}:user"
+        actions = ["iam:CreateAccessKey", "iam:CreateUser", "iam:GetUser"]
+        for name, resource, allowed in (
+            ("flat", f"{arn}/{self.name}", False),
+            ("other", f"{arn}/cd/{self.name}", False),
+            ("whole", f"{arn}/ci/{self.name}", True),
+            ("below", f"{arn}/ci/*", True),
+        ):
+            policy = {"Effect": "Allow", "Action": actions, "Resource": resource}
+            caller = self.client("iam", self.user(f"{self.name[:50]}-{name}", policy))
+            with self.subTest(name):
+                if allowed:
+                    caller.create_user(UserName=self.name, Path="/ci/")
+                    caller.get_user(UserName=self.name)
+                    key = caller.create_access_key(UserName=self.name)["AccessKey"]
+                    key_id = key["AccessKeyId"]
+                    self.iam.delete_access_key(UserName=self.name, AccessKeyId=key_id)
+                    self.iam.delete_user(UserName=self.name)
+                    continue
+                with self.refused("AccessDenied"):
+                    caller.create_user(UserName=self.name, Path="/ci/")
+                self.iam.create_user(UserName=self.name, Path="/ci/")
+                with self.refused("AccessDenied"):
+                    caller.get_user(UserName=self.name)
+                with self.refused("AccessDenied"):
+                    caller.create_access_key(UserName=self.name)
+                self.iam.delete_user(UserName=self.name)
+
+    def test_a_user_below_a_path_manages_its_own_keys(self) -> None:
+        self.iam.create_user(UserName=self.name, Path="/ci/")
+        key = self.iam.create_access_key(UserName=self.name)["AccessKey"]
+        iam = self.client("iam", key)
+        for path, allowed in (("", False), ("ci/", True)):
+            statement = {**OWN_KEYS, "Resource": f"arn:aws:iam::*:user/{path}${{aws:username}}"}
+            document = {"Version": "2012-10-17", "Statement": [statement]}
+            self.iam.put_user_policy(
+                UserName=self.name, PolicyName="own", PolicyDocument=json.dumps(document)
+            )
+            with self.subTest(path):
+                for call in (
+                    lambda: iam.list_access_keys(UserName=self.name),
+                    lambda: iam.get_access_key_last_used(AccessKeyId=key["AccessKeyId"]),
+                ):
+                    if allowed:
+                        call()
+                    else:
+                        with self.refused("AccessDenied"):
+                            call()
+        identity = self.client("sts", key).get_caller_identity()
+        self.assertEqual(identity["Arn"], f"arn:aws:iam::{ACCOUNT}:user/ci/{self.name}")
 
     def test_a_user_in_use_cannot_be_deleted(self) -> None:
         key = self.user(self.name, OWN_KEYS)

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use crate::environment::{CommandOutput, TestEnvironment};
+use crate::environment::{ACCOUNT, CommandOutput, REGION, TestEnvironment};
 
 const BEFORE: &str = "\
 version: 1
@@ -154,4 +154,78 @@ async fn a_secret_that_was_dropped_comes_back_with_its_key() {
     assert!(after.arn == before.arn && after.rotation_enabled);
     assert_eq!(test.current_key("prod/mailer").await, key);
     test.keyrota("status --check").await.exits(0);
+}
+
+#[tokio::test]
+async fn a_description_and_tags_change_without_the_value() {
+    let test = TestEnvironment::new().await;
+    let manifest = |more: &str| {
+        format!(
+            "version: 1\nstack: keys\naccount: \"{ACCOUNT}\"\nregion: {REGION}\n\
+             tags: {{ team: payments, env: prod }}\naccess_keys:\n\
+             \x20 - {{ user: mailer, secret: app, create_user: true{more} }}\n"
+        )
+    };
+    let described = async || {
+        let request = test.secretsmanager.describe_secret().secret_id("app");
+        request
+            .send()
+            .await
+            .expect("the secret")
+            .description
+            .expect("a description")
+    };
+    let steps = [
+        ("", "The access key of the IAM user mailer", "prod", None),
+        (
+            ", description: Für den Export, tags: { env: test, owner: mail }",
+            "Für den Export",
+            "test",
+            Some("mail"),
+        ),
+        (
+            ", description: Other, tags: { owner: export }",
+            "Other",
+            "prod",
+            Some("export"),
+        ),
+        ("", "The access key of the IAM user mailer", "prod", None),
+    ];
+    let mut value = None;
+    for (turn, (more, description, env, owner)) in steps.into_iter().enumerate() {
+        test.manifest(&manifest(more));
+        test.act_as(&test.root());
+        test.keyrota("generate").await.exits(0);
+        let policy = test.home.read("rendered/deployer-policy.json");
+        let name = format!("deployer-{turn}");
+        let deployer = test.make_deployer(&name, &policy).await;
+        test.act_as(&deployer);
+        if turn > 0 {
+            let planned = test.changes_nothing(PLAN).await.exits(4);
+            assert_eq!(changes(&planned), ["Modify AWS::SecretsManager::Secret"]);
+        }
+        test.keyrota(BOOTSTRAP).await.exits(0);
+        assert_eq!(described().await, description);
+        let tags = test.secret("app").await.expect("the secret").tags;
+        assert_eq!(tags["env"], env);
+        assert_eq!(tags["team"], "payments");
+        assert_eq!(tags.get("owner").map(String::as_str), owner);
+        let user = test.user_tags("mailer").await;
+        assert_eq!((user["env"].as_str(), user.get("owner")), ("prod", None));
+        let now = test.value("app", "AWSCURRENT").await;
+        assert_eq!(*value.get_or_insert(now.clone()), now);
+        test.changes_nothing(PLAN).await.exits(0);
+        if owner.is_some() {
+            // What someone else changes is seen, and restored.
+            let tag = aws_sdk_secretsmanager::types::Tag::builder();
+            let tag = tag.key("owner").value("thief").build();
+            let request = test.secretsmanager.tag_resource().secret_id("app");
+            request.tags(tag).send().await.expect("the tag is set");
+            let ran = test.keyrota("doctor").await.exits(5);
+            assert!(ran.stdout.contains("`thief`"), "{ran}");
+            test.keyrota(BOOTSTRAP).await.exits(0);
+            let tags = test.secret("app").await.expect("the secret").tags;
+            assert_eq!(tags.get("owner").map(String::as_str), owner);
+        }
+    }
 }

@@ -77,8 +77,7 @@ async fn users_and_their_keys_are_found() {
     let one = test.make_key("ci-deployer").await;
     test.make_user("mailer").await;
     let two = [test.make_key("mailer").await, test.make_key("mailer").await];
-    let below = test.iam.create_user().user_name("batch").path("/ci/");
-    below.send().await.expect("a user below a path");
+    test.make_user_below("batch", "/ci/").await;
 
     let init = "init --stack keys --user ci-deployer --user mailer --user batch --user nobody --format json";
     let document = test.keyrota(init).await.exits(0).json();
@@ -89,19 +88,15 @@ async fn users_and_their_keys_are_found() {
     assert_eq!(users[0]["keys"][0]["age_days"], 0);
     assert!(users[0]["obstacle"].is_null());
     assert_eq!(users[1]["keys"].as_array().map(Vec::len), Some(two.len()));
-    for (user, obstacle) in [
-        (1, "two active keys"),
-        (2, "/ci/"),
-        (3, "the user does not exist"),
-    ] {
+    for (user, obstacle) in [(1, "two active keys"), (3, "the user does not exist")] {
         let told = users[user]["obstacle"].as_str().unwrap_or_default();
         assert!(told.contains(obstacle), "{document}");
     }
-    assert!(
-        test.home
-            .read("keyrota.yaml")
-            .contains(&format!("account: \"{ACCOUNT}\""))
-    );
+    assert!(users[2]["obstacle"].is_null(), "{document}");
+    let manifest = test.home.read("keyrota.yaml");
+    assert!(manifest.contains(&format!("account: \"{ACCOUNT}\"")));
+    let entry = "  - user: batch\n    path: \"/ci/\"\n";
+    assert!(manifest.contains(entry), "{manifest}");
 
     // If the caller has no permission to look, that is reported and the command continues.
     let policy = r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"s3:ListAllMyBuckets","Resource":"*"}]}"#;

@@ -11,6 +11,8 @@ use crate::stages::Life;
 /// An entry of a manifest, and its expected properties.
 pub struct Entry {
     pub user: &'static str,
+    /// The user's path.
+    pub path: &'static str,
     pub secret: &'static str,
     pub rotate_as: String,
     pub kms_key: String,
@@ -26,10 +28,23 @@ fn entry(
 ) -> Entry {
     Entry {
         user,
+        path: "/",
         secret,
         rotate_as: rotate_as.to_owned(),
         kms_key: kms_key.to_owned(),
         create_user,
+    }
+}
+
+impl Entry {
+    /// Returns the same entry of a user below a path.
+    fn below(self, path: &'static str) -> Self {
+        Self { path, ..self }
+    }
+
+    /// Returns the ARN of its user.
+    pub fn user_arn(&self) -> String {
+        format!("arn:aws:iam::{ACCOUNT}:user{}{}", self.path, self.user)
     }
 }
 
@@ -40,8 +55,13 @@ fn manifest(entries: &[Entry]) -> String {
         .iter()
         .map(|entry| {
             format!(
-                "  - {{ user: {}, secret: {}, rotate_as: {}, kms_key: {}, create_user: {} }}\n",
-                entry.user, entry.secret, entry.rotate_as, entry.kms_key, entry.create_user
+                "  - {{ user: {}, path: {}, secret: {}, rotate_as: {}, kms_key: {}, create_user: {} }}\n",
+                entry.user,
+                entry.path,
+                entry.secret,
+                entry.rotate_as,
+                entry.kms_key,
+                entry.create_user
             )
         })
         .collect();
@@ -133,6 +153,35 @@ async fn under_a_deployer_with_the_rendered_policy() {
     let deployer = test
         .make_deployer("deployer", &test.home.read("rendered/deployer-policy.json"))
         .await;
+    test.act_as(&deployer);
+    Life {
+        test: &test,
+        entries: &entries,
+    }
+    .run()
+    .await;
+}
+
+#[tokio::test]
+async fn of_users_below_paths_under_a_deployer_with_the_rendered_policy() {
+    let test = TestEnvironment::new().await;
+    test.make_user_below("ci-deployer", "/ci/").await;
+    test.make_user_below("mailer", "/teams/mail/").await;
+    test.make_user_below("batch", "/ci/").await;
+    test.make_administrator("administrator", "ops/administrator")
+        .await;
+    let default = "aws/secretsmanager";
+    let entries = [
+        entry("ci-deployer", "prod/ci-deployer", "self", default, false).below("/ci/"),
+        entry("mailer", "prod/mailer", "role", default, false).below("/teams/mail/"),
+        entry("batch", "prod/batch", "ops/administrator", default, false).below("/ci/"),
+        entry("uploader", "prod/uploader", "self", default, true).below("/ci/"),
+        entry("reporter", "prod/reporter", "role", "create", true).below("/a/"),
+    ];
+    test.manifest(&manifest(&entries));
+    test.keyrota("generate").await.exits(0);
+    let policy = test.home.read("rendered/deployer-policy.json");
+    let deployer = test.make_deployer("deployer", &policy).await;
     test.act_as(&deployer);
     Life {
         test: &test,

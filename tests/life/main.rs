@@ -33,6 +33,7 @@ mod lookup;
 mod manifest;
 mod matrix;
 mod offline;
+mod path;
 mod pins;
 mod refused;
 mod restore;

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-use crate::environment::{ACCOUNT, Key, TestEnvironment};
+use crate::environment::{Key, TestEnvironment};
 use crate::life::{Entry, STACK};
 
 /// The keys of an entry's secret: the current one and the previous one.
@@ -158,7 +158,7 @@ impl Life<'_> {
                 (keys.previous.id.clone(), true)
             ])
         );
-        let arn = format!("arn:aws:iam::{ACCOUNT}:user/{}", entry.user);
+        let arn = entry.user_arn();
         assert_eq!(test.holder(&keys.current).await, Ok(arn.clone()));
         assert_eq!(test.holder(&keys.previous).await, Ok(arn));
         keys
@@ -294,7 +294,7 @@ impl Life<'_> {
             }
             // The current key continues to work, and the output says where its secret access key
             // is.
-            let arn = format!("arn:aws:iam::{ACCOUNT}:user/{}", entry.user);
+            let arn = entry.user_arn();
             assert_eq!(test.holder(&keys.current).await, Ok(arn));
             assert!(
                 lists(&document["retained"], "access key", &keys.current.id),

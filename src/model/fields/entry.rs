@@ -1,6 +1,6 @@
 //! The fields that entries of every kind have, those of an access key, and `defaults`.
 
-use super::manifest::REGION;
+use super::manifest::{PATH, REGION};
 use super::{
     Alternatives, Except, FieldDefinition as Field, Form, MappingDefinition, Text, database,
 };
@@ -16,7 +16,7 @@ pub(super) const ADMINISTRATOR: Text = Text::matching(
 );
 
 /// The fields that entries of every kind have.
-pub(super) static COMMON: [Field; 6] = [
+pub(super) static COMMON: [Field; 8] = [
     Field::default(
         "adopt",
         Form::Boolean,
@@ -74,15 +74,37 @@ pub(super) static COMMON: [Field; 6] = [
     )
     .examples(&["arn:aws:iam::111122223333:role/application"])
     .in_defaults(),
+    Field::optional(
+        "description",
+        Form::Text(
+            Text::matching(r"^[^\u0000-\u001f\u007f-\u009f]+$")
+                .at_most(2_048)
+                .or(&["number", "boolean"]),
+        ),
+        "The description of the secret. Without it, it names the credential.",
+    )
+    .examples(&["Used by the nightly export"]),
+    Field::optional(
+        "tags",
+        Form::Tags,
+        "Tags of the secret, in addition to those of the manifest. Of two with the same key, the entry's takes precedence. No other resource gets them.",
+    ),
 ];
 
 /// The fields of an access key only.
-static OWN: [Field; 7] = [
+static OWN: [Field; 8] = [
     Field::required(
         "user",
         Form::Text(Text::matching("^[A-Za-z0-9+=,.@_-]{1,64}$")),
         "The name of the IAM user, without its path.",
     ),
+    Field::default(
+        "path",
+        Form::Text(PATH),
+        "/",
+        "The IAM path of the user. With `create_user`, the stack creates the user with it.",
+    )
+    .examples(&["/ci/"]),
     Field::optional(
         "secret",
         Form::Text(SECRET),
@@ -97,12 +119,12 @@ static OWN: [Field; 7] = [
     Field::default(
         "initial_key",
         Form::Text(Text::matching(
-            r"^(create|profile:[^\u0000-\u001f\u007f]+)$",
+            r"^(create|profile:[^\u0000-\u001f\u007f]+|secret:(arn:[^:]+:secretsmanager:[^:]*:[^:]*:secret:.*-.{6}|[A-Za-z0-9/_+=.@-]{1,512}))$",
         )),
         "create",
-        "The first access key: `create` creates one, and `profile:NAME` adopts the access key of a profile.",
+        "The first access key: `create` creates one, `profile:NAME` adopts the access key of a profile, and `secret:NAME` that in another secret, by its name or full ARN. keyrota only reads the other secret.",
     )
-    .examples(&["create", "profile:ci-deployer"]),
+    .examples(&["create", "profile:ci-deployer", "secret:legacy/ci-deployer"]),
     Field::default(
         "rotate_as",
         Form::Text(ADMINISTRATOR),

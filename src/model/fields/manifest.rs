@@ -8,6 +8,8 @@ use crate::model::Architecture;
 /// The number of tags that leave room for keyrota's own: a resource has at most 50 tags, six
 /// of keyrota's stay on a secret, and three are there for a while.
 pub(in crate::model) const MAX_TAGS: usize = 41;
+/// An IAM path.
+pub(super) const PATH: Text = Text::matching(r"^/([!-#%-)+->@-~]+/)?$").at_most(512);
 /// A Region.
 pub(super) const REGION: Text =
     Text::matching("^[a-z0-9-]*-[a-z0-9-]*-[a-z0-9-]*[0-9]$").at_most(32);
@@ -71,7 +73,7 @@ static FIELDS: [Field; 16] = [
     ),
     Field::optional(
         "role_path",
-        Form::Text(Text::matching(r"^/([!-#%-)+->@-~]+/)?$").at_most(512)),
+        Form::Text(PATH),
         "The IAM path of the functions' execution roles and managed policies.",
     )
     .examples(&["/keyrota/"]),

@@ -27,6 +27,7 @@ pub(super) fn diagnose(scope: &Scope<'_>, examination: &Examination<'_>) -> Vec<
     let mut found = Vec::new();
     if let ObservedEntry::AccessKey(entry, seen) = seen {
         found.extend(key::no_user(*entry, seen));
+        found.extend(key::other_path(*entry, seen));
     }
     let secret = match present(scope, entry, seen.secret()) {
         Ok(secret) => secret,

@@ -161,6 +161,11 @@ pub(super) static USER_MISSING: Fault = error(
     "The IAM user does not exist.",
     "Create the user again, and store a new key in the secret",
 );
+pub(super) static USER_PATH: Fault = error(
+    "user-path-differs",
+    "The IAM user has another path than the manifest says, so the policies and the function do not apply to it.",
+    "Write the user's path as `path:` in the manifest, then run `keyrota bootstrap`",
+);
 pub(super) static KEY_MISSING: Fault = error(
     "current-key-missing",
     "The key that clients read does not exist.",
@@ -270,7 +275,7 @@ pub(super) static TAGS_CHANGED: Fault = warning(
 );
 
 /// All faults, in the order in which they are checked.
-pub static FAULTS: [&Fault; 31] = [
+pub static FAULTS: [&Fault; 32] = [
     &STACK_MISSING,
     &STACK_NOT_OURS,
     &STACK_FAILED,
@@ -286,6 +291,7 @@ pub static FAULTS: [&Fault; 31] = [
     &VALUE_OUTDATED,
     &TAGS_CHANGED,
     &USER_MISSING,
+    &USER_PATH,
     &KEY_MISSING,
     &KEY_INACTIVE,
     &CREDENTIAL_REFUSED,

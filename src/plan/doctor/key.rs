@@ -5,13 +5,14 @@ use jiff::Timestamp;
 use super::entry::{Findings, current};
 use super::fault::{
     CREDENTIAL_REFUSED, FOREIGN_KEY, KEY_INACTIVE, KEY_MISSING, NO_CREDENTIAL, OLD_KEY_IN_USE,
-    OLD_KEY_LEFT, OLD_KEY_OVERDUE, USER_MISSING, VALUE_OF_ANOTHER, VALUE_OUTDATED,
+    OLD_KEY_LEFT, OLD_KEY_OVERDUE, USER_MISSING, USER_PATH, VALUE_OF_ANOTHER, VALUE_OUTDATED,
 };
 use super::secret::AllowedFixes;
 use super::{Diagnosis, Fault, Fix, Proof, Scope};
 use crate::model::{AccessKey, Credential, EntryOf, OldKey};
 use crate::plan::{
-    HoldReason, KeyRole, ObservedAccessKey, ObservedSecret, RemovalTimes, Seeding, removal_times,
+    HoldReason, KeyRole, ObservedAccessKey, ObservedSecret, RemovalTimes, Seeding, last_use,
+    removal_times,
 };
 use crate::port::Key;
 use crate::render::OLD_KEY_TAG;
@@ -81,6 +82,27 @@ pub(super) fn no_user(
         ),
     };
     Some(about_user(entry, &USER_MISSING, evidence, remedy))
+}
+
+/// Returns the diagnosis for a user whose path is not the manifest's.
+pub(super) fn other_path(
+    entry: EntryOf<'_, AccessKey>,
+    seen: &ObservedAccessKey,
+) -> Option<Diagnosis> {
+    let (has, wanted) = (&seen.user.as_ref()?.path, entry.kind.path.as_str());
+    if has == wanted {
+        return None;
+    }
+    let user = &entry.kind.user;
+    let evidence = format!("the user has the path {has}, and the manifest says {wanted}");
+    let remedy = match entry.kind.create_user {
+        false => format!("write `path: {has}` in the manifest, then run `keyrota bootstrap`"),
+        // CloudFormation does not see that someone has moved the user.
+        true => format!(
+            "if the manifest was changed, run `keyrota bootstrap`; otherwise, move the user back: `aws iam update-user --user-name {user} --new-path {wanted}`"
+        ),
+    };
+    Some(about_user(entry, &USER_PATH, evidence, remedy))
 }
 
 /// Returns the diagnosis for a secret without a key.
@@ -155,7 +177,7 @@ fn current_key(
         Some(key) if !key.active => {
             let evidence = format!(
                 "AWSCURRENT contains {id}, which is inactive and was {}",
-                used(key)
+                last_use(key)
             );
             let remedy = format!(
                 "unless it was deactivated on purpose, activate it: `aws iam update-access-key --status Active --user-name {user} --access-key-id {id}`"
@@ -195,7 +217,7 @@ fn foreign_keys(entry: EntryOf<'_, AccessKey>, seen: &ObservedAccessKey) -> Opti
         let made = key
             .created
             .map_or(String::new(), |at| format!(", created {at:.0}"));
-        format!("{}{made}, {}", key.id, used(key))
+        format!("{}{made}, {}", key.id, last_use(key))
     };
     let told: Vec<String> = foreign.iter().map(told).collect();
     let ids: Vec<&str> = foreign.iter().map(|key| key.id.as_str()).collect();
@@ -218,13 +240,6 @@ fn about_user(
         secret: Some(entry.secret.clone()),
         ..fault.seen(format!("user {}", entry.kind.user), evidence, remedy)
     }
-}
-
-fn used(key: &Key) -> String {
-    key.last_used.map_or_else(
-        || "never used".to_owned(),
-        |at| format!("last used {at:.0}"),
-    )
 }
 
 /// Returns the diagnosis if the value names a different signer of IAM calls than the manifest.
@@ -272,7 +287,7 @@ fn old_key(
         deletes,
         held: hold,
     } = removal_times(policy, key, Some(replaced), None, scope.now);
-    let since = format!("{} was replaced {replaced:.0}, {}", key.id, used(key));
+    let since = format!("{} was replaced {replaced:.0}, {}", key.id, last_use(key));
     let late = |at: Option<Timestamp>| at.filter(|at| scope.now.duration_since(*at) > scope.sweep);
     if hold == Some(HoldReason::Used) {
         let remedy = format!(

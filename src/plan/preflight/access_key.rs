@@ -1,29 +1,35 @@
 //! What is specific to access keys.
 
-use super::reference::check_boundary;
-use super::{Preflight, Specific};
-use crate::model::{AccessKey, EntryOf, Finding, InitialKey, Model};
-use crate::plan::{
-    Observed, ObservedAccessKey, ObservedSecret, Profile, SEEDING_TAG, Seeding, deletion_of,
-    holds_user,
-};
-use crate::port::Key;
+use jiff::Timestamp;
 
-/// Checks the user, its keys, and the profile whose key is adopted.
+use super::reference::check_boundary;
+use super::{Circumstances, Specific};
+use crate::model::{AccessKey, Arn, EntryOf, Finding, IamPath, InitialKey, SecretReference};
+use crate::plan::{
+    FirstKey, Observed, ObservedAccessKey, ObservedSecret, SEEDING_TAG, Seeding, UnusableKey,
+    age_in_days, deletion_of, holds_user, last_use,
+};
+use crate::port::{Key, User};
+
+/// How the manifest adopts a key.
+const ADOPTION: &str = "`initial_key: profile:NAME` or `initial_key: secret:NAME`";
+
+/// Checks the user, its keys, and the key that is adopted.
 pub(super) fn check(
-    model: &Model,
+    circumstances: Circumstances<'_>,
     entry: EntryOf<'_, AccessKey>,
     seen: &ObservedAccessKey,
-    observed: &Observed<'_>,
-    preflight: Preflight,
 ) -> Specific {
+    let Circumstances {
+        model, observed, ..
+    } = circumstances;
     Specific {
         user: check_user(entry, seen, observed)
             .into_iter()
             .chain(check_boundary(model, entry, seen, observed))
             .collect(),
-        credentials: check_keys(entry, seen, preflight),
-        source: check_profile(entry, seen),
+        credentials: check_keys(entry, seen, circumstances),
+        source: check_first_key(entry, seen, observed),
         administrator: "store an administrator's access key there, in the fields `accesskey` and `secretkey`",
     }
 }
@@ -58,26 +64,42 @@ fn check_user(
             )
             .hint("remove `create_user` to rotate the keys of the existing user"),
         ),
-        // `user/NAME` in a policy does not match a user below a path.
-        Some(user) if user.path != "/" => Some(
-            Finding::error(
-                "user-path",
-                path,
-                format!(
-                    "the user has the path {}, and keyrota's policies apply only to users without a path",
-                    user.path
-                ),
-            )
-            .hint("remove the path: aws iam update-user --new-path / --user-name …"),
-        ),
-        _ => None,
+        Some(user) => check_path(entry, user, path),
+        None => None,
     }
+}
+
+/// Compares the user's path with the manifest's. The path is part of the user's ARN, which the
+/// policies and the function's pins name.
+fn check_path(entry: EntryOf<'_, AccessKey>, user: &User, place: String) -> Option<Finding> {
+    let (has, wanted) = (&user.path, entry.kind.path.as_str());
+    if has == wanted {
+        return None;
+    }
+    if entry.kind.create_user {
+        let arn = user.arn.strip_suffix(&format!("{has}{}", entry.kind.user));
+        let arn = arn.map(|before| format!("{before}{wanted}{}", entry.kind.user));
+        let message = format!(
+            "the user has the path {has}, and the manifest says {wanted}: its ARN changes from {} to {}, and policies that name the user by its ARN stop applying to it",
+            user.arn,
+            arn.unwrap_or_default()
+        );
+        return Some(Finding::warning("user-path", place, message).hint(
+            "write the new ARN in those policies; IAM requires iam:UpdateUser for both ARNs, so attach the deployer policies of both manifests",
+        ));
+    }
+    let message = format!("the user has the path {has}, but the manifest says {wanted}");
+    let hint = match IamPath::parse(has) {
+        Ok(_) => format!("write `path: {has}` in the entry"),
+        Err(why) => format!("keyrota cannot manage this user: {why}"),
+    };
+    Some(Finding::error("user-path", place, message).hint(hint))
 }
 
 fn check_keys(
     entry: EntryOf<'_, AccessKey>,
     seen: &ObservedAccessKey,
-    preflight: Preflight,
+    circumstances: Circumstances<'_>,
 ) -> Vec<Finding> {
     let mut findings = Vec::new();
     let path = format!("user {}", entry.kind.user);
@@ -108,10 +130,7 @@ fn check_keys(
             .hint("store a working key in the secret, with the same four fields, then run the command again"),
         );
     }
-    let adopted = match &seen.profile {
-        Some(Profile::Usable { id, .. }) => Some(id.as_str()),
-        _ => None,
-    };
+    let adopted = seen.first_key.as_ref().and_then(FirstKey::id);
     let seeding = Seeding::of(seen);
     let foreign: Vec<_> = seen
         .foreign_keys()
@@ -121,6 +140,8 @@ fn check_keys(
         .filter(|key| !seeding.as_ref().is_some_and(|seeding| seeding.made(key)))
         .collect();
     let names: Vec<&str> = foreign.iter().map(|key| key.id.as_str()).collect();
+    let described = foreign.iter().map(|key| described(key, circumstances.now));
+    let described: Vec<String> = described.collect();
     findings.extend(claimed(seen, &foreign));
     let active = foreign.iter().any(|key| key.active);
     let free = "delete the key that is not in use (aws iam delete-access-key)";
@@ -131,21 +152,19 @@ fn check_keys(
                 path,
                 format!(
                     "keyrota did not create either of the user's two keys ({}), and rotation needs a free key slot",
-                    names.join(", ")
+                    described.join("; ")
                 ),
             )
-            .hint(format!(
-                "{free}, and adopt the other with `initial_key: profile:NAME`"
-            )),
+            .hint(format!("{free}, and adopt the other with {ADOPTION}")),
         );
     } else if active {
         let what = format!(
             "keyrota did not create the user's active key {}, and rotation needs its key slot",
-            names.join(", ")
+            described.join("; ")
         );
-        findings.push(match preflight.rotates {
+        findings.push(match circumstances.preflight.rotates {
             true => Finding::error("foreign-key", path, what)
-                .hint("adopt it with `initial_key: profile:NAME`; or run with --no-rotate to store a first key, move the clients to the secret, delete the old key, and run the command again"),
+                .hint(format!("adopt it with {ADOPTION}; or run with --no-rotate to store a first key, move the clients to the secret, delete the old key, and run the command again")),
             false => Finding::warning("foreign-key", path, what),
         });
     } else if !foreign.is_empty() {
@@ -159,6 +178,19 @@ fn check_keys(
         ));
     }
     findings
+}
+
+/// Describes a key so that a person can decide about it: its age, and its last use.
+fn described(key: &Key, now: Timestamp) -> String {
+    let age = age_in_days(key, now).map_or_else(
+        || "of unknown age".to_owned(),
+        |days| match days {
+            1 => "1 day old".to_owned(),
+            days => format!("{days} days old"),
+        },
+    );
+    let state = if key.active { "" } else { ", inactive" };
+    format!("{}, {age}{state}, {}", key.id, last_use(key))
 }
 
 /// Says which key a run of an earlier version may have made and not stored. It noted
@@ -177,26 +209,76 @@ fn claimed(seen: &ObservedAccessKey, foreign: &[&Key]) -> Option<Finding> {
     )
 }
 
-/// Checks the profile whose key is adopted.
-fn check_profile(entry: EntryOf<'_, AccessKey>, seen: &ObservedAccessKey) -> Option<Finding> {
-    let (InitialKey::Profile(name), Some(profile), None) =
-        (&entry.kind.initial_key, &seen.profile, seen.credential())
-    else {
+/// Checks the key that is adopted.
+fn check_first_key(
+    entry: EntryOf<'_, AccessKey>,
+    seen: &ObservedAccessKey,
+    observed: &Observed<'_>,
+) -> Option<Finding> {
+    let (None, Some(key)) = (seen.credential(), &seen.first_key) else {
         return None;
     };
-    let why = match (profile, &seen.user) {
-        (Profile::Unusable(why), _) => why.clone(),
-        (Profile::Usable { id, holder }, Some(user)) if *holder != user.arn => {
-            format!("its key {id} belongs to {holder}")
-        }
-        _ => return None,
-    };
     let user = &entry.kind.user;
-    let message =
-        format!("the profile `{name}` does not contain a key of the user `{user}`: {why}");
-    Some(Finding::error(
-        "profile-key",
-        format!("user {user}"),
-        message,
-    ))
+    let path = format!("user {user}");
+    match &entry.kind.initial_key {
+        InitialKey::Create => None,
+        InitialKey::Profile(name) => {
+            let why = why_not(key, seen)?;
+            let message =
+                format!("the profile `{name}` does not contain a key of the user `{user}`: {why}");
+            Some(Finding::error("profile-key", path, message))
+        }
+        InitialKey::Secret(secret) => {
+            let cannot = format!(
+                "the key in the secret `{}` cannot be adopted for the user `{user}`",
+                secret.as_str()
+            );
+            if let SecretReference::Arn(arn) = secret
+                && let Some(place) = elsewhere(arn, observed)
+            {
+                let message = format!("{cannot}: the secret is in {place}");
+                let hint = "copy the key into a secret of this account and Region, or into a profile for `initial_key: profile:NAME`";
+                return Some(Finding::error("first-key-elsewhere", path, message).hint(hint));
+            }
+            let why = why_not(key, seen)?;
+            let message = format!("{cannot}: {why}");
+            let (kind, hint) = match key {
+                FirstKey::Unusable(unusable) => (unusable.kind(), unusable.hint()),
+                FirstKey::Usable { .. } => {
+                    let hint = "use the secret with the key of the entry's user, or change `user`";
+                    ("first-key-user", Some(hint.to_owned()))
+                }
+            };
+            let finding = Finding::error(kind, path, message);
+            Some(match hint {
+                Some(hint) => finding.hint(hint),
+                None => finding,
+            })
+        }
+    }
+}
+
+/// Returns why a key cannot be adopted for the user.
+fn why_not(key: &FirstKey, seen: &ObservedAccessKey) -> Option<String> {
+    match (key, &seen.user) {
+        (FirstKey::Unusable(UnusableKey::Refused(id)), _)
+            if seen.keys.iter().any(|key| key.id == *id && !key.active) =>
+        {
+            Some(format!("its key {id} is inactive"))
+        }
+        (FirstKey::Unusable(why), _) => Some(why.to_string()),
+        (FirstKey::Usable { id, holder }, Some(user)) if *holder != user.arn => {
+            Some(format!("its key {id} belongs to {holder}"))
+        }
+        (FirstKey::Usable { .. }, _) => None,
+    }
+}
+
+/// Returns the account or Region of a secret that is not the deployment's.
+fn elsewhere(arn: &Arn, observed: &Observed<'_>) -> Option<String> {
+    let [_, _, region, account, _] = arn.parts();
+    if account != observed.caller.account {
+        return Some(format!("account {account}"));
+    }
+    (region != observed.region).then(|| format!("the Region {region}"))
 }

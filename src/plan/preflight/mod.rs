@@ -6,6 +6,8 @@ mod encrypt;
 mod import;
 mod reference;
 
+use jiff::Timestamp;
+
 use super::{HeldSecret, Lookup, Observed, ObservedEntry, import_of};
 use crate::model::{AccountId, Arn, Finding, KmsKey, Model};
 use crate::port::{Caller, EncryptionKey, Stack, StackResource};
@@ -26,8 +28,13 @@ pub struct Preflight {
     pub rotates: bool,
 }
 
-/// Returns everything that stands in the way.
-pub fn check(model: &Model, observed: &Observed<'_>, preflight: Preflight) -> Vec<Finding> {
+/// Returns everything that stands in the way at a moment.
+pub fn check(
+    model: &Model,
+    observed: &Observed<'_>,
+    preflight: Preflight,
+    now: Timestamp,
+) -> Vec<Finding> {
     let mut findings = Vec::new();
     findings.extend(check_account(model, &observed.caller));
     // Offline it is known only where the manifest names the account.
@@ -38,7 +45,13 @@ pub fn check(model: &Model, observed: &Observed<'_>, preflight: Preflight) -> Ve
         findings.extend(check_stack(model, stack, &observed.resources));
     }
     for seen in &observed.entries {
-        check_entry(model, observed, seen, preflight, &mut findings);
+        let circumstances = Circumstances {
+            model,
+            observed,
+            preflight,
+            now,
+        };
+        check_entry(circumstances, seen, &mut findings);
     }
     findings.extend(reference::check_helpers(&observed.entries));
     findings
@@ -135,14 +148,24 @@ struct Specific {
     administrator: &'static str,
 }
 
+/// What is the same for all entries.
+#[derive(Clone, Copy)]
+struct Circumstances<'a> {
+    model: &'a Model,
+    observed: &'a Observed<'a>,
+    preflight: Preflight,
+    now: Timestamp,
+}
+
 /// Checks an entry, its secret, and what it refers to.
 fn check_entry(
-    model: &Model,
-    observed: &Observed<'_>,
+    circumstances: Circumstances<'_>,
     seen: &ObservedEntry<'_>,
-    preflight: Preflight,
     findings: &mut Vec<Finding>,
 ) {
+    let Circumstances {
+        model, observed, ..
+    } = circumstances;
     let in_stack = seen.is_in(&observed.resources);
     let held = seen.held();
     let secret = match import_of(model, observed, seen) {
@@ -151,9 +174,7 @@ fn check_entry(
     };
     let secret = secret.or_else(|| import::check_presence(seen));
     let specific = match seen {
-        ObservedEntry::AccessKey(entry, user) => {
-            access_key::check(model, *entry, user, observed, preflight)
-        }
+        ObservedEntry::AccessKey(entry, user) => access_key::check(circumstances, *entry, user),
         ObservedEntry::Database(entry, database) => {
             database::check(*entry, database, secret.is_none())
         }

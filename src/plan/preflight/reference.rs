@@ -81,9 +81,10 @@ fn reader(model: &Model, arn: &Arn, account: &str) -> Option<Reference> {
     }
     match resource.split_once('/')? {
         ("role", _) => Some(Reference::ReadingRole(arn.to_string())),
-        ("user", name) => {
+        ("user", _) => {
             let mut keys = model.access_keys();
-            let is_created = keys.any(|key| key.kind.create_user && key.kind.user.as_str() == name);
+            let is_created =
+                keys.any(|key| key.kind.create_user && key.kind.user_resource() == resource);
             (!is_created).then(|| Reference::ReadingUser(arn.to_string()))
         }
         _ => None,

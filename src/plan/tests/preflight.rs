@@ -1,14 +1,16 @@
 //! Each finding appears exactly when it should.
 
+use std::fmt::Write as _;
+
 use super::super::{
-    Administrator, Lookup, Observed, ObservedAccessKey, ObservedEntry, Preflight, Profile,
-    SecretContent, check,
+    Administrator, FirstKey, Lookup, Observed, ObservedAccessKey, ObservedEntry, Preflight,
+    SecretContent, UnusableKey, check,
 };
 use super::sample::{
-    self, at, entry, key, model, observed, observed_of, resource, stack, tags, untouched,
+    self, NOW, at, entry, key, model, observed, observed_of, resource, stack, tags, untouched,
 };
-use crate::model::{Finding, Model};
-use crate::port::EncryptionKey;
+use crate::model::{Finding, Model, NoStoredKey};
+use crate::port::{EncryptionKey, Error, ErrorKind, Key, UsedIn};
 
 fn findings(model: &Model, observed: &Observed<'_>) -> Vec<Finding> {
     findings_of(model, observed, true)
@@ -20,7 +22,7 @@ fn findings_of(model: &Model, observed: &Observed<'_>, rotates: bool) -> Vec<Fin
         entries: vec![observed_of(model, seen(observed).clone())],
         ..observed.clone()
     };
-    check(model, &observed, Preflight { rotates })
+    check(model, &observed, Preflight { rotates }, at(NOW))
 }
 
 fn seen<'a>(observed: &'a Observed<'_>) -> &'a ObservedAccessKey {
@@ -108,8 +110,37 @@ fn the_user() {
     assert_eq!(kinds(", create_user: true", &ours), [""; 0]);
     ours.resources.last_mut().unwrap().status = "CREATE_FAILED".to_owned();
     assert_eq!(kinds(", create_user: true", &ours), ["user-exists"]);
-    let below = with(|seen| seen.user.as_mut().unwrap().path = "/apps/".to_owned());
-    assert_eq!(kinds("", &below), ["user-path"]);
+    let at = |path: &str| {
+        let path = path.to_owned();
+        with(move |seen| {
+            let user = seen.user.as_mut().unwrap();
+            user.arn = format!("arn:aws:iam::111122223333:user{path}ada");
+            user.path = path;
+        })
+    };
+    assert_eq!(kinds(", path: /apps/", &at("/apps/")), [""; 0]);
+    for (given, has, hint) in [
+        ("", "/apps/", "`path: /apps/`"),
+        (", path: /apps/", "/", "`path: /`"),
+        (", path: /apps/", "/Apps/", "`path: /Apps/`"),
+        ("", "/a*b/", "'*'"),
+    ] {
+        let found = findings(model(given), &at(has));
+        assert_eq!(found[0].kind, "user-path", "{found:?}");
+        let told = found[0].hint.as_deref().unwrap();
+        assert!(found[0].is_error() && told.contains(hint), "{found:?}");
+    }
+    // The stack moves a user of its own, which changes the user's ARN.
+    let mut moved = at("/apps/");
+    moved.resources.push(resource("AWS::IAM::User", "ada"));
+    let found = findings(model(", create_user: true, path: /ci/"), &moved);
+    let [found] = found.as_slice() else {
+        panic!("{found:?}");
+    };
+    assert!(!found.is_error() && found.kind == "user-path", "{found:?}");
+    let arns =
+        "from arn:aws:iam::111122223333:user/apps/ada to arn:aws:iam::111122223333:user/ci/ada";
+    assert!(found.message.contains(arns), "{found:?}");
 }
 
 #[test]
@@ -225,21 +256,168 @@ fn what_helps_the_entry() {
     let lacks = Administrator::Unusable("lacks secretkey".to_owned());
     assert_eq!(administrator(lacks), ["no-administrator"]);
 
-    let profile = |profile: Profile| {
+    let profile = |profile: FirstKey| {
         let seen = before(|seen| {
             seen.keys = vec![key("AKIAADOPTED")];
-            seen.profile = Some(profile);
+            seen.first_key = Some(profile);
         });
         kinds(", initial_key: 'profile:ada'", &seen)
     };
-    let held_by = |user: &str| Profile::Usable {
+    let held_by = |user: &str| FirstKey::Usable {
         id: "AKIAADOPTED".to_owned(),
         holder: format!("arn:aws:iam::111122223333:user/{user}"),
     };
     assert_eq!(profile(held_by("ada")), [""; 0]);
     assert_eq!(profile(held_by("bob")), ["profile-key"]);
-    let unusable = Profile::Unusable("no such profile".to_owned());
+    let unusable = FirstKey::Unusable(UnusableKey::Profile("no such profile".to_owned()));
     assert_eq!(profile(unusable), ["foreign-key", "profile-key"]);
+}
+
+#[test]
+fn a_key_that_keyrota_did_not_create_is_described() {
+    let old = |active: bool| Key {
+        active,
+        created: Some(at("2024-11-02T08:00:00Z")),
+        last_used: Some(at("2026-10-30T10:00:00Z")),
+        used_in: Some(UsedIn {
+            service: "s3".to_owned(),
+            region: "eu-west-1".to_owned(),
+        }),
+        ..key("AKIAOLD")
+    };
+    let fresh = Key {
+        created: Some(at("2026-11-01T08:00:00Z")),
+        ..key("AKIAFRESH")
+    };
+    let told = |keys: &[Key]| {
+        let keys = keys.to_vec();
+        let found = findings(model(""), &before(|seen| seen.keys = keys));
+        let [only] = found.as_slice() else {
+            panic!("{found:?}");
+        };
+        assert!(!only.is_error() || only.hint.as_ref().unwrap().contains("secret:NAME"));
+        format!("{}: {}", only.kind, only.message)
+    };
+    insta::assert_snapshot!(told(&[old(true)]), @"foreign-key: keyrota did not create the user's active key AKIAOLD, 730 days old, last used 2026-10-30T10:00:00Z with s3 in eu-west-1, and rotation needs its key slot");
+    insta::assert_snapshot!(told(&[old(false), fresh]), @"no-room: keyrota did not create either of the user's two keys (AKIAOLD, 730 days old, inactive, last used 2026-10-30T10:00:00Z with s3 in eu-west-1; AKIAFRESH, 1 day old, never used), and rotation needs a free key slot");
+}
+
+#[test]
+fn the_key_in_another_secret() {
+    const SOURCE: &str = ", initial_key: 'secret:legacy/ada'";
+    let of = |source: &str, key: FirstKey, active: bool| {
+        let listed = Key {
+            active,
+            ..sample::key("AKIAADOPTED")
+        };
+        let seen = before(|seen| {
+            seen.keys = vec![listed];
+            seen.first_key = Some(key);
+        });
+        findings(model(source), &seen)
+    };
+    let held_by = |user: &str| FirstKey::Usable {
+        id: "AKIAADOPTED".to_owned(),
+        holder: format!("arn:aws:iam::111122223333:user/{user}"),
+    };
+    assert_eq!(of(SOURCE, held_by("ada"), true), []);
+    let denied = |kms_key: Option<&str>| UnusableKey::Denied {
+        error: Error {
+            call: "secretsmanager:GetSecretValue",
+            kind: ErrorKind::Denied,
+            code: None,
+            message: "no".to_owned(),
+        },
+        kms_key: kms_key.map(str::to_owned),
+    };
+    let mut told = String::new();
+    let unusable = FirstKey::Unusable;
+    let not_ours = |fault: NoStoredKey| unusable(UnusableKey::NoKey(fault));
+    for (source, key, active) in [
+        (SOURCE, held_by("bob"), true),
+        (SOURCE, held_by("ci/ada"), true),
+        (SOURCE, unusable(UnusableKey::NoSecret), true),
+        (SOURCE, unusable(denied(None)), true),
+        (SOURCE, unusable(denied(Some("arn:key"))), true),
+        (SOURCE, unusable(UnusableKey::Deleted), true),
+        (
+            SOURCE,
+            unusable(UnusableKey::Rotates { function: None }),
+            true,
+        ),
+        (
+            SOURCE,
+            unusable(UnusableKey::Rotates {
+                function: Some("arn:f".to_owned()),
+            }),
+            true,
+        ),
+        (SOURCE, unusable(UnusableKey::NoValue), true),
+        (SOURCE, unusable(UnusableKey::Binary), true),
+        (SOURCE, unusable(UnusableKey::Undecryptable), true),
+        (SOURCE, not_ours(NoStoredKey::NotJson), true),
+        (SOURCE, not_ours(NoStoredKey::Incomplete), true),
+        (SOURCE, not_ours(NoStoredKey::Malformed("accesskey")), true),
+        (SOURCE, not_ours(NoStoredKey::Temporary), true),
+        (
+            SOURCE,
+            unusable(UnusableKey::Refused("AKIAADOPTED".to_owned())),
+            true,
+        ),
+        (
+            SOURCE,
+            unusable(UnusableKey::Refused("AKIAADOPTED".to_owned())),
+            false,
+        ),
+    ] {
+        let found = of(source, key, active);
+        // The key that cannot be adopted is in the way as well.
+        let (last, others) = found.split_last().unwrap();
+        let others: Vec<&str> = others.iter().map(|it| it.kind).collect();
+        assert!(last.is_error() && last.path == "user ada", "{last:?}");
+        assert!(
+            others.is_empty() || others == ["foreign-key"] || others == ["inactive-key"],
+            "{found:?}"
+        );
+        let message = last.message.split_once(": ").unwrap().1;
+        writeln!(told, "{}: {message}", last.kind).unwrap();
+        assert!(last.hint.is_some(), "{last:?}");
+    }
+    insta::assert_snapshot!(told, @"
+    first-key-user: its key AKIAADOPTED belongs to arn:aws:iam::111122223333:user/bob
+    first-key-user: its key AKIAADOPTED belongs to arn:aws:iam::111122223333:user/ci/ada
+    first-key-missing: it does not exist in this account and Region
+    first-key-denied: it cannot be read: secretsmanager:GetSecretValue: no
+    first-key-denied: it cannot be read: secretsmanager:GetSecretValue: no
+    first-key-deleted: it is scheduled for deletion
+    first-key-rotates: it has rotation enabled, so that another service would replace the same key
+    first-key-rotates: it has rotation enabled, so that arn:f would replace the same key
+    first-key-empty: it has no value
+    first-key-binary: its value is binary
+    first-key-undecryptable: its value cannot be decrypted, because its KMS key is disabled or scheduled for deletion
+    first-key-not-json: its value is not a JSON object
+    first-key-fields: its value lacks the fields of an access key
+    first-key-fields: in its value, `accesskey` is not an access key ID
+    first-key-temporary: its value contains temporary credentials
+    first-key-refused: AWS refuses its key AKIAADOPTED: the key is inactive or deleted, or the secret access key is another key's
+    first-key-refused: its key AKIAADOPTED is inactive
+    ");
+
+    let arn = "arn:aws:secretsmanager:eu-west-1:444455556666:secret:legacy-AbCdEf";
+    let source = format!(", initial_key: 'secret:{arn}'");
+    let found = of(&source, unusable(UnusableKey::NoSecret), true);
+    assert_eq!(found[1].kind, "first-key-elsewhere");
+    assert!(found[1].message.ends_with("account 444455556666"));
+    let ours = source.replace("444455556666", "111122223333");
+    let found = of(&ours, unusable(UnusableKey::NoSecret), true);
+    assert_eq!(found[1].kind, "first-key-missing");
+    let mut other_region = before(|seen| {
+        seen.first_key = Some(held_by("ada"));
+    });
+    other_region.region = "eu-west-2".to_owned();
+    let found = findings(model(&ours), &other_region);
+    assert_eq!(found[0].kind, "first-key-elsewhere");
+    assert!(found[0].message.ends_with("the Region eu-west-1"));
 }
 
 #[test]

@@ -6,7 +6,7 @@ use super::super::{
     Administrator, Lookup, Observed, ObservedEntry, ObservedNetwork, Preflight, Reference, check,
     check_network, check_references, references,
 };
-use super::sample::{entry, observed_of, resource};
+use super::sample::{NOW, at, entry, observed_of, resource};
 use crate::model::{self, Arn, Finding, Model, SecretName, SecretReference};
 use crate::port::{Error, ErrorKind, NetworkPart};
 
@@ -58,12 +58,12 @@ fn told(findings: &[Finding]) -> Vec<String> {
 #[test]
 fn each_thing_is_looked_up_once_and_nothing_of_another_account() {
     let readers = "['arn:aws:iam::111122223333:role/apps/app', 'arn:aws:iam::111122223333:user/bob', \
-        'arn:aws:iam::111122223333:user/made', 'arn:aws:iam::111122223333:root', \
+        'arn:aws:iam::111122223333:user/ci/made', 'arn:aws:iam::111122223333:user/made', 'arn:aws:iam::111122223333:root', \
         'arn:aws:iam::999900001111:role/app']";
     let manifest = format!(
         "permissions_boundary: '{BOUNDARY}'\n\
          defaults: {{ readers: {readers}, kms_key: create }}\n\
-         access_keys: [{{ user: ada }}, {{ user: made, create_user: true }}, {{ user: zoe, rotate_as: role }}]\n"
+         access_keys: [{{ user: ada }}, {{ user: made, path: /ci/, create_user: true }}, {{ user: zoe, rotate_as: role }}]\n"
     );
     let policy = Reference::UserPolicy("ada".to_owned());
     let log_group = Reference::LogGroup("/keyrota/keys".to_owned());
@@ -71,6 +71,8 @@ fn each_thing_is_looked_up_once_and_nothing_of_another_account() {
     let named = BTreeSet::from([
         Reference::ReadingRole("arn:aws:iam::111122223333:role/apps/app".to_owned()),
         Reference::ReadingUser("arn:aws:iam::111122223333:user/bob".to_owned()),
+        // The stack creates the user with another path.
+        Reference::ReadingUser("arn:aws:iam::111122223333:user/made".to_owned()),
         Reference::Boundary(BOUNDARY.to_owned()),
     ]);
     let in_the_way = BTreeSet::from([policy, log_group, alias]);
@@ -91,7 +93,7 @@ fn each_thing_is_looked_up_once_and_nothing_of_another_account() {
         for resource in &mut ours.resources {
             status.clone_into(&mut resource.status);
         }
-        assert_eq!(references(&model, &ours).len(), 6, "{status}");
+        assert_eq!(references(&model, &ours).len(), 7, "{status}");
     }
 }
 
@@ -219,7 +221,7 @@ fn an_existing_user_has_the_boundary() {
             observed.resources.push(resource("AWS::IAM::User", "ada"));
         }
         observed.entries = vec![observed_of(&model, it)];
-        let findings = check(&model, &observed, Preflight { rotates: true });
+        let findings = check(&model, &observed, Preflight { rotates: true }, at(NOW));
         let told = |it: &Finding| (it.kind, it.is_error());
         findings.iter().map(told).collect()
     };
@@ -301,7 +303,7 @@ fn a_helper_that_may_not_be_looked_up_is_a_warning() {
     it.administrator = Some(Administrator::Denied(denied(call)));
     let mut observed = seen(&[("AWS::SecretsManager::Secret", "arn:own")]);
     observed.entries = vec![observed_of(&model, it)];
-    let findings = check(&model, &observed, Preflight { rotates: true });
+    let findings = check(&model, &observed, Preflight { rotates: true }, at(NOW));
     assert_eq!(
         told(&findings),
         [

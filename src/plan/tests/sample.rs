@@ -38,6 +38,7 @@ pub fn key(id: &str) -> Key {
         active: true,
         created: Some(at("2026-11-01T09:00:00Z")),
         last_used: None,
+        used_in: None,
     }
 }
 
@@ -108,7 +109,7 @@ pub fn entry() -> ObservedAccessKey {
         }),
         encryption_key: None,
         administrator: None,
-        profile: None,
+        first_key: None,
     }
 }
 

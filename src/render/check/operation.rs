@@ -1,6 +1,6 @@
 //! Rules about what operators need: alarms, tags, and outputs.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use super::rule::{Level, Rule, RuleFindings, Theme};
 use super::stack::Stack;
@@ -76,21 +76,24 @@ pub(super) const THEME: Theme = Theme {
         Rule {
             id: "stack-tag",
             level: Level::Error,
-            title: "Every resource that supports tags has the manifest's tags and keyrota:stack",
+            title: "Every resource that supports tags has the manifest's tags and keyrota:stack, and each secret its entry's tags",
             why: "`keyrota teardown` finds secrets and keys by keyrota:stack, and cost reports use the manifest's tags.",
             remedy: "include the template `tags`",
             source: "AWS General Reference, tagging",
             check: Some(|stack, found| {
                 let model = stack.model();
-                let own = [(STACK_TAG, model.stack.as_str())];
-                let tags = model
-                    .tags
-                    .iter()
-                    .map(|(key, value)| (key.as_str(), value.as_str()));
-                let tags: Vec<(&str, &str)> = own.into_iter().chain(tags).collect();
+                let own = (STACK_TAG, model.stack.as_str());
+                let tags = model.tags.iter();
+                let tags = tags.map(|(key, value)| (key.as_str(), value.as_str()));
+                let tags: Vec<(&str, &str)> = tags.chain([own]).collect();
+                let of_entries = stack.entries.iter().filter_map(|entry| {
+                    let tags = model.tags_of(entry.served);
+                    Some((entry.secret?.id, tags.into_iter().chain([own]).collect()))
+                });
+                let of_entries: HashMap<&str, Vec<(&str, &str)>> = of_entries.collect();
                 for kind in TAGGABLE {
                     for resource in stack.template.of_type(kind) {
-                        for (key, value) in &tags {
+                        for (key, value) in of_entries.get(resource.id).unwrap_or(&tags) {
                             if resource.tag(key).and_then(literal) != Some(value) {
                                 let message = format!("the tag {key} is not `{value}`");
                                 found.add(resource.at("Tags"), message);

@@ -235,7 +235,12 @@ fn users(stack: &Stack<'_>, found: &mut RuleFindings) {
     for member in stack.template.of_type("AWS::IAM::UserToGroupAddition") {
         found.add(member.id, "users get the permissions of the group");
     }
-    let own = stack.resolver().iam_arn("user/${aws:username}");
+    // A user's name is unique in the account, whatever its path.
+    let keys = stack.model().access_keys();
+    let own = |path: &str| format!("user{path}${{aws:username}}");
+    let own: HashSet<String> = keys
+        .map(|key| stack.resolver().iam_arn(&own(key.kind.path.as_str())))
+        .collect();
     for statement in stack.allowing(&[
         DocumentKind::RoleInline,
         DocumentKind::Managed,
@@ -256,7 +261,7 @@ fn users(stack: &Stack<'_>, found: &mut RuleFindings) {
         if let Some(action) = statement.actions.iter().find(|one| !known(one)) {
             let message = format!("it allows a user the action `{action}`");
             found.add(statement.at(), message);
-        } else if let Some(arn) = statement.resources.iter().find(|arn| **arn != own) {
+        } else if let Some(arn) = statement.resources.iter().find(|arn| !own.contains(*arn)) {
             let message = format!("it allows a user access to `{arn}`");
             found.add(statement.at(), message);
         }
@@ -319,7 +324,7 @@ fn resources_of(stack: &Stack<'_>, strategy: Strategy, found: &mut RuleFindings)
     known.extend(environment.and_then(|key| key.existing().map(ToString::to_string)));
     for entry in &stack.entries {
         if let Some(key) = entry.served.as_access_key() {
-            known.insert(resolver.iam_arn(&format!("user/{}", key.kind.user)));
+            known.insert(resolver.iam_arn(&key.kind.user_resource()));
         }
         if entry.strategy() != strategy {
             continue;

@@ -296,7 +296,7 @@ fn needs(stack: &Stack<'_>, entry: &Entry<'_>) -> (Vec<String>, Vec<String>) {
                 key.kind.user.to_string(),
                 crate::render::user_logical_id(key.kind),
             ]),
-            RotateAs::Role => arns.push(resolver.iam_arn(&format!("user/{}", key.kind.user))),
+            RotateAs::Role => arns.push(resolver.iam_arn(&key.kind.user_resource())),
             RotateAs::Administrator(_) => {}
         }
     }

@@ -77,6 +77,13 @@ const USERS: &[Action] = &[
     ("iam:ListAccessKeys", &Command::ALL),
 ];
 
+/// IAM authorizes a request about a user that does not exist by an ARN without a path, because it
+/// knows none. The name is unique in the account, so the ARN is never that of another user.
+const ABSENT_USERS: &[Action] = &[
+    ("iam:GetUser", &Command::READS_VALUES),
+    ("iam:ListAccessKeys", &Command::ALL),
+];
+
 /// The records on a user while a key is created or given up: see `plan/seeding.rs`. They decide
 /// which key may be deleted, so each command may write only its own tags.
 const SEEDING: &[Action] = &[
@@ -166,9 +173,11 @@ pub fn grants(scope: &Scope<'_>) -> Vec<Grant> {
             Kind::AccessKey(key) if with(entry, key) => Some(key),
             _ => None,
         });
-        each(keys.map(|key| resolver.iam_arn(&format!("user/{}", key.user))))
+        each(keys.map(|key| resolver.iam_arn(&key.user_resource())))
     };
     let all = users(|_, _| true);
+    let below = model.access_keys().filter(|key| !key.kind.path.is_root());
+    let absent = each(below.map(|key| resolver.iam_arn(&format!("user/{}", key.kind.user))));
     let themselves = users(|entry, _| entry.rotate_as == RotateAs::Itself);
     let existing = users(|entry, key| entry.rotate_as == RotateAs::Itself && !key.create_user);
     let made = users(|_, key| key.create_user);
@@ -176,6 +185,7 @@ pub fn grants(scope: &Scope<'_>) -> Vec<Grant> {
     let marks = |actions| Grant::new("UserMarks", "user", all.clone(), actions);
     let mut grants = vec![
         Grant::new("Users", "user", all.clone(), USERS),
+        Grant::new("AbsentUsers", "user", absent, ABSENT_USERS),
         marks(SEEDING).when(only_tags(&[SEEDING_TAG, ABANDONED_TAG, KEYS_TAG])),
         marks(ABANDONED).when(only_tags(&[ABANDONED_TAG])),
         marks(FORGET).when(only_tags(&[

@@ -1,10 +1,12 @@
 //! The grants for the secrets and the keys that encrypt them.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use serde_json::{Map, Value, json};
 
 use super::Command::{Bootstrap, Doctor, Plan, Rotate, Status, StatusWithoutValues, Teardown};
 use super::{Action, Command, Grant, Scope, by_cloudformation, each, only_tags};
-use crate::model::{Entry, InitialPassword, KmsKey, SecretReference};
+use crate::model::{Entry, InitialKey, InitialPassword, KmsKey, SecretReference};
 use crate::render::{SECRET_TAGS, STACK_ID_TAG, STACK_TAG, name};
 
 /// Secrets by ARN, and also without a suffix for the commands that deal with secrets that do
@@ -91,6 +93,13 @@ const ADMINISTRATORS: &[Action] = &[(
     "secretsmanager:DescribeSecret",
     &[Plan, Bootstrap, Rotate, Doctor],
 )];
+
+/// The key in the secret is checked before the deployment, and then stored as the first value of
+/// another secret.
+const FIRST_KEYS: &[Action] = &[
+    ("secretsmanager:DescribeSecret", &[Plan, Bootstrap]),
+    ("secretsmanager:GetSecretValue", &[Plan, Bootstrap]),
+];
 
 /// The secret's value is stored as the first value of another secret.
 const FIRST_PASSWORDS: &[Action] = &[("secretsmanager:GetSecretValue", &[Bootstrap])];
@@ -192,6 +201,7 @@ fn secrets(scope: &Scope<'_>) -> Vec<Grant> {
     };
     let administrators = all().filter_map(Entry::administrator);
     let administrators = administrators.filter(|secret| !own(secret));
+    let first_keys = all().filter_map(first_key);
     let first_passwords = all().filter_map(first_password);
     let every = vec![resolver.arn("secretsmanager", "secret:*")];
     let restored = restored(scope).into_iter().map(|condition| {
@@ -220,6 +230,12 @@ fn secrets(scope: &Scope<'_>) -> Vec<Grant> {
             each(first_passwords.flat_map(referred)),
             FIRST_PASSWORDS,
         ),
+        Grant::new(
+            "FirstKeys",
+            "secret",
+            each(first_keys.flat_map(referred)),
+            FIRST_KEYS,
+        ),
     ];
     grants.into_iter().chain(restored).collect()
 }
@@ -234,12 +250,22 @@ fn restored(scope: &Scope<'_>) -> Vec<Value> {
     let model = scope.model;
     let own = SECRET_TAGS.into_iter().filter(|key| *key != STACK_TAG);
     let own = own.map(|key| (key, None));
-    let fixed = model
-        .tags
+    let mut held: BTreeMap<&str, BTreeSet<Option<&str>>> = BTreeMap::new();
+    let tags: Vec<_> = model
+        .entries
         .iter()
-        .map(|(key, value)| (key.as_str(), value.as_str()));
-    let fixed = fixed.chain([(STACK_TAG, model.stack.as_str())]);
-    let fixed = fixed.map(|(key, value)| (key, Some(value)));
+        .map(|entry| model.tags_of(entry))
+        .collect();
+    for key in tags.iter().flat_map(BTreeMap::keys) {
+        let values = tags.iter().map(|tags| tags.get(key).copied());
+        held.entry(key).or_insert_with(|| values.collect());
+    }
+    let fixed = held.into_iter().map(|(key, mut values)| {
+        // The tags of some secrets differ, or only some have this one.
+        let only = values.pop_first().filter(|_| values.is_empty());
+        (key, only.flatten())
+    });
+    let fixed = fixed.chain([(STACK_TAG, Some(model.stack.as_str()))]);
     let mut groups: Vec<Vec<(&str, Option<&str>)>> = vec![Vec::new()];
     let mut taken = 0;
     for (key, value) in own.chain(fixed) {
@@ -289,6 +315,14 @@ fn rolled_back(scope: &Scope<'_>) -> Value {
         held.extend(more);
     }
     condition
+}
+
+/// Returns the secret that contains an access key that is adopted.
+fn first_key(entry: &Entry) -> Option<&SecretReference> {
+    match &entry.as_access_key()?.kind.initial_key {
+        InitialKey::Secret(secret) => Some(secret),
+        InitialKey::Create | InitialKey::Profile(_) => None,
+    }
 }
 
 /// Returns the secret that contains a database's first password.

@@ -28,6 +28,8 @@ const PART_FRAME: usize = 720;
 /// in a logical ID.
 const SECRET_MENTIONS: usize = 16;
 const USER_MENTIONS: usize = 8;
+/// How often a user's path appears in a template.
+const PATH_MENTIONS: usize = 2;
 /// How often an entry's readers appear in a template.
 const READER_MENTIONS: usize = 2;
 /// The maximum length of a character, written as an escape.
@@ -144,6 +146,16 @@ impl PackedLengths {
     }
 }
 
+/// Returns the maximum length of a text in a quoted scalar, without the quotation marks.
+fn quoted_length(text: &str) -> usize {
+    let length = |one: char| match one {
+        '"' | '\\' => 2,
+        ' '..='~' => 1,
+        _ => LONGEST_ESCAPE,
+    };
+    text.chars().map(length).sum()
+}
+
 impl Load {
     /// Returns the load of a stack without entries.
     pub fn empty(model: &Model) -> Self {
@@ -172,12 +184,13 @@ impl Load {
         self.add_common(entry);
         match &entry.kind {
             Kind::AccessKey(key) => {
-                let user = self.resolver.iam_arn("user/").len() + key.user.as_str().len() + 4;
+                let user = role::user_length(key, &self.resolver) + 4;
                 let itself = usize::from(entry.rotate_as == RotateAs::Itself);
                 let parts = usize::from(key.create_user) + itself;
                 self.resources += parts;
                 self.bytes += PART_FRAME * (parts + usize::from(key.probe.is_some()))
-                    + USER_MENTIONS * key.user.as_str().len();
+                    + USER_MENTIONS * key.user.as_str().len()
+                    + PATH_MENTIONS * quoted_length(key.path.as_str());
                 let held = self.held.entry(Strategy::AccessKeys).or_default();
                 if entry.rotate_as == RotateAs::Role {
                     held.add(Purpose::Users, user);
@@ -202,11 +215,17 @@ impl Load {
         let readers = entry.readers.iter().map(|reader| reader.as_str().len());
         let readers: usize = readers.map(|length| length + MENTION_FRAME).sum();
         let has_readers = usize::from(readers > 0);
+        let own_tags = entry.tags.iter();
+        let own_tags: usize = own_tags
+            .map(|(key, value)| quoted_length(key) + quoted_length(value) + MENTION_FRAME)
+            .sum();
         self.resources += 2 + has_readers;
         self.bytes += ENTRY_FRAME
             + PART_FRAME * has_readers
             + SECRET_MENTIONS * entry.secret.as_str().len()
             + READER_MENTIONS * readers
+            + quoted_length(entry.description.as_deref().unwrap_or_default())
+            + own_tags
             + 2 * self.tags;
         if entry.kms_key == KmsKey::Create {
             // Readers have a statement in the key policy, which names them again.

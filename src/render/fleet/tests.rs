@@ -342,10 +342,20 @@ fn no_entry_is_estimated_too_low() {
         ", readers: [\"arn:aws:iam::111122223333:root\"]",
         ", kms_key: create",
         ", probe: { action: \"s3:ListBucket\", resource: \"arn:aws:s3:::abc\" }",
+        ", path: /teams/continuous-integration/",
+        ", path: /teams/continuous-integration/, create_user: true",
+        ", path: \"/\\\"\\\\\\\"\\\\/\"",
+        ", description: The nightly export of the orders to the warehouse",
+        ", description: 결제, tags: { 팀: 결제, owner: data-platform }",
     ] {
         check(settings, users(0..20, settings), users(0..100, settings));
     }
-    for settings in ["", ", kms_key: create", ", dbname: orders, tls_ca: a.pem"] {
+    for settings in [
+        "",
+        ", kms_key: create",
+        ", dbname: orders, tls_ca: a.pem",
+        ", description: The shop, tags: { owner: data-platform }",
+    ] {
         check(settings, mixed(0, 20, settings), mixed(0, 100, settings));
     }
 }

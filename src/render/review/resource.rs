@@ -151,7 +151,7 @@ pub fn named_resource<'arn>(
         Some((kind, name))
     });
     match known {
-        Some((ResourceKind::User, "${aws:username}")) => of(ResourceKind::Itself, ""),
+        Some((ResourceKind::User, name)) if is_itself(name) => of(ResourceKind::Itself, ""),
         // CloudFormation's attribute has this ending, which covers the log group's streams.
         Some((ResourceKind::LogGroup, name)) => of(
             ResourceKind::LogGroup,
@@ -169,6 +169,12 @@ pub fn named_resource<'arn>(
         Some((kind, name)) => of(kind, name),
         None => of(ResourceKind::Other, arn),
     }
+}
+
+/// Returns whether a path and name stand for the calling user.
+fn is_itself(name: &str) -> bool {
+    let last = name.rsplit('/').next();
+    last == Some("${aws:username}") && !name.contains(['*', '?'])
 }
 
 fn wildcard(name: &str, stack: &str) -> Option<Wildcard> {

@@ -11,6 +11,7 @@ use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
 use super::fleet::single;
+use super::resolve;
 use super::tree::{self, Value};
 use super::{Error, Rendering, Shard, Templates, render};
 use crate::model::{self, Finding, Model};
@@ -93,6 +94,113 @@ fn a_manifest_with_everything() {
     let rendering = rendered(include_str!("../../../examples/everything.yaml"));
     insta::assert_snapshot!("everything-stack", rendering.stacks()[0]);
     insta::assert_snapshot!("everything-policies", reviewed(&rendering));
+}
+
+#[test]
+fn every_arn_of_a_user_below_a_path_has_the_path() {
+    let rendering = rendered(
+        "version: 1\nstack: keys\naccount: \"111122223333\"\nregion: eu-west-1\naccess_keys:\n\
+         \x20 - { user: ada, path: /ci/ }\n\
+         \x20 - { user: bob, path: /ci/, rotate_as: role }\n\
+         \x20 - { user: cy, path: /ci/, rotate_as: ops/admin }\n\
+         \x20 - { user: dee, path: /ci/, create_user: true, rotate_as: role }\n\
+         \x20 - { user: eve, path: /ci/, create_user: true }\n",
+    );
+    for user in ["ada", "bob", "cy", "dee", "eve"] {
+        let arn = format!("arn:aws:iam::111122223333:user/ci/{user}\"");
+        assert!(
+            rendering.files["deployer-policy.json"].contains(&arn),
+            "{user}"
+        );
+        for (file, text) in &rendering.files {
+            // The deployer looks for users that may not exist yet.
+            let bare = text.contains(&format!(":user/{user}\""));
+            let whole = file == "deployer-policy.json";
+            let part = file.starts_with("deployer-policy-");
+            assert!(bare == whole || part, "{user}: {file}");
+        }
+        let pin = format!("\"user\": \"{user}\",\n      \"path\": \"/ci/\"");
+        assert!(
+            rendering.files["pins/function.json"].contains(&pin),
+            "{user}"
+        );
+    }
+    let stack = rendering.stacks()[0];
+    let own = ":user/ci/${!aws:username}\"";
+    assert_eq!(stack.matches(own).count(), 2, "{stack}");
+    for user in ["ada", "bob", "cy"] {
+        // The role manages or records the keys of a user that existed before.
+        let arn = format!(":user/ci/{user}\"");
+        assert_eq!(stack.matches(&arn).count(), 1, "{user}: {stack}");
+    }
+    assert_eq!(stack.matches("Path: \"/ci/\"").count(), 2, "{stack}");
+    assert!(rendering.files["review.html"].contains("ci/eve"));
+    let policy: serde_json::Value =
+        serde_json::from_str(&rendering.files["deployer-policy.json"]).unwrap();
+    for statement in policy["Statement"].as_array().unwrap() {
+        let bare = statement["Resource"].to_string().contains(":user/ada\"");
+        let sid = statement["Sid"].as_str().unwrap();
+        assert_eq!(bare, sid.ends_with("AbsentUsers"), "{statement}");
+    }
+}
+
+#[test]
+fn the_description_and_the_tags_of_a_secret() {
+    let text = "version: 1\nstack: keys\ntags: { team: payments, env: prod }\naccess_keys:\n\
+         \x20 - { user: ada, create_user: true }\n\
+         \x20 - { user: bob, create_user: true, description: Für den Export, tags: { env: test, owner: bob } }\n";
+    let rendering = rendered(text);
+    let stack = parsed(&rendering);
+    let properties = |id: &str| resource(&stack, id).get("Properties").unwrap();
+    let tags = |id: &str| -> Vec<String> {
+        let tags = resolve::items(properties(id).get("Tags"));
+        let text = |tag: &Value, key| tag.get(key).and_then(Value::as_str).unwrap().to_owned();
+        tags.map(|tag| format!("{}={}", text(tag, "Key"), text(tag, "Value")))
+            .filter(|tag| !tag.starts_with("keyrota:"))
+            .collect()
+    };
+    let described = |id: &str| properties(id).get("Description").and_then(Value::as_str);
+    let ids: Vec<&str> = resolve::resources(&stack).map(|(id, _)| id).collect();
+    let id = |start: &str| {
+        ids.iter()
+            .copied()
+            .find(|id| id.starts_with(start))
+            .unwrap()
+    };
+    let (ada, bob) = (id("SecretKeysAda"), id("SecretKeysBob"));
+    assert_eq!(described(ada), Some("The access key of the IAM user ada"));
+    assert_eq!(described(bob), Some("Für den Export"));
+    let of_all = ["env=prod", "team=payments"];
+    assert_eq!(tags(ada), of_all);
+    assert_eq!(tags(bob), ["env=test", "owner=bob", "team=payments"]);
+    for other in [id("UserBob"), "FunctionRole", "Function"] {
+        assert_eq!(tags(other), of_all, "{other}");
+    }
+    let review = &rendering.files["review.html"];
+    for shown in ["Für den Export", "env=test", "owner=bob"] {
+        assert!(review.contains(shown), "{shown}");
+    }
+    // Restoring a tag is permitted with its value only if each secret has that value.
+    let policy: serde_json::Value =
+        serde_json::from_str(&rendering.files["deployer-policy.json"]).unwrap();
+    let statements = policy["Statement"].as_array().unwrap();
+    let restores = |one: &&serde_json::Value| {
+        let sid = one["Sid"].as_str().unwrap();
+        sid.starts_with("BootstrapRestoreTags")
+    };
+    let conditions: Vec<String> = statements
+        .iter()
+        .filter(restores)
+        .map(|one| one["Condition"].to_string())
+        .collect();
+    let conditions = conditions.concat();
+    for key in ["\"env\"", "\"owner\"", "\"team\""] {
+        assert!(conditions.contains(key), "{key} in {conditions}");
+    }
+    assert!(conditions.contains("aws:RequestTag/team"), "{conditions}");
+    for varies in ["aws:RequestTag/env", "aws:RequestTag/owner"] {
+        assert!(!conditions.contains(varies), "{varies} in {conditions}");
+    }
 }
 
 #[test]

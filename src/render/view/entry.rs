@@ -20,6 +20,8 @@ pub fn view(entry: &Entry, model: &Model, tags: &[Tag], policies: &Policies<'_>)
         "user": entry.user_name(),
         "user_id": "",
         "user_policy_id": "",
+        "user_path": "",
+        "has_user_path": false,
         "user_tags": [],
         "create_user": false,
         "permissions_boundary": null,
@@ -39,7 +41,7 @@ pub fn view(entry: &Entry, model: &Model, tags: &[Tag], policies: &Policies<'_>)
             KmsKey::Existing(arn) => json!({ "arn": arn.as_str() }),
         },
         "readers": entry.sorted_readers(),
-        "tags": pinned(tags, pins(entry)),
+        "tags": pinned(&super::tags_of(model, entry), pins(entry)),
         "probe": null,
         "function": strategy.function(),
         "schedule_id": name::schedule_logical_id(entry),
@@ -56,6 +58,9 @@ pub fn view(entry: &Entry, model: &Model, tags: &[Tag], policies: &Policies<'_>)
             }
             view["user_id"] = name::user_logical_id(key).into();
             view["user_policy_id"] = name::user_policy_logical_id(key).into();
+            view["user_path"] = key.path.as_str().into();
+            // The property of a user without a path would be another text of the same meaning.
+            view["has_user_path"] = (!key.path.is_root()).into();
             view["user_tags"] = json!(tags);
             view["create_user"] = key.create_user.into();
             view["permissions_boundary"] = boundary(model).into();
@@ -78,6 +83,9 @@ pub fn view(entry: &Entry, model: &Model, tags: &[Tag], policies: &Policies<'_>)
     }
     if entry.adopt {
         view["secret_description"] = Json::Null;
+    }
+    if let Some(description) = &entry.description {
+        view["secret_description"] = description.as_str().into();
     }
     view["depends_on"] = depends_on.into();
     view

@@ -163,21 +163,30 @@ fn function(strategy: Strategy, model: &Model, tags: &[Tag]) -> Result<Json, Err
 
 /// Returns the tags that the stack writes on an entry's secret in a Region.
 pub fn secret_tags(model: &Model, entry: &Entry, region: &str) -> BTreeMap<String, String> {
-    entry::tags_of_secret(entry, &tags(model), region)
+    entry::tags_of_secret(entry, &tags_of(model, entry), region)
 }
 
 /// Returns the manifest's tags and the stack's, sorted by key.
 fn tags(model: &Model) -> Vec<Tag> {
+    let tags = model.tags.iter();
+    with_own(
+        model,
+        tags.map(|(key, value)| (key.as_str(), value.as_str())),
+    )
+}
+
+/// Returns the tags of an entry's secret that do not say what it is, and the stack's.
+fn tags_of(model: &Model, entry: &Entry) -> Vec<Tag> {
+    with_own(model, model.tags_of(entry))
+}
+
+fn with_own<'a>(model: &'a Model, tags: impl IntoIterator<Item = (&'a str, &'a str)>) -> Vec<Tag> {
     let own = (super::STACK_TAG, model.stack.as_str());
-    let tags = model
-        .tags
-        .iter()
-        .map(|(key, value)| (key.as_str(), value.as_str()));
     let tag = |(key, value): (&str, &str)| Tag {
         key: key.to_owned(),
         value: value.to_owned(),
     };
-    tags.chain([own]).map(tag).collect()
+    tags.into_iter().chain([own]).map(tag).collect()
 }
 
 fn boundary(model: &Model) -> Option<&str> {

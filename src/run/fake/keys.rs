@@ -10,7 +10,7 @@ use secrecy::ExposeSecret;
 use super::FakeAws;
 use super::secrets_manager::refusal;
 use super::state::{ACCOUNT, AwsState, Origin, refused};
-use crate::port::{Caller, ErrorKind, Identity, Key, KeyPair, Keys, Result, User};
+use crate::port::{Caller, ErrorKind, Identity, Key, KeyPair, Keys, LastUse, Result, User};
 
 impl AwsState {
     pub fn keys_of(&self, user: &str) -> Vec<String> {
@@ -118,16 +118,17 @@ impl Keys for FakeAws {
                     active: key.active,
                     created: Some(key.created),
                     last_used: None,
+                    used_in: None,
                 })
                 .collect())
         })
         .await
     }
 
-    async fn last_used(&self, id: &str) -> Result<Option<Timestamp>> {
+    async fn last_used(&self, id: &str) -> Result<Option<LastUse>> {
         self.act("iam:GetAccessKeyLastUsed", |state| {
             match state.keys.get(id) {
-                Some(key) => Ok(key.last_used),
+                Some(key) => Ok(key.last_used.map(|at| LastUse { at, used_in: None })),
                 None => refused(ErrorKind::Denied, "no such key"),
             }
         })

@@ -101,7 +101,7 @@ pub(super) async fn import<'model>(
     let mut overtaken = 0;
     while !plan::imports(model, &cleared.observed).is_empty() {
         let name = model.stack.as_str();
-        let before = newest(context, name).await?;
+        let before = cleared.newest.clone();
         match execute(context, model, &cleared, bucket, template).await {
             Ok(()) => {}
             Err(error) if !may_be_overtaken(&error) || overtaken >= OVERTAKEN => return Err(error),

@@ -2,8 +2,10 @@
 
 use std::time::Duration;
 
+use serde_json::json;
+
 use super::super::fake::{ACCOUNT, AwsState, Bucket, FakeAws, Fault, FaultKind, Origin, REGION};
-use super::super::{Bootstrapped, Error};
+use super::super::{Bootstrapped, Deployed, Error, seed};
 use super::scenario::{Scenario, explore, tell};
 use crate::port::CURRENT;
 
@@ -71,6 +73,99 @@ fn a_key_from_a_profile() {
         },
     );
     survives("profile", &scenario);
+}
+
+/// Prepares a user whose key is in another secret, and returns the key's ID.
+fn add_legacy_secret(state: &mut AwsState) -> String {
+    state.add_user("ada");
+    let key = state.add_key("ada", Origin::Somebody);
+    let value = json!({
+        "AWS_ACCESS_KEY_ID": key,
+        "AWS_SECRET_ACCESS_KEY": state.keys[&key].secret,
+    });
+    state.add_value("legacy/ada", &value);
+    key
+}
+
+const FROM_SECRET: &str = "  - { user: ada, initial_key: \"secret:legacy/ada\" }\n";
+
+#[test]
+fn a_key_from_another_secret() {
+    let scenario = Scenario::new(FROM_SECRET, |state| drop(add_legacy_secret(state)));
+    survives("another secret", &scenario);
+    let fake = scenario.fake();
+    let before = fake.state.borrow().secrets["legacy/ada"].clone();
+    scenario
+        .bootstrap_with(&fake, None, false)
+        .unwrap()
+        .unwrap();
+    let state = fake.state.borrow();
+    assert_eq!(
+        format!("{:?}", state.secrets["legacy/ada"]),
+        format!("{before:?}")
+    );
+    let adopted = before.field(CURRENT, "AWS_ACCESS_KEY_ID").unwrap();
+    let secret = &state.secrets["keys/ada"];
+    assert_eq!(secret.field(CURRENT, "accesskey"), Some(adopted));
+}
+
+#[test]
+fn a_key_that_changes_in_the_other_secret_meanwhile_is_checked_again() {
+    let scenario = Scenario::new(FROM_SECRET, |state| drop(add_legacy_secret(state)));
+    let fake = scenario.fake();
+    scenario.bootstrap(&fake, None).unwrap().unwrap();
+    let (call, _) = fake.first("cloudformation:ExecuteChangeSet").unwrap();
+    let fake = scenario.fake();
+    let kind = FaultKind::DiesAfter;
+    assert!(
+        scenario
+            .bootstrap(&fake, Some(Fault { call, kind }))
+            .is_none()
+    );
+    {
+        let mut state = fake.state.borrow_mut();
+        state.next_day();
+        state.add_user("bob");
+        let theirs = state.add_key("bob", Origin::Somebody);
+        let value = json!({ "accesskey": theirs, "secretkey": state.keys[&theirs].secret });
+        state.secrets.remove("legacy/ada");
+        state.add_value("legacy/ada", &value);
+    }
+    let refused = scenario.bootstrap(&fake, None).unwrap().unwrap_err();
+    let Error::Refused(findings) = refused else {
+        panic!("{refused}");
+    };
+    assert_eq!(findings.last().unwrap().kind, "first-key-user");
+    // Without the preflight, the same holds when the key is stored.
+    let stored = scenario.run(&fake, None, async |context| {
+        let deployed = Deployed::observe(context, &scenario.model).await?;
+        seed(context, &scenario.model, &deployed, &scenario.passwords)
+            .await
+            .map(drop)
+    });
+    let told = stored.unwrap().unwrap_err().to_string();
+    assert!(told.contains("belongs to"), "{told}");
+    let state = fake.state.borrow();
+    assert_eq!(state.secrets["keys/ada"].field(CURRENT, "accesskey"), None);
+}
+
+#[test]
+fn a_key_that_somebody_made_after_a_refusal_stays() {
+    let scenario = Scenario::new("  - { user: ada, rotate_as: role }\n", |state| {
+        state.add_user("ada");
+        state.denied_calls.insert("iam:CreateAccessKey");
+    });
+    let fake = scenario.fake();
+    scenario.bootstrap(&fake, None).unwrap().unwrap_err();
+    let theirs = {
+        let mut state = fake.state.borrow_mut();
+        state.denied_calls.remove("iam:CreateAccessKey");
+        state.pass(Duration::from_secs(60));
+        state.add_key("ada", Origin::Somebody)
+    };
+    let refused = scenario.bootstrap(&fake, None).unwrap().unwrap_err();
+    assert!(matches!(refused, Error::Refused(_)), "{refused}");
+    assert!(fake.state.borrow().keys.contains_key(&theirs));
 }
 
 #[test]

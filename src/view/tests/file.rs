@@ -63,7 +63,8 @@ fn plan() {
           "type": "AWS::SNS::Topic"
         }
       ],
-      "drift": []
+      "drift": [],
+      "imports": []
     }
     "#);
     let other = vec![change("Add", "AWS::SecretsManager::Secret", None)];

@@ -1,5 +1,7 @@
 //! Tests the result of `init`.
 
+use std::collections::BTreeMap;
+
 use jiff::Timestamp;
 
 use super::super::InitResult;
@@ -15,6 +17,7 @@ fn init() {
         active,
         created: Some(created.parse().unwrap()),
         last_used: None,
+        used_in: None,
     };
     let candidate = |name: &str, path: Option<&str>, keys: Vec<Key>| Candidate {
         name: name.to_owned(),
@@ -37,6 +40,7 @@ fn init() {
                 .iter()
                 .map(|user| UserName::parse(user).unwrap())
                 .collect(),
+            paths: BTreeMap::new(),
         },
         candidates: vec![
             candidate(
@@ -52,7 +56,7 @@ fn init() {
                     key("AKIATHREE", true, "2026-03-02T11:00:00Z"),
                 ],
             ),
-            candidate("cy", Some("/ci/"), Vec::new()),
+            candidate("cy", Some("/c*/"), Vec::new()),
         ],
         now,
     };
@@ -64,7 +68,7 @@ fn init() {
 
     ada: clients use its key: `initial_key: profile:NAME` adopts that key as the first value of the secret
     warning: bob: it has two active keys, and rotation needs a free key slot: delete the key that is not in use
-    warning: cy: it has the path /ci/; keyrota manages only users without a path
+    warning: cy: keyrota cannot manage it because of its path: `/c*/` contains '*'; a path can contain printable ASCII characters except spaces, *, ?, and $
     Wrote keyrota.yaml: stack keys with 4 users.
     Next: run keyrota generate, keyrota plan, and keyrota bootstrap.
     ");

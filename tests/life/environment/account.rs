@@ -30,6 +30,12 @@ impl TestEnvironment {
         request.send().await.expect("the user is made");
     }
 
+    /// Creates an IAM user below a path.
+    pub async fn make_user_below(&self, user: &str, path: &str) {
+        let request = self.iam.create_user().user_name(user).path(path);
+        request.send().await.expect("the user is made");
+    }
+
     /// Creates an IAM user with an inline policy and a key.
     pub async fn make_user_with(&self, user: &str, policy: &str) -> Key {
         self.make_user(user).await;
@@ -219,8 +225,7 @@ impl TestEnvironment {
         match request.version_stage(label).send().await {
             Ok(answer) => {
                 let Some(text) = answer.secret_string else {
-                    // It is binary.
-                    return Some(Value::Null);
+                    return Some(Value::String("binary".to_owned()));
                 };
                 let Ok(value) = serde_json::from_str::<Value>(&text) else {
                     return Some(Value::String(text));

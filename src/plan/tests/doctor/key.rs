@@ -159,6 +159,19 @@ fn the_user_is_gone() {
 }
 
 #[test]
+fn the_user_has_another_path() {
+    let move_it = |it: &mut Changed| it.seen.user.as_mut().unwrap().path = "/ci/".to_owned();
+    let moved = found(move_it);
+    let evidence = ["path /ci/", "says /"];
+    let written = "write `path: /ci/`";
+    expect(&moved, "user-path-differs", None, &evidence, written);
+    assert_eq!(found_of(", path: /ci/", move_it), []);
+    let back = "--user-name ada --new-path /";
+    let made = found_of(", create_user: true", move_it);
+    expect(&made, "user-path-differs", None, &evidence, back);
+}
+
+#[test]
 fn the_current_key_does_not_work() {
     let missing = found(|it| it.seen.keys[0] = key("AKIAOTHER"));
     // What is there instead may as well be the one that should be in the secret.

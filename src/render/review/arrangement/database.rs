@@ -42,7 +42,7 @@ pub fn facts(entry: &Entry, database: &Database, account: &str) -> Vec<Fact> {
         ("The old password", old_password(entry, database)),
         ("Fields", prose::list(fields, "and")),
     ];
-    let facts = facts.into_iter();
+    let facts = facts.into_iter().chain(super::own_tags(entry));
     facts.map(|(what, prose)| Fact { what, prose }).collect()
 }
 

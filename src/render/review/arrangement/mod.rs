@@ -39,7 +39,10 @@ pub struct Arrangement<'a> {
 /// Returns the user that the credential belongs to.
 fn user(entry: &Entry) -> String {
     match &entry.kind {
-        Kind::AccessKey(key) => key.user.to_string(),
+        Kind::AccessKey(key) => {
+            let path = key.path.as_str();
+            format!("{}{}", path.trim_start_matches('/'), key.user)
+        }
         Kind::Database(database) => database::user(database),
     }
 }
@@ -55,6 +58,8 @@ pub struct Fact {
 #[derive(Debug, Serialize)]
 pub struct Row {
     pub secret: String,
+    /// The description of its own in the manifest.
+    pub description: Option<String>,
     pub user: String,
     /// The logical IDs of the resources that the stack creates for it.
     pub ids: String,
@@ -99,6 +104,7 @@ pub fn arrangements<'a>(stacks: &'a [Rendered<'_>], account: &str) -> Vec<Arrang
             }
             all[place].rows.push(Row {
                 secret: entry.secret.to_string(),
+                description: entry.description.clone(),
                 user: user(entry),
                 ids: logical_ids(entry, &made),
                 file: file.clone(),
@@ -190,6 +196,11 @@ fn facts(entry: &Entry, key: &AccessKey, account: &str) -> Vec<Fact> {
         (false, InitialKey::Profile(name)) => {
             Prose::words("already exists; its current key is adopted from the profile ").code(name)
         }
+        (false, InitialKey::Secret(secret)) => {
+            Prose::words("already exists; its current key is adopted from the secret ")
+                .code(secret.as_str())
+                .say(", which is only read")
+        }
     };
     let origin = match &entry.rotate_as {
         RotateAs::Itself => Prose::words("the user’s own current key"),
@@ -210,10 +221,20 @@ fn facts(entry: &Entry, key: &AccessKey, account: &str) -> Vec<Fact> {
     if let Some(probe) = &key.probe {
         facts.push(("A new key must first", self::probe(probe)));
     }
+    facts.extend(own_tags(entry));
     let fields = keyrota_contract::value::OF_ACCESS_KEYS.map(Prose::name);
     facts.push(("Fields", prose::list(fields, "and")));
     let facts = facts.into_iter();
     facts.map(|(what, prose)| Fact { what, prose }).collect()
+}
+
+/// Returns the tags that the entry has in addition to the manifest's, if there are any.
+fn own_tags(entry: &Entry) -> Option<(&'static str, Prose)> {
+    let tags = entry.tags.iter();
+    let tags: Vec<Prose> = tags
+        .map(|(key, value)| Prose::name(format!("{key}={value}")))
+        .collect();
+    (!tags.is_empty()).then(|| ("Tagged with", prose::list(tags, "and")))
 }
 
 fn encrypted(key: &KmsKey) -> Prose {

@@ -1,5 +1,7 @@
 //! The settings of a secret. Two entries are in the same group if their settings are equal.
 
+use std::collections::BTreeMap;
+
 use crate::model::{
     AccessKey, Arn, Database, Duration, Engine, Entry, InitialKey, InitialPassword, Kind, KmsKey,
     OldKey, PasswordRule, Probe, RotateAs, Verification,
@@ -15,6 +17,7 @@ pub struct Setup<'a> {
     kms_key: &'a KmsKey,
     old_key: OldKey,
     readers: &'a [Arn],
+    tags: &'a BTreeMap<String, String>,
     rotate_as: &'a RotateAs,
     credential: Credential<'a>,
 }
@@ -45,6 +48,9 @@ impl<'a> Setup<'a> {
             place: _,
             secret: _,
             adopt,
+            // The table of the secrets shows it.
+            description: _,
+            tags,
             schedule,
             window,
             kms_key,
@@ -60,6 +66,7 @@ impl<'a> Setup<'a> {
             kms_key,
             old_key: *old_key,
             readers,
+            tags,
             rotate_as,
             credential: match kind {
                 Kind::AccessKey(key) => Credential::of_key(key),
@@ -74,6 +81,7 @@ impl<'a> Credential<'a> {
         // A new field must be either compared or excluded here.
         let AccessKey {
             user: _,
+            path: _,
             create_user,
             initial_key,
             probe,

@@ -6,6 +6,9 @@
   https://docs.aws.amazon.com/service-authorization/latest/reference/list_awssecretsmanager.html
 * The resource of GetAccessKeyLastUsed, which is the key's user: see
   list_awsidentityandaccessmanagementiam.html next to that page.
+* The paths of users and roles, which are part of their ARNs: ``user/name`` in a policy does
+  not match ``user/path/name``.
+  https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_identifiers.html
 * Transport: the emulator serves plain HTTP on the loopback and treats it as TLS, so
   that a bucket policy that denies ``aws:SecureTransport`` false does not deny everyone.
 * The last use of each access key, which is recorded here because every signed request
@@ -158,9 +161,10 @@ def _substituted(policies: list[list[Any]], values: dict[str, Any]) -> list[list
 
 
 def _extract_resource_arn(original: Callable[..., str]) -> Callable[..., str]:
-    """Finds the user of GetAccessKeyLastUsed, whose request names only the key.
+    """Finds the user or role that a request to IAM names, with its path.
 
-    ministack would check it on ``*``, which no policy for one user allows.
+    The request for GetAccessKeyLastUsed names only the key. ministack would check it on ``*``,
+    which no policy for one user allows.
     """
 
     def extract_resource_arn(
@@ -173,10 +177,19 @@ def _extract_resource_arn(original: Callable[..., str]) -> Callable[..., str]:
         region: str,
         account_id: str,
     ) -> str:
-        if service == "iam" and iam._p(parameters, "Action") == "GetAccessKeyLastUsed":
-            key = iam._access_keys.get(iam._p(parameters, "AccessKeyId"))
-            if key is not None:
-                return f"arn:aws:iam::{account_id}:user/{key['UserName']}"
+        if service == "iam":
+            action = iam._p(parameters, "Action")
+            if action == "GetAccessKeyLastUsed":
+                key = iam._access_keys.get(iam._p(parameters, "AccessKeyId"))
+                if key is not None:
+                    return handlers.entity_arn("user", key["UserName"])
+            for kind, field in (("role", "RoleName"), ("user", "UserName")):
+                name = iam._p(parameters, field)
+                if name and action in ("CreateRole", "CreateUser"):
+                    arn_path = iam._p(parameters, "Path") or "/"
+                    return f"arn:aws:iam::{account_id}:{kind}{arn_path}{name}"
+                if name:
+                    return handlers.entity_arn(kind, name)
         return original(service, method, path, headers, body, parameters, region, account_id)
 
     return extract_resource_arn

@@ -334,6 +334,10 @@ def _asked(
 ) -> Iterator[tuple[str, dict[str, Any]]]:
     """Yields what an action is checked for: each ARN with its condition keys."""
     arns = _arns(subject)
+    if subject.kind == "AWS::IAM::User":
+        # A user that is moved to another path is allowed by its ARN before and after that.
+        name = subject.name("UserName")
+        arns = {"iam": list({_iam_arn("user", held, name): None for held in properties})}
     for arn in arns.get(action) or arns.get(action.partition(":")[0]) or ["*"]:
         conditions: dict[str, Any] = {}
         if action == "iam:PassRole":
@@ -381,17 +385,17 @@ def _arns(subject: _Subject) -> Arns:
         case "AWS::IAM::ManagedPolicy":
             name = subject.name("ManagedPolicyName")
             policy = name if name.startswith("arn:") else _iam_arn("policy", properties, name)
-            roles = [_role_arn(role) for role in properties.get("Roles") or []]
+            roles = [entity_arn("role", role) for role in properties.get("Roles") or []]
             attached = ("iam:AttachRolePolicy", "iam:DetachRolePolicy")
             return {"iam": [policy], **{action: roles for action in attached}}
         case "AWS::IAM::Role":
             return {"iam": [_iam_arn("role", properties, subject.name("RoleName"))]}
         case "AWS::IAM::RolePolicy":
-            return {"iam": [_role_arn(properties["RoleName"])]}
+            return {"iam": [entity_arn("role", properties["RoleName"])]}
         case "AWS::IAM::User":
             return {"iam": [_iam_arn("user", properties, subject.name("UserName"))]}
         case "AWS::IAM::UserPolicy":
-            return {"iam": [_iam_arn("user", {}, properties["UserName"])]}
+            return {"iam": [entity_arn("user", properties["UserName"])]}
         case "AWS::KMS::Alias":
             alias = _arn("kms", properties["AliasName"])
             target = str(properties["TargetKeyId"])
@@ -449,10 +453,13 @@ def _arn(service: str, resource: str) -> str:
     return f"arn:aws:{service}:{get_region()}:{get_account_id()}:{resource}"
 
 
-def _role_arn(name: str) -> str:
-    """Returns the ARN of a role, with the role's path if it has one."""
-    role = iam._roles.get(name)
-    return role["Arn"] if role else _iam_arn("role", {}, name)
+def entity_arn(kind: str, name: str) -> str:
+    """Returns the ARN of a user or role, with its path if it has one.
+
+    One that does not exist has none. Names are unique in an account, whatever the path.
+    """
+    entity = (iam._users if kind == "user" else iam._roles).get(name)
+    return entity["Arn"] if entity else _iam_arn(kind, {}, name)
 
 
 def _iam_arn(kind: str, properties: Properties, name: str) -> str:
