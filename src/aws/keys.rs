@@ -2,13 +2,12 @@
 
 use async_trait::async_trait;
 use aws_sdk_iam::config::retry::RetryConfig;
-use aws_sdk_iam::types::{StatusType, Tag};
-use jiff::Timestamp;
+use aws_sdk_iam::types::{ReportStateType, StatusType, Tag};
 
 use super::Aws;
 use super::error::{answered, done, failed, found, refused};
 use super::system::timestamp;
-use crate::port::{ErrorKind, Key, KeyPair, Keys, Result, User};
+use crate::port::{ErrorKind, Key, KeyPair, KeyUse, Keys, ReportDocument, Result, User};
 
 #[async_trait(?Send)]
 impl Keys for Aws {
@@ -46,13 +45,40 @@ impl Keys for Aws {
         Ok(keys)
     }
 
-    async fn last_used(&self, id: &str) -> Result<Option<Timestamp>> {
+    async fn last_use(&self, id: &str) -> Result<Option<KeyUse>> {
         let request = self.iam.get_access_key_last_used().access_key_id(id);
         let answer = answered("iam:GetAccessKeyLastUsed", request.send()).await?;
-        let used = answer
-            .access_key_last_used
-            .and_then(|used| used.last_used_date);
-        Ok(used.as_ref().and_then(timestamp))
+        Ok(answer.access_key_last_used.and_then(|used| {
+            Some(KeyUse {
+                at: timestamp(used.last_used_date.as_ref()?)?,
+                service: used.service_name,
+                region: used.region,
+            })
+        }))
+    }
+
+    async fn request_report(&self) -> Result<bool> {
+        let request = self.iam.generate_credential_report();
+        let answer = answered("iam:GenerateCredentialReport", request.send()).await?;
+        Ok(answer.state == Some(ReportStateType::Complete))
+    }
+
+    async fn report(&self) -> Result<Option<ReportDocument>> {
+        const CALL: &str = "iam:GetCredentialReport";
+        let request = self.iam.get_credential_report();
+        let Some(answer) = found(CALL, request.send()).await? else {
+            return Ok(None);
+        };
+        let content = answer
+            .content
+            .map(aws_sdk_iam::primitives::Blob::into_inner);
+        let text = String::from_utf8(content.unwrap_or_default());
+        let text =
+            text.map_err(|_| refused(CALL, ErrorKind::Other, "the report is not in UTF-8"))?;
+        Ok(Some(ReportDocument {
+            text,
+            generated: answer.generated_time.as_ref().and_then(timestamp),
+        }))
     }
 
     async fn create_key(&self, user: &str) -> Result<KeyPair> {

@@ -33,9 +33,36 @@ pub struct Draft {
     pub rotate_as: String,
     /// The KMS key as the manifest names it. If it is absent, AWS's managed key is used.
     pub kms_key: Option<String>,
-    /// The users, at least one.
-    pub users: Vec<UserName>,
+    /// The entries, at least one.
+    pub entries: Vec<DraftEntry>,
 }
+
+/// An entry of a new manifest: a user whose key rotates.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DraftEntry {
+    /// The user.
+    pub user: UserName,
+    /// The user's path, if it is not `/`.
+    pub path: Option<String>,
+    /// The existing secret that holds the user's key, if that is known from its value.
+    pub holder: Option<SecretName>,
+}
+
+impl DraftEntry {
+    /// Returns an entry for a user about whom nothing else is known.
+    pub fn new(user: UserName) -> Self {
+        Self {
+            user,
+            path: None,
+            holder: None,
+        }
+    }
+}
+
+/// Whether an entry has the field `path`.
+const HAS_PATH: bool = false;
+/// Whether an entry has the field `adopt`.
+const HAS_ADOPT: bool = false;
 
 impl Draft {
     /// Returns the manifest.
@@ -59,20 +86,28 @@ stack: {stack}
         self.write_defaults(&mut text);
         text.push_str("\naccess_keys:\n");
         let secrets = self.secrets();
-        for (index, (user, secret)) in self.users.iter().zip(&secrets).enumerate() {
-            self.write_entry(&mut text, user, secret.as_deref(), index == 0);
+        for (index, (entry, secret)) in self.entries.iter().zip(&secrets).enumerate() {
+            self.write_entry(&mut text, entry, secret.as_deref(), index == 0);
         }
         text.push_str(DATABASES);
         text
     }
 
-    /// Returns the names of secrets for users whose secret cannot be named `STACK/USER`: a secret's
-    /// name must not contain a comma or end like an ARN.
+    /// Returns the names of secrets for users whose secret cannot be named `STACK/USER`: because an
+    /// existing secret is adopted, or because a secret's name must not contain a comma or end like
+    /// an ARN.
     fn secrets(&self) -> Vec<Option<String>> {
-        let mut taken = BTreeSet::new();
-        let mut name = |user: &UserName| {
-            let derived = format!("{}/{user}", self.stack);
-            if SecretName::parse(&derived).is_ok() {
+        let adopted = |entry: &DraftEntry| {
+            let holder = entry.holder.as_ref().filter(|_| HAS_ADOPT);
+            holder.map(ToString::to_string)
+        };
+        let mut taken: BTreeSet<String> = self.entries.iter().filter_map(adopted).collect();
+        let mut name = |entry: &DraftEntry| {
+            if let Some(adopted) = adopted(entry) {
+                return Some(adopted);
+            }
+            let derived = format!("{}/{}", self.stack, entry.user);
+            if SecretName::parse(&derived).is_ok() && !taken.contains(&derived) {
                 return None;
             }
             let base = format!("{}/access-key", derived.replace(',', "_"));
@@ -80,7 +115,7 @@ stack: {stack}
             let mut names = std::iter::once(base.clone()).chain(numbered);
             names.find(|name| taken.insert(name.clone()))
         };
-        self.users.iter().map(&mut name).collect()
+        self.entries.iter().map(&mut name).collect()
     }
 
     fn write_place(&self, text: &mut String) {
@@ -144,14 +179,31 @@ defaults:
         );
     }
 
-    fn write_entry(&self, text: &mut String, user: &UserName, secret: Option<&str>, first: bool) {
+    fn write_entry(
+        &self,
+        text: &mut String,
+        entry: &DraftEntry,
+        secret: Option<&str>,
+        first: bool,
+    ) {
+        let user = &entry.user;
         let _ = writeln!(text, "  - user: {}", scalar(user.as_str()));
+        if let Some(path) = entry.path.as_ref().filter(|_| HAS_PATH) {
+            let _ = writeln!(text, "    path: {}", scalar(path));
+        }
         match secret {
             Some(secret) => {
                 let _ = writeln!(text, "    secret: {}", scalar(secret));
             }
             None if first => {
                 let _ = writeln!(text, "    # secret: {}/{user}", self.stack);
+            }
+            None => {}
+        }
+        match &entry.holder {
+            Some(_) if HAS_ADOPT => text.push_str("    adopt: true\n"),
+            Some(holder) => {
+                let _ = writeln!(text, "    # The secret {holder} has the key today.");
             }
             None => {}
         }
@@ -198,9 +250,9 @@ mod tests {
             schedule: "rate(30 days)".to_owned(),
             rotate_as: "role".to_owned(),
             kms_key: None,
-            users: users
+            entries: users
                 .iter()
-                .map(|user| UserName::parse(user).unwrap())
+                .map(|user| DraftEntry::new(UserName::parse(user).unwrap()))
                 .collect(),
         }
     }
@@ -368,7 +420,7 @@ mod tests {
                 schedule: schedule.to_owned(),
                 rotate_as: rotate_as.to_owned(),
                 kms_key: kms_key.map(str::to_owned),
-                users: users.clone(),
+                entries: users.iter().cloned().map(DraftEntry::new).collect(),
             };
             let model = read(&draft);
             let written: Vec<&UserName> = model.access_keys().map(|entry| &entry.kind.user).collect();

@@ -17,6 +17,7 @@ mod preflight;
 mod recorded_keys;
 mod seeding;
 mod status;
+mod survey;
 mod tags;
 mod teardown;
 #[cfg(test)]
@@ -55,6 +56,12 @@ pub use seeding::{ABANDONED_TAG, BEFORE, SEEDING_TAG, Seeding};
 pub use status::{
     CredentialKind, KeyReport, KeyRole, SecretReport, StackReport, State, StatusReport, report,
     report_without_values,
+};
+pub use survey::{
+    CredentialReport, InspectedSecret, LastUse, LastUsed, ManifestSelection, ObservedUser, Origin,
+    OriginProof, STALE, SecretMatch, Survey, SurveyInputs, SurveyOptions, SurveyedKey, UserCounts,
+    Verdict, assemble, key_ids_in, needs_last_use, needs_listing, origin, region_of_use, select,
+    survey_policy,
 };
 pub use tags::{Drift, TagDifference, tag_differences, tag_drift};
 pub use teardown::{

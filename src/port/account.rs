@@ -72,6 +72,26 @@ pub struct Key {
     pub last_used: Option<Timestamp>,
 }
 
+/// The recorded last use of an access key.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct KeyUse {
+    /// When it was used.
+    pub at: Timestamp,
+    /// The namespace of the service, such as `s3`, or `N/A`.
+    pub service: String,
+    /// The Region, or `N/A`.
+    pub region: String,
+}
+
+/// The account's credential report.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ReportDocument {
+    /// The table, in CSV.
+    pub text: String,
+    /// When IAM generated it.
+    pub generated: Option<Timestamp>,
+}
+
 /// IAM users and their access keys, and what else IAM has that a manifest names.
 #[async_trait(?Send)]
 pub trait Keys {
@@ -81,8 +101,19 @@ pub trait Keys {
     async fn users(&self) -> Result<Vec<User>>;
     /// Returns a user's keys without their last use (`iam:ListAccessKeys`).
     async fn keys(&self, user: &str) -> Result<Vec<Key>>;
+    /// Returns the last use of a key, or `None` if none is recorded
+    /// (`iam:GetAccessKeyLastUsed`).
+    async fn last_use(&self, id: &str) -> Result<Option<KeyUse>>;
     /// Returns when a key was last used (`iam:GetAccessKeyLastUsed`).
-    async fn last_used(&self, id: &str) -> Result<Option<Timestamp>>;
+    async fn last_used(&self, id: &str) -> Result<Option<Timestamp>> {
+        Ok(self.last_use(id).await?.map(|last| last.at))
+    }
+    /// Requests a credential report, and returns whether it is complete. IAM generates at most
+    /// one report in four hours (`iam:GenerateCredentialReport`).
+    async fn request_report(&self) -> Result<bool>;
+    /// Returns the latest credential report, or `None` if there is none, it has expired, or it is
+    /// being generated (`iam:GetCredentialReport`).
+    async fn report(&self) -> Result<Option<ReportDocument>>;
     /// Creates a key. Never retried, because each attempt creates one
     /// (`iam:CreateAccessKey`).
     async fn create_key(&self, user: &str) -> Result<KeyPair>;

@@ -41,6 +41,7 @@ mod stages;
 mod status;
 mod strict;
 mod stuck;
+mod survey;
 mod sweep;
 mod together;
 mod upgrade;

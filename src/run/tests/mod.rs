@@ -13,5 +13,6 @@ mod rotate;
 mod scenario;
 mod stack;
 mod status;
+mod survey;
 mod teardown;
 mod together;
