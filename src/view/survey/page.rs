@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::super::human::moment;
-use super::{age, console, last_used, matched_by, summary};
+use super::{last_used, matched_by, summary};
 use crate::plan::{Survey, SurveyedKey, Verdict};
 use crate::render::{TemplateError, page_registry};
 
@@ -79,12 +79,27 @@ fn row(key: &SurveyedKey) -> Value {
         "arn": key.arn,
         "id": key.access_key_id.as_deref().unwrap_or("unknown"),
         "status": key.status,
-        "age": age(key),
-        "last_used": last_used(key),
-        "console": console(key),
+        "age": key.age_days.map_or_else(|| "unknown age".to_owned(), counted_days),
+        "last_used": match &key.last_used {
+            None => "last use unknown".to_owned(),
+            Some(last) if last.date.is_none() => "never used".to_owned(),
+            Some(_) => format!("used {}", last_used(key)),
+        },
+        "console": match key.console_password {
+            Some(true) => "console password",
+            Some(false) => "no console password",
+            None => "console password unknown",
+        },
         "secret": key.secret,
         "matched": key.secret_matched_by.map(matched_by),
         "rotated_by": key.rotated_by,
         "reason": key.reason,
     })
+}
+
+fn counted_days(days: i64) -> String {
+    match days {
+        1 => "1 day".to_owned(),
+        days => format!("{days} days"),
+    }
 }
