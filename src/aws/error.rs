@@ -133,7 +133,10 @@ fn kind_of(code: &str) -> ErrorKind {
         | "NotFound"
         | "NotFoundException"
         | "ChangeSetNotFound"
-        | "NoSuchTagSet" => ErrorKind::NotFound,
+        | "NoSuchTagSet"
+        | "ReportExpired"
+        | "ReportInProgress"
+        | "ReportNotPresent" => ErrorKind::NotFound,
         "ResourceExistsException"
         | "EntityAlreadyExists"
         | "AlreadyExistsException"

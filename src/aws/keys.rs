@@ -2,12 +2,12 @@
 
 use async_trait::async_trait;
 use aws_sdk_iam::config::retry::RetryConfig;
-use aws_sdk_iam::types::{AccessKeyLastUsed, StatusType, Tag};
+use aws_sdk_iam::types::{AccessKeyLastUsed, ReportStateType, StatusType, Tag};
 
 use super::Aws;
 use super::error::{answered, done, failed, found, refused};
 use super::system::timestamp;
-use crate::port::{ErrorKind, Key, KeyPair, Keys, LastUse, Result, UsedIn, User};
+use crate::port::{ErrorKind, Key, KeyPair, Keys, LastUse, ReportDocument, Result, UsedIn, User};
 
 #[async_trait(?Send)]
 impl Keys for Aws {
@@ -50,6 +50,30 @@ impl Keys for Aws {
         let request = self.iam.get_access_key_last_used().access_key_id(id);
         let answer = answered("iam:GetAccessKeyLastUsed", request.send()).await?;
         Ok(answer.access_key_last_used.and_then(last_use))
+    }
+
+    async fn request_report(&self) -> Result<bool> {
+        let request = self.iam.generate_credential_report();
+        let answer = answered("iam:GenerateCredentialReport", request.send()).await?;
+        Ok(answer.state == Some(ReportStateType::Complete))
+    }
+
+    async fn report(&self) -> Result<Option<ReportDocument>> {
+        const CALL: &str = "iam:GetCredentialReport";
+        let request = self.iam.get_credential_report();
+        let Some(answer) = found(CALL, request.send()).await? else {
+            return Ok(None);
+        };
+        let content = answer
+            .content
+            .map(aws_sdk_iam::primitives::Blob::into_inner);
+        let text = String::from_utf8(content.unwrap_or_default());
+        let text =
+            text.map_err(|_| refused(CALL, ErrorKind::Other, "the report is not in UTF-8"))?;
+        Ok(Some(ReportDocument {
+            text,
+            generated: answer.generated_time.as_ref().and_then(timestamp),
+        }))
     }
 
     async fn create_key(&self, user: &str) -> Result<KeyPair> {

@@ -13,6 +13,7 @@ mod secrets;
 mod stacks;
 mod system;
 mod throttle;
+mod trails;
 
 use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_credential_types::provider::SharedCredentialsProvider;
@@ -37,6 +38,7 @@ pub struct Aws {
     config: SdkConfig,
     profile: Option<String>,
     cloudformation: aws_sdk_cloudformation::Client,
+    cloudtrail: aws_sdk_cloudtrail::Client,
     iam: aws_sdk_iam::Client,
     kms: aws_sdk_kms::Client,
     lambda: aws_sdk_lambda::Client,
@@ -97,6 +99,7 @@ impl Aws {
         let has_no_names = config.endpoint_url().is_some();
         Self {
             cloudformation: client!(aws_sdk_cloudformation),
+            cloudtrail: client!(aws_sdk_cloudtrail),
             iam: client!(aws_sdk_iam),
             kms: client!(aws_sdk_kms),
             lambda: client!(aws_sdk_lambda),

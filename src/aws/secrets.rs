@@ -11,7 +11,7 @@ use super::Aws;
 use super::error::{answered, done, failed, found, refused};
 use super::system::timestamp;
 use crate::port::{
-    Deletion, ErrorKind, Result, Rotation, Secret, SecretValue, Secrets, TaggedSecret,
+    Deletion, ErrorKind, ListedSecret, Result, Rotation, Secret, SecretValue, Secrets, TaggedSecret,
 };
 
 #[async_trait(?Send)]
@@ -73,6 +73,29 @@ impl Secrets for Aws {
         let request = self.secretsmanager.get_resource_policy().secret_id(id);
         let answer = found("secretsmanager:GetResourcePolicy", request.send()).await?;
         Ok(answer.and_then(|answer| answer.resource_policy))
+    }
+
+    async fn list_secrets(&self) -> Result<Vec<ListedSecret>> {
+        let request = self.secretsmanager.list_secrets();
+        let request = request.include_planned_deletion(true).max_results(100);
+        let mut pages = request.into_paginator().send();
+        let mut found = Vec::new();
+        while let Some(page) = pages.next().await {
+            let page = page.map_err(failed("secretsmanager:ListSecrets"))?;
+            let secrets = page.secret_list.unwrap_or_default().into_iter();
+            found.extend(secrets.map(|secret| {
+                let rotates = secret.rotation_enabled.unwrap_or_default();
+                let rotated_by = secret.rotation_lambda_arn.or(secret.owning_service);
+                ListedSecret {
+                    arn: secret.arn.unwrap_or_default(),
+                    name: secret.name.unwrap_or_default(),
+                    deleted: secret.deleted_date.is_some(),
+                    rotated_by: rotated_by.filter(|_| rotates),
+                    tags: pairs(secret.tags),
+                }
+            }));
+        }
+        Ok(found)
     }
 
     async fn value(&self, id: &str, label: &str) -> Result<Option<SecretValue>> {

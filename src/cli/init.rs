@@ -2,31 +2,29 @@
 
 use std::collections::BTreeMap;
 use std::io::{BufReader, IsTerminal, Write};
-use std::path::Path;
 use std::time::Duration;
 
 use clap::Args;
 
 use super::Exit;
 use super::ask::Prompter;
+use super::candidates::{AccountUsers, look_up};
 use super::failure::Failed;
-use super::file;
+use super::new_manifest::{self, ROTATE_AS, SCHEDULE, STACK};
 use super::settings::Settings;
-use super::survey::{AccountSurvey, survey};
 use crate::aws::SystemClock;
 use crate::model::{
-    self, AccountId, Draft, Finding, KmsKey, Region, RotateAs, Schedule, StackName, UserName,
+    self, AccountId, Draft, DraftEntry, KmsKey, Region, RotateAs, Schedule, StackName, UserName,
 };
 use crate::plan::Candidate;
 use crate::port::{Clock, Event, Listener};
-use crate::render::{self, Fleet, Record, Templates};
 use crate::view::{InitResult, Questions, stderr_is_terminal};
 
 /// The time limit for looking up users in the account.
 const LOOKUP_TIMEOUT: Duration = Duration::from_secs(20);
-const SCHEDULE: &str = "rate(30 days)";
-/// Requires no long-lived key, and can replace a key that no longer works.
-const ROTATE_AS: &str = "role";
+
+/// The option that names the manifest.
+const OPTION: &str = "--manifest FILE";
 
 /// Create a commented manifest
 ///
@@ -81,9 +79,7 @@ fn schedule(text: &str) -> Result<String, String> {
 
 pub(super) async fn run(settings: &Settings, verb: InitCommand) -> Result<Exit, Failed> {
     let (path, force) = (settings.manifest.clone(), verb.force);
-    if !force && path.symlink_metadata().is_ok() {
-        return Err(exists(&path));
-    }
+    new_manifest::refuse_existing(&path, force, OPTION)?;
     let region = settings
         .region
         .as_deref()
@@ -94,16 +90,16 @@ pub(super) async fn run(settings: &Settings, verb: InitCommand) -> Result<Exit, 
     if !asking {
         require_flags(&verb)?;
     }
-    let surveyed = match verb.no_discover {
-        true => AccountSurvey::default(),
+    let found = match verb.no_discover {
+        true => AccountUsers::default(),
         false => look_up_users(settings, &verb.users).await,
     };
     let known = InitInputs {
-        region: region.or_else(|| surveyed.region.clone()),
-        account: verb.account.clone().or_else(|| surveyed.account.clone()),
+        region: region.or_else(|| found.region.clone()),
+        account: verb.account.clone().or_else(|| found.account.clone()),
         verb,
     };
-    if let (Some(named), Some(account)) = (&known.account, &surveyed.account)
+    if let (Some(named), Some(account)) = (&known.account, &found.account)
         && named != account
     {
         settings.progress.on(Event::Warning(format!(
@@ -111,27 +107,22 @@ pub(super) async fn run(settings: &Settings, verb: InitCommand) -> Result<Exit, 
         )));
     }
     settings.progress.finish();
-    let candidates = surveyed.candidates.clone();
+    let candidates = found.candidates.clone();
     let mut draft = match asking {
         true => questions(known, candidates).await?,
         false => known.into_draft()?,
     };
-    draft.paths = surveyed.paths(&draft.users);
-    let text = draft.text();
-    check(&path, &text)?;
-    write(&path, &text, force)?;
+    for entry in &mut draft.entries {
+        entry.path = found.path_of(&entry.user);
+    }
+    new_manifest::write(&path, &draft, force, OPTION)?;
     settings.view.show(&InitResult {
         manifest: path.display().to_string(),
-        candidates: surveyed.of(&draft.users),
+        candidates: found.of(&draft.entries),
         now: SystemClock.now(),
         draft,
     });
     Ok(Exit::Done)
-}
-
-fn exists(path: &Path) -> Failed {
-    Failed::new("exists", format!("{} already exists", path.display()))
-        .hint("use --force to overwrite it, or --manifest FILE to write another file")
 }
 
 fn require_flags(verb: &InitCommand) -> Result<(), Failed> {
@@ -155,14 +146,14 @@ fn require_flags(verb: &InitCommand) -> Result<(), Failed> {
 }
 
 /// Looks up users and their keys, within a time limit.
-async fn look_up_users(settings: &Settings, users: &[UserName]) -> AccountSurvey {
-    match tokio::time::timeout(LOOKUP_TIMEOUT, survey(settings, users)).await {
-        Ok(surveyed) => surveyed,
+async fn look_up_users(settings: &Settings, users: &[UserName]) -> AccountUsers {
+    match tokio::time::timeout(LOOKUP_TIMEOUT, look_up(settings, users)).await {
+        Ok(found) => found,
         Err(_) => {
             settings.progress.on(Event::Done(
                 "AWS did not respond in time; continuing without the account's users".to_owned(),
             ));
-            AccountSurvey::default()
+            AccountUsers::default()
         }
     }
 }
@@ -188,8 +179,10 @@ impl InitInputs {
             schedule: verb.schedule.unwrap_or_else(|| SCHEDULE.to_owned()),
             rotate_as: verb.rotate_as.unwrap_or_else(|| ROTATE_AS.to_owned()),
             kms_key: verb.kms_key,
-            users: unique(verb.users),
-            paths: BTreeMap::new(),
+            entries: unique(verb.users)
+                .into_iter()
+                .map(DraftEntry::new)
+                .collect(),
         })
     }
 
@@ -201,7 +194,7 @@ impl InitInputs {
     ) -> Result<Draft, Failed> {
         let verb = &mut self.verb;
         if verb.stack.is_none() {
-            let stack = asker.ask("Stack name?", Some("access-keys"), StackName::parse)?;
+            let stack = asker.ask("Stack name?", Some(STACK), StackName::parse)?;
             verb.stack = Some(stack);
         }
         if verb.users.is_empty() {
@@ -292,25 +285,6 @@ fn unique(users: Vec<UserName>) -> Vec<UserName> {
     users
 }
 
-/// Checks the manifest as `generate` does, before it is written.
-fn check(path: &Path, text: &str) -> Result<(), Failed> {
-    let name = path.display().to_string();
-    let refused = |findings: Vec<Finding>| Failed::refused(&name, findings);
-    let model = model::load(text, None).map_err(refused)?.model;
-    let fleet = Fleet::of(model, Record::default()).map_err(|finding| refused(vec![finding]))?;
-    let templates = Templates::built_in().map_err(render::Error::from)?;
-    render::render(&fleet.shards, &templates)?;
-    Ok(())
-}
-
-fn write(path: &Path, text: &str, force: bool) -> Result<(), Failed> {
-    match force {
-        true => file::replace(path, text),
-        false if file::create(path, text)? => Ok(()),
-        false => Err(exists(path)),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -350,7 +324,8 @@ mod tests {
     }
 
     fn users(draft: &Draft) -> Vec<&str> {
-        draft.users.iter().map(UserName::as_str).collect()
+        let entries = draft.entries.iter();
+        entries.map(|entry| entry.user.as_str()).collect()
     }
 
     #[test]
@@ -430,21 +405,5 @@ mod tests {
                 .contains("--stack NAME and --user USER")
         );
         assert!(require_flags(&known(&["--stack", "keys", "--user", "ada"]).verb).is_ok());
-    }
-
-    #[test]
-    #[expect(clippy::disallowed_methods, reason = "a test's own files")]
-    fn nothing_is_written_over_and_nothing_is_left_beside() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("keyrota.yaml");
-        write(&path, "one", false).unwrap();
-        let refused = write(&path, "two", false).unwrap_err();
-        assert_eq!(refused.failure.kind, "exists");
-        assert_eq!(std::fs::read_to_string(&path).unwrap(), "one");
-        write(&path, "three", true).unwrap();
-        assert_eq!(std::fs::read_to_string(&path).unwrap(), "three");
-        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);
-        let nowhere = write(&folder.path().join("none/keyrota.yaml"), "x", false).unwrap_err();
-        assert_eq!(nowhere.failure.kind, "file");
     }
 }

@@ -4,6 +4,7 @@
 mod ask;
 mod bootstrap;
 mod bundle;
+mod candidates;
 mod completions;
 mod cost;
 mod credentials;
@@ -21,6 +22,7 @@ mod generate;
 
 mod init;
 mod man;
+mod new_manifest;
 mod password;
 mod plan;
 #[cfg(test)]
@@ -35,7 +37,7 @@ mod status;
 mod survey;
 mod teardown;
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory, Parser, Subcommand};
 
 pub use exit::Exit;
 use failure::Failed;
@@ -56,6 +58,7 @@ struct Arguments {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    Survey(survey::SurveyCommand),
     Init(init::InitCommand),
     Generate(generate::Generate),
     Plan(plan::Plan),
@@ -80,6 +83,9 @@ enum Command {
 pub fn main() -> std::process::ExitCode {
     let core_limit = dump::forbid();
     let arguments = Arguments::parse();
+    if arguments.global.wants_csv() && !matches!(arguments.command, Command::Survey(_)) {
+        refuse_csv();
+    }
     let settings = Settings::resolve(arguments.global, core_limit);
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
@@ -102,6 +108,15 @@ pub fn main() -> std::process::ExitCode {
     .into()
 }
 
+/// Ends with a usage error: only one command has a result that is a table.
+fn refuse_csv() -> ! {
+    let message = "--format csv is for `keyrota survey` only";
+    let mut program = Arguments::command();
+    program
+        .error(clap::error::ErrorKind::ArgumentConflict, message)
+        .exit()
+}
+
 async fn run(settings: &Settings, command: Command) -> Result<Exit, Failed> {
     let ends_by_interrupt = matches!(command, Command::Sandbox(_));
     let work = async {
@@ -112,6 +127,7 @@ async fn run(settings: &Settings, command: Command) -> Result<Exit, Failed> {
             Command::Bootstrap(verb) => bootstrap::run(settings, &verb).await,
             Command::Rotate(verb) => rotate::run(settings, &verb).await,
             Command::Status(verb) => status::run(settings, &verb).await,
+            Command::Survey(verb) => survey::run(settings, &verb).await,
             Command::Doctor(verb) => doctor::run(settings, &verb).await,
             Command::Teardown(verb) => teardown::run(settings, &verb).await,
             Command::Bundle(verb) => bundle::run(settings, &verb).await,

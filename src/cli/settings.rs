@@ -49,6 +49,13 @@ pub(super) struct Global {
     color: Color,
 }
 
+impl Global {
+    /// Returns whether the result is wanted as CSV.
+    pub(super) fn wants_csv(&self) -> bool {
+        self.format == Format::Csv
+    }
+}
+
 /// The resolved global options.
 pub(super) struct Settings {
     pub(super) manifest: PathBuf,

@@ -1,6 +1,6 @@
 //! The text of a new manifest with comments, for `keyrota init`.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
 use super::{AccountId, IamPath, Region, Schedule, SecretName, StackName, UserName, schema};
@@ -33,10 +33,30 @@ pub struct Draft {
     pub rotate_as: String,
     /// The KMS key as the manifest names it. If it is absent, AWS's managed key is used.
     pub kms_key: Option<String>,
-    /// The users, at least one.
-    pub users: Vec<UserName>,
-    /// The paths of those users that are below one.
-    pub paths: BTreeMap<UserName, IamPath>,
+    /// The entries, at least one.
+    pub entries: Vec<DraftEntry>,
+}
+
+/// An entry of a new manifest: a user whose key rotates.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DraftEntry {
+    /// The user.
+    pub user: UserName,
+    /// The user's path, if it is not `/`.
+    pub path: Option<IamPath>,
+    /// The existing secret that holds the user's key, if that is known from its value.
+    pub holder: Option<SecretName>,
+}
+
+impl DraftEntry {
+    /// Returns an entry for a user about whom nothing else is known.
+    pub fn new(user: UserName) -> Self {
+        Self {
+            user,
+            path: None,
+            holder: None,
+        }
+    }
 }
 
 impl Draft {
@@ -61,20 +81,25 @@ stack: {stack}
         self.write_defaults(&mut text);
         text.push_str("\naccess_keys:\n");
         let secrets = self.secrets();
-        for (index, (user, secret)) in self.users.iter().zip(&secrets).enumerate() {
-            self.write_entry(&mut text, user, secret.as_deref(), index == 0);
+        for (index, (entry, secret)) in self.entries.iter().zip(&secrets).enumerate() {
+            self.write_entry(&mut text, entry, secret.as_deref(), index == 0);
         }
         text.push_str(DATABASES);
         text
     }
 
-    /// Returns the names of secrets for users whose secret cannot be named `STACK/USER`: a secret's
-    /// name must not contain a comma or end like an ARN.
+    /// Returns the names of secrets for users whose secret cannot be named `STACK/USER`: because an
+    /// existing secret is adopted, or because a secret's name must not contain a comma or end like
+    /// an ARN.
     fn secrets(&self) -> Vec<Option<String>> {
-        let mut taken = BTreeSet::new();
-        let mut name = |user: &UserName| {
-            let derived = format!("{}/{user}", self.stack);
-            if SecretName::parse(&derived).is_ok() {
+        let adopted = |entry: &DraftEntry| entry.holder.as_ref().map(ToString::to_string);
+        let mut taken: BTreeSet<String> = self.entries.iter().filter_map(adopted).collect();
+        let mut name = |entry: &DraftEntry| {
+            if let Some(adopted) = adopted(entry) {
+                return Some(adopted);
+            }
+            let derived = format!("{}/{}", self.stack, entry.user);
+            if SecretName::parse(&derived).is_ok() && !taken.contains(&derived) {
                 return None;
             }
             let base = format!("{}/access-key", derived.replace(',', "_"));
@@ -82,7 +107,7 @@ stack: {stack}
             let mut names = std::iter::once(base.clone()).chain(numbered);
             names.find(|name| taken.insert(name.clone()))
         };
-        self.users.iter().map(&mut name).collect()
+        self.entries.iter().map(&mut name).collect()
     }
 
     fn write_place(&self, text: &mut String) {
@@ -146,9 +171,16 @@ defaults:
         );
     }
 
-    fn write_entry(&self, text: &mut String, user: &UserName, secret: Option<&str>, first: bool) {
+    fn write_entry(
+        &self,
+        text: &mut String,
+        entry: &DraftEntry,
+        secret: Option<&str>,
+        first: bool,
+    ) {
+        let user = &entry.user;
         let _ = writeln!(text, "  - user: {}", scalar(user.as_str()));
-        if let Some(path) = self.paths.get(user) {
+        if let Some(path) = &entry.path {
             let _ = writeln!(text, "    path: {}", scalar(path.as_str()));
         }
         match secret {
@@ -160,7 +192,9 @@ defaults:
             }
             None => {}
         }
-        if first {
+        if entry.holder.is_some() {
+            text.push_str("    adopt: true\n");
+        } else if first {
             text.push_str(
                 "    # Adopt the key of a profile in ~/.aws/credentials, so that its clients continue to work.\n    # By default, a new key is created.\n    # initial_key: profile:NAME\n    # Let the stack create the user.\n    # create_user: true\n",
             );
@@ -203,11 +237,10 @@ mod tests {
             schedule: "rate(30 days)".to_owned(),
             rotate_as: "role".to_owned(),
             kms_key: None,
-            users: users
+            entries: users
                 .iter()
-                .map(|user| UserName::parse(user).unwrap())
+                .map(|user| DraftEntry::new(UserName::parse(user).unwrap()))
                 .collect(),
-            paths: BTreeMap::new(),
         }
     }
 
@@ -379,13 +412,17 @@ mod tests {
                 schedule: schedule.to_owned(),
                 rotate_as: rotate_as.to_owned(),
                 kms_key: kms_key.map(str::to_owned),
-                paths: users.iter().cloned().zip(paths.clone()).collect(),
-                users: users.clone(),
+                entries: users.iter().cloned().zip(paths.clone()).map(|(user, path)| DraftEntry {
+                    path: Some(path),
+                    ..DraftEntry::new(user)
+                }).collect(),
             };
             let model = read(&draft);
             for entry in model.access_keys() {
-                let path = draft.paths.get(&entry.kind.user).map_or("/", IamPath::as_str);
-                prop_assert_eq!(entry.kind.path.as_str(), path);
+                let mut written = draft.entries.iter();
+                let drafted = written.find(|drafted| drafted.user == entry.kind.user);
+                let path = drafted.and_then(|drafted| drafted.path.as_ref());
+                prop_assert_eq!(entry.kind.path.as_str(), path.map_or("/", IamPath::as_str));
             }
             let written: Vec<&UserName> = model.access_keys().map(|entry| &entry.kind.user).collect();
             prop_assert_eq!(written, users.iter().collect::<Vec<_>>());

@@ -34,7 +34,7 @@ pub use database::{
     tag_text,
 };
 pub use document::decode;
-pub use draft::Draft;
+pub use draft::{Draft, DraftEntry};
 pub use duration::Duration;
 pub use encrypt::{Encrypt, ServiceKey};
 pub use entry::{ByKind, Entry, EntryOf, Kind};

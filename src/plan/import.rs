@@ -19,7 +19,7 @@ const KEY: &str = "AWS::KMS::Key";
 /// Why a secret is imported.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
-pub enum Origin {
+pub enum ImportOrigin {
     /// The manifest adopts it.
     Adopted,
     /// An earlier deployment of this stack left it.
@@ -34,7 +34,7 @@ pub struct SecretImport<'a> {
     /// The secret.
     pub secret: &'a Secret,
     /// Why it is imported.
-    pub origin: Origin,
+    pub origin: ImportOrigin,
 }
 
 impl SecretImport<'_> {
@@ -84,8 +84,8 @@ pub fn import_of<'a>(
         &observed.region,
     );
     let origin = match evidence.is_of_earlier_stack(&secret.tags) {
-        true => Origin::Returned,
-        false if entry.adopt => Origin::Adopted,
+        true => ImportOrigin::Returned,
+        false if entry.adopt => ImportOrigin::Adopted,
         false => return None,
     };
     Some(SecretImport {
@@ -99,7 +99,7 @@ pub fn import_of<'a>(
 pub fn returning_keys<'a>(imports: &[SecretImport<'a>]) -> Vec<&'a str> {
     let mut keys: Vec<&str> = Vec::new();
     for import in imports {
-        if import.origin == Origin::Returned
+        if import.origin == ImportOrigin::Returned
             && import.entry.kms_key == KmsKey::Create
             && let Some(key) = customer_key(import.secret)
             && !keys.iter().any(|held| same_key(held, key))

@@ -20,6 +20,7 @@ mod preflight;
 mod recorded_keys;
 mod seeding;
 mod status;
+mod survey;
 mod tags;
 mod teardown;
 #[cfg(test)]
@@ -44,7 +45,7 @@ pub use environment::{Environment, OptionFile, TLS_TAG, tls_of};
 pub use evidence::{Evidence, STACK_ID_TAG, same_key};
 pub use first_key::{FirstKey, UnusableKey};
 pub use import::{
-    ImportTemplate, ImportTemplateError, Origin, SecretImport, customer_key, import_of,
+    ImportOrigin, ImportTemplate, ImportTemplateError, SecretImport, customer_key, import_of,
     import_template, imports, returning_keys,
 };
 pub use key_use::last_use;
@@ -65,6 +66,12 @@ pub use seeding::{ABANDONED_TAG, BEFORE, SEEDING_TAG, Seeding};
 pub use status::{
     CredentialKind, KeyReport, KeyRole, SecretReport, StackReport, State, StatusReport, report,
     report_without_values,
+};
+pub use survey::{
+    CredentialReport, InspectedSecret, KeyUse, LastUse, LastUsed, ManifestSelection, ObservedUser,
+    Origin, OriginProof, STALE, SecretMatch, Survey, SurveyInputs, SurveyOptions, SurveyedKey,
+    UserCounts, Verdict, assemble, key_ids_in, needs_last_use, needs_listing, origin,
+    region_of_use, select, survey_policy,
 };
 pub use tags::{Drift, TagDifference, tag_differences, tag_drift};
 pub use teardown::{

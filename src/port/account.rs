@@ -92,6 +92,15 @@ pub struct LastUse {
     pub used_in: Option<UsedIn>,
 }
 
+/// The account's credential report.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ReportDocument {
+    /// The table, in CSV.
+    pub text: String,
+    /// When IAM generated it.
+    pub generated: Option<Timestamp>,
+}
+
 /// IAM users and their access keys, and what else IAM has that a manifest names.
 #[async_trait(?Send)]
 pub trait Keys {
@@ -103,6 +112,12 @@ pub trait Keys {
     async fn keys(&self, user: &str) -> Result<Vec<Key>>;
     /// Returns the last use of a key (`iam:GetAccessKeyLastUsed`).
     async fn last_used(&self, id: &str) -> Result<Option<LastUse>>;
+    /// Requests a credential report, and returns whether it is complete. IAM generates at most
+    /// one report in four hours (`iam:GenerateCredentialReport`).
+    async fn request_report(&self) -> Result<bool>;
+    /// Returns the latest credential report, or `None` if there is none, it has expired, or it is
+    /// being generated (`iam:GetCredentialReport`).
+    async fn report(&self) -> Result<Option<ReportDocument>>;
     /// Creates a key. Never retried, because each attempt creates one
     /// (`iam:CreateAccessKey`).
     async fn create_key(&self, user: &str) -> Result<KeyPair>;

@@ -62,6 +62,8 @@ pub enum Stage {
     AwaitingKey(String),
     /// Deleting resources.
     Removing,
+    /// Looking at these parts of the account.
+    Surveying(String),
 }
 
 /// Receives events.

@@ -8,32 +8,36 @@ mod error;
 mod event;
 mod secrets;
 mod stacks;
+mod trails;
 
 use async_trait::async_trait;
 use jiff::Timestamp;
 
 pub use account::{
     Artifacts, Caller, Compared, Encryption, EncryptionKey, Functions, Identity, Invoked, Key,
-    KeyPair, Keys, LastUse, LogEvent, NetworkPart, Networks, ObjectVersion, UsedIn, User,
+    KeyPair, Keys, LastUse, LogEvent, NetworkPart, Networks, ObjectVersion, ReportDocument, UsedIn,
+    User,
 };
 pub use error::{Error, ErrorKind, Optional, Result};
 pub use event::{Event, Listener, Stage};
 pub use secrets::{
-    CURRENT, Deletion, PENDING, PREVIOUS, Rotation, Secret, SecretValue, Secrets, TaggedSecret,
+    CURRENT, Deletion, ListedSecret, PENDING, PREVIOUS, Rotation, Secret, SecretValue, Secrets,
+    TaggedSecret,
 };
 pub use stacks::{
     Change, ChangeSet, ChangeSetRequest, CreatedChangeSet, RefusedResource, ResourceToImport,
     Stack, StackEvent, StackResource, StackStatus, Stacks, TemplateSource,
 };
+pub use trails::{TrailEvent, Trails};
 
 /// All services of AWS that the engine uses.
 pub trait Cloud:
-    Identity + Keys + Encryption + Networks + Functions + Artifacts + Secrets + Stacks
+    Identity + Keys + Encryption + Networks + Functions + Artifacts + Secrets + Stacks + Trails
 {
 }
 
 impl<T> Cloud for T where
-    T: Identity + Keys + Encryption + Networks + Functions + Artifacts + Secrets + Stacks
+    T: Identity + Keys + Encryption + Networks + Functions + Artifacts + Secrets + Stacks + Trails
 {
 }
 

@@ -81,6 +81,22 @@ pub struct TaggedSecret {
     pub deleted: bool,
 }
 
+/// A secret in the list of all secrets.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ListedSecret {
+    /// The full ARN.
+    pub arn: String,
+    /// The name.
+    pub name: String,
+    /// All its tags.
+    pub tags: BTreeMap<String, String>,
+    /// Whether it is scheduled for deletion.
+    pub deleted: bool,
+    /// What rotates it, if rotation is enabled: the ARN of a function, or the name of the AWS
+    /// service that manages the secret.
+    pub rotated_by: Option<String>,
+}
+
 /// A secret's value in one version.
 #[derive(Clone, Debug)]
 pub struct SecretValue {
@@ -112,6 +128,9 @@ pub trait Secrets {
     /// Returns a secret's resource policy, or `None` if it has none
     /// (`secretsmanager:GetResourcePolicy`).
     async fn resource_policy(&self, id: &str) -> Result<Option<String>>;
+    /// Returns all secrets of the Region, including those scheduled for deletion
+    /// (`secretsmanager:ListSecrets`).
+    async fn list_secrets(&self) -> Result<Vec<ListedSecret>>;
     /// Returns the value of the version with a staging label, or `None` if there is none.
     async fn value(&self, id: &str, label: &str) -> Result<Option<SecretValue>>;
     /// Stores a value with a staging label, with a client request token

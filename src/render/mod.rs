@@ -45,7 +45,7 @@ pub(crate) use parallel::parallel;
 pub use pins::Pins;
 pub use quota::MAX_TEMPLATE_IN_REQUEST;
 pub use resolve::ResolveError;
-pub use review::{Baseline, FILE as REVIEW};
+pub use review::{Baseline, FILE as REVIEW, registry as page_registry};
 use review::{ExternalPolicy, Holder};
 pub use service_statement::{ServiceStatement, service_statements};
 pub use strategy::Strategy;

@@ -28,6 +28,7 @@ mod restore;
 mod rotate;
 mod seed;
 mod status;
+mod survey;
 mod tags;
 mod teardown;
 #[cfg(test)]
@@ -58,6 +59,7 @@ pub use restore::{Restored, restore};
 pub use rotate::{Rotated, current_version, rotate, rotate_entry, rotate_since};
 pub use seed::{Seeded, SeededEntry, seed};
 pub use status::{Values, status};
+pub use survey::survey;
 pub use teardown::{TeardownReport, observe_teardown, teardown};
 pub use upload::{Artifact, Artifacts, StoredZip, Uploaded, upload};
 pub use verify::{Verified, verify};
@@ -112,6 +114,12 @@ pub struct Pace {
     /// How long after a use of a key IAM may still not show it. IAM records at most one use in
     /// 15 minutes, and shows it some minutes later.
     pub usage: Duration,
+    /// The time between two calls to IAM in a survey, which makes thousands of them. IAM's rates
+    /// are not documented, and all callers in the account share them.
+    pub survey: Duration,
+    /// The time between two look-ups in CloudTrail in a Region. The quota is two a second
+    /// (`WhatIsCloudTrail-Limits`).
+    pub lookup: Duration,
 }
 
 impl Pace {
@@ -128,6 +136,8 @@ impl Pace {
         joining: Duration::from_secs(30),
         deletion: Duration::from_secs(30),
         usage: Duration::from_secs(20 * 60),
+        survey: Duration::from_millis(50),
+        lookup: Duration::from_millis(550),
     };
     /// The values for a local AWS that shows changes at once, where queries cost nothing.
     pub const LOCAL: Self = Self {
@@ -142,6 +152,8 @@ impl Pace {
         joining: Duration::from_secs(3),
         deletion: Duration::from_millis(100),
         usage: Duration::ZERO,
+        survey: Duration::ZERO,
+        lookup: Duration::ZERO,
     };
 }
 

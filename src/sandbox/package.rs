@@ -46,6 +46,7 @@ const MODULES: &[(&str, &str)] = &modules![
     "propagation.py",
     "refusal.py",
     "replaced.py",
+    "report.py",
     "resources.py",
     "root.py",
     "rotation.py",
@@ -58,6 +59,7 @@ const MODULES: &[(&str, &str)] = &modules![
     "strict.py",
     "tags.py",
     "throttle.py",
+    "trail.py",
 ];
 
 /// Writes the package next to the virtual environment and returns its folder. The folder's name

@@ -59,7 +59,7 @@ impl Show for InitResult {
                 let _ = writeln!(text, "{}: {remark}", visible(&candidate.name));
             }
         }
-        let users = match self.draft.users.len() {
+        let users = match self.draft.entries.len() {
             1 => "1 user".to_owned(),
             count => format!("{count} users"),
         };
@@ -94,7 +94,8 @@ impl Show for InitResult {
                 "obstacle": found.and_then(Candidate::obstacle),
             })
         };
-        let users = self.draft.users.iter().map(|name| user(name.as_str()));
+        let entries = self.draft.entries.iter();
+        let users = entries.map(|entry| user(entry.user.as_str()));
         json!({
             "manifest": self.manifest,
             "stack": self.draft.stack.as_str(),

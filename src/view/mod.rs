@@ -17,6 +17,7 @@ mod rotate;
 mod sandbox;
 mod schedule;
 mod status;
+mod survey;
 mod teardown;
 #[cfg(test)]
 mod tests;
@@ -41,6 +42,7 @@ pub use progress::Progress;
 pub use rotate::{RotateResult, RotatedSecret};
 pub use sandbox::{LIKE_AWS_VARIABLE, SandboxResult};
 pub use schedule::{RefusedSchedule, ScheduleResult};
+pub use survey::{SurveyResult, WrittenManifest, survey_page};
 pub use text::{Questions, stderr_is_terminal};
 pub use tour::Tour;
 
@@ -52,6 +54,8 @@ pub enum Format {
     Human,
     /// One JSON document.
     Json,
+    /// A table of comma-separated values, for `survey` only.
+    Csv,
 }
 
 /// When to use color in the output.
@@ -66,12 +70,16 @@ pub enum Color {
     Never,
 }
 
-/// A result that can be shown in both formats.
+/// A result that can be shown in each format.
 pub trait Show {
     /// Returns the text for people, which ends with a line feed.
     fn human(&self) -> String;
     /// Returns it as one JSON document.
     fn json(&self) -> serde_json::Value;
+    /// Returns it as comma-separated values, if it is a table.
+    fn csv(&self) -> Option<String> {
+        None
+    }
 }
 
 /// A failure, as it is shown.
@@ -124,6 +132,8 @@ impl View {
         let text = match self.format {
             Format::Human => result.human(),
             Format::Json => text::document(&result.json()),
+            // The command line refuses the format for every other result.
+            Format::Csv => result.csv().unwrap_or_else(|| result.human()),
         };
         write_out(&text);
     }
@@ -154,7 +164,7 @@ impl View {
     /// Shows a refusal that has its own result for scripts.
     pub fn refuse(&self, result: &dyn Show, failure: &Failure) {
         match self.format {
-            Format::Human => self.fail(failure),
+            Format::Human | Format::Csv => self.fail(failure),
             Format::Json => self.show(result),
         }
     }

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use super::Show;
 use super::human::table;
 use super::text::visible;
-use crate::plan::{Drift, Origin};
+use crate::plan::{Drift, ImportOrigin};
 use crate::port::Change;
 use crate::run::ImportReport;
 
@@ -55,8 +55,8 @@ pub fn imported<'a>(imports: impl IntoIterator<Item = &'a ImportReport>) -> Stri
     let mut text = String::new();
     for import in imports {
         let origin = match import.origin {
-            Origin::Adopted => "exists already, and is adopted",
-            Origin::Returned => "is left over from an earlier deployment, and is used again",
+            ImportOrigin::Adopted => "exists already, and is adopted",
+            ImportOrigin::Returned => "is left over from an earlier deployment, and is used again",
         };
         let _ = write!(text, "\nThe secret {} {origin}", visible(&import.secret));
         text.push_str(" with its ARN and its value");

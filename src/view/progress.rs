@@ -149,5 +149,6 @@ fn describe(stage: &Stage) -> String {
         Stage::Verifying(secret) => format!("Verifying the credential in {secret}"),
         Stage::AwaitingKey(secret) => format!("Waiting for IAM to list the new key in {secret}"),
         Stage::Removing => "Deleting the stack and its resources".into(),
+        Stage::Surveying(what) => format!("Looking at {what}"),
     }
 }

@@ -43,6 +43,7 @@ mod stages;
 mod status;
 mod strict;
 mod stuck;
+mod survey;
 mod sweep;
 mod together;
 mod upgrade;

@@ -2,7 +2,7 @@
 
 use super::check_secret_state;
 use crate::model::{Content, Database, EntryOf, Finding, KmsKey, Login};
-use crate::plan::{Lookup, ObservedEntry, Origin, SecretContent, SecretImport, same_key};
+use crate::plan::{ImportOrigin, Lookup, ObservedEntry, SecretContent, SecretImport, same_key};
 use crate::port::EncryptionKey;
 
 /// What was observed of a secret for its import, besides the secret itself.
@@ -72,7 +72,7 @@ pub(super) fn check(import: &SecretImport<'_>, seen: &ObservedEntry<'_>) -> Opti
     }
     if held.is_sealed {
         // The KMS key of an earlier deployment is enabled again.
-        let returns = import.origin == Origin::Returned && entry.kms_key == KmsKey::Create;
+        let returns = import.origin == ImportOrigin::Returned && entry.kms_key == KmsKey::Create;
         return check_secret_state(held).filter(|_| !returns);
     }
     if secret.unfinished().is_some() {
@@ -96,7 +96,7 @@ fn is_replica(secret: &crate::port::Secret) -> bool {
 /// created it: someone else may have deleted it for a reason.
 fn check_deleted(import: &SecretImport<'_>) -> Option<Finding> {
     let name = &import.entry.secret;
-    (import.origin == Origin::Adopted).then(|| {
+    (import.origin == ImportOrigin::Adopted).then(|| {
         let message = format!("the secret `{name}` is scheduled for deletion");
         Finding::error("scheduled-for-deletion", format!("secret {name}"), message).hint(format!(
             "to adopt it, restore it first: aws secretsmanager restore-secret --secret-id {name}"
@@ -134,7 +134,7 @@ fn check_value(import: &SecretImport<'_>, seen: &ObservedEntry<'_>) -> Option<Fi
         }
     };
     // A secret of an earlier deployment that never contained a credential gets its first one.
-    if import.origin == Origin::Returned && seen.held().is_some_and(|held| held.is_unused) {
+    if import.origin == ImportOrigin::Returned && seen.held().is_some_and(|held| held.is_unused) {
         return None;
     }
     let (kind, why) = problem?;
@@ -185,7 +185,7 @@ fn check_key(import: &SecretImport<'_>) -> Option<Finding> {
     let name = &import.entry.secret;
     match &import.entry.kms_key {
         KmsKey::Existing(arn) if same_key(arn.as_str(), held) => return None,
-        KmsKey::Create if import.origin == Origin::Returned => return None,
+        KmsKey::Create if import.origin == ImportOrigin::Returned => return None,
         KmsKey::AwsManaged | KmsKey::Create | KmsKey::Existing(_) => {}
     }
     let message = format!(
@@ -223,7 +223,7 @@ pub fn check_import(
         Some(Lookup::Missing) | None => {}
     }
     if let (Some(Lookup::Denied(error)), true) =
-        (&evidence.policy, import.origin == Origin::Adopted)
+        (&evidence.policy, import.origin == ImportOrigin::Adopted)
     {
         let message = format!(
             "cannot read the resource policy of `{name}`, which `readers` would replace: {error}"
@@ -245,7 +245,7 @@ pub fn check_import(
                     .hint("correct `user:` or `secret:` of the entry"),
             );
         }
-        (Err(why), _) if import.origin == Origin::Adopted => {
+        (Err(why), _) if import.origin == ImportOrigin::Adopted => {
             let message = format!("the key {id} in the secret `{name}` does not work: {why}");
             findings.push(Finding::error("dead-key", path(), message).hint(
                 "store a key that works in the secret; or delete the secret and remove `adopt` to start with a new key",

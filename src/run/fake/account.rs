@@ -1,4 +1,4 @@
-//! KMS, Lambda and logs, and networks.
+//! KMS, Lambda and logs, networks, and CloudTrail.
 
 use std::collections::BTreeMap;
 
@@ -9,7 +9,7 @@ use super::FakeAws;
 use super::state::refused;
 use crate::port::{
     Encryption, EncryptionKey, ErrorKind, Functions, Invoked, LogEvent, NetworkPart, Networks,
-    Result,
+    Result, TrailEvent, Trails,
 };
 
 impl FakeAws {
@@ -162,6 +162,16 @@ impl Functions for FakeAws {
     async fn delete_log_group(&self, group: &str) -> Result<bool> {
         self.act("logs:DeleteLogGroup", |state| {
             Ok(state.logs.remove(group).is_some())
+        })
+        .await
+    }
+}
+
+#[async_trait(?Send)]
+impl Trails for FakeAws {
+    async fn key_events(&self, _: &str, key: &str) -> Result<Vec<TrailEvent>> {
+        self.act("cloudtrail:LookupEvents", |state| {
+            Ok(state.trail.get(key).cloned().unwrap_or_default())
         })
         .await
     }

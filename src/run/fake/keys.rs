@@ -9,8 +9,10 @@ use secrecy::ExposeSecret;
 
 use super::FakeAws;
 use super::secrets_manager::refusal;
-use super::state::{ACCOUNT, AwsState, Origin, refused};
-use crate::port::{Caller, ErrorKind, Identity, Key, KeyPair, Keys, LastUse, Result, User};
+use super::state::{ACCOUNT, AwsState, Origin, REGION, refused};
+use crate::port::{
+    Caller, ErrorKind, Identity, Key, KeyPair, Keys, LastUse, ReportDocument, Result, UsedIn, User,
+};
 
 impl AwsState {
     pub fn keys_of(&self, user: &str) -> Vec<String> {
@@ -128,9 +130,31 @@ impl Keys for FakeAws {
     async fn last_used(&self, id: &str) -> Result<Option<LastUse>> {
         self.act("iam:GetAccessKeyLastUsed", |state| {
             match state.keys.get(id) {
-                Some(key) => Ok(key.last_used.map(|at| LastUse { at, used_in: None })),
+                Some(key) => Ok(key.last_used.map(|at| LastUse {
+                    at,
+                    used_in: Some(UsedIn {
+                        service: "sts".to_owned(),
+                        region: REGION.to_owned(),
+                    }),
+                })),
                 None => refused(ErrorKind::Denied, "no such key"),
             }
+        })
+        .await
+    }
+
+    async fn request_report(&self) -> Result<bool> {
+        self.act("iam:GenerateCredentialReport", |state| {
+            let complete = state.report_delay == 0;
+            state.report_delay = state.report_delay.saturating_sub(1);
+            Ok(complete)
+        })
+        .await
+    }
+
+    async fn report(&self) -> Result<Option<ReportDocument>> {
+        self.act("iam:GetCredentialReport", |state| {
+            Ok(state.report.clone().filter(|_| state.report_delay == 0))
         })
         .await
     }

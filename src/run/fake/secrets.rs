@@ -9,7 +9,7 @@ use secrecy::{ExposeSecret, SecretString};
 use super::FakeAws;
 use super::state::refused;
 use crate::port::{
-    Deletion, ErrorKind, Result, Rotation, Secret, SecretValue, Secrets, TaggedSecret,
+    Deletion, ErrorKind, ListedSecret, Result, Rotation, Secret, SecretValue, Secrets, TaggedSecret,
 };
 
 #[async_trait(?Send)]
@@ -68,6 +68,22 @@ impl Secrets for FakeAws {
         self.act("secretsmanager:GetResourcePolicy", |state| {
             let held = state.find_secret(id);
             Ok(held.and_then(|held| held.policy.clone()))
+        })
+        .await
+    }
+
+    async fn list_secrets(&self) -> Result<Vec<ListedSecret>> {
+        self.act("secretsmanager:ListSecrets", |state| {
+            let secrets = state.secrets.values();
+            Ok(secrets
+                .map(|secret| ListedSecret {
+                    arn: secret.arn.clone(),
+                    name: secret.name.clone(),
+                    tags: secret.tags.clone(),
+                    deleted: secret.deleted.is_some(),
+                    rotated_by: secret.rotation.function.clone().filter(|_| secret.rotates),
+                })
+                .collect())
         })
         .await
     }

@@ -11,7 +11,7 @@ use super::database::Server;
 use super::rotation::{ActiveRotation, Step};
 use super::stacks::{ChangeSetRecord, StackRecord};
 use super::watch::Watch;
-use crate::port::{Error, ErrorKind, Rotation};
+use crate::port::{Error, ErrorKind, ReportDocument, Rotation, TrailEvent};
 
 pub const ACCOUNT: &str = "111122223333";
 pub const REGION: &str = "eu-west-1";
@@ -109,6 +109,12 @@ pub struct AwsState {
     pub undeletable: BTreeMap<&'static str, usize>,
     /// The calls that the caller's policy does not allow.
     pub denied_calls: BTreeSet<&'static str>,
+    /// The credential report.
+    pub report: Option<ReportDocument>,
+    /// How many more requests it takes until the credential report is complete.
+    pub report_delay: u32,
+    /// Each key's events in CloudTrail.
+    pub trail: BTreeMap<String, Vec<TrailEvent>>,
     /// How long a new key is unknown to STS and missing from lists, and a new secret is described
     /// without its tags.
     pub lag: Duration,
@@ -150,6 +156,9 @@ impl AwsState {
             refused_types: BTreeSet::new(),
             undeletable: BTreeMap::new(),
             denied_calls: BTreeSet::new(),
+            report: None,
+            report_delay: 0,
+            trail: BTreeMap::new(),
             lag: Duration::ZERO,
             watch: Watch::default(),
             serial: 0,

@@ -25,7 +25,7 @@ pub struct ImportReport {
     /// Its ARN.
     pub arn: String,
     /// Why it is imported.
-    pub origin: plan::Origin,
+    pub origin: plan::ImportOrigin,
     /// What changes about it, apart from its tags.
     pub changes: Vec<String>,
 }
@@ -43,7 +43,7 @@ impl Imports {
     /// Returns the names of the secrets that the manifest adopts.
     pub(in crate::run) fn adopted(&self) -> BTreeSet<String> {
         let adopted = self.secrets.iter();
-        let adopted = adopted.filter(|import| import.origin == plan::Origin::Adopted);
+        let adopted = adopted.filter(|import| import.origin == plan::ImportOrigin::Adopted);
         adopted.map(|import| import.secret.clone()).collect()
     }
 }

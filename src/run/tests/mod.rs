@@ -14,5 +14,6 @@ mod rotate;
 mod scenario;
 mod stack;
 mod status;
+mod survey;
 mod teardown;
 mod together;

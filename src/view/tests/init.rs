@@ -1,12 +1,10 @@
 //! Tests the result of `init`.
 
-use std::collections::BTreeMap;
-
 use jiff::Timestamp;
 
 use super::super::InitResult;
 use super::{script, shown};
-use crate::model::{Draft, StackName, UserName};
+use crate::model::{Draft, DraftEntry, StackName, UserName};
 use crate::plan::Candidate;
 use crate::port::Key;
 
@@ -36,11 +34,10 @@ fn init() {
             schedule: "rate(30 days)".to_owned(),
             rotate_as: "role".to_owned(),
             kms_key: None,
-            users: users
+            entries: users
                 .iter()
-                .map(|user| UserName::parse(user).unwrap())
+                .map(|user| DraftEntry::new(UserName::parse(user).unwrap()))
                 .collect(),
-            paths: BTreeMap::new(),
         },
         candidates: vec![
             candidate(
@@ -73,7 +70,7 @@ fn init() {
     Next: run keyrota generate, keyrota plan, and keyrota bootstrap.
     ");
     result.candidates.truncate(1);
-    result.draft.users.truncate(1);
+    result.draft.entries.truncate(1);
     insta::assert_snapshot!(script(&result), @r#"
     {
       "account": null,

@@ -8,6 +8,7 @@ mod hostile;
 mod init;
 mod schedule;
 mod status;
+mod survey;
 
 use super::{Failure, Show, human, json};
 use crate::model::Finding;

@@ -11,8 +11,9 @@ temporary directory, and exits. Unless the emulator chooses the port (``--port 0
 port is the only line on standard output), nothing is written to standard output. Warnings
 go to standard error.
 
-Health: GET /_ministack/health. Signed by root: POST /_ministack/reset and, if time is
-virtual, POST /_ministack/advance?seconds=N. All other access keys are those that this IAM has
+Health: GET /_ministack/health. Signed by root: POST /_ministack/reset, POST
+/_ministack/age?key=ID&seconds=N, which makes an access key older, and, if time is virtual, POST
+/_ministack/advance?seconds=N. All other access keys are those that this IAM has
 created.
 
 ``--strict`` turns on AWS's delays, limits, and rates in virtual time: all of them, or some of
@@ -162,6 +163,7 @@ def _serve(
         principals,
         processes,
         propagation,
+        report,
         resources,
         root,
         rotation,
@@ -211,6 +213,7 @@ def _serve(
     secrets.install()
     rotation.install()
     keys.install()
+    report.install()
     authorization.install()
     resources.install()
     service_keys.install()

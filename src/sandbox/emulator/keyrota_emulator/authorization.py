@@ -11,8 +11,8 @@
   https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_identifiers.html
 * Transport: the emulator serves plain HTTP on the loopback and treats it as TLS, so
   that a bucket policy that denies ``aws:SecureTransport`` false does not deny everyone.
-* The last use of each access key, which is recorded here because every signed request
-  passes here.
+* The last use of each access key, and CloudTrail's events, which are recorded here because
+  every signed request passes here.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from ministack.core import iam_actions, iam_evaluator
 from ministack.core.responses import get_region
 from ministack.services import iam, secretsmanager
 
-from . import handlers, keys, stale
+from . import handlers, keys, stale, trail
 from .replaced import put
 
 _permitted = iam_evaluator.enforce
@@ -96,6 +96,7 @@ def _enforce(original: Callable[..., Any]) -> Callable[..., Any]:
         if not isinstance(denied, iam_evaluator.AuthError):
             name = iam_actions.SERVICE_TO_IAM_NAMESPACE.get(service, service)
             keys.record_use(access_key_id, name, region)
+            trail.record(access_key_id, iam_action, name, region)
         return denied
 
     return enforce

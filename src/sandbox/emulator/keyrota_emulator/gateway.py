@@ -11,7 +11,8 @@ Every process of this machine, and every page that a browser shows, can reach a 
 * if it is not signed in its ``Authorization`` header with SigV4. ministack checks that
   signature, root's like any other; presigned URLs are refused, since nothing needs them;
 * if its path is one of ministack's own (they begin with ``/_``), except for the health, which
-  reveals nothing, and for what only root may request: the reset, and advancing virtual time.
+  reveals nothing, and for what only root may request: the reset, advancing virtual time, and
+  making an access key older.
 
 What ministack serves without credentials (function URLs, websites in S3, OAuth, load
 balancers, downloads, messages that were sent) is disabled.
@@ -28,12 +29,13 @@ from ministack.core import iam_evaluator
 from ministack.core.responses import get_account_id
 from ministack.core.router import extract_access_key_id
 
-from . import clock, lag, loopback
+from . import clock, keys, lag, loopback, trail
 from .replaced import put
 
 HEALTH = "/_ministack/health"
 RESET = "/_ministack/reset"
 ADVANCE = "/_ministack/advance"
+AGE = "/_ministack/age"
 
 _SIGNED = b"AWS4-HMAC-SHA256 "
 _SIGNED_IN_QUERY = ("x-amz-algorithm", "x-amz-credential", "x-amz-signature", "awsaccesskeyid")
@@ -68,12 +70,13 @@ def guarded(application: Application) -> Application:
             await _answer(send, *(_foreign(scope) or (200, "{}")))
         elif refused := _foreign(scope) or _unsigned(scope):
             await _answer(send, *refused)
-        elif scope["path"] in (RESET, ADVANCE) and scope["method"] == "POST":
+        elif scope["path"] in (RESET, ADVANCE, AGE) and scope["method"] == "POST":
             await _answer(send, *await _control(scope))
         elif scope["path"].startswith("/_"):
             await _answer(send, 403, "This path is not served.")
         else:
             lag.begin_request()
+            trail.begin_request(scope["headers"])
             await application(scope, receive, _without_cors(send))
             lag.look()
 
@@ -119,8 +122,19 @@ async def _control(scope: Scope) -> tuple[int, str]:
         return 403, "Only root may ask for this."
     if scope["path"] == ADVANCE:
         return _advance(query.get("seconds", [""])[0])
+    if scope["path"] == AGE:
+        return _age(query.get("key", [""])[0], query.get("seconds", [""])[0])
     await app._handle_admin_reset(RESET, "POST", {})
     lag.settle()
+    return 200, "{}"
+
+
+def _age(key_id: str, text: str) -> tuple[int, str]:
+    """Makes an access key older."""
+    if not text.isdecimal():
+        return 400, "Say by how much: ?key=ID&seconds=N."
+    if not keys.age(key_id, int(text)):
+        return 400, "There is no such key."
     return 200, "{}"
 
 

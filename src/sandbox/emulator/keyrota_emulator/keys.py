@@ -6,6 +6,7 @@ https://docs.aws.amazon.com/IAM/latest/APIReference/API_GetAccessKeyLastUsed.htm
 
 from __future__ import annotations
 
+import calendar
 import time
 from collections.abc import Callable
 from typing import Any
@@ -65,6 +66,34 @@ def record_use(key_id: str, service: str, region: str) -> None:
         _last_used[key_id] = Lagging(subject, lag.longest("last-used", LONGEST), _NEVER)
     now = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
     _last_used[key_id].observe((now, service, region))
+
+
+def last_use(key_id: str) -> tuple[str, str, str]:
+    """Returns the date, the service and the Region of a key's last recorded use."""
+    used = _last_used.get(key_id)
+    return used.seen() if used else _NEVER
+
+
+def age(key_id: str, seconds: float) -> bool:
+    """Makes a key older, and its last use as well; returns whether there is such a key.
+
+    So a test has a real key that was really used long ago.
+    """
+    key = iam._access_keys.get(key_id)
+    if key is None:
+        return False
+    key["CreateDate"] = _earlier(key["CreateDate"], seconds)
+    if used := _last_used.get(key_id):
+        date, service, region = used.latest
+        used.observe((_earlier(date, seconds), service, region))
+        used.settle()
+    return True
+
+
+def _earlier(date: str, seconds: float) -> str:
+    form = "%Y-%m-%dT%H:%M:%SZ"
+    moment = calendar.timegm(time.strptime(date, form)) - seconds
+    return time.strftime(form, time.gmtime(moment))
 
 
 def _create_access_key(original: Operation) -> Operation:
@@ -166,8 +195,7 @@ def _get_access_key_last_used(parameters: Parameters) -> Answer:
     key = iam._access_keys.get(key_id)
     if key is None:
         return iam._error(404, "NoSuchEntity", f"The Access Key with id {key_id} cannot be found.")
-    used = _last_used.get(key_id)
-    date, service, region = used.seen() if used else _NEVER
+    date, service, region = last_use(key_id)
     dated = f"<LastUsedDate>{date}</LastUsedDate>" if date else ""
     return iam._xml(
         200,

@@ -17,6 +17,7 @@ VERSION = "1.5.33"
 
 SERVICES = (
     "cloudformation",
+    "cloudtrail",
     "ec2",
     "events",
     "iam",
@@ -86,6 +87,7 @@ NAMES: dict[str, tuple[str, ...]] = {
         "get_account_id",
         "get_region",
         "json_response",
+        "new_uuid",
     ),
     "ministack.core.router": ("extract_access_key_id",),
     "ministack.services.cloudformation": (
@@ -133,6 +135,7 @@ NAMES: dict[str, tuple[str, ...]] = {
         "_update_resource",
         "_with_stack_tags",
     ),
+    "ministack.services.cloudtrail": ("record_event",),
     "ministack.services.cloudwatch": ("_alarms", "record_metric"),
     "ministack.services.cloudwatch_logs": ("_log_groups",),
     "ministack.services.ec2": ("_security_groups", "_subnets"),
@@ -150,6 +153,7 @@ NAMES: dict[str, tuple[str, ...]] = {
         "_error",
         "_extract_tags",
         "_groups",
+        "_login_profiles",
         "_p",
         "_roles",
         "_user_inline_policies",
@@ -237,7 +241,9 @@ ENTRIES: dict[tuple[str, str], tuple[str, ...]] = {
         "CreateUser",
         "DeleteAccessKey",
         "DeleteUser",
+        "GenerateCredentialReport",
         "GetAccessKeyLastUsed",
+        "GetCredentialReport",
         "ListAccessKeys",
         "TagRole",
         "TagUser",

@@ -11,6 +11,7 @@ https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/cloudwatch_limits_cwl.h
 https://docs.aws.amazon.com/secretsmanager/latest/userguide/reference_limits.html
 https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html
 https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html
+https://docs.aws.amazon.com/awscloudtrail/latest/userguide/WhatIsCloudTrail-Limits.html
 """
 
 from __future__ import annotations
@@ -82,6 +83,7 @@ RATES = (
     Rate("lambda", ("GetFunction",), 100, 100, True),
     Rate("lambda", ("GetPolicy",), 15, 15, True),
     Rate("lambda", _LAMBDA_CONTROL_PLANE, 15, 15, True),
+    Rate("cloudtrail", ("LookupEvents",), 2, 2, True),
     Rate("sts", ("*",), 600, 600, True),
     Rate("iam", ("Get*", "List*"), 20, 40, False),
     Rate("iam", ("*",), 5, 15, False),
