@@ -28,6 +28,11 @@ const PART_FRAME: usize = 720;
 /// in a logical ID.
 const SECRET_MENTIONS: usize = 16;
 const USER_MENTIONS: usize = 8;
+/// Bytes of a template for a replica besides its key: its place in the list, with the comment on
+/// the list.
+const REPLICA_FRAME: usize = 320;
+/// The maximum length of a Region, which the ARN of a replica has instead of the stack's.
+const LONGEST_REGION: usize = 32;
 /// How often an entry's readers appear in a template.
 const READER_MENTIONS: usize = 2;
 /// The maximum length of a character, written as an escape.
@@ -121,6 +126,7 @@ enum Purpose {
     Users,
     Records,
     Key(Option<String>),
+    ReplicaKey(String),
 }
 
 /// Lengths that are packed into parts. None of them exceeds a limit.
@@ -202,11 +208,17 @@ impl Load {
         let readers = entry.readers.iter().map(|reader| reader.as_str().len());
         let readers: usize = readers.map(|length| length + MENTION_FRAME).sum();
         let has_readers = usize::from(readers > 0);
+        let replicas = entry.replicas.iter().map(|replica| {
+            let key = replica.kms_key.as_ref();
+            REPLICA_FRAME + key.map_or(0, |arn| arn.as_str().len() + secret + LONGEST_REGION)
+        });
+        let replicas: usize = replicas.sum();
         self.resources += 2 + has_readers;
         self.bytes += ENTRY_FRAME
             + PART_FRAME * has_readers
             + SECRET_MENTIONS * entry.secret.as_str().len()
             + READER_MENTIONS * readers
+            + replicas
             + 2 * self.tags;
         if entry.kms_key == KmsKey::Create {
             // Readers have a statement in the key policy, which names them again.
@@ -233,6 +245,13 @@ impl Load {
             KmsKey::AwsManaged => {}
             KmsKey::Create => held.add(Purpose::Key(None), secret),
             KmsKey::Existing(arn) => held.add(Purpose::Key(Some(arn.to_string())), secret),
+        }
+        let replicas = entry.replicas.iter();
+        for arn in replicas.filter_map(|replica| replica.kms_key.as_ref()) {
+            held.add(
+                Purpose::ReplicaKey(arn.to_string()),
+                secret + LONGEST_REGION,
+            );
         }
     }
 
@@ -296,5 +315,6 @@ fn frame(purpose: &Purpose) -> usize {
         Purpose::Users => role::FRAME + role::RECORD_FRAME,
         Purpose::Records => role::RECORD_FRAME,
         Purpose::Key(arn) => role::KEY_FRAME + 2 * arn.as_ref().map_or(128, String::len),
+        Purpose::ReplicaKey(arn) => role::KEY_FRAME + 2 * arn.len(),
     }
 }

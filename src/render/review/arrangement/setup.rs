@@ -2,7 +2,7 @@
 
 use crate::model::{
     AccessKey, Arn, Database, Duration, Engine, Entry, InitialKey, InitialPassword, Kind, KmsKey,
-    OldKey, PasswordRule, Probe, RotateAs, Verification,
+    OldKey, PasswordRule, Probe, Replica, RotateAs, Verification,
 };
 
 /// An entry's settings, without the names of its credential and its secret.
@@ -14,6 +14,7 @@ pub struct Setup<'a> {
     kms_key: &'a KmsKey,
     old_key: OldKey,
     readers: &'a [Arn],
+    replicas: &'a [Replica],
     rotate_as: &'a RotateAs,
     credential: Credential<'a>,
 }
@@ -48,6 +49,7 @@ impl<'a> Setup<'a> {
             kms_key,
             old_key,
             readers,
+            replicas,
             rotate_as,
             kind,
         } = entry;
@@ -57,6 +59,7 @@ impl<'a> Setup<'a> {
             kms_key,
             old_key: *old_key,
             readers,
+            replicas,
             rotate_as,
             credential: match kind {
                 Kind::AccessKey(key) => Credential::of_key(key),
