@@ -10,10 +10,10 @@ use super::password;
 use super::session::Session;
 use super::settings::Settings;
 use crate::model::{Entry, InitialKey, Kind, Model};
-use crate::plan::{Observed, Preflight, StackReport};
+use crate::plan::{self, Preflight, StackReport};
 use crate::port::Event;
 use crate::render::Shard;
-use crate::run::{self, Bootstrapped};
+use crate::run::{self, Bootstrapped, Cleared};
 use crate::view::{BootstrapResult, DeployedFunction, DeployedSecret};
 
 const EXAMPLES: &str = "\
@@ -59,10 +59,7 @@ pub(super) async fn run(settings: &Settings, verb: &Bootstrap) -> Result<Exit, F
     let rotates = !verb.no_rotate;
     let cleared = stacks.clear(&context, Preflight { rotates }).await?;
     let asked = password::collect(&context, &cleared).await?;
-    settings.confirm(
-        verb.yes,
-        &question(shards, &cleared[0].observed, verb.no_rotate),
-    )?;
+    settings.confirm(verb.yes, &question(shards, &cleared, verb.no_rotate))?;
     let passwords = asked.ask(settings)?;
     stacks.keep_record(settings)?;
     let (source, fleet) = (&verb.function, &stacks.fleet);
@@ -95,7 +92,8 @@ pub(super) async fn run(settings: &Settings, verb: &Bootstrap) -> Result<Exit, F
     Ok(Exit::Done)
 }
 
-fn question(shards: &[Shard], observed: &Observed<'_>, no_rotate: bool) -> String {
+fn question(shards: &[Shard], cleared: &[Cleared<'_>], no_rotate: bool) -> String {
+    let observed = &cleared[0].observed;
     let entries = || shards.iter().flat_map(|shard| &shard.model.entries);
     let adopted = entries().filter_map(Entry::as_access_key);
     let adopted = adopted.filter(|entry| entry.kind.initial_key != InitialKey::Create);
@@ -104,8 +102,19 @@ fn question(shards: &[Shard], observed: &Observed<'_>, no_rotate: bool) -> Strin
         1 => format!("the stack {first}"),
         count => format!("{count} stacks, {first} and others numbered after it,"),
     };
+    let removed = cleared
+        .iter()
+        .flat_map(|cleared| plan::removed_replicas(&cleared.observed, None));
+    let removed: String = removed
+        .map(|replica| {
+            format!(
+                "\n  The replica of {} in {} is deleted permanently if the stack created it.",
+                replica.secret, replica.region
+            )
+        })
+        .collect();
     format!(
-        "Deploy {what} to account {} in {} as {}?\n  {} secret(s), {} first key(s) adopted from profiles; {}",
+        "Deploy {what} to account {} in {} as {}?\n  {} secret(s), {} first key(s) adopted from profiles; {}{removed}",
         observed.caller.account,
         observed.region,
         observed.caller.arn,

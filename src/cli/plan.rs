@@ -59,6 +59,7 @@ pub(super) async fn run(settings: &Settings, verb: &Plan) -> Result<Exit, Failed
     let mut result = PlanResult {
         stacks: Vec::new(),
         drift: Vec::new(),
+        removed: Vec::new(),
     };
     for ((shard, template), cleared) in shards.iter().zip(rendering.stacks()).zip(&cleared) {
         let model = &shard.model;
@@ -68,6 +69,8 @@ pub(super) async fn run(settings: &Settings, verb: &Plan) -> Result<Exit, Failed
         let stack = model.stack.to_string();
         let drift = drift.map(|drift| (stack.clone(), drift));
         result.drift.extend(drift);
+        let removed = plan::removed_replicas(&cleared.observed, Some(&changes));
+        result.removed.extend(removed);
         result.stacks.push((stack, changes));
     }
     if let Some(file) = &verb.review {

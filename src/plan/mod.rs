@@ -15,6 +15,7 @@ mod old_key;
 mod placement;
 mod preflight;
 mod recorded_keys;
+mod replica;
 mod seeding;
 mod status;
 mod tags;
@@ -46,11 +47,13 @@ pub use observed::{
 pub use old_key::{HoldReason, RemovalTimes, removal_times};
 pub use placement::check_placement;
 pub use preflight::{
-    ObservedNetwork, ObservedServiceKey, Preflight, Reference, check, check_account, check_network,
-    check_own_service_key, check_owner, check_references, check_service_key,
-    check_service_key_region, check_stack, references,
+    ObservedNetwork, ObservedReplica, ObservedServiceKey, Preflight, Reference, check,
+    check_account, check_network, check_own_service_key, check_owner, check_references,
+    check_replica, check_replica_region, check_service_key, check_service_key_region, check_stack,
+    references,
 };
 pub use recorded_keys::{KEYS_TAG, MADE, MAKING_TAG, with_key};
+pub use replica::{RemovedReplica, ReplicaFault, ReplicaReport, removed_replicas};
 pub use seeding::{ABANDONED_TAG, BEFORE, SEEDING_TAG, Seeding};
 pub use status::{
     CredentialKind, KeyReport, KeyRole, SecretReport, StackReport, State, StatusReport, report,

@@ -19,7 +19,8 @@ pub use account::{
 pub use error::{Error, ErrorKind, Optional, Result};
 pub use event::{Event, Listener, Stage};
 pub use secrets::{
-    CURRENT, Deletion, PENDING, PREVIOUS, Rotation, Secret, SecretValue, Secrets, TaggedSecret,
+    CURRENT, Deletion, PENDING, PREVIOUS, ReplicaState, ReplicaStatus, Rotation, Secret,
+    SecretValue, Secrets, TaggedSecret,
 };
 pub use stacks::{
     Change, ChangeSet, ChangeSetRequest, CreatedChangeSet, RefusedResource, Stack, StackEvent,

@@ -7,6 +7,7 @@ use super::encrypt::check_encrypt;
 use super::error::{Error, Result};
 use super::lookup::look_up_references;
 use super::operation::{began_since, newest, settle};
+use super::replica::check_replicas;
 use super::{Context, guard_account, observe};
 use crate::model::{Finding, Model};
 use crate::plan::{self, Observed, ObservedEntry, Preflight, Seeding};
@@ -42,6 +43,7 @@ pub async fn preflight<'model>(
         let mut findings = plan::check(model, &observed, intent);
         findings.extend(check_named(context, model, &observed.caller.account).await?);
         findings.extend(check_encrypt(context, model, &observed).await?);
+        findings.extend(check_replicas(context, &observed).await?);
         findings.extend(look_up_references(context, model, &observed).await?);
         if findings.iter().any(Finding::is_error) {
             // Resources that another command creates during the observation do not prevent the

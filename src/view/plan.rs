@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use super::Show;
 use super::human::table;
 use super::text::visible;
-use crate::plan::Drift;
+use crate::plan::{Drift, RemovedReplica};
 use crate::port::Change;
 
 /// The result of `plan`.
@@ -17,6 +17,8 @@ pub struct PlanResult {
     pub stacks: Vec<(String, Vec<Change>)>,
     /// Differences from what was deployed that no change set shows, with their stacks.
     pub drift: Vec<(String, Drift)>,
+    /// The replicas that the changes delete.
+    pub removed: Vec<RemovedReplica>,
 }
 
 impl PlanResult {
@@ -86,6 +88,13 @@ impl Show for PlanResult {
         if !self.drift.is_empty() {
             let _ = write!(text, "\n{}", self.drift());
         }
+        for RemovedReplica { secret, region } in &self.removed {
+            let (secret, region) = (visible(secret), visible(region));
+            let _ = writeln!(
+                text,
+                "\nThe replica of {secret} in {region} is deleted permanently."
+            );
+        }
         let count = |action: &str| {
             let changes = self.changes();
             changes
@@ -120,6 +129,7 @@ impl Show for PlanResult {
         json!({
             "changes": changes.collect::<Vec<_>>(),
             "drift": drift.collect::<Vec<_>>(),
+            "deleted_replicas": self.removed,
         })
     }
 }

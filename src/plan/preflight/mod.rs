@@ -4,6 +4,7 @@ mod access_key;
 mod database;
 mod encrypt;
 mod reference;
+mod replica;
 
 use super::{HeldSecret, Lookup, Observed, ObservedEntry};
 use crate::model::{AccountId, Arn, Finding, KmsKey, Model};
@@ -14,6 +15,7 @@ pub use encrypt::{
     ObservedServiceKey, check_own_service_key, check_service_key, check_service_key_region,
 };
 pub use reference::{ObservedNetwork, Reference, check_network, check_references, references};
+pub use replica::{ObservedReplica, check_replica, check_replica_region};
 
 /// What a bootstrap intends, as far as the checks need to know.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -173,6 +175,14 @@ fn check_secret(stack: &str, held: HeldSecret<'_>, in_stack: bool) -> Option<Fin
                 }
             }),
         );
+    }
+    if let Some(primary) = secret.primary_elsewhere() {
+        let message = format!(
+            "the secret `{name}` is a replica of the secret in {primary}, and only that one can be changed"
+        );
+        return Some(Finding::error("secret-is-replica", path, message).hint(format!(
+            "use the Region {primary}, choose another name with `secret:`, or promote the replica to a secret of its own: aws secretsmanager stop-replication-to-replica --secret-id {name}"
+        )));
     }
     if !in_stack {
         let tag = secret.tags.get(STACK_TAG);

@@ -94,6 +94,8 @@ pub fn entry() -> ObservedAccessKey {
                     ("one".to_owned(), labels("AWSPREVIOUS")),
                     ("two".to_owned(), labels("AWSCURRENT")),
                 ]),
+                replicas: Vec::new(),
+                primary_region: None,
             },
             current: complete("AKIACURRENT"),
             current_since: Some(at("2026-11-01T08:59:00Z")),

@@ -8,6 +8,7 @@ mod doctor;
 mod forged;
 mod log;
 mod lookup;
+mod replica;
 mod restore;
 mod rotate;
 mod scenario;
