@@ -161,6 +161,7 @@ def _serve(
         principals,
         processes,
         propagation,
+        replicas,
         resources,
         root,
         rotation,
@@ -208,6 +209,7 @@ def _serve(
     root.install(key)
     gateway.install()
     secrets.install()
+    replicas.install()
     rotation.install()
     keys.install()
     authorization.install()
