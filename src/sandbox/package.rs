@@ -45,6 +45,7 @@ const MODULES: &[(&str, &str)] = &modules![
     "propagation.py",
     "refusal.py",
     "replaced.py",
+    "replicas.py",
     "resources.py",
     "root.py",
     "rotation.py",
