@@ -34,6 +34,7 @@ mod matrix;
 mod offline;
 mod pins;
 mod refused;
+mod replicas;
 mod restore;
 mod sandbox;
 mod stack;

@@ -31,8 +31,6 @@ const SECRETS: &[Action] = &[
         &[Plan, Bootstrap, Status, Doctor, Teardown],
     ),
     ("secretsmanager:PutSecretValue", &[Bootstrap]),
-    // For replicas that the manifest no longer has, so that it does not depend on the manifest.
-    ("secretsmanager:RemoveRegionsFromReplication", &[Bootstrap]),
     ("secretsmanager:RestoreSecret", &[Doctor]),
     ("secretsmanager:RotateSecret", &[Bootstrap, Doctor]),
     ("secretsmanager:UpdateSecret", &[Bootstrap]),
@@ -76,11 +74,14 @@ const STACKS_SECRETS: &[Action] = &[
     ("secretsmanager:RemoveRegionsFromReplication", &[Teardown]),
 ];
 
-/// CloudFormation and `doctor --fix` add replicas.
-const REPLICATED: &[Action] = &[(
-    "secretsmanager:ReplicateSecretToRegions",
-    &[Bootstrap, Doctor],
-)];
+/// CloudFormation adds and removes replicas, and `doctor --fix` adds them.
+const REPLICATED: &[Action] = &[
+    ("secretsmanager:RemoveRegionsFromReplication", &[Bootstrap]),
+    (
+        "secretsmanager:ReplicateSecretToRegions",
+        &[Bootstrap, Doctor],
+    ),
+];
 
 /// In the Region of a replica. `plan` finds a secret that has its name, and `teardown` a replica
 /// that is a secret of its own by now.

@@ -177,8 +177,10 @@ def promote(data: Request) -> dict[str, Any]:
 
 
 def sync(secret: Secret) -> None:
-    """Copies a changed secret to its replicas. A replica that failed is tried again."""
-    regions = {status["Region"] for status in secret.get("ReplicationStatus") or []}
+    """Copies a changed secret to its replicas, except to one that failed: whether AWS tries that
+    again by itself is not documented."""
+    held = secret.get("ReplicationStatus") or []
+    regions = {status["Region"] for status in held if status["Status"] != FAILED}
     _schedule(secret, regions)
 
 
