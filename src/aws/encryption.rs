@@ -10,7 +10,12 @@ use crate::port::{Encryption, EncryptionKey, Result};
 #[async_trait(?Send)]
 impl Encryption for Aws {
     async fn encryption_key(&self, arn: &str) -> Result<Option<EncryptionKey>> {
-        let request = self.kms.describe_key().key_id(arn);
+        let region = arn.strip_prefix("arn:").and_then(|_| arn.split(':').nth(3));
+        let client = match region.filter(|region| Some(*region) != self.region()) {
+            Some(region) => &self.kms_in(region),
+            None => &self.kms,
+        };
+        let request = client.describe_key().key_id(arn);
         let answer = found("kms:DescribeKey", request.send()).await?;
         Ok(answer
             .and_then(|answer| answer.key_metadata)

@@ -117,6 +117,20 @@ impl Aws {
         self.config.region().map(Region::as_ref)
     }
 
+    /// Returns a client of Secrets Manager in another Region.
+    fn secretsmanager_in(&self, region: &str) -> aws_sdk_secretsmanager::Client {
+        let builder = aws_sdk_secretsmanager::config::Builder::from(&self.config);
+        let builder = builder.region(Region::new(region.to_owned()));
+        aws_sdk_secretsmanager::Client::from_conf(builder.interceptor(ThrottlingPatience).build())
+    }
+
+    /// Returns a client of KMS in another Region.
+    fn kms_in(&self, region: &str) -> aws_sdk_kms::Client {
+        let builder = aws_sdk_kms::config::Builder::from(&self.config);
+        let builder = builder.region(Region::new(region.to_owned()));
+        aws_sdk_kms::Client::from_conf(builder.interceptor(ThrottlingPatience).build())
+    }
+
     /// Returns whether the endpoint is on this machine, where polling costs nothing.
     pub fn is_local(&self) -> bool {
         let host = |url: &str| {

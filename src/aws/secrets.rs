@@ -3,7 +3,11 @@
 use std::collections::BTreeMap;
 
 use async_trait::async_trait;
-use aws_sdk_secretsmanager::types::{Filter, FilterNameStringType, RotationRulesType, Tag};
+use aws_sdk_secretsmanager::Client;
+use aws_sdk_secretsmanager::types::{
+    Filter, FilterNameStringType, ReplicaRegionType, ReplicationStatusType, RotationRulesType,
+    StatusType, Tag,
+};
 use jiff::Timestamp;
 use secrecy::{ExposeSecret, SecretString};
 
@@ -11,33 +15,14 @@ use super::Aws;
 use super::error::{answered, done, failed, found, refused};
 use super::system::timestamp;
 use crate::port::{
-    Deletion, ErrorKind, ListedSecret, Result, Rotation, Secret, SecretValue, Secrets, TaggedSecret,
+    Deletion, ErrorKind, ListedSecret, ReplicaState, ReplicaStatus, Result, Rotation, Secret,
+    SecretValue, Secrets, TaggedSecret,
 };
 
 #[async_trait(?Send)]
 impl Secrets for Aws {
     async fn secret(&self, id: &str) -> Result<Option<Secret>> {
-        let request = self.secretsmanager.describe_secret().secret_id(id);
-        let answer = found("secretsmanager:DescribeSecret", request.send()).await?;
-        Ok(answer.map(|answer| Secret {
-            arn: answer.arn.unwrap_or_default(),
-            name: answer.name.unwrap_or_default(),
-            description: answer.description.unwrap_or_default(),
-            owner: answer.owning_service,
-            primary_region: answer.primary_region,
-            tags: pairs(answer.tags),
-            kms_key: answer.kms_key_id,
-            rotation_enabled: answer.rotation_enabled.unwrap_or_default(),
-            rotation: rotation(answer.rotation_lambda_arn, answer.rotation_rules),
-            last_rotated: answer.last_rotated_date.as_ref().and_then(timestamp),
-            next_rotation: answer.next_rotation_date.as_ref().and_then(timestamp),
-            deleted: answer.deleted_date.as_ref().and_then(timestamp),
-            versions: answer
-                .version_ids_to_stages
-                .unwrap_or_default()
-                .into_iter()
-                .collect(),
-        }))
+        describe(&self.secretsmanager, id).await
     }
 
     async fn secrets_tagged(&self, key: &str, value: &str) -> Result<Vec<TaggedSecret>> {
@@ -214,6 +199,79 @@ impl Secrets for Aws {
         let request = self.secretsmanager.restore_secret().secret_id(id);
         done("secretsmanager:RestoreSecret", request.send()).await
     }
+
+    async fn secret_in(&self, region: &str, name: &str) -> Result<Option<Secret>> {
+        describe(&self.secretsmanager_in(region), name).await
+    }
+
+    async fn replicate(&self, id: &str, region: &str, kms_key: Option<&str>) -> Result<()> {
+        let replica = ReplicaRegionType::builder().region(region);
+        let replica = replica.set_kms_key_id(kms_key.map(str::to_owned)).build();
+        let request = self
+            .secretsmanager
+            .replicate_secret_to_regions()
+            .secret_id(id)
+            .add_replica_regions(replica);
+        done("secretsmanager:ReplicateSecretToRegions", request.send()).await
+    }
+
+    async fn remove_replica(&self, id: &str, region: &str) -> Result<()> {
+        let request = self
+            .secretsmanager
+            .remove_regions_from_replication()
+            .secret_id(id)
+            .remove_replica_regions(region);
+        done(
+            "secretsmanager:RemoveRegionsFromReplication",
+            request.send(),
+        )
+        .await
+    }
+}
+
+/// Describes a secret in the Region of a client.
+async fn describe(client: &Client, id: &str) -> Result<Option<Secret>> {
+    let request = client.describe_secret().secret_id(id);
+    let answer = found("secretsmanager:DescribeSecret", request.send()).await?;
+    Ok(answer.map(|answer| Secret {
+        arn: answer.arn.unwrap_or_default(),
+        name: answer.name.unwrap_or_default(),
+        description: answer.description.unwrap_or_default(),
+        owner: answer.owning_service,
+        tags: pairs(answer.tags),
+        kms_key: answer.kms_key_id,
+        rotation_enabled: answer.rotation_enabled.unwrap_or_default(),
+        rotation: rotation(answer.rotation_lambda_arn, answer.rotation_rules),
+        last_rotated: answer.last_rotated_date.as_ref().and_then(timestamp),
+        next_rotation: answer.next_rotation_date.as_ref().and_then(timestamp),
+        deleted: answer.deleted_date.as_ref().and_then(timestamp),
+        versions: answer
+            .version_ids_to_stages
+            .unwrap_or_default()
+            .into_iter()
+            .collect(),
+        replicas: answer
+            .replication_status
+            .unwrap_or_default()
+            .into_iter()
+            .filter_map(replica)
+            .collect(),
+        primary_region: answer.primary_region,
+    }))
+}
+
+/// Returns the state of a replica. One that this SDK does not know yet is not a failure.
+fn replica(status: ReplicationStatusType) -> Option<ReplicaStatus> {
+    Some(ReplicaStatus {
+        region: status.region?,
+        state: match status.status {
+            Some(StatusType::InSync) => ReplicaState::InSync,
+            Some(StatusType::Failed) => ReplicaState::Failed,
+            _ => ReplicaState::InProgress,
+        },
+        message: status.status_message,
+        kms_key: status.kms_key_id,
+    })
 }
 
 fn pairs(tags: Option<Vec<Tag>>) -> BTreeMap<String, String> {

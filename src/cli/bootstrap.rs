@@ -10,7 +10,7 @@ use super::password;
 use super::session::Session;
 use super::settings::Settings;
 use crate::model::{Entry, InitialKey, Kind, Model};
-use crate::plan::{Preflight, StackReport};
+use crate::plan::{self, Preflight, StackReport};
 use crate::port::Event;
 use crate::render::Shard;
 use crate::run::{self, Bootstrapped, Cleared};
@@ -106,8 +106,19 @@ fn question(shards: &[Shard], cleared: &[Cleared<'_>], no_rotate: bool) -> Strin
     let keys = cleared.iter().filter_map(|one| one.imports.key.as_ref());
     let keys =
         keys.map(|key| format!("The KMS key {key} of an earlier deployment is used again.\n"));
+    let removed = cleared
+        .iter()
+        .flat_map(|cleared| plan::removed_replicas(&cleared.observed, None));
+    let removed: String = removed
+        .map(|replica| {
+            format!(
+                "\n  The replica of {} in {} is deleted permanently if the stack created it.",
+                replica.secret, replica.region
+            )
+        })
+        .collect();
     format!(
-        "Deploy {what} to account {} in {} as {}?\n  {} secret(s), {} first key(s) adopted from profiles; {}{}{}",
+        "Deploy {what} to account {} in {} as {}?\n  {} secret(s), {} first key(s) adopted from profiles; {}{removed}{}{}",
         observed.caller.account,
         observed.region,
         observed.caller.arn,

@@ -106,6 +106,7 @@ fn question<'a>(chosen: impl Iterator<Item = &'a Diagnosis>) -> String {
             Fix::Schedule => "set the rotation schedule of",
             Fix::Rotate => "rotate",
             Fix::Sweep => "run the function's sweep of",
+            Fix::Replicate => "replicate",
         };
         let _ = writeln!(text, "  {what} {secret}: {}", diagnosis.evidence);
     }

@@ -60,6 +60,7 @@ pub(super) async fn run(settings: &Settings, verb: &Plan) -> Result<Exit, Failed
         stacks: Vec::new(),
         imports: Vec::new(),
         drift: Vec::new(),
+        removed: Vec::new(),
     };
     for ((shard, template), cleared) in shards.iter().zip(rendering.stacks()).zip(&cleared) {
         let model = &shard.model;
@@ -73,6 +74,8 @@ pub(super) async fn run(settings: &Settings, verb: &Plan) -> Result<Exit, Failed
         result
             .imports
             .extend(imports.map(|import| (stack.clone(), import)));
+        let removed = plan::removed_replicas(&cleared.observed, Some(&changes));
+        result.removed.extend(removed);
         result.stacks.push((stack, changes));
     }
     if let Some(file) = &verb.review {

@@ -77,6 +77,10 @@ fn question(plans: &[TeardownPlan]) -> String {
             // Only keyrota reads these records.
             Step::ForgetMark { .. } => Ok(()),
             Step::DeleteStack { stack, .. } => writeln!(text, "  delete the stack {stack}"),
+            Step::RemoveReplica { secret, region, .. } => writeln!(
+                text,
+                "  delete the replica of {secret} in {region} permanently"
+            ),
             Step::DeleteSecret {
                 secret,
                 deletion: Deletion::Window(days),

@@ -160,6 +160,7 @@ fn item(what: &'static str, charge: Charge, quantity: Decimal, prices: &Prices) 
 #[derive(Default)]
 struct Count {
     secrets: u64,
+    replicas: u64,
     rotating: Decimal,
     sweeping: Decimal,
     reading: Decimal,
@@ -182,6 +183,8 @@ impl Count {
         let mut known: BTreeMap<&str, Decimal> = BTreeMap::new();
         let [mut keys, mut databases] = [Vec::new(), Vec::new()];
         for entry in &model.entries {
+            // A replica is charged as a secret (AWS Secrets Manager pricing).
+            self.replicas += entry.replicas.len() as u64;
             let often = often(&mut known, &entry.schedule);
             let (rotations, sweeps) = calls::of_entry(entry, often);
             let rotating = Rotating {
@@ -255,6 +258,7 @@ impl Count {
     fn charges(&self) -> Vec<(&'static str, Charge, Decimal)> {
         vec![
             ("secrets", Charge::Secret, Decimal::from(self.secrets)),
+            ("replicas", Charge::Secret, Decimal::from(self.replicas)),
             ("calls of rotations", Charge::SecretCall, self.rotating),
             ("calls of hourly sweeps", Charge::SecretCall, self.sweeping),
             ("calls of readers", Charge::SecretCall, self.reading),

@@ -65,6 +65,13 @@ fn one_secret_that_rotates_monthly() {
 }
 
 #[test]
+fn a_replica_costs_as_a_secret() {
+    let priced = priced("access_keys: [{ user: ada, replicas: [us-west-2, eu-central-1] }]");
+    assert_eq!(line(&priced, "secrets"), "1 0.4");
+    assert_eq!(line(&priced, "replicas"), "2 0.8");
+}
+
+#[test]
 fn one_database() {
     let database = "engine: postgres, host: db.example.com, username: app";
     check(

@@ -16,6 +16,7 @@ const TABLES: &[(&str, &str, &str)] = &[
     ("`databases`", "Database", "databases[]."),
     ("`password` of a database", "Password", "password."),
     ("`old_key`", "Retirement", "old_key."),
+    ("`replicas[]` as a mapping", "Replica", "replicas[]."),
     ("`probe` with `s3:ListBucket`", "ListBucket", "probe."),
     ("`probe` with `sts:AssumeRole`", "AssumeRole", "probe."),
     ("`function`", "Function", "function."),

@@ -412,10 +412,14 @@ mod tests {
                 schedule: schedule.to_owned(),
                 rotate_as: rotate_as.to_owned(),
                 kms_key: kms_key.map(str::to_owned),
-                entries: users.iter().cloned().zip(paths.clone()).map(|(user, path)| DraftEntry {
-                    path: Some(path),
-                    ..DraftEntry::new(user)
-                }).collect(),
+                entries: users
+                    .iter()
+                    .enumerate()
+                    .map(|(index, user)| DraftEntry {
+                        path: paths.get(index).cloned(),
+                        ..DraftEntry::new(user.clone())
+                    })
+                    .collect(),
             };
             let model = read(&draft);
             for entry in model.access_keys() {

@@ -8,7 +8,8 @@ use super::manifest::{MAX_TAGS_WITH_DATABASES, read_tags};
 use super::reader::Field;
 use super::{
     AccessKey, AccountId, Arn, Database, Duration, Finding, InitialKey, KmsKey, OldKey, Region,
-    RotateAs, Schedule, SecretName, SecretReference, StackName, access_key, database, old_key,
+    Replica, RotateAs, Schedule, SecretName, SecretReference, StackName, access_key, database,
+    old_key, replica,
 };
 
 /// The longest value of a tag (`API_Tag`).
@@ -41,6 +42,8 @@ pub struct Entry {
     pub old_key: OldKey,
     /// The principals that may read the secret, besides those whose own policies allow it.
     pub readers: Vec<Arn>,
+    /// The replicas of the secret, in alphabetical order of their Regions.
+    pub replicas: Vec<Replica>,
     /// The credentials that change the credential.
     pub rotate_as: RotateAs,
     /// What is specific to its kind.
@@ -283,6 +286,7 @@ fn read_entry(fields: &Fields<'_>, specific: Specific) -> Option<Entry> {
         kms_key: settings.kms_key,
         old_key: settings.old_key,
         readers: settings.readers,
+        replicas: settings.replicas,
         rotate_as: rotate_as?,
         kind: kind?,
     };
@@ -332,6 +336,7 @@ struct Settings {
     kms_key: KmsKey,
     old_key: OldKey,
     readers: Vec<Arn>,
+    replicas: Vec<Replica>,
 }
 
 /// Reports faults in `defaults`, so that they are reported even without entries.
@@ -376,12 +381,14 @@ fn read_settings(fields: &Fields<'_>) -> Option<Settings> {
         let read = |item: &Field<'_>| item.parse("invalid-value", parse_reader);
         items.iter().map(read).collect()
     });
+    let replicas = replica::read(fields);
     Some(Settings {
         schedule: schedule?,
         window,
         kms_key: kms_key?,
         old_key: old_key?,
         readers: readers?.unwrap_or_default(),
+        replicas: replicas?,
     })
 }
 

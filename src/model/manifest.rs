@@ -12,6 +12,7 @@ use super::entry;
 use super::exception;
 use super::fields::{ENVIRONMENT, FUNCTION, Fields, MANIFEST, MAX_TAGS, MappingDefinition};
 use super::reader::{Field, Findings, nearest};
+use super::replica;
 use super::{
     AccountId, Alarms, Architecture, Arn, BucketName, Duration, Finding, Function, IamPath, Model,
     Network, Region, StackName,
@@ -198,6 +199,7 @@ fn read_root(root: &Fields<'_>) -> Option<Model> {
     if let Some(region) = known_region {
         for (entry, at) in &entries {
             entry::check_region(entry, region, at);
+            replica::check_region(entry, region, at);
         }
     }
     let stack = stack?;

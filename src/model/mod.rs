@@ -19,6 +19,7 @@ mod name;
 mod old_key;
 mod probe;
 pub(crate) mod reader;
+mod replica;
 pub mod schedule;
 pub mod schema;
 mod stored_key;
@@ -49,6 +50,7 @@ pub use name::{
 pub use old_key::{OldKey, Retirement, USE_RECORDED_EVERY};
 pub use probe::Probe;
 pub(crate) use reader::nearest;
+pub use replica::{Replica, refusal as replica_refusal};
 pub use schedule::{Calendar, Schedule, Window};
 pub use stored_key::{NoStoredKey, StoredKey};
 

@@ -146,6 +146,14 @@ fn property(field: &'static FieldDefinition, definitions: &mut Map<String, Value
             "type": types(&["array"]),
             "items": reference(definition, definitions),
         }),
+        Form::TextsOrMappings(text, definition) => {
+            let mut one = text_schema(text);
+            one["type"] = json!("string");
+            json!({
+                "type": types(&["array"]),
+                "items": { "anyOf": [one, reference(definition, definitions)] },
+            })
+        }
         Form::Named(definition) => json!({
             "type": types(&["object"]),
             "additionalProperties": {
@@ -166,7 +174,7 @@ fn property(field: &'static FieldDefinition, definitions: &mut Map<String, Value
     }
     match (&field.form, field.examples) {
         (_, []) => {}
-        (Form::Texts(..), items) => schema["examples"] = json!([items]),
+        (Form::Texts(..) | Form::TextsOrMappings(..), items) => schema["examples"] = json!([items]),
         (_, examples) => schema["examples"] = json!(examples),
     }
     schema

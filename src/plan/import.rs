@@ -4,11 +4,11 @@
 use std::fmt;
 
 use serde::Serialize;
-use serde_yaml::Value;
+use serde_yaml::{Mapping, Value};
 
 use super::{Evidence, Observed, ObservedEntry, same_key};
 use crate::model::{Entry, KmsKey, Model};
-use crate::port::{ResourceToImport, Secret};
+use crate::port::{ReplicaStatus, ResourceToImport, Secret};
 use crate::render;
 
 /// The type of a secret.
@@ -209,6 +209,7 @@ fn secret_resource(resource: &Value, import: &SecretImport<'_>, stacks_key: Opti
             held => properties.insert("Description".into(), held.into()),
         };
     }
+    keep_replicas(properties, &import.secret.replicas);
     let wanted = match &import.entry.kms_key {
         KmsKey::AwsManaged => None,
         KmsKey::Create => stacks_key,
@@ -220,6 +221,21 @@ fn secret_resource(resource: &Value, import: &SecretImport<'_>, stacks_key: Opti
         properties.remove("KmsKeyId");
     }
     resource
+}
+
+/// Removes the replicas that do not exist. The deployment that follows creates them.
+fn keep_replicas(properties: &mut Mapping, held: &[ReplicaStatus]) {
+    let exists = |replica: &Value| {
+        let region = replica.get("Region").and_then(Value::as_str);
+        held.iter().any(|held| Some(held.region.as_str()) == region)
+    };
+    let Some(Value::Sequence(replicas)) = properties.get_mut("ReplicaRegions") else {
+        return;
+    };
+    replicas.retain(exists);
+    if replicas.is_empty() {
+        properties.remove("ReplicaRegions");
+    }
 }
 
 /// Returns a value in YAML's flow style, on one line and without characters that CloudFormation may

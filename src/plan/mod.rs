@@ -18,6 +18,7 @@ mod old_key;
 mod placement;
 mod preflight;
 mod recorded_keys;
+mod replica;
 mod seeding;
 mod status;
 mod survey;
@@ -56,12 +57,13 @@ pub use observed::{
 pub use old_key::{HoldReason, RemovalTimes, removal_times};
 pub use placement::check_placement;
 pub use preflight::{
-    ImportEvidence, KeyImport, KeyOwner, ObservedNetwork, ObservedServiceKey, Preflight, Reference,
-    check, check_account, check_import, check_key_import, check_network, check_own_service_key,
-    check_owner, check_references, check_service_key, check_service_key_region, check_stack,
-    import_changes, references,
+    ImportEvidence, KeyImport, KeyOwner, ObservedNetwork, ObservedReplica, ObservedServiceKey,
+    Preflight, Reference, check, check_account, check_import, check_key_import, check_network,
+    check_own_service_key, check_owner, check_references, check_replica, check_replica_region,
+    check_service_key, check_service_key_region, check_stack, import_changes, references,
 };
 pub use recorded_keys::{KEYS_TAG, MADE, MAKING_TAG, with_key};
+pub use replica::{RemovedReplica, ReplicaFault, ReplicaReport, removed_replicas};
 pub use seeding::{ABANDONED_TAG, BEFORE, SEEDING_TAG, Seeding};
 pub use status::{
     CredentialKind, KeyReport, KeyRole, SecretReport, StackReport, State, StatusReport, report,

@@ -149,7 +149,8 @@ pub struct EncryptionKey {
 /// KMS.
 #[async_trait(?Send)]
 pub trait Encryption {
-    /// Returns the key (`kms:DescribeKey`).
+    /// Returns the key, which can be in another Region if it is given by its ARN
+    /// (`kms:DescribeKey`).
     async fn encryption_key(&self, arn: &str) -> Result<Option<EncryptionKey>>;
     /// Returns the key's policy (`kms:GetKeyPolicy`).
     async fn key_policy(&self, arn: &str) -> Result<Option<String>>;

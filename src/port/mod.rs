@@ -21,8 +21,8 @@ pub use account::{
 pub use error::{Error, ErrorKind, Optional, Result};
 pub use event::{Event, Listener, Stage};
 pub use secrets::{
-    CURRENT, Deletion, ListedSecret, PENDING, PREVIOUS, Rotation, Secret, SecretValue, Secrets,
-    TaggedSecret,
+    CURRENT, Deletion, ListedSecret, PENDING, PREVIOUS, ReplicaState, ReplicaStatus, Rotation,
+    Secret, SecretValue, Secrets, TaggedSecret,
 };
 pub use stacks::{
     Change, ChangeSet, ChangeSetRequest, CreatedChangeSet, RefusedResource, ResourceToImport,

@@ -1,10 +1,12 @@
 //! Secrets Manager.
 
 use std::collections::BTreeMap;
+use std::fmt;
 
 use async_trait::async_trait;
 use jiff::Timestamp;
 use secrecy::SecretString;
+use serde::Serialize;
 
 use super::Result;
 
@@ -21,8 +23,6 @@ pub struct Secret {
     pub description: String,
     /// The AWS service that manages it, if one does (`OwningService` of `API_DescribeSecret`).
     pub owner: Option<String>,
-    /// The Region of the primary secret, if the secret has replicas or is one.
-    pub primary_region: Option<String>,
     /// Its tags.
     pub tags: BTreeMap<String, String>,
     /// The customer managed KMS key that encrypts it, if any.
@@ -39,6 +39,45 @@ pub struct Secret {
     pub deleted: Option<Timestamp>,
     /// Each labelled version with its staging labels.
     pub versions: BTreeMap<String, Vec<String>>,
+    /// Its replicas in other Regions.
+    pub replicas: Vec<ReplicaStatus>,
+    /// The Region of the primary secret. It differs from the secret's own Region if the secret is a
+    /// replica, and may be absent if it has no replicas.
+    pub primary_region: Option<String>,
+}
+
+/// A replica of a secret, as Secrets Manager describes it (`API_ReplicationStatusType`).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ReplicaStatus {
+    /// The Region.
+    pub region: String,
+    /// Whether the replica has the value of the secret.
+    pub state: ReplicaState,
+    /// Why not, in AWS's words.
+    pub message: Option<String>,
+    /// The customer managed key of that Region that encrypts it, if any.
+    pub kms_key: Option<String>,
+}
+
+/// The state of a replica.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub enum ReplicaState {
+    /// It has the value of the secret.
+    InSync,
+    /// Secrets Manager is copying the value.
+    InProgress,
+    /// Secrets Manager could not copy the value.
+    Failed,
+}
+
+impl fmt::Display for ReplicaState {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(match self {
+            Self::InSync => "InSync",
+            Self::InProgress => "InProgress",
+            Self::Failed => "Failed",
+        })
+    }
 }
 
 /// The rotation function and schedule of a secret (`API_RotationRulesType`).
@@ -58,6 +97,28 @@ impl Secret {
         let carries = |labels: &Vec<String>| labels.iter().any(|held| held == label);
         let found = self.versions.iter().find(|(_, labels)| carries(labels))?;
         Some(found.0)
+    }
+
+    /// Returns the replica in a Region.
+    pub fn replica_in(&self, region: &str) -> Option<&ReplicaStatus> {
+        self.replicas.iter().find(|one| one.region == region)
+    }
+
+    /// Returns the ARN that a replica in a Region has: that of the secret with another Region
+    /// (`replicate-secrets` in the Secrets Manager User Guide).
+    pub fn arn_in(&self, region: &str) -> String {
+        let mut parts: Vec<&str> = self.arn.splitn(6, ':').collect();
+        if let Some(part) = parts.get_mut(3) {
+            *part = region;
+        }
+        parts.join(":")
+    }
+
+    /// Returns the Region of the primary secret, if this is a replica.
+    pub fn primary_elsewhere(&self) -> Option<&str> {
+        let own = self.arn.split(':').nth(3);
+        let primary = self.primary_region.as_deref();
+        primary.filter(|primary| Some(*primary) != own)
     }
 
     /// Returns the version of an unfinished rotation: the one with AWSPENDING but not
@@ -166,4 +227,11 @@ pub trait Secrets {
     async fn delete_secret(&self, id: &str, deletion: Deletion) -> Result<Option<Timestamp>>;
     /// Cancels the deletion of a secret (`secretsmanager:RestoreSecret`).
     async fn restore_secret(&self, id: &str) -> Result<()>;
+    /// Returns a secret of another Region by its name (`secretsmanager:DescribeSecret`).
+    async fn secret_in(&self, region: &str, name: &str) -> Result<Option<Secret>>;
+    /// Replicates a secret to a Region, with a customer managed key of that Region if one is
+    /// given. Overwrites no secret there (`secretsmanager:ReplicateSecretToRegions`).
+    async fn replicate(&self, id: &str, region: &str, kms_key: Option<&str>) -> Result<()>;
+    /// Deletes the replica in a Region at once (`secretsmanager:RemoveRegionsFromReplication`).
+    async fn remove_replica(&self, id: &str, region: &str) -> Result<()>;
 }

@@ -1,7 +1,7 @@
 //! The policies of a function's role, each as narrow as its purpose, and split so that they
 //! stay within IAM's limits.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 use serde_json::{Value as Json, json};
@@ -10,7 +10,8 @@ use super::quota::{MAX_ATTACHED, MAX_MANAGED, MAX_ROLE_INLINE};
 use super::resolve::{KEY_ID_LENGTH, Resolver};
 use super::{Strategy, name, policy};
 use crate::model::{
-    AccessKey, Entry, EntryOf, Finding, KmsKey, RotateAs, SecretName, SecretReference, ServiceKey,
+    AccessKey, Arn, Entry, EntryOf, Finding, KmsKey, RotateAs, SecretName, SecretReference,
+    ServiceKey,
 };
 
 /// The maximum length of a document besides its ARNs. The test `limits_hold` checks it.
@@ -71,6 +72,8 @@ fn statement(permissions: &Json) -> Json {
         "record_keys": null,
         // A customer managed key, with the secrets that it encrypts.
         "use_key": null,
+        // A customer managed key of another Region, with the secrets whose replicas it encrypts.
+        "encrypt_replicas": null,
     });
     for (name, permission) in permissions.as_object().into_iter().flatten() {
         all[name] = permission.clone();
@@ -319,6 +322,7 @@ fn purposes<'entry>(entries: &[&'entry Entry], resolver: &Resolver) -> Vec<Purpo
         },
     ];
     purposes.extend(keys(entries, resolver));
+    purposes.extend(replica_keys(entries, resolver));
     purposes.retain(|purpose| !purpose.items.is_empty());
     purposes
 }
@@ -347,6 +351,38 @@ fn keys<'entry>(entries: &[&'entry Entry], resolver: &Resolver) -> Vec<Purpose<'
             items: mine.map(|entry| secret(entry, resolver)).collect(),
             permissions: Box::new(
                 move |named| json!({ "use_key": { "arn": arn, "secrets": named } }),
+            ),
+        }
+    };
+    keys.into_iter().map(purpose).collect()
+}
+
+/// Returns one purpose for each KMS key of another Region, with the secrets whose replicas it
+/// encrypts.
+fn replica_keys<'entry>(entries: &[&'entry Entry], resolver: &Resolver) -> Vec<Purpose<'entry>> {
+    let mut keys: BTreeMap<&Arn, Vec<Item<'entry>>> = BTreeMap::new();
+    for &entry in entries {
+        for replica in &entry.replicas {
+            let Some(arn) = &replica.kms_key else {
+                continue;
+            };
+            let there = resolver.clone().with_region(replica.region.as_str());
+            keys.entry(arn).or_default().push(Item {
+                named: entry.secret.as_str().into(),
+                length: there.secret_arn(entry.secret.as_str()).len(),
+                serves: vec![entry],
+            });
+        }
+    }
+    let purpose = |(arn, items): (&Arn, Vec<Item<'entry>>)| {
+        let (key, region) = (arn.to_string(), arn.parts()[2].to_owned());
+        Purpose {
+            name: format!("Replicas{}", name::digest(&key)),
+            description: "Use the KMS key of the secrets' replicas",
+            frame: KEY_FRAME + 2 * key.len(),
+            items,
+            permissions: Box::new(
+                move |named| json!({ "encrypt_replicas": { "arn": key, "region": region, "secrets": named } }),
             ),
         }
     };

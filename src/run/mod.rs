@@ -24,6 +24,7 @@ mod observe;
 mod operation;
 mod preflight;
 mod proof;
+mod replica;
 mod restore;
 mod rotate;
 mod seed;

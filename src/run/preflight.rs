@@ -8,6 +8,7 @@ use super::error::{Error, Result};
 use super::import::{Imports, observe_imports};
 use super::lookup::look_up_references;
 use super::operation::{began_since, newest, settle};
+use super::replica::check_replicas;
 use super::{Context, guard_account, observe};
 use crate::model::{Finding, Model};
 use crate::plan::{self, Observed, ObservedEntry, Preflight, Seeding};
@@ -47,6 +48,7 @@ pub async fn preflight<'model>(
         let mut findings = plan::check(model, &observed, intent, context.clock.now());
         findings.extend(check_named(context, model, &observed.caller.account).await?);
         findings.extend(check_encrypt(context, model, &observed).await?);
+        findings.extend(check_replicas(context, &observed).await?);
         findings.extend(look_up_references(context, model, &observed).await?);
         let (imports, more) = observe_imports(context, model, &observed).await?;
         findings.extend(more);

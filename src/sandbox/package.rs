@@ -46,6 +46,7 @@ const MODULES: &[(&str, &str)] = &modules![
     "propagation.py",
     "refusal.py",
     "replaced.py",
+    "replicas.py",
     "report.py",
     "resources.py",
     "root.py",

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use super::Show;
 use super::human::table;
 use super::text::visible;
-use crate::plan::{Drift, ImportOrigin};
+use crate::plan::{Drift, ImportOrigin, RemovedReplica};
 use crate::port::Change;
 use crate::run::ImportReport;
 
@@ -20,6 +20,8 @@ pub struct PlanResult {
     pub imports: Vec<(String, ImportReport)>,
     /// Differences from what was deployed that no change set shows, with their stacks.
     pub drift: Vec<(String, Drift)>,
+    /// The replicas that the changes delete.
+    pub removed: Vec<RemovedReplica>,
 }
 
 impl PlanResult {
@@ -113,6 +115,13 @@ impl Show for PlanResult {
         }
         let imports = self.imports.iter().map(|(_, import)| import);
         let _ = write!(text, "{}", imported(imports));
+        for RemovedReplica { secret, region } in &self.removed {
+            let (secret, region) = (visible(secret), visible(region));
+            let _ = writeln!(
+                text,
+                "\nThe replica of {secret} in {region} is deleted permanently."
+            );
+        }
         let count = |action: &str| {
             let changes = self.changes();
             changes
@@ -159,6 +168,7 @@ impl Show for PlanResult {
             "imports": imports.collect::<Vec<_>>(),
             "changes": changes.collect::<Vec<_>>(),
             "drift": drift.collect::<Vec<_>>(),
+            "deleted_replicas": self.removed,
         })
     }
 }

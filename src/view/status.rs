@@ -9,7 +9,7 @@ use super::Show;
 use super::human::{moment, table};
 use super::text::{Styling as _, paragraph, visible};
 use crate::model::days_and_hours;
-use crate::plan::{HoldReason, KeyReport, KeyRole, State, StatusReport};
+use crate::plan::{HoldReason, KeyReport, KeyRole, ReplicaFault, State, StatusReport};
 
 impl Show for StatusReport {
     fn human(&self) -> String {
@@ -84,6 +84,26 @@ impl Show for StatusReport {
                 keys,
             ));
         }
+        let replicas = self.secrets.iter().flat_map(|secret| {
+            secret.replicas.iter().map(|replica| {
+                vec![
+                    secret.name.clone(),
+                    replica.region.clone(),
+                    replica
+                        .status
+                        .map_or_else(|| "missing".to_owned(), |status| status.to_string()),
+                    replica.kms_key.clone().unwrap_or_else(|| "-".to_owned()),
+                ]
+            })
+        });
+        let replicas: Vec<_> = replicas.collect();
+        if !replicas.is_empty() {
+            text.push('\n');
+            text.push_str(&table(
+                &["secret", "replica", "status", "KMS key"],
+                replicas,
+            ));
+        }
         for secret in self
             .secrets
             .iter()
@@ -100,6 +120,28 @@ impl Show for StatusReport {
                 visible(&secret.name),
                 visible(&tags.join("; "))
             );
+        }
+        for secret in &self.secrets {
+            for replica in &secret.replicas {
+                let message = replica
+                    .message
+                    .as_deref()
+                    .unwrap_or("no reason was reported");
+                let what = match replica.fault {
+                    None => continue,
+                    Some(ReplicaFault::Failed) => {
+                        format!("failed: {}", paragraph(message.trim_end_matches('.')))
+                    }
+                    Some(ReplicaFault::Missing) => "is missing".to_owned(),
+                    Some(ReplicaFault::Unknown) => "is not in the manifest".to_owned(),
+                };
+                let _ = writeln!(
+                    text,
+                    "\n{}: the replica in {} {what}; `keyrota doctor` has the remedy",
+                    visible(&secret.name),
+                    visible(&replica.region)
+                );
+            }
         }
         for secret in &self.secrets {
             for key in &secret.keys {

@@ -36,6 +36,7 @@ mod offline;
 mod path;
 mod pins;
 mod refused;
+mod replicas;
 mod restore;
 mod sandbox;
 mod stack;

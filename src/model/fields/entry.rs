@@ -16,7 +16,7 @@ pub(super) const ADMINISTRATOR: Text = Text::matching(
 );
 
 /// The fields that entries of every kind have.
-pub(super) static COMMON: [Field; 8] = [
+pub(super) static COMMON: [Field; 9] = [
     Field::default(
         "adopt",
         Form::Boolean,
@@ -89,7 +89,32 @@ pub(super) static COMMON: [Field; 8] = [
         Form::Tags,
         "Tags of the secret, in addition to those of the manifest. Of two with the same key, the entry's takes precedence. No other resource gets them.",
     ),
+    Field::optional(
+        "replicas",
+        Form::TextsOrMappings(REGION, &REPLICA),
+        "The Regions in which the secret has a replica: each a Region, or a mapping with a Region and the KMS key there.",
+    )
+    .examples(&["us-west-2"])
+    .in_defaults(),
 ];
+
+/// A replica of a secret.
+pub(in crate::model) static REPLICA: MappingDefinition = MappingDefinition::new(
+    "Replica",
+    "A replica of a secret in another Region.",
+    &[&[
+        Field::required("region", Form::Text(REGION), "The Region of the replica.")
+            .examples(&["eu-central-1"]),
+        Field::default(
+            "kms_key",
+            Form::Text(Text::matching(
+                "^(aws/secretsmanager|arn:[^:]+:kms:[^:]*:[^:]*:key/.*)$",
+            )),
+            "aws/secretsmanager",
+            "The KMS key of that Region that encrypts the replica: `aws/secretsmanager`, or the ARN of a key.",
+        ),
+    ]],
+);
 
 /// The fields of an access key only.
 static OWN: [Field; 8] = [

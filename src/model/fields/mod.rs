@@ -13,7 +13,7 @@ mod read;
 mod tests;
 
 pub(super) use database::DATABASE;
-pub(super) use entry::{ACCESS_KEY, LIST_BUCKET, RETIREMENT};
+pub(super) use entry::{ACCESS_KEY, LIST_BUCKET, REPLICA, RETIREMENT};
 pub(super) use manifest::{ENVIRONMENT, EXCEPTION, FUNCTION, MANIFEST, MAX_TAGS};
 pub(super) use read::Fields;
 
@@ -67,6 +67,8 @@ pub(super) enum Form {
     Mapping(&'static MappingDefinition),
     /// A list of mappings.
     List(&'static MappingDefinition),
+    /// A list whose items are texts or mappings.
+    TextsOrMappings(Text, &'static MappingDefinition),
     /// A mapping from names to mappings.
     Named(&'static MappingDefinition),
     /// A word, or one of several mappings.

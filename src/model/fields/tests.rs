@@ -41,9 +41,11 @@ fn unread(definition: &MappingDefinition, path: &str, around: Around<'_>) -> Vec
         }
         unread.extend(match &field.form {
             Form::Mapping(inner) => self::unread(inner, &place, &around),
-            Form::List(inner) => self::unread(inner, &format!("{place}[0]"), &|value| {
-                around(json!([value]))
-            }),
+            Form::List(inner) | Form::TextsOrMappings(_, inner) => {
+                self::unread(inner, &format!("{place}[0]"), &|value| {
+                    around(json!([value]))
+                })
+            }
             Form::Named(inner) => self::unread(inner, &format!("{place}.any"), &|value| {
                 around(json!({ "any": value }))
             }),

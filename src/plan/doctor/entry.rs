@@ -2,7 +2,7 @@
 
 use super::fault::{ADMINISTRATOR, VALUE_UNDECRYPTABLE, VALUE_UNUSABLE};
 use super::secret::{AllowedFixes, encryption_key, present, rotation, tags};
-use super::{Diagnosis, Examination, Scope, database, key};
+use super::{Diagnosis, Examination, Scope, database, key, replica};
 use crate::model::SecretName;
 use crate::plan::{ObservedEntry, SecretContent};
 use crate::render;
@@ -68,6 +68,7 @@ pub(super) fn diagnose(scope: &Scope<'_>, examination: &Examination<'_>) -> Vec<
         found.extend(rotation(scope, examination, held, may, note.as_deref()));
     }
     found.extend(replaced);
+    found.extend(replica::diagnose(entry, secret));
     let expected = render::secret_tags(scope.model, entry, scope.region);
     found.extend(tags(&entry.secret, &expected, secret));
     found

@@ -274,8 +274,30 @@ pub(super) static TAGS_CHANGED: Fault = warning(
     "Run `keyrota bootstrap`, which restores the tags, and find out who can change them",
 );
 
+pub(super) static REPLICA_FAILED: Fault = fixable(
+    error(
+        "replica-failed",
+        "Secrets Manager cannot copy the secret to a Region, so clients there read an old value or none.",
+        "Fix the cause that Secrets Manager reports, then run `aws secretsmanager replicate-secret-to-regions`",
+    ),
+    "replicates the secret to the Region again, without overwriting a secret there",
+);
+pub(super) static REPLICA_MISSING: Fault = fixable(
+    error(
+        "replica-missing",
+        "The secret has no replica in a Region of the manifest.",
+        "Run `keyrota bootstrap` if the manifest was changed. Otherwise, run `aws secretsmanager replicate-secret-to-regions`",
+    ),
+    "replicates the secret to the Region, without overwriting a secret there",
+);
+pub(super) static REPLICA_UNKNOWN: Fault = warning(
+    "replica-unknown",
+    "The secret has a replica in a Region that the manifest does not have.",
+    "Delete it with `aws secretsmanager remove-regions-from-replication`, or add the Region to `replicas`",
+);
+
 /// All faults, in the order in which they are checked.
-pub static FAULTS: [&Fault; 32] = [
+pub static FAULTS: [&Fault; 35] = [
     &STACK_MISSING,
     &STACK_NOT_OURS,
     &STACK_FAILED,
@@ -308,4 +330,7 @@ pub static FAULTS: [&Fault; 32] = [
     &OLD_KEY_IN_USE,
     &OLD_KEY_OVERDUE,
     &OLD_KEY_LEFT,
+    &REPLICA_FAILED,
+    &REPLICA_MISSING,
+    &REPLICA_UNKNOWN,
 ];

@@ -8,6 +8,7 @@ mod database;
 mod entry;
 mod fault;
 mod key;
+mod replica;
 mod report;
 mod secret;
 mod stack;
@@ -96,6 +97,8 @@ pub enum Fix {
     Rotate,
     /// Invoke the function's sweep, which also runs every hour.
     Sweep,
+    /// Replicate the secret to the Regions of the manifest.
+    Replicate,
 }
 
 /// The inputs of an entry's diagnosis.

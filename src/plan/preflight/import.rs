@@ -1,6 +1,6 @@
 //! Whether a secret that exists already may be imported into the stack, and what that changes.
 
-use super::check_secret_state;
+use super::{check_primary, check_secret_state};
 use crate::model::{Content, Database, EntryOf, Finding, KmsKey, Login};
 use crate::plan::{ImportOrigin, Lookup, ObservedEntry, SecretContent, SecretImport, same_key};
 use crate::port::EncryptionKey;
@@ -61,11 +61,8 @@ pub(super) fn check(import: &SecretImport<'_>, seen: &ObservedEntry<'_>) -> Opti
         let hint = "leave this secret to that service, and remove the entry";
         return error("managed-secret", message, hint);
     }
-    if is_replica(secret) {
-        let primary = secret.primary_region.as_deref().unwrap_or_default();
-        let message = format!("the secret `{name}` is a replica of the secret in {primary}");
-        let hint = "deploy the stack in the Region of the primary secret";
-        return error("replica-secret", message, hint);
+    if let Some(finding) = check_primary(secret) {
+        return Some(finding);
     }
     if secret.deleted.is_some() {
         return check_deleted(import);
@@ -83,13 +80,6 @@ pub(super) fn check(import: &SecretImport<'_>, seen: &ObservedEntry<'_>) -> Opti
         return error("rotation-in-progress", message, &hint);
     }
     check_value(import, seen).or_else(|| check_key(import))
-}
-
-/// Returns whether a secret is a replica of one in another Region.
-fn is_replica(secret: &crate::port::Secret) -> bool {
-    let region = secret.arn.split(':').nth(3);
-    let primary = secret.primary_region.as_deref();
-    primary.is_some_and(|primary| Some(primary) != region)
 }
 
 /// Returns the finding where a secret is scheduled for deletion and nothing proves that this stack

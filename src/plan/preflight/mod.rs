@@ -5,12 +5,13 @@ mod database;
 mod encrypt;
 mod import;
 mod reference;
+mod replica;
 
 use jiff::Timestamp;
 
 use super::{HeldSecret, Lookup, Observed, ObservedEntry, import_of};
 use crate::model::{AccountId, Arn, Finding, KmsKey, Model};
-use crate::port::{Caller, EncryptionKey, Stack, StackResource};
+use crate::port::{Caller, EncryptionKey, Secret, Stack, StackResource};
 use crate::render::{self, STACK_TAG};
 
 pub use encrypt::{
@@ -20,6 +21,7 @@ pub use import::{
     ImportEvidence, KeyImport, KeyOwner, check_import, check_key_import, import_changes,
 };
 pub use reference::{ObservedNetwork, Reference, check_network, check_references, references};
+pub use replica::{ObservedReplica, check_replica, check_replica_region};
 
 /// What a bootstrap intends, as far as the checks need to know.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -219,6 +221,9 @@ fn check_secret(stack: &str, held: HeldSecret<'_>, in_stack: bool) -> Option<Fin
             }),
         );
     }
+    if let Some(finding) = check_primary(secret) {
+        return Some(finding);
+    }
     if !in_stack {
         let tag = secret.tags.get(STACK_TAG);
         let (message, hint) = if tag.is_some_and(|tag| tag == stack) {
@@ -237,6 +242,17 @@ fn check_secret(stack: &str, held: HeldSecret<'_>, in_stack: bool) -> Option<Fin
         return Some(Finding::error("secret-exists", path, message).hint(hint));
     }
     check_secret_state(held)
+}
+
+/// Returns the finding where a secret is a replica, which cannot be changed.
+fn check_primary(secret: &Secret) -> Option<Finding> {
+    let (name, primary) = (&secret.name, secret.primary_elsewhere()?);
+    let message = format!(
+        "the secret `{name}` is a replica of the secret in {primary}, and only that one can be changed"
+    );
+    Some(Finding::error("secret-is-replica", format!("secret {name}"), message).hint(format!(
+        "use the Region {primary}, choose another name with `secret:`, or promote the replica to a secret of its own: aws secretsmanager stop-replication-to-replica --secret-id {name}"
+    )))
 }
 
 /// Returns the finding where the value of a secret cannot be decrypted.

@@ -7,6 +7,7 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 use crate::model::{ByKind, Duration, Entry, longest_active};
+use crate::plan::replica::{ReplicaReport, replicas};
 use crate::plan::{HoldReason, RemovalTimes, TagDifference, tag_differences};
 use crate::port::{Key, Secret, Stack};
 
@@ -35,7 +36,9 @@ impl SecretReport {
 
     /// Returns whether no known state needs a person.
     pub fn is_fine(&self) -> bool {
-        matches!(self.state, State::Ok | State::Unknown) && self.tags.is_empty()
+        matches!(self.state, State::Ok | State::Unknown)
+            && self.tags.is_empty()
+            && self.replicas.iter().all(|replica| replica.fault.is_none())
     }
 }
 
@@ -109,6 +112,8 @@ pub struct SecretReport {
     /// The tags of the secret that differ from the manifest's.
     #[serde(rename = "tag_differences")]
     pub tags: Vec<TagDifference>,
+    /// The replicas in other Regions.
+    pub replicas: Vec<ReplicaReport>,
     /// The fields that are unknown because no value was read. Their contents have no meaning.
     #[serde(rename = "unknown_fields")]
     pub unknown: Vec<&'static str>,
@@ -142,6 +147,7 @@ impl SecretReport {
             max_key_age,
             keys,
             tags: Vec::new(),
+            replicas: secret.map_or_else(Vec::new, |secret| replicas(entry, secret)),
             unknown: Vec::new(),
         }
     }

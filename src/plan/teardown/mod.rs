@@ -94,6 +94,8 @@ pub struct Subjects<'model> {
     pub users: Vec<UserKeys>,
     /// Secrets that claim to be the stack's.
     pub foreign: Vec<ForeignSecret>,
+    /// The ARNs of secrets that were replicas of the stack's secrets, each with the secret's name.
+    pub promoted: Vec<(String, String)>,
 }
 
 /// A step of a teardown. Each step is idempotent.
@@ -128,6 +130,15 @@ pub enum Step {
         stack: String,
         /// The logical IDs of the retained resources.
         retain: Vec<String>,
+    },
+    /// Delete a replica of a secret, which must be gone before the secret can be deleted.
+    RemoveReplica {
+        /// The secret's name.
+        secret: String,
+        /// The secret's ARN.
+        arn: String,
+        /// The Region of the replica.
+        region: String,
     },
     /// Delete a secret.
     DeleteSecret {
@@ -312,8 +323,8 @@ pub fn plan_teardown(
     let (early, late): (Vec<SubjectSecret<'_>>, Vec<SubjectSecret<'_>>) =
         secrets.into_iter().partition(goes_early);
     for kept in &early {
-        let step = secret::plan_secret(kept, options, &mut plan);
-        plan.steps.extend(step);
+        let steps = secret::plan_secret(kept, options, &mut plan);
+        plan.steps.extend(steps);
     }
     let last = encryption::plan_keys(encryption_keys, &early, &late, options, &mut plan);
     if let Some(stack) = stack {
@@ -327,9 +338,10 @@ pub fn plan_teardown(
     // not. The KMS key is therefore deleted between them.
     let mut at_once = Vec::new();
     for kept in &late {
-        match secret::plan_secret(kept, options, &mut plan) {
-            Some(step) if step.is_forced() => at_once.push(step),
-            step => plan.steps.extend(step),
+        let steps = secret::plan_secret(kept, options, &mut plan);
+        match steps.iter().any(Step::is_forced) {
+            true => at_once.extend(steps),
+            false => plan.steps.extend(steps),
         }
     }
     plan.steps.extend(last);
@@ -340,5 +352,8 @@ pub fn plan_teardown(
     for foreign in &subjects.foreign {
         secret::plan_foreign(foreign, &mut plan);
     }
+    let promoted = subjects.promoted.iter();
+    plan.left_over
+        .extend(promoted.map(|(name, arn)| secret::promoted(name, arn)));
     plan
 }

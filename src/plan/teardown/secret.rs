@@ -45,21 +45,24 @@ impl Subjects<'_> {
     }
 }
 
-/// Plans how a secret is deleted, if it is.
+/// Plans how a secret is deleted, if it is: its replicas first, since Secrets Manager refuses to
+/// delete a secret that has replicas (`API_DeleteSecret`).
 pub(super) fn plan_secret(
     kept: &SubjectSecret<'_>,
     options: TeardownOptions,
     plan: &mut TeardownPlan,
-) -> Option<Step> {
+) -> Vec<Step> {
     let name = kept.name;
     if let Some(reason) = kept.unread {
         let note = format!(
             "it could not be read, and was not touched: {reason}; fix the cause, then run `keyrota teardown` again"
         );
         plan.left_over.push(Item::new("secret", name, Some(note)));
-        return None;
+        return Vec::new();
     }
-    let secret = kept.secret?;
+    let Some(secret) = kept.secret else {
+        return Vec::new();
+    };
     if !kept.ours {
         let tagged = secret.tags.contains_key(STACK_TAG) && secret.deleted.is_none();
         if tagged {
@@ -68,7 +71,7 @@ pub(super) fn plan_secret(
             let note = Some("it does not belong to this stack".to_owned());
             plan.retained.push(Item::new("secret", name, note));
         }
-        return None;
+        return Vec::new();
     }
     // A secret that never contained a credential has nothing to restore, and a recovery window
     // would only block its name.
@@ -81,14 +84,31 @@ pub(super) fn plan_secret(
     match (secret.deleted, deletion) {
         (Some(_), Deletion::Window(_)) => {
             plan.retained.push(scheduled(name));
-            None
+            Vec::new()
         }
-        _ => Some(Step::DeleteSecret {
-            secret: name.to_owned(),
-            arn: secret.arn.clone(),
-            deletion,
-        }),
+        _ => {
+            let replicas = secret.replicas.iter().map(|replica| Step::RemoveReplica {
+                secret: name.to_owned(),
+                arn: secret.arn.clone(),
+                region: replica.region.clone(),
+            });
+            let last = Step::DeleteSecret {
+                secret: name.to_owned(),
+                arn: secret.arn.clone(),
+                deletion,
+            };
+            replicas.chain([last]).collect()
+        }
     }
+}
+
+/// Returns the item for a secret that was a replica until someone promoted it.
+pub(super) fn promoted(name: &str, arn: &str) -> Item {
+    let region = arn.split(':').nth(3).unwrap_or_default();
+    let note = format!(
+        "a replica of it in {region} was promoted to a secret of its own, so it was not touched; if it is not needed, delete it: aws secretsmanager delete-secret --secret-id {arn} --region {region}"
+    );
+    Item::new("replica", format!("{name} in {region}"), Some(note))
 }
 
 /// Nothing is changed on the server: keyrota does not decide who may log in there.

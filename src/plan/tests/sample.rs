@@ -74,7 +74,6 @@ pub fn entry() -> ObservedAccessKey {
             secret: Secret {
                 description: String::new(),
                 owner: None,
-                primary_region: None,
                 arn: "arn:own".to_owned(),
                 name: "keys/ada".to_owned(),
                 tags: tags(&[
@@ -98,6 +97,8 @@ pub fn entry() -> ObservedAccessKey {
                     ("one".to_owned(), labels("AWSPREVIOUS")),
                     ("two".to_owned(), labels("AWSCURRENT")),
                 ]),
+                replicas: Vec::new(),
+                primary_region: None,
             },
             current: complete("AKIACURRENT"),
             current_since: Some(at("2026-11-01T08:59:00Z")),

@@ -127,6 +127,7 @@ fn steps(plan: &TeardownPlan) -> Vec<String> {
         Step::DeleteKey { id, .. } => format!("delete {id}"),
         Step::ForgetMark { tag, .. } => format!("forget {tag}"),
         Step::DeleteStack { retain, .. } => format!("delete stack but {retain:?}"),
+        Step::RemoveReplica { region, .. } => format!("remove replica {region}"),
         Step::DeleteSecret { deletion, .. } => format!("delete secret, {deletion:?}"),
         Step::DeleteEncryptionKey {
             id,

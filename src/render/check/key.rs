@@ -1,10 +1,13 @@
 //! Rules about the KMS keys.
 
+use std::collections::HashSet;
+
 use super::access::administers;
 use super::encrypt::{is_for_environment, is_for_services};
 use super::rule::{Level, Rule, RuleFindings, Theme};
 use super::stack::Stack;
 use super::statement::Statement;
+use crate::model::Region;
 use crate::render::document::DocumentKind;
 use crate::render::tree::Value;
 
@@ -19,8 +22,16 @@ pub(super) const THEME: Theme = Theme {
             remedy: "add a condition on kms:ViaService",
             source: "AWS Secrets Manager User Guide, security-encryption",
             check: Some(|stack, found| {
-                let secrets = stack.resolver().via_secrets_manager();
-                unconditioned(stack, "kms:ViaService", &USES, |one| one == secrets, found);
+                let there = |region: &Region| {
+                    let resolver = stack.resolver().clone().with_region(region.as_str());
+                    resolver.via_secrets_manager()
+                };
+                let replicas = stack.entries.iter().flat_map(|one| &one.served.replicas);
+                let mut services: HashSet<String> =
+                    replicas.map(|replica| there(&replica.region)).collect();
+                services.insert(stack.resolver().via_secrets_manager());
+                let fits = |one: &str| services.contains(one);
+                unconditioned(stack, "kms:ViaService", &USES, fits, found);
             }),
         },
         Rule {

@@ -7,6 +7,7 @@
 
 mod access;
 mod caller;
+mod deployer;
 mod encrypt;
 mod exception;
 mod function;
@@ -59,6 +60,7 @@ pub const THEMES: &[Theme] = &[
     function::THEME,
     network::THEME,
     operation::THEME,
+    deployer::THEME,
     exception::THEME,
 ];
 

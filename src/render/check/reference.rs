@@ -192,6 +192,8 @@ fn foreign(stack: &Stack<'_>, found: &mut RuleFindings) {
     let model = stack.model();
     let account = model.account.as_ref().map(|account| account.as_str());
     let region = model.region.as_ref().map(|region| region.as_str());
+    let replicas = model.entries.iter().flat_map(|entry| &entry.replicas);
+    let replicated: BTreeSet<&str> = replicas.map(|replica| replica.region.as_str()).collect();
     for (place, text) in &stack.template.arns {
         for (at, _) in text.match_indices("arn:") {
             let end = |one: char| one.is_whitespace() || one == '"';
@@ -199,12 +201,15 @@ fn foreign(stack: &Stack<'_>, found: &mut RuleFindings) {
             if stack.named.contains(arn) || stack.named.contains(text) {
                 continue;
             }
-            let there = arn::parts(arn).map_or("", |parts| parts[2]);
+            let parts = arn::parts(arn).unwrap_or_default();
+            let there = parts[2];
+            // A replica has the ARN of its secret except for the Region.
+            let is_replica = parts[1] == "secretsmanager" && replicated.contains(there);
             match arn::account_of(arn) {
                 Some(owner) if Some(owner) != account => {
                     found.add(place.show(), format!("`{arn}` belongs to account {owner}"));
                 }
-                _ if Region::parse(there).is_ok() && Some(there) != region => {
+                _ if Region::parse(there).is_ok() && Some(there) != region && !is_replica => {
                     found.add(place.show(), format!("`{arn}` is in {there}"));
                 }
                 _ => {}

@@ -4,6 +4,7 @@ use std::collections::HashSet;
 
 use super::rule::{Level, Rule, RuleFindings, Theme};
 use super::stack::Stack;
+use super::statement::Statement;
 use crate::model::{KmsKey, SecretReference};
 use crate::render::document::DocumentKind;
 use crate::render::resolve::{items, literal, target};
@@ -89,6 +90,7 @@ pub(super) const THEME: Theme = Theme {
                             if !actions(strategy)
                                 .iter()
                                 .any(|known| known.eq_ignore_ascii_case(action))
+                                && !encrypts_replicas(stack, statement, action)
                             {
                                 let message = format!("rotation does not need `{action}`");
                                 found.add(statement.at(), message);
@@ -294,6 +296,16 @@ fn trust(stack: &Stack<'_>, found: &mut RuleFindings) {
     }
 }
 
+/// Returns whether an action may be what encrypts the replicas with the keys that the manifest
+/// names for them.
+fn encrypts_replicas(stack: &Stack<'_>, statement: &Statement<'_>, action: &str) -> bool {
+    let is_key = |arn: &String| {
+        let mut replicas = stack.entries.iter().flat_map(|one| &one.served.replicas);
+        replicas.any(|one| one.kms_key.as_ref().is_some_and(|key| key.as_str() == arn))
+    };
+    action.eq_ignore_ascii_case("kms:Encrypt") && statement.resources.iter().all(is_key)
+}
+
 fn resources(stack: &Stack<'_>, found: &mut RuleFindings) {
     for strategy in stack.strategies() {
         resources_of(stack, strategy, found);
@@ -336,6 +348,9 @@ fn resources_of(stack: &Stack<'_>, strategy: Strategy, found: &mut RuleFindings)
         if let KmsKey::Existing(arn) = &entry.served.kms_key {
             known.insert(arn.to_string());
         }
+        let replicas = entry.served.replicas.iter();
+        let keys = replicas.filter_map(|replica| replica.kms_key.as_ref());
+        known.extend(keys.map(ToString::to_string));
     }
     for statement in stack.role_statements(strategy) {
         // A `*` is reported by the rule about wildcards.

@@ -140,6 +140,10 @@ fn named(model: &Model) -> HashSet<&str> {
         if let KmsKey::Existing(arn) = &entry.kms_key {
             named.insert(arn.as_str());
         }
+        let replicas = entry.replicas.iter();
+        named.extend(
+            replicas.filter_map(|replica| replica.kms_key.as_ref().map(|arn| arn.as_str())),
+        );
         if let Some(SecretReference::Arn(arn)) = entry.administrator() {
             named.insert(arn.as_str());
         }

@@ -37,6 +37,9 @@ pub use parts::parts;
 /// generates.
 const WHOLE: usize = 24;
 
+/// The beginning of the Sids of the statements for `bootstrap`.
+pub const BOOTSTRAP: &str = Command::Bootstrap.name();
+
 /// A command that calls AWS with the deployer's credentials.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Command {

@@ -71,7 +71,33 @@ const STACKS_SECRETS: &[Action] = &[
     ("secretsmanager:DeleteSecret", &[Teardown]),
     ("secretsmanager:DescribeSecret", &[Teardown]),
     ("secretsmanager:GetSecretValue", &[Teardown]),
+    ("secretsmanager:RemoveRegionsFromReplication", &[Teardown]),
 ];
+
+/// CloudFormation adds and removes replicas, and `doctor --fix` adds them.
+const REPLICATED: &[Action] = &[
+    ("secretsmanager:RemoveRegionsFromReplication", &[Bootstrap]),
+    (
+        "secretsmanager:ReplicateSecretToRegions",
+        &[Bootstrap, Doctor],
+    ),
+];
+
+/// In the Region of a replica. `plan` finds a secret that has its name, and `teardown` a replica
+/// that is a secret of its own by now.
+const REPLICAS: &[Action] = &[(
+    "secretsmanager:DescribeSecret",
+    &[Plan, Bootstrap, Teardown],
+)];
+
+/// Secrets Manager decrypts the secret and encrypts the replica with the permissions of the caller
+/// that replicates it (`API_ReplicateSecretToRegions`, `replicate-secrets_troubleshoot`).
+const ENCRYPT_REPLICAS: &[Action] = &[
+    ("kms:Encrypt", &[Bootstrap, Doctor]),
+    ("kms:GenerateDataKey", &[Bootstrap, Doctor]),
+];
+
+const REPLICA_KEYS: &[Action] = &[("kms:DescribeKey", &[Plan, Bootstrap])];
 
 /// `ListSecrets` returns names and no values. IAM grants it only on all resources.
 const FIND: &[Action] = &[("secretsmanager:ListSecrets", &[Teardown])];
@@ -161,6 +187,7 @@ const FIND_ALIAS: &[Action] = &[("kms:ListAliases", &[Plan, Bootstrap])];
 /// Returns the grants for the secrets, and for managing and using the KMS keys.
 pub fn grants(scope: &Scope<'_>) -> Vec<Grant> {
     let mut grants = secrets(scope);
+    grants.extend(replicas(scope));
     grants.extend(existing_keys(scope));
     let Scope { model, .. } = scope;
     let of_secrets = model.creates_kms_key();
@@ -238,6 +265,51 @@ fn secrets(scope: &Scope<'_>) -> Vec<Grant> {
         ),
     ];
     grants.into_iter().chain(restored).collect()
+}
+
+/// Returns the grants for adding replicas, for what has their names, and for their keys.
+fn replicas(scope: &Scope<'_>) -> Vec<Grant> {
+    let Scope {
+        model, resolver, ..
+    } = scope;
+    let mut replicated = Vec::new();
+    let mut there = Vec::new();
+    let mut keys: BTreeMap<&str, Vec<String>> = BTreeMap::new();
+    for entry in &model.entries {
+        let name = entry.secret.as_str();
+        let bare = format!("secret:{name}");
+        if !entry.replicas.is_empty() {
+            replicated.extend([
+                resolver.secret_arn(name),
+                resolver.arn("secretsmanager", &bare),
+            ]);
+        }
+        for replica in &entry.replicas {
+            let region = replica.region.as_str();
+            let resolver = scope.resolver.clone().with_region(region);
+            there.extend([
+                resolver.secret_arn(name),
+                resolver.arn("secretsmanager", &bare),
+            ]);
+            let key = replica.kms_key.as_ref().map(ToString::to_string);
+            keys.entry(region).or_default().extend(key);
+        }
+    }
+    let all = each(keys.values().flatten().cloned());
+    let mut grants = vec![
+        Grant::new("Replicate", "secret", each(replicated), REPLICATED),
+        Grant::new("Replicas", "secret", each(there), REPLICAS),
+        Grant::new("FindReplicaKeys", "key", all, REPLICA_KEYS),
+    ];
+    // AWS does not document in which Region Secrets Manager then calls KMS from.
+    let own = resolver.via_secrets_manager();
+    for (region, keys) in keys {
+        let there = scope.resolver.clone().with_region(region);
+        let there = there.via_secrets_manager();
+        let via = json!({ "StringEquals": { "kms:ViaService": [there, own] } });
+        grants.push(Grant::new("EncryptReplicas", "key", each(keys), ENCRYPT_REPLICAS).when(via));
+    }
+    grants
 }
 
 /// The maximum length of the tags in one statement, so that a policy has room for it.

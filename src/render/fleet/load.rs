@@ -30,6 +30,11 @@ const SECRET_MENTIONS: usize = 16;
 const USER_MENTIONS: usize = 8;
 /// How often a user's path appears in a template.
 const PATH_MENTIONS: usize = 2;
+/// Bytes of a template for a replica besides its key: its place in the list, with the comment on
+/// the list.
+const REPLICA_FRAME: usize = 320;
+/// The maximum length of a Region, which the ARN of a replica has instead of the stack's.
+const LONGEST_REGION: usize = 32;
 /// How often an entry's readers appear in a template.
 const READER_MENTIONS: usize = 2;
 /// The maximum length of a character, written as an escape.
@@ -123,6 +128,7 @@ enum Purpose {
     Users,
     Records,
     Key(Option<String>),
+    ReplicaKey(String),
 }
 
 /// Lengths that are packed into parts. None of them exceeds a limit.
@@ -219,6 +225,11 @@ impl Load {
         let own_tags: usize = own_tags
             .map(|(key, value)| quoted_length(key) + quoted_length(value) + MENTION_FRAME)
             .sum();
+        let replicas = entry.replicas.iter().map(|replica| {
+            let key = replica.kms_key.as_ref();
+            REPLICA_FRAME + key.map_or(0, |arn| arn.as_str().len() + secret + LONGEST_REGION)
+        });
+        let replicas: usize = replicas.sum();
         self.resources += 2 + has_readers;
         self.bytes += ENTRY_FRAME
             + PART_FRAME * has_readers
@@ -226,6 +237,7 @@ impl Load {
             + READER_MENTIONS * readers
             + quoted_length(entry.description.as_deref().unwrap_or_default())
             + own_tags
+            + replicas
             + 2 * self.tags;
         if entry.kms_key == KmsKey::Create {
             // Readers have a statement in the key policy, which names them again.
@@ -252,6 +264,13 @@ impl Load {
             KmsKey::AwsManaged => {}
             KmsKey::Create => held.add(Purpose::Key(None), secret),
             KmsKey::Existing(arn) => held.add(Purpose::Key(Some(arn.to_string())), secret),
+        }
+        let replicas = entry.replicas.iter();
+        for arn in replicas.filter_map(|replica| replica.kms_key.as_ref()) {
+            held.add(
+                Purpose::ReplicaKey(arn.to_string()),
+                secret + LONGEST_REGION,
+            );
         }
     }
 
@@ -315,5 +334,6 @@ fn frame(purpose: &Purpose) -> usize {
         Purpose::Users => role::FRAME + role::RECORD_FRAME,
         Purpose::Records => role::RECORD_FRAME,
         Purpose::Key(arn) => role::KEY_FRAME + 2 * arn.as_ref().map_or(128, String::len),
+        Purpose::ReplicaKey(arn) => role::KEY_FRAME + 2 * arn.len(),
     }
 }

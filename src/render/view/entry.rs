@@ -6,7 +6,7 @@ use keyrota_contract::tag;
 use serde_json::{Value as Json, json};
 
 use super::{Tag, boundary};
-use crate::model::{Entry, Kind, KmsKey, Model, Probe, RotateAs};
+use crate::model::{Entry, Kind, KmsKey, Model, Probe, Replica, RotateAs};
 use crate::render::role::Policies;
 use crate::render::{Strategy, name};
 
@@ -41,6 +41,7 @@ pub fn view(entry: &Entry, model: &Model, tags: &[Tag], policies: &Policies<'_>)
             KmsKey::Existing(arn) => json!({ "arn": arn.as_str() }),
         },
         "readers": entry.sorted_readers(),
+        "replicas": entry.replicas.iter().map(replica).collect::<Vec<_>>(),
         "tags": pinned(&super::tags_of(model, entry), pins(entry)),
         "probe": null,
         "function": strategy.function(),
@@ -128,6 +129,14 @@ fn pinned(tags: &[Tag], pins: impl IntoIterator<Item = (&'static str, String)>) 
         value,
     });
     tags.iter().cloned().chain(pins).collect()
+}
+
+/// Returns a replica as the templates see it.
+fn replica(replica: &Replica) -> Json {
+    json!({
+        "region": replica.region.as_str(),
+        "kms_key": replica.kms_key.as_ref().map(|arn| arn.as_str()),
+    })
 }
 
 /// Returns a new key's probe, in the format of the secret's tag, and whether the stack's own

@@ -1,6 +1,7 @@
 //! Applies the fixes that need no person.
 
 use super::super::error::{Error, Result};
+use super::super::replica::replicate;
 use super::super::{Context, Deployed, rotate_entry, verify};
 use super::{deployed, diagnose, examine_entry};
 use crate::model::{Model, SecretName};
@@ -73,6 +74,7 @@ async fn fix_one(
                 .await
                 .map(drop)
         }
+        Fix::Replicate => replicate(context, entry, secret).await,
         Fix::Sweep => sweep(context, function, name, &secret.arn).await,
     }
 }

@@ -8,6 +8,7 @@ mod bucket;
 mod clock;
 mod database;
 mod keys;
+mod replica;
 mod resource;
 mod rotation;
 mod secrets;

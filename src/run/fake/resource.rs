@@ -162,7 +162,10 @@ impl AwsState {
                 secret.kms_key = kms_key;
                 secret.versions.insert(version.clone(), held);
                 secret.put_label(crate::port::CURRENT, Some(&version));
-                Ok(secret.arn.clone())
+                let arn = secret.arn.clone();
+                let replicated = self.reconcile_replicas(&arn, &replicas(&resource.properties));
+                replicated.map_err(|error| error.message)?;
+                Ok(arn)
             }
             "AWS::SecretsManager::RotationSchedule" => {
                 let arn = text("SecretId");
@@ -258,6 +261,8 @@ impl AwsState {
             let wanted = tags(&resource.properties);
             let secret = self.live_secret(&arn).map_err(|error| error.message)?;
             secret.tags.extend(wanted);
+            let replicated = self.reconcile_replicas(&arn, &replicas(&resource.properties));
+            replicated.map_err(|error| error.message)?;
         }
         stack.resources[index].resource = resource.clone();
         Ok(())
@@ -343,6 +348,19 @@ impl AwsState {
             }
             // CloudFormation deletes a secret without a recovery window.
             "AWS::SecretsManager::Secret" => {
+                let regions: Vec<String> = self
+                    .secret_mut(id)
+                    .map(|secret| {
+                        secret
+                            .replicas
+                            .iter()
+                            .map(|one| one.region.clone())
+                            .collect()
+                    })
+                    .unwrap_or_default();
+                for region in regions {
+                    let _ = self.remove_replica(id, &region);
+                }
                 self.secrets.retain(|_, secret| secret.arn != *id);
             }
             "AWS::KMS::Key" => {
@@ -377,6 +395,18 @@ fn stack_tags(stack: &StackRecord, resource: &Resource) -> BTreeMap<String, Stri
         tag("stack-name", &stack.name),
         tag("logical-id", &resource.logical_id),
     ])
+}
+
+/// Returns `ReplicaRegions`: each Region with its key.
+fn replicas(properties: &Value) -> Vec<(String, Option<String>)> {
+    let replicas = properties
+        .get("ReplicaRegions")
+        .and_then(Value::as_sequence);
+    let text = |replica: &Value, key: &str| Some(replica.get(key)?.as_str()?.to_owned());
+    let replicas = replicas.into_iter().flatten();
+    replicas
+        .map(|replica| (text(replica, "Region").unwrap(), text(replica, "KmsKeyId")))
+        .collect()
 }
 
 fn tags(properties: &Value) -> BTreeMap<String, String> {

@@ -7,7 +7,7 @@ use jiff::{SignedDuration, Timestamp};
 use secrecy::{ExposeSecret, SecretString};
 
 use super::FakeAws;
-use super::state::refused;
+use super::state::{AwsState, SecretRecord, refused};
 use crate::port::{
     Deletion, ErrorKind, ListedSecret, Result, Rotation, Secret, SecretValue, Secrets, TaggedSecret,
 };
@@ -16,33 +16,8 @@ use crate::port::{
 impl Secrets for FakeAws {
     async fn secret(&self, id: &str) -> Result<Option<Secret>> {
         self.act("secretsmanager:DescribeSecret", |state| {
-            let Some(held) = state.find_secret(id) else {
-                return Ok(None);
-            };
-            let labelled = held.versions.iter();
-            let labelled = labelled.filter(|(_, version)| !version.labels.is_empty());
-            Ok(Some(Secret {
-                arn: held.arn.clone(),
-                name: held.name.clone(),
-                description: held.description.clone(),
-                owner: None,
-                primary_region: None,
-                tags: match state.is_seen(held.created) {
-                    true => held.tags.clone(),
-                    false => BTreeMap::new(),
-                },
-                kms_key: held.kms_key.clone(),
-                rotation_enabled: held.rotates,
-                rotation: held.rotation.clone(),
-                last_rotated: held.last_rotated.filter(|_| held.rotates),
-                next_rotation: held
-                    .last_rotated
-                    .map(|at| at + SignedDuration::from_hours(720)),
-                deleted: held.deleted,
-                versions: labelled
-                    .map(|(id, version)| (id.clone(), version.labels.iter().cloned().collect()))
-                    .collect(),
-            }))
+            let held = state.find_secret(id);
+            Ok(held.map(|held| describe(state, held)))
         })
         .await
     }
@@ -191,6 +166,9 @@ impl Secrets for FakeAws {
                 return Ok(None);
             };
             match deletion {
+                _ if !secret.replicas.is_empty() => {
+                    refused(ErrorKind::Invalid, "it still has replica regions")
+                }
                 Deletion::Forced => {
                     let held = secret.field(crate::port::CURRENT, "accesskey");
                     let held = held.or_else(|| secret.field(crate::port::CURRENT, "password"));
@@ -219,5 +197,58 @@ impl Secrets for FakeAws {
             Ok(())
         })
         .await
+    }
+
+    async fn secret_in(&self, region: &str, name: &str) -> Result<Option<Secret>> {
+        self.act("secretsmanager:DescribeSecret", |state| {
+            if state.closed_regions.contains(region) {
+                return refused(ErrorKind::Credentials, "the token is invalid");
+            }
+            let held = state.elsewhere.get(&(region.to_owned(), name.to_owned()));
+            Ok(held.map(|held| describe(state, held)))
+        })
+        .await
+    }
+
+    async fn replicate(&self, id: &str, region: &str, kms_key: Option<&str>) -> Result<()> {
+        self.act("secretsmanager:ReplicateSecretToRegions", |state| {
+            state.replicate(id, region, kms_key)
+        })
+        .await
+    }
+
+    async fn remove_replica(&self, id: &str, region: &str) -> Result<()> {
+        self.act("secretsmanager:RemoveRegionsFromReplication", |state| {
+            state.remove_replica(id, region)
+        })
+        .await
+    }
+}
+
+fn describe(state: &AwsState, held: &SecretRecord) -> Secret {
+    let labelled = held.versions.iter();
+    let labelled = labelled.filter(|(_, version)| !version.labels.is_empty());
+    Secret {
+        arn: held.arn.clone(),
+        name: held.name.clone(),
+        description: held.description.clone(),
+        owner: None,
+        tags: match state.is_seen(held.created) {
+            true => held.tags.clone(),
+            false => BTreeMap::new(),
+        },
+        kms_key: held.kms_key.clone(),
+        rotation_enabled: held.rotates,
+        rotation: held.rotation.clone(),
+        last_rotated: held.last_rotated.filter(|_| held.rotates),
+        next_rotation: held
+            .last_rotated
+            .map(|at| at + SignedDuration::from_hours(720)),
+        deleted: held.deleted,
+        versions: labelled
+            .map(|(id, version)| (id.clone(), version.labels.iter().cloned().collect()))
+            .collect(),
+        replicas: held.replicas.clone(),
+        primary_region: held.primary_region.clone(),
     }
 }

@@ -11,7 +11,7 @@ use super::database::Server;
 use super::rotation::{ActiveRotation, Step};
 use super::stacks::{ChangeSetRecord, StackRecord};
 use super::watch::Watch;
-use crate::port::{Error, ErrorKind, ReportDocument, Rotation, TrailEvent};
+use crate::port::{Error, ErrorKind, ReplicaStatus, ReportDocument, Rotation, TrailEvent};
 
 pub const ACCOUNT: &str = "111122223333";
 pub const REGION: &str = "eu-west-1";
@@ -58,6 +58,9 @@ pub struct SecretRecord {
     pub last_rotated: Option<Timestamp>,
     pub deleted: Option<Timestamp>,
     pub versions: BTreeMap<String, Version>,
+    pub replicas: Vec<ReplicaStatus>,
+    /// The Region of the primary secret of a replica.
+    pub primary_region: Option<String>,
 }
 
 /// An account.
@@ -79,6 +82,10 @@ pub struct AwsState {
     pub user_tags: BTreeMap<String, BTreeMap<String, String>>,
     pub keys: BTreeMap<String, KeyRecord>,
     pub secrets: BTreeMap<String, SecretRecord>,
+    /// The secrets of other Regions, by Region and name.
+    pub elsewhere: BTreeMap<(String, String), SecretRecord>,
+    /// The Regions that are not enabled for the account.
+    pub closed_regions: BTreeSet<String>,
     pub stacks: Vec<StackRecord>,
     pub change_sets: BTreeMap<String, ChangeSetRecord>,
     pub buckets: BTreeMap<String, Bucket>,
@@ -138,6 +145,8 @@ impl AwsState {
             user_tags: BTreeMap::new(),
             keys: BTreeMap::new(),
             secrets: BTreeMap::new(),
+            elsewhere: BTreeMap::new(),
+            closed_regions: BTreeSet::new(),
             stacks: Vec::new(),
             change_sets: BTreeMap::new(),
             buckets: BTreeMap::new(),

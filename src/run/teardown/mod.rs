@@ -205,6 +205,11 @@ async fn carry_out(context: &Context<'_>, step: Step) -> Result<Outcome> {
         Step::DeleteStack { stack, retain } => delete_stack(context, &stack, &retain)
             .await
             .map(Outcome::Deleted),
+        Step::RemoveReplica {
+            secret,
+            arn,
+            region,
+        } => secret::remove_replica(context, &secret, &arn, &region).await,
         Step::DeleteSecret {
             secret,
             arn,

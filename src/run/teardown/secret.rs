@@ -34,6 +34,39 @@ pub(super) async fn delete(
     Ok(Outcome::Deleted(Item::new("secret", secret, note)))
 }
 
+/// Deletes the replica of a secret in a Region, and waits until Secrets Manager no longer lists it:
+/// until then, it refuses to delete the secret.
+pub(super) async fn remove_replica(
+    context: &Context<'_>,
+    secret: &str,
+    arn: &str,
+    region: &str,
+) -> Result<Outcome> {
+    let name = format!("{secret} in {region}");
+    let removed = soft(context.cloud.remove_replica(arn, region).await)?;
+    let began = context.clock.now();
+    loop {
+        let now = soft(context.cloud.secret(arn).await)?.ok().flatten();
+        let stays = now.is_some_and(|now| now.replica_in(region).is_some());
+        match (&removed, stays) {
+            // Another command may have been faster.
+            (_, false) => {
+                let note = "a replica has no recovery window".to_owned();
+                return Ok(Outcome::Deleted(Item::new("replica", name, Some(note))));
+            }
+            (Err(reason), true) => {
+                let note = Some(format!("cannot delete it: {reason}"));
+                return Ok(Outcome::Left(Item::new("replica", name, note)));
+            }
+            (Ok(()), true) if context.waited(began) >= context.pace.trial => {
+                let note = Some("Secrets Manager has not deleted it yet".to_owned());
+                return Ok(Outcome::Left(Item::new("replica", name, note)));
+            }
+            (Ok(()), true) => context.wait().await,
+        }
+    }
+}
+
 /// Returns whether a secret is scheduled for deletion.
 pub(super) async fn awaits_deletion(context: &Context<'_>, arn: &str) -> Result<bool> {
     let secret = soft(context.cloud.secret(arn).await)?.ok().flatten();

@@ -34,6 +34,10 @@ pub(super) async fn observe<'model>(
         entries,
         ..Subjects::default()
     };
+    for subject in &subjects.entries {
+        let found = promoted(context, subject).await?;
+        subjects.promoted.extend(found);
+    }
     let named = model.entries.iter().map(|entry| entry.secret.as_str());
     let named: BTreeSet<&str> = named.collect();
     // The tag finds what an earlier manifest named. It proves nothing, since others can write it.
@@ -102,6 +106,34 @@ async fn subject<'model>(
         }
     };
     Ok(Subject { seen, ours, unread })
+}
+
+/// Returns the secrets that were replicas of one of the stack's, each with its name: in a Region of
+/// the manifest there is a secret with the ARN of a replica, and the stack's secret has none there.
+async fn promoted(context: &Context<'_>, subject: &Subject<'_>) -> Result<Vec<(String, String)>> {
+    let (entry, Some(secret)) = (subject.seen.entry(), subject.seen.secret()) else {
+        return Ok(Vec::new());
+    };
+    let mut found = Vec::new();
+    if !subject.ours {
+        return Ok(found);
+    }
+    for replica in &entry.replicas {
+        let region = replica.region.as_str();
+        if secret.replica_in(region).is_some() {
+            continue;
+        }
+        // A Region that does not answer must not keep the rest from being deleted.
+        let there = context.cloud.secret_in(region, &secret.name).await;
+        if let Ok(Some(there)) = there
+            && there.arn == secret.arn_in(region)
+            && there.primary_elsewhere().is_none()
+            && there.deleted.is_none()
+        {
+            found.push((secret.name.clone(), there.arn));
+        }
+    }
+    Ok(found)
 }
 
 /// The result of looking up a secret of the manifest.

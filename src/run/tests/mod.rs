@@ -9,6 +9,7 @@ mod forged;
 mod import;
 mod log;
 mod lookup;
+mod replica;
 mod restore;
 mod rotate;
 mod scenario;

@@ -3,7 +3,7 @@
 use super::super::{BundleResult, GenerateResult, PlanResult, Show as _, WrittenFile};
 use super::{script, shown};
 use crate::model::Finding;
-use crate::plan::Drift;
+use crate::plan::{Drift, RemovedReplica};
 use crate::port::Change;
 
 #[test]
@@ -25,6 +25,7 @@ fn plan() {
         imports: Vec::new(),
         stacks: vec![("keys".to_owned(), changes)],
         drift: Vec::new(),
+        removed: Vec::new(),
     };
     insta::assert_snapshot!(shown(&result), @"
     ACTION  RESOURCE       TYPE
@@ -63,6 +64,7 @@ fn plan() {
           "type": "AWS::SNS::Topic"
         }
       ],
+      "deleted_replicas": [],
       "drift": [],
       "imports": []
     }
@@ -82,6 +84,7 @@ fn plan() {
         imports: Vec::new(),
         stacks: vec![("keys".to_owned(), Vec::new())],
         drift: Vec::new(),
+        removed: Vec::new(),
     };
     insta::assert_snapshot!(shown(&none), @"No changes. The stack matches the manifest.");
     let drift = Drift {
@@ -100,6 +103,41 @@ fn plan() {
     The stack has no changes; `keyrota bootstrap` restores the above. Nothing was changed.
     ");
     assert_eq!(changed.json()["drift"][0]["logical_id"], "SecretProdApp");
+}
+
+#[test]
+fn a_plan_names_the_replicas_that_it_deletes() {
+    let result = PlanResult {
+        imports: Vec::new(),
+        stacks: vec![(
+            "keys".to_owned(),
+            vec![Change {
+                action: "Modify".to_owned(),
+                logical_id: "SecretProdApp".to_owned(),
+                kind: "AWS::SecretsManager::Secret".to_owned(),
+                replacement: None,
+                properties: vec!["ReplicaRegions".to_owned()],
+            }],
+        )],
+        drift: Vec::new(),
+        removed: vec![RemovedReplica {
+            secret: "prod/app".to_owned(),
+            region: "us-west-2".to_owned(),
+        }],
+    };
+    insta::assert_snapshot!(shown(&result), @"
+    ACTION  RESOURCE       TYPE
+    modify  SecretProdApp  AWS::SecretsManager::Secret
+
+    The replica of prod/app in us-west-2 is deleted permanently.
+
+    0 to add, 1 to modify, 0 to remove. Nothing was changed.
+    ");
+    let told = &result.json()["deleted_replicas"][0];
+    assert_eq!(
+        (&told["secret"], &told["region"]),
+        (&"prod/app".into(), &"us-west-2".into())
+    );
 }
 
 #[test]

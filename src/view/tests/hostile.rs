@@ -6,9 +6,10 @@ use super::super::{human, json};
 use crate::model::{Finding, Severity};
 use crate::plan::{
     CredentialKind, DoctorFinding, DoctorReport, Drift, HoldReason, Item, KeyReport, KeyRole,
-    SecretReport, StackReport, State, StatusReport, TagDifference,
+    RemovedReplica, ReplicaFault, ReplicaReport, SecretReport, StackReport, State, StatusReport,
+    TagDifference,
 };
-use crate::port::Change;
+use crate::port::{Change, ReplicaState};
 use crate::run::TeardownReport;
 use crate::view::{
     BootstrapResult, DeployedFunction, DeployedSecret, Failure, PlanResult, RotateResult,
@@ -125,6 +126,19 @@ fn of_status() {
                 expected: Some(text()),
                 found: Some(text()),
             }],
+            replicas: [
+                ReplicaFault::Failed,
+                ReplicaFault::Missing,
+                ReplicaFault::Unknown,
+            ]
+            .map(|fault| ReplicaReport {
+                region: text(),
+                status: Some(ReplicaState::Failed),
+                message: Some(text()),
+                kms_key: Some(text()),
+                fault: Some(fault),
+            })
+            .to_vec(),
             unknown: Vec::new(),
         }],
     });
@@ -202,6 +216,10 @@ fn of_plan_and_teardown() {
                 difference: text(),
             },
         )],
+        removed: vec![RemovedReplica {
+            secret: text(),
+            region: text(),
+        }],
     });
     let items = || vec![Item::new("secret", text(), Some(text()))];
     check(&TeardownReport {

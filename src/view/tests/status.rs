@@ -6,8 +6,10 @@ use super::credential::stack;
 use super::{script, shown};
 use crate::model::Duration;
 use crate::plan::{
-    CredentialKind, HoldReason, KeyReport, KeyRole, SecretReport, StackReport, State, StatusReport,
+    CredentialKind, HoldReason, KeyReport, KeyRole, ReplicaFault, ReplicaReport, SecretReport,
+    StackReport, State, StatusReport,
 };
+use crate::port::ReplicaState;
 use crate::view::Show as _;
 
 fn at(text: &str) -> Option<Timestamp> {
@@ -45,8 +47,70 @@ fn secret(state: State, reason: Option<&str>) -> SecretReport {
             key("AKIAOLD", KeyRole::Previous, None),
         ],
         tags: Vec::new(),
+        replicas: Vec::new(),
         unknown: Vec::new(),
     }
+}
+
+#[test]
+fn replicas_with_their_faults() {
+    let replica = |region: &str, status, fault| ReplicaReport {
+        region: region.to_owned(),
+        status,
+        message: (status == Some(ReplicaState::Failed)).then(|| "The key is disabled.".to_owned()),
+        kms_key: None,
+        fault,
+    };
+    let mut secret = secret(State::Ok, None);
+    secret.keys.clear();
+    secret.replicas = vec![
+        replica("eu-central-1", Some(ReplicaState::InSync), None),
+        replica("us-east-1", None, Some(ReplicaFault::Missing)),
+        replica(
+            "us-west-1",
+            Some(ReplicaState::InSync),
+            Some(ReplicaFault::Unknown),
+        ),
+        replica(
+            "us-west-2",
+            Some(ReplicaState::Failed),
+            Some(ReplicaFault::Failed),
+        ),
+    ];
+    let result = StatusReport {
+        stack: Some(stack()),
+        stacks: Vec::new(),
+        secrets: vec![secret],
+    };
+    insta::assert_snapshot!(shown(&result), @"
+    Stack keys is CREATE_COMPLETE.
+
+    SECRET    USER  STATE  LAST ROTATION         NEXT ROTATION  SCHEDULE       MAX KEY AGE
+    prod/app  app   ok     2026-11-01 09:00 UTC  -              rate(30 days)  60 days and 1 hour
+
+    SECRET    REPLICA       STATUS   KMS KEY
+    prod/app  eu-central-1  InSync   -
+    prod/app  us-east-1     missing  -
+    prod/app  us-west-1     InSync   -
+    prod/app  us-west-2     Failed   -
+
+    prod/app: the replica in us-east-1 is missing; `keyrota doctor` has the remedy
+
+    prod/app: the replica in us-west-1 is not in the manifest; `keyrota doctor` has the remedy
+
+    prod/app: the replica in us-west-2 failed: The key is disabled; `keyrota doctor` has the remedy
+    ");
+    let told = &result.json()["secrets"][0]["replicas"][3];
+    assert_eq!(
+        *told,
+        serde_json::json!({
+            "region": "us-west-2",
+            "status": "Failed",
+            "message": "The key is disabled.",
+            "kms_key": null,
+            "fault": "replica-failed",
+        })
+    );
 }
 
 #[test]
@@ -101,6 +165,7 @@ fn status() {
           "name": "prod/app",
           "next_rotation": null,
           "reason": null,
+          "replicas": [],
           "rotation_enabled": true,
           "schedule": "rate(30 days)",
           "state": "ok",

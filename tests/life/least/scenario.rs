@@ -141,6 +141,9 @@ pub const SCENARIOS: &[Scenario] = &[
                 "secretsmanager:UpdateSecretVersionStage",
                 "iam:DeleteAccessKey",
                 "iam:UntagUser",
+                "kms:Encrypt",
+                "kms:GenerateDataKey",
+                "secretsmanager:ReplicateSecretToRegions",
             ]),
         )
     },
@@ -227,6 +230,7 @@ pub const SCENARIOS: &[Scenario] = &[
             "lambda:UpdateFunctionConfiguration",
             "logs:UntagResource",
             "secretsmanager:UntagResource",
+            "secretsmanager:RemoveRegionsFromReplication",
             "secretsmanager:UpdateSecret",
             // A new topic's default policy allows these two to everyone in the account.
             "sns:SetTopicAttributes",

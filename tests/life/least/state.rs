@@ -79,6 +79,8 @@ pub const DATABASE_DEPLOYED: State = State::Database(Stage::Deployed);
 pub const DATABASE_UNFINISHED: State = State::Database(Stage::Unfinished);
 
 pub const STACK: &str = "payments-keys";
+/// The Region of a replica.
+const ELSEWHERE: &str = "eu-central-1";
 
 impl State {
     /// Returns the content of its stack.
@@ -127,14 +129,14 @@ pub async fn prepare(test: &TestEnvironment, state: State) -> Policy {
 
 /// Creates a state of a stack with access keys.
 async fn prepare_keys(test: &TestEnvironment, state: State) {
-    let key = match state.large() {
-        true => String::new(),
+    let (key, replica_key) = match state.large() {
+        true => (String::new(), String::new()),
         false => users(test).await,
     };
     if state == CHANGED {
         make_boundary(test).await;
     }
-    let (before, after) = manifests(state, &key);
+    let (before, after) = manifests(state, &key, &replica_key);
     test.manifest(&before);
     let rotates = match state {
         DEPLOYED | AILING => "",
@@ -163,14 +165,18 @@ async fn prepare_keys(test: &TestEnvironment, state: State) {
     }
 }
 
-/// Creates the users and the reader of the small manifest, and returns the ARN of a KMS key.
-async fn users(test: &TestEnvironment) -> String {
+/// Creates the users and the reader of the small manifest, and returns the ARNs of a KMS key and
+/// of one in the Region of the replica.
+async fn users(test: &TestEnvironment) -> (String, String) {
     test.make_user("mailer").await;
     test.make_user("batch").await;
     test.make_role("app").await;
     test.make_administrator("administrator", "ops/administrator")
         .await;
-    test.make_kms_key().await
+    let made = test.kms_in(ELSEWHERE).create_key().send().await;
+    let there = made.expect("the key is made").key_metadata;
+    let there = there.expect("metadata").arn.expect("an ARN");
+    (test.make_kms_key().await, there)
 }
 
 /// Creates the permissions boundary of the changed manifest. The users that the stack does not
@@ -209,7 +215,7 @@ async fn open_bucket(test: &TestEnvironment) {
 }
 
 /// Returns the deployed manifest and the later one.
-fn manifests(state: State, key: &str) -> (String, String) {
+fn manifests(state: State, key: &str, replica_key: &str) -> (String, String) {
     let head = |tags: &str, email: &str| {
         format!(
             "version: 1\nstack: {STACK}\naccount: \"{ACCOUNT}\"\nregion: {REGION}\n\
@@ -247,22 +253,25 @@ fn manifests(state: State, key: &str) -> (String, String) {
             format!("{after}access_keys:\n{}", entries(more)),
         );
     }
-    let entries = |batch: &str| {
+    let replicated = format!("{{ region: {ELSEWHERE}, kms_key: '{replica_key}' }}");
+    let both = format!("{replicated}, us-west-2");
+    let entries = |batch: &str, replicas: &str| {
         format!(
             "access_keys:\n\
              \x20 - {{ user: uploader, secret: prod/uploader, kms_key: create, \
              create_user: true, readers: ['arn:aws:iam::{ACCOUNT}:role/app'] }}\n\
-             \x20 - {{ user: mailer, secret: prod/mailer, rotate_as: role, kms_key: '{key}' }}\n\
+             \x20 - {{ user: mailer, secret: prod/mailer, rotate_as: role, kms_key: '{key}', \
+             replicas: [{replicas}] }}\n\
              \x20 - {{ user: batch, secret: prod/batch, rotate_as: {batch} }}\n"
         )
     };
-    let batch = match state {
-        State::Changed { .. } => "self",
-        _ => "ops/administrator",
+    let (batch, replicas) = match state {
+        State::Changed { .. } => ("self", replicated.as_str()),
+        _ => ("ops/administrator", both.as_str()),
     };
     (
-        before + &entries("ops/administrator"),
-        after + &entries(batch),
+        before + &entries("ops/administrator", &both),
+        after + &entries(batch, replicas),
     )
 }
 
@@ -282,13 +291,17 @@ async fn leave_unfinished(test: &TestEnvironment) {
     request.send().await.expect("the value is stored");
 }
 
-/// Leaves a rotation unfinished without its previous key, and deletes a secret.
+/// Leaves a rotation unfinished without its previous key, deletes a secret, and removes a replica.
 async fn break_stack(test: &TestEnvironment) {
     let before = test.key_in("prod/mailer", "AWSPREVIOUS").await;
     let before = before.expect("a key before");
     test.delete_key("mailer", &before.id).await;
     leave_unfinished(test).await;
     test.delete_secret("prod/batch").await;
+    let request = test.secretsmanager.remove_regions_from_replication();
+    let request = request.secret_id("prod/mailer");
+    let request = request.remove_replica_regions(ELSEWHERE).send().await;
+    request.expect("the replica is removed");
 }
 
 /// Deploys the template with another seed, as by hand.

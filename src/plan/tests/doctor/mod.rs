@@ -3,6 +3,7 @@
 mod database;
 mod key;
 mod page;
+mod replica;
 mod rotation;
 mod stack;
 

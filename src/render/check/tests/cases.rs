@@ -65,6 +65,17 @@ pub fn all() -> impl Iterator<Item = Case> {
         .chain(secrets())
         .chain(databases())
         .chain(rest())
+        .chain(deployer())
+}
+
+fn deployer() -> impl IntoIterator<Item = Case> {
+    cases! {
+        "deployer-permission", EVERYTHING => |text| {
+            let replicas = "    Properties:\n      ReplicaRegions: [{ Region: us-west-2 }]\n      Name: ";
+            let text = swap(text, "    Properties:\n      Name: ", replicas);
+            with(&text, "  Own:\n    Type: AWS::CloudWatch::Dashboard\n")
+        };
+    }
 }
 
 fn limits() -> impl IntoIterator<Item = Case> {

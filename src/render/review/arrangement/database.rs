@@ -2,7 +2,7 @@
 
 use super::super::prose::{self, Prose};
 use super::super::recurrence;
-use super::{Fact, encrypted, named};
+use super::{Fact, READERS, encrypted, named};
 use crate::model::{
     Database, Duration, Engine, Entry, InitialPassword, OldKey, PasswordRule, RotateAs,
     Verification,
@@ -38,7 +38,7 @@ pub fn facts(entry: &Entry, database: &Database, account: &str) -> Vec<Fact> {
         ("The server’s certificate", certificate(database)),
         ("A new password", password(&database.password)),
         ("Encrypted with", encrypted(&entry.kms_key)),
-        ("Named readers", named(&entry.readers, account)),
+        (READERS, named(&entry.readers, account)),
         ("The old password", old_password(entry, database)),
         ("Fields", prose::list(fields, "and")),
     ];

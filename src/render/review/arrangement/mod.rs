@@ -13,11 +13,14 @@ use super::recurrence;
 use super::subject;
 use super::timeline::{self, Timeline};
 use crate::model::{
-    self, AccessKey, Arn, Entry, InitialKey, Kind, KmsKey, OldKey, Probe, RotateAs,
+    self, AccessKey, Arn, Entry, InitialKey, Kind, KmsKey, OldKey, Probe, Replica, RotateAs,
 };
 use crate::render::statement::Principal;
 use crate::render::{Rendered, Strategy, name, resolve};
 use setup::Setup;
+
+/// The heading of the readers, before which the replicas are.
+const READERS: &str = "Named readers";
 
 /// Secrets with the same settings.
 #[derive(Debug, Serialize)]
@@ -158,16 +161,23 @@ fn letter(index: usize) -> String {
 }
 
 fn arrangement<'a>(entry: &'a Entry, index: usize, account: &str) -> Arrangement<'a> {
+    let own = match &entry.kind {
+        Kind::AccessKey(key) => facts(entry, key, account),
+        Kind::Database(database) => database::facts(entry, database, account),
+    };
+    let mut facts: Vec<Fact> = adopted(entry).into_iter().chain(own).collect();
+    if !entry.replicas.is_empty() {
+        let fact = Fact {
+            what: "Replicated to",
+            prose: replicated(&entry.replicas),
+        };
+        let readers = facts.iter().position(|fact| fact.what == READERS);
+        facts.insert(readers.unwrap_or(facts.len()), fact);
+    }
     Arrangement {
         letter: letter(index),
         count: String::new(),
-        facts: adopted(entry)
-            .into_iter()
-            .chain(match &entry.kind {
-                Kind::AccessKey(key) => facts(entry, key, account),
-                Kind::Database(database) => database::facts(entry, database, account),
-            })
-            .collect(),
+        facts,
         expression: entry.schedule.to_string(),
         rows: Vec::new(),
         first: entry,
@@ -214,7 +224,7 @@ fn facts(entry: &Entry, key: &AccessKey, account: &str) -> Vec<Fact> {
         ("With", origin),
         ("The user", user),
         ("Encrypted with", encrypted(&entry.kms_key)),
-        ("Named readers", named(&entry.readers, account)),
+        (READERS, named(&entry.readers, account)),
         ("The old key", old_key(entry.old_key)),
         ("A key is active", age(entry, key)),
     ];
@@ -243,6 +253,20 @@ fn encrypted(key: &KmsKey) -> Prose {
         KmsKey::Create => Prose::words("a customer managed key that the stack creates"),
         KmsKey::Existing(arn) => Prose::words("the customer managed key ").code(arn.as_str()),
     }
+}
+
+/// Says in which Regions a secret has replicas, and with which keys.
+fn replicated(replicas: &[Replica]) -> Prose {
+    let one = |replica: &Replica| {
+        let region = Prose::name(replica.region.as_str());
+        match &replica.kms_key {
+            None => region,
+            Some(arn) => region
+                .say(", encrypted with the customer managed key ")
+                .code(arn.as_str()),
+        }
+    };
+    prose::list(replicas.iter().map(one), "and")
 }
 
 fn named(readers: &[Arn], account: &str) -> Prose {

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use crate::model::{
     AccessKey, Arn, Database, Duration, Engine, Entry, InitialKey, InitialPassword, Kind, KmsKey,
-    OldKey, PasswordRule, Probe, RotateAs, Verification,
+    OldKey, PasswordRule, Probe, Replica, RotateAs, Verification,
 };
 
 /// An entry's settings, without the names of its credential and its secret.
@@ -18,6 +18,7 @@ pub struct Setup<'a> {
     old_key: OldKey,
     readers: &'a [Arn],
     tags: &'a BTreeMap<String, String>,
+    replicas: &'a [Replica],
     rotate_as: &'a RotateAs,
     credential: Credential<'a>,
 }
@@ -56,6 +57,7 @@ impl<'a> Setup<'a> {
             kms_key,
             old_key,
             readers,
+            replicas,
             rotate_as,
             kind,
         } = entry;
@@ -67,6 +69,7 @@ impl<'a> Setup<'a> {
             old_key: *old_key,
             readers,
             tags,
+            replicas,
             rotate_as,
             credential: match kind {
                 Kind::AccessKey(key) => Credential::of_key(key),

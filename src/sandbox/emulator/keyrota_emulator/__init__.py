@@ -11,6 +11,7 @@ The parts, one concern each:
 * ``secrets``    Secrets Manager: versions, labels, and tokens as in its API reference
 * ``encryption`` the use of a customer managed KMS key for a secret's value
 * ``service_keys``  the keys with which AWS services encrypt log groups, topics, and functions
+* ``replicas``   the replicas of secrets in other Regions, with their states
 * ``rotation``   RotateSecret, CancelRotateSecret, and the four steps of a rotation
 * ``schedule``   rotation rules, and when the next rotation is due
 * ``keys``       IAM access keys: the quota of two, their owner, their last use

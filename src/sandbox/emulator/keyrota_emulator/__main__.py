@@ -163,6 +163,7 @@ def _serve(
         principals,
         processes,
         propagation,
+        replicas,
         report,
         resources,
         root,
@@ -211,6 +212,7 @@ def _serve(
     root.install(key)
     gateway.install()
     secrets.install()
+    replicas.install()
     rotation.install()
     keys.install()
     report.install()

@@ -30,14 +30,31 @@ def require_encrypt(caller: str | None, key: str | None, secret_arn: str) -> Non
     _require(caller, key, secret_arn, actions, "EncryptionFailure")
 
 
+def require_replica(caller: str | None, key: str | None, replica_arn: str) -> None:
+    """Refuses a caller who may not encrypt a replica with a key of this Region.
+
+    https://docs.aws.amazon.com/secretsmanager/latest/apireference/API_ReplicateSecretToRegions.html
+    """
+    actions = ("kms:GenerateDataKey", "kms:Encrypt")
+    _require(caller, key, replica_arn, actions, "EncryptionFailure")
+
+
+def is_usable(key: str | None) -> bool:
+    """Returns whether a key of this Region can encrypt; the key that AWS manages always can."""
+    if not key or key.endswith(f"alias/{_MANAGED_BY_AWS}"):
+        return True
+    record = kms._resolve_key(key)
+    return record is not None and record["KeyState"] == "Enabled"
+
+
 def _require(
     caller: str | None, key: str | None, secret_arn: str, actions: tuple[str, ...], failure: str
 ) -> None:
     if not key or key.endswith(f"alias/{_MANAGED_BY_AWS}"):
         return
-    record = kms._resolve_key(key)
-    if record is None or record["KeyState"] != "Enabled":
+    if not is_usable(key):
         raise Refused(failure, "Secrets Manager can't use the provided KMS key.")
+    record = kms._resolve_key(key)
     if caller is None:
         return
     conditions = {
@@ -45,7 +62,7 @@ def _require(
         "kms:EncryptionContext:SecretARN": secret_arn,
         "kms:ViaService": f"secretsmanager.{get_region()}.amazonaws.com",
     }
-    if not all(
-        authorization.allows(caller, action, record["Arn"], conditions) for action in actions
-    ):
-        raise Refused("AccessDeniedException", "Access to KMS is not allowed")
+    for action in actions:
+        if not authorization.allows(caller, action, record["Arn"], conditions):
+            message = f"Access to KMS is not allowed: {action} on {record['Arn']}"
+            raise Refused("AccessDeniedException", message)

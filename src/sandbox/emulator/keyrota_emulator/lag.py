@@ -28,6 +28,9 @@ Value = TypeVar("Value")
 looks: list[Callable[[], None]] = []
 """What notices that something lagging has been changed, called around each request."""
 
+settles: list[Callable[[], None]] = []
+"""What carries out at once what else would happen later."""
+
 _all: weakref.WeakSet[Lagging[Any]] = weakref.WeakSet()
 _seed = 0
 _requests = itertools.count()
@@ -99,6 +102,8 @@ def look() -> None:
 def settle() -> None:
     """Lets everything that has been changed be seen everywhere."""
     look()
+    for finish in settles:
+        finish()
     for each in _all:
         each.settle()
 

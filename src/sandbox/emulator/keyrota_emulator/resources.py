@@ -20,7 +20,7 @@ from ministack.services import cloudwatch_logs, ec2, iam, lambda_svc
 from ministack.services import secretsmanager as service
 from ministack.services.cloudformation import provisioners
 
-from . import rotation, secrets, stale, strict
+from . import replicas, rotation, secrets, stale, strict
 from .refusal import Refused
 
 Properties = dict[str, Any]
@@ -122,8 +122,12 @@ def _create_secret(logical_id: str, properties: Properties, stack_name: str) -> 
     if "SecretString" in properties or "GenerateSecretString" in properties:
         request["SecretString"] = provisioners._sm_secret_string(properties)
     arn = secrets.create_secret(request)["ARN"]
-    if properties.get("ReplicaRegions"):
-        provisioners._sm_secret_replicate(arn, properties["ReplicaRegions"])
+    try:
+        replicas.reconcile(arn, [], properties.get("ReplicaRegions") or [])
+    except Refused:
+        # It is one call, which creates nothing if it fails.
+        service._purge_secret(name, service._secrets[name])
+        raise
     return arn, {"Id": arn}
 
 
@@ -144,8 +148,9 @@ def _update_secret(
     if answer[0] != 200:
         raise ValueError(json.loads(body).get("message", "UpdateSecret failed"))
     _untag_then_tag(secrets.found({"SecretId": physical_id}), old, new)
-    if new.get("ReplicaRegions") and new["ReplicaRegions"] != old.get("ReplicaRegions"):
-        provisioners._sm_secret_replicate(physical_id, new["ReplicaRegions"])
+    replicas.reconcile(
+        physical_id, old.get("ReplicaRegions") or [], new.get("ReplicaRegions") or []
+    )
     return physical_id, {"Id": physical_id}
 
 

@@ -85,7 +85,7 @@ def found(data: Request) -> Secret:
         )
     if service._is_replica(secret):
         raise Refused(
-            "InvalidRequestException",
+            "InvalidParameterException",
             "Operation not permitted on a replica secret. "
             "Call must be made in primary secret's region.",
         )

@@ -15,6 +15,7 @@ ITEMS = {
     "last-used": "the last use of a key is recorded once in 15 minutes, and reported later",
     "networks": "subnets and security groups that do not exist are refused",
     "principals": "principals in policies on resources that do not exist are refused",
+    "replica-lag": "a replica of a secret gets a change later, and is InProgress until then",
     "sns-conditions": "EventBridge does not publish to a topic by a statement with a Condition",
     "stack-lag": "DescribeStacks returns the status before an operation for a while",
     "tag-lag": "changed tags of secrets are seen later, and those of KMS keys count later",
