@@ -10,6 +10,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::object::{Object, json};
+use super::{ACCESS_KEY, SECRET_KEY};
 
 /// The names that the fields have in one secret.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -41,6 +42,22 @@ impl Names {
     /// former ones that a value may still have. A field that is absent has its default name.
     pub fn new(names: BTreeMap<String, Vec<String>>) -> Self {
         Self(names)
+    }
+
+    /// Returns the names of a value whose fields were never renamed.
+    pub fn default_names() -> &'static Self {
+        static DEFAULT: Names = Names(BTreeMap::new());
+        &DEFAULT
+    }
+
+    /// Returns the names of the environment variables that AWS's SDKs read an access key from
+    /// ("Environment variables to configure the AWS CLI" in the AWS CLI User Guide).
+    pub fn of_environment() -> Self {
+        let name = |field: &str, name: &str| (field.to_owned(), vec![name.to_owned()]);
+        Self::new(BTreeMap::from([
+            name(ACCESS_KEY, "AWS_ACCESS_KEY_ID"),
+            name(SECRET_KEY, "AWS_SECRET_ACCESS_KEY"),
+        ]))
     }
 
     /// Returns whether all fields have their default names.

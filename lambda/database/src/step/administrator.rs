@@ -38,8 +38,7 @@ pub(crate) async fn administrator<P: Ports>(
         Content::Complete(administrator) => administrator,
         Content::Nothing => return Err(unfit(name, "has no value")),
         Content::Unreadable(_) | Content::Partial(_) => {
-            let problem =
-                "is not a JSON object with `engine`, `host`, `port`, `username` and `password`";
+            let problem = "is not a JSON object with `engine`, `host`, `username` and `password`";
             return Err(unfit(name, problem));
         }
     };
@@ -66,10 +65,11 @@ fn elsewhere(pinned: &Endpoint, target: &LoginTarget) -> Option<&'static str> {
     if !host.eq_ignore_ascii_case(&pinned.host) {
         return Some("is of another `host` than the manifest names");
     }
-    if target.port != Some(pinned.port) {
+    // Without a port, it is the engine's default port.
+    if target.port.unwrap_or(pinned.engine.default_port()) != pinned.port {
         return Some("is of another `port` than the manifest names");
     }
-    if target.engine.as_deref() != Some(pinned.engine.name()) {
+    if !target.may_be_of(pinned.engine) {
         return Some("is of another `engine` than the manifest names");
     }
     None
