@@ -3,11 +3,13 @@
 use std::collections::BTreeMap;
 use std::ops::Deref;
 
+use keyrota_contract::value::names::Names;
+
 use super::fields::{ACCESS_KEY, DATABASE, Fields, MappingDefinition};
 use super::reader::Field;
 use super::{
     AccessKey, AccountId, Arn, Database, Duration, Finding, KmsKey, OldKey, Region, RotateAs,
-    Schedule, SecretName, SecretReference, StackName, access_key, database, old_key,
+    Schedule, SecretName, SecretReference, StackName, access_key, database, field_names, old_key,
 };
 
 /// The longest value of a tag (`API_Tag`).
@@ -34,6 +36,8 @@ pub struct Entry {
     pub readers: Vec<Arn>,
     /// The credentials that change the credential.
     pub rotate_as: RotateAs,
+    /// The names of the fields of the secret's value.
+    pub fields: Names,
     /// What is specific to its kind.
     pub kind: Kind,
 }
@@ -194,6 +198,8 @@ pub(super) struct Specific {
     pub(super) rotate_as: Option<RotateAs>,
     /// The user, which only one entry may have.
     pub(super) user: Option<Identity>,
+    /// The names of the fields of the secret's value.
+    pub(super) names: Option<Names>,
     /// The rest.
     pub(super) kind: Option<Kind>,
 }
@@ -247,6 +253,7 @@ fn read_entry(fields: &Fields<'_>, specific: Specific) -> Option<Entry> {
         secret,
         rotate_as,
         user: _,
+        names,
         kind,
     } = specific;
     let settings = settings?;
@@ -259,6 +266,7 @@ fn read_entry(fields: &Fields<'_>, specific: Specific) -> Option<Entry> {
         old_key: settings.old_key,
         readers: settings.readers,
         rotate_as: rotate_as?,
+        fields: names?,
         kind: kind?,
     };
     if let Some(SecretReference::Name(name)) = entry.administrator()
@@ -315,6 +323,7 @@ pub(super) fn check_defaults(defaults: &Fields<'_>) {
     access_key::read_rotate_as(defaults);
     access_key::read_probe(defaults);
     access_key::read_max_key_age(defaults);
+    field_names::check_defaults(defaults);
 }
 
 /// Reads the settings of an entry, or of `defaults`.

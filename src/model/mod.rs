@@ -10,6 +10,7 @@ mod duration;
 mod encrypt;
 mod entry;
 mod exception;
+mod field_names;
 mod fields;
 mod finding;
 mod key_age;
@@ -40,6 +41,8 @@ pub use entry::{ByKind, Entry, EntryOf, Kind};
 pub use exception::Exception;
 pub use finding::{Finding, Severity};
 pub use key_age::{days_and_hours, longest_active};
+pub use keyrota_contract::value::names::{Names, Renaming, Unclear};
+pub use keyrota_contract::value::object::Object;
 pub use login::{Login, Place};
 pub use manifest::{Loaded, load, parse_address};
 pub use name::{

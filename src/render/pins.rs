@@ -15,7 +15,6 @@
 //! reproducible.
 
 use keyrota_contract::pins::{self, Document, access_key, database};
-use keyrota_contract::value::names::Names;
 use serde::Serialize;
 
 use super::{Error, Strategy, pretty};
@@ -87,7 +86,7 @@ fn key(entry: &Entry, key: &AccessKey) -> access_key::Entry {
             OldKey::After(retirement) => Some(times(retirement)),
         },
         probe: key.probe.as_ref().map(probe),
-        fields: Names::default(),
+        fields: entry.fields.clone(),
     }
 }
 
@@ -133,6 +132,6 @@ fn login(entry: &Entry, database: &Database) -> database::Entry {
             OldKey::UntilNextRotation => None,
             OldKey::After(retirement) => Some(retirement.deactivate_after.to_string()),
         },
-        fields: Names::default(),
+        fields: entry.fields.clone(),
     }
 }

@@ -13,7 +13,7 @@ use super::object::{Object, json};
 use super::{ACCESS_KEY, SECRET_KEY};
 
 /// The names that the fields have in one secret.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Names(BTreeMap<String, Vec<String>>);
 

@@ -13,7 +13,7 @@ use super::recurrence;
 use super::subject;
 use super::timeline::{self, Timeline};
 use crate::model::{
-    self, AccessKey, Arn, Entry, InitialKey, Kind, KmsKey, OldKey, Probe, RotateAs,
+    self, AccessKey, Arn, Entry, InitialKey, Kind, KmsKey, Names, OldKey, Probe, RotateAs,
 };
 use crate::render::statement::Principal;
 use crate::render::{Rendered, Strategy, name, resolve};
@@ -198,10 +198,19 @@ fn facts(entry: &Entry, key: &AccessKey, account: &str) -> Vec<Fact> {
     if let Some(probe) = &key.probe {
         facts.push(("A new key must first", self::probe(probe)));
     }
-    let fields = keyrota_contract::value::OF_ACCESS_KEYS.map(Prose::name);
+    let fields = keyrota_contract::value::OF_ACCESS_KEYS;
+    let fields = fields.map(|name| field(&entry.fields, name));
     facts.push(("Fields", prose::list(fields, "and")));
     let facts = facts.into_iter();
     facts.map(|(what, prose)| Fact { what, prose }).collect()
+}
+
+/// Returns the name of a field of the value.
+fn field(names: &Names, field: &'static str) -> Prose {
+    match names.of(field) {
+        name if name == field => Prose::name(name),
+        name => Prose::name(name).say(" for ").code(field),
+    }
 }
 
 fn encrypted(key: &KmsKey) -> Prose {

@@ -2,7 +2,7 @@
 
 use crate::model::{
     AccessKey, Arn, Database, Duration, Engine, Entry, InitialKey, InitialPassword, Kind, KmsKey,
-    OldKey, PasswordRule, Probe, RotateAs, Verification,
+    Names, OldKey, PasswordRule, Probe, RotateAs, Verification,
 };
 
 /// An entry's settings, without the names of its credential and its secret.
@@ -15,6 +15,7 @@ pub struct Setup<'a> {
     old_key: OldKey,
     readers: &'a [Arn],
     rotate_as: &'a RotateAs,
+    fields: &'a Names,
     credential: Credential<'a>,
 }
 
@@ -49,6 +50,7 @@ impl<'a> Setup<'a> {
             old_key,
             readers,
             rotate_as,
+            fields,
             kind,
         } = entry;
         Self {
@@ -58,6 +60,7 @@ impl<'a> Setup<'a> {
             old_key: *old_key,
             readers,
             rotate_as,
+            fields,
             credential: match kind {
                 Kind::AccessKey(key) => Credential::of_key(key),
                 Kind::Database(database) => Credential::of_database(database),
