@@ -48,6 +48,8 @@ pub struct Pin {
     pub probe: Option<Permission>,
     /// The names of the value's fields.
     pub names: Names,
+    /// The names of the fields of the administrator's secret.
+    pub administrator_names: Names,
 }
 
 /// A secret that is not pinned, or a value that does not agree with its pin.
@@ -129,6 +131,10 @@ impl Pin {
             old_key,
             probe,
             names: entry.fields.clone(),
+            administrator_names: entry
+                .administrator_fields
+                .clone()
+                .unwrap_or_else(Names::usual),
         })
     }
 

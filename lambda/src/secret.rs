@@ -4,7 +4,7 @@
 //! None of these types derives `Debug`, and no error repeats a value.
 
 use keyrota_contract::value::names::Names;
-use keyrota_contract::value::object::Object;
+use keyrota_contract::value::object::{Object, json};
 use keyrota_contract::value::{ACCESS_KEY, OF_ACCESS_KEYS, SECRET_ARN, SECRET_KEY, USERNAME};
 use keyrota_function_base::secret::{self, text};
 use keyrota_function_base::secrets_manager::StoredValue;
@@ -65,13 +65,13 @@ impl Credential {
         for field in OF_ACCESS_KEYS {
             names.rename(&mut value, field);
         }
-        names.set(&mut value, ACCESS_KEY, key.id.as_str());
-        names.set(&mut value, SECRET_KEY, key.secret.expose_secret());
+        names.set(&mut value, ACCESS_KEY, &json(key.id.as_str()));
+        names.set(&mut value, SECRET_KEY, &json(key.secret.expose_secret()));
         if self.username.is_none() {
-            names.set(&mut value, USERNAME, owner.user);
+            names.set(&mut value, USERNAME, &json(owner.user));
         }
         if let (None, Some(secret_arn)) = (&self.secret_arn, owner.secret_arn) {
-            names.set(&mut value, SECRET_ARN, secret_arn);
+            names.set(&mut value, SECRET_ARN, &json(secret_arn));
         }
         SecretString::from(value.to_text())
     }

@@ -38,6 +38,8 @@ pub struct Entry {
     pub rotate_as: RotateAs,
     /// The names of the fields of the secret's value.
     pub fields: Names,
+    /// The names of the fields of the administrator's secret, if another entry gives them.
+    pub administrator_fields: Option<Names>,
     /// What is specific to its kind.
     pub kind: Kind,
 }
@@ -247,6 +249,25 @@ pub(super) fn read<'doc>(
     entries
 }
 
+/// Lets each entry know the names of the fields of its administrator's secret, if that is the
+/// secret of another entry.
+pub(super) fn name_administrators(entries: &mut [(Entry, Field<'_>)]) {
+    let renamed = entries.iter().map(|(entry, _)| entry);
+    let renamed = renamed.filter(|entry| !entry.fields.are_default());
+    let renamed: BTreeMap<String, Names> = renamed
+        .map(|entry| (entry.secret.as_str().to_owned(), entry.fields.clone()))
+        .collect();
+    for (entry, _) in entries {
+        let secret = entry.administrator().map(SecretReference::as_str);
+        // An ARN ends with a hyphen and six characters.
+        let name = secret.map(|secret| match secret.split_once(":secret:") {
+            Some((_, name)) => name.rsplit_once('-').map_or(name, |(name, _)| name),
+            None => secret,
+        });
+        entry.administrator_fields = name.and_then(|name| renamed.get(name).cloned());
+    }
+}
+
 fn read_entry(fields: &Fields<'_>, specific: Specific) -> Option<Entry> {
     let settings = read_settings(fields);
     let Specific {
@@ -267,6 +288,7 @@ fn read_entry(fields: &Fields<'_>, specific: Specific) -> Option<Entry> {
         readers: settings.readers,
         rotate_as: rotate_as?,
         fields: names?,
+        administrator_fields: None,
         kind: kind?,
     };
     if let Some(SecretReference::Name(name)) = entry.administrator()

@@ -188,7 +188,8 @@ fn read_root(root: &Fields<'_>) -> Option<Model> {
     let encrypt = root
         .mapping("encrypt")
         .and_then(|encrypt| encrypt::read(&encrypt, known_region));
-    let entries = entry::read(root, defaults.as_ref(), stack.as_ref());
+    let mut entries = entry::read(root, defaults.as_ref(), stack.as_ref());
+    entry::name_administrators(&mut entries);
     check_entries(root);
     let network = root.mapping("network");
     let network = network.map_or_else(Network::default, |network| network::read(&network));

@@ -22,6 +22,7 @@ mod probe;
 pub(crate) mod reader;
 pub mod schedule;
 pub mod schema;
+mod stored;
 #[cfg(test)]
 mod tests;
 
@@ -41,8 +42,7 @@ pub use entry::{ByKind, Entry, EntryOf, Kind};
 pub use exception::Exception;
 pub use finding::{Finding, Severity};
 pub use key_age::{days_and_hours, longest_active};
-pub use keyrota_contract::value::names::{Names, Renaming, Unclear};
-pub use keyrota_contract::value::object::Object;
+pub use keyrota_contract::value::names::Names;
 pub use login::{Login, Place};
 pub use manifest::{Loaded, load, parse_address};
 pub use name::{
@@ -52,6 +52,7 @@ pub use old_key::{OldKey, Retirement, USE_RECORDED_EVERY};
 pub use probe::Probe;
 pub(crate) use reader::nearest;
 pub use schedule::{Calendar, Schedule, Window};
+pub use stored::Renamings;
 
 /// A checked manifest, with everything that rendering and deploying need.
 #[derive(Clone, Debug)]

@@ -87,6 +87,7 @@ fn key(entry: &Entry, key: &AccessKey) -> access_key::Entry {
         },
         probe: key.probe.as_ref().map(probe),
         fields: entry.fields.clone(),
+        administrator_fields: entry.administrator_fields.clone(),
     }
 }
 
@@ -133,5 +134,6 @@ fn login(entry: &Entry, database: &Database) -> database::Entry {
             OldKey::After(retirement) => Some(retirement.deactivate_after.to_string()),
         },
         fields: entry.fields.clone(),
+        administrator_fields: entry.administrator_fields.clone(),
     }
 }

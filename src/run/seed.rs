@@ -15,7 +15,8 @@ use super::proof::prove;
 use super::verify::authenticate;
 use super::{CONCURRENCY, Context, Deployed};
 use crate::model::{
-    AccessKey, AccessKeyId, ByKind, Content, Credential, EntryOf, InitialKey, Model, malformed,
+    AccessKey, AccessKeyId, ByKind, Content, Credential, EntryOf, InitialKey, Model,
+    SecretReference,
 };
 use crate::plan::{
     Administrator, BEFORE, KEYS_TAG, ObservedAccessKey, ObservedEntry, ObservedSecret, SEEDING_TAG,
@@ -91,22 +92,21 @@ async fn seed_key<'model>(
         return Err(refused(entry, "its value cannot be decrypted".into()));
     }
     // A value that someone stored manually is never overwritten.
-    if let Some(SecretContent::Held(Content::Malformed(field))) =
-        seen.secret.as_ref().map(|held| &held.current)
+    if let Some(SecretContent::Held(
+        content @ (Content::Malformed(_) | Content::Ambiguous(_) | Content::Misnamed),
+    )) = seen.secret.as_ref().map(|held| &held.current)
+        && let Err(why) = content.complete()
     {
-        return Err(refused(
-            entry,
-            format!("in its value, {}", malformed(field)),
-        ));
+        return Err(refused(entry, format!("its value {why}")));
     }
     let changed = match seen.credential() {
-        Some(credential) if credential.username != entry.kind.user.as_str() => {
+        Some(credential) if !credential.may_be_of(entry.kind.user.as_str()) => {
             let reason = format!("its value is for {}", credential.names_user());
             return Err(refused(entry, reason));
         }
-        Some(credential) if credential.secretarn != origin => {
-            let corrected = credential.clone().with_origin(origin);
-            correct(context, &seen, arn, &corrected).await?;
+        Some(credential) if is_outdated(entry, credential, &origin) => {
+            let corrected = credential.clone().with_origin(origin.clone());
+            correct(context, &seen, arn, &corrected, &origin).await?;
             true
         }
         Some(_) => false,
@@ -136,6 +136,15 @@ async fn seed_key<'model>(
         seen: ObservedEntry::AccessKey(entry, Box::new(seen)),
         changed,
     })
+}
+
+/// Returns whether `secretarn` must be corrected. An ARN that the value lacks is filled in by the
+/// next rotation, unless the function knows the administrator's secret by its name only.
+fn is_outdated(entry: EntryOf<'_, AccessKey>, credential: &Credential, origin: &str) -> bool {
+    match &credential.secretarn {
+        Some(held) => held != origin,
+        None => matches!(entry.administrator(), Some(SecretReference::Name(_))),
+    }
 }
 
 /// Stores a first key, and returns it, or `None` if another command has stored one. `seen` is
@@ -332,12 +341,15 @@ async fn store(
     origin: &str,
 ) -> Result<bool> {
     let id = key.id.clone();
+    let current = context.cloud.value(arn, CURRENT).await?;
+    let current = current.map(|value| value.text);
     let text = Credential::new(
         AccessKeyId::of_iam(key.id),
         key.secret,
         entry.kind.user.to_string(),
         origin.to_owned(),
     )
+    .first_in(current.as_ref(), &entry.fields)
     .to_text();
     let Err(error) = context.cloud.put_value(arn, token, CURRENT, &text).await else {
         context.done(format!("stored the key {id} in {}", entry.secret));
@@ -347,7 +359,7 @@ async fn store(
     if matches!(error.kind, ErrorKind::Unavailable | ErrorKind::Throttled)
         && let Some(value) = context.cloud.value(arn, CURRENT).await?
         && value.version == token
-        && matches!(Credential::read(&value.text), Content::Complete(held) if held.accesskey == id)
+        && matches!(Credential::read(&value.text, &entry.fields), Content::Complete(held) if held.accesskey == id)
     {
         return Ok(true);
     }
@@ -373,6 +385,7 @@ async fn correct(
     seen: &ObservedAccessKey,
     arn: &str,
     credential: &Credential,
+    origin: &str,
 ) -> Result<()> {
     let secret = seen.secret.as_ref().map(|held| &held.secret);
     if let Some(previous) = secret.and_then(|secret| secret.version_with(PREVIOUS)) {
@@ -390,8 +403,8 @@ async fn correct(
         .put_value(arn, &token, CURRENT, &credential.to_text())
         .await?;
     context.done(format!(
-        "set `secretarn` of {} to {}",
-        seen.secret_name, credential.secretarn
+        "set `secretarn` of {} to {origin}",
+        seen.secret_name
     ));
     Ok(())
 }

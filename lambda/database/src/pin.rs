@@ -48,6 +48,8 @@ pub struct Pin {
     pub old_password: Option<Duration>,
     /// The names of the value's fields.
     pub names: Names,
+    /// The names of the fields of the administrator's secret.
+    pub administrator_names: Names,
 }
 
 /// A secret that is not pinned, or a value that does not agree with its pin.
@@ -124,6 +126,10 @@ impl Pin {
             rotate_as: entry.rotate_as.clone(),
             old_password,
             names: entry.fields.clone(),
+            administrator_names: entry
+                .administrator_fields
+                .clone()
+                .unwrap_or_else(Names::usual),
         })
     }
 

@@ -9,7 +9,7 @@
 
 use keyrota_contract::pins::database::Engine;
 use keyrota_contract::value::names::Names;
-use keyrota_contract::value::object::Object;
+use keyrota_contract::value::object::{Object, json};
 use keyrota_contract::value::{
     DBNAME, ENGINE, HOST, MASTER_ARN, OF_DATABASES, PASSWORD, PORT, USERNAME,
 };
@@ -83,7 +83,7 @@ impl Credential {
         for field in OF_DATABASES {
             names.rename(&mut value, field);
         }
-        names.set(&mut value, PASSWORD, password.expose_secret());
+        names.set(&mut value, PASSWORD, &json(password.expose_secret()));
         SecretString::from(value.to_text())
     }
 }

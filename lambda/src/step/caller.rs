@@ -1,11 +1,10 @@
 //! Determines whose credentials make the IAM calls.
 
-use keyrota_contract::value::names::Names;
 use keyrota_function_base::step::unread;
 
 use crate::decide::CURRENT;
 use crate::error::Error;
-use crate::pin::{self, Pin, RotateAs};
+use crate::pin::{Pin, RotateAs};
 use crate::port::{Caller, Ports, SecretsManager, VersionSelector};
 use crate::secret::{Credential, administrator_key};
 
@@ -32,10 +31,7 @@ pub(crate) async fn caller<P: Ports>(
                 .read(&administrator, VersionSelector::Labelled(CURRENT))
                 .await
                 .map_err(|source| unread(&administrator, source))?;
-            // A secret that no entry rotates may have the names of AWS's environment variables.
-            let names = pin::names(ports.pins(), &administrator);
-            administrator_key(&version.stored, names)
-                .or_else(|| administrator_key(&version.stored, &Names::of_environment()))
+            administrator_key(&version.stored, &pin.administrator_names)
                 .map(Caller::Key)
                 .ok_or_else(|| unreadable(administrator.name()))
         }

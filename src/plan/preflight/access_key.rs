@@ -1,7 +1,7 @@
 //! What is specific to access keys.
 
 use super::reference::check_boundary;
-use super::{Preflight, Specific};
+use super::{Preflight, Specific, fields};
 use crate::model::{AccessKey, EntryOf, Finding, InitialKey, Model};
 use crate::plan::{
     Observed, ObservedAccessKey, Profile, SEEDING_TAG, Seeding, deletion_of, holds_user,
@@ -21,7 +21,10 @@ pub(super) fn check(
             .into_iter()
             .chain(check_boundary(model, entry, seen, observed))
             .collect(),
-        credentials: check_keys(entry, seen, preflight),
+        credentials: check_keys(entry, seen, preflight)
+            .into_iter()
+            .chain(fields::check_key(entry, seen))
+            .collect(),
         source: check_profile(entry, seen),
         administrator: "store an administrator's access key there, in the fields `accesskey` and `secretkey`",
     }

@@ -31,6 +31,9 @@ pub struct Entry {
     /// The names of the value's fields.
     #[serde(default, skip_serializing_if = "Names::are_default")]
     pub fields: Names,
+    /// The names of the fields of the administrator's secret. If absent, they are the usual ones.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub administrator_fields: Option<Names>,
 }
 
 /// Returns the path of users that were created without one.

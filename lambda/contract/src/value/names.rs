@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::object::{Object, json};
+use super::object::Object;
 use super::{ACCESS_KEY, SECRET_KEY};
 
 /// The names that the fields have in one secret.
@@ -50,10 +50,12 @@ impl Names {
         &DEFAULT
     }
 
-    /// Returns the names of the environment variables that AWS's SDKs read an access key from
+    /// Returns the names under which a value is read whose names nobody has said: the default
+    /// names and, for an access key, those of the environment variables that AWS's SDKs read
     /// ("Environment variables to configure the AWS CLI" in the AWS CLI User Guide).
-    pub fn of_environment() -> Self {
-        let name = |field: &str, name: &str| (field.to_owned(), vec![name.to_owned()]);
+    pub fn usual() -> Self {
+        let name =
+            |field: &str, name: &str| (field.to_owned(), vec![field.to_owned(), name.to_owned()]);
         Self::new(BTreeMap::from([
             name(ACCESS_KEY, "AWS_ACCESS_KEY_ID"),
             name(SECRET_KEY, "AWS_SECRET_ACCESS_KEY"),
@@ -198,13 +200,14 @@ impl Names {
     }
 
     /// Sets a field under each name that the value has it under, or else under its present name.
-    pub fn set(&self, value: &mut Object, field: &str, text: &str) {
+    /// `new` is JSON.
+    pub fn set(&self, value: &mut Object, field: &str, new: &str) {
         let mut held = self.held(value, field);
         if held.is_empty() {
             held.push(self.of(field));
         }
         for name in held {
-            value.set(name, &json(text));
+            value.set(name, new);
         }
     }
 }
@@ -357,7 +360,7 @@ mod tests {
             (r#"{"x":1}"#, r#"{"x":1,"A":"n"}"#),
         ] {
             let mut value = object(text);
-            it.set(&mut value, "a", "n");
+            it.set(&mut value, "a", "\"n\"");
             assert_eq!(value.to_text(), expected);
         }
     }

@@ -1,6 +1,7 @@
 //! The login of the administrator.
 
-use super::find;
+use keyrota_function_base::step;
+
 use crate::error::Error;
 use crate::pin::Pin;
 use crate::port::{Ports, VersionSelector};
@@ -33,7 +34,13 @@ pub(crate) async fn administrator<P: Ports>(
         problem,
     };
     let name = arn.name();
-    let found = find(ports, &arn, VersionSelector::Labelled(CURRENT)).await?;
+    let found = step::find(
+        ports,
+        &arn,
+        VersionSelector::Labelled(CURRENT),
+        &pin.administrator_names,
+    )
+    .await?;
     let administrator = match found.content {
         Content::Complete(administrator) => administrator,
         Content::Nothing => return Err(unfit(name, "has no value")),

@@ -86,7 +86,7 @@ fn a_rotation_that_was_broken_off_before_the_renaming_is_resumed() {
         services.pin("fields", names);
         succeeds(&services, 2);
         assert_eq!(clients(&services), (true, true));
-        // The version before has the former name only.
+        // The previous version has the former name only.
         services.relabel_by_hand(CURRENT, Some(&VersionId::new(token(1))));
         let before = services.fields(CURRENT);
         services.change_by_hand(before["password"].as_str().expect("text"));

@@ -51,6 +51,7 @@ impl<'a> Setup<'a> {
             readers,
             rotate_as,
             fields,
+            administrator_fields: _,
             kind,
         } = entry;
         Self {
