@@ -355,4 +355,70 @@ mod tests {
             Content::Foreign
         ));
     }
+
+    fn renamed() -> Names {
+        let names = serde_json::json!({
+            "accesskey": ["AWS_ACCESS_KEY_ID", "accesskey"],
+            "secretkey": ["AWS_SECRET_ACCESS_KEY", "secretkey"],
+        });
+        serde_json::from_value(names).unwrap()
+    }
+
+    #[test]
+    fn a_correction_keeps_the_names_and_everything_else() {
+        let text = r#"{"z":1e400, "accesskey":"AKIA0123456789ABCDEF","AWS_ACCESS_KEY_ID":"AKIA0123456789ABCDEF","secretkey":"h","AWS_SECRET_ACCESS_KEY":"h","username":"ada","secretarn":"arn:old","a":"\u0041"}"#;
+        let Content::Complete(credential) = Credential::read(&text.into(), &renamed()) else {
+            panic!("complete");
+        };
+        assert_eq!(credential.renamings().removes, ["accesskey", "secretkey"]);
+        let corrected = credential.with_origin("arn:new".to_owned()).to_text();
+        assert_eq!(
+            corrected.expose_secret(),
+            text.replace("arn:old", "arn:new")
+        );
+    }
+
+    #[test]
+    fn a_first_key_has_the_present_names_and_the_other_fields() {
+        let seed = r#"{"username":"ada","note":1.0,"secretarn":"arn:own"}"#;
+        let id = AccessKeyId::of_iam("AKIA0123456789ABCDEF");
+        let first = Credential::new(id, "hush".into(), "ada".into(), "arn:own".into());
+        let text = first.first_in(Some(&seed.into()), &renamed()).to_text();
+        assert_eq!(
+            text.expose_secret(),
+            r#"{"note":1.0,"AWS_ACCESS_KEY_ID":"AKIA0123456789ABCDEF","AWS_SECRET_ACCESS_KEY":"hush","username":"ada","secretarn":"arn:own"}"#
+        );
+    }
+
+    #[test]
+    fn a_value_without_a_user_is_complete() {
+        let text = r#"{"accesskey":"AKIA0123456789ABCDEF","secretkey":"hush"}"#;
+        let Content::Complete(credential) = Credential::read(&text.into(), &renamed()) else {
+            panic!("complete");
+        };
+        assert!(credential.may_be_of("ada"));
+        assert_eq!(
+            credential.renamings().adds,
+            ["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"]
+        );
+        assert_eq!(credential.to_text().expose_secret(), text);
+    }
+
+    #[test]
+    fn two_keys_and_keys_under_other_names_are_told() {
+        let read = |text: &str, names: &Names| {
+            let content = Credential::read(&text.into(), names);
+            content.complete().unwrap_err()
+        };
+        let two = r#"{"accesskey":"AKIA0123456789ABCDEF","secretkey":"h","AWS_ACCESS_KEY_ID":"AKIA0123456789ABCDEG"}"#;
+        assert_eq!(
+            read(two, &renamed()),
+            "has different values for `accesskey` in `AWS_ACCESS_KEY_ID` and `accesskey`"
+        );
+        let other = r#"{"AWS_ACCESS_KEY_ID":"AKIA0123456789ABCDEF","AWS_SECRET_ACCESS_KEY":"h"}"#;
+        assert_eq!(
+            read(other, Names::default_names()),
+            "has an access key ID in a field with a name that `fields` does not list"
+        );
+    }
 }

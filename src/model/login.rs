@@ -231,4 +231,34 @@ mod tests {
             r#"{"engine":"mariadb","host":"new","port":3307,"username":"app","password":"hush","masterarn":"arn:admin"}"#
         );
     }
+
+    /// As AWS documents it, as Amazon RDS writes it, and as people do.
+    #[test]
+    fn a_value_as_others_write_it_keeps_how_it_is_written() {
+        for text in [
+            r#"{"engine":"postgres","host":"db","username":"app","password":"hush","dbname":"orders","port":"5432"}"#,
+            r#"{"username":"app","password":"hush","engine":"aurora-postgresql","host":"db","port":5432,"dbname":"orders","dbClusterIdentifier":"x"}"#,
+        ] {
+            let login = complete(text);
+            let place = Place {
+                host: "db",
+                port: 5432,
+                dbname: Some("orders"),
+                masterarn: None,
+            };
+            assert!(login.is_at(place));
+            assert_eq!(login.to_text().expose_secret(), text);
+            let moved = login.moved_to(Place {
+                host: "new",
+                ..place
+            });
+            let expected = text.replace("\"db\"", "\"new\"");
+            assert_eq!(moved.to_text().expose_secret(), expected);
+        }
+        let without =
+            r#"{"engine":"mysql","host":"db","username":"app","password":"hush","dbname":""}"#;
+        let login = complete(without);
+        assert_eq!((login.port(), login.dbname.as_deref()), (3306, None));
+        assert_eq!(login.to_text().expose_secret(), without);
+    }
 }
