@@ -269,7 +269,7 @@ fn the_names_of_fields_are_told() {
         let seen = with(|seen| {
             seen.secret.as_mut().unwrap().current = SecretContent::Held(content);
         });
-        let found = findings_of(&renamed, &seen, true);
+        let found = findings_of(renamed, &seen, true);
         let found = found.into_iter().filter(|it| it.kind.contains("fields"));
         found.map(|it| it.message).collect::<Vec<_>>()
     };
