@@ -6,6 +6,8 @@
 
 pub use keyrota_contract::pins::access_key::{Entry, Probe, RotateAs, Times};
 
+use keyrota_contract::value::OF_ACCESS_KEYS;
+use keyrota_contract::value::names::Names;
 use keyrota_function_base::pin::{administrator, entry, is_administrator, may_administer};
 use keyrota_function_base::secrets_manager::Description;
 
@@ -15,10 +17,17 @@ use crate::arn::SecretArn;
 use crate::moment::duration;
 use crate::permission::Permission;
 use crate::retire::{OldKeyPolicy, Timetable};
-use crate::secret::{Content, Credential, Partial};
+use crate::secret::{Content, Credential, Owner, Partial};
 
 /// The pins of all secrets that this function serves.
 pub type Pins = keyrota_function_base::pins::Pins<Entry>;
+
+/// Returns the names of the fields of a secret's value. A secret that is not pinned has the
+/// default names.
+pub fn names<'pins>(pins: &'pins Pins, secret: &SecretArn) -> &'pins Names {
+    let entry = pins.of(secret.name());
+    entry.map_or(Names::default_names(), |entry| &entry.fields)
+}
 
 /// The pin of one secret.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -37,6 +46,10 @@ pub struct Pin {
     pub old_key: OldKeyPolicy,
     /// What a new key must be allowed to do before it is promoted.
     pub probe: Option<Permission>,
+    /// The names of the value's fields.
+    pub names: Names,
+    /// The names of the fields of the administrator's secret.
+    pub administrator_names: Names,
 }
 
 /// A secret that is not pinned, or a value that does not agree with its pin.
@@ -94,6 +107,9 @@ impl Pin {
         {
             return Err(invalid("rotate_as").into());
         }
+        if !entry.fields.are_sound(&OF_ACCESS_KEYS) {
+            return Err(invalid("fields").into());
+        }
         let old_key = match &entry.old_key {
             None => OldKeyPolicy::UntilNextRotation,
             Some(times) => OldKeyPolicy::Timed(timetable(times).ok_or_else(|| invalid("old_key"))?),
@@ -114,17 +130,28 @@ impl Pin {
             owns_user: entry.owns_user,
             old_key,
             probe,
+            names: entry.fields.clone(),
+            administrator_names: entry
+                .administrator_fields
+                .clone()
+                .unwrap_or_else(Names::usual),
         })
     }
 
-    /// Checks that a credential belongs to the pinned user and is rotated as pinned.
+    /// Checks that a credential belongs to the pinned user and is rotated as pinned, as far as the
+    /// value says so. What it does not say follows from the pin.
     ///
     /// # Errors
     ///
     /// Fails if it names another user or another administrator's secret.
     pub fn check(&self, version: &'static str, credential: &Credential) -> Result<(), PinError> {
-        self.check_user(version, &credential.username)?;
-        self.check_origin(version, &credential.secret_arn)
+        if let Some(username) = &credential.username {
+            self.check_user(version, username)?;
+        }
+        match &credential.secret_arn {
+            Some(secret_arn) => self.check_origin(version, secret_arn),
+            None => Ok(()),
+        }
     }
 
     /// Checks the fields that a version's content has, even if it is incomplete.
@@ -190,6 +217,21 @@ impl Pin {
         match &self.rotate_as {
             RotateAs::Own | RotateAs::Role => None,
             RotateAs::Administrator(named) => Some(administrator(named, &self.secret)),
+        }
+    }
+
+    /// Returns what a value says about its key. The ARN of an administrator's secret that the pin
+    /// names without its suffix is unknown.
+    pub fn owner(&self) -> Owner<'_> {
+        let secret_arn = match &self.rotate_as {
+            RotateAs::Own | RotateAs::Role => Some(self.secret.as_str()),
+            RotateAs::Administrator(named) => {
+                Some(named.as_str()).filter(|it| it.starts_with("arn:"))
+            }
+        };
+        Owner {
+            user: &self.user,
+            secret_arn,
         }
     }
 

@@ -1,30 +1,40 @@
 //! The value of a secret: a JSON object with the fields `accesskey`, `secretkey`, `username`,
-//! and `secretarn`, and any other fields that its owner added.
+//! and `secretarn`, which may have other names, and any other fields that its owner added.
 //!
 //! None of these types derives `Debug`, and no error repeats a value.
 
-use keyrota_contract::value::{ACCESS_KEY, SECRET_ARN, SECRET_KEY, USERNAME};
+use keyrota_contract::value::names::Names;
+use keyrota_contract::value::object::{Object, json};
+use keyrota_contract::value::{ACCESS_KEY, OF_ACCESS_KEYS, SECRET_ARN, SECRET_KEY, USERNAME};
 use keyrota_function_base::secret::{self, text};
 use keyrota_function_base::secrets_manager::StoredValue;
 use secrecy::{ExposeSecret, SecretString};
-use serde_json::{Map, Value};
 
 pub use keyrota_function_base::secret::Unreadable;
 
 use crate::decide::AccessKeyId;
 use crate::key::{KeyPair, NewKey};
 
-/// A value with all four fields.
+/// A value with a key.
 pub struct Credential {
     /// The access key's ID.
     pub access_key: AccessKeyId,
     secret_key: SecretString,
+    /// The IAM user whose key this is, if the value names one.
+    pub username: Option<String>,
+    /// The secret whose credential makes the IAM calls, if the value names one.
+    pub secret_arn: Option<String>,
+    /// The value as it was stored.
+    value: Object,
+}
+
+/// What a value says about its key, by the pin.
+#[derive(Clone, Copy, Debug)]
+pub struct Owner<'pin> {
     /// The IAM user whose key this is.
-    pub username: String,
-    /// The secret whose credential makes the IAM calls.
-    pub secret_arn: String,
-    /// Every field as it was stored, including the four above.
-    fields: Map<String, Value>,
+    pub user: &'pin str,
+    /// The secret whose credential makes the IAM calls, if its full ARN is known.
+    pub secret_arn: Option<&'pin str>,
 }
 
 impl Credential {
@@ -42,20 +52,32 @@ impl Credential {
             && self.secret_key.expose_secret() == other.secret_key.expose_secret()
     }
 
-    /// Returns this value with a different key, as it is stored. Every other field stays as it
-    /// is. The same key results in the same bytes, so that storing the value is idempotent.
-    pub fn rekeyed(&self, key: &NewKey) -> SecretString {
-        let mut fields = self.fields.clone();
-        fields.insert(ACCESS_KEY.to_owned(), Value::from(key.id.as_str()));
-        fields.insert(
-            SECRET_KEY.to_owned(),
-            Value::from(key.secret.expose_secret()),
-        );
-        SecretString::from(Value::Object(fields).to_string())
+    /// Returns whether the value does not say that its key is another user's.
+    pub fn may_be_of(&self, user: &str) -> bool {
+        self.username.as_deref().is_none_or(|named| named == user)
+    }
+
+    /// Returns this value with a different key, as it is stored. Fields that have been renamed
+    /// take the next step, and `owner` fills in what the value lacks. Every other field stays as
+    /// it is. The same key results in the same bytes, so that storing the value is idempotent.
+    pub fn rekeyed(&self, key: &NewKey, names: &Names, owner: Owner<'_>) -> SecretString {
+        let mut value = self.value.clone();
+        for field in OF_ACCESS_KEYS {
+            names.rename(&mut value, field);
+        }
+        names.set(&mut value, ACCESS_KEY, &json(key.id.as_str()));
+        names.set(&mut value, SECRET_KEY, &json(key.secret.expose_secret()));
+        if self.username.is_none() {
+            names.set(&mut value, USERNAME, &json(owner.user));
+        }
+        if let (None, Some(secret_arn)) = (&self.secret_arn, owner.secret_arn) {
+            names.set(&mut value, SECRET_ARN, &json(secret_arn));
+        }
+        SecretString::from(value.to_text())
     }
 }
 
-/// A value that lacks some of the four fields.
+/// A value without a whole key.
 pub struct Partial {
     /// Whether the access key's ID is present.
     pub has_access_key: bool,
@@ -72,8 +94,6 @@ impl secret::Partial for Partial {
         secret::missing(&[
             (ACCESS_KEY, self.has_access_key),
             (SECRET_KEY, self.has_secret_key),
-            (USERNAME, self.username.is_some()),
-            (SECRET_ARN, self.secret_arn.is_some()),
         ])
     }
 }
@@ -84,30 +104,28 @@ pub type Content = secret::Content<Credential>;
 impl secret::Credential for Credential {
     type Partial = Partial;
     const NOUN: &'static str = "key";
-    const FIELDS: &'static str = "`accesskey`, `secretkey`, `username` and `secretarn`";
+    const FIELDS: &'static str = "`accesskey` and `secretkey`";
 
-    fn from_fields(fields: Map<String, Value>) -> Result<Content, Unreadable> {
-        let access_key = match text(&fields, ACCESS_KEY)? {
+    fn from_value(value: Object, names: &Names) -> Result<Content, Unreadable> {
+        let access_key = match text(&value, names, ACCESS_KEY)? {
             Some(id) => Some(AccessKeyId::parse(&id).ok_or(Unreadable::Malformed {
                 field: ACCESS_KEY,
                 expected: "an access key's ID",
             })?),
             None => None,
         };
-        let secret_key = text(&fields, SECRET_KEY)?.map(SecretString::from);
-        let username = text(&fields, USERNAME)?;
-        let secret_arn = text(&fields, SECRET_ARN)?;
-        Ok(match (access_key, secret_key, username, secret_arn) {
-            (Some(access_key), Some(secret_key), Some(username), Some(secret_arn)) => {
-                Content::Complete(Self {
-                    access_key,
-                    secret_key,
-                    username,
-                    secret_arn,
-                    fields,
-                })
-            }
-            (access_key, secret_key, username, secret_arn) => Content::Partial(Partial {
+        let secret_key = text(&value, names, SECRET_KEY)?.map(SecretString::from);
+        let username = text(&value, names, USERNAME)?;
+        let secret_arn = text(&value, names, SECRET_ARN)?;
+        Ok(match (access_key, secret_key) {
+            (Some(access_key), Some(secret_key)) => Content::Complete(Self {
+                access_key,
+                secret_key,
+                username,
+                secret_arn,
+                value,
+            }),
+            (access_key, secret_key) => Content::Partial(Partial {
                 has_access_key: access_key.is_some(),
                 has_secret_key: secret_key.is_some(),
                 username,
@@ -117,14 +135,15 @@ impl secret::Credential for Credential {
     }
 }
 
-/// Returns the key in an administrator's secret. That secret needs no other field.
-pub fn administrator_key(stored: &StoredValue) -> Option<KeyPair> {
+/// Returns the key in an administrator's secret, whose fields have these names. That secret
+/// needs no other field.
+pub fn administrator_key(stored: &StoredValue, names: &Names) -> Option<KeyPair> {
     let StoredValue::Text(value) = stored else {
         return None;
     };
-    let fields: Map<String, Value> = serde_json::from_str(value.expose_secret()).ok()?;
-    let id = text(&fields, ACCESS_KEY).ok()??;
-    let secret = text(&fields, SECRET_KEY).ok()??;
+    let value = Object::parse(value.expose_secret()).ok()?;
+    let id = text(&value, names, ACCESS_KEY).ok()??;
+    let secret = text(&value, names, SECRET_KEY).ok()??;
     Some(KeyPair {
         id,
         secret: SecretString::from(secret),

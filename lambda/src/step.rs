@@ -20,14 +20,15 @@ pub(crate) use create::advice;
 pub(crate) use proof::authenticates;
 
 pub use keyrota_function_base::clock::Deadline;
-pub(crate) use keyrota_function_base::step::{describe, find};
+pub(crate) use keyrota_function_base::step::describe;
 
 use keyrota_function_base::step::{self as base, Admission, abandon, admit};
 
+use crate::arn::SecretArn;
 use crate::decide::{CURRENT, PENDING};
 use crate::error::{Error, ReadError};
 use crate::event::{Event, Step};
-use crate::pin::Pin;
+use crate::pin::{self, Pin};
 use crate::port::{Ports, VersionSelector};
 use crate::secret::{Content, Credential};
 
@@ -48,6 +49,15 @@ pub async fn run<P: Ports>(ports: &P, event: &Event, deadline: Deadline) -> Resu
 
 /// A version of a secret, which may be absent.
 pub(crate) type SecretVersion = base::SecretVersion<Credential>;
+
+/// Reads a version of a secret, whose fields have the pinned names.
+pub(crate) async fn find<P: Ports>(
+    ports: &P,
+    secret: &SecretArn,
+    which: VersionSelector<'_>,
+) -> Result<SecretVersion, ReadError> {
+    base::find(ports, secret, which, pin::names(ports.pins(), secret)).await
+}
 
 /// Reads the content of a version of the event's secret.
 async fn read<P: Ports>(

@@ -131,7 +131,7 @@ async fn old_key<P: Ports>(
 /// another user says nothing about this user's keys.
 pub(crate) fn credential_of(pin: &Pin, found: SecretVersion) -> Option<(VersionId, Credential)> {
     match found.content {
-        Content::Complete(credential) if credential.username == pin.user => {
+        Content::Complete(credential) if credential.may_be_of(&pin.user) => {
             Some((found.version?, credential))
         }
         _ => None,

@@ -3,7 +3,7 @@
 use clap::Args;
 
 use super::Exit;
-use super::current::CurrentCredential;
+use super::current::{CurrentCredential, FieldsOption};
 use super::failure::Failed;
 use super::session::Session;
 use super::settings::Settings;
@@ -28,12 +28,14 @@ pub(super) struct CredentialsCommand {
     /// Name or ARN of the secret
     #[arg(value_name = "SECRET")]
     secret: String,
+    #[command(flatten)]
+    fields: FieldsOption,
 }
 
 pub(super) async fn run(settings: &Settings, verb: &CredentialsCommand) -> Result<Exit, Failed> {
     let session = Session::open(settings, None).await?;
     let context = session.context(settings);
-    match CurrentCredential::read(context.cloud, &verb.secret).await? {
+    match CurrentCredential::read(context.cloud, &verb.secret, &verb.fields).await? {
         CurrentCredential::Key(credential) => settings.view.show(&CredentialsResult {
             id: credential.accesskey.into(),
             secret: credential.secretkey,

@@ -9,7 +9,7 @@ use std::process::Command;
 use clap::Args;
 use secrecy::ExposeSecret;
 
-use super::current::CurrentCredential;
+use super::current::{CurrentCredential, FieldsOption};
 use super::failure::Failed;
 use super::session::Session;
 use super::settings::Settings;
@@ -45,6 +45,8 @@ pub(super) struct ExecCommand {
     /// Name or ARN of the secret
     #[arg(value_name = "SECRET")]
     secret: String,
+    #[command(flatten)]
+    fields: FieldsOption,
     /// Command to run, with its arguments
     #[arg(value_name = "COMMAND", last = true, required = true)]
     command: Vec<OsString>,
@@ -53,17 +55,18 @@ pub(super) struct ExecCommand {
 pub(super) async fn run(settings: &Settings, verb: &ExecCommand) -> Result<Exit, Failed> {
     let session = Session::open(settings, None).await?;
     let context = session.context(settings);
-    let environment = match CurrentCredential::read(context.cloud, &verb.secret).await? {
-        CurrentCredential::Key(credential) => {
-            let named = ["AWS_REGION", "AWS_DEFAULT_REGION"].map(std::env::var_os);
-            let region = named.iter().all(Option::is_none).then_some(context.region);
-            Environment::with_key(&credential, region)
-        }
-        CurrentCredential::Login(login) => {
-            let tls = tls(settings, context.cloud, &verb.secret).await?;
-            Environment::with_login(&login, tls)
-        }
-    };
+    let environment =
+        match CurrentCredential::read(context.cloud, &verb.secret, &verb.fields).await? {
+            CurrentCredential::Key(credential) => {
+                let named = ["AWS_REGION", "AWS_DEFAULT_REGION"].map(std::env::var_os);
+                let region = named.iter().all(Option::is_none).then_some(context.region);
+                Environment::with_key(&credential, region)
+            }
+            CurrentCredential::Login(login) => {
+                let tls = tls(settings, context.cloud, &verb.secret).await?;
+                Environment::with_login(&login, tls)
+            }
+        };
     let folders = option_folders(&environment.option_files)?;
     settings.progress.finish();
     Err(replace(settings, &verb.command, &environment, &folders))

@@ -15,6 +15,8 @@ const TABLES: &[(&str, &str, &str)] = &[
     ("`access_keys`", "AccessKey", "access_keys[]."),
     ("`databases`", "Database", "databases[]."),
     ("`password` of a database", "Password", "password."),
+    ("`fields` of an access key", "AccessKeyFields", "fields."),
+    ("`fields` of a database", "DatabaseFields", "fields."),
     ("`old_key`", "Retirement", "old_key."),
     ("`replicas[]` as a mapping", "Replica", "replicas[]."),
     ("`probe` with `s3:ListBucket`", "ListBucket", "probe."),
@@ -28,7 +30,7 @@ const TABLES: &[(&str, &str, &str)] = &[
 
 /// Definitions that are described without a table of their own: those in `defaults` and
 /// `environments` repeat fields of other tables, and the others are choices between two.
-const WITHOUT_A_TABLE: &[&str] = &["Defaults", "Environment", "OldKey", "Probe"];
+const WITHOUT_A_TABLE: &[&str] = &["Defaults", "Environment", "Fields", "OldKey", "Probe"];
 
 fn tables(schema: &Value) -> String {
     let mut text = String::new();
@@ -118,7 +120,10 @@ fn type_of(property: &Value) -> String {
     names.retain(|name| name != "null");
     // A number or truth value is accepted where text is expected, as YAML users write it.
     if names.iter().any(|name| name == "string") {
-        return "string".to_owned();
+        return match names.iter().any(|name| name == "array") {
+            true => "string or list".to_owned(),
+            false => "string".to_owned(),
+        };
     }
     match names.first().map(String::as_str) {
         Some("array") => "list".to_owned(),

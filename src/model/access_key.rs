@@ -1,11 +1,13 @@
 //! What is specific to an access key of an IAM user.
 
+use keyrota_contract::value::OF_ACCESS_KEYS;
+
 use super::entry::{Identity, Kind, Specific, parse_rotate_as, parse_secret_arn};
 use super::fields::Fields;
 use super::reader::Field;
 use super::{
     Arn, Duration, Entry, Finding, IamPath, Probe, RotateAs, SecretName, SecretReference,
-    StackName, UserName, key_age, old_key, probe,
+    StackName, UserName, field_names, key_age, old_key, probe,
 };
 
 /// An access key of an IAM user.
@@ -59,6 +61,7 @@ pub(super) fn read(fields: &Fields<'_>, stack: Option<&StackName>) -> Specific {
             name: format!("the user `{user}`"),
             reason: "use one entry per user, because a user has two key slots, and rotation needs both",
         }),
+        names: field_names::read(fields, &OF_ACCESS_KEYS),
         kind: read_kind(fields, user).map(Kind::AccessKey),
     }
 }

@@ -1,4 +1,5 @@
-//! The value of an access key's secret: four text fields in a JSON object.
+//! The value of an access key's secret: four text fields in a JSON object, under the names that the
+//! manifest gives them, and any other fields.
 //!
 //! Any principal that may write the secret can write these fields, and may have pasted a secret
 //! into the wrong one. So a field is shown only if it has the expected form. The function that
@@ -6,11 +7,13 @@
 
 use std::fmt;
 
+use keyrota_contract::value::names::Names;
 use keyrota_contract::value::{
-    ACCESS_KEY, OF_ACCESS_KEYS as FIELDS, SECRET_ARN, USERNAME, is_access_key_id,
+    ACCESS_KEY, OF_ACCESS_KEYS as FIELDS, SECRET_ARN, SECRET_KEY, USERNAME, is_access_key_id,
 };
 use secrecy::{ExposeSecret, SecretString};
-use serde_json::{Map, Value};
+
+use super::stored::{AmbiguousField, Renamings, StoredFields};
 
 /// An access key ID: the part of a key that may be shown.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -72,22 +75,12 @@ pub struct Credential {
     pub accesskey: AccessKeyId,
     /// The secret access key.
     pub secretkey: SecretString,
-    /// The IAM user that the key belongs to.
-    pub username: String,
-    /// The full ARN of the secret whose key makes the IAM calls.
-    pub secretarn: String,
-    /// Other fields, which are preserved.
-    extra: Extra,
-}
-
-/// Other fields of the value. They may be secret too, so `Debug` hides them.
-#[derive(Clone, Default)]
-pub(super) struct Extra(pub(super) Map<String, Value>);
-
-impl std::fmt::Debug for Extra {
-    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(formatter, "[{} more]", self.0.len())
-    }
+    /// The IAM user that the key belongs to, if the value names one.
+    pub username: Option<String>,
+    /// The full ARN of the secret whose key makes the IAM calls, if the value names one.
+    pub secretarn: Option<String>,
+    /// The value, whose other fields are preserved.
+    stored: StoredFields,
 }
 
 /// The content of a version of a secret.
@@ -100,8 +93,37 @@ pub enum Content<T = Credential> {
     /// JSON with every field, of which this one does not have the expected form. Its text is
     /// dropped because it may be a secret.
     Malformed(&'static str),
+    /// JSON with different values for a field.
+    Ambiguous(AmbiguousField),
+    /// JSON without an access key under the names of its fields, but with an access key ID in a
+    /// field with another name.
+    Misnamed,
     /// Not a JSON object.
     Foreign,
+}
+
+impl<T> Content<T> {
+    /// Returns the complete content.
+    ///
+    /// # Errors
+    ///
+    /// Returns why it cannot be used, after "it".
+    pub fn complete(&self) -> Result<&T, String> {
+        Err(match self {
+            Self::Complete(held) => return Ok(held),
+            Self::Incomplete(missing) => format!("lacks {}", missing.join(", ")),
+            Self::Malformed(field) => format!("cannot be used: {}", malformed(field)),
+            Self::Ambiguous(AmbiguousField { field, names }) => {
+                let names: Vec<String> = names.iter().map(|name| format!("`{name}`")).collect();
+                let names = names.join(" and ");
+                format!("has different values for `{field}` in {names}")
+            }
+            Self::Misnamed => {
+                "has an access key ID in a field with a name that `fields` does not list".to_owned()
+            }
+            Self::Foreign => "is not a JSON object".to_owned(),
+        })
+    }
 }
 
 /// Describes the expected content of a field.
@@ -134,92 +156,112 @@ fn is_arn(text: &str) -> bool {
 }
 
 impl Credential {
-    /// Returns a credential with four fields.
+    /// Returns a credential with four fields, under their default names.
     pub fn new(id: AccessKeyId, secret: SecretString, username: String, secretarn: String) -> Self {
         Self {
             accesskey: id,
             secretkey: secret,
-            username,
-            secretarn,
-            extra: Extra::default(),
+            username: Some(username),
+            secretarn: Some(secretarn),
+            stored: StoredFields::empty(Names::default(), &FIELDS),
         }
+    }
+
+    /// Returns this credential as the first one of a secret. The other fields of the secret's
+    /// current value, if it is a JSON object, are preserved.
+    #[must_use]
+    pub fn first_in(self, current: Option<&SecretString>, names: &Names) -> Self {
+        let current = current.and_then(|text| StoredFields::parse(text, names, &FIELDS));
+        let stored = current.map(StoredFields::cleared);
+        Self {
+            stored: stored.unwrap_or_else(|| StoredFields::empty(names.clone(), &FIELDS)),
+            ..self
+        }
+    }
+
+    /// Returns whether the value does not say that the key is another user's.
+    pub fn may_be_of(&self, user: &str) -> bool {
+        self.username.as_deref().is_none_or(|named| named == user)
     }
 
     /// Names the user in a sentence. A secret access key has 40 characters and may have the form of
     /// a name, so a name of that length is not shown.
     pub fn names_user(&self) -> String {
-        match self.username.len() {
-            40 => "another user".to_owned(),
-            _ => format!("the user `{}`", self.username),
-        }
-    }
-
-    /// Returns the same value with another key of the same user.
-    #[must_use]
-    pub fn with_key(self, accesskey: AccessKeyId, secretkey: SecretString) -> Self {
-        Self {
-            accesskey,
-            secretkey,
-            ..self
+        match &self.username {
+            Some(name) if name.len() != 40 => format!("the user `{name}`"),
+            _ => "another user".to_owned(),
         }
     }
 
     /// Returns the same credential with another `secretarn`.
     #[must_use]
     pub fn with_origin(self, secretarn: String) -> Self {
-        Self { secretarn, ..self }
+        Self {
+            secretarn: Some(secretarn),
+            ..self
+        }
     }
 
-    /// Parses a secret's value.
-    pub fn read(text: &SecretString) -> Content {
-        let Ok(Value::Object(mut fields)) = serde_json::from_str(text.expose_secret()) else {
+    /// Parses a secret's value, whose fields have these names.
+    pub fn read(text: &SecretString, names: &Names) -> Content {
+        let Some(stored) = StoredFields::parse(text, names, &FIELDS) else {
             return Content::Foreign;
         };
-        let mut taken = FIELDS.map(|field| match fields.remove(field) {
-            Some(Value::String(text)) => text,
-            _ => String::new(),
-        });
-        let missing: Vec<&str> = FIELDS
-            .into_iter()
-            .zip(&taken)
-            .filter(|(_, text)| text.is_empty())
-            .map(|(field, _)| field)
-            .collect();
-        if !missing.is_empty() {
-            return Content::Incomplete(missing);
-        }
-        let [accesskey, secretkey, username, secretarn] = taken.each_mut().map(std::mem::take);
-        let Some(accesskey) = AccessKeyId::parse(&accesskey) else {
-            return Content::Malformed(ACCESS_KEY);
+        Self::of(stored).unwrap_or_else(Content::Ambiguous)
+    }
+
+    fn of(stored: StoredFields) -> Result<Content, AmbiguousField> {
+        let accesskey = stored.text(ACCESS_KEY)?;
+        let secretkey = stored.text(SECRET_KEY)?;
+        let username = stored.text(USERNAME)?;
+        let secretarn = stored.text(SECRET_ARN)?;
+        let (Some(accesskey), Some(secretkey)) = (&accesskey, secretkey.clone()) else {
+            if accesskey.is_none() && stored.has_unnamed_key() {
+                return Ok(Content::Misnamed);
+            }
+            let missing = [
+                (ACCESS_KEY, accesskey.is_none()),
+                (SECRET_KEY, secretkey.is_none()),
+            ];
+            let missing = missing.into_iter().filter(|(_, missing)| *missing);
+            return Ok(Content::Incomplete(
+                missing.map(|(field, _)| field).collect(),
+            ));
         };
-        if !is_user_name(&username) {
-            return Content::Malformed(USERNAME);
+        let Some(accesskey) = AccessKeyId::parse(accesskey) else {
+            return Ok(Content::Malformed(ACCESS_KEY));
+        };
+        if username.as_deref().is_some_and(|name| !is_user_name(name)) {
+            return Ok(Content::Malformed(USERNAME));
         }
-        if !is_arn(&secretarn) {
-            return Content::Malformed(SECRET_ARN);
+        if secretarn.as_deref().is_some_and(|arn| !is_arn(arn)) {
+            return Ok(Content::Malformed(SECRET_ARN));
         }
-        Content::Complete(Self {
+        Ok(Content::Complete(Self {
             accesskey,
             secretkey: secretkey.into(),
             username,
             secretarn,
-            extra: Extra(fields),
-        })
+            stored,
+        }))
     }
 
     /// Returns the JSON text to store in the secret.
     pub fn to_text(&self) -> SecretString {
-        let mut fields = self.extra.0.clone();
-        let secret = self.secretkey.expose_secret();
-        for (field, text) in FIELDS.into_iter().zip([
-            self.accesskey.as_str(),
-            secret,
-            self.username.as_str(),
-            self.secretarn.as_str(),
-        ]) {
-            fields.insert(field.to_owned(), Value::String(text.to_owned()));
+        let mut stored = self.stored.clone();
+        stored.set(ACCESS_KEY, self.accesskey.as_str());
+        stored.set(SECRET_KEY, self.secretkey.expose_secret());
+        for (field, text) in [(USERNAME, &self.username), (SECRET_ARN, &self.secretarn)] {
+            if let Some(text) = text {
+                stored.set(field, text);
+            }
         }
-        Value::Object(fields).to_string().into()
+        stored.to_text()
+    }
+
+    /// Returns what the next rotation does to the names of the value's fields.
+    pub fn renamings(&self) -> Renamings {
+        self.stored.renamings()
     }
 }
 
@@ -230,13 +272,13 @@ mod tests {
     #[test]
     fn keeps_what_it_does_not_know_and_shows_nothing() {
         let text = r#"{"accesskey":"AKIA0123456789ABCDEF","secretkey":"hush","username":"ada","secretarn":"arn:own","note":"hush2"}"#;
-        let Content::Complete(credential) = Credential::read(&text.into()) else {
+        let Content::Complete(credential) = Credential::read(&text.into(), Names::default_names())
+        else {
             panic!("complete");
         };
         let shown = format!("{credential:?}");
         assert!(!shown.contains("hush"), "{shown}");
-        let again: Value = serde_json::from_str(credential.to_text().expose_secret()).unwrap();
-        assert_eq!(again, serde_json::from_str::<Value>(text).unwrap());
+        assert_eq!(credential.to_text().expose_secret(), text);
     }
 
     #[test]
@@ -272,7 +314,7 @@ mod tests {
                     "username": "ada", "secretarn": "arn:own",
                 });
                 value[field] = held.into();
-                let content = Credential::read(&value.to_string().into());
+                let content = Credential::read(&value.to_string().into(), Names::default_names());
                 assert!(
                     matches!(content, Content::Malformed(it) if it == field),
                     "{content:?}"
@@ -303,10 +345,80 @@ mod tests {
     #[test]
     fn names_the_fields_that_are_missing() {
         let seed = r#"{"username":"ada","secretarn":"","accesskey":1}"#;
-        let Content::Incomplete(missing) = Credential::read(&seed.into()) else {
+        let Content::Incomplete(missing) = Credential::read(&seed.into(), Names::default_names())
+        else {
             panic!("incomplete");
         };
-        assert_eq!(missing, ["accesskey", "secretkey", "secretarn"]);
-        assert!(matches!(Credential::read(&"[]".into()), Content::Foreign));
+        assert_eq!(missing, ["accesskey", "secretkey"]);
+        assert!(matches!(
+            Credential::read(&"[]".into(), Names::default_names()),
+            Content::Foreign
+        ));
+    }
+
+    fn renamed() -> Names {
+        let names = serde_json::json!({
+            "accesskey": ["AWS_ACCESS_KEY_ID", "accesskey"],
+            "secretkey": ["AWS_SECRET_ACCESS_KEY", "secretkey"],
+        });
+        serde_json::from_value(names).unwrap()
+    }
+
+    #[test]
+    fn a_correction_keeps_the_names_and_everything_else() {
+        let text = r#"{"z":1e400, "accesskey":"AKIA0123456789ABCDEF","AWS_ACCESS_KEY_ID":"AKIA0123456789ABCDEF","secretkey":"h","AWS_SECRET_ACCESS_KEY":"h","username":"ada","secretarn":"arn:old","a":"\u0041"}"#;
+        let Content::Complete(credential) = Credential::read(&text.into(), &renamed()) else {
+            panic!("complete");
+        };
+        assert_eq!(credential.renamings().removes, ["accesskey", "secretkey"]);
+        let corrected = credential.with_origin("arn:new".to_owned()).to_text();
+        assert_eq!(
+            corrected.expose_secret(),
+            text.replace("arn:old", "arn:new")
+        );
+    }
+
+    #[test]
+    fn a_first_key_has_the_present_names_and_the_other_fields() {
+        let seed = r#"{"username":"ada","note":1.0,"secretarn":"arn:own"}"#;
+        let id = AccessKeyId::of_iam("AKIA0123456789ABCDEF");
+        let first = Credential::new(id, "hush".into(), "ada".into(), "arn:own".into());
+        let text = first.first_in(Some(&seed.into()), &renamed()).to_text();
+        assert_eq!(
+            text.expose_secret(),
+            r#"{"note":1.0,"AWS_ACCESS_KEY_ID":"AKIA0123456789ABCDEF","AWS_SECRET_ACCESS_KEY":"hush","username":"ada","secretarn":"arn:own"}"#
+        );
+    }
+
+    #[test]
+    fn a_value_without_a_user_is_complete() {
+        let text = r#"{"accesskey":"AKIA0123456789ABCDEF","secretkey":"hush"}"#;
+        let Content::Complete(credential) = Credential::read(&text.into(), &renamed()) else {
+            panic!("complete");
+        };
+        assert!(credential.may_be_of("ada"));
+        assert_eq!(
+            credential.renamings().adds,
+            ["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"]
+        );
+        assert_eq!(credential.to_text().expose_secret(), text);
+    }
+
+    #[test]
+    fn two_keys_and_keys_under_other_names_are_told() {
+        let read = |text: &str, names: &Names| {
+            let content = Credential::read(&text.into(), names);
+            content.complete().unwrap_err()
+        };
+        let two = r#"{"accesskey":"AKIA0123456789ABCDEF","secretkey":"h","AWS_ACCESS_KEY_ID":"AKIA0123456789ABCDEG"}"#;
+        assert_eq!(
+            read(two, &renamed()),
+            "has different values for `accesskey` in `AWS_ACCESS_KEY_ID` and `accesskey`"
+        );
+        let other = r#"{"AWS_ACCESS_KEY_ID":"AKIA0123456789ABCDEF","AWS_SECRET_ACCESS_KEY":"h"}"#;
+        assert_eq!(
+            read(other, Names::default_names()),
+            "has an access key ID in a field with a name that `fields` does not list"
+        );
     }
 }

@@ -3,13 +3,15 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Deref;
 
+use keyrota_contract::value::names::Names;
+
 use super::fields::{ACCESS_KEY, DATABASE, Fields, MAX_TAGS, MappingDefinition};
 use super::manifest::{MAX_TAGS_WITH_DATABASES, read_tags};
 use super::reader::Field;
 use super::{
     AccessKey, AccountId, Arn, Database, Duration, Finding, InitialKey, KmsKey, OldKey, Region,
     Replica, RotateAs, Schedule, SecretName, SecretReference, StackName, access_key, database,
-    old_key, replica,
+    field_names, old_key, replica,
 };
 
 /// The longest value of a tag (`API_Tag`).
@@ -46,6 +48,10 @@ pub struct Entry {
     pub replicas: Vec<Replica>,
     /// The credentials that change the credential.
     pub rotate_as: RotateAs,
+    /// The names of the fields of the secret's value.
+    pub fields: Names,
+    /// The names of the fields of the administrator's secret, if another entry gives them.
+    pub administrator_fields: Option<Names>,
     /// What is specific to its kind.
     pub kind: Kind,
 }
@@ -214,6 +220,8 @@ pub(super) struct Specific {
     pub(super) rotate_as: Option<RotateAs>,
     /// The user, which only one entry may have.
     pub(super) user: Option<Identity>,
+    /// The names of the fields of the secret's value.
+    pub(super) names: Option<Names>,
     /// The rest.
     pub(super) kind: Option<Kind>,
 }
@@ -261,6 +269,25 @@ pub(super) fn read<'doc>(
     entries
 }
 
+/// Lets each entry know the names of the fields of its administrator's secret, if that is the
+/// secret of another entry.
+pub(super) fn name_administrators(entries: &mut [(Entry, Field<'_>)]) {
+    let renamed = entries.iter().map(|(entry, _)| entry);
+    let renamed = renamed.filter(|entry| !entry.fields.are_default());
+    let renamed: BTreeMap<String, Names> = renamed
+        .map(|entry| (entry.secret.as_str().to_owned(), entry.fields.clone()))
+        .collect();
+    for (entry, _) in entries {
+        let secret = entry.administrator().map(SecretReference::as_str);
+        // An ARN ends with a hyphen and six characters.
+        let name = secret.map(|secret| match secret.split_once(":secret:") {
+            Some((_, name)) => name.rsplit_once('-').map_or(name, |(name, _)| name),
+            None => secret,
+        });
+        entry.administrator_fields = name.and_then(|name| renamed.get(name).cloned());
+    }
+}
+
 fn read_entry(fields: &Fields<'_>, specific: Specific) -> Option<Entry> {
     let settings = read_settings(fields);
     let description = fields.optional("description", |field| {
@@ -271,6 +298,7 @@ fn read_entry(fields: &Fields<'_>, specific: Specific) -> Option<Entry> {
         secret,
         rotate_as,
         user: _,
+        names,
         kind,
     } = specific;
     let adopt = fields.value("adopt", |field| field.boolean());
@@ -288,6 +316,8 @@ fn read_entry(fields: &Fields<'_>, specific: Specific) -> Option<Entry> {
         readers: settings.readers,
         replicas: settings.replicas,
         rotate_as: rotate_as?,
+        fields: names?,
+        administrator_fields: None,
         kind: kind?,
     };
     if let Some(SecretReference::Name(name)) = entry.administrator()
@@ -345,6 +375,7 @@ pub(super) fn check_defaults(defaults: &Fields<'_>) {
     access_key::read_rotate_as(defaults);
     access_key::read_probe(defaults);
     access_key::read_max_key_age(defaults);
+    field_names::check_defaults(defaults);
 }
 
 /// Reads the settings of an entry, or of `defaults`.

@@ -2,11 +2,13 @@
 //! rotation functions and drivers use ("JSON structure of AWS Secrets Manager
 //! secrets" in the AWS Secrets Manager User Guide).
 
-use keyrota_contract::value::{DBNAME, ENGINE, HOST, MASTER_ARN, PASSWORD, PORT, USERNAME};
+use keyrota_contract::value::names::Names;
+use keyrota_contract::value::{
+    DBNAME, ENGINE, HOST, MASTER_ARN, OF_DATABASES as FIELDS, PASSWORD, PORT, USERNAME,
+};
 use secrecy::{ExposeSecret, SecretString};
-use serde_json::Value;
 
-use super::credential::Extra;
+use super::stored::{AmbiguousField, Renamings, StoredFields};
 use super::{Content, Engine};
 
 /// The value of a database user's secret. `Debug` does not show the password.
@@ -26,8 +28,8 @@ pub struct Login {
     pub password: SecretString,
     /// The secret of the administrator who changes the password.
     pub masterarn: Option<String>,
-    /// Other fields, which are preserved.
-    extra: Extra,
+    /// The value, whose other fields are preserved.
+    stored: StoredFields,
 }
 
 /// The server and database of a login, on which the manifest and the value must agree.
@@ -49,7 +51,7 @@ impl Login {
         self.password.expose_secret() == other.password.expose_secret()
     }
 
-    /// Returns the first login of a user.
+    /// Returns the first login of a user, under the default names.
     pub fn new(engine: Engine, username: String, password: SecretString, place: Place<'_>) -> Self {
         let nowhere = Self {
             engine,
@@ -59,7 +61,7 @@ impl Login {
             username,
             password,
             masterarn: None,
-            extra: Extra::default(),
+            stored: StoredFields::empty(Names::default(), &FIELDS),
         };
         nowhere.moved_to(place)
     }
@@ -89,78 +91,84 @@ impl Login {
         self.port.unwrap_or(self.engine.default_port())
     }
 
-    /// Parses a secret's value.
-    pub fn read(text: &SecretString) -> Content<Self> {
-        let Ok(Value::Object(mut fields)) = serde_json::from_str(text.expose_secret()) else {
+    /// Returns this login as the first one of a secret. The other fields of the secret's current
+    /// value, if it is a JSON object, are preserved.
+    #[must_use]
+    pub fn first_in(self, current: Option<&SecretString>, names: &Names) -> Self {
+        let current = current.and_then(|text| StoredFields::parse(text, names, &FIELDS));
+        let stored = current.map(StoredFields::cleared);
+        Self {
+            stored: stored.unwrap_or_else(|| StoredFields::empty(names.clone(), &FIELDS)),
+            ..self
+        }
+    }
+
+    /// Parses a secret's value, whose fields have these names.
+    pub fn read(text: &SecretString, names: &Names) -> Content<Self> {
+        let Some(stored) = StoredFields::parse(text, names, &FIELDS) else {
             return Content::Foreign;
         };
+        Self::of(stored).unwrap_or_else(Content::Ambiguous)
+    }
+
+    fn of(stored: StoredFields) -> Result<Content<Self>, AmbiguousField> {
+        let engine = stored.text(ENGINE)?;
+        let engine = engine.as_deref().and_then(Engine::of_value);
         let mut missing = Vec::new();
-        let engine = text_of(fields.remove(ENGINE));
-        let named = |name: String| Engine::ALL.into_iter().find(|one| one.name() == name);
-        let engine = engine.and_then(named);
+        if engine.is_none() {
+            missing.push(ENGINE);
+        }
         let mut needed = |field: &'static str| {
-            let text = text_of(fields.remove(field));
+            let text = stored.text(field)?;
             if text.is_none() {
                 missing.push(field);
             }
-            text
+            Ok(text)
         };
-        let (host, username, password) = (needed(HOST), needed(USERNAME), needed(PASSWORD));
-        if engine.is_none() {
-            missing.insert(0, ENGINE);
-        }
+        let (host, username, password) = (needed(HOST)?, needed(USERNAME)?, needed(PASSWORD)?);
         let (Some(engine), Some(host), Some(username), Some(password)) =
             (engine, host, username, password)
         else {
-            return Content::Incomplete(missing);
+            return Ok(Content::Incomplete(missing));
         };
-        Content::Complete(Self {
+        Ok(Content::Complete(Self {
             engine,
             host,
-            port: fields.remove(PORT).and_then(|port| port_of(&port)),
-            dbname: text_of(fields.remove(DBNAME)),
+            port: stored.port(PORT)?,
+            dbname: stored.text(DBNAME)?,
             username,
             password: password.into(),
-            masterarn: text_of(fields.remove(MASTER_ARN)),
-            extra: Extra(fields),
-        })
+            masterarn: stored.text(MASTER_ARN)?,
+            stored,
+        }))
     }
 
-    /// Returns the JSON text to store in the secret.
+    /// Returns the JSON text to store in the secret. A field that has its value already stays as it
+    /// is written.
     pub fn to_text(&self) -> SecretString {
-        let mut fields = self.extra.0.clone();
-        let mut set = |field: &str, value: Value| fields.insert(field.to_owned(), value);
-        set(ENGINE, self.engine.name().into());
-        set(HOST, self.host.as_str().into());
-        set(USERNAME, self.username.as_str().into());
-        set(PASSWORD, self.password.expose_secret().into());
+        let mut stored = self.stored.clone();
+        let held = stored.text(ENGINE).ok().flatten();
+        if held.as_deref().and_then(Engine::of_value) != Some(self.engine) {
+            stored.set(ENGINE, self.engine.name());
+        }
+        stored.set(HOST, &self.host);
         if let Some(port) = self.port {
-            set(PORT, port.into());
+            stored.set_port(PORT, port);
         }
-        if let Some(dbname) = &self.dbname {
-            set(DBNAME, dbname.as_str().into());
+        stored.set(USERNAME, &self.username);
+        stored.set(PASSWORD, self.password.expose_secret());
+        for (field, text) in [(DBNAME, &self.dbname), (MASTER_ARN, &self.masterarn)] {
+            match text {
+                Some(text) => stored.set(field, text),
+                None => stored.remove(field),
+            }
         }
-        if let Some(masterarn) = &self.masterarn {
-            set(MASTER_ARN, masterarn.as_str().into());
-        }
-        Value::Object(fields).to_string().into()
+        stored.to_text()
     }
-}
 
-fn text_of(value: Option<Value>) -> Option<String> {
-    match value {
-        Some(Value::String(text)) if !text.is_empty() => Some(text),
-        _ => None,
-    }
-}
-
-/// Returns the port, which AWS's own values contain as a number, and some manually written values
-/// as text.
-fn port_of(value: &Value) -> Option<u16> {
-    match value {
-        Value::Number(number) => number.as_u64()?.try_into().ok(),
-        Value::String(text) => text.parse().ok(),
-        _ => None,
+    /// Returns what the next rotation does to the names of the value's fields.
+    pub fn renamings(&self) -> Renamings {
+        self.stored.renamings()
     }
 }
 
@@ -169,7 +177,7 @@ mod tests {
     use super::*;
 
     fn complete(text: &str) -> Login {
-        match Login::read(&text.into()) {
+        match Login::read(&text.into(), Names::default_names()) {
             Content::Complete(login) => login,
             other => panic!("{other:?}"),
         }
@@ -181,23 +189,26 @@ mod tests {
         let login = complete(text);
         let shown = format!("{login:?}");
         assert!(!shown.contains("hush"), "{shown}");
-        let again: Value = serde_json::from_str(login.to_text().expose_secret()).unwrap();
-        assert_eq!(again, serde_json::from_str::<Value>(text).unwrap());
+        assert_eq!(login.to_text().expose_secret(), text);
     }
 
     #[test]
     fn names_the_fields_that_are_missing() {
         let seed = r#"{"engine":"mysql","username":"app"}"#;
-        let Content::Incomplete(missing) = Login::read(&seed.into()) else {
+        let Content::Incomplete(missing) = Login::read(&seed.into(), Names::default_names()) else {
             panic!("incomplete");
         };
         assert_eq!(missing, ["host", "password"]);
         let strange = r#"{"engine":"dbase","host":"db","username":"app","password":"hush"}"#;
-        let Content::Incomplete(missing) = Login::read(&strange.into()) else {
+        let Content::Incomplete(missing) = Login::read(&strange.into(), Names::default_names())
+        else {
             panic!("incomplete");
         };
         assert_eq!(missing, ["engine"]);
-        assert!(matches!(Login::read(&"hush".into()), Content::Foreign));
+        assert!(matches!(
+            Login::read(&"hush".into(), Names::default_names()),
+            Content::Foreign
+        ));
     }
 
     #[test]
@@ -217,7 +228,37 @@ mod tests {
         assert!(moved.is_at(place));
         assert_eq!(
             moved.to_text().expose_secret(),
-            r#"{"engine":"mariadb","host":"new","masterarn":"arn:admin","password":"hush","port":3307,"username":"app"}"#
+            r#"{"engine":"mariadb","host":"new","port":3307,"username":"app","password":"hush","masterarn":"arn:admin"}"#
         );
+    }
+
+    /// As AWS documents it, as Amazon RDS writes it, and as people do.
+    #[test]
+    fn a_value_as_others_write_it_keeps_how_it_is_written() {
+        for text in [
+            r#"{"engine":"postgres","host":"db","username":"app","password":"hush","dbname":"orders","port":"5432"}"#,
+            r#"{"username":"app","password":"hush","engine":"aurora-postgresql","host":"db","port":5432,"dbname":"orders","dbClusterIdentifier":"x"}"#,
+        ] {
+            let login = complete(text);
+            let place = Place {
+                host: "db",
+                port: 5432,
+                dbname: Some("orders"),
+                masterarn: None,
+            };
+            assert!(login.is_at(place));
+            assert_eq!(login.to_text().expose_secret(), text);
+            let moved = login.moved_to(Place {
+                host: "new",
+                ..place
+            });
+            let expected = text.replace("\"db\"", "\"new\"");
+            assert_eq!(moved.to_text().expose_secret(), expected);
+        }
+        let without =
+            r#"{"engine":"mysql","host":"db","username":"app","password":"hush","dbname":""}"#;
+        let login = complete(without);
+        assert_eq!((login.port(), login.dbname.as_deref()), (3306, None));
+        assert_eq!(login.to_text().expose_secret(), without);
     }
 }

@@ -189,7 +189,8 @@ fn read_root(root: &Fields<'_>) -> Option<Model> {
     let encrypt = root
         .mapping("encrypt")
         .and_then(|encrypt| encrypt::read(&encrypt, known_region));
-    let entries = entry::read(root, defaults.as_ref(), stack.as_ref());
+    let mut entries = entry::read(root, defaults.as_ref(), stack.as_ref());
+    entry::name_administrators(&mut entries);
     for (entry, at) in &entries {
         entry::check_tags(entry, tags.as_ref().unwrap_or(&BTreeMap::new()), at);
     }

@@ -10,6 +10,7 @@ mod duration;
 mod encrypt;
 mod entry;
 mod exception;
+mod field_names;
 mod fields;
 mod finding;
 mod key_age;
@@ -22,6 +23,7 @@ pub(crate) mod reader;
 mod replica;
 pub mod schedule;
 pub mod schema;
+mod stored;
 mod stored_key;
 #[cfg(test)]
 mod tests;
@@ -42,6 +44,7 @@ pub use entry::{ByKind, Entry, EntryOf, Kind};
 pub use exception::Exception;
 pub use finding::{Finding, Severity};
 pub use key_age::{days_and_hours, longest_active};
+pub use keyrota_contract::value::names::Names;
 pub use login::{Login, Place};
 pub use manifest::{Loaded, load, parse_address};
 pub use name::{
@@ -52,6 +55,7 @@ pub use probe::Probe;
 pub(crate) use reader::nearest;
 pub use replica::{Replica, refusal as replica_refusal};
 pub use schedule::{Calendar, Schedule, Window};
+pub use stored::Renamings;
 pub use stored_key::{NoStoredKey, StoredKey};
 
 /// A checked manifest, with everything that rendering and deploying need.

@@ -125,6 +125,17 @@ fn property(field: &'static FieldDefinition, definitions: &mut Map<String, Value
             }
             schema
         }
+        Form::TextOrTexts(text) => {
+            let all: Vec<&str> = ["string"].iter().chain(text.also).copied().collect();
+            let mut item = text_schema(text);
+            let mut schema = item.clone();
+            item["type"] = json!(all);
+            schema["type"] = types(&[all.as_slice(), &["array"]].concat());
+            schema["items"] = item;
+            schema["minItems"] = json!(1);
+            schema["uniqueItems"] = json!(true);
+            schema
+        }
         Form::Tags => json!({
             "type": types(&["object"]),
             "maxProperties": MAX_TAGS,

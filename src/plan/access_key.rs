@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use keyrota_contract::value;
 
-use crate::model::{AccessKey, Content, Credential, EntryOf, RotateAs};
+use crate::model::{AccessKey, Content, Credential, EntryOf, Names, RotateAs};
 use crate::port::{CURRENT, EncryptionKey, Key, PENDING, PREVIOUS, Secret, User};
 
 use super::{
@@ -18,6 +18,8 @@ pub struct ObservedAccessKey {
     pub user_name: String,
     /// The secret's name.
     pub secret_name: String,
+    /// The names of the fields of the secret's value.
+    pub names: Names,
     /// The user, if it exists.
     pub user: Option<User>,
     /// The user's keys.

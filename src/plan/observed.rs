@@ -142,14 +142,13 @@ impl<T> SecretContent<T> {
     /// Returns why it cannot be used.
     pub fn complete(&self) -> Result<&T, String> {
         Err(match self {
-            Self::Held(Content::Complete(held)) => return Ok(held),
-            Self::Held(Content::Incomplete(missing)) => {
-                format!("its value lacks {}", missing.join(", "))
-            }
             Self::Held(Content::Malformed(field)) => {
                 format!("in its value, {}", malformed(field))
             }
-            Self::Held(Content::Foreign) => "its value is not a JSON object".into(),
+            Self::Held(content) => match content.complete() {
+                Ok(held) => return Ok(held),
+                Err(why) => format!("its value {why}"),
+            },
             Self::Absent => "it has no value".into(),
             Self::Sealed => {
                 "its value cannot be decrypted: its KMS key is disabled or scheduled for deletion"

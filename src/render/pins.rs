@@ -86,6 +86,8 @@ fn key(entry: &Entry, key: &AccessKey) -> access_key::Entry {
             OldKey::After(retirement) => Some(times(retirement)),
         },
         probe: key.probe.as_ref().map(probe),
+        fields: entry.fields.clone(),
+        administrator_fields: entry.administrator_fields.clone(),
     }
 }
 
@@ -131,5 +133,7 @@ fn login(entry: &Entry, database: &Database) -> database::Entry {
             OldKey::UntilNextRotation => None,
             OldKey::After(retirement) => Some(retirement.deactivate_after.to_string()),
         },
+        fields: entry.fields.clone(),
+        administrator_fields: entry.administrator_fields.clone(),
     }
 }

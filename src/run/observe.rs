@@ -8,7 +8,7 @@ use super::database::{observe_database, observe_login};
 use super::error::{Error, Result};
 use super::{CONCURRENCY, Context};
 use crate::model::{
-    AccessKey, ByKind, Content, Credential, Entry, EntryOf, InitialKey, KmsKey, Model,
+    AccessKey, ByKind, Content, Credential, Entry, EntryOf, InitialKey, KmsKey, Model, Names,
     SecretReference, StoredKey,
 };
 use crate::plan::{
@@ -94,7 +94,7 @@ pub(super) async fn observe_credential<'model>(
             ObservedEntry::AccessKey(entry, Box::new(seen))
         }
         ByKind::Database(entry) => {
-            let secret = observe_login(context, entry.secret.as_str()).await?;
+            let secret = observe_login(context, entry.secret.as_str(), &entry.fields).await?;
             ObservedEntry::Database(entry, Box::new(ObservedDatabase::of(secret)))
         }
     })
@@ -165,7 +165,7 @@ async fn observe_pair(
 ) -> Result<ObservedAccessKey> {
     let (seen, secret) = future::try_join(
         observe_user(context, entry),
-        observe_secret(context, entry.secret.as_str()),
+        observe_secret(context, entry.secret.as_str(), &entry.fields),
     )
     .await?;
     Ok(ObservedAccessKey { secret, ..seen })
@@ -185,6 +185,7 @@ pub(super) async fn observe_user(
     Ok(ObservedAccessKey {
         user_name: user_name.to_owned(),
         secret_name: entry.secret.to_string(),
+        names: entry.fields.clone(),
         user,
         keys,
         secret: None,
@@ -269,22 +270,29 @@ pub(super) async fn observe_labelled<T>(
     Ok(None)
 }
 
-/// Observes a secret and the keys in its labelled versions.
+/// Observes a secret, whose fields have these names, and the keys in its labelled versions.
 pub(super) async fn observe_secret(
     context: &Context<'_>,
     name: &str,
+    names: &Names,
 ) -> Result<Option<ObservedSecret>> {
     observe_labelled(context, name, ObservedSecret::unread, async |secret| {
-        read_labelled(context, secret).await
+        read_labelled(context, secret, names).await
     })
     .await
 }
 
 /// Reads the values of a secret's labels, after the labels themselves. Also returns
 /// whether each was on the version that DescribeSecret reported.
-async fn read_labelled(context: &Context<'_>, secret: Secret) -> Result<(ObservedSecret, bool)> {
+async fn read_labelled(
+    context: &Context<'_>,
+    secret: Secret,
+    names: &Names,
+) -> Result<(ObservedSecret, bool)> {
     let read = |label: &'static str, version| {
-        read_version(context, &secret, label, version, Credential::read)
+        read_version(context, &secret, label, version, |text| {
+            Credential::read(text, names)
+        })
     };
     let (current, previous, before, pending, made) = future::try_join5(
         read(CURRENT, secret.version_with(CURRENT)),
@@ -368,9 +376,10 @@ fn tells_its_key(content: &SecretContent) -> bool {
         SecretContent::Held(Content::Incomplete(missing)) => {
             missing.contains(&keyrota_contract::value::ACCESS_KEY)
         }
-        SecretContent::Held(Content::Malformed(_) | Content::Foreign) | SecretContent::Sealed => {
-            false
-        }
+        SecretContent::Held(
+            Content::Malformed(_) | Content::Ambiguous(_) | Content::Misnamed | Content::Foreign,
+        )
+        | SecretContent::Sealed => false,
     }
 }
 

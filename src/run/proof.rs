@@ -7,7 +7,7 @@
 
 use super::Context;
 use super::error::Result;
-use crate::model::{Content, Credential};
+use crate::model::{Content, Credential, Names};
 use crate::plan::OwnershipProof;
 use crate::port::{ErrorKind, Key, KeyPair, Optional};
 
@@ -64,7 +64,7 @@ pub(super) async fn prove(
     }
 }
 
-/// Proves the key in the version that has a label now. Returns why it is not proven, or `None` if
+/// Proves the key in the version that has a label now, in a value whose fields have these names. Returns why it is not proven, or `None` if
 /// it is.
 ///
 /// # Errors
@@ -73,6 +73,7 @@ pub(super) async fn prove(
 pub(super) async fn prove_stored(
     context: &Context<'_>,
     secret: &str,
+    names: &Names,
     proof: &OwnershipProof,
 ) -> Result<std::result::Result<(), String>> {
     let unread = |reason: String| {
@@ -85,7 +86,7 @@ pub(super) async fn prove_stored(
         Err(error) if error.kind.is_transient() => return Err(error.into()),
         Err(error) => return unread(error.to_string()),
     };
-    let content = value.map(|value| Credential::read(&value.text));
+    let content = value.map(|value| Credential::read(&value.text, names));
     match content {
         Some(Content::Complete(held)) if held.accesskey == proof.key.id => {
             prove(context, &held, &proof.key, &proof.user_arn).await

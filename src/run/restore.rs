@@ -8,7 +8,7 @@ use super::observe::observe_access_key;
 use super::proof::key_pair;
 use super::verify::authenticate;
 use super::{Context, Deployed, observe_entry};
-use crate::model::{AccessKey, Content, Credential, Entry, EntryOf, malformed};
+use crate::model::{AccessKey, Credential, Entry, EntryOf};
 use crate::plan::{ObservedAccessKey, ObservedEntry};
 use crate::port::{CURRENT, KeyPair, PENDING, PREVIOUS, Secret, Stage};
 
@@ -161,27 +161,18 @@ async fn key_before(
             "its staging labels changed in the meantime; run the command again".to_owned(),
         ));
     };
-    let held = match Credential::read(&value.text) {
-        Content::Complete(held) => held,
-        Content::Incomplete(missing) => {
-            let missing = missing.join(", ");
-            return Ok(Err(format!("the previous version lacks {missing}")));
-        }
-        Content::Malformed(field) => {
-            let reason = malformed(field);
-            return Ok(Err(format!("in the previous version, {reason}")));
-        }
-        Content::Foreign => {
-            return Ok(Err("the previous version is not a JSON object".to_owned()));
-        }
+    let content = Credential::read(&value.text, &entry.fields);
+    let held = match content.complete() {
+        Ok(held) => held,
+        Err(reason) => return Ok(Err(format!("the previous version {reason}"))),
     };
-    if held.username != entry.kind.user.as_str() {
+    if !held.may_be_of(entry.kind.user.as_str()) {
         let other = held.names_user();
         return Ok(Err(format!("the previous version is for {other}")));
     }
     if let Some(current) = seen.credential() {
         if current.accesskey == held.accesskey {
-            let key = held.accesskey;
+            let key = &held.accesskey;
             return Ok(Err(format!(
                 "the previous version contains the same key {key}"
             )));
@@ -193,7 +184,7 @@ async fn key_before(
             ));
         }
     }
-    Ok(Ok(key_pair(&held)))
+    Ok(Ok(key_pair(held)))
 }
 
 /// Returns why a key cannot be used, or `None` if it can.

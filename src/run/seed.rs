@@ -16,7 +16,7 @@ use super::verify::authenticate;
 use super::{CONCURRENCY, Context, Deployed};
 use crate::model::{
     AccessKey, AccessKeyId, ByKind, Content, Credential, EntryOf, InitialKey, Model,
-    SecretReference, malformed,
+    SecretReference,
 };
 use crate::plan::{
     Administrator, BEFORE, KEYS_TAG, ObservedAccessKey, ObservedEntry, ObservedSecret, SEEDING_TAG,
@@ -92,23 +92,22 @@ async fn seed_key<'model>(
         return Err(refused(entry, "its value cannot be decrypted".into()));
     }
     // A value that someone stored manually is never overwritten.
-    if let Some(SecretContent::Held(Content::Malformed(field))) =
-        seen.secret.as_ref().map(|held| &held.current)
+    if let Some(SecretContent::Held(
+        content @ (Content::Malformed(_) | Content::Ambiguous(_) | Content::Misnamed),
+    )) = seen.secret.as_ref().map(|held| &held.current)
+        && let Err(why) = content.complete()
     {
-        return Err(refused(
-            entry,
-            format!("in its value, {}", malformed(field)),
-        ));
+        return Err(refused(entry, format!("its value {why}")));
     }
     let dead = dead_key(context, &seen).await?;
     let changed = match seen.credential() {
-        Some(credential) if credential.username != entry.kind.user.as_str() => {
+        Some(credential) if !credential.may_be_of(entry.kind.user.as_str()) => {
             let reason = format!("its value is for {}", credential.names_user());
             return Err(refused(entry, reason));
         }
-        Some(credential) if dead.is_none() && credential.secretarn != origin => {
-            let corrected = credential.clone().with_origin(origin);
-            correct(context, &seen, arn, &corrected).await?;
+        Some(credential) if dead.is_none() && is_outdated(entry, credential, &origin) => {
+            let corrected = credential.clone().with_origin(origin.clone());
+            correct(context, &seen, arn, &corrected, &origin).await?;
             true
         }
         Some(_) if dead.is_none() => false,
@@ -183,6 +182,15 @@ struct FirstKey<'a> {
     dead: Option<&'a AccessKeyId>,
 }
 
+/// Returns whether `secretarn` must be corrected. An ARN that the value lacks is filled in by the
+/// next rotation, unless the function knows the administrator's secret by its name only.
+fn is_outdated(entry: EntryOf<'_, AccessKey>, credential: &Credential, origin: &str) -> bool {
+    match &credential.secretarn {
+        Some(held) => held != origin,
+        None => matches!(entry.administrator(), Some(SecretReference::Name(_))),
+    }
+}
+
 /// Stores a first key, and returns it, or `None` if another command has stored one. `seen` is
 /// replaced by the state that was observed last, before the key was stored.
 ///
@@ -213,7 +221,7 @@ async fn store_first(
             match first_key(context, entry, seen, deployed).await {
                 Ok(key) => {
                     record(context, entry, seen, &key.id).await?;
-                    match store(context, entry, seen, first, &token, key.clone()).await? {
+                    match store(context, entry, first, &token, key.clone()).await? {
                         true => {
                             stored = Some(key);
                             break;
@@ -424,24 +432,22 @@ async fn keep_record(
 async fn store(
     context: &Context<'_>,
     entry: EntryOf<'_, AccessKey>,
-    seen: &ObservedAccessKey,
     first: FirstKey<'_>,
     token: &str,
     key: KeyPair,
 ) -> Result<bool> {
     let FirstKey { arn, origin, .. } = first;
     let id = key.id.clone();
-    let (user, origin) = (entry.kind.user.to_string(), origin.to_owned());
-    let key_id = AccessKeyId::of_iam(key.id);
-    let credential = match seen.credential() {
-        // The other fields of the value are kept.
-        Some(held) => held
-            .clone()
-            .with_key(key_id, key.secret)
-            .with_origin(origin),
-        None => Credential::new(key_id, key.secret, user, origin),
-    };
-    let text = credential.to_text();
+    let current = context.cloud.value(arn, CURRENT).await?;
+    let current = current.map(|value| value.text);
+    let text = Credential::new(
+        AccessKeyId::of_iam(key.id),
+        key.secret,
+        entry.kind.user.to_string(),
+        origin.to_owned(),
+    )
+    .first_in(current.as_ref(), &entry.fields)
+    .to_text();
     let Err(error) = context.cloud.put_value(arn, token, CURRENT, &text).await else {
         context.done(format!("stored the key {id} in {}", entry.secret));
         return Ok(true);
@@ -450,7 +456,7 @@ async fn store(
     if matches!(error.kind, ErrorKind::Unavailable | ErrorKind::Throttled)
         && let Some(value) = context.cloud.value(arn, CURRENT).await?
         && value.version == token
-        && matches!(Credential::read(&value.text), Content::Complete(held) if held.accesskey == id)
+        && matches!(Credential::read(&value.text, &entry.fields), Content::Complete(held) if held.accesskey == id)
     {
         return Ok(true);
     }
@@ -476,6 +482,7 @@ async fn correct(
     seen: &ObservedAccessKey,
     arn: &str,
     credential: &Credential,
+    origin: &str,
 ) -> Result<()> {
     let secret = seen.secret.as_ref().map(|held| &held.secret);
     if let Some(previous) = secret.and_then(|secret| secret.version_with(PREVIOUS)) {
@@ -493,8 +500,8 @@ async fn correct(
         .put_value(arn, &token, CURRENT, &credential.to_text())
         .await?;
     context.done(format!(
-        "set `secretarn` of {} to {}",
-        seen.secret_name, credential.secretarn
+        "set `secretarn` of {} to {origin}",
+        seen.secret_name
     ));
     Ok(())
 }

@@ -2,8 +2,9 @@
 //!
 //! No type here derives `Debug` over a value, and no error repeats a value.
 
+use keyrota_contract::value::names::{Names, Unclear};
+use keyrota_contract::value::object::{NotAnObject, Object};
 use secrecy::ExposeSecret;
-use serde_json::{Map, Value};
 
 use crate::secrets_manager::StoredValue;
 
@@ -16,12 +17,12 @@ pub trait Credential: Sized {
     /// The required fields, as an error lists them.
     const FIELDS: &'static str;
 
-    /// Parses the fields of a value.
+    /// Reads the fields of a value under their names.
     ///
     /// # Errors
     ///
-    /// Fails if a field has an invalid format.
-    fn from_fields(fields: Map<String, Value>) -> Result<Content<Self>, Unreadable>;
+    /// Fails if a field has an invalid format, or two values.
+    fn from_value(value: Object, names: &Names) -> Result<Content<Self>, Unreadable>;
 }
 
 /// A value that lacks some of the fields of a credential.
@@ -53,6 +54,11 @@ pub enum Unreadable {
         /// What it must be, such as `a string`.
         expected: &'static str,
     },
+    /// A field has different values, under its present and a former name or under one name.
+    Ambiguous {
+        /// The field.
+        field: &'static str,
+    },
     /// The value's KMS key cannot decrypt it.
     Undecryptable,
 }
@@ -66,6 +72,11 @@ impl std::fmt::Display for Unreadable {
             Self::Malformed { field, expected } => {
                 write!(formatter, "its `{field}` is not {expected}")
             }
+            Self::Ambiguous { field } => write!(
+                formatter,
+                "it has two different values for `{field}`, under the names that `fields` in the \
+                 manifest lists or under one name"
+            ),
             Self::Undecryptable => formatter.write_str("its KMS key does not decrypt it"),
         }
     }
@@ -85,17 +96,16 @@ pub enum Content<C: Credential> {
 
 impl<C: Credential> Content<C> {
     /// Parses a stored value. An empty field counts as absent.
-    pub fn parse(stored: &StoredValue) -> Self {
+    pub fn parse(stored: &StoredValue, names: &Names) -> Self {
         let text = match stored {
             StoredValue::Text(text) => text.expose_secret(),
             StoredValue::Binary => return Self::Unreadable(Unreadable::Binary),
         };
-        let fields = match serde_json::from_str(text) {
-            Ok(Value::Object(fields)) => fields,
-            Ok(_) => return Self::Unreadable(Unreadable::NotAnObject),
-            Err(_) => return Self::Unreadable(Unreadable::NotJson),
-        };
-        C::from_fields(fields).unwrap_or_else(Self::Unreadable)
+        match Object::parse(text) {
+            Ok(value) => C::from_value(value, names).unwrap_or_else(Self::Unreadable),
+            Err(NotAnObject::AnotherType) => Self::Unreadable(Unreadable::NotAnObject),
+            Err(NotAnObject::NotJson) => Self::Unreadable(Unreadable::NotJson),
+        }
     }
 }
 
@@ -103,18 +113,20 @@ impl<C: Credential> Content<C> {
 ///
 /// # Errors
 ///
-/// Fails if the field is not a string.
+/// Fails if the field is not a string, or has two values.
 pub fn text(
-    fields: &Map<String, Value>,
+    value: &Object,
+    names: &Names,
     field: &'static str,
 ) -> Result<Option<String>, Unreadable> {
-    match fields.get(field) {
-        None | Some(Value::Null) => Ok(None),
-        Some(Value::String(text)) if text.is_empty() => Ok(None),
-        Some(Value::String(text)) => Ok(Some(text.clone())),
-        Some(_) => Err(Unreadable::Malformed {
-            field,
-            expected: "a string",
-        }),
+    let text = names.text(value, field);
+    text.map_err(|why| unclear(why, field, "a string"))
+}
+
+/// Returns why a field cannot be read. `expected` is what it must be.
+pub fn unclear(why: Unclear, field: &'static str, expected: &'static str) -> Unreadable {
+    match why {
+        Unclear::Malformed => Unreadable::Malformed { field, expected },
+        Unclear::Ambiguous => Unreadable::Ambiguous { field },
     }
 }

@@ -1,6 +1,8 @@
 //! What the steps of every rotation do with Secrets Manager: read versions, admit a version,
 //! cancel a rotation, and promote a version.
 
+use keyrota_contract::value::names::Names;
+
 use crate::arn::SecretArn;
 use crate::error::{ReadError, RequestError};
 use crate::event::Event;
@@ -74,7 +76,7 @@ pub struct SecretVersion<C: Credential> {
     pub content: Content<C>,
 }
 
-/// Reads a version of a secret. A version that is absent or cannot be decrypted is not an
+/// Reads a version of a secret whose fields have these names. A version that is absent or cannot be decrypted is not an
 /// error, but a kind of content.
 ///
 /// # Errors
@@ -84,6 +86,7 @@ pub async fn find<P: Ports, C: Credential>(
     ports: &P,
     secret: &SecretArn,
     which: VersionSelector<'_>,
+    names: &Names,
 ) -> Result<SecretVersion<C>, ReadError> {
     let without_value = |content| SecretVersion {
         version: None,
@@ -94,7 +97,7 @@ pub async fn find<P: Ports, C: Credential>(
         Ok(found) => Ok(SecretVersion {
             version: Some(found.version),
             created: found.created,
-            content: Content::parse(&found.stored),
+            content: Content::parse(&found.stored, names),
         }),
         Err(CallError {
             kind: CallErrorKind::NotFound,

@@ -1,4 +1,12 @@
 //! The JSON fields of a secret's value.
+//!
+//! | module | content |
+//! | --- | --- |
+//! | [`names`] | the names that the fields have in one secret |
+//! | [`object`] | a JSON object that keeps what nobody changes as it was written |
+
+pub mod names;
+pub mod object;
 
 /// The ID of the access key.
 pub const ACCESS_KEY: &str = "accesskey";
@@ -26,6 +34,9 @@ pub const DBNAME: &str = "dbname";
 pub const PASSWORD: &str = "password";
 /// The ARN of the administrator's secret.
 pub const MASTER_ARN: &str = "masterarn";
+
+/// The fields of a database's secret.
+pub const OF_DATABASES: [&str; 7] = [ENGINE, HOST, PORT, DBNAME, USERNAME, PASSWORD, MASTER_ARN];
 
 /// Returns whether a text has the form of an access key's ID: 16 to 128 upper-case letters and
 /// digits.

@@ -7,7 +7,8 @@
 use std::time::Duration;
 
 pub use keyrota_contract::pins::database::{Entry, Password, RotateAs};
-use keyrota_contract::value::{DBNAME, ENGINE, HOST, MASTER_ARN, PORT, USERNAME};
+use keyrota_contract::value::names::Names;
+use keyrota_contract::value::{DBNAME, ENGINE, HOST, MASTER_ARN, OF_DATABASES, PORT, USERNAME};
 
 use keyrota_function_base::pin::{administrator, entry, is_administrator, may_administer};
 use keyrota_function_base::secrets_manager::{Description, PasswordRule};
@@ -21,6 +22,13 @@ use crate::server::Endpoint;
 
 /// The pins of all secrets that this function serves.
 pub type Pins = keyrota_function_base::pins::Pins<Entry>;
+
+/// Returns the names of the fields of a secret's value. A secret that is not pinned has the
+/// default names.
+pub fn names<'pins>(pins: &'pins Pins, secret: &SecretArn) -> &'pins Names {
+    let entry = pins.of(secret.name());
+    entry.map_or(Names::default_names(), |entry| &entry.fields)
+}
 
 /// The pin of one secret.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -38,6 +46,10 @@ pub struct Pin {
     /// How long the old password keeps working after the promotion, if the server supports
     /// that. By default, it works until the next rotation.
     pub old_password: Option<Duration>,
+    /// The names of the value's fields.
+    pub names: Names,
+    /// The names of the fields of the administrator's secret.
+    pub administrator_names: Names,
 }
 
 /// A secret that is not pinned, or a value that does not agree with its pin.
@@ -83,6 +95,9 @@ impl Pin {
         {
             return Err(invalid("rotate_as").into());
         }
+        if !entry.fields.are_sound(&OF_DATABASES) {
+            return Err(invalid("fields").into());
+        }
         if entry.tls_ca.as_deref().is_some_and(|file| !is_file(file)) {
             return Err(invalid("tls_ca").into());
         }
@@ -110,6 +125,11 @@ impl Pin {
             },
             rotate_as: entry.rotate_as.clone(),
             old_password,
+            names: entry.fields.clone(),
+            administrator_names: entry
+                .administrator_fields
+                .clone()
+                .unwrap_or_else(Names::usual),
         })
     }
 
@@ -154,7 +174,7 @@ impl Pin {
         // DNS names are case-insensitive.
         let is_host = |it: &String| it.eq_ignore_ascii_case(host);
         let checks = [
-            (is(&target.engine, |it| it == engine.name()), ENGINE),
+            (target.may_be_of(*engine), ENGINE),
             (is(&target.host, is_host), HOST),
             (is(&target.port, |it| it == port), PORT),
             (is(&target.dbname, |it| Some(it) == dbname.as_ref()), DBNAME),

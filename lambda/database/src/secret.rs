@@ -1,16 +1,20 @@
 //! The value of a secret: a JSON object with the fields `engine`, `host`, `port`, `dbname`,
 //! `username`, `password`, and `masterarn`, as in AWS's own rotation functions and drivers, and
-//! any other fields that its owner added.
+//! any other fields that its owner added. The fields may have other names.
 //!
 //! Source: "JSON structure of AWS Secrets Manager database credential secrets" in
 //! the Secrets Manager User Guide.
 //!
 //! None of these types derives `Debug`, and no error repeats a value.
 
-use keyrota_contract::value::{DBNAME, ENGINE, HOST, MASTER_ARN, PASSWORD, PORT, USERNAME};
-use keyrota_function_base::secret::{self, text};
+use keyrota_contract::pins::database::Engine;
+use keyrota_contract::value::names::Names;
+use keyrota_contract::value::object::{Object, json};
+use keyrota_contract::value::{
+    DBNAME, ENGINE, HOST, MASTER_ARN, OF_DATABASES, PASSWORD, PORT, USERNAME,
+};
+use keyrota_function_base::secret::{self, text, unclear};
 use secrecy::{ExposeSecret, SecretString};
-use serde_json::{Map, Value};
 
 pub use keyrota_function_base::secret::Unreadable;
 
@@ -19,7 +23,7 @@ use crate::server::Login;
 /// The user and the server of a credential, as far as the value names them.
 #[derive(Clone, PartialEq, Eq)]
 pub struct LoginTarget {
-    /// The kind of server.
+    /// The kind of server, as the value calls it.
     pub engine: Option<String>,
     /// The server's DNS name or address.
     pub host: Option<String>,
@@ -33,13 +37,22 @@ pub struct LoginTarget {
     pub master: Option<String>,
 }
 
+impl LoginTarget {
+    /// Returns whether the value names this engine, or does not name any.
+    pub fn may_be_of(&self, engine: Engine) -> bool {
+        self.engine
+            .as_deref()
+            .is_none_or(|named| Engine::of_value(named) == Some(engine))
+    }
+}
+
 /// A value with everything that a login needs.
 pub struct Credential {
     /// The user and the server.
     pub target: LoginTarget,
     password: SecretString,
-    /// Every field as it was stored.
-    fields: Map<String, Value>,
+    /// The value as it was stored.
+    value: Object,
 }
 
 impl Credential {
@@ -62,14 +75,16 @@ impl Credential {
         self.password.expose_secret() == other.password.expose_secret()
     }
 
-    /// Returns this value with a different password, as it is stored. Every other field stays
-    /// as it is. The same password results in the same bytes, so that storing the value is
-    /// idempotent.
-    pub fn with_password(&self, password: &SecretString) -> SecretString {
-        let mut fields = self.fields.clone();
-        let password = Value::from(password.expose_secret());
-        fields.insert(PASSWORD.to_owned(), password);
-        SecretString::from(Value::Object(fields).to_string())
+    /// Returns this value with a different password, as it is stored. Fields that have been
+    /// renamed take the next step. Every other field stays as it is. The same password results
+    /// in the same bytes, so that storing the value is idempotent.
+    pub fn with_password(&self, password: &SecretString, names: &Names) -> SecretString {
+        let mut value = self.value.clone();
+        for field in OF_DATABASES {
+            names.rename(&mut value, field);
+        }
+        names.set(&mut value, PASSWORD, &json(password.expose_secret()));
+        SecretString::from(value.to_text())
     }
 }
 
@@ -86,7 +101,6 @@ impl secret::Partial for Partial {
         secret::missing(&[
             (ENGINE, self.target.engine.is_some()),
             (HOST, self.target.host.is_some()),
-            (PORT, self.target.port.is_some()),
             (USERNAME, self.target.username.is_some()),
             (PASSWORD, self.has_password),
         ])
@@ -99,27 +113,26 @@ pub type Content = secret::Content<Credential>;
 impl secret::Credential for Credential {
     type Partial = Partial;
     const NOUN: &'static str = "password";
-    const FIELDS: &'static str = "`engine`, `host`, `port`, `username` and `password`";
+    const FIELDS: &'static str = "`engine`, `host`, `username` and `password`";
 
-    fn from_fields(fields: Map<String, Value>) -> Result<Content, Unreadable> {
+    fn from_value(value: Object, names: &Names) -> Result<Content, Unreadable> {
+        let text = |field| text(&value, names, field);
         let target = LoginTarget {
-            engine: text(&fields, ENGINE)?,
-            host: text(&fields, HOST)?,
-            port: port(&fields)?,
-            dbname: text(&fields, DBNAME)?,
-            username: text(&fields, USERNAME)?,
-            master: text(&fields, MASTER_ARN)?,
+            engine: text(ENGINE)?,
+            host: text(HOST)?,
+            port: port(&value, names)?,
+            dbname: text(DBNAME)?,
+            username: text(USERNAME)?,
+            master: text(MASTER_ARN)?,
         };
-        let placed = target.engine.is_some()
-            && target.host.is_some()
-            && target.port.is_some()
-            && target.username.is_some();
-        let password = text(&fields, PASSWORD)?.map(SecretString::from);
+        // Without a port, clients use the engine's default port.
+        let placed = target.engine.is_some() && target.host.is_some() && target.username.is_some();
+        let password = text(PASSWORD)?.map(SecretString::from);
         Ok(match password {
             Some(password) if placed => Content::Complete(Self {
                 target,
                 password,
-                fields,
+                value,
             }),
             password => Content::Partial(Partial {
                 target,
@@ -129,20 +142,8 @@ impl secret::Credential for Credential {
     }
 }
 
-/// Parses the port: a number or, as in some of AWS's own secrets, a string of digits.
-fn port(fields: &Map<String, Value>) -> Result<Option<u16>, Unreadable> {
-    let port = match fields.get(PORT) {
-        None | Some(Value::Null) => return Ok(None),
-        Some(Value::String(text)) if text.is_empty() => return Ok(None),
-        Some(Value::String(text)) => text.parse().ok(),
-        Some(Value::Number(number)) => number.as_u64().and_then(|port| u16::try_from(port).ok()),
-        Some(_) => None,
-    };
-    match port {
-        Some(port) if port > 0 => Ok(Some(port)),
-        _ => Err(Unreadable::Malformed {
-            field: PORT,
-            expected: "the number of a TCP port",
-        }),
-    }
+/// Reads the port: a number or, as in some of AWS's own secrets, a string of digits.
+fn port(value: &Object, names: &Names) -> Result<Option<u16>, Unreadable> {
+    let port = names.port(value, PORT);
+    port.map_err(|why| unclear(why, PORT, "the number of a TCP port"))
 }

@@ -16,14 +16,14 @@ pub(crate) use finish::promote;
 pub(crate) use login::{advice, authenticate, no_login, server};
 
 pub use keyrota_function_base::clock::Deadline;
-pub(crate) use keyrota_function_base::step::{describe, find};
+pub(crate) use keyrota_function_base::step::describe;
 
 use keyrota_function_base::step::{self as base, Admission, abandon};
 
 use crate::arn::SecretArn;
 use crate::error::{Error, ReadError};
 use crate::event::{Event, Step};
-use crate::pin::{Pin, PinError};
+use crate::pin::{self, Pin, PinError};
 use crate::port::{Description, Ports, SecretsManager, VersionSelector};
 use crate::secret::{Content, Credential};
 use crate::stage::{self, CURRENT, PENDING, PREVIOUS, VersionId};
@@ -67,6 +67,18 @@ fn stray(error: &PinError) -> String {
         }
         other => other.to_string(),
     }
+}
+
+/// A version of a secret, which may be absent.
+type SecretVersion = base::SecretVersion<Credential>;
+
+/// Reads a version of a secret, whose fields have the pinned names.
+pub(crate) async fn find<P: Ports>(
+    ports: &P,
+    secret: &SecretArn,
+    which: VersionSelector<'_>,
+) -> Result<SecretVersion, ReadError> {
+    base::find(ports, secret, which, pin::names(ports.pins(), secret)).await
 }
 
 /// Reads the content of a version of the event's secret.

@@ -31,7 +31,7 @@ pub(crate) async fn caller<P: Ports>(
                 .read(&administrator, VersionSelector::Labelled(CURRENT))
                 .await
                 .map_err(|source| unread(&administrator, source))?;
-            administrator_key(&version.stored)
+            administrator_key(&version.stored, &pin.administrator_names)
                 .map(Caller::Key)
                 .ok_or_else(|| unreadable(administrator.name()))
         }

@@ -77,7 +77,7 @@ pub(super) async fn run<P: Ports>(
     superseded.extend(left_behind(ports, event, &description).await?);
     let superseded = superseded.into_iter().filter_map(|content| match content {
         // A value that names another user says nothing about this user's keys.
-        Content::Complete(credential) if credential.username == pin.user => Some(credential),
+        Content::Complete(credential) if credential.may_be_of(&pin.user) => Some(credential),
         _ => None,
     });
     let superseded = superseded.collect();

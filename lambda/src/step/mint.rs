@@ -108,7 +108,9 @@ async fn store<P: Ports>(
     deadline: Deadline,
 ) -> Result<(), Error> {
     let secret = || context.pin.secret.name().to_owned();
-    let value = context.current.rekeyed(key);
+    let value = context
+        .current
+        .rekeyed(key, &context.pin.names, context.pin.owner());
     let mut waits = WAITS.iter();
     let mut maybe_stored = false;
     loop {

@@ -22,4 +22,5 @@ pub(crate) use aws::{
 pub(crate) use forge::{Forgery, made_up};
 pub(crate) use mishap::Mishap;
 pub(crate) use rotation::{Outcome, rotate, run, run_for, run_with};
+pub(crate) use secrets_manager::key_names;
 pub(crate) use sweep::{sweep, sweep_all};

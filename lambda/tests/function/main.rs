@@ -9,6 +9,7 @@ mod dump;
 mod event;
 mod fake;
 mod faults;
+mod fields;
 mod finish;
 mod forged;
 mod log;

@@ -30,7 +30,9 @@ use keyrota_test_function::secrets::FakeSecrets as _;
 use self::explore::{Function, explore, explore_forged};
 use self::naive::Disturbed;
 use self::outcome::Explored;
-use self::start::{Start, forged_searches, one_key, searches, short_searches, sweeping_searches};
+use self::start::{
+    Start, forged_searches, one_key, renaming_searches, searches, short_searches, sweeping_searches,
+};
 use crate::fake::{FakeAws, Mishap, Outcome, TOKEN, run_for};
 
 /// Runs the searches, on as many threads as there are processors.
@@ -84,6 +86,13 @@ fn who_writes_the_secret_breaks_no_other_credential() {
 #[test]
 fn in_short() {
     expect_nothing(explore_all(short_searches(), run_for, 1));
+}
+
+/// The same while the fields of the key get other names, and are those of one key throughout.
+#[test]
+fn renamed_fields_name_the_key_in_use() {
+    let explored = expect_nothing(explore_all(renaming_searches(), run_for, 1));
+    assert!(explored.states > 4_000, "{explored}");
 }
 
 /// The same, with one action of such a principal.

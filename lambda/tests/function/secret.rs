@@ -1,7 +1,8 @@
 //! The secret's value.
 
+use keyrota_contract::value::names::Names;
 use keyrota_function::port::{NewKey, StoredValue};
-use keyrota_function::secret::{Content, Unreadable, administrator_key};
+use keyrota_function::secret::{Content, Owner, Unreadable, administrator_key};
 use keyrota_function_base::secret::Partial as _;
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Value, json};
@@ -13,7 +14,10 @@ fn parse(value: &Value) -> Content {
 }
 
 fn parse_text(text: &str) -> Content {
-    Content::parse(&StoredValue::Text(SecretString::from(text)))
+    Content::parse(
+        &StoredValue::Text(SecretString::from(text)),
+        Names::default_names(),
+    )
 }
 
 fn complete() -> Value {
@@ -26,6 +30,11 @@ fn complete() -> Value {
         "zeta": null,
     })
 }
+
+const OWNER: Owner<'_> = Owner {
+    user: "pinned",
+    secret_arn: Some("arn:pinned"),
+};
 
 fn problem(content: Content) -> Unreadable {
     match content {
@@ -43,21 +52,23 @@ fn another_key_changes_nothing_else() {
         id: key_id(2),
         secret: SecretString::from("new"),
     };
-    let value = credential.rekeyed(&key);
+    let value = credential.rekeyed(&key, Names::default_names(), OWNER);
     let mut expected = complete();
     expected["accesskey"] = json!(key_id(2).as_str());
     expected["secretkey"] = json!("new");
     let stored: Value = serde_json::from_str(value.expose_secret()).expect("JSON");
     assert_eq!(stored, expected);
     assert_eq!(
-        credential.rekeyed(&key).expose_secret(),
+        credential
+            .rekeyed(&key, Names::default_names(), OWNER)
+            .expose_secret(),
         value.expose_secret()
     );
 }
 
 #[test]
 fn a_field_that_is_absent_or_empty_is_missing() {
-    for field in ["accesskey", "secretkey", "username", "secretarn"] {
+    for field in ["accesskey", "secretkey"] {
         for empty in [None, Some(json!("")), Some(json!(null))] {
             let mut value = complete();
             match empty {
@@ -72,10 +83,43 @@ fn a_field_that_is_absent_or_empty_is_missing() {
     }
 }
 
+/// A secret that was created without keyrota may lack both.
+#[test]
+fn a_user_and_an_arn_that_are_missing_are_filled_in() {
+    for empty in [None, Some(json!("")), Some(json!(null))] {
+        let mut value = complete();
+        for field in ["username", "secretarn"] {
+            match &empty {
+                Some(empty) => value[field] = empty.clone(),
+                None => drop(value.as_object_mut().expect("an object").remove(field)),
+            }
+        }
+        let Content::Complete(credential) = parse(&value) else {
+            panic!("it is complete");
+        };
+        assert_eq!(credential.username, None);
+        let key = NewKey {
+            id: key_id(2),
+            secret: SecretString::from("new"),
+        };
+        let stored = |owner| {
+            let value = credential.rekeyed(&key, Names::default_names(), owner);
+            serde_json::from_str::<Value>(value.expose_secret()).expect("JSON")
+        };
+        assert_eq!(stored(OWNER)["username"], "pinned");
+        assert_eq!(stored(OWNER)["secretarn"], "arn:pinned");
+        let without = Owner {
+            secret_arn: None,
+            ..OWNER
+        };
+        assert_eq!(stored(without)["secretarn"], value["secretarn"]);
+    }
+}
+
 #[test]
 fn what_is_not_a_credential_is_told_apart() {
     assert_eq!(
-        problem(Content::parse(&StoredValue::Binary)),
+        problem(Content::parse(&StoredValue::Binary, Names::default_names())),
         Unreadable::Binary
     );
     assert_eq!(problem(parse_text("hunter2")), Unreadable::NotJson);
@@ -107,7 +151,12 @@ fn a_secret_key_is_not_taken_for_an_id() {
 
 #[test]
 fn an_administrators_secret_needs_the_key_only() {
-    let read = |value: &str| administrator_key(&StoredValue::Text(SecretString::from(value)));
+    let read = |value: &str| {
+        administrator_key(
+            &StoredValue::Text(SecretString::from(value)),
+            Names::default_names(),
+        )
+    };
     let pair = read(r#"{"accesskey":"test","secretkey":"s"}"#).expect("a key");
     assert_eq!(
         (pair.id.as_str(), pair.secret.expose_secret()),
@@ -121,5 +170,5 @@ fn an_administrators_secret_needs_the_key_only() {
     ] {
         assert!(read(value).is_none(), "{value}");
     }
-    assert!(administrator_key(&StoredValue::Binary).is_none());
+    assert!(administrator_key(&StoredValue::Binary, Names::default_names()).is_none());
 }

@@ -6,7 +6,7 @@ use std::convert::Infallible;
 use std::time::Duration;
 
 use super::scene::{SECRET, Scene};
-use crate::model::{Content, Credential};
+use crate::model::{Content, Credential, Names};
 use crate::port::{CURRENT, Identity, KeyPair, Secrets};
 use crate::run;
 
@@ -73,7 +73,7 @@ impl<'scene> Application<'scene> {
     /// Returns the key in the secret, once there is one.
     async fn read(&self) -> Option<KeyPair> {
         let value = self.scene.application.value(SECRET, CURRENT).await.ok()??;
-        match Credential::read(&value.text) {
+        match Credential::read(&value.text, Names::default_names()) {
             Content::Complete(credential) => Some(run::key_pair(&credential)),
             _ => None,
         }

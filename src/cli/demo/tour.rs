@@ -5,7 +5,7 @@ use serde_json::Value;
 use super::super::failure::Failed;
 use super::application::Application;
 use super::scene::{Answer, SECRET, STACK, Scene, USER};
-use crate::model::{Content, Credential};
+use crate::model::{Content, Credential, Names};
 use crate::port::{CURRENT, Identity, Keys, PREVIOUS, Secrets, Stacks};
 use crate::view::Tour;
 
@@ -261,10 +261,12 @@ impl Keyring {
 
 async fn read(scene: &Scene, label: &str) -> Result<Option<Credential>, Failed> {
     let value = scene.owner.value(SECRET, label).await?;
-    Ok(value.and_then(|value| match Credential::read(&value.text) {
-        Content::Complete(credential) => Some(credential),
-        _ => None,
-    }))
+    Ok(value.and_then(
+        |value| match Credential::read(&value.text, Names::default_names()) {
+            Content::Complete(credential) => Some(credential),
+            _ => None,
+        },
+    ))
 }
 
 async fn authenticates(scene: &Scene, seen: &Keyring) -> bool {

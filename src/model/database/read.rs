@@ -1,9 +1,13 @@
 //! Reads the databases of a manifest, and checks each field against the rules of its engine.
 
+use keyrota_contract::value::OF_DATABASES;
+
 use super::{Database, Engine, InitialPassword, PasswordRule, Verification, tag};
 use crate::model::entry::{self, Entry, Identity, Kind, Specific};
 use crate::model::fields::Fields;
-use crate::model::{Finding, HostName, OldKey, RotateAs, SecretName, SecretReference, StackName};
+use crate::model::{
+    Finding, HostName, OldKey, RotateAs, SecretName, SecretReference, StackName, field_names,
+};
 
 /// The characters of a password by Secrets Manager's default (`API_GetRandomPassword`): printable
 /// ASCII without the space.
@@ -32,6 +36,7 @@ pub(in crate::model) fn read(fields: &Fields<'_>, _: Option<&StackName>) -> Spec
             name: format!("the same user of {}", database.endpoint()),
             reason: "use one entry per user, because a user has only one password",
         }),
+        names: field_names::read(fields, &OF_DATABASES),
         kind: database.map(Kind::Database),
     }
 }

@@ -1,6 +1,7 @@
 //! The fields of a database, and of the network of its function.
 
 use super::entry::{ADMINISTRATOR, COMMON, SECRET};
+use super::names::DATABASE_FIELDS;
 use super::{Except, FieldDefinition as Field, Form, MappingDefinition, Text};
 use crate::model::{Engine, Verification};
 
@@ -89,7 +90,7 @@ pub(super) static OWN: [Field; 11] = [
 pub(in crate::model) static DATABASE: MappingDefinition = MappingDefinition::new(
     "Database",
     "A database user whose password is in a secret and rotates.",
-    &[&OWN, &COMMON],
+    &[&OWN, &COMMON, &DATABASE_FIELDS],
 );
 
 /// The rule for new passwords.

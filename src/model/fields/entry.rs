@@ -2,7 +2,7 @@
 
 use super::manifest::{PATH, REGION};
 use super::{
-    Alternatives, Except, FieldDefinition as Field, Form, MappingDefinition, Text, database,
+    Alternatives, Except, FieldDefinition as Field, Form, MappingDefinition, Text, database, names,
 };
 use crate::model::probe;
 
@@ -177,7 +177,7 @@ static OWN: [Field; 8] = [
 pub(in crate::model) static ACCESS_KEY: MappingDefinition = MappingDefinition::new(
     "AccessKey",
     "An IAM user whose access key is in a secret and rotates.",
-    &[&OWN, &COMMON],
+    &[&OWN, &COMMON, &names::ACCESS_KEY_FIELDS],
 );
 
 /// Settings for all entries. A field that two kinds of entries have is read as that of the
@@ -187,7 +187,7 @@ pub(super) static DEFAULTS: MappingDefinition = MappingDefinition {
     ..MappingDefinition::new(
         "Defaults",
         "Settings for all entries. An entry's own setting takes precedence.",
-        &[&COMMON, &OWN, &database::OWN],
+        &[&COMMON, &OWN, &database::OWN, &names::DEFAULT_FIELDS],
     )
 };
 

@@ -8,6 +8,7 @@
 mod database;
 mod entry;
 mod manifest;
+mod names;
 mod read;
 #[cfg(test)]
 mod tests;
@@ -15,6 +16,7 @@ mod tests;
 pub(super) use database::DATABASE;
 pub(super) use entry::{ACCESS_KEY, LIST_BUCKET, REPLICA, RETIREMENT};
 pub(super) use manifest::{ENVIRONMENT, EXCEPTION, FUNCTION, MANIFEST, MAX_TAGS};
+pub(super) use names::LONGEST as LONGEST_FIELD_NAME;
 pub(super) use read::Fields;
 
 /// A field of a mapping.
@@ -61,6 +63,8 @@ pub(super) enum Form {
     Constant(&'static str),
     /// A list of texts that match a regular expression, at most so many.
     Texts(&'static str, Option<u32>),
+    /// Text, or a list of such texts with at least one.
+    TextOrTexts(Text),
     /// A mapping from tag keys to tag values.
     Tags,
     /// A mapping with defined fields.

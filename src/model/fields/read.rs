@@ -9,7 +9,7 @@ pub(in crate::model) struct Fields<'doc> {
     mapping: Mapping<'doc>,
     definition: &'static MappingDefinition,
     /// `defaults`, for the fields that it may set.
-    defaults: Option<&'doc Mapping<'doc>>,
+    defaults: Option<&'doc Fields<'doc>>,
 }
 
 impl<'doc> Fields<'doc> {
@@ -31,10 +31,7 @@ impl<'doc> Fields<'doc> {
 
     /// Returns these fields with the values in `defaults` for those that are absent.
     pub(in crate::model) fn or_in(self, defaults: Option<&'doc Fields<'doc>>) -> Self {
-        Self {
-            defaults: defaults.map(|defaults| &defaults.mapping),
-            ..self
-        }
+        Self { defaults, ..self }
     }
 
     /// Returns a field's value. It is nothing if the field is absent or null, both here and
@@ -43,7 +40,7 @@ impl<'doc> Fields<'doc> {
         let own = self.own(name);
         match self.defaults {
             Some(defaults) if own.is_none() && self.definition_of(name)?.in_defaults => {
-                defaults.get(name)
+                defaults.mapping.get(name)
             }
             _ => own,
         }
@@ -53,6 +50,20 @@ impl<'doc> Fields<'doc> {
     pub(in crate::model) fn own(&self, name: &str) -> Option<Field<'doc>> {
         self.definition_of(name)?;
         self.mapping.get(name)
+    }
+
+    /// Returns whether the definition has a field.
+    pub(in crate::model) fn has(&self, name: &str) -> bool {
+        self.definition.field(name).is_some()
+    }
+
+    /// Returns the fields of a mapping in the defaults, if they set it.
+    pub(in crate::model) fn in_defaults(&self, name: &str) -> Option<Fields<'doc>> {
+        let definition = self.defaults?.definition.field(name)?;
+        let Form::Mapping(definition) = definition.form else {
+            return None;
+        };
+        Self::of(&self.defaults?.mapping.get(name)?, definition)
     }
 
     /// Returns a field's value, and reports a required field that is absent or null.

@@ -98,6 +98,9 @@ fn what_the_reader_accepts_passes() {
         ", secret: ~, schedule: ~, window: ~, rotate_as: ~, kms_key: ~, old_key: ~, probe: ~, readers: ~, create_user: ~, initial_key: ~",
         ", rotate_as: 'arn:aws:secretsmanager:eu-west-1:111122223333:secret:a/b-AbCdEf'",
         ", readers: ['arn:aws-cn:iam::111122223333:root']",
+        ", fields: { accesskey: AWS_ACCESS_KEY_ID, secretkey: [KEY, secretkey], username: 7 }",
+        ", fields: ~",
+        ", fields: { accesskey: ~ }",
         ", probe: { action: 's3:ListBucket', resource: 'arn:aws:s3:::a-bucket', region: eu-west-1 }",
     ] {
         entry(more);
@@ -191,6 +194,7 @@ fn each_field_is_held_to_its_form() {
         ("dbname: ''", "/dbname"),
         ("tls_ca: ''", "/tls_ca"),
         ("create_user: true", ""),
+        ("fields: { accesskey: A }", "/fields"),
         ("probe: none", ""),
     ] {
         let text = format!("version: 1\nstack: keys\ndatabases: [{{ {database}, {more} }}]\n");
@@ -208,6 +212,10 @@ fn each_field_is_held_to_its_form() {
         ("user: ada, window: 3", "/window"),
         ("user: ada, rotate_as: 'a b'", "/rotate_as"),
         ("user: ada, kms_key: mine", "/kms_key"),
+        ("user: ada, fields: { password: A }", "/fields"),
+        ("user: ada, fields: { accesskey: '' }", "/fields"),
+        ("user: ada, fields: { accesskey: [] }", "/fields"),
+        ("user: ada, fields: { accesskey: [A, A] }", "/fields"),
         ("user: ada, readers: ['*']", "/readers/0"),
         ("user: ada, secret: prod/ci-deploy", "/secret"),
         ("user: ada, initial_key: 'profile:'", "/initial_key"),

@@ -127,7 +127,7 @@ fn credential<'a>(
 ) -> Result<&'a Credential, Diagnosis> {
     let secret = &entry.secret;
     let credential = current(secret, &held.current, || restore_advice(entry, seen))?;
-    if credential.username != entry.kind.user.as_str() {
+    if !credential.may_be_of(entry.kind.user.as_str()) {
         let evidence = format!(
             "its value is for {}, but the manifest specifies `{}`",
             credential.names_user(),
@@ -244,7 +244,8 @@ fn about_user(
 
 /// Returns the diagnosis if the value names a different signer of IAM calls than the manifest.
 fn origin(entry: EntryOf<'_, AccessKey>, seen: &ObservedAccessKey) -> Option<Diagnosis> {
-    let held = &seen.credential()?.secretarn;
+    // An ARN that the value lacks is filled in.
+    let held = seen.credential()?.secretarn.as_deref()?;
     let wanted = seen.origin(entry)?;
     (held != wanted).then(|| {
         let evidence = format!("its `secretarn` is {held}, expected {wanted}");

@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 
 use super::reference::check_boundary;
-use super::{Circumstances, Specific};
+use super::{Circumstances, Specific, fields};
 use crate::model::{AccessKey, Arn, EntryOf, Finding, IamPath, InitialKey, SecretReference};
 use crate::plan::{
     FirstKey, Observed, ObservedAccessKey, ObservedSecret, SEEDING_TAG, Seeding, UnusableKey,
@@ -28,7 +28,10 @@ pub(super) fn check(
             .into_iter()
             .chain(check_boundary(model, entry, seen, observed))
             .collect(),
-        credentials: check_keys(entry, seen, circumstances),
+        credentials: check_keys(entry, seen, circumstances)
+            .into_iter()
+            .chain(fields::check_key(entry, seen))
+            .collect(),
         source: check_first_key(entry, seen, observed),
         administrator: "store an administrator's access key there, in the fields `accesskey` and `secretkey`",
     }

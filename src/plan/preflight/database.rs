@@ -1,6 +1,6 @@
 //! What is specific to databases.
 
-use super::Specific;
+use super::{Specific, fields};
 use crate::model::{Database, EntryOf, Finding, Login};
 use crate::plan::ObservedDatabase;
 
@@ -16,6 +16,7 @@ pub(super) fn check(
         credentials: login
             .and_then(|login| check_login(entry, login))
             .into_iter()
+            .chain(fields::check_login(entry, seen))
             .collect(),
         source: None,
         administrator: "store the login of an administrator of the same server there, in the fields `engine`, `host`, `port`, `username`, and `password`",

@@ -103,7 +103,7 @@ fn check_value(import: &SecretImport<'_>, seen: &ObservedEntry<'_>) -> Option<Fi
             let held = seen.secret.as_ref()?;
             if let Some(credential) = held.credential() {
                 let user = entry.kind.user.as_str();
-                return (credential.username != user).then(|| {
+                return (!credential.may_be_of(user)).then(|| {
                     let whose = credential.names_user();
                     let message = format!("the value of `{name}` is for {whose}, not for `{user}`");
                     Finding::error("other-user", path, message)

@@ -3,6 +3,7 @@
 mod access_key;
 mod database;
 mod encrypt;
+mod fields;
 mod import;
 mod reference;
 mod replica;

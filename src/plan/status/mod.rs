@@ -157,7 +157,7 @@ fn why_key_is_broken(seen: &ObservedAccessKey) -> Option<String> {
         Err(reason) => return Some(reason),
     };
     let id = &credential.accesskey;
-    if credential.username != seen.user_name {
+    if !credential.may_be_of(&seen.user_name) {
         return Some(format!("its value is for {}", credential.names_user()));
     }
     match seen.keys.iter().find(|key| key.id == *id) {

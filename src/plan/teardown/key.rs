@@ -118,6 +118,7 @@ fn check_of(seen: &ObservedAccessKey, key: &Key, claim: KeyClaim) -> Option<Chec
     let label = claim.label.filter(|_| key.active);
     Some(Check {
         secret: secret.clone(),
+        names: seen.names.clone(),
         unless_current: claim.role != KeyRole::Current,
         proof: label.map(|label| OwnershipProof {
             label,

@@ -18,6 +18,7 @@ use serde::Serialize;
 
 use self::secret::SubjectSecret;
 use super::{Evidence, ObservedEntry};
+use crate::model::Names;
 use crate::port::{Deletion, Key, Secret, StackResource};
 
 pub use key::{UNKNOWN_KEY, deletion_of, minute_after};
@@ -165,6 +166,8 @@ pub enum Step {
 pub struct Check {
     /// The secret.
     pub secret: String,
+    /// The names of the fields of its value.
+    pub names: Names,
     /// Whether the key must not have become AWSCURRENT's.
     pub unless_current: bool,
     /// The version whose content must authenticate as the key's user, because a principal that may

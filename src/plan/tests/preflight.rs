@@ -9,7 +9,7 @@ use super::super::{
 use super::sample::{
     self, NOW, at, entry, key, model, observed, observed_of, resource, stack, tags, untouched,
 };
-use crate::model::{Finding, Model, NoStoredKey};
+use crate::model::{Credential, Finding, Model, NoStoredKey};
 use crate::port::{EncryptionKey, Error, ErrorKind, Key, UsedIn};
 
 fn findings(model: &Model, observed: &Observed<'_>) -> Vec<Finding> {
@@ -436,4 +436,36 @@ fn all_is_found_at_once() {
         "no-administrator",
     ];
     assert_eq!(found, all);
+}
+
+#[test]
+fn the_names_of_fields_are_told() {
+    let renamed = model(", fields: { accesskey: ID, secretkey: KEY }");
+    let names = &renamed.entries[0].fields;
+    let held = |text: &str| {
+        let content = Credential::read(&text.into(), names);
+        let seen = with(|seen| {
+            seen.secret.as_mut().unwrap().current = SecretContent::Held(content);
+        });
+        let found = findings_of(renamed, &seen, true);
+        let found = found.into_iter().filter(|it| it.kind.contains("fields"));
+        found.map(|it| it.message).collect::<Vec<_>>()
+    };
+    let id = "AKIA0123456789ABCDEF";
+    assert_eq!(
+        held(&format!(r#"{{"accesskey":"{id}","secretkey":"hush"}}"#)),
+        [
+            "the next rotation adds `ID`, `KEY` to the value, and the rotation after it removes the former names"
+        ]
+    );
+    let both = format!(r#"{{"accesskey":"{id}","secretkey":"hush","ID":"{id}","KEY":"hush"}}"#);
+    assert_eq!(
+        held(&both),
+        ["the next rotation removes `accesskey`, `secretkey` from the value"]
+    );
+    assert_eq!(held(&format!(r#"{{"ID":"{id}","KEY":"hush"}}"#)), [""; 0]);
+    assert_eq!(
+        held(&both.replace(r#""KEY":"hush""#, r#""KEY":"other""#)),
+        ["the value has different values for `secretkey` in `KEY` and `secretkey`"]
+    );
 }

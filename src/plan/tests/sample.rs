@@ -62,6 +62,7 @@ pub fn entry() -> ObservedAccessKey {
     let labels = |label: &str| vec![label.to_owned()];
     ObservedAccessKey {
         user_name: "ada".to_owned(),
+        names: crate::model::Names::default(),
         secret_name: "keys/ada".to_owned(),
         user: Some(User {
             arn: "arn:aws:iam::111122223333:user/ada".to_owned(),

@@ -7,7 +7,7 @@ use super::super::{
     Subject, Subjects, TeardownOptions, TeardownPlan, UseRecord, UserKeys, plan_teardown,
 };
 use super::sample::{NOW, at, entry, key, model, observed_of, resource, stack, tags};
-use crate::model::Content;
+use crate::model::{Content, Names};
 use crate::port::{Deletion, Key, Secret, StackResource};
 
 const WINDOW: TeardownOptions = TeardownOptions {
@@ -103,6 +103,7 @@ fn proven(key: &Key, label: Option<&'static str>, unless_current: bool) -> Step 
         id: key.id.clone(),
         check: Some(Check {
             secret: "arn:own".to_owned(),
+            names: Names::default(),
             unless_current,
             proof: label.map(|label| OwnershipProof {
                 label,

@@ -152,11 +152,8 @@ const MAKE_KEY: &[Action] = &[
 /// that may tag another key can bring it within reach of these permissions. The program asks
 /// the stack which key is its own.
 const OWN_KEY: &[Action] = &[
-    // A deployment after a teardown uses the same key again.
-    ("kms:CancelKeyDeletion", &[Bootstrap]),
     ("kms:DeleteAlias", &[Bootstrap, Teardown]),
     ("kms:DescribeKey", &[Bootstrap, Teardown]),
-    ("kms:EnableKey", &[Bootstrap]),
     ("kms:EnableKeyRotation", &[Bootstrap]),
     ("kms:GetKeyPolicy", &[Bootstrap]),
     ("kms:GetKeyRotationStatus", &[Bootstrap]),
@@ -166,6 +163,12 @@ const OWN_KEY: &[Action] = &[
     ("kms:TagResource", &[Bootstrap]),
     ("kms:UntagResource", &[Bootstrap]),
     ("kms:UpdateKeyDescription", &[Bootstrap]),
+];
+
+/// A deployment after a teardown uses the key of the secrets again.
+const RETURNING_KEY: &[Action] = &[
+    ("kms:CancelKeyDeletion", &[Bootstrap]),
+    ("kms:EnableKey", &[Bootstrap]),
 ];
 
 /// If the operation that creates a secret or the key fails, CloudFormation deletes it again
@@ -472,6 +475,8 @@ fn own_keys(scope: &Scope<'_>, of_secrets: bool, aliases: Vec<String>) -> Vec<Gr
         let mut condition = not_anothers(scope);
         condition["StringEquals"] = via(&resolver.via_secrets_manager());
         grants.push(Grant::new("UseOwnKey", "key", key.clone(), USE_KEYS).when(condition));
+        let returning = Grant::new("OwnKey", "key", key.clone(), RETURNING_KEY);
+        grants.push(returning.when(tagged(scope, json!({}))));
     }
     let mut condition = not_anothers(scope);
     if let (Some(held), Value::Object(more)) = (condition.as_object_mut(), by_cloudformation()) {

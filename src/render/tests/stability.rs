@@ -117,3 +117,21 @@ fn the_order_of_a_mapping_does_not_matter() {
         assert!(rendered(&text) == rendered(&other), "{}", path.display());
     }
 }
+
+/// A changed seed would overwrite the secret's value.
+#[test]
+fn other_names_of_fields_change_the_pins_only() {
+    let with = |fields: &str| {
+        let database = "{ secret: db, engine: postgres, host: h, username: u }";
+        parts(&format!(
+            "version: 1\nstack: keys\ndefaults: {{ fields: {fields} }}\naccess_keys: [{{ user: ada }}]\ndatabases: [{database}]\nnetwork: {{ subnets: [subnet-0a1b2c3d], security_groups: [sg-0a1b2c3d] }}\n"
+        ))
+    };
+    let before = with("{}");
+    let after = with("{ accesskey: A, username: U, secretarn: S, engine: E, password: P }");
+    let ids: Vec<_> = before.keys().collect();
+    assert_eq!(after.keys().collect::<Vec<_>>(), ids);
+    let changed = before.iter().filter(|(id, part)| after[*id] != **part);
+    let changed: Vec<_> = changed.map(|(id, _)| id.as_str()).collect();
+    assert_eq!(changed, ["DatabaseFunction", "Function"]);
+}

@@ -7,7 +7,7 @@ use super::super::error::Result;
 use super::super::observe::{
     observe_administrator, observe_kms_key, observe_labelled, read_version,
 };
-use crate::model::{Content, Database, EntryOf, Login, malformed};
+use crate::model::{Database, EntryOf, Login, Names};
 use crate::plan::{Administrator, ObservedDatabase, ObservedLogin, SecretContent};
 use crate::port::{CURRENT, ErrorKind, PENDING, PREVIOUS, Secret};
 
@@ -17,7 +17,7 @@ pub(in crate::run) async fn observe_database(
     entry: EntryOf<'_, Database>,
 ) -> Result<ObservedDatabase> {
     let (secret, encryption_key, administrator) = future::try_join3(
-        observe_login(context, entry.secret.as_str()),
+        observe_login(context, entry.secret.as_str(), &entry.fields),
         observe_kms_key(context, &entry.kms_key),
         observe_administrator(context, &entry, async |secret| {
             read_administrator(context, entry, secret).await
@@ -31,13 +31,18 @@ pub(in crate::run) async fn observe_database(
     })
 }
 
-/// Observes a secret by its name.
+/// Observes a secret by its name. Its fields have these names.
 pub(in crate::run) async fn observe_login(
     context: &Context<'_>,
     name: &str,
+    names: &Names,
 ) -> Result<Option<ObservedLogin>> {
     observe_labelled(context, name, ObservedLogin::unread, async |secret| {
-        let read = |label, version| read_version(context, &secret, label, version, Login::read);
+        let read = |label, version| {
+            read_version(context, &secret, label, version, |text| {
+                Login::read(text, names)
+            })
+        };
         // Whether a credential was replaced matters only if Secrets Manager does not report a
         // rotation.
         let previous = secret.version_with(PREVIOUS);
@@ -83,13 +88,11 @@ async fn read_administrator(
         }
         Err(error) => return Err(error.into()),
     };
-    let login = match Login::read(&value.text) {
-        Content::Complete(login) => login,
-        Content::Incomplete(missing) => {
-            return unusable(&format!("lacks {}", missing.join(", ")));
-        }
-        Content::Malformed(field) => return unusable(&malformed(field)),
-        Content::Foreign => return unusable("does not contain a JSON object"),
+    let names = entry.administrator_fields.clone();
+    let content = Login::read(&value.text, &names.unwrap_or_default());
+    let login = match content.complete() {
+        Ok(login) => login,
+        Err(why) => return unusable(&why),
     };
     let same = login.engine == entry.kind.engine
         && login.host == entry.kind.host.as_str()

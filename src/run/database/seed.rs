@@ -8,7 +8,7 @@ use super::super::error::{Error, Result};
 use super::super::{Context, Deployed, SeededEntry};
 use super::check::check;
 use super::{Passwords, observe_database};
-use crate::model::{Database, EntryOf, Login};
+use crate::model::{Content, Database, EntryOf, Login};
 use crate::plan::{Administrator, FIRST, ObservedDatabase, ObservedEntry, SecretContent};
 use crate::port::{CURRENT, Secret};
 
@@ -31,6 +31,18 @@ pub(in crate::run) async fn seed_database<'model>(
     let held = held.ok_or_else(|| refused("the secret does not exist".into()))?;
     if matches!(held.current, SecretContent::Sealed) {
         return Err(refused("its value cannot be decrypted".into()));
+    }
+    if let SecretContent::Held(content @ Content::Ambiguous(_)) = &held.current
+        && let Err(why) = content.complete()
+    {
+        return Err(refused(format!("its value {why}")));
+    }
+    // A rotation has stored a password, perhaps under a name that the manifest no longer lists.
+    if seen.login().is_none() && held.secret.last_rotated.is_some() {
+        return Err(refused(
+            "it was rotated before, but its value is not a login under the names of `fields`; list the former names there, or store the current login in the secret"
+                .into(),
+        ));
     }
     let place = seen.place(entry);
     let place = place.ok_or_else(|| {
@@ -70,8 +82,11 @@ pub(in crate::run) async fn seed_database<'model>(
             let password =
                 password.ok_or_else(|| refused("no first password was provided".into()))?;
             let user = entry.kind.username.clone();
+            let first = Login::new(entry.kind.engine, user, password.clone(), place);
+            let current = context.cloud.value(arn, CURRENT).await?;
+            let current = current.map(|value| value.text);
             (
-                Login::new(entry.kind.engine, user, password.clone(), place),
+                first.first_in(current.as_ref(), &entry.fields),
                 format!("stored the first password in {name}"),
             )
         }

@@ -120,7 +120,7 @@ async fn prove_key(
         return Ok(Proof::Untried);
     };
     let listed = seen.keys.iter().find(|key| key.id == credential.accesskey);
-    if !listed.is_some_and(|key| key.active) || credential.username != entry.kind.user.as_str() {
+    if !listed.is_some_and(|key| key.active) || !credential.may_be_of(entry.kind.user.as_str()) {
         return Ok(Proof::Untried);
     }
     let key = key_pair(credential);

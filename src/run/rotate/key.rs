@@ -64,7 +64,7 @@ impl Keys<'_> {
             key: listed.clone(),
         };
         let context = self.attempt.context;
-        match prove_stored(context, self.attempt.arn, &proof).await? {
+        match prove_stored(context, self.attempt.arn, &seen.names, &proof).await? {
             Ok(()) => Ok(true),
             Err(reason) => {
                 context.warn(format!(

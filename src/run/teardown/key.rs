@@ -30,7 +30,8 @@ pub(super) async fn delete(
         let refusal = match check.unless_current {
             true => match context.cloud.value(&check.secret, CURRENT).await.optional() {
                 Ok(value) => {
-                    let value = value.flatten().map(|value| Credential::read(&value.text));
+                    let value = value.flatten();
+                    let value = value.map(|value| Credential::read(&value.text, &check.names));
                     if matches!(value, Some(Content::Complete(held)) if held.accesskey == id) {
                         context.warn(format!(
                             "kept the key {id} of {user}, which is now the current key"
@@ -46,7 +47,9 @@ pub(super) async fn delete(
             false => None,
         };
         let refusal = match (refusal, &check.proof) {
-            (None, Some(proof)) => prove_stored(context, &check.secret, proof).await?.err(),
+            (None, Some(proof)) => prove_stored(context, &check.secret, &check.names, proof)
+                .await?
+                .err(),
             (refusal, _) => refusal,
         };
         if let Some(reason) = refusal {

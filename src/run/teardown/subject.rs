@@ -92,14 +92,20 @@ async fn subject<'model>(
     let (seen, ours, unread) = match entry.by_kind() {
         ByKind::AccessKey(entry) => {
             let seen = observe_user(context, entry).await?;
-            let looked = look(context, name, evidence, observe_secret).await?;
+            let looked = look(context, name, evidence, async |context, name| {
+                observe_secret(context, name, &entry.fields).await
+            })
+            .await?;
             let (secret, ours, unread) = looked.or_unread(ObservedSecret::unread);
             let seen = ObservedAccessKey { secret, ..seen };
             let seen = ObservedEntry::AccessKey(entry, Box::new(seen));
             (seen, ours, unread)
         }
         ByKind::Database(entry) => {
-            let looked = look(context, name, evidence, observe_login).await?;
+            let looked = look(context, name, evidence, async |context, name| {
+                observe_login(context, name, &entry.fields).await
+            })
+            .await?;
             let (secret, ours, unread) = looked.or_unread(ObservedLogin::unread);
             let seen = Box::new(ObservedDatabase::of(secret));
             (ObservedEntry::Database(entry, seen), ours, unread)

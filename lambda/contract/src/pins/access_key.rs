@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::value::names::Names;
+
 /// The action of [`Probe`] that lists a bucket.
 pub const LIST_BUCKET: &str = "s3:ListBucket";
 /// The action of [`Probe`] that assumes a role.
@@ -26,6 +28,12 @@ pub struct Entry {
     /// The permission that a new key must have.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub probe: Option<Probe>,
+    /// The names of the value's fields.
+    #[serde(default, skip_serializing_if = "Names::are_default")]
+    pub fields: Names,
+    /// The names of the fields of the administrator's secret. If absent, they are the usual ones.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub administrator_fields: Option<Names>,
 }
 
 /// Returns the path of users that were created without one.

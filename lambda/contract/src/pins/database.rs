@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::value::names::Names;
+
 /// The entry of one secret in the file.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -31,6 +33,12 @@ pub struct Entry {
     /// that: a [`duration`](crate::duration). If absent, it works until the next rotation.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub deactivate_after: Option<String>,
+    /// The names of the value's fields.
+    #[serde(default, skip_serializing_if = "Names::are_default")]
+    pub fields: Names,
+    /// The names of the fields of the administrator's secret. If absent, they are the usual ones.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub administrator_fields: Option<Names>,
 }
 
 /// The rules for new passwords.
@@ -76,6 +84,19 @@ impl Engine {
             Self::Postgres => "postgres",
             Self::MySql => "mysql",
             Self::MariaDb => "mariadb",
+        }
+    }
+
+    /// Returns the engine that a value names, with its own name or as AWS calls the engine of an
+    /// Aurora cluster.
+    ///
+    /// Source: "JSON structure of AWS Secrets Manager database credential secrets" in the Secrets
+    /// Manager User Guide, and `Engine` in `CreateDBCluster` of the RDS API Reference.
+    pub fn of_value(name: &str) -> Option<Self> {
+        match name {
+            "aurora-postgresql" => Some(Self::Postgres),
+            "aurora-mysql" => Some(Self::MySql),
+            _ => Self::ALL.into_iter().find(|engine| engine.name() == name),
         }
     }
 

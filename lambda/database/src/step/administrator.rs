@@ -1,6 +1,7 @@
 //! The login of the administrator.
 
-use super::find;
+use keyrota_function_base::step;
+
 use crate::error::Error;
 use crate::pin::Pin;
 use crate::port::{Ports, VersionSelector};
@@ -33,13 +34,18 @@ pub(crate) async fn administrator<P: Ports>(
         problem,
     };
     let name = arn.name();
-    let found = find(ports, &arn, VersionSelector::Labelled(CURRENT)).await?;
+    let found = step::find(
+        ports,
+        &arn,
+        VersionSelector::Labelled(CURRENT),
+        &pin.administrator_names,
+    )
+    .await?;
     let administrator = match found.content {
         Content::Complete(administrator) => administrator,
         Content::Nothing => return Err(unfit(name, "has no value")),
         Content::Unreadable(_) | Content::Partial(_) => {
-            let problem =
-                "is not a JSON object with `engine`, `host`, `port`, `username` and `password`";
+            let problem = "is not a JSON object with `engine`, `host`, `username` and `password`";
             return Err(unfit(name, problem));
         }
     };
@@ -66,10 +72,11 @@ fn elsewhere(pinned: &Endpoint, target: &LoginTarget) -> Option<&'static str> {
     if !host.eq_ignore_ascii_case(&pinned.host) {
         return Some("is of another `host` than the manifest names");
     }
-    if target.port != Some(pinned.port) {
+    // Without a port, it is the engine's default port.
+    if target.port.unwrap_or(pinned.engine.default_port()) != pinned.port {
         return Some("is of another `port` than the manifest names");
     }
-    if target.engine.as_deref() != Some(pinned.engine.name()) {
+    if !target.may_be_of(pinned.engine) {
         return Some("is of another `engine` than the manifest names");
     }
     None

@@ -53,7 +53,7 @@ pub(super) async fn run<P: Ports>(ports: &P, event: &Event) -> Result<(), Error>
     }
     let note = Note::new("make", "this version has no password yet");
     ports.journal().note(note);
-    store(ports, event, &current.with_password(&password)).await
+    store(ports, event, &current.with_password(&password, &pin.names)).await
 }
 
 /// Ends the step if the version has a value: the version cannot store another one.

@@ -182,12 +182,7 @@ fn without_a_first_password_nothing_is_made() {
     );
     services.allow_breakage();
     assert_eq!(create(&services), "NotBootstrapped");
-    assert!(
-        services
-            .output
-            .said()
-            .contains("host, port, password missing")
-    );
+    assert!(services.output.said().contains("host, password missing"));
 }
 
 #[test]

@@ -6,6 +6,7 @@ mod check;
 mod create;
 mod decide;
 mod fake;
+mod fields;
 mod finish;
 mod pin;
 mod proof;

@@ -263,7 +263,6 @@ fn an_administrators_password_goes_to_its_own_server_only() {
     for value in [
         other("host", json!("evil.example")),
         other("port", json!(5433)),
-        other("port", serde_json::Value::Null),
         other("engine", json!("mysql")),
         other("username", json!("")),
         other("password", serde_json::Value::Null),
@@ -278,6 +277,23 @@ fn an_administrators_password_goes_to_its_own_server_only() {
         );
         assert_eq!(asked(&services), ["authenticate"]);
         assert!(services.carrier(SETTING).is_none());
+    }
+    // Without a port, it is the server on the engine's default port.
+    let mysql = Setting {
+        rotate_as: Setting::ADMINISTRATOR.rotate_as,
+        ..Setting::MYSQL
+    };
+    for (setting, expected) in [
+        (Setting::ADMINISTRATOR, "done"),
+        (mysql, "AdministratorUnfit"),
+    ] {
+        let services = created(setting);
+        let mut fields = good.clone();
+        fields["engine"] = json!(setting.engine.name());
+        fields["port"] = serde_json::Value::Null;
+        let value = fields.to_string();
+        services.store_in(ADMINISTRATOR_ARN, "only", &[CURRENT], Some(value));
+        assert_eq!(run(&services, Step::Set).name(), expected);
     }
     let services = created(Setting::ADMINISTRATOR);
     services.store_in(ADMINISTRATOR_ARN, "only", &[CURRENT], None);

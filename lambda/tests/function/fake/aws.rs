@@ -250,6 +250,11 @@ impl FakeAws {
         !Record::read(&self.tags.borrow()).intents.is_empty()
     }
 
+    /// Returns whether the pin renames fields.
+    pub(crate) fn renames(&self) -> bool {
+        self.pin.borrow().get("fields").is_some()
+    }
+
     /// Returns whether the pin says that the stack created the user.
     pub(super) fn owns_user(&self) -> bool {
         self.pin.borrow()["owns_user"] == json!(true)

@@ -1,9 +1,11 @@
 //! The invariants that must hold at every moment, and the text that must never appear in
 //! output.
 
-use keyrota_function::decide::{AccessKeyId, Activity};
+use keyrota_function::decide::{AccessKeyId, Activity, CURRENT};
+use keyrota_test_function::secrets::FakeSecrets as _;
 
 use super::aws::FakeAws;
+use super::secrets_manager::key_names;
 
 impl FakeAws {
     /// Removes deleted secrets and versions from the list, since no output can contain them any
@@ -30,6 +32,10 @@ impl FakeAws {
         }
         if !self.guarded.get() {
             return;
+        }
+        let value = self.version(CURRENT).and_then(|version| version.value);
+        if self.renames() && !key_names(&value.unwrap_or_default()).1 {
+            self.violated("AWSCURRENT has different keys under two names");
         }
         let current = self.current_key();
         match self.keys().into_iter().find(|key| key.id == current) {

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use keyrota_contract::value::object::Object;
 use keyrota_function::arn::SecretArn;
 use keyrota_function::decide::{AccessKeyId, CURRENT, VersionId};
 use keyrota_function::event::Event;
@@ -48,10 +49,32 @@ impl secrets::Details for Details {
     }
 }
 
+/// The name that tests give to the field `accesskey`.
+const RENAMED: &str = "AWS_ACCESS_KEY_ID";
+
 /// Returns the ID of the key in a value.
 fn key_in(value: &str) -> Option<String> {
-    let fields: serde_json::Value = serde_json::from_str(value).ok()?;
-    Some(fields["accesskey"].as_str()?.to_owned())
+    let value = Object::parse(value).ok()?;
+    let mut keys = ["accesskey", RENAMED]
+        .into_iter()
+        .flat_map(|name| value.values(name));
+    keys.find_map(|key| serde_json::from_str(key).ok())
+}
+
+/// Returns the names under which a value has the key's ID, and whether all have the same one.
+pub(crate) fn key_names(value: &str) -> (Vec<&'static str>, bool) {
+    let mut names = Vec::new();
+    let mut ids = BTreeSet::new();
+    if let Ok(value) = Object::parse(value) {
+        for name in ["accesskey", RENAMED] {
+            let held: Vec<String> = value.values(name).map(str::to_owned).collect();
+            if !held.is_empty() {
+                names.push(name);
+            }
+            ids.extend(held);
+        }
+    }
+    (names, ids.len() <= 1)
 }
 
 impl FakeSecrets for FakeAws {

@@ -2,6 +2,7 @@
 //! serves as a comparison, and shows that the search finds its defects. Its naive parts are
 //! numbered as in the list of such defects in docs/explanation/design/function.md.
 
+use keyrota_contract::value::names::Names;
 use keyrota_function::arn::SecretArn;
 use keyrota_function::decide::{AccessKeyId, CURRENT, KEYS_PER_USER, PENDING, carrier};
 use keyrota_function::error::{Error, RequestError};
@@ -10,7 +11,7 @@ use keyrota_function::port::{
     Authenticator, CallError, Caller, Keys, NewKey, Ports, SecretsManager, StoredValue,
     VersionSelector,
 };
-use keyrota_function::secret::{Content, Credential, administrator_key};
+use keyrota_function::secret::{Content, Credential, Owner, administrator_key};
 
 use crate::fake::{FakeAws, Outcome, run_with};
 
@@ -65,13 +66,18 @@ async fn set<P: Ports>(ports: &P, event: &Event) -> Result<(), Error> {
     let failed = |source| failed(event, source);
     let current = read(ports, event, VersionSelector::Labelled(CURRENT)).await?;
     // The user is the one that the value names.
-    let user = current.username.clone();
-    let origin = SecretArn::parse(&current.secret_arn).expect("an ARN");
+    let user = current.username.clone().expect("a user");
+    let origin = current
+        .secret_arn
+        .as_deref()
+        .and_then(SecretArn::parse)
+        .expect("an ARN");
     let origin = ports
         .secrets_manager()
         .read(&origin, VersionSelector::Labelled(CURRENT))
         .await;
-    let origin = administrator_key(&origin.map_err(failed)?.stored).expect("a key");
+    let origin =
+        administrator_key(&origin.map_err(failed)?.stored, Names::default_names()).expect("a key");
     let caller = Caller::Key(origin);
     let mut keys = ports.keys().list(&caller, &user).await.map_err(failed)?;
     // Deletes the older of two keys, even if a client uses it.
@@ -83,7 +89,11 @@ async fn set<P: Ports>(ports: &P, event: &Event) -> Result<(), Error> {
     }
     // Each attempt creates a key, whatever the version already contains.
     let key: NewKey = ports.keys().create(&caller, &user).await.map_err(failed)?;
-    let value = current.rekeyed(&key);
+    let owner = Owner {
+        user: &user,
+        secret_arn: None,
+    };
+    let value = current.rekeyed(&key, Names::default_names(), owner);
     ports
         .secrets_manager()
         .put(event, &value, &[PENDING])
@@ -110,7 +120,7 @@ async fn read<P: Ports>(
 ) -> Result<Credential, Error> {
     let found = ports.secrets_manager().read(&event.secret, which).await;
     let stored: StoredValue = found.map_err(|source| failed(event, source))?.stored;
-    match Content::parse(&stored) {
+    match Content::parse(&stored, Names::default_names()) {
         Content::Complete(credential) => Ok(credential),
         _ => Err(RequestError::PendingIncomplete {
             purpose: "rotate",

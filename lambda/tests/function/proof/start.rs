@@ -15,6 +15,8 @@ pub(super) struct Start {
     old_key: &'static str,
     /// Whether nobody changes the user's keys by hand.
     hands_off: bool,
+    /// Whether the manifest has renamed the fields of the key.
+    renamed: bool,
     prepare: fn(&FakeAws, &str) -> Option<&'static str>,
 }
 
@@ -26,6 +28,13 @@ impl Start {
         let aws = FakeAws::new(self.rotate_as, self.owns_user);
         aws.lenient.set(true);
         aws.pin_old_key(self.old_key);
+        if self.renamed {
+            let names = serde_json::json!({
+                "accesskey": ["AWS_ACCESS_KEY_ID", "accesskey"],
+                "secretkey": ["AWS_SECRET_ACCESS_KEY", "secretkey"],
+            });
+            aws.pin("fields", names);
+        }
         let origin = match self.rotate_as {
             "self" | "role" => SECRET_ARN,
             _ => ADMINISTRATOR_ARN,
@@ -225,6 +234,27 @@ pub(super) fn short_searches() -> Vec<Vec<Start>> {
     ]
 }
 
+/// Returns the searches in which the fields of the key get other names.
+pub(super) fn renaming_searches() -> Vec<Vec<Start>> {
+    let searches = ["self", "role"].map(|way| {
+        let mut starts = starts_for(way, false, UNTIL_NEXT_ROTATION);
+        starts.retain(|start| RENAMED.iter().any(|name| start.name.starts_with(name)));
+        for start in &mut starts {
+            start.name.push_str("; renamed fields");
+            (start.hands_off, start.renamed) = (true, true);
+        }
+        starts
+    });
+    searches.into()
+}
+
+/// The states from which such a search begins.
+const RENAMED: [&str; 3] = [
+    "one key;",
+    "the previous key;",
+    "AWSPENDING left behind, with its key;",
+];
+
 /// Returns the start that the common function is made for: a user with one key, which makes the
 /// calls, and which nobody else changes.
 pub(super) fn one_key() -> Start {
@@ -243,6 +273,7 @@ fn starts_for(rotate_as: &'static str, owns_user: bool, old_key: &'static str) -
         old_key,
         // With sweeps, the days and the uses produce enough states.
         hands_off: old_key != UNTIL_NEXT_ROTATION,
+        renamed: false,
         prepare: *prepare,
     };
     STATES.iter().map(start).collect()

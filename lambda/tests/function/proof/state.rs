@@ -10,7 +10,7 @@ use keyrota_function::mark::Record;
 use keyrota_function::retire::KeyUse;
 use keyrota_test_function::secrets::FakeSecrets as _;
 
-use crate::fake::{FakeAws, Key, SECRET_ARN, USER};
+use crate::fake::{FakeAws, Key, SECRET_ARN, USER, key_names};
 
 /// How long an intent can explain a key that is created.
 const LAPSED: i64 = 60;
@@ -213,6 +213,9 @@ impl State {
                     None => value.to_owned(),
                 });
             let mut line = format!("{labels:?}{value:?}");
+            if aws.renames() {
+                let _ = write!(line, "{:?}", version.value.as_deref().map(key_names));
+            }
             if let Phase::Next { token, .. } | Phase::Failed { token, .. } = &self.phase
                 && id.as_str() == token
             {

@@ -29,7 +29,9 @@ pub fn facts(entry: &Entry, database: &Database, account: &str) -> Vec<Fact> {
     fields.extend(["username", "password"]);
     let administered = matches!(entry.rotate_as, RotateAs::Administrator(_));
     fields.extend(administered.then_some(keyrota_contract::value::MASTER_ARN));
-    let fields = fields.into_iter().map(Prose::name);
+    let fields = fields
+        .into_iter()
+        .map(|name| super::field(&entry.fields, name));
     let facts = [
         ("Rotates", when),
         ("The server", Prose::words(database.engine.title())),

@@ -13,7 +13,7 @@ use super::recurrence;
 use super::subject;
 use super::timeline::{self, Timeline};
 use crate::model::{
-    self, AccessKey, Arn, Entry, InitialKey, Kind, KmsKey, OldKey, Probe, Replica, RotateAs,
+    self, AccessKey, Arn, Entry, InitialKey, Kind, KmsKey, Names, OldKey, Probe, Replica, RotateAs,
 };
 use crate::render::statement::Principal;
 use crate::render::{Rendered, Strategy, name, resolve};
@@ -232,7 +232,8 @@ fn facts(entry: &Entry, key: &AccessKey, account: &str) -> Vec<Fact> {
         facts.push(("A new key must first", self::probe(probe)));
     }
     facts.extend(own_tags(entry));
-    let fields = keyrota_contract::value::OF_ACCESS_KEYS.map(Prose::name);
+    let fields = keyrota_contract::value::OF_ACCESS_KEYS;
+    let fields = fields.map(|name| field(&entry.fields, name));
     facts.push(("Fields", prose::list(fields, "and")));
     let facts = facts.into_iter();
     facts.map(|(what, prose)| Fact { what, prose }).collect()
@@ -245,6 +246,14 @@ fn own_tags(entry: &Entry) -> Option<(&'static str, Prose)> {
         .map(|(key, value)| Prose::name(format!("{key}={value}")))
         .collect();
     (!tags.is_empty()).then(|| ("Tagged with", prose::list(tags, "and")))
+}
+
+/// Returns the name of a field of the value.
+fn field(names: &Names, field: &'static str) -> Prose {
+    match names.of(field) {
+        name if name == field => Prose::name(name),
+        name => Prose::name(name).say(" for ").code(field),
+    }
 }
 
 fn encrypted(key: &KmsKey) -> Prose {

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use crate::model::{
     AccessKey, Arn, Database, Duration, Engine, Entry, InitialKey, InitialPassword, Kind, KmsKey,
-    OldKey, PasswordRule, Probe, Replica, RotateAs, Verification,
+    Names, OldKey, PasswordRule, Probe, Replica, RotateAs, Verification,
 };
 
 /// An entry's settings, without the names of its credential and its secret.
@@ -20,6 +20,7 @@ pub struct Setup<'a> {
     tags: &'a BTreeMap<String, String>,
     replicas: &'a [Replica],
     rotate_as: &'a RotateAs,
+    fields: &'a Names,
     credential: Credential<'a>,
 }
 
@@ -59,6 +60,8 @@ impl<'a> Setup<'a> {
             readers,
             replicas,
             rotate_as,
+            fields,
+            administrator_fields: _,
             kind,
         } = entry;
         Self {
@@ -71,6 +74,7 @@ impl<'a> Setup<'a> {
             tags,
             replicas,
             rotate_as,
+            fields,
             credential: match kind {
                 Kind::AccessKey(key) => Credential::of_key(key),
                 Kind::Database(database) => Credential::of_database(database),

@@ -1,5 +1,6 @@
 //! Secrets Manager.
 
+use keyrota_contract::value::object::Object;
 use keyrota_database_function::arn::SecretArn;
 use keyrota_database_function::event::Event;
 use keyrota_database_function::moment::Moment;
@@ -28,17 +29,23 @@ pub(crate) struct Details {
     pub(crate) undecryptable: bool,
 }
 
+/// The name that tests give to the field `password`.
+const RENAMED: &str = "PGPASSWORD";
+
 fn password_in(value: &str) -> Option<String> {
-    let fields: Value = serde_json::from_str(value).ok()?;
+    let value = Object::parse(value).ok()?;
+    let text = |field: &str| -> Option<String> {
+        let held = value.values(field).next()?;
+        serde_json::from_str(held).ok()
+    };
     // A value for another server contains no password for this one.
-    let text = |field: &str| fields[field].as_str().unwrap_or_default();
-    if !text("host").eq_ignore_ascii_case(HOST) || text("username") != USER {
+    if !text("host")?.eq_ignore_ascii_case(HOST) || text("username")? != USER {
         return None;
     }
-    if !["orders", ""].contains(&text("dbname")) {
+    if !["orders", ""].contains(&text("dbname").unwrap_or_default().as_str()) {
         return None;
     }
-    Some(fields["password"].as_str()?.to_owned())
+    text("password").or_else(|| text(RENAMED))
 }
 
 impl secrets::Details for Details {
