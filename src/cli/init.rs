@@ -1,6 +1,5 @@
 //! `keyrota init`.
 
-use std::collections::BTreeMap;
 use std::io::{BufReader, IsTerminal, Write};
 use std::time::Duration;
 

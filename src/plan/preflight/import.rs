@@ -223,7 +223,10 @@ pub fn check_import(
     let ObservedEntry::AccessKey(_, seen) = seen else {
         return findings;
     };
-    let (Some(holder), Some(credential)) = (&evidence.holder, seen.credential()) else {
+    let credential = seen.credential();
+    // A value that names another user has its finding already.
+    let credential = credential.filter(|credential| credential.may_be_of(&seen.user_name));
+    let (Some(holder), Some(credential)) = (&evidence.holder, credential) else {
         return findings;
     };
     let id = &credential.accesskey;

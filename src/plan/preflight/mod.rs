@@ -171,17 +171,24 @@ fn check_entry(
     } = circumstances;
     let in_stack = seen.is_in(&observed.resources);
     let held = seen.held();
-    let secret = match import_of(model, observed, seen) {
-        Some(import) => import::check(&import, seen),
+    let import = import_of(model, observed, seen);
+    let secret = match &import {
+        Some(import) => import::check(import, seen),
         None => held.and_then(|held| check_secret(model.stack.as_str(), held, in_stack)),
     };
     let secret = secret.or_else(|| import::check_presence(seen));
-    let specific = match seen {
+    let mut specific = match seen {
         ObservedEntry::AccessKey(entry, user) => access_key::check(circumstances, *entry, user),
         ObservedEntry::Database(entry, database) => {
             database::check(*entry, database, secret.is_none())
         }
     };
+    if import.is_some() {
+        // Whether the key in the secret works is found out by using it.
+        specific
+            .credentials
+            .retain(|finding| finding.kind != "lost-key" || !finding.is_error());
+    }
     findings.extend(specific.user);
     findings.extend(secret);
     findings.extend(specific.credentials);

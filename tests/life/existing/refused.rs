@@ -98,7 +98,6 @@ async fn each_obstacle_is_a_finding_of_its_own() {
         [
             "adopt-missing secret prod/absent",
             "foreign-value secret prod/binary",
-            "lost-key user dead",
             "empty-secret secret prod/empty",
             "foreign-value secret prod/foreign",
             "scheduled-for-deletion secret prod/leaving",
@@ -106,7 +105,6 @@ async fn each_obstacle_is_a_finding_of_its_own() {
             "incomplete-value secret prod/partly",
             "kms-key secret prod/rekeyed",
             "undecryptable secret prod/sealed",
-            "lost-key user stolen",
             "foreign-value secret prod/text",
             "rotation-in-progress secret prod/turning",
             "dead-key secret prod/dead",
