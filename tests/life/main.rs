@@ -19,6 +19,7 @@ mod emulator;
 mod encrypt;
 mod environment;
 mod exec;
+mod fields;
 mod fleet;
 mod forged;
 mod generate;
