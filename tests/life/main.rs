@@ -20,6 +20,7 @@ mod encrypt;
 mod environment;
 mod exec;
 mod existing;
+mod fields;
 mod fleet;
 mod forged;
 mod generate;

@@ -13,7 +13,7 @@ pub mod function;
 mod outage;
 mod retained;
 pub mod rotation;
-mod site;
+pub mod site;
 mod soak;
 pub mod test_server;
 mod trouble;

@@ -230,7 +230,12 @@ impl TestEnvironment {
                 let Ok(value) = serde_json::from_str::<Value>(&text) else {
                     return Some(Value::String(text));
                 };
-                for field in ["secretkey", "password"] {
+                for field in [
+                    "secretkey",
+                    "password",
+                    "AWS_SECRET_ACCESS_KEY",
+                    "PGPASSWORD",
+                ] {
                     let secret = value[field].as_str().unwrap_or_default();
                     if !secret.is_empty() {
                         self.conceal(secret);

@@ -29,9 +29,11 @@ fn body(answer: &[u8]) -> &[u8] {
 
 /// Searches JSON, including JSON in its strings.
 fn of_document(document: &Value, values: &mut Vec<String>) {
-    const TOLD: [&str; 9] = [
+    const TOLD: [&str; 11] = [
+        "AWS_SECRET_ACCESS_KEY",
         "ClientRequestToken",
         "MoveToVersionId",
+        "PGPASSWORD",
         "RandomPassword",
         "RemoveFromVersionId",
         "RotationToken",
