@@ -2,6 +2,7 @@
 
 mod doctor;
 mod encrypt;
+mod import;
 mod old_key;
 mod preflight;
 mod reference;

@@ -83,7 +83,7 @@ async fn restore_key(context: &Context<'_>, id: &str) -> Result<bool> {
     }
 }
 
-/// Imports what exists already, if anything is to be imported. Then disables the rotation that
+/// Imports what exists already, if the deployment needs that. Then disables the rotation that
 /// other functions carry out on adopted secrets, so that none begins while the stack takes over.
 ///
 /// # Errors
