@@ -5,11 +5,13 @@ use jiff::Timestamp;
 use super::reference::check_boundary;
 use super::{Circumstances, Specific, fields};
 use crate::model::{AccessKey, Arn, EntryOf, Finding, IamPath, InitialKey, SecretReference};
+use crate::plan::recorded_keys::is_recorded;
 use crate::plan::{
     FirstKey, Observed, ObservedAccessKey, ObservedSecret, SEEDING_TAG, Seeding, UnusableKey,
     age_in_days, deletion_of, holds_user, last_use,
 };
-use crate::port::{Key, User};
+use crate::port::{Key, StackResource, User};
+use crate::render;
 
 /// How the manifest adopts a key.
 const ADOPTION: &str = "`initial_key: profile:NAME` or `initial_key: secret:NAME`";
@@ -141,7 +143,13 @@ fn check_keys(
         .filter(|key| seen.credential().is_some() || Some(key.id.as_str()) != adopted)
         // What an interrupted run of ours made and could not store.
         .filter(|key| !seeding.as_ref().is_some_and(|seeding| seeding.made(key)))
+        // When one key of another secret is adopted, the others are old keys.
+        .filter(|key| adopted.is_none() || !is_of_another_secret(seen, key))
         .collect();
+    if let Some(finding) = check_renamed(entry, seen, &foreign, circumstances) {
+        findings.push(finding);
+        return findings;
+    }
     let names: Vec<&str> = foreign.iter().map(|key| key.id.as_str()).collect();
     let described = foreign.iter().map(|key| described(key, circumstances.now));
     let described: Vec<String> = described.collect();
@@ -181,6 +189,71 @@ fn check_keys(
         ));
     }
     findings
+}
+
+/// Returns whether keyrota created or adopted a key for another secret than the entry's, which has
+/// no key yet.
+fn is_of_another_secret(seen: &ObservedAccessKey, key: &Key) -> bool {
+    let user = seen.user.as_ref();
+    seen.credential().is_none() && user.is_some_and(|user| is_recorded(user, &key.id))
+}
+
+/// Returns the finding where every key in the way is keyrota's, of another secret: the name of the
+/// entry's secret was changed.
+fn check_renamed(
+    entry: EntryOf<'_, AccessKey>,
+    seen: &ObservedAccessKey,
+    foreign: &[&Key],
+    circumstances: Circumstances<'_>,
+) -> Option<Finding> {
+    let is_ours = |key: &&Key| is_of_another_secret(seen, key);
+    let is_active = |key: &&Key| key.active;
+    if !foreign.iter().any(is_active) || !foreign.iter().all(is_ours) {
+        return None;
+    }
+    let keys: Vec<&str> = foreign.iter().map(|key| key.id.as_str()).collect();
+    let (user, new) = (&entry.kind.user, &entry.secret);
+    let dropped = dropped_secrets(circumstances);
+    let (whose, old) = match dropped.as_slice() {
+        [] => (String::new(), "NAME"),
+        [old, ..] => (
+            format!(
+                "; the stack has {}, which the manifest no longer names",
+                dropped
+                    .iter()
+                    .map(|name| format!("`{name}`"))
+                    .collect::<Vec<_>>()
+                    .join(", ")
+            ),
+            *old,
+        ),
+    };
+    let message = format!(
+        "keyrota created or adopted the keys of the user `{user}` ({}) for another secret than `{new}`{whose}",
+        keys.join(", ")
+    );
+    Some(Finding::error("renamed-secret", format!("user {user}"), message).hint(format!(
+        "a secret cannot be renamed: write `secret: {old}` again; to move the key to `{new}` instead, run `aws secretsmanager cancel-rotate-secret --secret-id {old}`, set `initial_key: secret:{old}`, and move the clients to `{new}` before its next rotation"
+    )))
+}
+
+/// Returns the names of the stack's secrets that the manifest does not name any more.
+fn dropped_secrets<'a>(circumstances: Circumstances<'a>) -> Vec<&'a str> {
+    let Circumstances {
+        model, observed, ..
+    } = circumstances;
+    let named = |resource: &StackResource| {
+        let mut entries = model.entries.iter();
+        entries.any(|entry| render::secret_logical_id(entry) == resource.logical_id)
+    };
+    let resources = observed.resources.iter();
+    let secrets = resources.filter(|it| it.kind == "AWS::SecretsManager::Secret" && !named(it));
+    // The ARN ends with the name, a hyphen, and six characters.
+    let name = |secret: &'a StackResource| {
+        let (_, rest) = secret.physical_id.split_once(":secret:")?;
+        Some(rest.rsplit_once('-').map_or(rest, |(name, _)| name))
+    };
+    secrets.filter_map(name).collect()
 }
 
 /// Describes a key so that a person can decide about it: its age, and its last use.

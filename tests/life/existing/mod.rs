@@ -4,6 +4,7 @@ mod article;
 mod foreign;
 mod leftover;
 mod refused;
+mod renamed;
 mod setting;
 
 /// Deploys in one go.
