@@ -149,7 +149,9 @@ pub(super) async fn observe_access_key(
     .await?;
     seen.encryption_key = encryption_key;
     seen.administrator = administrator;
-    if seen.credential().is_none() {
+    // A secret that awaits its deletion has had its first key.
+    let is_deleted = seen.secret.as_ref().is_some_and(ObservedSecret::is_deleted);
+    if seen.credential().is_none() && !is_deleted {
         seen.first_key = match &entry.kind.initial_key {
             InitialKey::Create => None,
             InitialKey::Profile(name) => Some(observe_profile(context, name).await?),

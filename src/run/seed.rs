@@ -112,7 +112,7 @@ async fn seed_key<'model>(
         }
         Some(_) if dead.is_none() => false,
         _ => {
-            let first = FirstKey {
+            let first = FirstKeyPlace {
                 deployed,
                 arn,
                 origin: &origin,
@@ -172,7 +172,7 @@ async fn dead_key(context: &Context<'_>, seen: &ObservedAccessKey) -> Result<Opt
 
 /// Where and how a first key is stored.
 #[derive(Clone, Copy)]
-struct FirstKey<'a> {
+struct FirstKeyPlace<'a> {
     deployed: &'a Deployed,
     /// The secret's ARN.
     arn: &'a str,
@@ -180,6 +180,14 @@ struct FirstKey<'a> {
     origin: &'a str,
     /// The key in the secret, if it no longer exists.
     dead: Option<&'a AccessKeyId>,
+}
+
+impl FirstKeyPlace<'_> {
+    /// Returns whether the key is a new one. A secret that had a key has adopted the one that the
+    /// manifest names already, and a rotation has replaced it.
+    fn is_created(&self, entry: EntryOf<'_, AccessKey>) -> bool {
+        self.dead.is_some() || entry.kind.initial_key == InitialKey::Create
+    }
 }
 
 /// Returns whether `secretarn` must be corrected. An ARN that the value lacks is filled in by the
@@ -201,9 +209,9 @@ async fn store_first(
     context: &Context<'_>,
     entry: EntryOf<'_, AccessKey>,
     seen: &mut ObservedAccessKey,
-    first: FirstKey<'_>,
+    first: FirstKeyPlace<'_>,
 ) -> Result<Option<KeyPair>> {
-    let FirstKey { deployed, arn, .. } = first;
+    let FirstKeyPlace { deployed, arn, .. } = first;
     let began = context.clock.now();
     let mut stored = None;
     // If the token is refused although no other command is at work, the version that was stored
@@ -218,7 +226,7 @@ async fn store_first(
         if patient && another_is_at_work(context, seen, deployed) {
             context.wait().await;
         } else {
-            match first_key(context, entry, seen, deployed).await {
+            match first_key(context, entry, seen, first).await {
                 Ok(key) => {
                     record(context, entry, seen, &key.id).await?;
                     match store(context, entry, first, &token, key.clone()).await? {
@@ -288,9 +296,11 @@ async fn first_key(
     context: &Context<'_>,
     entry: EntryOf<'_, AccessKey>,
     seen: &ObservedAccessKey,
-    deployed: &Deployed,
+    first: FirstKeyPlace<'_>,
 ) -> Result<KeyPair> {
+    let deployed = first.deployed;
     match &entry.kind.initial_key {
+        InitialKey::Profile(_) | InitialKey::Secret(_) if first.is_created(entry) => {}
         InitialKey::Create => {}
         InitialKey::Profile(name) => return Ok(context.cloud.profile_key(name).await?),
         InitialKey::Secret(secret) => return stored_key(context, entry, seen, secret).await,
@@ -432,11 +442,11 @@ async fn keep_record(
 async fn store(
     context: &Context<'_>,
     entry: EntryOf<'_, AccessKey>,
-    first: FirstKey<'_>,
+    first: FirstKeyPlace<'_>,
     token: &str,
     key: KeyPair,
 ) -> Result<bool> {
-    let FirstKey { arn, origin, .. } = first;
+    let FirstKeyPlace { arn, origin, .. } = first;
     let id = key.id.clone();
     let current = context.cloud.value(arn, CURRENT).await?;
     let current = current.map(|value| value.text);
@@ -460,7 +470,7 @@ async fn store(
     {
         return Ok(true);
     }
-    if entry.kind.initial_key == InitialKey::Create && error.kind != ErrorKind::Unavailable {
+    if first.is_created(entry) && error.kind != ErrorKind::Unavailable {
         context
             .cloud
             .delete_key(entry.kind.user.as_str(), &id)

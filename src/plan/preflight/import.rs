@@ -1,5 +1,7 @@
 //! Whether a secret that exists already may be imported into the stack, and what that changes.
 
+use std::collections::BTreeMap;
+
 use super::{check_primary, check_secret_state};
 use crate::model::{Content, Database, EntryOf, Finding, KmsKey, Login};
 use crate::plan::{ImportOrigin, Lookup, ObservedEntry, SecretContent, SecretImport, same_key};
@@ -292,8 +294,13 @@ pub fn check_key_import(keys: &[KeyImport], stacks: Option<&str>) -> Vec<Finding
     findings
 }
 
-/// Returns what an import and the deployment after it change about a secret.
-pub fn import_changes(import: &SecretImport<'_>, evidence: &ImportEvidence) -> Vec<String> {
+/// Returns what an import and the deployment after it change about a secret. `tags` are those that
+/// the stack writes; that it adds tags is not listed.
+pub fn import_changes(
+    import: &SecretImport<'_>,
+    evidence: &ImportEvidence,
+    tags: &BTreeMap<String, String>,
+) -> Vec<String> {
     let SecretImport { entry, secret, .. } = import;
     let mut changes = Vec::new();
     if import.is_restored() {
@@ -308,6 +315,18 @@ pub fn import_changes(import: &SecretImport<'_>, evidence: &ImportEvidence) -> V
             "it is encrypted with {arn}, instead of aws/secretsmanager"
         )),
         _ => {}
+    }
+    if let Some(description) = &entry.description
+        && *description != secret.description
+    {
+        changes.push("its description is replaced by the manifest's".to_owned());
+    }
+    for (key, value) in tags {
+        if let Some(held) = secret.tags.get(key).filter(|held| *held != value) {
+            changes.push(format!(
+                "its tag `{key}` changes from `{held}` to `{value}`"
+            ));
+        }
     }
     if let Some(Lookup::Found(_)) = &evidence.policy {
         changes.push("its resource policy is replaced by one for `readers`".to_owned());

@@ -169,6 +169,9 @@ fn what_changes_is_said_before() {
     let model =
         model(", adopt: true, kms_key: create, readers: ['arn:aws:iam::111122223333:role/app']");
     let observed = without_stack(model, |secret| {
+        secret
+            .tags
+            .insert("keyrota:user".to_owned(), "bob".to_owned());
         secret.rotation = Rotation {
             function: Some("arn:aws:lambda:theirs".to_owned()),
             ..Rotation::default()
@@ -179,11 +182,13 @@ fn what_changes_is_said_before() {
         policy: Some(Lookup::Found("{}".to_owned())),
         ..ImportEvidence::default()
     };
-    let changes = import_changes(&import, &evidence).join("\n");
+    let written = render::secret_tags(model, &model.entries[0], "eu-west-1");
+    let changes = import_changes(&import, &evidence, &written).join("\n");
     for text in [
         "KMS key that the stack creates",
         "resource policy is replaced",
         "arn:aws:lambda:theirs",
+        "`keyrota:user` changes from `bob` to `ada`",
     ] {
         assert!(changes.contains(text), "{changes}");
     }
@@ -192,7 +197,10 @@ fn what_changes_is_said_before() {
         secret.kms_key = Some(KEY.to_owned());
     });
     let import = imports(model, &nothing)[0];
-    assert_eq!(import_changes(&import, &ImportEvidence::default()), [""; 0]);
+    assert_eq!(
+        import_changes(&import, &ImportEvidence::default(), &written),
+        [""; 0]
+    );
 }
 
 #[test]

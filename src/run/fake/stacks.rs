@@ -317,6 +317,13 @@ impl Stacks for FakeAws {
                     let review = stack.status == "REVIEW_IN_PROGRESS";
                     let busy = stack.status.ends_with("_IN_PROGRESS") && !review;
                     let imports = !request.imports.is_empty();
+                    let is_held = |made: &CreatedResource| {
+                        let mut imports = request.imports.iter();
+                        imports.any(|one| one.logical_id == made.resource.logical_id)
+                    };
+                    if stack.resources.iter().any(is_held) {
+                        return refused(ErrorKind::Invalid, "it is in the stack already");
+                    }
                     if busy || (request.create != review && !imports) {
                         return refused(ErrorKind::Invalid, format!("it is in {}", stack.status));
                     }

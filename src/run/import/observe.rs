@@ -13,6 +13,7 @@ use crate::plan::{
     SecretImport,
 };
 use crate::port::StackResource;
+use crate::render;
 
 /// A secret that is imported, for the prompt and the plan.
 #[derive(Clone, Debug, Serialize)]
@@ -71,11 +72,15 @@ pub(in crate::run) async fn observe_imports(
         let evidence = observe(context, observed, seen, &import).await?;
         findings.extend(plan::check_import(&import, seen, &evidence));
         imports.secrets.push(ImportReport {
-            logical_id: crate::render::secret_logical_id(import.entry),
+            logical_id: render::secret_logical_id(import.entry),
             secret: import.entry.secret.to_string(),
             arn: import.secret.arn.clone(),
             origin: import.origin,
-            changes: plan::import_changes(&import, &evidence),
+            changes: plan::import_changes(
+                &import,
+                &evidence,
+                &render::secret_tags(model, import.entry, &observed.region),
+            ),
         });
     }
     let keys = observe_keys(context, &secrets).await?;
@@ -91,7 +96,7 @@ pub(in crate::run) async fn observe_imports(
 /// Returns the KMS key for secrets that the stack has.
 pub(super) fn stacks_key(resources: &[StackResource]) -> Option<&str> {
     let mut resources = resources.iter();
-    let key = resources.find(|resource| resource.logical_id == crate::render::KMS_KEY)?;
+    let key = resources.find(|resource| resource.logical_id == render::KMS_KEY)?;
     (!key.physical_id.is_empty()).then_some(key.physical_id.as_str())
 }
 

@@ -121,10 +121,15 @@ fn what_a_teardown_left() {
             "  - { user: ada, create_user: true, kms_key: create }\n",
             false,
         ),
+        ("  - { user: ada, initial_key: 'profile:ada' }\n", true),
     ] {
         let scenario = Scenario::new(entries, |state| {
             if !entries.contains("create_user") {
                 state.add_user("ada");
+            }
+            if entries.contains("profile") {
+                let key = state.add_key("ada", Origin::Somebody);
+                state.profiles.insert("ada".to_owned(), key);
             }
         });
         let fake = scenario.fake();

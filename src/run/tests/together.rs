@@ -147,6 +147,39 @@ fn three_bootstraps_are_as_one() {
     }
 }
 
+#[test]
+fn three_bootstraps_import_a_secret_once() {
+    let entries = "  - { user: ada, adopt: true }\n  - user: bob\n";
+    let scenario = Scenario::new(entries, |state| {
+        state.add_user("ada");
+        state.add_user("bob");
+        let key = state.add_key("ada", Origin::Somebody);
+        let value = json!({
+            "accesskey": key, "secretkey": state.keys[&key].secret, "username": "ada", "secretarn": "arn:aws:none",
+        });
+        state.add_value("keys/ada", &value);
+    });
+    let arn = scenario.state.secrets["keys/ada"].arn.clone();
+    three(
+        &scenario,
+        || scenario.fake(),
+        async |context| deploy(&scenario, context, true).await,
+        |state| {
+            assert_eq!(state.stacks.len(), 1);
+            assert_eq!(state.secrets["keys/ada"].arn, arn);
+            let resources = &state.stacks[0].resources;
+            let held = resources.iter().filter(|held| {
+                held.physical_id == arn && held.resource.kind == "AWS::SecretsManager::Secret"
+            });
+            assert_eq!(held.count(), 1);
+            assert!(state.orphans().is_empty());
+            for secret in state.secrets.values() {
+                assert!(secret.rotates && !secret.in_rotation());
+            }
+        },
+    );
+}
+
 /// Makes a bootstrap wait for another one that makes ada's first key, and meanwhile stores a
 /// value in the secret that names a key of ada's.
 async fn forge(fake: &FakeAws, secret: &str, key: &str) -> Result<(), Error> {
