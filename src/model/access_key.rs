@@ -2,9 +2,10 @@
 
 use keyrota_contract::value::OF_ACCESS_KEYS;
 
-use super::entry::{Identity, Kind, Specific, parse_rotate_as, parse_secret_arn};
+use super::entry::{Identity, Kind, Specific};
 use super::fields::Fields;
 use super::reader::Field;
+use super::word_or_arn::{parse_rotate_as, parse_secret_arn};
 use super::{
     Arn, Duration, Entry, Finding, IamPath, Probe, RotateAs, SecretName, SecretReference,
     StackName, UserName, field_names, key_age, old_key, probe,

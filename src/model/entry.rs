@@ -8,14 +8,13 @@ use keyrota_contract::value::names::Names;
 use super::fields::{ACCESS_KEY, DATABASE, Fields, MAX_TAGS, MappingDefinition};
 use super::manifest::{MAX_TAGS_WITH_DATABASES, read_tags};
 use super::reader::Field;
+use super::word_or_arn::{parse_kms_key, parse_reader};
 use super::{
-    AccessKey, AccountId, Arn, Database, Duration, Finding, InitialKey, KmsKey, OldKey, Region,
-    Replica, RotateAs, Schedule, SecretName, SecretReference, StackName, access_key, database,
-    field_names, old_key, replica,
+    AccessKey, Arn, Database, Duration, Finding, InitialKey, KmsKey, OldKey, Region, Replica,
+    RotateAs, Schedule, SecretName, SecretReference, StackName, access_key, database, field_names,
+    old_key, replica,
 };
 
-/// The longest value of a tag (`API_Tag`).
-const MAX_TAG: usize = 256;
 /// The longest description of a secret (`API_CreateSecret`).
 const MAX_DESCRIPTION: usize = 2_048;
 /// The default rotation window, if the schedule has room for it.
@@ -421,84 +420,6 @@ fn read_settings(fields: &Fields<'_>) -> Option<Settings> {
         readers: readers?.unwrap_or_default(),
         replicas: replicas?,
     })
-}
-
-pub(super) fn parse_rotate_as(text: &str) -> Result<RotateAs, String> {
-    match text {
-        "self" => Ok(RotateAs::Itself),
-        "role" => Ok(RotateAs::Role),
-        _ => parse_administrator(text)
-            .map(RotateAs::Administrator)
-            .map_err(
-                |why| match text.starts_with("arn:") || text.len() > MAX_TAG {
-                    true => why,
-                    false => format!("expected self, role, or an administrator's secret: {why}"),
-                },
-            ),
-    }
-}
-
-/// Reads the name or full ARN of an administrator's secret.
-pub(super) fn parse_administrator(text: &str) -> Result<SecretReference, String> {
-    match text {
-        _ if text.starts_with("arn:") => parse_secret_arn(text).map(SecretReference::Arn),
-        // The function compares it with a tag of the secret.
-        _ if text.len() > MAX_TAG => Err(format!(
-            "the name of an administrator's secret can have at most {MAX_TAG} characters"
-        )),
-        _ => SecretName::parse(text).map(SecretReference::Name),
-    }
-}
-
-/// Reads the full ARN of a secret. A partial ARN would refer to another secret as soon as one with
-/// the same prefix exists. Only the full ARN, with its suffix, is unambiguous.
-pub(super) fn parse_secret_arn(text: &str) -> Result<Arn, String> {
-    let arn = Arn::parse(text)?;
-    let [_, service, _, _, resource] = arn.parts();
-    let full = resource
-        .strip_prefix("secret:")
-        .and_then(|name| name.rsplit_once('-'))
-        .is_some_and(|(_, suffix)| suffix.len() == 6);
-    if service != "secretsmanager" || !full {
-        return Err(format!("`{text}` is not the complete ARN of a secret"));
-    }
-    Ok(arn)
-}
-
-pub(super) fn parse_kms_key(text: &str) -> Result<KmsKey, String> {
-    match text {
-        "aws/secretsmanager" => Ok(KmsKey::AwsManaged),
-        "create" => Ok(KmsKey::Create),
-        _ => {
-            let refused = || {
-                format!(
-                    "expected aws/secretsmanager, create, or the ARN of a KMS key, found `{text}`"
-                )
-            };
-            let arn = Arn::parse(text).map_err(|_| refused())?;
-            let [_, service, _, _, resource] = arn.parts();
-            if service == "kms" && resource.starts_with("key/") {
-                Ok(KmsKey::Existing(arn))
-            } else {
-                Err(refused())
-            }
-        }
-    }
-}
-
-fn parse_reader(text: &str) -> Result<Arn, String> {
-    let refused =
-        || format!("`{text}` is not the ARN of an IAM role, a user, or an account's root");
-    let arn = Arn::parse(text).map_err(|_| refused())?;
-    let [_, service, _, account, resource] = arn.parts();
-    AccountId::parse(account).map_err(|_| refused())?;
-    let principal =
-        resource == "root" || resource.starts_with("role/") || resource.starts_with("user/");
-    if service == "iam" && principal && !text.contains(['*', '?', '$']) {
-        Ok(arn)
-    } else {
-        Err(refused())
-    }
 }
 
 /// Checks a description as Secrets Manager does (`API_CreateSecret`). An empty one would be the

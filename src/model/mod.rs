@@ -27,6 +27,7 @@ mod stored;
 mod stored_key;
 #[cfg(test)]
 mod tests;
+mod word_or_arn;
 
 use std::collections::BTreeMap;
 
@@ -223,7 +224,7 @@ impl KmsKey {
     ///
     /// Returns why it is none of them.
     pub fn parse(text: &str) -> Result<Self, String> {
-        entry::parse_kms_key(text)
+        word_or_arn::parse_kms_key(text)
     }
 }
 
@@ -234,7 +235,7 @@ impl RotateAs {
     ///
     /// Returns why it is none of them.
     pub fn parse(text: &str) -> Result<Self, String> {
-        entry::parse_rotate_as(text)
+        word_or_arn::parse_rotate_as(text)
     }
 
     /// Returns `self`, `role`, or the administrator's secret as the manifest contains it.

@@ -1,8 +1,9 @@
 //! The replicas of a secret in other Regions.
 
-use super::entry::{Entry, parse_kms_key};
+use super::entry::Entry;
 use super::fields::{Fields, REPLICA};
 use super::reader::Field;
+use super::word_or_arn::parse_kms_key;
 use super::{Arn, Finding, KmsKey, Region};
 
 /// A replica of a secret in another Region, with the same name.

@@ -3,8 +3,9 @@
 use keyrota_contract::value::OF_DATABASES;
 
 use super::{Database, Engine, InitialPassword, PasswordRule, Verification, tag};
-use crate::model::entry::{self, Entry, Identity, Kind, Specific};
+use crate::model::entry::{Entry, Identity, Kind, Specific};
 use crate::model::fields::Fields;
+use crate::model::word_or_arn::{parse_administrator, parse_secret_arn};
 use crate::model::{
     Finding, HostName, OldKey, RotateAs, SecretName, SecretReference, StackName, field_names,
 };
@@ -308,7 +309,7 @@ impl InitialPassword {
             };
         }
         let secret = match text.starts_with("arn:") {
-            true => entry::parse_secret_arn(text).map(SecretReference::Arn),
+            true => parse_secret_arn(text).map(SecretReference::Arn),
             false => SecretName::parse(text).map(SecretReference::Name),
         };
         secret.map(Self::Secret).map_err(|_| refused())
@@ -323,7 +324,7 @@ fn parse_rotate_as(text: &str) -> Result<RotateAs, String> {
             "the function's role has no permissions on a database server; use self, or an administrator's secret"
                 .to_owned(),
         ),
-        _ => entry::parse_administrator(text)
+        _ => parse_administrator(text)
             .map(RotateAs::Administrator)
             .map_err(|why| format!("expected self, or an administrator's secret: {why}")),
     }
