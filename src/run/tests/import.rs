@@ -109,52 +109,72 @@ fn teardown(scenario: &Scenario, fake: &FakeAws, delete_keys: bool) {
     ended.unwrap().unwrap();
 }
 
+/// Prepares the account after a bootstrap and a teardown.
+fn torn_down(entries: &str, delete_keys: bool) -> (Scenario, AwsState) {
+    let scenario = Scenario::new(entries, |state| {
+        if !entries.contains("create_user") {
+            state.add_user("ada");
+        }
+        if entries.contains("profile") {
+            let key = state.add_key("ada", Origin::Somebody);
+            state.profiles.insert("ada".to_owned(), key);
+        }
+    });
+    let fake = scenario.fake();
+    scenario.bootstrap(&fake, None).unwrap().unwrap();
+    teardown(&scenario, &fake, delete_keys);
+    let start = fake.state.into_inner();
+    assert!(start.secrets["keys/ada"].deleted.is_some());
+    (scenario, start)
+}
+
+/// Checks that the secret and its KMS key are those that the teardown left.
+fn came_back(start: &AwsState, fake: &FakeAws, done: &Bootstrapped) {
+    check(fake, done);
+    let state = fake.state.borrow();
+    let (before, secret) = (&start.secrets["keys/ada"], &state.secrets["keys/ada"]);
+    assert_eq!(
+        (&secret.arn, &secret.kms_key),
+        (&before.arn, &before.kms_key)
+    );
+    let enabled = state.kms_keys.values().filter(|state| *state == "Enabled");
+    assert_eq!(enabled.count(), usize::from(before.kms_key.is_some()));
+}
+
+fn survives_a_teardown(entries: &str, delete_keys: bool) {
+    let (scenario, start) = torn_down(entries, delete_keys);
+    let explored = explore(
+        || FakeAws::new(start.clone()),
+        |fake, fault| scenario.bootstrap(fake, fault),
+        |fake, done| came_back(&start, fake, done),
+    );
+    tell(&format!("bootstrap after a teardown, {entries}"), explored);
+}
+
 #[test]
-fn what_a_teardown_left() {
-    for (entries, delete_keys) in [
-        ("  - user: ada\n", false),
-        (
-            "  - { user: ada, kms_key: create, rotate_as: role }\n",
-            true,
-        ),
-        (
-            "  - { user: ada, create_user: true, kms_key: create }\n",
-            false,
-        ),
-        ("  - { user: ada, initial_key: 'profile:ada' }\n", true),
-    ] {
-        let scenario = Scenario::new(entries, |state| {
-            if !entries.contains("create_user") {
-                state.add_user("ada");
-            }
-            if entries.contains("profile") {
-                let key = state.add_key("ada", Origin::Somebody);
-                state.profiles.insert("ada".to_owned(), key);
-            }
-        });
-        let fake = scenario.fake();
-        scenario.bootstrap(&fake, None).unwrap().unwrap();
-        teardown(&scenario, &fake, delete_keys);
-        let start = fake.state.into_inner();
-        let before = start.secrets["keys/ada"].clone();
-        assert!(before.deleted.is_some());
-        let explored = explore(
-            || FakeAws::new(start.clone()),
-            |fake, fault| scenario.bootstrap(fake, fault),
-            |fake, done| {
-                check(fake, done);
-                let state = fake.state.borrow();
-                let secret = &state.secrets["keys/ada"];
-                assert_eq!(
-                    (&secret.arn, &secret.kms_key),
-                    (&before.arn, &before.kms_key)
-                );
-                let enabled = state.kms_keys.values().filter(|state| *state == "Enabled");
-                assert_eq!(enabled.count(), usize::from(before.kms_key.is_some()));
-            },
-        );
-        tell(&format!("bootstrap after a teardown, {entries}"), explored);
-    }
+fn a_secret_after_a_teardown_with_its_key() {
+    survives_a_teardown("  - user: ada\n", false);
+}
+
+#[test]
+fn a_secret_after_a_teardown_that_deleted_its_key() {
+    let entries = "  - { user: ada, kms_key: create, rotate_as: role }\n";
+    survives_a_teardown(entries, true);
+}
+
+#[test]
+fn a_secret_after_a_teardown_that_deleted_its_user() {
+    let entries = "  - { user: ada, create_user: true, kms_key: create }\n";
+    survives_a_teardown(entries, false);
+}
+
+#[test]
+fn a_key_of_a_profile_is_adopted_once() {
+    let entries = "  - { user: ada, initial_key: 'profile:ada' }\n";
+    let (scenario, start) = torn_down(entries, true);
+    let fake = FakeAws::new(start.clone());
+    let done = scenario.bootstrap(&fake, None).unwrap().unwrap();
+    came_back(&start, &fake, &done);
 }
 
 #[test]
