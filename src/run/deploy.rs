@@ -99,7 +99,8 @@ pub(super) async fn look(
     loop {
         let (shown, resources) =
             future::try_join(context.cloud.stack(stack), context.cloud.resources(stack)).await?;
-        let is_stale = !resources.is_empty() && shown.as_ref().is_none_or(precedes_its_outputs);
+        let precedes = |stack: &Stack| precedes_its_outputs(stack, &resources);
+        let is_stale = !resources.is_empty() && shown.as_ref().is_none_or(precedes);
         if !is_stale || context.waited(began) >= context.pace.listing {
             return Ok((shown, resources));
         }
@@ -109,12 +110,16 @@ pub(super) async fn look(
 
 /// Returns whether a stack is shown as it was before its first operation ended. Later it always
 /// has outputs, unless the operation failed.
-fn precedes_its_outputs(stack: &Stack) -> bool {
+fn precedes_its_outputs(stack: &Stack, resources: &[StackResource]) -> bool {
     let status = &stack.status;
+    // An import sets no outputs, and creates no function.
+    let is_import = status.as_str() == "IMPORT_COMPLETE"
+        && !resources
+            .iter()
+            .any(|held| held.kind == "AWS::Lambda::Function");
     status.is_review()
         || (status.is_healthy() || status.is_busy())
-            // An import sets no outputs.
-            && status.as_str() != "IMPORT_COMPLETE"
+            && !is_import
             && (stack.outputs.is_empty() || stack.outputs.values().any(String::is_empty))
 }
 

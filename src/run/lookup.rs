@@ -51,7 +51,16 @@ async fn look_up(context: &Context<'_>, reference: &Reference) -> port::Result<L
         Reference::LogGroup(name) => named(name, cloud.has_log_group(name).await),
         Reference::Alias(name) => named(name, cloud.has_alias(name).await),
         Reference::UserPolicy(user) => {
-            named(user, cloud.has_user_policy(user, OWN_KEYS_POLICY).await)
+            // IAM may still show the policy that a teardown has just deleted.
+            let began = context.clock.now();
+            loop {
+                let found = named(user, cloud.has_user_policy(user, OWN_KEYS_POLICY).await)?;
+                let stays = context.waited(began) >= context.pace.listing;
+                if stays || !matches!(found, Lookup::Found(_)) {
+                    return Ok(found);
+                }
+                context.wait().await;
+            }
         }
     }
 }

@@ -12,7 +12,7 @@ use super::replica::check_replicas;
 use super::{Context, guard_account, observe};
 use crate::model::{Finding, Model};
 use crate::plan::{self, Observed, ObservedEntry, Preflight, Seeding};
-use crate::port::{StackEvent, Stage};
+use crate::port::{StackEvent, StackResource, Stage};
 
 /// The account was observed, and nothing prevents the deployment.
 #[derive(Clone, Debug)]
@@ -44,6 +44,9 @@ pub async fn preflight<'model>(
         let mut observed = observe_listed(context, model).await?;
         if settled.is_some() {
             observed.stack = settled.filter(|stack| !stack.status.is_deleted());
+        }
+        if is_deleted(before.as_ref(), &observed) {
+            observed.stack = None;
         }
         let mut findings = plan::check(model, &observed, intent, context.clock.now());
         findings.extend(check_named(context, model, &observed.caller.account).await?);
@@ -79,6 +82,15 @@ pub async fn preflight<'model>(
             newest: before,
         });
     }
+}
+
+/// Returns whether the stack was just deleted. `DescribeStacks` may still show it then, but its name
+/// has no resources, and no events after that of its deletion. (The events of a stack that has not
+/// changed for 90 days are gone too, but not its resources.)
+fn is_deleted(newest: Option<&StackEvent>, observed: &Observed<'_>) -> bool {
+    let ends = |event: &StackEvent| event.is_of_stack() && event.status == "DELETE_COMPLETE";
+    let lists = |resource: &StackResource| !resource.status.starts_with("DELETE_");
+    newest.is_none_or(ends) && !observed.resources.iter().any(lists)
 }
 
 /// Observes the account until the lists of keys are reliable: they may not yet contain a key that

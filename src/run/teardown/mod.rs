@@ -14,6 +14,7 @@ use serde::Serialize;
 
 use self::encryption::EncryptionKeys;
 use self::network::InterfaceListener;
+use super::deploy::look;
 use super::error::{Error, Result};
 use super::operation::{Ended, Followed, follow, newest, settle, stack_name};
 use super::{Context, guard_account};
@@ -71,11 +72,13 @@ pub async fn observe_teardown(
     guard_account(context, model).await?;
     let name = model.stack.as_str();
     let settled = settle(context, name).await?;
-    let stack = match settled {
-        Some(stack) => Some(stack).filter(|stack| !stack.status.is_deleted()),
-        None => context.cloud.stack(name).await?,
+    let (stack, resources) = match settled {
+        Some(stack) => {
+            let stack = Some(stack).filter(|stack| !stack.status.is_deleted());
+            (stack, context.cloud.resources(name).await?)
+        }
+        None => look(context, name).await?,
     };
-    let resources = context.cloud.resources(name).await?;
     if let Some(finding) = stack
         .as_ref()
         .and_then(|stack| plan::check_owner(model, stack, &resources))
