@@ -110,7 +110,7 @@ pub(super) async fn look(
 
 /// Returns whether a stack is shown as it was before its first operation ended. Later it always
 /// has outputs, unless the operation failed.
-fn precedes_its_outputs(stack: &Stack, resources: &[StackResource]) -> bool {
+pub(super) fn precedes_its_outputs(stack: &Stack, resources: &[StackResource]) -> bool {
     let status = &stack.status;
     // An import sets no outputs, and creates no function.
     let is_import = status.as_str() == "IMPORT_COMPLETE"

@@ -45,7 +45,7 @@ pub async fn preflight<'model>(
         if settled.is_some() {
             observed.stack = settled.filter(|stack| !stack.status.is_deleted());
         }
-        if is_deleted(before.as_ref(), &observed) {
+        if is_deleted(before.as_ref(), &observed.resources) {
             observed.stack = None;
         }
         let mut findings = plan::check(model, &observed, intent, context.clock.now());
@@ -87,10 +87,10 @@ pub async fn preflight<'model>(
 /// Returns whether the stack was just deleted. `DescribeStacks` may still show it then, but its name
 /// has no resources, and no events after that of its deletion. (The events of a stack that has not
 /// changed for 90 days are gone too, but not its resources.)
-fn is_deleted(newest: Option<&StackEvent>, observed: &Observed<'_>) -> bool {
+pub(super) fn is_deleted(newest: Option<&StackEvent>, resources: &[StackResource]) -> bool {
     let ends = |event: &StackEvent| event.is_of_stack() && event.status == "DELETE_COMPLETE";
     let lists = |resource: &StackResource| !resource.status.starts_with("DELETE_");
-    newest.is_none_or(ends) && !observed.resources.iter().any(lists)
+    newest.is_none_or(ends) && !resources.iter().any(lists)
 }
 
 /// Observes the account until the lists of keys are reliable: they may not yet contain a key that

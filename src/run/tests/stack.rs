@@ -1,10 +1,12 @@
 //! What CloudFormation makes of it: nothing to do, updates, failures, previews.
 
+use super::super::deploy::precedes_its_outputs;
 use super::super::fake::{AwsState, FakeAws, Fault, FaultKind};
+use super::super::preflight::is_deleted;
 use super::super::{Error, preflight, preview};
 use super::scenario::{Ended, Scenario, artifacts, explore, tell};
 use crate::plan::{Preflight, TeardownOptions};
-use crate::port::{Change, Deletion};
+use crate::port::{Change, Deletion, Stack, StackEvent, StackResource, StackStatus};
 
 const WINDOW: TeardownOptions = TeardownOptions {
     deletion: Deletion::Window(7),
@@ -255,4 +257,87 @@ fn two_interruptions_in_a_row() {
         }
     }
     tell("bootstrap, interrupted twice", processes);
+}
+
+const STACK: &str = "arn:aws:cloudformation:eu-west-1:111122223333:stack/keyrota/1";
+
+fn resource(kind: &str, status: &str) -> StackResource {
+    StackResource {
+        logical_id: "Held".to_owned(),
+        physical_id: "held".to_owned(),
+        kind: kind.to_owned(),
+        status: status.to_owned(),
+    }
+}
+
+fn event(physical_id: &str, status: &str) -> StackEvent {
+    StackEvent {
+        id: "1".to_owned(),
+        stack_id: STACK.to_owned(),
+        logical_id: "keyrota".to_owned(),
+        physical_id: physical_id.to_owned(),
+        kind: "AWS::CloudFormation::Stack".to_owned(),
+        status: status.to_owned(),
+        reason: None,
+        at: None,
+        token: None,
+    }
+}
+
+/// AWS may show a stack for some time after it was deleted; its resources and events tell.
+#[test]
+fn a_stack_that_is_shown_after_its_deletion() {
+    let secret = "AWS::SecretsManager::Secret";
+    let live = [resource(secret, "CREATE_COMPLETE")];
+    let gone = [resource(secret, "DELETE_COMPLETE")];
+    let kept = [resource(secret, "DELETE_SKIPPED")];
+    let ended = event(STACK, "DELETE_COMPLETE");
+    assert!(is_deleted(None, &[]));
+    assert!(is_deleted(Some(&ended), &[]));
+    assert!(is_deleted(Some(&ended), &gone));
+    assert!(is_deleted(Some(&ended), &kept));
+    // Events are gone after 90 days, resources are not.
+    assert!(!is_deleted(None, &live));
+    assert!(!is_deleted(Some(&ended), &live));
+    assert!(!is_deleted(Some(&event("held", "DELETE_COMPLETE")), &[]));
+    assert!(!is_deleted(
+        Some(&event(STACK, "DELETE_IN_PROGRESS")),
+        &gone
+    ));
+    assert!(!is_deleted(Some(&event(STACK, "REVIEW_IN_PROGRESS")), &[]));
+}
+
+/// An import leaves a stack without outputs. That is not an earlier state, until a function exists.
+#[test]
+fn a_stack_without_outputs() {
+    let secret = resource("AWS::SecretsManager::Secret", "IMPORT_COMPLETE");
+    let function = resource("AWS::Lambda::Function", "CREATE_COMPLETE");
+    let imported = [secret.clone()];
+    let deployed = [secret, function];
+    for (status, output, resources, expected) in [
+        ("IMPORT_COMPLETE", None, &imported[..], false),
+        ("IMPORT_COMPLETE", None, &deployed[..], true),
+        ("IMPORT_COMPLETE", Some("set"), &deployed[..], false),
+        ("CREATE_COMPLETE", None, &imported[..], true),
+        ("CREATE_COMPLETE", Some(""), &deployed[..], true),
+        ("CREATE_COMPLETE", Some("set"), &deployed[..], false),
+        ("REVIEW_IN_PROGRESS", None, &imported[..], true),
+        ("ROLLBACK_COMPLETE", None, &deployed[..], false),
+    ] {
+        let stack = Stack {
+            id: STACK.to_owned(),
+            name: "keyrota".to_owned(),
+            status: StackStatus(status.to_owned()),
+            reason: None,
+            since: None,
+            outputs: output
+                .map(|output| ("Output".to_owned(), output.to_owned()))
+                .into_iter()
+                .collect(),
+            parameters: [].into(),
+            tags: [].into(),
+        };
+        let found = precedes_its_outputs(&stack, resources);
+        assert_eq!(found, expected, "{status} with {output:?}");
+    }
 }
