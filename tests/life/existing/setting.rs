@@ -103,11 +103,14 @@ impl TestEnvironment {
         answer.secret_string.expect("text")
     }
 
-    /// Waits until AWSCURRENT contains another key than before.
+    /// Waits until AWSCURRENT contains another key than before, and the rotation has ended:
+    /// Secrets Manager removes AWSPENDING after the function has moved AWSCURRENT.
     pub async fn until_rotated(&self, secret: &str, before: &str) -> Value {
         loop {
             let value = self.value(secret, "AWSCURRENT").await.expect("a value");
-            if value["accesskey"] != before {
+            let described = self.secret(secret).await.expect("the secret");
+            let has_ended = !described.labels.contains_key("AWSPENDING");
+            if value["accesskey"] != before && has_ended {
                 return value;
             }
             tokio::time::sleep(std::time::Duration::from_millis(20)).await;
