@@ -1,5 +1,7 @@
 //! `keyrota status`.
 
+use std::time::Duration;
+
 use clap::Args;
 
 use super::Exit;
@@ -8,7 +10,7 @@ use super::fleet::Stacks;
 use super::session::Session;
 use super::settings::Settings;
 use crate::plan::{SecretReport, StatusReport};
-use crate::run;
+use crate::run::{self, Context, Values};
 
 /// Show the deployed stack and the state of each credential
 #[derive(Args, Debug)]
@@ -19,6 +21,10 @@ pub(super) struct Status {
     /// Read no secret values, and report what depends on them as unknown
     #[arg(long)]
     no_values: bool,
+    /// Show the state again and again until interrupted: as a live tree on a terminal, and
+    /// elsewhere with a line for each change
+    #[arg(long, conflicts_with = "check")]
+    watch: bool,
 }
 
 pub(super) async fn run(settings: &Settings, verb: &Status) -> Result<Exit, Failed> {
@@ -26,20 +32,58 @@ pub(super) async fn run(settings: &Settings, verb: &Status) -> Result<Exit, Fail
     let session = Session::open(settings, stacks.model()).await?;
     let context = session.context(settings);
     let values = match verb.no_values {
-        true => run::Values::Unread,
-        false => run::Values::Read,
+        true => Values::Unread,
+        false => Values::Read,
     };
-    let mut reports = Vec::new();
     for shard in &stacks.fleet.shards {
         run::guard_account(&context, &shard.model).await?;
-        reports.push(run::status(&context, &shard.model, values).await?);
     }
-    let deployed = reports.iter().all(|report| report.stack.is_some());
-    let report = StatusReport::of_all(reports);
+    if verb.watch {
+        return watch(settings, &context, &stacks, values).await;
+    }
+    let (report, deployed) = look(&context, &stacks, values).await?;
     settings.view.show(&report);
     let fine = deployed && report.secrets.iter().all(SecretReport::is_fine);
     Ok(match verb.check && !fine {
         true => Exit::Attention,
         false => Exit::Done,
     })
+}
+
+/// Returns the report of all stacks, and whether all of them are deployed.
+async fn look(
+    context: &Context<'_>,
+    stacks: &Stacks,
+    values: Values,
+) -> Result<(StatusReport, bool), Failed> {
+    let mut reports = Vec::new();
+    for shard in &stacks.fleet.shards {
+        reports.push(run::status(context, &shard.model, values).await?);
+    }
+    let deployed = reports.iter().all(|report| report.stack.is_some());
+    Ok((StatusReport::of_all(reports), deployed))
+}
+
+/// The time between two drawings of a tree, whose times go on.
+const REDRAW: Duration = Duration::from_secs(1);
+
+async fn watch(
+    settings: &Settings,
+    context: &Context<'_>,
+    stacks: &Stacks,
+    values: Values,
+) -> Result<Exit, Failed> {
+    let mut watch = settings.view.watch();
+    loop {
+        let (report, _) = look(context, stacks, values).await?;
+        settings.progress.finish();
+        watch.show(report, context.clock.now());
+        let mut left = context.pace.watch;
+        while !left.is_zero() {
+            let pause = left.min(REDRAW);
+            context.clock.sleep(pause).await;
+            left -= pause;
+            watch.refresh(context.clock.now());
+        }
+    }
 }

@@ -67,7 +67,7 @@ pub use replica::{RemovedReplica, ReplicaFault, ReplicaReport, removed_replicas}
 pub use seeding::{ABANDONED_TAG, BEFORE, SEEDING_TAG, Seeding};
 pub use status::{
     CredentialKind, KeyReport, KeyRole, SecretReport, StackReport, State, StatusReport, report,
-    report_without_values,
+    report_without_values, status_changes,
 };
 pub use survey::{
     CredentialReport, InspectedSecret, KeyUse, LastUse, LastUsed, ManifestSelection, ObservedUser,

@@ -58,6 +58,8 @@ pub enum Stage {
     Rotating(String),
     /// Verifying the credential in the secret with this name.
     Verifying(String),
+    /// The credential in the secret with this name has authenticated.
+    Verified(String),
     /// Waiting until IAM lists the key in the secret with this name.
     AwaitingKey(String),
     /// Deleting resources.

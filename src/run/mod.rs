@@ -115,6 +115,9 @@ pub struct Pace {
     /// How long after a use of a key IAM may still not show it. IAM records at most one use in
     /// 15 minutes, and shows it some minutes later.
     pub usage: Duration,
+    /// The time between two looks of `status --watch`. IAM's rates are not documented, and all
+    /// callers in the account share them.
+    pub watch: Duration,
     /// The time between two calls to IAM in a survey, which makes thousands of them. IAM's rates
     /// are not documented, and all callers in the account share them.
     pub survey: Duration,
@@ -137,6 +140,7 @@ impl Pace {
         joining: Duration::from_secs(30),
         deletion: Duration::from_secs(30),
         usage: Duration::from_secs(20 * 60),
+        watch: Duration::from_secs(30),
         survey: Duration::from_millis(50),
         lookup: Duration::from_millis(550),
     };
@@ -153,6 +157,7 @@ impl Pace {
         joining: Duration::from_secs(3),
         deletion: Duration::from_millis(100),
         usage: Duration::ZERO,
+        watch: Duration::from_secs(1),
         survey: Duration::ZERO,
         lookup: Duration::ZERO,
     };

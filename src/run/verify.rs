@@ -88,6 +88,7 @@ pub async fn verify(
         context.wait().await;
         seen = observe_allowed(context, entry).await?;
     };
+    context.stage(Stage::Verified(entry.secret.to_string()));
     Ok(Verified {
         access_key_id,
         version,

@@ -1,6 +1,7 @@
 //! Text for people: aligned, and with the same meaning without color.
 
 use std::fmt::Write as _;
+use std::time::Duration;
 
 use comfy_table::presets::NOTHING;
 use comfy_table::{CellAlignment, ContentArrangement, Table};
@@ -80,6 +81,18 @@ pub(super) fn aligned(
         .map(|line| line.trim_end().to_owned())
         .collect();
     lines.join("\n") + "\n"
+}
+
+/// Returns how long something takes or took, in its two largest units.
+pub(super) fn elapsed(time: Duration) -> String {
+    let seconds = time.as_secs();
+    let (minutes, hours, days) = (seconds / 60, seconds / 3_600, seconds / 86_400);
+    match (days, hours, minutes) {
+        (0, 0, 0) => format!("{seconds}s"),
+        (0, 0, minutes) => format!("{minutes}m {:02}s", seconds % 60),
+        (0, hours, minutes) => format!("{hours}h {:02}m", minutes % 60),
+        (days, hours, _) => format!("{days}d {}h", hours % 24),
+    }
 }
 
 /// Returns a time in UTC to the minute, or a dash.

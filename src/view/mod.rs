@@ -23,6 +23,8 @@ mod teardown;
 mod tests;
 mod text;
 mod tour;
+mod tree;
+mod watch;
 
 use std::io::ErrorKind;
 use std::sync::OnceLock;
@@ -45,6 +47,7 @@ pub use schedule::{RefusedSchedule, ScheduleResult};
 pub use survey::{SurveyResult, WrittenManifest, survey_page};
 pub use text::{Questions, stderr_is_terminal};
 pub use tour::Tour;
+pub use watch::Watch;
 
 /// The output format of a result.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
@@ -136,6 +139,11 @@ impl View {
             Format::Csv => result.csv().unwrap_or_else(|| result.human()),
         };
         write_out(&text);
+    }
+
+    /// Returns a view of a report that is shown again and again.
+    pub fn watch(&self) -> Watch {
+        Watch::new(self.format)
     }
 
     /// Writes a text to stdout that is the same in every format.

@@ -2,24 +2,20 @@
 
 use std::fmt::Write as _;
 
-use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use super::Show;
 use super::human::{moment, table};
 use super::text::{Styling as _, paragraph, visible};
 use crate::model::days_and_hours;
-use crate::plan::{HoldReason, KeyReport, KeyRole, ReplicaFault, State, StatusReport};
+use crate::plan::{
+    HoldReason, KeyReport, KeyRole, ReplicaFault, SecretReport, State, StatusReport,
+};
 
 impl Show for StatusReport {
     fn human(&self) -> String {
         let mut text = String::new();
-        for stack in self
-            .stack
-            .iter()
-            .take(usize::from(self.stacks.is_empty()))
-            .chain(&self.stacks)
-        {
+        for stack in self.all_stacks() {
             let (name, status) = (visible(&stack.name), visible(&stack.status));
             let _ = writeln!(text, "Stack {} is {status}.", name.bold());
         }
@@ -61,10 +57,7 @@ impl Show for StatusReport {
                     key.status.to_owned(),
                     moment(key.created),
                     moment(key.last_used),
-                    match secret.unknown.contains(&"keys.role") {
-                        true => "unknown".to_owned(),
-                        false => goes(key, secret.next_rotation),
-                    },
+                    retirement(secret, key),
                 ]
             })
         });
@@ -169,8 +162,10 @@ impl Show for StatusReport {
 }
 
 /// Returns what happens to a key next, and when.
-fn goes(key: &KeyReport, next_rotation: Option<Timestamp>) -> String {
+pub(super) fn retirement(secret: &SecretReport, key: &KeyReport) -> String {
+    let next_rotation = secret.next_rotation;
     match (key.deactivates, key.deletes) {
+        _ if secret.unknown.contains(&"keys.role") => "unknown".to_owned(),
         (Some(_), _) if key.held => {
             format!("held back until {}", moment(key.deactivates))
         }

@@ -71,8 +71,17 @@ pub(super) fn paragraph(text: &str) -> Cow<'_, str> {
 /// Returns a document for printing. JSON does not require these characters to be escaped, but
 /// allows it.
 pub(super) fn document(value: &Value) -> String {
+    escaped_document(&format!("{value:#}\n"))
+}
+
+/// Returns a document for printing on one line, which ends with a line feed.
+pub(super) fn document_line(value: &Value) -> String {
+    escaped_document(&format!("{value}\n"))
+}
+
+fn escaped_document(document: &str) -> String {
     let mut text = String::new();
-    for character in format!("{value:#}\n").chars() {
+    for character in document.chars() {
         // Line feeds are the only control characters outside of its strings.
         if is_hidden(character) && character != '\n' {
             for unit in character.encode_utf16(&mut [0; 2]) {
@@ -226,6 +235,22 @@ pub(super) fn write_err(text: &str) {
 /// Returns whether stderr is a terminal.
 pub fn stderr_is_terminal() -> bool {
     io::stderr().is_terminal()
+}
+
+/// Returns whether stdout is a terminal.
+pub(super) fn stdout_is_terminal() -> bool {
+    io::stdout().is_terminal()
+}
+
+/// Returns the lines and the columns of the terminal.
+pub(super) fn terminal_size() -> (usize, usize) {
+    let (height, width) = console::Term::stderr().size();
+    (height.into(), width.into())
+}
+
+/// Removes the last lines from a terminal at stdout. An error is ignored: the lines stay.
+pub(super) fn remove_lines(count: usize) {
+    let _ = console::Term::stdout().clear_last_lines(count);
 }
 
 /// Writes prompts for the user at the terminal.

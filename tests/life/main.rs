@@ -47,5 +47,6 @@ mod strict;
 mod stuck;
 mod survey;
 mod sweep;
+mod terminal;
 mod together;
 mod upgrade;

@@ -1,5 +1,6 @@
 //! The state of each credential, decided from what was observed.
 
+mod change;
 mod report;
 
 use jiff::{SignedDuration, Timestamp};
@@ -12,6 +13,7 @@ use crate::model::{Database, Entry, EntryOf, OldKey};
 use crate::port::{CURRENT, Key, Secret};
 use crate::render::OLD_KEY_TAG;
 
+pub use change::status_changes;
 pub use report::{
     CredentialKind, KeyReport, KeyRole, SecretReport, StackReport, State, StatusReport,
 };

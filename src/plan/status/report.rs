@@ -43,6 +43,14 @@ impl SecretReport {
 }
 
 impl StatusReport {
+    /// Returns every deployed stack.
+    pub fn all_stacks(&self) -> Vec<&StackReport> {
+        match self.stacks.is_empty() {
+            true => self.stack.iter().collect(),
+            false => self.stacks.iter().collect(),
+        }
+    }
+
     /// Returns the report of several stacks.
     pub fn of_all(reports: Vec<Self>) -> Self {
         let several = reports.len() > 1;

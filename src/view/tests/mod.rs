@@ -7,7 +7,7 @@ mod file;
 mod hostile;
 mod init;
 mod schedule;
-mod status;
+pub mod status;
 mod survey;
 
 use super::{Failure, Show, human, json};

@@ -12,7 +12,7 @@ use crate::plan::{
 use crate::port::ReplicaState;
 use crate::view::Show as _;
 
-fn at(text: &str) -> Option<Timestamp> {
+pub fn at(text: &str) -> Option<Timestamp> {
     Some(text.parse().unwrap())
 }
 
@@ -50,6 +50,11 @@ fn secret(state: State, reason: Option<&str>) -> SecretReport {
         replicas: Vec::new(),
         unknown: Vec::new(),
     }
+}
+
+/// Returns a report of one secret.
+pub fn one(state: State, reason: Option<&str>) -> StatusReport {
+    report(Some(stack()), vec![secret(state, reason)])
 }
 
 #[test]

@@ -1,0 +1,217 @@
+//! What people see at a terminal, and what a pipe gets instead. The terminal is a
+//! pseudo-terminal of the operating system.
+
+use std::process::Stdio;
+use std::time::Duration;
+
+use serde_json::Value;
+use tokio::io::{AsyncBufReadExt, BufReader};
+use tokio::process::{Child, Command};
+
+use crate::environment::{CommandOutput, TestEnvironment};
+
+/// Runs a command at a terminal of 40 lines and 140 columns, and copies what it shows to stdout.
+const TERMINAL: &str = r"
+import fcntl, pty, struct, sys, termios
+def run(arguments):
+    size = struct.pack('HHHH', 40, 140, 0, 0)
+    for stream in (0, 1, 2):
+        fcntl.ioctl(stream, termios.TIOCSWINSZ, size)
+    import os
+    os.execv(arguments[0], arguments)
+import os
+child, terminal = pty.fork()
+if child == 0:
+    run(sys.argv[1:])
+while True:
+    try:
+        data = os.read(terminal, 65536)
+    except OSError:
+        break
+    if not data:
+        break
+    os.write(1, data)
+sys.exit(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+";
+
+const MANIFEST: &str = "\
+version: 1
+stack: keys
+access_keys:
+  - { user: alice, secret: prod/alice, create_user: true }
+";
+
+/// Returns a command that runs the program at a terminal.
+fn at_a_terminal(test: &TestEnvironment, arguments: &str) -> Command {
+    let program = test.program(arguments);
+    let program = program.as_std();
+    let mut command = Command::new("python3");
+    command
+        .args(["-c", TERMINAL])
+        .arg(program.get_program())
+        .args(program.get_args())
+        .current_dir(test.home.path())
+        .env_clear()
+        .envs(
+            program
+                .get_envs()
+                .filter_map(|(name, value)| Some((name, value?))),
+        )
+        .env("TERM", "xterm")
+        .env("PATH", std::env::var_os("PATH").unwrap_or_default())
+        .stdin(Stdio::null());
+    command
+}
+
+/// Returns the lines that remain at a terminal, without control sequences.
+fn remaining(shown: &str) -> Vec<String> {
+    let plain = console::strip_ansi_codes(shown);
+    plain
+        .lines()
+        .map(|line| line.trim_end().to_owned())
+        .collect()
+}
+
+/// Returns the program's lines in a pipe as they arrive.
+fn lines(child: &mut Child) -> tokio::io::Lines<BufReader<tokio::process::ChildStdout>> {
+    BufReader::new(child.stdout.take().expect("a pipe")).lines()
+}
+
+async fn logical_ids(test: &TestEnvironment) -> Vec<String> {
+    let request = test.cloudformation.list_stack_resources();
+    let answer = request.stack_name("keys").send().await;
+    let resources = answer
+        .expect("the stack")
+        .stack_resource_summaries
+        .unwrap_or_default();
+    let ids = resources
+        .into_iter()
+        .filter_map(|it| it.logical_resource_id);
+    ids.collect()
+}
+
+fn expect_tree(ran: &CommandOutput, ids: &[String], status: &str) {
+    let lines = remaining(&ran.stdout);
+    for id in ids {
+        let is_row = |line: &&String| {
+            let row = line.trim_start_matches(['├', '└', '─', ' ']);
+            row.starts_with(&format!("{id} ")) && row.contains(status) && row.ends_with('s')
+        };
+        // The program counts the time of what it waits for.
+        assert!(lines.iter().any(|line| is_row(&line)), "{id}\n{lines:#?}");
+    }
+    assert!(lines.iter().any(|line| line.starts_with("├─ ")), "{ran}");
+    assert!(ran.stdout.contains('\u{1b}'), "{ran}");
+}
+
+#[tokio::test]
+async fn a_deployment_and_a_teardown_are_a_live_tree_at_a_terminal_and_lines_in_a_pipe() {
+    let test = TestEnvironment::new().await;
+    test.manifest(MANIFEST);
+    let bootstrap = "bootstrap --yes --function-zip function.zip";
+    let ran = test.run(bootstrap, at_a_terminal(&test, bootstrap)).await;
+    let ran = ran.exits(0);
+    let ids = logical_ids(&test).await;
+    assert!(ids.len() > 10, "{ids:?}");
+    expect_tree(&ran, &ids, "CREATE_COMPLETE");
+    let lines = remaining(&ran.stdout);
+    let is_verified = |line: &String| line.contains("prod/alice") && line.contains("verified");
+    assert!(lines.iter().any(is_verified), "{lines:#?}");
+
+    // The secret and the log group are kept by CloudFormation, and removed by the program.
+    let teardown = "teardown --yes";
+    let ran = test.run(teardown, at_a_terminal(&test, teardown)).await;
+    expect_tree(&ran.exits(0), &["keys".to_owned()], "DELETE_COMPLETE");
+
+    let ran = test.keyrota(bootstrap).await.exits(0);
+    assert!(!ran.stderr.contains(['\u{1b}', '├', '└']), "{ran}");
+    for id in &ids {
+        let line = |line: &str| line.contains("_COMPLETE") && line.contains(&format!(" {id} ("));
+        assert!(ran.stderr.lines().any(line), "{id}\n{ran}");
+    }
+}
+
+#[tokio::test]
+async fn a_watch_is_a_tree_at_a_terminal_and_tells_changes_in_a_pipe() {
+    let test = TestEnvironment::new().await;
+    test.manifest(MANIFEST);
+    let bootstrap = "bootstrap --yes --function-zip function.zip";
+    test.keyrota(bootstrap).await.exits(0);
+
+    let watch = |arguments: &str| {
+        let mut command = test.program(arguments);
+        command
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .kill_on_drop(true);
+        command.spawn().expect("keyrota can be started")
+    };
+    let (mut human, mut json) = (
+        watch("status --watch"),
+        watch("status --watch --format json"),
+    );
+    let (mut told, mut documents) = (lines(&mut human), lines(&mut json));
+    let first = documents
+        .next_line()
+        .await
+        .expect("a line")
+        .expect("a document");
+    let first: Value = serde_json::from_str(&first).expect("one document on a line");
+    assert_eq!(first["secrets"][0]["state"], "ok", "{first}");
+    loop {
+        let line = told.next_line().await.expect("a line").expect("the report");
+        if line.contains("AKIA") || line.contains("previous") {
+            break;
+        }
+    }
+    let mut screen = at_a_terminal(&test, "status --watch");
+    screen.stdout(Stdio::piped()).kill_on_drop(true);
+    let mut screen = screen.spawn().expect("keyrota can be started");
+    let mut drawn = lines(&mut screen);
+
+    test.keyrota("rotate").await.exits(0);
+    let key = test.current_key("prod/alice").await;
+    let is_new = format!("prod/alice: the key {} is new: ", key.id);
+    loop {
+        let line = told.next_line().await.expect("a line").expect("a change");
+        assert!(!line.contains('\u{1b}'), "{line}");
+        if line.contains(&is_new) {
+            break;
+        }
+    }
+    loop {
+        let line = documents
+            .next_line()
+            .await
+            .expect("a line")
+            .expect("a document");
+        let document: Value = serde_json::from_str(&line).expect("one document on a line");
+        let keys = document["secrets"][0]["keys"].as_array().expect("keys");
+        if keys
+            .iter()
+            .any(|held| held["id"] == *key.id && held["role"] == "current")
+        {
+            break;
+        }
+    }
+    let mut is_current = false;
+    while !is_current {
+        let line = drawn.next_line().await.expect("a line").expect("a drawing");
+        is_current = line.contains("├─ ") && line.contains(&key.id) && line.contains("current");
+    }
+
+    // It ends when it is interrupted, and a check needs an end.
+    let mut interrupt = Command::new("kill");
+    interrupt.args(["-INT", &human.id().expect("a process").to_string()]);
+    assert!(
+        interrupt
+            .status()
+            .await
+            .expect("kill can be started")
+            .success()
+    );
+    let ended = tokio::time::timeout(Duration::from_secs(60), human.wait()).await;
+    let ended = ended.expect("the command ends").expect("a status");
+    assert_eq!(ended.code(), Some(130));
+    test.keyrota("status --watch --check").await.exits(2);
+}
