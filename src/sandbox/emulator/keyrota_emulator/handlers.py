@@ -215,10 +215,23 @@ def calling() -> str:
 
 
 @functools.cache
+def _extract() -> dict[str, dict[str, dict[str, list[str]]]]:
+    return json.loads(pathlib.Path(__file__).with_name("handlers.json").read_text("utf-8"))
+
+
 def schemas() -> dict[str, dict[str, list[str]]]:
     """Returns the permissions of each type's handlers."""
-    text = pathlib.Path(__file__).with_name("handlers.json").read_text("utf-8")
-    return json.loads(text)["handlers"]
+    return _extract()["handlers"]
+
+
+def create_only(kind: str) -> list[str]:
+    """Returns the properties whose change replaces a resource."""
+    return _extract()["properties"].get(kind, {}).get("createOnly", [])
+
+
+def write_only(kind: str) -> list[str]:
+    """Returns the properties that no read handler returns."""
+    return _extract()["properties"].get(kind, {}).get("writeOnly", [])
 
 
 def needed(kind: str, operation: str, *properties: Properties) -> list[str]:
@@ -291,8 +304,15 @@ def ask_to_read(kind: str, physical_id: str, properties: Properties) -> None:
     _ask("read", _Subject(kind, "", "", physical_id, properties), properties)
 
 
-def _ask(operation: str, subject: _Subject, *properties: Properties) -> None:
-    """Fails a resource if the caller lacks a permission, with CloudFormation's message."""
+def denied_to_read(kind: str, physical_id: str, properties: Properties) -> dict[str, str]:
+    """Returns the actions that reading a resource needs and the caller may not do, with why."""
+    return dict(_refusals("read", _Subject(kind, "", "", physical_id, properties), properties))
+
+
+def _refusals(
+    operation: str, subject: _Subject, *properties: Properties
+) -> Iterator[tuple[str, str]]:
+    """Yields each action of an operation that the caller may not do, with AWS's message."""
     caller = _caller.get()
     if not caller:
         return
@@ -300,13 +320,23 @@ def _ask(operation: str, subject: _Subject, *properties: Properties) -> None:
         for arn, conditions in _asked(operation, subject, action, properties):
             denied = authorization.refusal(caller, action, arn, {**_VIA, **conditions})
             if denied is not None:
-                message = iam_actions.identity_denial_message(
-                    action, denied.principal_arn, arn, denied.decision == "Deny"
+                yield (
+                    action,
+                    iam_actions.identity_denial_message(
+                        action, denied.principal_arn, arn, denied.decision == "Deny"
+                    ),
                 )
-                raise PermissionError(
-                    f'Resource handler returned message: "{message}" '
-                    "(HandlerErrorCode: AccessDenied)"
-                )
+
+
+def _ask(operation: str, subject: _Subject, *properties: Properties) -> None:
+    """Fails a resource if the caller lacks a permission, with CloudFormation's message."""
+    caller = _caller.get()
+    if not caller:
+        return
+    for _, message in _refusals(operation, subject, *properties):
+        raise PermissionError(
+            f'Resource handler returned message: "{message}" (HandlerErrorCode: AccessDenied)'
+        )
     if subject.kind == "AWS::SecretsManager::Secret" and operation not in ("delete", "read"):
         _ask_for_key(caller, subject, *properties)
 
