@@ -57,6 +57,7 @@ const MODULES: &[(&str, &str)] = &modules![
     "root.py",
     "rotation.py",
     "schedule.py",
+    "schemas.py",
     "secrets.py",
     "service_keys.py",
     "stacks.py",

@@ -86,16 +86,16 @@ class Schemas(unittest.TestCase):
         self.assertEqual(self.held["properties"], properties, "KEYROTA_UPDATE=1 writes it anew")
 
     def test_what_is_not_called_is_in_the_schemas(self) -> None:
-        from keyrota_emulator import handlers
+        from keyrota_emulator import schemas
 
-        excused = {kind: set(actions) for kind, actions in handlers.NEVER.items()}
-        for kind, properties in handlers.NEEDED_FOR.items():
+        excused = {kind: set(actions) for kind, actions in schemas.NEVER.items()}
+        for kind, properties in schemas.NEEDED_FOR.items():
             for actions in properties.values():
                 excused.setdefault(kind, set()).update(actions)
         for kind, actions in excused.items():
             called = {action for it in self.held["handlers"][kind].values() for action in it}
             self.assertLessEqual(actions, called, kind)
-        for kind, properties in handlers.NEEDED_FOR.items():
+        for kind, properties in schemas.NEEDED_FOR.items():
             names = {name.partition(".")[0] for name in properties}
             self.assertLessEqual(names, self.schemas[kind]["properties"].keys(), kind)
 

@@ -33,6 +33,8 @@ The parts, one concern each:
 * ``gone``       updates of resources that were deleted behind CloudFormation's back
 * ``delivery``   EventBridge's delivery to SNS
 * ``stacks``     CloudFormation's refusals by stack status, and templates in S3
+* ``handlers``   CloudFormation acts with the permissions of its caller
+* ``schemas``    what the schemas of resource types say
 * ``resources``  CloudFormation resource types that ministack lacks or implements differently
 
 ``README.md`` next to this package lists the differences of the pinned ministack.

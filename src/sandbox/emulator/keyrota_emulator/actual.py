@@ -27,7 +27,7 @@ from ministack.services import (
 )
 from ministack.services.cloudformation import drift, provisioners
 
-from . import handlers
+from . import schemas
 
 Properties = dict[str, Any]
 Stack = dict[str, Any]
@@ -79,7 +79,7 @@ def read(kind: str, physical_id: str, properties: Properties, stack: Stack) -> P
 
 def comparable(kind: str, name: str) -> bool:
     """Returns whether a property that a template sets is compared with what there is."""
-    if name in (*handlers.write_only(kind), *_NOT_MAPPED.get(kind, ()), _KEY_OF_ANY):
+    if name in (*schemas.write_only(kind), *_NOT_MAPPED.get(kind, ()), _KEY_OF_ANY):
         return False
     return kind in _READERS or name in drift._DRIFT_READERS[kind][1]
 

@@ -13,10 +13,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from ministack.services.cloudformation import handlers as operations
-from ministack.services.cloudformation import stacks
+from ministack.services.cloudformation import handlers, stacks
 
-from . import actual, handlers
+from . import actual, schemas
 from .replaced import put
 
 Properties = dict[str, Any]
@@ -39,8 +38,8 @@ def _update(original: Callable[..., Any]) -> Callable[..., Any]:
         if (
             old != new
             and actual.is_known(kind)
-            and all(old.get(name) == new.get(name) for name in handlers.create_only(kind))
-            and actual.read(kind, physical_id, old, operations._resolve_stack(stack_name) or {})
+            and all(old.get(name) == new.get(name) for name in schemas.create_only(kind))
+            and actual.read(kind, physical_id, old, handlers._resolve_stack(stack_name) or {})
             is None
         ):
             raise LookupError(

@@ -30,7 +30,7 @@ from ministack.services.cloudformation import changesets, helpers, stacks
 from ministack.services.cloudformation import drift as service
 from ministack.services.cloudformation import handlers as operations
 
-from . import actual, drift, handlers
+from . import actual, drift, schemas
 from .changesets import Operation, Stack
 
 MODE = "REVERT_DRIFT"
@@ -70,7 +70,7 @@ def is_one(change_set: dict[str, Any] | None) -> bool:
 def revertible(kind: str, difference: dict[str, str]) -> bool:
     """Returns whether a drift-aware change set reverts a difference."""
     name = _name(difference)
-    if name in handlers.create_only(kind):
+    if name in schemas.create_only(kind):
         return False
     return not (name == "Tags" and difference["DifferenceType"] == "ADD")
 
@@ -288,7 +288,7 @@ def _explain(
     ):
         change["Action"] = "SyncWithActual"
         del change["Replacement"]
-    ignored = [name for name in handlers.write_only(kind) if name in properties]
+    ignored = [name for name in schemas.write_only(kind) if name in properties]
     if ignored:
         change["ResourceDriftIgnoredAttributes"] = [
             {"Path": f"/Properties/{name}", "Reason": "WRITE_ONLY_PROPERTY"} for name in ignored

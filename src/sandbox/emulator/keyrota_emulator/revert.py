@@ -24,7 +24,7 @@ from ministack.services.cloudformation import changesets, provisioners, stacks
 from ministack.services.cloudformation import drift as service
 from ministack.services.cloudformation import handlers as operations
 
-from . import actual, drift, handlers, reversion
+from . import actual, drift, reversion, schemas
 from .changesets import Operation, Stack, named
 from .replaced import put
 
@@ -136,7 +136,7 @@ def _before(
         before = {
             name: value
             for name, value in before.items()
-            if name not in handlers.write_only(kind)
+            if name not in schemas.write_only(kind)
         }
     if not actual.is_checked(kind):
         return before
