@@ -19,6 +19,7 @@ from __future__ import annotations
 import contextvars
 import copy
 import json
+import logging
 from typing import Any
 from xml.sax.saxutils import escape
 
@@ -53,6 +54,8 @@ Parameters = dict[str, Any]
 Answer = tuple[int, dict[str, str], bytes]
 Stack = dict[str, Any]
 Record = dict[str, Any]
+
+log = logging.getLogger("keyrota.drift")
 
 _running: list[tuple[float, contextvars.Context, Stack, dict[str, Any], list[str]]] = []
 """The detections that have begun: when each ends, on whose behalf, and what it looks at."""
@@ -241,12 +244,12 @@ def of_resource(stack: Stack, logical_id: str, record: Record, now: str) -> dict
         if message := _refusal(_TYPE_CONFIGURATIONS, "*"):
             raise PermissionError(message)
         there = read(stack, record)
-    except PermissionError as error:
-        return {
-            **found,
-            "StackResourceDriftStatus": "UNKNOWN",
-            "DriftStatusReason": str(error),
-        }
+    except Exception as error:
+        # A detection ends around some other request, which must not fail with it.
+        if not isinstance(error, PermissionError):
+            log.exception("cannot read %s", logical_id)
+        reason = str(error) if isinstance(error, PermissionError) else "Internal Failure"
+        return {**found, "StackResourceDriftStatus": "UNKNOWN", "DriftStatusReason": reason}
     if there is None:
         return {**found, "StackResourceDriftStatus": "DELETED"}
     expected, held = compared(stack, record, there)

@@ -34,7 +34,7 @@ Parameters = dict[str, Any]
 Properties = dict[str, Any]
 Answer = tuple[int, dict[str, str], bytes]
 
-_logger = logging.getLogger("keyrota")
+log = logging.getLogger("keyrota.revert")
 
 
 @dataclasses.dataclass
@@ -189,7 +189,7 @@ def _track_execution(original: Callable[..., Awaitable[None]]) -> Callable[..., 
                     try:
                         undo()
                     except Exception as error:
-                        _logger.warning("a rollback could not restore a resource: %s", error)
+                        log.warning("a rollback could not restore a resource: %s", error)
                         stack["StackStatus"] = "UPDATE_ROLLBACK_FAILED"
 
     return track_execution
