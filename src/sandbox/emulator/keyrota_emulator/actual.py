@@ -350,15 +350,13 @@ def _subscription(arn: str, _properties: Properties, _stack: Stack) -> Propertie
 
 
 def _found(arn: str) -> dict[str, Any] | None:
-    """Returns a secret, unless it is deleted, or another one has its name now.
+    """Returns a secret, unless it is deleted; one that has its name now has another ARN.
 
     One that is scheduled for deletion is gone. AWS does not say so, but the type's read handler
     must not find what its delete handler has deleted, and Secrets Manager takes its time.
     """
     secret: dict[str, Any] | None = secretsmanager._resolve(arn)[1]
-    if not secret or secret["ARN"] != arn or secret.get("DeletedDate"):
-        return None
-    return secret
+    return None if not secret or secret.get("DeletedDate") else secret
 
 
 def _secret(arn: str, properties: Properties, _stack: Stack) -> Properties | None:
