@@ -92,14 +92,16 @@ impl AwsState {
         self.keys.get_mut(&key).unwrap().active = false;
     }
 
-    /// Gives the version with a label a value with more fields.
+    /// Adds a field that keyrota does not know to both values.
     fn add_fields(&mut self) {
-        let mut value = self.value(CURRENT);
-        value["bucket"] = json!("invoices");
-        let secret = self.secrets.get_mut(SECRET).unwrap();
-        let version = secret.labelled(CURRENT).unwrap().to_owned();
-        let held = secret.versions.get_mut(&version).unwrap();
-        held.value = Some(value.to_string());
+        for label in [CURRENT, PREVIOUS] {
+            let mut value = self.value(label);
+            value["bucket"] = json!("invoices");
+            let secret = self.secrets.get_mut(SECRET).unwrap();
+            let version = secret.labelled(label).unwrap().to_owned();
+            let held = secret.versions.get_mut(&version).unwrap();
+            held.value = Some(value.to_string());
+        }
     }
 
     /// Has the current version count as broken, until another one is current.
@@ -107,7 +109,7 @@ impl AwsState {
         let secret = &self.secrets[SECRET];
         let current = secret.labelled(CURRENT).unwrap().to_owned();
         self.watch.broken = BTreeSet::from([current]);
-        // Whoever ran an earlier command has ended it.
+        // No earlier command is at work any longer.
         self.next_day();
     }
 }
