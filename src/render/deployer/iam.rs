@@ -92,10 +92,7 @@ const SEEDING: &[Action] = &[
 ];
 
 /// The same records, which `doctor --fix` writes while it creates a key.
-const RECOVERY: &[Action] = &[
-    ("iam:TagUser", &[Recover]),
-    ("iam:UntagUser", &[Recover]),
-];
+const RECOVERY: &[Action] = &[("iam:TagUser", &[Recover]), ("iam:UntagUser", &[Recover])];
 
 const ABANDONED: &[Action] = &[
     ("iam:TagUser", &[Rotate, Doctor]),

@@ -162,7 +162,11 @@ async fn prove_login(
     match check(context, deployed, name, arn, version).await {
         Ok(answer) => {
             let is_wrong = answer.fault.as_deref() == Some(WRONG_PASSWORD);
-            let refused = if is_wrong { Proof::Refused } else { Proof::Failed };
+            let refused = if is_wrong {
+                Proof::Refused
+            } else {
+                Proof::Failed
+            };
             Ok(answer.refusal().map_or(Proof::Accepted, refused))
         }
         Err(Error::NotAsked { reason, .. }) => Ok(Proof::Unknown(reason)),

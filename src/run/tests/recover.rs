@@ -193,10 +193,16 @@ fn a_deleted_key_gives_way_to_a_new_one() {
         ", rotate_as: ops/admin",
         ", create_user: true",
     ] {
-        recovers_of(more, "current-key-missing", Fix::Recover, Then::New, |state| {
-            state.delete(CURRENT);
-            state.delete(PREVIOUS);
-        });
+        recovers_of(
+            more,
+            "current-key-missing",
+            Fix::Recover,
+            Then::New,
+            |state| {
+                state.delete(CURRENT);
+                state.delete(PREVIOUS);
+            },
+        );
     }
 }
 
@@ -234,7 +240,10 @@ fn an_inactive_key_makes_room_on_request_if_the_other_is_not_ours() {
     let found = look(&scenario, &fake);
     assert_eq!(ids(&found), [(fault, Some(fix)), ("foreign-key", None)]);
     let action = found[0].action.clone().unwrap();
-    assert!(action.contains(&format!("deletes the key {inactive}")), "{action}");
+    assert!(
+        action.contains(&format!("deletes the key {inactive}")),
+        "{action}"
+    );
     let left = repair(&scenario, &fake, None).unwrap().unwrap();
     assert_eq!(ids(&left), [("foreign-key", None)]);
     let state = fake.state.borrow();
@@ -245,7 +254,12 @@ fn an_inactive_key_makes_room_on_request_if_the_other_is_not_ours() {
 
 #[test]
 fn a_damaged_value_gives_way_to_the_one_before() {
-    for value in ["garbage", "[]", "{}", r#"{"username":"ada","bucket":"other"}"#] {
+    for value in [
+        "garbage",
+        "[]",
+        "{}",
+        r#"{"username":"ada","bucket":"other"}"#,
+    ] {
         let id = match value {
             "garbage" | "[]" => "value-unusable",
             _ => "no-credential",
@@ -366,7 +380,10 @@ fn a_caller_without_the_permission_is_told_which_statements_are_missing() {
         assert!(told.contains(call), "{told}");
         let mut state = fake.state.borrow_mut();
         assert!(state.keys_of("ada").is_empty(), "{call}");
-        assert!(!state.user_tags["ada"].contains_key(SEEDING_TAG) || call == "secretsmanager:PutSecretValue");
+        assert!(
+            !state.user_tags["ada"].contains_key(SEEDING_TAG)
+                || call == "secretsmanager:PutSecretValue"
+        );
         state.denied_calls.clear();
         drop(state);
         let left = repair(&scenario, &fake, None).unwrap().unwrap();

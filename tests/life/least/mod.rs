@@ -58,9 +58,7 @@ impl Scenario {
 
     async fn ready(&self, test: &TestEnvironment) -> Policy {
         let policies = prepare(test, self.state).await;
-        policies
-            .part(self.part)
-            .with(policies.part(self.beside))
+        policies.part(self.part).with(policies.part(self.beside))
     }
 
     async fn allow(&self, test: &TestEnvironment, policy: &Policy) {

@@ -60,7 +60,10 @@ impl Policy {
 
     /// Returns the actions that it allows on any resource.
     pub fn actions(&self) -> BTreeSet<String> {
-        let actions = self.statements.iter().filter_map(|it| it["Action"].as_array());
+        let actions = self
+            .statements
+            .iter()
+            .filter_map(|it| it["Action"].as_array());
         let text = |action: &Value| action.as_str().expect("an action").to_owned();
         actions.flatten().map(text).collect()
     }

@@ -7,7 +7,8 @@ use crate::model::{AccessKeyId, Content, Credential};
 use crate::port::EncryptionKey;
 
 /// What is done first if the previous key is active.
-const BACK: &str = "makes the version with AWSPREVIOUS current if its key AKIAPREVIOUS authenticates";
+const BACK: &str =
+    "makes the version with AWSPREVIOUS current if its key AKIAPREVIOUS authenticates";
 const CREATE: &str = "creates a new key of `ada` with your credentials";
 const RECOVER: Option<Fix> = Some(Fix::Recover);
 
