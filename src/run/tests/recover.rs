@@ -405,5 +405,12 @@ fn a_new_key_that_is_not_known_yet_is_made_current_later() {
     }
     let left = repair(&scenario, &fake, None).unwrap().unwrap();
     assert_eq!(ids(&left), []);
-    assert_eq!(fake.state.borrow().keys_of("ada").len(), 1);
+    let state = fake.state.borrow();
+    assert_eq!(state.keys_of("ada").len(), 1);
+    // Clients never read a key that AWS does not know yet.
+    let (_, moved) = fake
+        .first("secretsmanager:UpdateSecretVersionStage")
+        .unwrap();
+    let created = state.keys[&state.key_in(CURRENT)].created;
+    assert!(moved.duration_since(created).unsigned_abs() >= state.lag);
 }
