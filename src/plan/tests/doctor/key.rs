@@ -369,7 +369,8 @@ fn an_old_key_stays_longer_than_it_should() {
     assert_eq!(old_key("until_next_rotation", |_| {}), []);
     // Where the current key does not work, the old one may be all that there is.
     let broken = old_key(&hours(1, 2), |it| it.seen.keys[0].active = false);
-    let expected = [("current-key-inactive", None), ("old-key-overdue", None)];
+    let replaced = ("current-key-inactive", Some(Fix::ReplaceInactive));
+    let expected = [replaced, ("old-key-overdue", None)];
     assert_eq!(ids(&broken), expected);
 }
 
