@@ -20,6 +20,7 @@ mod preflight;
 mod recorded_keys;
 mod replica;
 mod seeding;
+mod slot;
 mod status;
 mod survey;
 mod tags;
@@ -65,6 +66,7 @@ pub use preflight::{
 pub use recorded_keys::{KEYS_TAG, MADE, MAKING_TAG, with_key};
 pub use replica::{RemovedReplica, ReplicaFault, ReplicaReport, removed_replicas};
 pub use seeding::{ABANDONED_TAG, BEFORE, SEEDING_TAG, Seeding};
+pub use slot::{SPENT, SPENT_ON_REQUEST, Slot, Spent, slot, taken};
 pub use status::{
     CredentialKind, KeyReport, KeyRole, SecretReport, StackReport, State, StatusReport, report,
     report_without_values, status_changes,

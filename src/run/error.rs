@@ -73,7 +73,7 @@ pub enum Error {
     },
     /// A secret does not contain a complete credential, so it cannot rotate.
     #[error(
-        "cannot rotate {secret}: it does not contain a complete credential; run `keyrota bootstrap` to store one"
+        "cannot rotate {secret}: it does not contain a complete credential; run `keyrota doctor`, which says how to store one"
     )]
     Incomplete {
         /// The secret.
@@ -102,6 +102,30 @@ pub enum Error {
         secret: String,
         /// Why.
         reason: String,
+    },
+    /// A new key could not replace the current one. AWSCURRENT is unchanged.
+    #[error("cannot store a new key in {secret}: {reason}")]
+    NotReplaced {
+        /// The secret.
+        secret: String,
+        /// Why.
+        reason: String,
+    },
+    /// No version of a secret has a credential that works, and keyrota cannot create one.
+    #[error("cannot make {secret} work again: {reason}")]
+    NotRecovered {
+        /// The secret.
+        secret: String,
+        /// Why.
+        reason: String,
+    },
+    /// The caller may not make a secret work again.
+    #[error(
+        "{error}; the statements of deployer-policy.json whose Sid begins with `Recover` allow it, beside those that begin with `Doctor`"
+    )]
+    RecoveryDenied {
+        /// The call that was denied.
+        error: port::Error,
     },
     /// The database function could not test a login.
     #[error("the function cannot test the login in {secret}: {reason}")]

@@ -4,7 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Map, Value, json};
 
-use super::Command::{Bootstrap, Doctor, Plan, Rotate, Status, StatusWithoutValues, Teardown};
+use super::Command::{
+    Bootstrap, Doctor, Plan, Recover, Rotate, Status, StatusWithoutValues, Teardown,
+};
 use super::{Action, Command, Grant, Scope, by_cloudformation, each, only_tags};
 use crate::model::{Entry, InitialKey, InitialPassword, KmsKey, SecretReference};
 use crate::render::{SECRET_TAGS, STACK_ID_TAG, STACK_TAG, name};
@@ -43,6 +45,7 @@ const SECRETS: &[Action] = &[
 const DEPLOYED_SECRETS: &[Action] = &[
     ("secretsmanager:DescribeSecret", &[Rotate]),
     ("secretsmanager:GetSecretValue", &[Rotate]),
+    ("secretsmanager:PutSecretValue", &[Recover]),
     ("secretsmanager:RotateSecret", &[Rotate]),
     ("secretsmanager:UpdateSecretVersionStage", &[Rotate]),
 ];
@@ -136,7 +139,7 @@ const EXISTING_KEYS: &[Action] = &[("kms:DescribeKey", &[Plan, Bootstrap, Rotate
 /// needs both actions.
 const USE_KEYS: &[Action] = &[
     ("kms:Decrypt", &Command::READS_VALUES),
-    ("kms:GenerateDataKey", &[Bootstrap]),
+    ("kms:GenerateDataKey", &[Bootstrap, Recover]),
 ];
 
 /// A key that does not exist yet has no ARN, so the tag that it will receive identifies it.

@@ -9,6 +9,7 @@ mod forged;
 mod import;
 mod log;
 mod lookup;
+mod recover;
 mod replica;
 mod restore;
 mod rotate;
