@@ -17,6 +17,7 @@ mod observed;
 mod old_key;
 mod placement;
 mod preflight;
+mod quarantine;
 mod recorded_keys;
 mod replica;
 mod seeding;
@@ -62,6 +63,7 @@ pub use preflight::{
     check_own_service_key, check_owner, check_references, check_replica, check_replica_region,
     check_service_key, check_service_key_region, check_stack, import_changes, references,
 };
+pub use quarantine::Quarantine;
 pub use recorded_keys::{KEYS_TAG, MADE, MAKING_TAG, with_key};
 pub use replica::{RemovedReplica, ReplicaFault, ReplicaReport, removed_replicas};
 pub use seeding::{ABANDONED_TAG, BEFORE, SEEDING_TAG, Seeding};

@@ -133,6 +133,9 @@ pub trait Keys {
     async fn has_policy(&self, arn: &str) -> Result<bool>;
     /// Returns whether a user has an inline policy (`iam:GetUserPolicy`).
     async fn has_user_policy(&self, user: &str, policy: &str) -> Result<bool>;
+    /// Returns the ARNs of the managed policies that are attached to a user, or `None` if there is
+    /// no such user (`iam:ListAttachedUserPolicies`).
+    async fn attached_policies(&self, user: &str) -> Result<Option<Vec<String>>>;
 }
 
 /// A customer managed KMS key.

@@ -227,4 +227,13 @@ impl Keys for FakeAws {
         })
         .await
     }
+
+    async fn attached_policies(&self, user: &str) -> Result<Option<Vec<String>>> {
+        self.act("iam:ListAttachedUserPolicies", |state| {
+            let attached = state.attached_policies.get(user).cloned();
+            let attached = attached.unwrap_or_default().into_iter().collect();
+            Ok(state.users.contains_key(user).then_some(attached))
+        })
+        .await
+    }
 }

@@ -72,6 +72,8 @@ pub struct AwsState {
     pub boundaries: BTreeMap<String, String>,
     /// The inline policies, each with its user.
     pub user_policies: BTreeSet<(String, String)>,
+    /// The ARNs of the managed policies that are attached to each user.
+    pub attached_policies: BTreeMap<String, BTreeSet<String>>,
     /// The ARNs of roles and of managed policies.
     pub roles: BTreeSet<String>,
     pub policies: BTreeSet<String>,
@@ -138,6 +140,7 @@ impl AwsState {
             users: BTreeMap::new(),
             boundaries: BTreeMap::new(),
             user_policies: BTreeSet::new(),
+            attached_policies: BTreeMap::new(),
             roles: BTreeSet::new(),
             policies: BTreeSet::new(),
             subnets: BTreeMap::new(),
