@@ -97,6 +97,13 @@ impl Keys for Aws {
         })
     }
 
+    async fn deactivate_key(&self, user: &str, id: &str) -> Result<bool> {
+        let request = self.iam.update_access_key().user_name(user);
+        let request = request.access_key_id(id).status(StatusType::Inactive);
+        let updated = found("iam:UpdateAccessKey", request.send()).await?;
+        Ok(updated.is_some())
+    }
+
     async fn delete_key(&self, user: &str, id: &str) -> Result<bool> {
         let request = self
             .iam

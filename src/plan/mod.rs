@@ -12,6 +12,7 @@ mod evidence;
 mod first_key;
 mod import;
 mod key_use;
+mod leak;
 mod lookup;
 mod observed;
 mod old_key;
@@ -51,6 +52,13 @@ pub use import::{
     import_template, imports, returning_keys,
 };
 pub use key_use::last_use;
+pub use leak::{
+    DENY_SESSIONS_POLICY, DeniedSessions, LEAKED_TAG, LeakBasis, LeakRefusal, LeakReport,
+    LeakScene, LeakStep, OldKeyStatus, QuarantineReport, REPORT_WINDOW, ReportedLeak, RoleReport,
+    RoleUse, SessionReport, TrailEventReport, TrailReport, assumable_roles, assumed_roles,
+    denied_actions, deny_sessions_policy, key_details, leaked_key, plan_leak, reported_leaks, revoke_command,
+    with_leak,
+};
 pub use lookup::Lookup;
 pub use observed::{
     Administrator, HeldSecret, LastRotation, Observed, ObservedEntry, SecretContent,
@@ -64,7 +72,9 @@ pub use preflight::{
     check_service_key, check_service_key_region, check_stack, import_changes, references,
 };
 pub use quarantine::Quarantine;
-pub use recorded_keys::{KEYS_TAG, MADE, MAKING_TAG, with_key};
+pub use recorded_keys::{
+    KEYS_TAG, MADE, MAKING_TAG, is_recorded as is_recorded_key, with_key,
+};
 pub use replica::{RemovedReplica, ReplicaFault, ReplicaReport, removed_replicas};
 pub use seeding::{ABANDONED_TAG, BEFORE, SEEDING_TAG, Seeding};
 pub use status::{

@@ -121,6 +121,8 @@ pub trait Keys {
     /// Creates a key. Never retried, because each attempt creates one
     /// (`iam:CreateAccessKey`).
     async fn create_key(&self, user: &str) -> Result<KeyPair>;
+    /// Deactivates a key. Returns whether it existed (`iam:UpdateAccessKey`).
+    async fn deactivate_key(&self, user: &str, id: &str) -> Result<bool>;
     /// Deletes a key. Returns whether it existed (`iam:DeleteAccessKey`).
     async fn delete_key(&self, user: &str, id: &str) -> Result<bool>;
     /// Sets a tag of a user (`iam:TagUser`).

@@ -18,6 +18,7 @@ mod error;
 #[cfg(test)]
 mod fake;
 mod import;
+mod leak;
 mod log;
 mod lookup;
 mod observe;
@@ -52,6 +53,9 @@ pub use discover::{discover, look_up};
 pub use doctor::{examine, fix};
 pub use error::Error;
 pub use import::{ImportReport, Imports};
+pub use leak::{
+    LeakAssessment, LeakOutcome, LeakRequest, assess_leak, investigate_leak, respond_to_leak,
+};
 pub use log::LogReader;
 pub use observe::{observe, observe_entry};
 pub use preflight::{Cleared, preflight};

@@ -15,6 +15,7 @@ mod alarm;
 mod encrypt;
 mod function;
 mod iam;
+mod leak;
 mod parts;
 mod secret;
 mod stack;
@@ -49,29 +50,38 @@ enum Command {
     Status,
     StatusWithoutValues,
     Doctor,
+    /// `rotate --compromised`.
+    RespondToLeak,
     Teardown,
 }
 
 impl Command {
-    const ALL: [Self; 7] = [
+    const ALL: [Self; 8] = [
         Self::Plan,
         Self::Bootstrap,
         Self::Rotate,
         Self::Status,
         Self::StatusWithoutValues,
         Self::Doctor,
+        Self::RespondToLeak,
         Self::Teardown,
     ];
 
     /// The commands that read values of secrets.
-    const READS_VALUES: [Self; 6] = [
+    const READS_VALUES: [Self; 7] = [
         Self::Plan,
         Self::Bootstrap,
         Self::Rotate,
         Self::Status,
         Self::Doctor,
+        Self::RespondToLeak,
         Self::Teardown,
     ];
+
+    /// Returns whether the policy of a model has statements for the command.
+    fn concerns(self, model: &Model) -> bool {
+        self != Self::RespondToLeak || model.access_keys().next().is_some()
+    }
 
     /// Returns the command that a statement belongs to. One name is the beginning of another, so
     /// the longest name decides.
@@ -90,6 +100,7 @@ impl Command {
             Self::Status => "Status",
             Self::StatusWithoutValues => "StatusWithoutValues",
             Self::Doctor => "Doctor",
+            Self::RespondToLeak => "RespondToLeak",
             Self::Teardown => "Teardown",
         }
     }
@@ -108,6 +119,8 @@ struct Grant {
     resources: Vec<String>,
     actions: &'static [Action],
     condition: Option<Value>,
+    /// Whether its statement contains nothing else, so that it can be left out.
+    alone: bool,
 }
 
 impl Grant {
@@ -123,6 +136,7 @@ impl Grant {
             resources,
             actions,
             condition: None,
+            alone: false,
         }
     }
 
@@ -134,6 +148,12 @@ impl Grant {
 
     fn when(mut self, condition: Value) -> Self {
         self.condition = Some(condition);
+        self
+    }
+
+    /// Puts it into a statement of its own.
+    fn alone(mut self) -> Self {
+        self.alone = true;
         self
     }
 }
@@ -177,12 +197,15 @@ pub fn policy(rendered: &Rendered<'_>) -> Policy {
     };
     let mut grants = stack::grants(&scope);
     grants.extend(iam::grants(&scope));
+    grants.extend(leak::grants(&scope));
     grants.extend(secret::grants(&scope));
     grants.extend(function::grants(&scope));
     grants.extend(encrypt::grants(&scope));
     grants.extend(alarm::grants(&scope));
-    let statements = Command::ALL.map(|command| statements(command, &grants));
-    Policy::new(statements.into_iter().flatten().collect())
+    let commands = Command::ALL.into_iter();
+    let commands = commands.filter(|command| command.concerns(scope.model));
+    let statements = commands.map(|command| statements(command, &grants));
+    Policy::new(statements.flatten().collect())
 }
 
 /// A statement under construction.
@@ -193,6 +216,7 @@ struct Draft<'a> {
     /// The kinds of resources in the statement, with the resources.
     kinds: Vec<(&'static str, &'a [String])>,
     actions: BTreeSet<&'static str>,
+    alone: bool,
 }
 
 impl<'a> Draft<'a> {
@@ -203,7 +227,9 @@ impl<'a> Draft<'a> {
             *kind != grant.kind || *resources == grant.resources
         };
         let everywhere = |(kind, _): &(&str, &[String])| (*kind == "*") != (grant.kind == "*");
-        self.condition == grant.condition.as_ref()
+        !self.alone
+            && !grant.alone
+            && self.condition == grant.condition.as_ref()
             && self.kinds.iter().all(same)
             && !self.kinds.iter().any(everywhere)
     }
@@ -231,6 +257,7 @@ fn statements(command: Command, grants: &[Grant]) -> Vec<Statement> {
                 condition: grant.condition.as_ref(),
                 kinds: Vec::new(),
                 actions: BTreeSet::new(),
+                alone: grant.alone,
             });
             drafts.len() - 1
         });

@@ -4,7 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Map, Value, json};
 
-use super::Command::{Bootstrap, Doctor, Plan, Rotate, Status, StatusWithoutValues, Teardown};
+use super::Command::{
+    Bootstrap, Doctor, Plan, RespondToLeak, Rotate, Status, StatusWithoutValues, Teardown,
+};
 use super::{Action, Command, Grant, Scope, by_cloudformation, each, only_tags};
 use crate::model::{Entry, InitialKey, InitialPassword, KmsKey, SecretReference};
 use crate::render::{SECRET_TAGS, STACK_ID_TAG, STACK_TAG, name};
@@ -117,7 +119,7 @@ const ADOPTED_WITH_READERS: &[Action] = &[("secretsmanager:GetResourcePolicy", &
 /// `DescribeSecret` returns the full ARN for `secretarn`. Only the function reads the value.
 const ADMINISTRATORS: &[Action] = &[(
     "secretsmanager:DescribeSecret",
-    &[Plan, Bootstrap, Rotate, Doctor],
+    &[Plan, Bootstrap, Rotate, Doctor, RespondToLeak],
 )];
 
 /// The key in the secret is checked before the deployment, and then stored as the first value of
@@ -130,13 +132,16 @@ const FIRST_KEYS: &[Action] = &[
 /// The secret's value is stored as the first value of another secret.
 const FIRST_PASSWORDS: &[Action] = &[("secretsmanager:GetSecretValue", &[Bootstrap])];
 
-const EXISTING_KEYS: &[Action] = &[("kms:DescribeKey", &[Plan, Bootstrap, Rotate, Doctor])];
+const EXISTING_KEYS: &[Action] = &[(
+    "kms:DescribeKey",
+    &[Plan, Bootstrap, Rotate, Doctor, RespondToLeak],
+)];
 
 /// The calls through Secrets Manager: reading a value needs `kms:Decrypt`, and storing one
 /// needs both actions.
 const USE_KEYS: &[Action] = &[
     ("kms:Decrypt", &Command::READS_VALUES),
-    ("kms:GenerateDataKey", &[Bootstrap]),
+    ("kms:GenerateDataKey", &[Bootstrap, RespondToLeak]),
 ];
 
 /// A key that does not exist yet has no ARN, so the tag that it will receive identifies it.

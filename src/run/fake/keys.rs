@@ -170,6 +170,19 @@ impl Keys for FakeAws {
         .await
     }
 
+    async fn deactivate_key(&self, user: &str, id: &str) -> Result<bool> {
+        self.act("iam:UpdateAccessKey", |state| {
+            state.watch_deactivated_key(id);
+            let key = state.keys.get_mut(id).filter(|key| key.user == user);
+            let exists = key.is_some();
+            if let Some(key) = key {
+                key.active = false;
+            }
+            Ok(exists)
+        })
+        .await
+    }
+
     async fn delete_key(&self, user: &str, id: &str) -> Result<bool> {
         self.act("iam:DeleteAccessKey", |state| {
             state.watch_deleted_key(id);
