@@ -155,6 +155,10 @@ impl From<run::Error> for Failed {
                 Self::new("not-restored", message).hint("AWSCURRENT is unchanged")
             }
             run::Error::Seed { .. } => Self::new("seed", message),
+            run::Error::NotReplaced { .. } => Self::new("not-replaced", message)
+                .hint("AWSCURRENT is unchanged; fix the cause, then run the command again"),
+            run::Error::NotRecovered { .. } => Self::new("not-recovered", message),
+            run::Error::RecoveryDenied { .. } => Self::new("recovery-denied", message),
             run::Error::NotAsked { .. } => Self::new("not-asked", message)
                 .hint("see the function's log for details; the password in use is unchanged"),
             run::Error::NotSwept { .. } => {

@@ -22,6 +22,7 @@ mod quarantine;
 mod recorded_keys;
 mod replica;
 mod seeding;
+mod slot;
 mod status;
 mod survey;
 mod tags;
@@ -77,6 +78,7 @@ pub use recorded_keys::{
 };
 pub use replica::{RemovedReplica, ReplicaFault, ReplicaReport, removed_replicas};
 pub use seeding::{ABANDONED_TAG, BEFORE, SEEDING_TAG, Seeding};
+pub use slot::{SPENT, SPENT_ON_REQUEST, Slot, Spent, slot, taken};
 pub use status::{
     CredentialKind, KeyReport, KeyRole, SecretReport, StackReport, State, StatusReport, report,
     report_without_values,

@@ -122,6 +122,30 @@ pub enum Error {
         /// Why.
         reason: String,
     },
+    /// A new key could not replace the current one. AWSCURRENT is unchanged.
+    #[error("cannot store a new key in {secret}: {reason}")]
+    NotReplaced {
+        /// The secret.
+        secret: String,
+        /// Why.
+        reason: String,
+    },
+    /// No version of a secret has a credential that works, and keyrota cannot create one.
+    #[error("cannot make {secret} work again: {reason}")]
+    NotRecovered {
+        /// The secret.
+        secret: String,
+        /// Why.
+        reason: String,
+    },
+    /// The caller may not make a secret work again.
+    #[error(
+        "{error}; the statements of deployer-policy.json whose Sid begins with `Recover` allow it, beside those that begin with `Doctor`"
+    )]
+    RecoveryDenied {
+        /// The call that was denied.
+        error: port::Error,
+    },
     /// The database function could not test a login.
     #[error("the function cannot test the login in {secret}: {reason}")]
     NotAsked {

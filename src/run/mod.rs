@@ -9,6 +9,7 @@ mod account;
 mod bootstrap;
 mod bucket;
 mod change_set;
+mod current;
 mod database;
 mod deploy;
 mod discover;
@@ -18,13 +19,16 @@ mod error;
 #[cfg(test)]
 mod fake;
 mod import;
+mod kept_fields;
 mod leak;
 mod log;
 mod lookup;
+mod new_key;
 mod observe;
 mod operation;
 mod preflight;
 mod proof;
+mod recover;
 mod replica;
 mod restore;
 mod rotate;
@@ -57,6 +61,7 @@ pub use leak::{
     LeakAssessment, LeakOutcome, LeakRequest, assess_leak, investigate_leak, respond_to_leak,
 };
 pub use log::LogReader;
+pub use new_key::{KeyReplacement, KeySource, NewKey, replace_key};
 pub use observe::{observe, observe_entry};
 pub use preflight::{Cleared, preflight};
 pub use proof::key_pair;

@@ -29,6 +29,7 @@ mod init;
 mod interrupt;
 mod least;
 mod life;
+mod locked_out;
 mod login;
 mod lookup;
 mod manifest;

@@ -1,5 +1,6 @@
 //! The faults that `keyrota doctor` detects. docs/reference/doctor.md is generated from this table.
 
+use super::recovery::Advice;
 use super::{Diagnosis, Fix};
 use crate::model::{SecretName, Severity};
 
@@ -33,6 +34,7 @@ impl Fault {
             remedy: remedy.into(),
             secret: None,
             fix: None,
+            action: None,
         }
     }
 
@@ -55,6 +57,16 @@ impl Diagnosis {
     pub(super) fn fixed_by(self, fix: Fix, may: bool) -> Self {
         Self {
             fix: may.then_some(fix),
+            ..self
+        }
+    }
+
+    /// Adds what can be done about a credential that does not work.
+    pub(super) fn advised(self, advice: Advice) -> Self {
+        Self {
+            remedy: advice.remedy,
+            action: advice.action,
+            fix: advice.fix,
             ..self
         }
     }
@@ -85,6 +97,7 @@ const fn fixable(fault: Fault, fix: &'static str) -> Fault {
 }
 
 const SWEEP: &str = "runs the function's sweep of the secret";
+const RECOVER: &str = "makes an earlier version current again if its credential works; otherwise creates a new key with the caller's credentials, or has the function set a new password with the administrator's";
 const SCHEDULE: &str =
     "sets the schedule and the function as in the manifest, without starting a rotation";
 
@@ -131,25 +144,34 @@ pub(super) static SECRET_NOT_IN_STACK: Fault = error(
     "A secret of this name exists, but the stack did not create it.",
     "Choose another name with `secret:`, then run `keyrota bootstrap`",
 );
-pub(super) static NO_CREDENTIAL: Fault = error(
-    "no-credential",
-    "The secret does not contain a credential yet.",
-    "Run `keyrota bootstrap`, which stores the first credential",
+pub(super) static NO_CREDENTIAL: Fault = fixable(
+    error(
+        "no-credential",
+        "The secret does not contain a credential.",
+        "Run `keyrota bootstrap`, which stores the first credential. If the secret contained one before, run `keyrota doctor --fix`",
+    ),
+    RECOVER,
 );
-pub(super) static VALUE_UNUSABLE: Fault = error(
-    "value-unusable",
-    "The value of the secret is not in the format that clients expect.",
-    "Run `keyrota rotate --restore-previous NAME` if the previous version works. Otherwise, store a complete value",
+pub(super) static VALUE_UNUSABLE: Fault = fixable(
+    error(
+        "value-unusable",
+        "The value of the secret is not in the format that clients expect.",
+        "Run `keyrota doctor --fix`. If a field has another name, list the name in `fields` instead",
+    ),
+    RECOVER,
 );
 pub(super) static VALUE_UNDECRYPTABLE: Fault = error(
     "value-undecryptable",
     "The value cannot be decrypted: its KMS key is disabled or scheduled for deletion.",
     "Cancel the deletion with `aws kms cancel-key-deletion`, and enable the key with `aws kms enable-key`",
 );
-pub(super) static VALUE_OF_ANOTHER: Fault = error(
-    "value-of-another-user",
-    "The value is the credential of another user or engine than the manifest specifies.",
-    "Run `keyrota rotate --restore-previous NAME` if the previous version is correct. Otherwise, store the correct credential, or choose another secret",
+pub(super) static VALUE_OF_ANOTHER: Fault = fixable(
+    error(
+        "value-of-another-user",
+        "The value is the credential of another user or engine than the manifest specifies.",
+        "Run `keyrota doctor --fix`, unless the secret should have that credential: then choose another secret with `secret:`",
+    ),
+    RECOVER,
 );
 pub(super) static VALUE_OUTDATED: Fault = warning(
     "value-outdated",
@@ -159,27 +181,36 @@ pub(super) static VALUE_OUTDATED: Fault = warning(
 pub(super) static USER_MISSING: Fault = error(
     "user-missing",
     "The IAM user does not exist.",
-    "Create the user again, and store a new key in the secret",
+    "Create the user again, then run `keyrota doctor --fix`, which creates a new key",
 );
 pub(super) static USER_PATH: Fault = error(
     "user-path-differs",
     "The IAM user has another path than the manifest says, so the policies and the function do not apply to it.",
     "Write the user's path as `path:` in the manifest, then run `keyrota bootstrap`",
 );
-pub(super) static KEY_MISSING: Fault = error(
-    "current-key-missing",
-    "The key that clients read does not exist.",
-    "Run `keyrota rotate --restore-previous NAME` if the previous key is active. Otherwise, store a working key",
+pub(super) static KEY_MISSING: Fault = fixable(
+    error(
+        "current-key-missing",
+        "The key that clients read does not exist.",
+        "Run `keyrota doctor --fix`. If both key slots of the user are taken, delete the key that no client uses first",
+    ),
+    RECOVER,
 );
-pub(super) static KEY_INACTIVE: Fault = error(
-    "current-key-inactive",
-    "The key that clients read is inactive.",
-    "Unless it was deactivated on purpose, run `aws iam update-access-key --status Active`",
+pub(super) static KEY_INACTIVE: Fault = fixable(
+    error(
+        "current-key-inactive",
+        "The key that clients read is inactive. Someone may have deactivated it on purpose.",
+        "If it was a mistake, run `aws iam update-access-key --status Active`. To replace the key, run `keyrota doctor --fix`",
+    ),
+    "asks separately, then does the same as for a missing key; with `--yes`, only with `--allow current-key-inactive`",
 );
-pub(super) static CREDENTIAL_REFUSED: Fault = error(
-    "credential-refused",
-    "The credential that clients read does not authenticate.",
-    "For a key, run `keyrota rotate --restore-previous NAME` if the previous version works. For a password, run `keyrota rotate NAME`, which tries each version. Otherwise, store a working credential",
+pub(super) static CREDENTIAL_REFUSED: Fault = fixable(
+    error(
+        "credential-refused",
+        "The credential that clients read does not authenticate.",
+        "Run `keyrota doctor --fix`. If the server cannot be reached, fix that first",
+    ),
+    RECOVER,
 );
 pub(super) static LOGIN_UNTRIED: Fault = warning(
     "login-untried",

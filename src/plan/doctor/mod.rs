@@ -8,6 +8,7 @@ mod database;
 mod entry;
 mod fault;
 mod key;
+mod recovery;
 mod replica;
 mod report;
 mod secret;
@@ -53,8 +54,10 @@ pub enum Proof {
     Untried,
     /// It authenticates.
     Accepted,
-    /// It does not authenticate, for this reason.
+    /// It is wrong, for this reason.
     Refused(String),
+    /// It does not authenticate, for this reason, but may be right.
+    Failed(String),
     /// The result is unknown, for this reason.
     Unknown(String),
 }
@@ -74,6 +77,8 @@ pub struct Diagnosis {
     pub secret: Option<SecretName>,
     /// The fix that needs no person, if there is one.
     pub fix: Option<Fix>,
+    /// What the fix does, after "this", if that depends on more than its kind.
+    pub action: Option<String>,
 }
 
 impl Diagnosis {
@@ -88,6 +93,10 @@ impl Diagnosis {
 pub enum Fix {
     /// Restore the secret.
     Restore,
+    /// Make an earlier version current again, or create a new credential.
+    Recover,
+    /// The same in place of a key that is inactive, which someone may have wanted.
+    ReplaceInactive,
     /// Resume the unfinished rotation. Secrets Manager refuses every other request about rotation
     /// until it has ended (`API_RotateSecret`).
     Resume,
@@ -99,6 +108,13 @@ pub enum Fix {
     Sweep,
     /// Replicate the secret to the Regions of the manifest.
     Replicate,
+}
+
+impl Fix {
+    /// Returns whether a person must agree to this fix by itself, so that `--yes` is not enough.
+    pub const fn needs_own_confirmation(self) -> bool {
+        matches!(self, Self::ReplaceInactive)
+    }
 }
 
 /// The inputs of an entry's diagnosis.

@@ -4,11 +4,9 @@ use std::collections::BTreeSet;
 
 use super::choice::{current_fault, key_list};
 use super::refusal::{LeakRefusal, deactivation_of};
+use crate::plan::slot::KEYS_PER_USER;
 use crate::plan::{ObservedAccessKey, Seeding, recorded_keys};
 use crate::port::Key;
-
-/// The number of access keys that a user can have, active or not (`reference_iam-quotas`).
-const KEYS_PER_USER: usize = 2;
 
 /// What is known when the steps are planned.
 #[derive(Clone, Copy, Debug)]
@@ -97,7 +95,12 @@ fn room(scene: LeakScene<'_>) -> Result<Vec<LeakStep>, LeakRefusal> {
     }
     // A key that an interrupted command created is continued with, or deleted.
     let seeding = Seeding::of(seen);
-    others.retain(|key| !seeding.as_ref().is_some_and(|seeding| seeding.made(key)));
+    let staged = held.and_then(|held| held.staged_key.as_deref());
+    others.retain(|key| {
+        let is_made = seeding.as_ref().is_some_and(|seeding| seeding.made(key));
+        let is_staged = staged == Some(key.id.as_str()) && may_go(scene, key);
+        !is_made && !is_staged
+    });
     let taken = others.len() + seen.keys.iter().filter(|key| key.id == *leaked).count();
     if taken < KEYS_PER_USER {
         return Ok(steps);

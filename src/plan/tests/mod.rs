@@ -8,5 +8,6 @@ mod old_key;
 mod preflight;
 mod reference;
 pub mod sample;
+mod slot;
 mod status;
 mod teardown;

@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use super::Command::{Bootstrap, Doctor, Plan, Rotate, Teardown};
+use super::Command::{Bootstrap, Doctor, Plan, Recover, Rotate, Teardown};
 use super::{Action, Command, Grant, Scope, by_cloudformation, each, generated, only_tags};
 use crate::model::{AccessKey, AccountId, Arn, Entry, Kind, Model, RotateAs};
 use crate::render::{ABANDONED_TAG, KEYS_TAG, MAKING_TAG, SEEDING_TAG, Strategy};
@@ -67,21 +67,21 @@ const ATTACH: &[Action] = &[
 ];
 
 const USERS: &[Action] = &[
-    ("iam:CreateAccessKey", &[Bootstrap]),
+    ("iam:CreateAccessKey", &[Bootstrap, Recover]),
     (
         "iam:DeleteAccessKey",
         &[Bootstrap, Rotate, Doctor, Teardown],
     ),
-    ("iam:GetAccessKeyLastUsed", &Command::ALL),
+    ("iam:GetAccessKeyLastUsed", &Command::COMMANDS),
     ("iam:GetUser", &Command::READS_VALUES),
-    ("iam:ListAccessKeys", &Command::ALL),
+    ("iam:ListAccessKeys", &Command::COMMANDS),
 ];
 
 /// IAM authorizes a request about a user that does not exist by an ARN without a path, because it
 /// knows none. The name is unique in the account, so the ARN is never that of another user.
 const ABSENT_USERS: &[Action] = &[
     ("iam:GetUser", &Command::READS_VALUES),
-    ("iam:ListAccessKeys", &Command::ALL),
+    ("iam:ListAccessKeys", &Command::COMMANDS),
 ];
 
 /// The records on a user while a key is created or given up: see `plan/seeding.rs`. They decide
@@ -90,6 +90,9 @@ const SEEDING: &[Action] = &[
     ("iam:TagUser", &[Bootstrap]),
     ("iam:UntagUser", &[Bootstrap]),
 ];
+
+/// The same records, which `doctor --fix` writes while it creates a key.
+const RECOVERY: &[Action] = &[("iam:TagUser", &[Recover]), ("iam:UntagUser", &[Recover])];
 
 const ABANDONED: &[Action] = &[
     ("iam:TagUser", &[Rotate, Doctor]),
@@ -187,6 +190,7 @@ pub fn grants(scope: &Scope<'_>) -> Vec<Grant> {
         Grant::new("Users", "user", all.clone(), USERS),
         Grant::new("AbsentUsers", "user", absent, ABSENT_USERS),
         marks(SEEDING).when(only_tags(&[SEEDING_TAG, ABANDONED_TAG, KEYS_TAG])),
+        marks(RECOVERY).when(only_tags(&[SEEDING_TAG, KEYS_TAG])),
         marks(ABANDONED).when(only_tags(&[ABANDONED_TAG])),
         marks(FORGET).when(only_tags(&[
             SEEDING_TAG,

@@ -2,7 +2,8 @@
 //! `status`, `doctor`, and `teardown`.
 //!
 //! Every statement belongs to one command (`status --no-values` counts as one), and its Sid begins with the command's name. The
-//! statements of a command form a policy that is sufficient for it. Most of a command's
+//! statements of a command form a policy that is sufficient for it. Only those of `Recover` are an
+//! addition to those of `doctor`: with both, `doctor --fix` may create keys. Most of a command's
 //! permissions are in one statement. Another statement is necessary where IAM requires
 //! different conditions, or where an action would apply to a resource that it is not intended
 //! for.
@@ -50,13 +51,28 @@ enum Command {
     Status,
     StatusWithoutValues,
     Doctor,
+    /// What `doctor --fix` needs beside `Doctor` to make a secret work again.
+    Recover,
     /// `rotate --compromised`.
     RespondToLeak,
     Teardown,
 }
 
 impl Command {
-    const ALL: [Self; 8] = [
+    const ALL: [Self; 9] = [
+        Self::Plan,
+        Self::Bootstrap,
+        Self::Rotate,
+        Self::Status,
+        Self::StatusWithoutValues,
+        Self::Doctor,
+        Self::Recover,
+        Self::RespondToLeak,
+        Self::Teardown,
+    ];
+
+    /// The commands whose statements are sufficient for them.
+    const COMMANDS: [Self; 8] = [
         Self::Plan,
         Self::Bootstrap,
         Self::Rotate,
@@ -100,6 +116,7 @@ impl Command {
             Self::Status => "Status",
             Self::StatusWithoutValues => "StatusWithoutValues",
             Self::Doctor => "Doctor",
+            Self::Recover => "Recover",
             Self::RespondToLeak => "RespondToLeak",
             Self::Teardown => "Teardown",
         }

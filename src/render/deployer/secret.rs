@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::{Map, Value, json};
 
 use super::Command::{
-    Bootstrap, Doctor, Plan, RespondToLeak, Rotate, Status, StatusWithoutValues, Teardown,
+    Bootstrap, Doctor, Plan, Recover, RespondToLeak, Rotate, Status, StatusWithoutValues, Teardown,
 };
 use super::{Action, Command, Grant, Scope, by_cloudformation, each, only_tags};
 use crate::model::{Entry, InitialKey, InitialPassword, KmsKey, SecretReference};
@@ -45,6 +45,7 @@ const SECRETS: &[Action] = &[
 const DEPLOYED_SECRETS: &[Action] = &[
     ("secretsmanager:DescribeSecret", &[Rotate]),
     ("secretsmanager:GetSecretValue", &[Rotate]),
+    ("secretsmanager:PutSecretValue", &[Recover]),
     ("secretsmanager:RotateSecret", &[Rotate]),
     ("secretsmanager:UpdateSecretVersionStage", &[Rotate]),
 ];
@@ -141,7 +142,7 @@ const EXISTING_KEYS: &[Action] = &[(
 /// needs both actions.
 const USE_KEYS: &[Action] = &[
     ("kms:Decrypt", &Command::READS_VALUES),
-    ("kms:GenerateDataKey", &[Bootstrap, RespondToLeak]),
+    ("kms:GenerateDataKey", &[Bootstrap, Recover, RespondToLeak]),
 ];
 
 /// A key that does not exist yet has no ARN, so the tag that it will receive identifies it.

@@ -19,7 +19,7 @@ const STACK: &[Action] = &[
         "cloudformation:DescribeStackEvents",
         &[Plan, Bootstrap, Teardown],
     ),
-    ("cloudformation:DescribeStacks", &Command::ALL),
+    ("cloudformation:DescribeStacks", &Command::COMMANDS),
     ("cloudformation:ExecuteChangeSet", &[Bootstrap]),
     ("cloudformation:GetTemplate", &[Plan, Bootstrap]),
     (

@@ -116,7 +116,16 @@ fn each_statement_belongs_to_one_command() {
         let mine = |sid: &str| Command::of(sid) == Some(command);
         let statements = whole.statements().iter().filter(|it| mine(it.sid()));
         let actions: BTreeSet<&String> = statements.flat_map(|it| it.actions()).collect();
-        assert!(actions.contains(&"cloudformation:DescribeStacks".to_owned()));
+        let is_whole = Command::COMMANDS.contains(&command);
+        let observes = actions.contains(&"cloudformation:DescribeStacks".to_owned());
+        assert_eq!(observes, is_whole, "{command:?}");
+        // Whoever runs the other commands every night cannot create keys.
+        let creates = actions.contains(&"iam:CreateAccessKey".to_owned());
+        let may_create = matches!(
+            command,
+            Command::Bootstrap | Command::Recover | Command::RespondToLeak
+        );
+        assert_eq!(creates, may_create, "{command:?}");
     }
     let mut sids: Vec<&str> = whole.statements().iter().map(|it| it.sid()).collect();
     for sid in &sids {

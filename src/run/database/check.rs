@@ -7,6 +7,10 @@ use super::super::{Context, Deployed};
 use crate::port::{ErrorKind, Invoked};
 use crate::render::Strategy;
 
+/// The fault that the function reports if the server says that the password is wrong. After any other
+/// fault, the password may be right.
+pub(in crate::run) const WRONG_PASSWORD: &str = "wrong_credentials";
+
 /// Makes the function log in with the login in a version.
 ///
 /// # Errors

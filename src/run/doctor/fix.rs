@@ -1,12 +1,13 @@
 //! Applies the fixes that need no person.
 
 use super::super::error::{Error, Result};
+use super::super::recover::{InactiveKey, recover};
 use super::super::replica::replicate;
 use super::super::{Context, Deployed, rotate_entry, verify};
 use super::{deployed, diagnose, examine_entry};
 use crate::model::{Model, SecretName};
-use crate::plan::{Diagnosis, Examination, Fix, wanted_rotation};
-use crate::port::{Invoked, Rotation};
+use crate::plan::{Diagnosis, Examination, Fix, ObservedEntry, wanted_rotation};
+use crate::port::{ErrorKind, Invoked, Rotation};
 use crate::render::Strategy;
 
 /// Applies the fix of each of these faults, after checking that the fault is still present. A fix
@@ -66,6 +67,10 @@ async fn fix_one(
             context.done(format!("{name}: canceled its deletion"));
             Ok(())
         }
+        Fix::Recover => recovered(context, model, &deployed, &now.seen, InactiveKey::Stays).await,
+        Fix::ReplaceInactive => {
+            recovered(context, model, &deployed, &now.seen, InactiveKey::Replaced).await
+        }
         Fix::Schedule => switch_on(context, &secret.arn, &wanted_rotation(entry, function)).await,
         Fix::Resume | Fix::Rotate => {
             // This is what `keyrota rotate` does.
@@ -76,6 +81,23 @@ async fn fix_one(
         }
         Fix::Replicate => replicate(context, entry, secret).await,
         Fix::Sweep => sweep(context, function, name, &secret.arn).await,
+    }
+}
+
+/// Makes a secret work again. If the caller may not do that, says which statements of the deployer's
+/// policy allow it: no command's part includes them.
+async fn recovered(
+    context: &Context<'_>,
+    model: &Model,
+    deployed: &Deployed,
+    seen: &ObservedEntry<'_>,
+    inactive: InactiveKey,
+) -> Result<()> {
+    match recover(context, model, deployed, seen, inactive).await {
+        Err(Error::Aws(error)) if error.kind == ErrorKind::Denied => {
+            Err(Error::RecoveryDenied { error })
+        }
+        ended => ended,
     }
 }
 

@@ -5,7 +5,7 @@ mod fix;
 use futures_util::{StreamExt, TryStreamExt, stream};
 use jiff::SignedDuration;
 
-use super::database::check;
+use super::database::{WRONG_PASSWORD, check};
 use super::deploy::look;
 use super::error::{Error, Result};
 use super::observe::observe_listed;
@@ -160,7 +160,11 @@ async fn prove_login(
     }
     let (name, arn) = (entry.secret.as_str(), held.secret.arn.as_str());
     match check(context, deployed, name, arn, version).await {
-        Ok(answer) => Ok(answer.refusal().map_or(Proof::Accepted, Proof::Refused)),
+        Ok(answer) => {
+            let is_wrong = answer.fault.as_deref() == Some(WRONG_PASSWORD);
+            let refused = if is_wrong { Proof::Refused } else { Proof::Failed };
+            Ok(answer.refusal().map_or(Proof::Accepted, refused))
+        }
         Err(Error::NotAsked { reason, .. }) => Ok(Proof::Unknown(reason)),
         Err(error) => Err(error),
     }

@@ -1,26 +1,42 @@
 //! Puts a new key into AWSCURRENT.
+//!
+//! The caller's credentials create it, whoever rotates the key otherwise: under AWS's quarantine the
+//! user itself may not create one, and the response must not depend on a function that may be broken.
 
-use super::super::error::Result;
+use super::super::error::{Error, Result};
+use super::super::new_key::{KeyReplacement, KeySource, origin, replace_key};
 use super::super::rotate::give_up_key;
-use super::super::{Context, Deployed, rotate_since};
+use super::super::{Context, Deployed};
 use super::assess::LeakAssessment;
 use crate::model::Model;
-use crate::plan::{ObservedAccessKey, ObservedEntry};
-use crate::port::CURRENT;
+use crate::plan::ObservedAccessKey;
 
 /// Puts a new key into AWSCURRENT, unless another command has done so since `seen`.
 pub(super) async fn replace(
     context: &Context<'_>,
-    model: &Model,
     deployed: &Deployed,
     assessment: &LeakAssessment<'_>,
     seen: &ObservedAccessKey,
 ) -> Result<()> {
-    let since = seen.secret.as_ref();
-    let since = since.and_then(|held| held.secret.version_with(CURRENT));
-    let entry = ObservedEntry::AccessKey(assessment.entry, Box::new(seen.clone()));
-    rotate_since(context, model, deployed, &entry, since).await?;
-    Ok(())
+    let LeakAssessment { entry, arn, .. } = assessment;
+    let current = seen.credential();
+    // The administrator's secret makes no difference for this key.
+    let held = current.and_then(|current| current.secretarn.clone());
+    let origin = origin(*entry, seen, arn).or_else(|reason| held.ok_or(reason));
+    let origin = origin.map_err(|reason| Error::NotReplaced {
+        secret: entry.secret.to_string(),
+        reason,
+    })?;
+    let replacement = KeyReplacement {
+        arn,
+        origin: &origin,
+        replaced: current.map(|current| &current.accesskey),
+        source: KeySource::Replacement,
+        // What had to make room is gone.
+        accepted: &[],
+    };
+    let made = replace_key(context, deployed, *entry, replacement).await;
+    made.map(drop)
 }
 
 /// Abandons the unfinished rotation, with the key that it created.

@@ -166,7 +166,7 @@ impl Response<'_> {
                 ));
             }
             LeakStep::Replace => {
-                replace(context, self.model, self.deployed, self.assessment, seen).await?;
+                replace(context, self.deployed, self.assessment, seen).await?;
             }
             LeakStep::Deactivate => {
                 self.prove(seen).await?;

@@ -10,6 +10,7 @@ mod import;
 mod leak;
 mod log;
 mod lookup;
+mod recover;
 mod replica;
 mod restore;
 mod rotate;

@@ -1,13 +1,14 @@
 //! The faults that `doctor` finds in a database's secret, and those that the function
 //! fixes.
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::client::Refused;
 use super::site::{SECRET, Site};
-use super::test_server::{self, Engine};
+use super::test_server::{self, Engine, FIRST};
 
 const DOCTOR: &str = "doctor --format json";
+const FIX: &str = "doctor --fix --yes --format json";
 
 /// Returns the ID of each finding and whether it was fixed, and the first one's evidence.
 async fn found(site: &Site, arguments: &str, code: i32) -> (Vec<(String, bool)>, String) {
@@ -47,17 +48,78 @@ async fn a_password_that_does_not_work_is_found_and_one_that_was_broken_off_mend
     let both = ["credential-refused", "password-broken-off"];
     assert_eq!(ids, both.map(|id| (id.to_owned(), false)));
     assert!(evidence.contains("password is wrong"), "{evidence}");
-    let (ids, _) = found(&site, "doctor --fix --yes --format json", 0).await;
+    let (ids, _) = found(&site, FIX, 0).await;
     assert_eq!(ids, both.map(|id| (id.to_owned(), true)));
     assert_eq!(site.log_in("AWSCURRENT").await, Ok(()));
 
-    // A password that a person set must be corrected by a person.
+    // A password that a person set must be corrected by a person: no version has it.
     test_server::set_password(&site.server, &site.user, "set-by-hand");
     let (ids, _) = found(&site, DOCTOR, 5).await;
+    assert_eq!(ids, [("credential-refused".to_owned(), false)]);
+    let (ids, _) = found(&site, FIX, 5).await;
     assert_eq!(ids, [("credential-refused".to_owned(), false)]);
     let password = site.value("AWSCURRENT").await["password"].clone();
     let password = password.as_str().expect("a password");
     test_server::set_password(&site.server, &site.user, password);
     assert_eq!(found(&site, DOCTOR, 0).await.0, []);
+    site.test.check_logs_for_secrets().await;
+}
+
+/// Stores a text as a person does by mistake.
+async fn damage(site: &Site) {
+    let request = site.test.secretsmanager.put_secret_value();
+    let request = request.secret_id(SECRET).secret_string("damaged");
+    request.send().await.expect("the value is stored");
+}
+
+#[tokio::test]
+async fn a_damaged_value_gives_way_to_the_one_before() {
+    let site = Site::bootstrapped(test_server::shared(Engine::Postgres), "").await;
+    for times in [1, 2] {
+        // Damaged twice, the password is in neither AWSCURRENT nor AWSPREVIOUS.
+        for _ in 0..times {
+            damage(&site).await;
+        }
+        let (ids, _) = found(&site, FIX, 0).await;
+        assert!(ids.contains(&("value-unusable".to_owned(), true)), "{ids:?}");
+        assert_eq!(site.log_in("AWSCURRENT").await, Ok(()));
+        assert_eq!(found(&site, DOCTOR, 0).await.0, []);
+        site.rotates().await;
+    }
+}
+
+/// The function, which alone reaches the server, has the administrator set a new password.
+#[tokio::test]
+async fn a_login_that_no_version_has_is_set_by_the_administrator() {
+    let server = test_server::shared(Engine::Postgres);
+    let administrator = test_server::make_user(server);
+    let quoted = test_server::quoted(server, &administrator.name);
+    test_server::sql(server, &format!("ALTER ROLE {quoted} CREATEROLE"));
+    let site = Site::new(server).await;
+    let value = json!({
+        "engine": "postgres", "host": "localhost", "port": server.port(),
+        "dbname": administrator.dbname, "username": administrator.name, "password": FIRST,
+    });
+    let arn = site.test.make_secret("ops/dba", &value.to_string()).await;
+    site.manifest("rotate_as: ops/dba");
+    site.bootstrap().await.exits(0);
+    let mut value = site.value("AWSCURRENT").await;
+    value["pool"] = 7.into();
+    site.test.store(SECRET, &value).await;
+    for damaged in [false, true] {
+        test_server::set_password(server, &site.user, "f0rgotten by all");
+        if damaged {
+            damage(&site).await;
+        }
+        let (ids, _) = found(&site, FIX, 0).await;
+        let id = if damaged { "value-unusable" } else { "credential-refused" };
+        assert!(ids.contains(&(id.to_owned(), true)), "{ids:?}");
+        assert_eq!(site.log_in("AWSCURRENT").await, Ok(()));
+        let value = site.value("AWSCURRENT").await;
+        assert_eq!(value["masterarn"], arn);
+        assert_eq!(value["pool"], 7);
+        assert_eq!(found(&site, DOCTOR, 0).await.0, []);
+        site.rotates().await;
+    }
     site.test.check_logs_for_secrets().await;
 }

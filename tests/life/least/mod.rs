@@ -58,7 +58,9 @@ impl Scenario {
 
     async fn ready(&self, test: &TestEnvironment) -> Policy {
         let policies = prepare(test, self.state).await;
-        policies.part(self.part)
+        policies
+            .part(self.part)
+            .with(policies.part(self.beside))
     }
 
     async fn allow(&self, test: &TestEnvironment, policy: &Policy) {
@@ -223,6 +225,11 @@ async fn each_action_of_doctor_is_needed() {
 }
 
 #[tokio::test]
+async fn each_action_of_a_recovery_is_needed() {
+    check_each_action(&["doctor that recovers"], 0, 1).await;
+}
+
+#[tokio::test]
 async fn each_action_for_a_large_stack_is_needed() {
     let names = [
         "plan of a large stack",
@@ -244,6 +251,7 @@ async fn each_action_for_a_database_is_needed() {
         "doctor of a database",
         "doctor of a database that was left unfinished",
         "doctor that mends a database",
+        "doctor that recovers a database",
         "plan of a database",
         "bootstrap of a database",
         "bootstrap of a database that rolls back",

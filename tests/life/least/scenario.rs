@@ -2,8 +2,9 @@
 
 use super::database;
 use super::state::{
-    AILING, BUSY, CHANGED, DATABASE, DATABASE_DEPLOYED, DATABASE_UNFINISHED, DEPLOYED, GONE, LARGE,
-    LARGE_CHANGED, LARGE_DEPLOYED, LEFT_BEHIND, SEEDED, SMALL, State, TORN_DOWN, UNFINISHED,
+    AILING, BUSY, CHANGED, DATABASE, DATABASE_DAMAGED, DATABASE_DEPLOYED, DATABASE_UNFINISHED,
+    DEPLOYED, GONE, LARGE, LARGE_CHANGED, LARGE_DEPLOYED, LEFT_BEHIND, LOCKED_OUT, SEEDED, SMALL,
+    State, TORN_DOWN, UNFINISHED,
 };
 
 /// A command in a state.
@@ -11,6 +12,8 @@ pub struct Scenario {
     pub name: &'static str,
     /// The prefix of the command's Sids.
     pub part: &'static str,
+    /// The prefix of the Sids that the command needs in addition, or nothing.
+    pub beside: &'static str,
     pub arguments: &'static str,
     pub state: State,
     /// The exit code with all permissions.
@@ -31,6 +34,7 @@ pub enum ExpectedActions {
 
 const PLAN: &str = "plan --function-zip function.zip --format json";
 const BOOTSTRAP: &str = "bootstrap --yes --function-zip function.zip --format json";
+const FIX: &str = "doctor --fix --yes --format json";
 const TEARDOWN: &str = "teardown --yes --format json";
 
 const fn scenario(
@@ -43,6 +47,7 @@ const fn scenario(
     Scenario {
         name,
         part,
+        beside: "",
         arguments,
         state,
         code: 0,
@@ -145,6 +150,17 @@ pub const SCENARIOS: &[Scenario] = &[
                 "kms:GenerateDataKey",
                 "secretsmanager:ReplicateSecretToRegions",
             ]),
+        )
+    },
+    Scenario {
+        beside: "Doctor",
+        anew: true,
+        ..scenario(
+            "doctor that recovers",
+            "Recover",
+            FIX,
+            LOCKED_OUT,
+            ExpectedActions::TheRest,
         )
     },
     scenario(
@@ -429,6 +445,17 @@ pub const SCENARIOS: &[Scenario] = &[
             "doctor --fix --yes --format json",
             DATABASE_UNFINISHED,
             ExpectedActions::These(&["secretsmanager:UpdateSecretVersionStage"]),
+        )
+    },
+    Scenario {
+        beside: "Doctor",
+        anew: true,
+        ..scenario(
+            "doctor that recovers a database",
+            "Recover",
+            FIX,
+            DATABASE_DAMAGED,
+            ExpectedActions::TheRest,
         )
     },
     scenario(

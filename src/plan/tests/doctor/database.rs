@@ -13,6 +13,10 @@ use crate::port::{Rotation, Secret};
 use crate::render;
 
 const STORE: &str = "put-secret-value --secret-id prod/orders";
+const BACK: &str =
+    "`keyrota doctor --fix`, which makes an earlier version current if the server accepts";
+const ADMINISTRATOR: &str = "rotates the secret, in which the administrator sets a new password";
+const RECOVER: Option<Fix> = Some(Fix::Recover);
 
 struct Changed {
     seen: ObservedDatabase,
@@ -128,8 +132,8 @@ fn the_secret_cannot_be_read() {
     let sealed = found(|it| it.held().current = SecretContent::Sealed);
     expect(&sealed, "value-undecryptable", None, &[], "aws kms");
     let text = found(|it| it.held().current = SecretContent::Held(Content::Foreign));
-    let restore = "`keyrota rotate --restore-previous prod/orders`";
-    expect(&text, "value-unusable", None, &["JSON"], restore);
+    expect(&text, "value-unusable", RECOVER, &["JSON"], BACK);
+    assert!(text[0].remedy.contains(STORE), "{text:#?}");
     let alone = found(|it| {
         it.held().current = SecretContent::Held(Content::Foreign);
         it.secret().versions.remove("one");
@@ -143,6 +147,7 @@ fn there_is_no_password_yet() {
         let missing = vec!["host", "password", "port"];
         it.held().current = SecretContent::Held(Content::Incomplete(missing));
         it.proof = Proof::Untried;
+        it.secret().last_rotated = None;
     };
     expect(
         &found(empty),
@@ -155,6 +160,12 @@ fn there_is_no_password_yet() {
         empty(it);
         it.label("three", "KEYROTA_FIRST");
     });
+    // A rotation has stored one before.
+    let lost = found(|it| {
+        empty(it);
+        it.secret().last_rotated = Some(at("2026-11-01T09:00:00Z"));
+    });
+    expect(&lost, "no-credential", RECOVER, &[], BACK);
     let evidence = ["three", "never worked"];
     expect(
         &tried,
@@ -172,7 +183,7 @@ fn the_login_is_anothers_or_elsewhere() {
     expect(
         &user,
         "value-of-another-user",
-        None,
+        RECOVER,
         &["another user", "`app`"],
         STORE,
     );
@@ -180,7 +191,7 @@ fn the_login_is_anothers_or_elsewhere() {
     expect(
         &engine,
         "value-of-another-user",
-        None,
+        RECOVER,
         &["mysql", "postgres"],
         STORE,
     );
@@ -200,9 +211,22 @@ fn the_login_does_not_work() {
     let refused = |it: &mut Changed| it.proof = Proof::Refused("wrong password".to_owned());
     let wrong = found(refused);
     let evidence = ["`app`", "db.internal:5432", "wrong password"];
-    let remedy = "`keyrota rotate prod/orders`";
-    expect(&wrong, "credential-refused", None, &evidence, remedy);
+    expect(&wrong, "credential-refused", RECOVER, &evidence, BACK);
     assert!(wrong[0].remedy.contains(STORE), "{wrong:#?}");
+    // A server that cannot be reached does not say that the password is wrong.
+    let failed = found(|it| it.proof = Proof::Failed("wrong password".to_owned()));
+    let remedy = "`keyrota rotate prod/orders`";
+    expect(&failed, "credential-refused", None, &evidence, remedy);
+    // A rotation that did not end is completed first.
+    let unfinished = found(|it| {
+        refused(it);
+        it.label("three", "AWSPENDING");
+    });
+    let expected = [
+        ("credential-refused", None),
+        ("rotation-unfinished", Some(Fix::Resume)),
+    ];
+    assert_eq!(ids(&unfinished), expected);
     let unreached = found(|it| it.proof = Proof::Unknown("no route".to_owned()));
     expect(
         &unreached,
@@ -216,8 +240,39 @@ fn the_login_does_not_work() {
         refused(it);
         it.secret().next_rotation = Some(at("2026-10-01T09:00:00Z"));
     });
-    let expected = [("credential-refused", None), ("rotation-overdue", None)];
+    let expected = [("credential-refused", RECOVER), ("rotation-overdue", None)];
     assert_eq!(ids(&overdue), expected);
+}
+
+#[test]
+fn an_administrator_sets_a_new_password() {
+    let of = |administrator: Administrator, change: fn(&mut Changed)| {
+        found_of(", rotate_as: ops/admin", |it| {
+            it.seen.administrator = Some(administrator);
+            it.proof = Proof::Refused("wrong password".to_owned());
+            change(it);
+        })
+    };
+    let usable = || Administrator::Usable {
+        arn: "arn:admin".to_owned(),
+    };
+    let refused = of(usable(), |_| {});
+    assert_eq!(refused[0].fault.id, "credential-refused");
+    assert_eq!(refused[0].fix, RECOVER);
+    assert!(refused[0].remedy.contains(ADMINISTRATOR), "{refused:#?}");
+    let damaged = of(usable(), |it| {
+        it.held().current = SecretContent::Held(Content::Foreign);
+        it.secret().versions.remove("one");
+    });
+    expect(&damaged, "value-unusable", RECOVER, &[], ADMINISTRATOR);
+    // Nobody can set one.
+    let unusable = Administrator::Unusable("is gone".to_owned());
+    let without = of(unusable, |it| {
+        it.held().current = SecretContent::Held(Content::Foreign);
+        it.secret().versions.remove("one");
+    });
+    let expected = [("administrator-unusable", None), ("value-unusable", None)];
+    assert_eq!(ids(&without), expected);
 }
 
 #[test]
