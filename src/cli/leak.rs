@@ -217,7 +217,7 @@ fn question(assessment: &LeakAssessment<'_>) -> String {
             ),
             LeakStep::DenySessions => writeln!(
                 text,
-                "  deny all sessions of {user} that were issued until then, with the inline policy {DENY_SESSIONS_POLICY}; whoever uses one is refused, also people who are signed in to the console as {user}"
+                "  deny all sessions of {user} that were issued until then, with the inline policy {DENY_SESSIONS_POLICY}; every client that uses one is refused, and people who are signed in to the console as {user}"
             ),
         };
     }

@@ -44,6 +44,7 @@ const MODULES: &[(&str, &str)] = &modules![
     "principals.py",
     "processes.py",
     "propagation.py",
+    "quarantine.py",
     "refusal.py",
     "replaced.py",
     "replicas.py",

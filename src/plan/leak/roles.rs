@@ -106,17 +106,17 @@ pub fn revoke_command(role: &str, account: &str, now: Timestamp) -> String {
     let parts: Vec<&str> = role.splitn(6, ':').collect();
     let name = role.rsplit('/').next().unwrap_or_default();
     match parts[..] {
-        [_, _, _, owner, _, _] if role.contains(['*', '?']) => match owner == account {
+        [_, _, _, _, owner, _] if role.contains(['*', '?']) => match owner == account {
             true => format!("revoke the active sessions of each role that matches {role}"),
             false => format!(
                 "revoke the active sessions of each role that matches {role}, in its account"
             ),
         },
-        [_, _, _, owner, _, _] if owner == account => format!(
+        [_, _, _, _, owner, _] if owner == account => format!(
             "aws iam put-role-policy --role-name {name} --policy-name AWSRevokeOlderSessions --policy-document '{}'",
             deny_sessions_policy(DeniedSessions::until(now))
         ),
-        [_, _, _, owner, _, _] => {
+        [_, _, _, _, owner, _] => {
             format!("ask the account {owner} to revoke the active sessions of its role {name}")
         }
         _ => {

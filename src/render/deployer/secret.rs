@@ -96,8 +96,8 @@ const REPLICAS: &[Action] = &[(
 /// Secrets Manager decrypts the secret and encrypts the replica with the permissions of the caller
 /// that replicates it (`API_ReplicateSecretToRegions`, `replicate-secrets_troubleshoot`).
 const ENCRYPT_REPLICAS: &[Action] = &[
-    ("kms:Encrypt", &[Bootstrap, Doctor]),
-    ("kms:GenerateDataKey", &[Bootstrap, Doctor]),
+    ("kms:Encrypt", &[Bootstrap, Doctor, RespondToLeak]),
+    ("kms:GenerateDataKey", &[Bootstrap, Doctor, RespondToLeak]),
 ];
 
 const REPLICA_KEYS: &[Action] = &[("kms:DescribeKey", &[Plan, Bootstrap])];

@@ -1,6 +1,6 @@
 //! Puts a new key into AWSCURRENT.
 //!
-//! The caller's credentials create it, whoever rotates the key otherwise: under AWS's quarantine the
+//! The caller's credentials create it, for every `rotate_as`: under AWS's quarantine the
 //! user itself may not create one, and the response must not depend on a function that may be broken.
 
 use super::super::error::{Error, Result};

@@ -83,8 +83,8 @@ fn changed_nothing(fake: &FakeAws) {
     assert!(changes.is_empty(), "{changes:?}");
 }
 
-#[test]
-fn a_response_interrupted_anywhere() {
+/// Interrupts the response at each call, with and without each option, and repeats it.
+fn survives(entries: &str) {
     let requests = [
         LeakRequest::default(),
         LeakRequest {
@@ -93,46 +93,64 @@ fn a_response_interrupted_anywhere() {
             delete_old_key: true,
         },
     ];
-    for entries in ENTRIES {
-        for request in requests {
-            let scenario = scenario(entries);
-            let prepared = deployed(&scenario);
-            let leaked = key(&prepared, CURRENT);
-            prepared.state.borrow_mut().watch.leaked = Some(leaked.clone());
-            let start = prepared.state.into_inner();
-            let explored = explore(
-                || FakeAws::new(start.clone()),
-                |fake, fault| respond(&scenario, fake, fault, request),
-                |fake, outcome| {
-                    let new = key(fake, CURRENT);
-                    assert_eq!(outcome.current_key.as_ref(), Some(&new));
-                    assert!(outcome.verified);
-                    // The leaked key was replaced, and not the key that replaced it.
-                    assert_eq!(key(fake, PREVIOUS), leaked, "rotated twice");
-                    let state = fake.state.borrow();
-                    assert!(state.orphans().is_empty(), "{:?}", state.orphans());
-                    assert!(state.keys[&new].active);
-                    let status = match state.keys.get(&leaked) {
-                        Some(key) if key.active => OldKeyStatus::Active,
-                        Some(_) => OldKeyStatus::Inactive,
-                        None => OldKeyStatus::Deleted,
-                    };
-                    let expected = match request.delete_old_key {
-                        true => OldKeyStatus::Deleted,
-                        false => OldKeyStatus::Inactive,
-                    };
-                    assert_eq!((outcome.status, status), (Some(expected), expected));
-                    let policy = ("ada".to_owned(), DENY_SESSIONS_POLICY.to_owned());
-                    let document = state.policy_documents.get(&policy);
-                    let denied = document.map(|document| DeniedSessions::read(document).unwrap());
-                    assert_eq!(denied, outcome.sessions);
-                    assert_eq!(denied.is_some(), request.deny_sessions);
-                    assert!(state.user_tags["ada"][LEAKED_TAG].contains(&leaked));
-                },
-            );
-            tell(&format!("leak, {}", entries.trim()), explored);
-        }
+    for request in requests {
+        let scenario = scenario(entries);
+        let prepared = deployed(&scenario);
+        let leaked = key(&prepared, CURRENT);
+        prepared.state.borrow_mut().watch.leaked = Some(leaked.clone());
+        let start = prepared.state.into_inner();
+        let explored = explore(
+            || FakeAws::new(start.clone()),
+            |fake, fault| respond(&scenario, fake, fault, request),
+            |fake, outcome| {
+                let new = key(fake, CURRENT);
+                assert_eq!(outcome.current_key.as_ref(), Some(&new));
+                assert!(outcome.verified);
+                // The leaked key was replaced, and not the key that replaced it.
+                assert_eq!(key(fake, PREVIOUS), leaked, "rotated twice");
+                let state = fake.state.borrow();
+                assert!(state.orphans().is_empty(), "{:?}", state.orphans());
+                assert!(state.keys[&new].active);
+                let status = match state.keys.get(&leaked) {
+                    Some(key) if key.active => OldKeyStatus::Active,
+                    Some(_) => OldKeyStatus::Inactive,
+                    None => OldKeyStatus::Deleted,
+                };
+                let expected = match request.delete_old_key {
+                    true => OldKeyStatus::Deleted,
+                    false => OldKeyStatus::Inactive,
+                };
+                assert_eq!((outcome.status, status), (Some(expected), expected));
+                let policy = ("ada".to_owned(), DENY_SESSIONS_POLICY.to_owned());
+                let document = state.policy_documents.get(&policy);
+                let denied = document.map(|document| DeniedSessions::read(document).unwrap());
+                assert_eq!(denied, outcome.sessions);
+                assert_eq!(denied.is_some(), request.deny_sessions);
+                assert!(state.user_tags["ada"][LEAKED_TAG].contains(&leaked));
+            },
+        );
+        tell(&format!("leak, {}", entries.trim()), explored);
     }
+}
+
+#[test]
+fn a_response_interrupted_anywhere() {
+    survives(ENTRIES[0]);
+}
+
+#[test]
+fn a_response_interrupted_anywhere_where_the_role_rotates() {
+    survives(ENTRIES[1]);
+}
+
+#[test]
+fn a_response_interrupted_anywhere_where_an_administrator_rotates() {
+    survives(ENTRIES[2]);
+}
+
+#[test]
+fn a_response_interrupted_anywhere_for_a_user_of_the_stack() {
+    survives(ENTRIES[3]);
 }
 
 #[test]

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use serde_json::{Value, json};
 
 /// The prefixes of the commands' Sids.
-pub const PARTS: [&str; 8] = [
+pub const PARTS: [&str; 9] = [
     "Plan",
     "Bootstrap",
     "Rotate",
@@ -13,6 +13,7 @@ pub const PARTS: [&str; 8] = [
     "StatusWithoutValues",
     "Doctor",
     "Recover",
+    "RespondToLeak",
     "Teardown",
 ];
 
@@ -60,7 +61,10 @@ impl Policy {
 
     /// Returns the actions that it allows on any resource.
     pub fn actions(&self) -> BTreeSet<String> {
-        let actions = self.statements.iter().filter_map(|it| it["Action"].as_array());
+        let actions = self
+            .statements
+            .iter()
+            .filter_map(|it| it["Action"].as_array());
         let text = |action: &Value| action.as_str().expect("an action").to_owned();
         actions.flatten().map(text).collect()
     }

@@ -163,6 +163,7 @@ def _serve(
         principals,
         processes,
         propagation,
+        quarantine,
         replicas,
         report,
         resources,
@@ -216,6 +217,7 @@ def _serve(
     rotation.install()
     keys.install()
     report.install()
+    quarantine.install()
     authorization.install()
     resources.install()
     service_keys.install()
