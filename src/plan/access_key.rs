@@ -7,8 +7,8 @@ use crate::model::{AccessKey, Content, Credential, EntryOf, Names, RotateAs};
 use crate::port::{CURRENT, EncryptionKey, Key, PENDING, PREVIOUS, Secret, User};
 
 use super::{
-    ABANDONED_TAG, Administrator, BEFORE, FIRST, FirstKey, HeldSecret, KeyRole, LastRotation, Lookup,
-    MADE, SecretContent, Seeding, recorded_keys,
+    ABANDONED_TAG, Administrator, BEFORE, FIRST, FirstKey, HeldSecret, KeyRole, LastRotation,
+    Lookup, MADE, SecretContent, Seeding, recorded_keys,
 };
 
 /// The observed state of an access key's entry.
@@ -167,7 +167,10 @@ impl ObservedAccessKey {
     /// active key, except one that an interrupted run created and did not make current.
     pub fn is_retired(&self) -> bool {
         let seeding = Seeding::of(self);
-        let staged = self.secret.as_ref().and_then(|held| held.staged_key.as_ref());
+        let staged = self
+            .secret
+            .as_ref()
+            .and_then(|held| held.staged_key.as_ref());
         let is_left = |key: &Key| {
             staged == Some(&key.id) || seeding.as_ref().is_some_and(|seeding| seeding.made(key))
         };

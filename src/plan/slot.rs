@@ -62,16 +62,13 @@ impl Spent {
     }
 }
 
-/// The keys that may be deleted without asking for each: no client can be using them.
-pub const SPENT: [Spent; 3] = [Spent::Inactive, Spent::Lost, Spent::Previous];
+/// The keys that make room for a key that replaces one that does not work. A previous key that is
+/// active is not among them: either it works, and its version becomes current again, or only its
+/// clients know its secret access key.
+pub const SPENT: [Spent; 2] = [Spent::Inactive, Spent::Lost];
 
-/// The keys that may be deleted if a person has agreed to replace an inactive current key.
-pub const SPENT_ON_REQUEST: [Spent; 4] = [
-    Spent::Inactive,
-    Spent::Lost,
-    Spent::Previous,
-    Spent::InactiveCurrent,
-];
+/// The same if a person has agreed to replace an inactive current key.
+pub const SPENT_ON_REQUEST: [Spent; 3] = [Spent::Inactive, Spent::Lost, Spent::InactiveCurrent];
 
 /// Describes the keys that take both slots, and says how to free one.
 pub fn taken(user: &str, keys: &[Key]) -> String {
@@ -124,9 +121,12 @@ fn spent(seen: &ObservedAccessKey, owns_user: bool, key: &Key) -> Option<Spent> 
     if is_current || is_awaited(held, &key.id) {
         return None;
     }
-    // Without a current key, nothing shows that clients do not use this one.
-    seen.credential()
+    // Nothing shows that clients do not use this key, unless AWSCURRENT names another one of the user.
+    // A principal that may write the secret can make it name a key that does not exist.
+    let current = seen
+        .credential()
         .filter(|held| held.may_be_of(&seen.user_name))?;
+    seen.keys.iter().find(|key| key.id == current.accesskey)?;
     let is_lost = match owns_user {
         true => seen.role_of(key) == KeyRole::Unknown && key.last_used.is_none(),
         false => seen.user.as_ref().is_some_and(|user| is_orphan(user, key)),
@@ -151,7 +151,11 @@ fn is_awaited(held: &ObservedSecret, id: &str) -> bool {
 
 /// Returns whether a key is keyrota's, by evidence that a writer of the secret cannot forge.
 fn is_ours(seen: &ObservedAccessKey, owns_user: bool, key: &Key) -> bool {
-    owns_user || seen.user.as_ref().is_some_and(|user| is_recorded(user, &key.id))
+    owns_user
+        || seen
+            .user
+            .as_ref()
+            .is_some_and(|user| is_recorded(user, &key.id))
 }
 
 fn is_used_since(held: &ObservedSecret, key: &Key) -> bool {

@@ -22,7 +22,9 @@ pub(super) async fn newest_object(
     for label in others {
         if secret.is_some_and(|secret| secret.version_with(label).is_some())
             && let Some(value) = object(context, arn, label).await?
-            && newest.as_ref().is_none_or(|held| held.created < value.created)
+            && newest
+                .as_ref()
+                .is_none_or(|held| held.created < value.created)
         {
             newest = Some(value);
         }

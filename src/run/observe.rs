@@ -12,8 +12,8 @@ use crate::model::{
     SecretReference, StoredKey,
 };
 use crate::plan::{
-    Administrator, BEFORE, FIRST, FirstKey, Lookup, MADE, Observed, ObservedAccessKey, ObservedDatabase,
-    ObservedEntry, ObservedSecret, SecretContent, UnusableKey,
+    Administrator, BEFORE, FIRST, FirstKey, Lookup, MADE, Observed, ObservedAccessKey,
+    ObservedDatabase, ObservedEntry, ObservedSecret, SecretContent, UnusableKey,
 };
 use crate::port::{
     self, CURRENT, EncryptionKey, ErrorKind, Key, KeyPair, LastUse, Optional, PENDING, PREVIOUS,

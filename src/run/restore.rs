@@ -158,7 +158,8 @@ fn swap_of(secret: Option<&Secret>, label: &str) -> std::result::Result<Swap, St
         );
     }
     let next = secret.version_with(label);
-    let next = next.ok_or_else(|| format!("it has no {}", noun(label).trim_start_matches("the ")))?;
+    let next =
+        next.ok_or_else(|| format!("it has no {}", noun(label).trim_start_matches("the ")))?;
     let swap = Swap::to(secret, next).ok_or("it has no value")?;
     match swap.current == swap.next {
         true => Err(format!("{} is current", noun(label))),
@@ -235,19 +236,11 @@ async fn prove(
 }
 
 /// Moves AWSCURRENT back, and returns the reason for it.
-async fn put_back(
-    context: &Context<'_>,
-    arn: &str,
-    swap: &Swap,
-    reason: String,
-) -> Result<Answer> {
+async fn put_back(context: &Context<'_>, arn: &str, swap: &Swap, reason: String) -> Result<Answer> {
     let secret = context.cloud.secret(arn).await?;
     // If a rotation has ended in the meantime, its credential stays current.
     if secret.is_some_and(|secret| secret.version_with(CURRENT) == Some(&swap.next)) {
-        let (from, to) = (
-            Some(swap.next.as_str()),
-            Some(swap.current.as_str()),
-        );
+        let (from, to) = (Some(swap.next.as_str()), Some(swap.current.as_str()));
         context.cloud.move_label(arn, CURRENT, from, to).await?;
     }
     Ok(Err(format!("after AWSCURRENT was moved, {reason}")))

@@ -63,7 +63,10 @@ async fn expect_well(test: &TestEnvironment, user: &str) {
     let key = test.current_key(user).await;
     let holder = test.holder(&key).await;
     let holder = holder.unwrap_or_else(|error| panic!("{user}: {error}"));
-    assert!(holder.ends_with(&format!(":user/{user}")), "{user}: {holder}");
+    assert!(
+        holder.ends_with(&format!(":user/{user}")),
+        "{user}: {holder}"
+    );
     let value = test.value(user, "AWSCURRENT").await.expect("a value");
     assert_eq!(value["username"], user);
     assert_eq!(value["secretarn"], test.secret(user).await.expect("it").arn);
@@ -133,9 +136,16 @@ async fn a_secret_that_does_not_work_is_made_to_work_again() {
         ("value-unusable lost", true),
     ];
     let named = |(id, _): &(&str, bool)| ((*id).to_owned(), false);
-    assert_eq!(found(&ran), faults.iter().map(named).collect::<Vec<_>>(), "{ran}");
+    assert_eq!(
+        found(&ran),
+        faults.iter().map(named).collect::<Vec<_>>(),
+        "{ran}"
+    );
     for key in &foreign {
-        let command = format!("delete-access-key --user-name taken --access-key-id {}", key.id);
+        let command = format!(
+            "delete-access-key --user-name taken --access-key-id {}",
+            key.id
+        );
         assert!(ran.stdout.contains(&command), "{ran}");
     }
     // Without a terminal, nothing is asked and nothing is done.

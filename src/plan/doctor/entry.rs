@@ -46,7 +46,9 @@ pub(super) fn diagnose(scope: &Scope<'_>, examination: &Examination<'_>) -> Vec<
     if seen.held().is_some_and(|held| held.is_unused) {
         found.push(match seen {
             ObservedEntry::AccessKey(entry, seen) => key::no_credential(*entry, seen),
-            ObservedEntry::Database(entry, seen) => database::no_credential(scope, *entry, seen, secret),
+            ObservedEntry::Database(entry, seen) => {
+                database::no_credential(scope, *entry, seen, secret)
+            }
         });
         return found;
     }

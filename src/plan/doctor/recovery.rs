@@ -63,8 +63,9 @@ pub(super) fn key(entry: EntryOf<'_, AccessKey>, seen: &ObservedAccessKey, fix: 
         format!("makes the version with {label} current if its key {key} authenticates")
     });
     let user = &entry.kind.user;
-    let create =
-        format!("creates a new key of `{user}` with your credentials, and makes it current once it authenticates");
+    let create = format!(
+        "creates a new key of `{user}` with your credentials, and makes it current once it authenticates"
+    );
     let room = slot(seen, entry.kind.create_user, accepted);
     let new = match &room {
         _ if seen.origin(entry).is_none() => None,
@@ -134,7 +135,8 @@ pub(super) fn login(
     let may_go_back = secret.is_some_and(|secret| secret.unfinished().is_none());
     let back = (may_go_back && (has(PREVIOUS) || has(SETTING)))
         .then_some("makes an earlier version current if the server accepts its password");
-    let is_usable = |administrator: &Administrator| !matches!(administrator, Administrator::Unusable(_));
+    let is_usable =
+        |administrator: &Administrator| !matches!(administrator, Administrator::Unusable(_));
     let administrator = seen.administrator.as_ref().filter(|it| is_usable(it));
     let new = administrator
         .and(entry.administrator())

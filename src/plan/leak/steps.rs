@@ -123,13 +123,16 @@ fn no_room(seen: &ObservedAccessKey, key: &Key) -> LeakRefusal {
     }
 }
 
-/// Returns whether a key may be deleted to make room, as a rotation would: it is inactive, or it is
-/// known to be keyrota's by what a writer of the secret cannot forge.
+/// Returns whether a key may be deleted to make room: it is inactive, or it is known to be keyrota's by
+/// what a writer of the secret cannot forge, and was replaced by the leaked key. If the user does not
+/// have the leaked key, nothing shows that clients do not use the other one.
 fn may_go(scene: LeakScene<'_>, key: &Key) -> bool {
-    let user = scene.seen.user.as_ref();
-    let recorded =
-        |user| recorded_keys::is_recorded(user, &key.id) || recorded_keys::is_orphan(user, key);
-    !key.active || scene.proven.contains(&key.id) || user.is_some_and(recorded)
+    let LeakScene { seen, leaked, .. } = scene;
+    let user = seen.user.as_ref();
+    let is_orphan = user.is_some_and(|user| recorded_keys::is_orphan(user, key));
+    let is_recorded = user.is_some_and(|user| recorded_keys::is_recorded(user, &key.id));
+    let is_replaced = seen.keys.iter().any(|listed| listed.id == *leaked);
+    !key.active || is_orphan || (is_replaced && (is_recorded || scene.proven.contains(&key.id)))
 }
 
 /// Expects that AWSCURRENT has a key of the user that is active.

@@ -300,6 +300,15 @@ const CASES: &[Case] = &[
         ..CASE
     },
     Case {
+        name: "AWSCURRENT names a key that does not exist, and the others may be in use",
+        change: |seen| {
+            of(seen, CURRENT).id = "AKIAOTHER00000000001".to_owned();
+            tag(seen, KEYS_TAG, PREVIOUS.to_owned());
+        },
+        steps: &["no room: AKIAOTHER00000000001"],
+        ..CASE
+    },
+    Case {
         name: "somebody has deactivated the current key",
         change: |seen| {
             one_key(seen);

@@ -72,32 +72,69 @@ fn an_inactive_current_key_makes_room_on_request_and_last() {
     assert_eq!(room(false, &SPENT, foreign()), None);
     let chosen = Some((CURRENT.to_owned(), Spent::InactiveCurrent));
     assert_eq!(room(false, &SPENT_ON_REQUEST, foreign()), chosen);
+    let accepted = [Spent::InactiveCurrent, Spent::Previous];
     let chosen = Some((PREVIOUS.to_owned(), Spent::Previous));
-    assert_eq!(room(false, &SPENT_ON_REQUEST, current(PREVIOUS)), chosen);
+    assert_eq!(room(false, &accepted, current(PREVIOUS)), chosen);
 }
 
 #[test]
 fn a_previous_key_makes_room_only_if_it_is_ours_and_not_in_use() {
-    let gone = |seen: &mut ObservedAccessKey| {
-        both(seen);
-        seen.keys[0] = key(OTHER);
-    };
+    let accepted = [Spent::Previous];
+    assert_eq!(room(false, &SPENT, both), None);
     let chosen = Some((PREVIOUS.to_owned(), Spent::Previous));
-    assert_eq!(room(false, &SPENT, gone), chosen);
+    assert_eq!(room(false, &accepted, both), chosen);
     let unrecorded = |seen: &mut ObservedAccessKey| {
-        gone(seen);
+        both(seen);
         record(seen, "");
     };
-    assert_eq!(room(false, &SPENT, unrecorded), None);
-    assert_eq!(room(true, &SPENT, unrecorded).unwrap().0, OTHER);
+    assert_eq!(room(false, &accepted, unrecorded), None);
+    assert_eq!(room(true, &accepted, unrecorded), chosen);
     let used = |seen: &mut ObservedAccessKey| {
-        gone(seen);
+        both(seen);
         seen.keys[1].last_used = Some(at("2026-11-02T07:00:00Z"));
     };
-    assert_eq!(room(false, &SPENT, used), None);
+    assert_eq!(room(false, &accepted, used), None);
     let accepted = [Spent::PreviousInUse];
     let chosen = Some((PREVIOUS.to_owned(), Spent::PreviousInUse));
     assert_eq!(room(false, &accepted, used), chosen);
+}
+
+/// Of a user that the stack created, or right after an intent, and never used.
+#[test]
+fn a_key_that_was_lost_makes_room() {
+    let lost = |making: &'static str| {
+        move |seen: &mut ObservedAccessKey| {
+            both(seen);
+            seen.keys[1] = key(OTHER);
+            let record = [("keyrota:making", making)];
+            seen.user.as_mut().unwrap().tags = tags(&record);
+        }
+    };
+    // The time at which each key of the sample was created.
+    let made = at("2026-11-01T09:00:00Z").as_second().to_string();
+    let made: &'static str = made.leak();
+    let chosen = Some((OTHER.to_owned(), Spent::Lost));
+    assert_eq!(room(false, &SPENT, lost(made)), chosen);
+    assert_eq!(room(false, &SPENT, lost("1")), None);
+    assert_eq!(room(true, &SPENT, lost("1")), chosen);
+}
+
+/// Any principal that may write the secret can store a value that names a key that does not exist.
+#[test]
+fn no_active_key_makes_room_if_the_current_one_does_not_exist() {
+    let forged = |seen: &mut ObservedAccessKey| {
+        both(seen);
+        seen.keys[0] = key(OTHER);
+    };
+    let all = [
+        Spent::Inactive,
+        Spent::Lost,
+        Spent::Previous,
+        Spent::PreviousInUse,
+        Spent::InactiveCurrent,
+    ];
+    assert_eq!(room(false, &all, forged), None);
+    assert_eq!(room(true, &all, forged), None);
 }
 
 /// A client may have either key, so neither is deleted.
@@ -123,8 +160,8 @@ fn a_key_that_may_still_become_current_makes_no_room() {
     let awaited = |staged: bool| {
         move |seen: &mut ObservedAccessKey| {
             both(seen);
-            seen.keys[0] = key(OTHER);
-            record(seen, &format!("{PREVIOUS} {OTHER}"));
+            seen.keys[1] = key(OTHER);
+            record(seen, OTHER);
             let held = seen.secret.as_mut().unwrap();
             held.previous_key = None;
             match staged {
@@ -134,7 +171,7 @@ fn a_key_that_may_still_become_current_makes_no_room() {
         }
     };
     for staged in [true, false] {
-        let chosen = Some((PREVIOUS.to_owned(), Spent::Previous));
-        assert_eq!(room(false, &SPENT, awaited(staged)), chosen, "{staged}");
+        let accepted = [Spent::Lost, Spent::Previous];
+        assert_eq!(room(false, &accepted, awaited(staged)), None, "{staged}");
     }
 }

@@ -119,7 +119,7 @@ fn each_statement_belongs_to_one_command() {
         let is_whole = Command::COMMANDS.contains(&command);
         let observes = actions.contains(&"cloudformation:DescribeStacks".to_owned());
         assert_eq!(observes, is_whole, "{command:?}");
-        // Whoever runs the other commands every night cannot create keys.
+        // A pipeline that runs the other commands every night cannot create keys.
         let creates = actions.contains(&"iam:CreateAccessKey".to_owned());
         let may_create = matches!(
             command,

@@ -81,7 +81,10 @@ impl AwsState {
 
     /// Returns whether the user's record says that a key is keyrota's.
     pub fn is_recorded(&self, id: &str) -> bool {
-        let tags = self.keys.get(id).and_then(|key| self.user_tags.get(&key.user));
+        let tags = self
+            .keys
+            .get(id)
+            .and_then(|key| self.user_tags.get(&key.user));
         let keys = tags.and_then(|tags| tags.get(tag::KEYS));
         keys.is_some_and(|keys| keys.split(' ').any(|held| held == id))
     }
@@ -122,7 +125,11 @@ impl AwsState {
         let is_broken = secret
             .labelled(CURRENT)
             .is_some_and(|version| self.watch.broken.contains(version));
-        if is_broken || self.watch.meanwhile || self.watch.deletes_current || (self.watch.teardown && owned) {
+        if is_broken
+            || self.watch.meanwhile
+            || self.watch.deletes_current
+            || (self.watch.teardown && owned)
+        {
             return;
         }
         let name = &secret.name;

@@ -78,7 +78,11 @@ async fn create(
     cloud.tag_user(user, SEEDING_TAG, &seeding.to_tag()).await?;
     if let Some((key, why)) = &spent {
         cloud.delete_key(user, &key.id).await?;
-        context.done(format!("deleted the key {}, which {}", key.id, why.reason()));
+        context.done(format!(
+            "deleted the key {}, which {}",
+            key.id,
+            why.reason()
+        ));
     }
     match cloud.create_key(user).await {
         Ok(key) => Ok(key),

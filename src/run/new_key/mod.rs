@@ -26,7 +26,9 @@ use super::error::{Error, Result};
 use super::observe::observe_access_key;
 use super::{Context, Deployed};
 use crate::model::{AccessKey, AccessKeyId, EntryOf, InitialKey};
-use crate::plan::{Administrator, FIRST, ObservedAccessKey, SEEDING_TAG, Seeding, Spent, holds_user};
+use crate::plan::{
+    Administrator, FIRST, ObservedAccessKey, SEEDING_TAG, Seeding, Spent, holds_user,
+};
 use crate::port::{CURRENT, ErrorKind, Key, Secret};
 
 use create::create_key;

@@ -4,12 +4,12 @@ use super::{KeyReplacement, NewKey, forget_seeding};
 use crate::model::{AccessKey, AccessKeyId, Content, Credential, EntryOf};
 use crate::plan::{FIRST, ObservedAccessKey, Seeding};
 use crate::port::CURRENT;
+use crate::run::Context;
 use crate::run::current::{Swap, make_current};
 use crate::run::error::Result;
 use crate::run::observe::observe_keys;
 use crate::run::proof::key_pair;
 use crate::run::verify::authenticate;
-use crate::run::Context;
 
 /// Returns the version with a key that is stored and not current yet. This command stored it under
 /// the token, or the user is tagged because a command stores it. Any principal that may write the

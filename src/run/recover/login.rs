@@ -48,7 +48,9 @@ pub(super) async fn recover_login(
     let place = seen.place(entry).ok_or_else(|| {
         let why = Administrator::obstacle(seen.administrator.as_ref());
         let administrator = administrator.as_str();
-        not_recovered(format!("the administrator's secret `{administrator}` {why}"))
+        not_recovered(format!(
+            "the administrator's secret `{administrator}` {why}"
+        ))
     })?;
     if !is_of_entry(entry, &seen) {
         let user = entry.kind.username.clone();

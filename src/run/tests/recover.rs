@@ -92,14 +92,16 @@ impl AwsState {
         self.keys.get_mut(&key).unwrap().active = false;
     }
 
-    /// Gives the version with a label a value with more fields.
+    /// Adds a field that keyrota does not know to both values.
     fn add_fields(&mut self) {
-        let mut value = self.value(CURRENT);
-        value["bucket"] = json!("invoices");
-        let secret = self.secrets.get_mut(SECRET).unwrap();
-        let version = secret.labelled(CURRENT).unwrap().to_owned();
-        let held = secret.versions.get_mut(&version).unwrap();
-        held.value = Some(value.to_string());
+        for label in [CURRENT, PREVIOUS] {
+            let mut value = self.value(label);
+            value["bucket"] = json!("invoices");
+            let secret = self.secrets.get_mut(SECRET).unwrap();
+            let version = secret.labelled(label).unwrap().to_owned();
+            let held = secret.versions.get_mut(&version).unwrap();
+            held.value = Some(value.to_string());
+        }
     }
 
     /// Has the current version count as broken, until another one is current.
@@ -107,7 +109,7 @@ impl AwsState {
         let secret = &self.secrets[SECRET];
         let current = secret.labelled(CURRENT).unwrap().to_owned();
         self.watch.broken = BTreeSet::from([current]);
-        // Whoever ran an earlier command has ended it.
+        // No earlier command is at work any longer.
         self.next_day();
     }
 }
@@ -191,10 +193,16 @@ fn a_deleted_key_gives_way_to_a_new_one() {
         ", rotate_as: ops/admin",
         ", create_user: true",
     ] {
-        recovers_of(more, "current-key-missing", Fix::Recover, Then::New, |state| {
-            state.delete(CURRENT);
-            state.delete(PREVIOUS);
-        });
+        recovers_of(
+            more,
+            "current-key-missing",
+            Fix::Recover,
+            Then::New,
+            |state| {
+                state.delete(CURRENT);
+                state.delete(PREVIOUS);
+            },
+        );
     }
 }
 
@@ -232,7 +240,10 @@ fn an_inactive_key_makes_room_on_request_if_the_other_is_not_ours() {
     let found = look(&scenario, &fake);
     assert_eq!(ids(&found), [(fault, Some(fix)), ("foreign-key", None)]);
     let action = found[0].action.clone().unwrap();
-    assert!(action.contains(&format!("deletes the key {inactive}")), "{action}");
+    assert!(
+        action.contains(&format!("deletes the key {inactive}")),
+        "{action}"
+    );
     let left = repair(&scenario, &fake, None).unwrap().unwrap();
     assert_eq!(ids(&left), [("foreign-key", None)]);
     let state = fake.state.borrow();
@@ -243,7 +254,12 @@ fn an_inactive_key_makes_room_on_request_if_the_other_is_not_ours() {
 
 #[test]
 fn a_damaged_value_gives_way_to_the_one_before() {
-    for value in ["garbage", "[]", "{}", r#"{"username":"ada","bucket":"other"}"#] {
+    for value in [
+        "garbage",
+        "[]",
+        "{}",
+        r#"{"username":"ada","bucket":"other"}"#,
+    ] {
         let id = match value {
             "garbage" | "[]" => "value-unusable",
             _ => "no-credential",
@@ -364,7 +380,10 @@ fn a_caller_without_the_permission_is_told_which_statements_are_missing() {
         assert!(told.contains(call), "{told}");
         let mut state = fake.state.borrow_mut();
         assert!(state.keys_of("ada").is_empty(), "{call}");
-        assert!(!state.user_tags["ada"].contains_key(SEEDING_TAG) || call == "secretsmanager:PutSecretValue");
+        assert!(
+            !state.user_tags["ada"].contains_key(SEEDING_TAG)
+                || call == "secretsmanager:PutSecretValue"
+        );
         state.denied_calls.clear();
         drop(state);
         let left = repair(&scenario, &fake, None).unwrap().unwrap();
@@ -386,5 +405,12 @@ fn a_new_key_that_is_not_known_yet_is_made_current_later() {
     }
     let left = repair(&scenario, &fake, None).unwrap().unwrap();
     assert_eq!(ids(&left), []);
-    assert_eq!(fake.state.borrow().keys_of("ada").len(), 1);
+    let state = fake.state.borrow();
+    assert_eq!(state.keys_of("ada").len(), 1);
+    // Clients never read a key that AWS does not know yet.
+    let (_, moved) = fake
+        .first("secretsmanager:UpdateSecretVersionStage")
+        .unwrap();
+    let created = state.keys[&state.key_in(CURRENT)].created;
+    assert!(moved.duration_since(created).unsigned_abs() >= state.lag);
 }

@@ -81,7 +81,10 @@ async fn a_damaged_value_gives_way_to_the_one_before() {
             damage(&site).await;
         }
         let (ids, _) = found(&site, FIX, 0).await;
-        assert!(ids.contains(&("value-unusable".to_owned(), true)), "{ids:?}");
+        assert!(
+            ids.contains(&("value-unusable".to_owned(), true)),
+            "{ids:?}"
+        );
         assert_eq!(site.log_in("AWSCURRENT").await, Ok(()));
         assert_eq!(found(&site, DOCTOR, 0).await.0, []);
         site.rotates().await;
@@ -112,7 +115,11 @@ async fn a_login_that_no_version_has_is_set_by_the_administrator() {
             damage(&site).await;
         }
         let (ids, _) = found(&site, FIX, 0).await;
-        let id = if damaged { "value-unusable" } else { "credential-refused" };
+        let id = if damaged {
+            "value-unusable"
+        } else {
+            "credential-refused"
+        };
         assert!(ids.contains(&(id.to_owned(), true)), "{ids:?}");
         assert_eq!(site.log_in("AWSCURRENT").await, Ok(()));
         let value = site.value("AWSCURRENT").await;

@@ -282,7 +282,7 @@ fn a_rotation_was_broken_off_after_its_password_was_sent() {
         it.label("three", "KEYROTA_SETTING");
     });
     let expected = [
-        ("credential-refused", None),
+        ("credential-refused", RECOVER),
         ("password-broken-off", Some(Fix::Sweep)),
     ];
     assert_eq!(ids(&cancelled), expected);

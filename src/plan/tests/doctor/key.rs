@@ -7,7 +7,8 @@ use crate::model::{AccessKeyId, Content, Credential};
 use crate::port::EncryptionKey;
 
 /// What is done first if the previous key is active.
-const BACK: &str = "makes the version with AWSPREVIOUS current if its key AKIAPREVIOUS authenticates";
+const BACK: &str =
+    "makes the version with AWSPREVIOUS current if its key AKIAPREVIOUS authenticates";
 const CREATE: &str = "creates a new key of `ada` with your credentials";
 const RECOVER: Option<Fix> = Some(Fix::Recover);
 
@@ -368,7 +369,8 @@ fn an_old_key_stays_longer_than_it_should() {
     assert_eq!(old_key("until_next_rotation", |_| {}), []);
     // Where the current key does not work, the old one may be all that there is.
     let broken = old_key(&hours(1, 2), |it| it.seen.keys[0].active = false);
-    let expected = [("current-key-inactive", None), ("old-key-overdue", None)];
+    let replaced = ("current-key-inactive", Some(Fix::ReplaceInactive));
+    let expected = [replaced, ("old-key-overdue", None)];
     assert_eq!(ids(&broken), expected);
 }
 
