@@ -27,6 +27,10 @@ Examples:
   # Replace a leaked access key at once, and end the sessions of its user
   keyrota rotate --compromised prod/ci-deployer --deny-sessions";
 
+/// What --compromised and its options exclude. `requires` alone is not enough: clap does not require an
+/// argument that conflicts with one that is present.
+const OTHER_WAYS: [&str; 2] = ["names", "restore_previous"];
+
 /// Rotate secrets now, and verify the new credentials
 ///
 /// Waits until each rotation is complete and the new credential has authenticated.
@@ -49,19 +53,19 @@ pub(super) struct Rotate {
     #[arg(long, value_name = "SECRET", conflicts_with = "names")]
     restore_previous: Option<String>,
     /// Replace the leaked access key of this secret or user
-    #[arg(long, value_name = "NAME", conflicts_with_all = ["names", "restore_previous"])]
+    #[arg(long, value_name = "NAME", conflicts_with_all = OTHER_WAYS)]
     compromised: Option<String>,
     /// ID of the leaked key. By default, it is the key in AWSCURRENT
-    #[arg(long, value_name = "ID", requires = "compromised")]
+    #[arg(long, value_name = "ID", requires = "compromised", conflicts_with_all = OTHER_WAYS)]
     key: Option<String>,
     /// Deny the sessions of the user that were issued until now, with an inline policy
-    #[arg(long, requires = "compromised")]
+    #[arg(long, requires = "compromised", conflicts_with_all = OTHER_WAYS)]
     deny_sessions: bool,
     /// Delete the leaked key, after the new one has authenticated
-    #[arg(long, requires = "compromised")]
+    #[arg(long, requires = "compromised", conflicts_with_all = OTHER_WAYS)]
     delete_old_key: bool,
     /// Skip the confirmation prompt of --compromised
-    #[arg(short, long, requires = "compromised")]
+    #[arg(short, long, requires = "compromised", conflicts_with_all = OTHER_WAYS)]
     yes: bool,
 }
 
