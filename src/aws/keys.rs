@@ -7,7 +7,9 @@ use aws_sdk_iam::types::{AccessKeyLastUsed, ReportStateType, StatusType, Tag};
 use super::Aws;
 use super::error::{answered, done, failed, found, refused};
 use super::system::timestamp;
-use crate::port::{ErrorKind, Key, KeyPair, Keys, LastUse, ReportDocument, Result, UsedIn, User};
+use crate::port::{
+    ErrorKind, Key, KeyPair, Keys, LastUse, Optional, ReportDocument, Result, UsedIn, User,
+};
 
 #[async_trait(?Send)]
 impl Keys for Aws {
@@ -95,6 +97,13 @@ impl Keys for Aws {
         })
     }
 
+    async fn deactivate_key(&self, user: &str, id: &str) -> Result<bool> {
+        let request = self.iam.update_access_key().user_name(user);
+        let request = request.access_key_id(id).status(StatusType::Inactive);
+        let updated = found("iam:UpdateAccessKey", request.send()).await?;
+        Ok(updated.is_some())
+    }
+
     async fn delete_key(&self, user: &str, id: &str) -> Result<bool> {
         let request = self
             .iam
@@ -135,6 +144,21 @@ impl Keys for Aws {
         let request = request.policy_name(policy);
         let answer = found("iam:GetUserPolicy", request.send()).await?;
         Ok(answer.is_some())
+    }
+
+    async fn attached_policies(&self, user: &str) -> Result<Option<Vec<String>>> {
+        let pages = self.iam.list_attached_user_policies().user_name(user);
+        let mut pages = pages.into_paginator().send();
+        let mut arns = Vec::new();
+        while let Some(page) = pages.next().await {
+            let page = page.map_err(failed("iam:ListAttachedUserPolicies"));
+            let Some(page) = page.optional()? else {
+                return Ok(None);
+            };
+            let policies = page.attached_policies.unwrap_or_default().into_iter();
+            arns.extend(policies.filter_map(|policy| policy.policy_arn));
+        }
+        Ok(Some(arns))
     }
 }
 

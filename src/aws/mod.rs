@@ -14,6 +14,7 @@ mod stacks;
 mod system;
 mod throttle;
 mod trails;
+mod user_policies;
 
 use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_credential_types::provider::SharedCredentialsProvider;

@@ -149,6 +149,8 @@ impl From<run::Error> for Failed {
             run::Error::Rotation { .. } => Self::new("rotation", message).hint(
                 "the credential in use is unchanged; fix the cause, then run `keyrota rotate`",
             ),
+            run::Error::Leak { .. } => Self::new("leak", message),
+            run::Error::SessionsNotDenied { .. } => Self::new("sessions-not-denied", message),
             run::Error::NotRestored { .. } => {
                 Self::new("not-restored", message).hint("AWSCURRENT is unchanged")
             }

@@ -12,11 +12,13 @@ mod evidence;
 mod first_key;
 mod import;
 mod key_use;
+mod leak;
 mod lookup;
 mod observed;
 mod old_key;
 mod placement;
 mod preflight;
+mod quarantine;
 mod recorded_keys;
 mod replica;
 mod seeding;
@@ -51,6 +53,13 @@ pub use import::{
     import_template, imports, returning_keys,
 };
 pub use key_use::last_use;
+pub use leak::{
+    DENY_SESSIONS_POLICY, DeniedSessions, LEAKED_TAG, LeakBasis, LeakRefusal, LeakReport,
+    LeakScene, LeakStep, OldKeyStatus, QuarantineReport, REPORT_WINDOW, ReportedLeak, RoleReport,
+    RoleUse, SessionReport, TrailEventReport, TrailReport, assumable_roles, assumed_roles,
+    denied_actions, deny_sessions_policy, key_details, leaked_key, plan_leak, reported_leaks, revoke_command,
+    with_leak,
+};
 pub use lookup::Lookup;
 pub use observed::{
     Administrator, HeldSecret, LastRotation, Observed, ObservedEntry, SecretContent,
@@ -63,7 +72,10 @@ pub use preflight::{
     check_own_service_key, check_owner, check_references, check_replica, check_replica_region,
     check_service_key, check_service_key_region, check_stack, import_changes, references,
 };
-pub use recorded_keys::{KEYS_TAG, MADE, MAKING_TAG, with_key};
+pub use quarantine::Quarantine;
+pub use recorded_keys::{
+    KEYS_TAG, MADE, MAKING_TAG, is_recorded as is_recorded_key, with_key,
+};
 pub use replica::{RemovedReplica, ReplicaFault, ReplicaReport, removed_replicas};
 pub use seeding::{ABANDONED_TAG, BEFORE, SEEDING_TAG, Seeding};
 pub use slot::{SPENT, SPENT_ON_REQUEST, Slot, Spent, slot, taken};

@@ -121,6 +121,8 @@ pub trait Keys {
     /// Creates a key. Never retried, because each attempt creates one
     /// (`iam:CreateAccessKey`).
     async fn create_key(&self, user: &str) -> Result<KeyPair>;
+    /// Deactivates a key. Returns whether it existed (`iam:UpdateAccessKey`).
+    async fn deactivate_key(&self, user: &str, id: &str) -> Result<bool>;
     /// Deletes a key. Returns whether it existed (`iam:DeleteAccessKey`).
     async fn delete_key(&self, user: &str, id: &str) -> Result<bool>;
     /// Sets a tag of a user (`iam:TagUser`).
@@ -133,6 +135,9 @@ pub trait Keys {
     async fn has_policy(&self, arn: &str) -> Result<bool>;
     /// Returns whether a user has an inline policy (`iam:GetUserPolicy`).
     async fn has_user_policy(&self, user: &str, policy: &str) -> Result<bool>;
+    /// Returns the ARNs of the managed policies that are attached to a user, or `None` if there is
+    /// no such user (`iam:ListAttachedUserPolicies`).
+    async fn attached_policies(&self, user: &str) -> Result<Option<Vec<String>>>;
 }
 
 /// A customer managed KMS key.

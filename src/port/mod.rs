@@ -9,6 +9,7 @@ mod event;
 mod secrets;
 mod stacks;
 mod trails;
+mod user_policies;
 
 use async_trait::async_trait;
 use jiff::Timestamp;
@@ -28,16 +29,35 @@ pub use stacks::{
     Change, ChangeSet, ChangeSetRequest, CreatedChangeSet, RefusedResource, ResourceToImport,
     Stack, StackEvent, StackResource, StackStatus, Stacks, TemplateSource,
 };
-pub use trails::{TrailEvent, Trails};
+pub use trails::{TrailEvent, TrailHistory, Trails};
+pub use user_policies::UserPolicies;
 
 /// All services of AWS that the engine uses.
 pub trait Cloud:
-    Identity + Keys + Encryption + Networks + Functions + Artifacts + Secrets + Stacks + Trails
+    Identity
+    + Keys
+    + UserPolicies
+    + Encryption
+    + Networks
+    + Functions
+    + Artifacts
+    + Secrets
+    + Stacks
+    + Trails
 {
 }
 
 impl<T> Cloud for T where
-    T: Identity + Keys + Encryption + Networks + Functions + Artifacts + Secrets + Stacks + Trails
+    T: Identity
+        + Keys
+        + UserPolicies
+        + Encryption
+        + Networks
+        + Functions
+        + Artifacts
+        + Secrets
+        + Stacks
+        + Trails
 {
 }
 

@@ -79,7 +79,7 @@ pub const DATABASE_KEY_PARAMETER: &str = "DatabaseArtifactKey";
 /// The parameter for the version of that object. It is empty for the latest version.
 pub const DATABASE_VERSION_PARAMETER: &str = "DatabaseArtifactVersion";
 pub use keyrota_contract::tag::{
-    ABANDONED as ABANDONED_TAG, KEYS as KEYS_TAG, MAKING as MAKING_TAG, OF_SECRETS as SECRET_TAGS,
+    ABANDONED as ABANDONED_TAG, KEYS as KEYS_TAG, LEAKED as LEAKED_TAG, MAKING as MAKING_TAG, OF_SECRETS as SECRET_TAGS,
     OLD_KEY as OLD_KEY_TAG, SEEDING as SEEDING_TAG, STACK as STACK_TAG,
 };
 

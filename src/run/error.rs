@@ -2,6 +2,7 @@
 
 use super::StoredZip;
 use crate::model::Finding;
+use crate::plan::LeakRefusal;
 use crate::port;
 
 /// An error of the engine. Its text follows "error: ".
@@ -86,6 +87,24 @@ pub enum Error {
         secret: String,
         /// What the function's log says.
         reason: String,
+    },
+    /// Nothing, or nothing more, is done about a leaked key.
+    #[error("cannot replace the leaked key of {secret}: {refusal}")]
+    Leak {
+        /// The secret.
+        secret: String,
+        /// Why.
+        refusal: Box<LeakRefusal>,
+    },
+    /// The sessions of a user are not denied, because its inline policies are too long.
+    #[error("the leaked key cannot be used any more, but the sessions of {user} are not denied: {error}; shorten the inline policies of the user and run the command again, or attach a managed policy with this document to the user: {document}")]
+    SessionsNotDenied {
+        /// The user.
+        user: String,
+        /// IAM's refusal.
+        error: port::Error,
+        /// The policy.
+        document: String,
     },
     /// The previous version cannot become current again. Nothing was changed.
     #[error("cannot restore the previous version of {secret}: {reason}")]

@@ -20,6 +20,7 @@ mod error;
 mod fake;
 mod import;
 mod kept_fields;
+mod leak;
 mod log;
 mod lookup;
 mod new_key;
@@ -56,6 +57,9 @@ pub use discover::{discover, look_up};
 pub use doctor::{examine, fix};
 pub use error::Error;
 pub use import::{ImportReport, Imports};
+pub use leak::{
+    LeakAssessment, LeakOutcome, LeakRequest, assess_leak, investigate_leak, respond_to_leak,
+};
 pub use log::LogReader;
 pub use new_key::{KeyReplacement, KeySource, NewKey, replace_key};
 pub use observe::{observe, observe_entry};

@@ -47,6 +47,7 @@ const MODULES: &[(&str, &str)] = &modules![
     "principals.py",
     "processes.py",
     "propagation.py",
+    "quarantine.py",
     "refusal.py",
     "replaced.py",
     "replicas.py",

@@ -27,6 +27,7 @@ mod generate;
 mod hostile;
 mod init;
 mod interrupt;
+mod leak;
 mod least;
 mod life;
 mod locked_out;

@@ -327,8 +327,19 @@ pub(super) static REPLICA_UNKNOWN: Fault = warning(
     "Delete it with `aws secretsmanager remove-regions-from-replication`, or add the Region to `replicas`",
 );
 
+pub(super) static LEAKED_KEY_ACTIVE: Fault = error(
+    "leaked-key-active",
+    "A key that was reported as leaked is still active.",
+    "Run `keyrota rotate --compromised NAME --key ID`, which completes the response",
+);
+pub(super) static SESSIONS_DENIED: Fault = warning(
+    "sessions-denied",
+    "A policy of the user denies its sessions that were issued before a key leaked. It can be removed when the last of them has expired.",
+    "Run `aws iam delete-user-policy --policy-name keyrota-deny-sessions` after the given time",
+);
+
 /// All faults, in the order in which they are checked.
-pub static FAULTS: [&Fault; 35] = [
+pub static FAULTS: [&Fault; 37] = [
     &STACK_MISSING,
     &STACK_NOT_OURS,
     &STACK_FAILED,
@@ -364,4 +375,6 @@ pub static FAULTS: [&Fault; 35] = [
     &REPLICA_FAILED,
     &REPLICA_MISSING,
     &REPLICA_UNKNOWN,
+    &LEAKED_KEY_ACTIVE,
+    &SESSIONS_DENIED,
 ];

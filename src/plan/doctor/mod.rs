@@ -8,6 +8,7 @@ mod database;
 mod entry;
 mod fault;
 mod key;
+mod leak;
 mod recovery;
 mod replica;
 mod report;
@@ -16,7 +17,7 @@ mod stack;
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::ObservedEntry;
+use super::{DeniedSessions, ObservedEntry};
 use crate::model::{Entry, Model, SecretName};
 use crate::port::Stack;
 use crate::render::Strategy;
@@ -45,6 +46,8 @@ pub struct Examination<'a> {
     pub proof: Proof,
     /// The last error that the function logged for an unfinished rotation.
     pub reported: Option<String>,
+    /// The sessions of the user that keyrota's policy denies.
+    pub denied_sessions: Option<DeniedSessions>,
 }
 
 /// Whether a credential authenticates.
@@ -162,6 +165,9 @@ pub fn diagnose(
     };
     for examination in &examined.entries {
         found.extend(entry::diagnose(&scope, examination));
+        if let ObservedEntry::AccessKey(entry, seen) = &examination.seen {
+            found.extend(leak::diagnose(*entry, seen, examination.denied_sessions));
+        }
     }
     if stack.status.is_busy() {
         // Nothing else may change resources during an operation of CloudFormation.

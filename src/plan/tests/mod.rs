@@ -3,6 +3,7 @@
 mod doctor;
 mod encrypt;
 mod import;
+mod leak;
 mod old_key;
 mod preflight;
 mod reference;

@@ -5,7 +5,9 @@ use serde_json::json;
 use super::Command::{Bootstrap, Doctor, Plan, Recover, Rotate, Teardown};
 use super::{Action, Command, Grant, Scope, by_cloudformation, each, generated, only_tags};
 use crate::model::{AccessKey, AccountId, Arn, Entry, Kind, Model, RotateAs};
-use crate::render::{ABANDONED_TAG, KEYS_TAG, MAKING_TAG, SEEDING_TAG, Strategy};
+use crate::render::{
+    ABANDONED_TAG, KEYS_TAG, LEAKED_TAG, MAKING_TAG, SEEDING_TAG, Strategy,
+};
 
 /// The actions that support `iam:PermissionsBoundary`, of those that are granted here. With a
 /// permissions boundary, they are limited to roles and users with that boundary. The other
@@ -197,6 +199,7 @@ pub fn grants(scope: &Scope<'_>) -> Vec<Grant> {
             ABANDONED_TAG,
             MAKING_TAG,
             KEYS_TAG,
+            LEAKED_TAG,
         ])),
         Grant::new("OwnUsers", "user", made.clone(), MADE),
         Grant::new("LookAtUserPolicies", "user", either, SELVES_OR_MADE),

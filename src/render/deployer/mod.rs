@@ -16,6 +16,7 @@ mod alarm;
 mod encrypt;
 mod function;
 mod iam;
+mod leak;
 mod parts;
 mod secret;
 mod stack;
@@ -52,11 +53,13 @@ enum Command {
     Doctor,
     /// What `doctor --fix` needs beside `Doctor` to make a secret work again.
     Recover,
+    /// `rotate --compromised`.
+    RespondToLeak,
     Teardown,
 }
 
 impl Command {
-    const ALL: [Self; 8] = [
+    const ALL: [Self; 9] = [
         Self::Plan,
         Self::Bootstrap,
         Self::Rotate,
@@ -64,29 +67,37 @@ impl Command {
         Self::StatusWithoutValues,
         Self::Doctor,
         Self::Recover,
+        Self::RespondToLeak,
         Self::Teardown,
     ];
 
     /// The commands whose statements are sufficient for them.
-    const COMMANDS: [Self; 7] = [
+    const COMMANDS: [Self; 8] = [
         Self::Plan,
         Self::Bootstrap,
         Self::Rotate,
         Self::Status,
         Self::StatusWithoutValues,
         Self::Doctor,
+        Self::RespondToLeak,
         Self::Teardown,
     ];
 
     /// The commands that read values of secrets.
-    const READS_VALUES: [Self; 6] = [
+    const READS_VALUES: [Self; 7] = [
         Self::Plan,
         Self::Bootstrap,
         Self::Rotate,
         Self::Status,
         Self::Doctor,
+        Self::RespondToLeak,
         Self::Teardown,
     ];
+
+    /// Returns whether the policy of a model has statements for the command.
+    fn concerns(self, model: &Model) -> bool {
+        self != Self::RespondToLeak || model.access_keys().next().is_some()
+    }
 
     /// Returns the command that a statement belongs to. One name is the beginning of another, so
     /// the longest name decides.
@@ -106,6 +117,7 @@ impl Command {
             Self::StatusWithoutValues => "StatusWithoutValues",
             Self::Doctor => "Doctor",
             Self::Recover => "Recover",
+            Self::RespondToLeak => "RespondToLeak",
             Self::Teardown => "Teardown",
         }
     }
@@ -124,6 +136,8 @@ struct Grant {
     resources: Vec<String>,
     actions: &'static [Action],
     condition: Option<Value>,
+    /// Whether its statement contains nothing else, so that it can be left out.
+    alone: bool,
 }
 
 impl Grant {
@@ -139,6 +153,7 @@ impl Grant {
             resources,
             actions,
             condition: None,
+            alone: false,
         }
     }
 
@@ -150,6 +165,12 @@ impl Grant {
 
     fn when(mut self, condition: Value) -> Self {
         self.condition = Some(condition);
+        self
+    }
+
+    /// Puts it into a statement of its own.
+    fn alone(mut self) -> Self {
+        self.alone = true;
         self
     }
 }
@@ -193,12 +214,15 @@ pub fn policy(rendered: &Rendered<'_>) -> Policy {
     };
     let mut grants = stack::grants(&scope);
     grants.extend(iam::grants(&scope));
+    grants.extend(leak::grants(&scope));
     grants.extend(secret::grants(&scope));
     grants.extend(function::grants(&scope));
     grants.extend(encrypt::grants(&scope));
     grants.extend(alarm::grants(&scope));
-    let statements = Command::ALL.map(|command| statements(command, &grants));
-    Policy::new(statements.into_iter().flatten().collect())
+    let commands = Command::ALL.into_iter();
+    let commands = commands.filter(|command| command.concerns(scope.model));
+    let statements = commands.map(|command| statements(command, &grants));
+    Policy::new(statements.flatten().collect())
 }
 
 /// A statement under construction.
@@ -209,6 +233,7 @@ struct Draft<'a> {
     /// The kinds of resources in the statement, with the resources.
     kinds: Vec<(&'static str, &'a [String])>,
     actions: BTreeSet<&'static str>,
+    alone: bool,
 }
 
 impl<'a> Draft<'a> {
@@ -219,7 +244,9 @@ impl<'a> Draft<'a> {
             *kind != grant.kind || *resources == grant.resources
         };
         let everywhere = |(kind, _): &(&str, &[String])| (*kind == "*") != (grant.kind == "*");
-        self.condition == grant.condition.as_ref()
+        !self.alone
+            && !grant.alone
+            && self.condition == grant.condition.as_ref()
             && self.kinds.iter().all(same)
             && !self.kinds.iter().any(everywhere)
     }
@@ -247,6 +274,7 @@ fn statements(command: Command, grants: &[Grant]) -> Vec<Statement> {
                 condition: grant.condition.as_ref(),
                 kinds: Vec::new(),
                 actions: BTreeSet::new(),
+                alone: grant.alone,
             });
             drafts.len() - 1
         });

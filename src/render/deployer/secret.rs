@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::{Map, Value, json};
 
 use super::Command::{
-    Bootstrap, Doctor, Plan, Recover, Rotate, Status, StatusWithoutValues, Teardown,
+    Bootstrap, Doctor, Plan, Recover, RespondToLeak, Rotate, Status, StatusWithoutValues, Teardown,
 };
 use super::{Action, Command, Grant, Scope, by_cloudformation, each, only_tags};
 use crate::model::{Entry, InitialKey, InitialPassword, KmsKey, SecretReference};
@@ -96,8 +96,8 @@ const REPLICAS: &[Action] = &[(
 /// Secrets Manager decrypts the secret and encrypts the replica with the permissions of the caller
 /// that replicates it (`API_ReplicateSecretToRegions`, `replicate-secrets_troubleshoot`).
 const ENCRYPT_REPLICAS: &[Action] = &[
-    ("kms:Encrypt", &[Bootstrap, Doctor]),
-    ("kms:GenerateDataKey", &[Bootstrap, Doctor]),
+    ("kms:Encrypt", &[Bootstrap, Doctor, RespondToLeak]),
+    ("kms:GenerateDataKey", &[Bootstrap, Doctor, RespondToLeak]),
 ];
 
 const REPLICA_KEYS: &[Action] = &[("kms:DescribeKey", &[Plan, Bootstrap])];
@@ -120,7 +120,7 @@ const ADOPTED_WITH_READERS: &[Action] = &[("secretsmanager:GetResourcePolicy", &
 /// `DescribeSecret` returns the full ARN for `secretarn`. Only the function reads the value.
 const ADMINISTRATORS: &[Action] = &[(
     "secretsmanager:DescribeSecret",
-    &[Plan, Bootstrap, Rotate, Doctor],
+    &[Plan, Bootstrap, Rotate, Doctor, RespondToLeak],
 )];
 
 /// The key in the secret is checked before the deployment, and then stored as the first value of
@@ -133,13 +133,16 @@ const FIRST_KEYS: &[Action] = &[
 /// The secret's value is stored as the first value of another secret.
 const FIRST_PASSWORDS: &[Action] = &[("secretsmanager:GetSecretValue", &[Bootstrap])];
 
-const EXISTING_KEYS: &[Action] = &[("kms:DescribeKey", &[Plan, Bootstrap, Rotate, Doctor])];
+const EXISTING_KEYS: &[Action] = &[(
+    "kms:DescribeKey",
+    &[Plan, Bootstrap, Rotate, Doctor, RespondToLeak],
+)];
 
 /// The calls through Secrets Manager: reading a value needs `kms:Decrypt`, and storing one
 /// needs both actions.
 const USE_KEYS: &[Action] = &[
     ("kms:Decrypt", &Command::READS_VALUES),
-    ("kms:GenerateDataKey", &[Bootstrap, Recover]),
+    ("kms:GenerateDataKey", &[Bootstrap, Recover, RespondToLeak]),
 ];
 
 /// A key that does not exist yet has no ARN, so the tag that it will receive identifies it.

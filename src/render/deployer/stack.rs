@@ -1,6 +1,6 @@
 //! The grants for the stack, and for the code and templates that it reads.
 
-use super::Command::{Bootstrap, Doctor, Plan, Rotate, Teardown};
+use super::Command::{Bootstrap, Doctor, Plan, RespondToLeak, Rotate, Teardown};
 use super::{Action, Command, Grant, Scope};
 use crate::render::name;
 
@@ -24,7 +24,7 @@ const STACK: &[Action] = &[
     ("cloudformation:GetTemplate", &[Plan, Bootstrap]),
     (
         "cloudformation:ListStackResources",
-        &[Plan, Bootstrap, Rotate, Doctor, Teardown],
+        &[Plan, Bootstrap, Rotate, Doctor, RespondToLeak, Teardown],
     ),
     ("cloudformation:TagResource", &[Plan, Bootstrap]),
     ("cloudformation:UntagResource", &[Plan, Bootstrap]),

@@ -14,8 +14,8 @@ use super::rotate::LoggedError;
 use super::{CONCURRENCY, Context, Deployed, observe_entry};
 use crate::model::{AccessKey, Database, Entry, EntryOf, Model, SecretName};
 use crate::plan::{
-    self, Diagnosis, Examination, Examined, ObservedAccessKey, ObservedDatabase, ObservedEntry,
-    Proof,
+    self, DENY_SESSIONS_POLICY, DeniedSessions, Diagnosis, Examination, Examined,
+    ObservedAccessKey, ObservedDatabase, ObservedEntry, Proof,
 };
 use crate::port::{CURRENT, ErrorKind, Secret, Stage};
 use crate::render::Strategy;
@@ -83,13 +83,37 @@ async fn examine_entry<'model>(
             prove_login(context, deployed, *entry, seen).await?
         }
     };
+    let denied_sessions = match &seen {
+        ObservedEntry::AccessKey(entry, _) => denied_sessions(context, *entry).await?,
+        ObservedEntry::Database(..) => None,
+    };
     let strategy = Strategy::for_entry(entry);
     let reported = reported(context, deployed, strategy, seen.secret()).await?;
     Ok(Examination {
         seen,
         proof,
         reported,
+        denied_sessions,
     })
+}
+
+/// Returns the sessions of the user that keyrota's policy denies. A caller that may not read the
+/// policy gets a warning.
+async fn denied_sessions(
+    context: &Context<'_>,
+    entry: EntryOf<'_, AccessKey>,
+) -> Result<Option<DeniedSessions>> {
+    let user = entry.kind.user.as_str();
+    let policy = context.cloud.user_policy(user, DENY_SESSIONS_POLICY).await;
+    match policy {
+        Ok(document) => Ok(document.and_then(|document| DeniedSessions::read(&document))),
+        Err(error) if error.kind == ErrorKind::Denied => {
+            let unread = "cannot look for denied sessions of its user";
+            context.warn(format!("{}: {unread}: {error}", entry.secret));
+            Ok(None)
+        }
+        Err(error) => Err(error.into()),
+    }
 }
 
 /// Waits for a rotation in progress, unless it has taken so long that it may not end. A rotation

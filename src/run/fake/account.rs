@@ -9,7 +9,7 @@ use super::FakeAws;
 use super::state::refused;
 use crate::port::{
     Encryption, EncryptionKey, ErrorKind, Functions, Invoked, LogEvent, NetworkPart, Networks,
-    Result, TrailEvent, Trails,
+    Result, TrailEvent, TrailHistory, Trails,
 };
 
 impl FakeAws {
@@ -174,5 +174,12 @@ impl Trails for FakeAws {
             Ok(state.trail.get(key).cloned().unwrap_or_default())
         })
         .await
+    }
+
+    async fn key_history(&self, region: &str, key: &str) -> Result<TrailHistory> {
+        Ok(TrailHistory {
+            events: self.key_events(region, key).await?,
+            has_more: false,
+        })
     }
 }

@@ -16,6 +16,7 @@ mod secrets_manager;
 mod stacks;
 mod state;
 mod template;
+mod user_policies;
 mod watch;
 
 pub(super) use act::{FakeAws, Fault, FaultKind};

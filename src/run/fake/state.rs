@@ -72,6 +72,12 @@ pub struct AwsState {
     pub boundaries: BTreeMap<String, String>,
     /// The inline policies, each with its user.
     pub user_policies: BTreeSet<(String, String)>,
+    /// The ARNs of the managed policies that are attached to each user.
+    pub attached_policies: BTreeMap<String, BTreeSet<String>>,
+    /// Their documents, as far as they matter.
+    pub policy_documents: BTreeMap<(String, String), String>,
+    /// The documents of managed policies, by their ARNs.
+    pub managed_documents: BTreeMap<String, String>,
     /// The ARNs of roles and of managed policies.
     pub roles: BTreeSet<String>,
     pub policies: BTreeSet<String>,
@@ -138,6 +144,9 @@ impl AwsState {
             users: BTreeMap::new(),
             boundaries: BTreeMap::new(),
             user_policies: BTreeSet::new(),
+            attached_policies: BTreeMap::new(),
+            policy_documents: BTreeMap::new(),
+            managed_documents: BTreeMap::new(),
             roles: BTreeSet::new(),
             policies: BTreeSet::new(),
             subnets: BTreeMap::new(),

@@ -20,6 +20,8 @@ pub struct Watch {
     pub meanwhile: bool,
     /// Several commands run, each of which may be about to store a key.
     pub several: bool,
+    /// The only key that may be deactivated.
+    pub leaked: Option<String>,
     /// Secrets may be deleted without a window even if they hold a key.
     pub forced: bool,
     /// The versions whose credential did not work before the command began.
@@ -140,6 +142,11 @@ impl AwsState {
             "after {call}: {name} holds a key of {}",
             key.user
         );
+    }
+
+    /// Checks that the engine may deactivate a key: that somebody said that it leaked.
+    pub fn watch_deactivated_key(&self, id: &str) {
+        assert_eq!(self.watch.leaked.as_deref(), Some(id), "it did not leak");
     }
 
     /// Checks that the engine may delete a key.

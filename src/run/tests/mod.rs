@@ -7,6 +7,7 @@ mod discover;
 mod doctor;
 mod forged;
 mod import;
+mod leak;
 mod log;
 mod lookup;
 mod recover;

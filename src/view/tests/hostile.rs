@@ -171,6 +171,8 @@ fn of_rotate_and_bootstrap() {
             version_id: Some(text()),
             verified: true,
             restored: false,
+            old_key_status: None,
+            leak: None,
             error: Some(text()),
         }],
     });

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use serde_json::{Value, json};
 
 /// The prefixes of the commands' Sids.
-pub const PARTS: [&str; 8] = [
+pub const PARTS: [&str; 9] = [
     "Plan",
     "Bootstrap",
     "Rotate",
@@ -13,6 +13,7 @@ pub const PARTS: [&str; 8] = [
     "StatusWithoutValues",
     "Doctor",
     "Recover",
+    "RespondToLeak",
     "Teardown",
 ];
 

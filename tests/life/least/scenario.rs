@@ -3,8 +3,8 @@
 use super::database;
 use super::state::{
     AILING, BUSY, CHANGED, DATABASE, DATABASE_DAMAGED, DATABASE_DEPLOYED, DATABASE_UNFINISHED,
-    DEPLOYED, GONE, LARGE, LARGE_CHANGED, LARGE_DEPLOYED, LEFT_BEHIND, LOCKED_OUT, SEEDED, SMALL,
-    State, TORN_DOWN, UNFINISHED,
+    DEPLOYED, GONE, LARGE, LARGE_CHANGED, LARGE_DEPLOYED, LEAKED, LEFT_BEHIND, LOCKED_OUT, SEEDED,
+    SMALL, State, TORN_DOWN, UNFINISHED,
 };
 
 /// A command in a state.
@@ -160,6 +160,16 @@ pub const SCENARIOS: &[Scenario] = &[
             "Recover",
             FIX,
             LOCKED_OUT,
+            ExpectedActions::TheRest,
+        )
+    },
+    Scenario {
+        anew: true,
+        ..scenario(
+            "response to a leaked key",
+            "RespondToLeak",
+            "rotate --compromised mailer --deny-sessions --yes --format json",
+            LEAKED,
             ExpectedActions::TheRest,
         )
     },

@@ -26,6 +26,7 @@ pub enum State {
     Unfinished,
     Ailing,
     LockedOut,
+    Leaked,
     Seeded,
     LeftBehind,
     Gone,
@@ -69,6 +70,8 @@ pub const UNFINISHED: State = State::Unfinished;
 pub const AILING: State = State::Ailing;
 /// Rotated, and then each key of two users was deleted.
 pub const LOCKED_OUT: State = State::LockedOut;
+/// Rotated, and then AWS has put a user under quarantine.
+pub const LEAKED: State = State::Leaked;
 /// The seed of a deployed secret differs from the rendered one.
 pub const SEEDED: State = State::Seeded;
 /// An earlier manifest has left a secret.
@@ -145,7 +148,7 @@ async fn prepare_keys(test: &TestEnvironment, state: State) {
     let (before, after) = manifests(state, &key, &replica_key);
     test.manifest(&before);
     let rotates = match state {
-        DEPLOYED | AILING | LOCKED_OUT => "",
+        DEPLOYED | AILING | LOCKED_OUT | LEAKED => "",
         _ => " --no-rotate",
     };
     if !matches!(state, State::New { .. } | State::Busy) {
@@ -160,6 +163,7 @@ async fn prepare_keys(test: &TestEnvironment, state: State) {
         State::Unfinished => leave_unfinished(test).await,
         State::Ailing => break_stack(test).await,
         State::LockedOut => delete_all_keys(test).await,
+        State::Leaked => quarantine(test).await,
         State::Seeded => seed_otherwise(test).await,
         State::LeftBehind => leave_behind(test).await,
         State::Gone => lose_stack(test).await,
@@ -318,6 +322,13 @@ async fn delete_all_keys(test: &TestEnvironment) {
             test.delete_key(user, &id).await;
         }
     }
+}
+
+/// Attaches the policy that AWS attaches to the user of a leaked key.
+async fn quarantine(test: &TestEnvironment) {
+    let request = test.iam.attach_user_policy().user_name("mailer");
+    let request = request.policy_arn("arn:aws:iam::aws:policy/AWSCompromisedKeyQuarantineV3");
+    request.send().await.expect("the policy is attached");
 }
 
 /// Deploys the template with another seed, as by hand.

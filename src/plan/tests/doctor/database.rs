@@ -100,6 +100,7 @@ fn found_of(more: &str, change: impl FnOnce(&mut Changed)) -> Vec<Diagnosis> {
         seen,
         proof: changed.proof,
         reported: changed.reported,
+        denied_sessions: None,
     };
     let stack = deployed(&model, "CREATE_COMPLETE");
     let found = look(&model, Some(stack), vec![database]);

@@ -2,6 +2,7 @@
 
 mod database;
 mod key;
+mod leak;
 mod page;
 mod replica;
 mod rotation;
@@ -10,7 +11,8 @@ mod stack;
 use jiff::SignedDuration;
 
 use super::super::{
-    Diagnosis, Examination, Examined, Fix, ObservedAccessKey, Proof, State, diagnose, report,
+    DeniedSessions, Diagnosis, Examination, Examined, Fix, ObservedAccessKey, Proof, State,
+    diagnose, report,
 };
 use super::sample::{FUNCTION, NOW, at, entry, observed_of, stack as sample_stack};
 use crate::model::Model;
@@ -49,6 +51,7 @@ fn found_of(more: &str, change: impl FnOnce(&mut Changed)) -> Vec<Diagnosis> {
         seen: entry(),
         proof: Proof::Accepted,
         reported: None,
+        denied_sessions: None,
     };
     changed.secret().tags = render::secret_tags(model, &model.entries[0], "eu-west-1");
     change(&mut changed);
@@ -58,6 +61,7 @@ fn found_of(more: &str, change: impl FnOnce(&mut Changed)) -> Vec<Diagnosis> {
         seen,
         proof: changed.proof,
         reported: changed.reported,
+        denied_sessions: changed.denied_sessions,
     };
     let found = look(model, Some(changed.stack), vec![key]);
     // Each problem that `status` reports has a finding with a remedy.
@@ -75,6 +79,7 @@ struct Changed {
     seen: ObservedAccessKey,
     proof: Proof,
     reported: Option<String>,
+    denied_sessions: Option<DeniedSessions>,
 }
 
 impl Changed {

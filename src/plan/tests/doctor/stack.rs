@@ -12,6 +12,7 @@ fn there_is_no_stack() {
         seen: observed_of(model, seen),
         proof: Proof::Untried,
         reported: None,
+        denied_sessions: None,
     };
     let found = look(model, None, vec![key(untouched())]);
     expect(
@@ -127,6 +128,7 @@ fn what_a_failed_stack_still_has_is_looked_at() {
         seen: observed_of(model, seen),
         proof: Proof::Untried,
         reported: None,
+        denied_sessions: None,
     };
     let examined = Examined {
         region: String::new(),

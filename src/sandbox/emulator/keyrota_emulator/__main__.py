@@ -165,6 +165,7 @@ def _serve(
         principals,
         processes,
         propagation,
+        quarantine,
         replicas,
         report,
         resources,
@@ -220,6 +221,7 @@ def _serve(
     rotation.install()
     keys.install()
     report.install()
+    quarantine.install()
     authorization.install()
     resources.install()
     service_keys.install()

@@ -96,7 +96,7 @@ def _enforce(original: Callable[..., Any]) -> Callable[..., Any]:
         if not isinstance(denied, iam_evaluator.AuthError):
             name = iam_actions.SERVICE_TO_IAM_NAMESPACE.get(service, service)
             keys.record_use(access_key_id, name, region)
-            trail.record(access_key_id, iam_action, name, region)
+            trail.record(access_key_id, iam_action, name, region, resource_arn)
         return denied
 
     return enforce

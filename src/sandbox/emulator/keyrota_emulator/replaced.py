@@ -170,11 +170,13 @@ NAMES: dict[str, tuple[str, ...]] = {
     "ministack.services.iam": (
         "_IAM_HANDLERS",
         "_access_keys",
+        "_aws_managed_policies",
         "_boundary_policy_error",
         "_error",
         "_extract_tags",
         "_groups",
         "_login_profiles",
+        "_make_aws_managed_record",
         "_p",
         "_policies",
         "_roles",
