@@ -28,6 +28,7 @@
 pub use keyrota_function_base::{arn, clock, dump, event, metric, moment, pins};
 
 pub mod aws;
+pub mod check;
 pub mod decide;
 pub mod error;
 pub mod key;

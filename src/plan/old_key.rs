@@ -10,6 +10,10 @@ use crate::port::Key;
 /// sources.
 const CONCEALED: Duration = Duration::seconds(USE_RECORDED_EVERY.as_seconds() + 60);
 
+/// How long after the promotion a use may be that of a check of the function. Its constant of this
+/// name has the reason.
+const CHECKED: Duration = Duration::seconds(10);
+
 /// Why a key is held back.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
@@ -72,9 +76,11 @@ fn alone(retirement: Retirement, key: &Key, replaced: Timestamp, now: Timestamp)
     let due = plus(replaced, deactivate_after);
     let last_use = key.last_used.and_then(|used| {
         let concealed = plus(used, CONCEALED);
-        if used > replaced {
+        let is_measured = hold_if_used_within > USE_RECORDED_EVERY;
+        let may_be_checked = is_measured && used <= plus(replaced, CHECKED);
+        if used > replaced && !may_be_checked {
             Some((used, HoldReason::Used))
-        } else if concealed > replaced && hold_if_used_within > USE_RECORDED_EVERY {
+        } else if concealed > replaced && is_measured {
             Some((concealed, HoldReason::PossiblyUsed))
         } else {
             None

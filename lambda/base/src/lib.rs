@@ -19,6 +19,7 @@
 
 pub mod arn;
 pub mod aws;
+pub mod check;
 pub mod clock;
 pub mod dump;
 pub mod error;

@@ -185,7 +185,7 @@ fn current_key(
             Some(KEY_INACTIVE.of(secret, evidence, remedy))
         }
         Some(_) => match proof {
-            Proof::Refused(why) | Proof::Unknown(why) => {
+            Proof::Refused(why) => {
                 let evidence = format!("AWS does not accept the key {id}: {why}");
                 Some(CREDENTIAL_REFUSED.of(secret, evidence, restore_advice(entry, seen)))
             }

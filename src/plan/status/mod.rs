@@ -32,7 +32,20 @@ pub fn report(seen: &ObservedEntry<'_>, now: Timestamp) -> SecretReport {
         ObservedEntry::Database(..) => Vec::new(),
     };
     let last_rotated = seen.held().and_then(|held| held.rotation.at());
-    SecretReport::new(entry, secret, state, last_rotated, keys)
+    SecretReport {
+        last_proven: last_proven(seen),
+        ..SecretReport::new(entry, secret, state, last_rotated, keys)
+    }
+}
+
+/// Returns when the rotation that made the current credential current has authenticated with it:
+/// right before it ended. A version that was stored later is another credential.
+fn last_proven(seen: &ObservedEntry<'_>) -> Option<Timestamp> {
+    let since = match seen {
+        ObservedEntry::AccessKey(_, seen) => seen.secret.as_ref()?.current_since?,
+        ObservedEntry::Database(_, seen) => seen.secret.as_ref()?.current_since?,
+    };
+    seen.secret()?.last_rotated.filter(|ended| since <= *ended)
 }
 
 /// The fields that depend on the values of a secret with keys: the role of a key determines when it
@@ -57,6 +70,10 @@ pub fn report_without_values(
     let mut unknown = Vec::new();
     if state == State::Unknown {
         unknown.push("state");
+    }
+    // When the current version was stored is read together with its value.
+    if secret.is_some() {
+        unknown.push("last_proven");
     }
     // Secrets Manager reports the date only while rotation is enabled (`API_DescribeSecret`).
     if secret.is_some_and(|secret| secret.last_rotated.is_none() && !secret.rotation_enabled) {
