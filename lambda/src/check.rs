@@ -24,7 +24,7 @@ use std::time::Duration;
 pub use keyrota_function_base::check::CheckAnswer;
 
 use keyrota_function_base::check::{Calls, CheckedCall, Signer, call, untried_on};
-use keyrota_function_base::pin::administrator;
+use keyrota_function_base::pin::{administrator, is_served};
 use keyrota_function_base::secret::Content as Held;
 
 use crate::decide::{self, AccessKeyId, CURRENT};
@@ -55,6 +55,7 @@ pub async fn run<P: Ports>(ports: &P, check: &Check) -> Result<CheckAnswer, Erro
         return Err(RequestError::from(EventError::CheckNamesVersion).into());
     }
     let secret = &check.secret;
+    is_served(ports.pins(), secret)?;
     let mut calls = Calls::new(expected(ports.pins(), check));
     let secrets = ports.secrets_manager();
     let described = secrets.describe(secret).await;

@@ -10,6 +10,7 @@
 pub use keyrota_function_base::check::CheckAnswer;
 
 use keyrota_function_base::check::{Calls, CheckedCall, Signer, call, untried_on};
+use keyrota_function_base::pin::is_served;
 use keyrota_function_base::secret::Content as Held;
 use keyrota_function_base::secrets_manager::CallError;
 
@@ -64,6 +65,7 @@ async fn log_in<P: Ports>(
 /// Makes the calls of the next rotation that change nothing.
 async fn rehearse<P: Ports>(ports: &P, check: &Check) -> Result<CheckAnswer, Error> {
     let (secret, role) = (&check.secret, Signer::Role);
+    is_served(ports.pins(), secret)?;
     let mut calls = Calls::new(expected(ports.pins(), check));
     let secrets = ports.secrets_manager();
     let described = secrets.describe(secret).await;

@@ -8,7 +8,7 @@ use super::{
     HeldSecret, LastRotation, ObservedAccessKey, ObservedDatabase, ObservedEntry, RemovalTimes,
     removal_times,
 };
-use crate::model::{Database, Entry, EntryOf, OldKey};
+use crate::model::{Database, Entry, EntryOf, OldKey, RotateAs};
 use crate::port::{CURRENT, Key, Secret};
 use crate::render::OLD_KEY_TAG;
 
@@ -26,7 +26,9 @@ pub fn report(seen: &ObservedEntry<'_>, now: Timestamp) -> SecretReport {
     let state = state(seen, now);
     let keys = match seen {
         ObservedEntry::AccessKey(_, seen) => {
-            let keys = seen.keys.iter().map(|key| report_key(key, seen, now));
+            let is_self = entry.rotate_as == RotateAs::Itself;
+            let keys = seen.keys.iter();
+            let keys = keys.map(|key| report_key(key, seen, now, is_self));
             keys.collect()
         }
         ObservedEntry::Database(..) => Vec::new(),
@@ -126,7 +128,7 @@ fn state_without_values(
     }
 }
 
-fn report_key(key: &Key, seen: &ObservedAccessKey, now: Timestamp) -> KeyReport {
+fn report_key(key: &Key, seen: &ObservedAccessKey, now: Timestamp, is_self: bool) -> KeyReport {
     let role = seen.role_of(key);
     let removal_times = match &seen.secret {
         // The function follows the secret's tags, even if the manifest has changed since. A stack
@@ -141,6 +143,7 @@ fn report_key(key: &Key, seen: &ObservedAccessKey, now: Timestamp) -> KeyReport 
                 held.replaced(),
                 held.secret.next_rotation,
                 now,
+                is_self,
             )
         }
         _ => RemovalTimes::default(),
