@@ -1,7 +1,7 @@
 //! The check: rehearses the next rotation, and changes nothing.
 //!
 //! The function makes the calls that read, with the credentials that a rotation would use. It also
-//! deletes and deactivates a key that does not exist, which changes nothing whoever acts at the
+//! deletes and deactivates a key that does not exist, which changes nothing if others act at the
 //! same time, and which AWS answers with `NoSuchEntity` only if the caller may delete and
 //! deactivate the user's keys. All other calls of a rotation are listed as untried:
 //!

@@ -16,6 +16,7 @@
 //! | [`port`] | the dependencies of the steps and the sweep |
 //! | [`step`] | the steps, over the ports |
 //! | [`sweep`] | the sweep, over the ports |
+//! | [`check`] | the rehearsal of the next rotation, over the ports |
 //! | [`log`], [`metric`], [`error`] | the function's output, which never contains a secret value |
 //! | [`aws`] | the SDKs |
 //! | [`base`] | what this function shares with the one for databases |

@@ -4,7 +4,7 @@
 //! rehearses the next rotation: the function makes the calls that change nothing, with the
 //! credentials that the rotation would use, and lists the others as untried.
 //!
-//! The answer goes to whoever may invoke the function. It contains names, access key IDs, and
+//! The answer goes to each principal that may invoke the function. It contains names, access key IDs, and
 //! error codes, and no value of a secret.
 
 use serde::{Deserialize, Serialize};

@@ -178,7 +178,8 @@ fn rehearsed(checked: CheckedCall, simulated: &[Simulated]) -> RehearsedCall {
         (CallResult::Untried, Some(it)) if it.allowed => {
             (TestMethod::Simulated, CallOutcome::Ok, None, None)
         }
-        (CallResult::Untried, Some(it)) if it.is_conclusive => {
+        // A statement that denies does so whatever the unknown keys are.
+        (CallResult::Untried, Some(it)) if it.is_conclusive || it.explicit => {
             let code = match it.explicit {
                 true => DENIED_EXPLICITLY,
                 false => DENIED,

@@ -2,7 +2,7 @@
 //!
 //! The function makes the calls that change nothing, so the caller invokes it. It has no permission
 //! to simulate policies, which the caller does instead. `status --no-values` is for principals that
-//! only look, and whoever may invoke a function may also send it the steps of a rotation, so it
+//! only look, and a principal that may invoke a function may also send it the steps of a rotation, so it
 //! rehearses nothing.
 
 use super::Command::{Doctor, Status};

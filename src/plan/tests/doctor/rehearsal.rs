@@ -381,3 +381,21 @@ fn what_the_function_does_not_try_is_simulated_with_its_context() {
     ];
     assert_eq!(told, expected);
 }
+
+/// A statement with a condition on a key that the simulation does not know may not matter.
+#[test]
+fn an_explicit_denial_is_one_whatever_the_simulation_does_not_know() {
+    let of = |explicit| {
+        found(|it| {
+            let call = CheckedCall::untried(call::CREATE_ACCESS_KEY, Signer::User);
+            let one = Simulated {
+                explicit,
+                is_conclusive: false,
+                ..simulated(call::CREATE_ACCESS_KEY, Signer::User, false)
+            };
+            it.rehearsal = rehearsal(vec![call], None, &[one]);
+        })
+    };
+    assert_eq!(of(false), []);
+    expect(&of(true), ID, None, &["(simulated, explicitDeny)"], "ada");
+}
