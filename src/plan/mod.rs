@@ -20,6 +20,7 @@ mod placement;
 mod preflight;
 mod quarantine;
 mod recorded_keys;
+mod rehearsal;
 mod replica;
 mod seeding;
 mod slot;
@@ -42,8 +43,8 @@ pub use changes::{
 };
 pub use database::{FIRST, ObservedDatabase, ObservedLogin, RETAINED, SETTING};
 pub use doctor::{
-    Diagnosis, DoctorFinding, DoctorReport, Examination, Examined, FAULTS, Fault, Fix, Proof,
-    diagnose, wanted_rotation,
+    Diagnosis, DoctorFinding, DoctorReport, Examination, Examined, FAULTS, Fault, Fix,
+    NextRotation, Proof, diagnose, diagnose_next_rotation, wanted_rotation,
 };
 pub use environment::{Environment, OptionFile, TLS_TAG, tls_of};
 pub use evidence::{Evidence, STACK_ID_TAG, same_key};
@@ -60,6 +61,7 @@ pub use leak::{
     denied_actions, deny_sessions_policy, key_details, leaked_key, plan_leak, reported_leaks, revoke_command,
     with_leak,
 };
+pub use keyrota_contract::check::Signer;
 pub use lookup::Lookup;
 pub use observed::{
     Administrator, HeldSecret, LastRotation, Observed, ObservedEntry, SecretContent,
@@ -75,6 +77,10 @@ pub use preflight::{
 pub use quarantine::Quarantine;
 pub use recorded_keys::{
     KEYS_TAG, MADE, MAKING_TAG, is_recorded as is_recorded_key, with_key,
+};
+pub use rehearsal::{
+    CallOutcome, FailedRehearsal, Principals, Rehearsal, RehearsedCall, TestMethod,
+    failed_rehearsal, simulations,
 };
 pub use replica::{RemovedReplica, ReplicaFault, ReplicaReport, removed_replicas};
 pub use seeding::{ABANDONED_TAG, BEFORE, SEEDING_TAG, Seeding};

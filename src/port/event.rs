@@ -60,6 +60,8 @@ pub enum Stage {
     Verifying(String),
     /// The credential in the secret with this name has authenticated.
     Verified(String),
+    /// Rehearsing the next rotation of the secret with this name.
+    Rehearsing(String),
     /// Waiting until IAM lists the key in the secret with this name.
     AwaitingKey(String),
     /// Deleting resources.

@@ -61,6 +61,7 @@ const MODULES: &[(&str, &str)] = &modules![
     "schemas.py",
     "secrets.py",
     "service_keys.py",
+    "simulation.py",
     "stacks.py",
     "stale.py",
     "storage.py",

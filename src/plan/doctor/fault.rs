@@ -1,6 +1,7 @@
 //! The faults that `keyrota doctor` detects. docs/reference/doctor.md is generated from this table.
 
 use super::recovery::Advice;
+use super::rehearsal::{KEY_QUARANTINED, PASSWORD_EXPIRES, REHEARSAL_FAILED};
 use super::{Diagnosis, Fix};
 use crate::model::{SecretName, Severity};
 
@@ -72,7 +73,7 @@ impl Diagnosis {
     }
 }
 
-const fn error(id: &'static str, what: &'static str, remedy: &'static str) -> Fault {
+pub(super) const fn error(id: &'static str, what: &'static str, remedy: &'static str) -> Fault {
     Fault {
         id,
         severity: Severity::Error,
@@ -211,11 +212,6 @@ pub(super) static CREDENTIAL_REFUSED: Fault = fixable(
         "Run `keyrota doctor --fix`. If the server cannot be reached, fix that first",
     ),
     RECOVER,
-);
-pub(super) static LOGIN_UNTRIED: Fault = warning(
-    "login-untried",
-    "The function could not test the login of the database user.",
-    "Fix the cause that the function reports. See its log for details",
 );
 pub(super) static FOREIGN_KEY: Fault = error(
     "foreign-key",
@@ -359,10 +355,12 @@ pub static FAULTS: [&Fault; 37] = [
     &KEY_MISSING,
     &KEY_INACTIVE,
     &CREDENTIAL_REFUSED,
-    &LOGIN_UNTRIED,
     &FOREIGN_KEY,
     &KMS_KEY,
     &ADMINISTRATOR,
+    &REHEARSAL_FAILED,
+    &KEY_QUARANTINED,
+    &PASSWORD_EXPIRES,
     &PASSWORD_BROKEN_OFF,
     &ROTATION_UNFINISHED,
     &ROTATION_OFF,

@@ -10,19 +10,22 @@ mod fault;
 mod key;
 mod leak;
 mod recovery;
+mod rehearsal;
 mod replica;
 mod report;
 mod secret;
 mod stack;
 
 use jiff::{SignedDuration, Timestamp};
+use keyrota_contract::check::{Signer, call};
 
-use super::{DeniedSessions, ObservedEntry};
+use super::{CallOutcome, DeniedSessions, ObservedEntry, Quarantine, Rehearsal, TestMethod};
 use crate::model::{Entry, Model, SecretName};
 use crate::port::Stack;
 use crate::render::Strategy;
 
 pub use fault::{FAULTS, Fault};
+pub use rehearsal::{NextRotation, diagnose_next_rotation};
 pub use report::{DoctorFinding, DoctorReport};
 pub use secret::wanted_rotation;
 
@@ -48,6 +51,10 @@ pub struct Examination<'a> {
     pub reported: Option<String>,
     /// The sessions of the user that keyrota's policy denies.
     pub denied_sessions: Option<DeniedSessions>,
+    /// The rehearsal of the next rotation, if there can be one.
+    pub rehearsal: Option<Rehearsal>,
+    /// The quarantine under which AWS has put the user.
+    pub quarantine: Option<Quarantine>,
 }
 
 /// Whether a credential authenticates.
@@ -61,8 +68,28 @@ pub enum Proof {
     Refused(String),
     /// It does not authenticate, for this reason, but may be right.
     Failed(String),
-    /// The result is unknown, for this reason.
-    Unknown(String),
+}
+
+impl Proof {
+    /// Returns what the rehearsal says about a database's login. A server that was not reached says
+    /// nothing about the password.
+    pub fn of_login(rehearsal: &Rehearsal) -> Self {
+        let mut calls = rehearsal.calls.iter();
+        let login = calls.find(|it| it.call == call::LOG_IN && it.by == Signer::User);
+        let Some(login) = login.filter(|login| login.how == TestMethod::Tested) else {
+            return Self::Untried;
+        };
+        match (login.result, login.code.as_deref()) {
+            (CallOutcome::Ok, _) => Self::Accepted,
+            (_, Some("wrong_credentials")) => {
+                Self::Refused(login.reason.clone().unwrap_or_default())
+            }
+            (_, Some("login_forbidden")) => {
+                Self::Failed(login.reason.clone().unwrap_or_default())
+            }
+            _ => Self::Untried,
+        }
+    }
 }
 
 /// A fault that was found.

@@ -18,6 +18,7 @@ mod function;
 mod iam;
 mod leak;
 mod parts;
+mod rehearsal;
 mod secret;
 mod stack;
 #[cfg(test)]
@@ -219,6 +220,7 @@ pub fn policy(rendered: &Rendered<'_>) -> Policy {
     grants.extend(function::grants(&scope));
     grants.extend(encrypt::grants(&scope));
     grants.extend(alarm::grants(&scope));
+    grants.extend(rehearsal::grants(&scope));
     let commands = Command::ALL.into_iter();
     let commands = commands.filter(|command| command.concerns(scope.model));
     let statements = commands.map(|command| statements(command, &grants));

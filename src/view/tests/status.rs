@@ -40,6 +40,7 @@ fn secret(state: State, reason: Option<&str>) -> SecretReport {
         schedule: "rate(30 days)".to_owned(),
         rotation_enabled: true,
         last_rotated: at("2026-11-01T09:00:30Z"),
+        last_proven: at("2026-11-01T09:00:30Z"),
         next_rotation: None,
         max_key_age: Some(Duration::seconds(60 * 86_400 + 3_600)),
         keys: vec![
@@ -83,6 +84,7 @@ fn replicas_with_their_faults() {
         ),
     ];
     let result = StatusReport {
+        findings: Vec::new(),
         stack: Some(stack()),
         stacks: Vec::new(),
         secrets: vec![secret],
@@ -121,6 +123,7 @@ fn replicas_with_their_faults() {
 #[test]
 fn status() {
     let result = StatusReport {
+        findings: Vec::new(),
         stack: Some(stack()),
         stacks: Vec::new(),
         secrets: vec![secret(State::Ok, None)],
@@ -189,10 +192,12 @@ fn status() {
     let missing = SecretReport {
         arn: None,
         last_rotated: None,
+        last_proven: None,
         keys: Vec::new(),
         ..secret(State::Missing, Some("the secret does not exist"))
     };
     let result = StatusReport {
+        findings: Vec::new(),
         stack: None,
         stacks: Vec::new(),
         secrets: vec![missing],
@@ -288,6 +293,7 @@ fn a_key_that_is_held_back_because_of_a_possible_use_is_named_with_the_reason() 
 
 fn report(stack: Option<StackReport>, secrets: Vec<SecretReport>) -> StatusReport {
     StatusReport {
+        findings: Vec::new(),
         stack,
         stacks: Vec::new(),
         secrets,

@@ -4,6 +4,7 @@ mod database;
 mod key;
 mod leak;
 mod page;
+mod rehearsal;
 mod replica;
 mod rotation;
 mod stack;
@@ -11,8 +12,8 @@ mod stack;
 use jiff::SignedDuration;
 
 use super::super::{
-    DeniedSessions, Diagnosis, Examination, Examined, Fix, ObservedAccessKey, Proof, State,
-    diagnose, report,
+    DeniedSessions, Diagnosis, Examination, Examined, Fix, ObservedAccessKey, Proof, Quarantine,
+    Rehearsal, State, diagnose, report,
 };
 use super::sample::{FUNCTION, NOW, at, entry, observed_of, stack as sample_stack};
 use crate::model::Model;
@@ -52,6 +53,8 @@ fn found_of(more: &str, change: impl FnOnce(&mut Changed)) -> Vec<Diagnosis> {
         proof: Proof::Accepted,
         reported: None,
         denied_sessions: None,
+        rehearsal: None,
+        quarantine: None,
     };
     changed.secret().tags = render::secret_tags(model, &model.entries[0], "eu-west-1");
     change(&mut changed);
@@ -62,6 +65,8 @@ fn found_of(more: &str, change: impl FnOnce(&mut Changed)) -> Vec<Diagnosis> {
         proof: changed.proof,
         reported: changed.reported,
         denied_sessions: changed.denied_sessions,
+        rehearsal: changed.rehearsal,
+        quarantine: changed.quarantine,
     };
     let found = look(model, Some(changed.stack), vec![key]);
     // Each problem that `status` reports has a finding with a remedy.
@@ -80,6 +85,8 @@ struct Changed {
     proof: Proof,
     reported: Option<String>,
     denied_sessions: Option<DeniedSessions>,
+    rehearsal: Option<Rehearsal>,
+    quarantine: Option<Quarantine>,
 }
 
 impl Changed {

@@ -13,6 +13,8 @@ fn there_is_no_stack() {
         proof: Proof::Untried,
         reported: None,
         denied_sessions: None,
+        rehearsal: None,
+        quarantine: None,
     };
     let found = look(model, None, vec![key(untouched())]);
     expect(
@@ -129,6 +131,8 @@ fn what_a_failed_stack_still_has_is_looked_at() {
         proof: Proof::Untried,
         reported: None,
         denied_sessions: None,
+        rehearsal: None,
+        quarantine: None,
     };
     let examined = Examined {
         region: String::new(),

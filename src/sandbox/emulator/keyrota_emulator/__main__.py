@@ -175,6 +175,7 @@ def _serve(
         rotation,
         secrets,
         service_keys,
+        simulation,
         stacks,
         stale,
         storage,
@@ -223,6 +224,7 @@ def _serve(
     report.install()
     quarantine.install()
     authorization.install()
+    simulation.install()
     resources.install()
     service_keys.install()
     principals.install()
