@@ -15,13 +15,15 @@ use crate::run::{self, Context};
 
 /// Find faults, with the evidence and one remedy for each
 ///
-/// Examines the stack, each secret, each user's keys, and whether each credential
-/// authenticates. Changes nothing, and exits with 5 if it finds a fault.
+/// Examines the stack and each of its resources, each secret, each user's keys, and
+/// whether each credential authenticates. Changes nothing, and exits with 5 if it finds a
+/// fault.
 ///
 /// With --fix, applies the remedies that cannot invalidate a credential in use: restores
 /// deleted secrets, completes or starts rotations that are due, enables rotation as the
-/// manifest specifies, and runs the function's sweep to retire old keys. Then examines
-/// everything again.
+/// manifest specifies, and runs the function's sweep to retire old keys. Restores
+/// resources that someone has changed or deleted, with a change set that is shown, and
+/// that is executed only if it contains no secret. Then examines everything again.
 #[derive(Args, Debug)]
 pub(super) struct Doctor {
     /// Apply the safe remedies, after a confirmation prompt
@@ -60,7 +62,13 @@ pub(super) async fn run(settings: &Settings, verb: &Doctor) -> Result<Exit, Fail
             refused |= failures.iter().any(is_aws);
             tried.extend(chosen);
         }
-        looks.push(examine(&context, &models).await?);
+        let now = examine(&context, &models).await?;
+        // What one fix has restored may let another one succeed.
+        let stays = |held: &Diagnosis| now.iter().flatten().any(|it| it.is_same(held));
+        if !tried.iter().all(stays) {
+            tried.retain(|held| !stays(held));
+        }
+        looks.push(now);
     }
     settings.progress.finish();
     let looks: Vec<Vec<Diagnosis>> = looks.into_iter().map(|look| look.concat()).collect();
@@ -93,13 +101,17 @@ fn question<'a>(chosen: impl Iterator<Item = &'a Diagnosis>) -> String {
     let mut text = "This will:\n".to_owned();
     let mut told = Vec::new();
     for diagnosis in chosen {
-        let (Some(secret), Some(fix)) = (&diagnosis.secret, diagnosis.fix) else {
+        let Some(fix) = diagnosis.fix else {
             continue;
         };
-        if told.contains(&(secret, fix)) {
+        let subject = match &diagnosis.secret {
+            Some(secret) if fix != Fix::Revert => secret.to_string(),
+            _ => diagnosis.subject.clone(),
+        };
+        if told.contains(&(subject.clone(), fix)) {
             continue;
         }
-        told.push((secret, fix));
+        told.push((subject.clone(), fix));
         let what = match fix {
             Fix::Restore => "restore the deleted secret",
             Fix::Resume => "complete the unfinished rotation of",
@@ -107,8 +119,9 @@ fn question<'a>(chosen: impl Iterator<Item = &'a Diagnosis>) -> String {
             Fix::Rotate => "rotate",
             Fix::Sweep => "run the function's sweep of",
             Fix::Replicate => "replicate",
+            Fix::Revert => "restore",
         };
-        let _ = writeln!(text, "  {what} {secret}: {}", diagnosis.evidence);
+        let _ = writeln!(text, "  {what} {subject}: {}", diagnosis.evidence);
     }
     text.push_str("Continue?");
     text

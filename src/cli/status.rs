@@ -13,7 +13,8 @@ use crate::run;
 /// Show the deployed stack and the state of each credential
 #[derive(Args, Debug)]
 pub(super) struct Status {
-    /// Exit with 5 if a credential is not `ok`, or if tags differ from the manifest
+    /// Compare the resources with what was deployed, and exit with 5 if one differs, if a
+    /// credential is not `ok`, or if tags differ from the manifest
     #[arg(long)]
     check: bool,
     /// Read no secret values, and report what depends on them as unknown
@@ -32,12 +33,17 @@ pub(super) async fn run(settings: &Settings, verb: &Status) -> Result<Exit, Fail
     let mut reports = Vec::new();
     for shard in &stacks.fleet.shards {
         run::guard_account(&context, &shard.model).await?;
-        reports.push(run::status(&context, &shard.model, values).await?);
+        let mut report = run::status(&context, &shard.model, values).await?;
+        if verb.check {
+            report = run::with_drift(&context, &shard.model, report).await?;
+        }
+        reports.push(report);
     }
     let deployed = reports.iter().all(|report| report.stack.is_some());
     let report = StatusReport::of_all(reports);
     settings.view.show(&report);
-    let fine = deployed && report.secrets.iter().all(SecretReport::is_fine);
+    let credentials = report.secrets.iter().all(SecretReport::is_fine);
+    let fine = deployed && report.is_in_sync() && credentials;
     Ok(match verb.check && !fine {
         true => Exit::Attention,
         false => Exit::Done,

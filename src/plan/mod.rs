@@ -7,6 +7,7 @@ mod candidate;
 mod changes;
 mod database;
 mod doctor;
+pub mod drift;
 mod environment;
 mod evidence;
 mod first_key;
@@ -42,6 +43,7 @@ pub use doctor::{
     Diagnosis, DoctorFinding, DoctorReport, Examination, Examined, FAULTS, Fault, Fix, Proof,
     diagnose, wanted_rotation,
 };
+pub use drift::{GoneSecret, gone_secrets};
 pub use environment::{Environment, OptionFile, TLS_TAG, tls_of};
 pub use evidence::{Evidence, STACK_ID_TAG, same_key};
 pub use first_key::{FirstKey, UnusableKey};

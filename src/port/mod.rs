@@ -4,10 +4,12 @@
 //! be read here.
 
 mod account;
+mod drift;
 mod error;
 mod event;
 mod secrets;
 mod stacks;
+mod topics;
 mod trails;
 
 use async_trait::async_trait;
@@ -18,6 +20,7 @@ pub use account::{
     KeyPair, Keys, LastUse, LogEvent, NetworkPart, Networks, ObjectVersion, ReportDocument, UsedIn,
     User,
 };
+pub use drift::{DifferenceKind, DriftDetection, DriftStatus, PropertyDifference, ResourceDrift};
 pub use error::{Error, ErrorKind, Optional, Result};
 pub use event::{Event, Listener, Stage};
 pub use secrets::{
@@ -28,16 +31,26 @@ pub use stacks::{
     Change, ChangeSet, ChangeSetRequest, CreatedChangeSet, RefusedResource, ResourceToImport,
     Stack, StackEvent, StackResource, StackStatus, Stacks, TemplateSource,
 };
+pub use topics::{Subscription, Topics};
 pub use trails::{TrailEvent, Trails};
 
 /// All services of AWS that the engine uses.
 pub trait Cloud:
-    Identity + Keys + Encryption + Networks + Functions + Artifacts + Secrets + Stacks + Trails
+    Identity + Keys + Encryption + Networks + Functions + Artifacts + Secrets + Stacks + Topics + Trails
 {
 }
 
 impl<T> Cloud for T where
-    T: Identity + Keys + Encryption + Networks + Functions + Artifacts + Secrets + Stacks + Trails
+    T: Identity
+        + Keys
+        + Encryption
+        + Networks
+        + Functions
+        + Artifacts
+        + Secrets
+        + Stacks
+        + Topics
+        + Trails
 {
 }
 

@@ -2,6 +2,8 @@
 
 use futures_util::{StreamExt, TryStreamExt, stream};
 
+use super::deploy::look;
+use super::drift::observe_drift;
 use super::error::Result;
 use super::observe::{observe_credential, observe_keys, observe_listed};
 use super::{CONCURRENCY, Context};
@@ -34,6 +36,30 @@ pub async fn status(context: &Context<'_>, model: &Model, values: Values) -> Res
         stack: stack.as_ref().map(StackReport::from),
         stacks: Vec::new(),
         secrets,
+        drift: None,
+        drift_unchecked: Vec::new(),
+    })
+}
+
+/// Adds to a report how the resources of the stack differ from what was deployed.
+///
+/// # Errors
+///
+/// Returns a call that failed for another reason than a missing permission.
+pub async fn with_drift(
+    context: &Context<'_>,
+    model: &Model,
+    report: StatusReport,
+) -> Result<StatusReport> {
+    let (stack, resources) = look(context, model.stack.as_str()).await?;
+    let Some(stack) = stack else {
+        return Ok(report);
+    };
+    let drift = observe_drift(context, &stack, &resources).await?;
+    Ok(StatusReport {
+        drift: Some(drift.shown()),
+        drift_unchecked: drift.obstacles(),
+        ..report
     })
 }
 

@@ -138,6 +138,8 @@ fn describe(stage: &Stage) -> String {
         Stage::PreparingSandbox => "Installing the local AWS (first run only)".into(),
         Stage::StartingSandbox => "Starting the local AWS".into(),
         Stage::Uploading => "Uploading the code".into(),
+        Stage::DetectingDrift => "Comparing the resources with what was deployed".into(),
+        Stage::RevertingDrift => "Restoring what was deployed".into(),
         Stage::Importing => "Importing what exists already".into(),
         Stage::Comparing => "Comparing with the deployed stack".into(),
         Stage::Deploying => "Waiting for CloudFormation".into(),

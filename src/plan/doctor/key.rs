@@ -78,10 +78,11 @@ pub(super) fn no_user(
             "create the user with `aws iam create-user --user-name {user}`, attach its policies, and store a new key of the user in {secret}"
         ),
         true => format!(
-            "CloudFormation does not create the user again: run `aws iam create-user --user-name {user}`, and store a new key of the user in {secret}"
+            "run `keyrota doctor --fix` or `keyrota bootstrap`, which creates the user again, and store a new key of the user in {secret}"
         ),
     };
-    Some(about_user(entry, &USER_MISSING, evidence, remedy))
+    let found = about_user(entry, &USER_MISSING, evidence, remedy);
+    Some(found.fixed_by(Fix::Revert, entry.kind.create_user))
 }
 
 /// Returns the diagnosis for a user whose path is not the manifest's.

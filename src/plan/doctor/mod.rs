@@ -5,6 +5,7 @@
 //! credential in use is left to a person.
 
 mod database;
+mod drift;
 mod entry;
 mod fault;
 mod key;
@@ -16,6 +17,7 @@ mod stack;
 use jiff::{SignedDuration, Timestamp};
 
 use super::ObservedEntry;
+use super::drift::StackDrift;
 use crate::model::{Entry, Model, SecretName};
 use crate::port::Stack;
 use crate::render::Strategy;
@@ -33,6 +35,8 @@ pub struct Examined<'a> {
     pub stack: Option<Stack>,
     /// The observed entries.
     pub entries: Vec<Examination<'a>>,
+    /// How the stack differs from what was deployed.
+    pub drift: StackDrift,
 }
 
 /// The observed state of an entry.
@@ -88,6 +92,8 @@ impl Diagnosis {
 pub enum Fix {
     /// Restore the secret.
     Restore,
+    /// Revert the drift of the stack, all at once.
+    Revert,
     /// Resume the unfinished rotation. Secrets Manager refuses every other request about rotation
     /// until it has ended (`API_RotateSecret`).
     Resume,
@@ -147,6 +153,7 @@ pub fn diagnose(
     for examination in &examined.entries {
         found.extend(entry::diagnose(&scope, examination));
     }
+    found.extend(drift::diagnose(model, examined, &found));
     if stack.status.is_busy() {
         // Nothing else may change resources during an operation of CloudFormation.
         for diagnosis in &mut found {

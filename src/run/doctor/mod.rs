@@ -13,6 +13,7 @@ use super::proof::key_pair;
 use super::rotate::LoggedError;
 use super::{CONCURRENCY, Context, Deployed, observe_entry};
 use crate::model::{AccessKey, Database, Entry, EntryOf, Model, SecretName};
+use crate::plan::drift::StackDrift;
 use crate::plan::{
     self, Diagnosis, Examination, Examined, ObservedAccessKey, ObservedDatabase, ObservedEntry,
     Proof,
@@ -21,6 +22,7 @@ use crate::port::{CURRENT, ErrorKind, Secret, Stage};
 use crate::render::Strategy;
 
 pub use fix::fix;
+pub(super) use fix::switch_on;
 
 /// How far back the function's log is read for the error that keeps a rotation from ending.
 const LOG: SignedDuration = SignedDuration::from_hours(24);
@@ -33,12 +35,22 @@ const LOG: SignedDuration = SignedDuration::from_hours(24);
 pub async fn examine(context: &Context<'_>, model: &Model) -> Result<Vec<Diagnosis>> {
     context.stage(Stage::Checking);
     let deployed = deployed(context, model).await?;
+    let drift = match &deployed {
+        Some(deployed) => deployed.observe_drift(context).await?,
+        None => StackDrift::default(),
+    };
+    for one in drift.uncompared() {
+        context.warn(format!(
+            "CloudFormation cannot compare {} ({}) with what was deployed",
+            one.logical_id, one.kind
+        ));
+    }
     let entries = stream::iter(&model.entries)
         .map(|entry| examine_entry(context, deployed.as_ref(), entry))
         .buffered(CONCURRENCY)
         .try_collect()
         .await?;
-    Ok(diagnose(context, model, deployed, entries))
+    Ok(diagnose(context, model, deployed, entries, drift))
 }
 
 fn diagnose(
@@ -46,11 +58,13 @@ fn diagnose(
     model: &Model,
     deployed: Option<Deployed>,
     entries: Vec<Examination<'_>>,
+    drift: StackDrift,
 ) -> Vec<Diagnosis> {
     let examined = Examined {
         region: context.region.to_owned(),
         stack: deployed.map(|deployed| deployed.stack),
         entries,
+        drift,
     };
     let sweep = SignedDuration::try_from(context.pace.sweep).unwrap_or(SignedDuration::MAX);
     plan::diagnose(model, &examined, context.clock.now(), sweep)

@@ -108,6 +108,12 @@ fn of_status() {
     check(&StatusReport {
         stack: Some(stack()),
         stacks: Vec::new(),
+        drift: Some(vec![Drift {
+            logical_id: text(),
+            kind: text(),
+            difference: text(),
+        }]),
+        drift_unchecked: vec![text()],
         secrets: vec![SecretReport {
             kind: CredentialKind::AccessKey,
             name: text(),
@@ -204,6 +210,7 @@ fn of_plan_and_teardown() {
         kind: text(),
         replacement: Some(text()),
         properties: Vec::new(),
+        drift: None,
     };
     check(&PlanResult {
         imports: Vec::new(),
@@ -212,7 +219,7 @@ fn of_plan_and_teardown() {
             text(),
             Drift {
                 logical_id: text(),
-                kind: "AWS::SecretsManager::Secret",
+                kind: text(),
                 difference: text(),
             },
         )],

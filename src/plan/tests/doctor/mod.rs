@@ -37,6 +37,7 @@ fn look(model: &Model, stack: Option<Stack>, entries: Vec<Examination<'_>>) -> V
         region: "eu-west-1".to_owned(),
         stack,
         entries,
+        drift: Default::default(),
     };
     diagnose(model, &examined, at(NOW), TWO_HOURS)
 }
