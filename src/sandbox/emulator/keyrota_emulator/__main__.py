@@ -155,7 +155,9 @@ def _serve(
         authorization,
         changesets,
         delivery,
+        drift,
         gateway,
+        gone,
         handlers,
         imports,
         keys,
@@ -166,6 +168,8 @@ def _serve(
         replicas,
         report,
         resources,
+        reversion,
+        revert,
         root,
         rotation,
         secrets,
@@ -224,9 +228,13 @@ def _serve(
     changesets.install()
     delivery.install()
     storage.install()
+    gone.install()
     handlers.install()
     imports.install()
     tags.install()
+    drift.install()
+    reversion.install()
+    revert.install()
     propagation.install()
     stale.install()
     ascii.install()
