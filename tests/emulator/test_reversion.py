@@ -83,6 +83,15 @@ class Comparison(RevertingTest):
             [{"Path": "/Properties/SecretString", "Reason": "WRITE_ONLY_PROPERTY"}],
         )
 
+    def test_tags_of_others_are_no_drift_here(self) -> None:
+        template = self.deployed("User")
+        name = self.names()["User"]
+        self.iam.tag_user(UserName=name, Tags=[{"Key": "keyrota:keys", "Value": "A"}])
+        self.assertEqual(self.statuses(), {"User": "MODIFIED"})
+        change_set = self.compare(template)
+        self.assertIn("didn't contain changes", change_set["StatusReason"])
+        self.assertEqual(change_set["StackDriftStatus"], "IN_SYNC")
+
     def test_the_previous_template_will_do(self) -> None:
         self.deployed("LogGroup")
         self.logs.delete_log_group(logGroupName=self.names()["LogGroup"])

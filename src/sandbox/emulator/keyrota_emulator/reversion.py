@@ -69,10 +69,7 @@ def is_one(change_set: dict[str, Any] | None) -> bool:
 
 def revertible(kind: str, difference: dict[str, str]) -> bool:
     """Returns whether a drift-aware change set reverts a difference."""
-    name = _name(difference)
-    if name in schemas.create_only(kind):
-        return False
-    return not (name == "Tags" and difference["DifferenceType"] == "ADD")
+    return _name(difference) not in schemas.create_only(kind)
 
 
 def _name(difference: dict[str, str]) -> str:
