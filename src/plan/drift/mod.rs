@@ -104,7 +104,9 @@ impl DriftedResource {
             DriftChange::Deleted => vec!["it is scheduled for deletion".to_owned()],
             DriftChange::Changed(texts) => texts.clone(),
             DriftChange::Refuses(text) | DriftChange::KeyUnusable(text) => vec![text.clone()],
-            DriftChange::RotationDisabled => vec!["rotation is disabled".to_owned()],
+            DriftChange::RotationDisabled => {
+                vec!["rotation is disabled; `keyrota doctor --fix` enables it".to_owned()]
+            }
         }
     }
 }

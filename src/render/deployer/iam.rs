@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use super::Command::{Bootstrap, Doctor, Plan, Rotate, Teardown};
+use super::Command::{Bootstrap, DetectDrift, Doctor, Plan, Rotate, Teardown};
 use super::{Action, Command, Grant, Scope, by_cloudformation, each, generated, only_tags};
 use crate::model::{AccessKey, AccountId, Arn, Entry, Kind, Model, RotateAs};
 use crate::render::{ABANDONED_TAG, KEYS_TAG, MAKING_TAG, SEEDING_TAG, Strategy};
@@ -31,10 +31,13 @@ const BOUND_ROLE: &[Action] = &[("iam:PutRolePermissionsBoundary", &[Bootstrap])
 
 const ROLE: &[Action] = &[
     ("iam:DeleteRole", &[Bootstrap, Teardown]),
-    ("iam:GetRole", &[Bootstrap, Teardown]),
-    ("iam:GetRolePolicy", &[Bootstrap, Teardown]),
-    ("iam:ListAttachedRolePolicies", &[Bootstrap, Teardown]),
-    ("iam:ListRolePolicies", &[Bootstrap, Teardown]),
+    ("iam:GetRole", &[Bootstrap, Teardown, DetectDrift]),
+    ("iam:GetRolePolicy", &[Bootstrap, Teardown, DetectDrift]),
+    (
+        "iam:ListAttachedRolePolicies",
+        &[Bootstrap, Teardown, DetectDrift],
+    ),
+    ("iam:ListRolePolicies", &[Bootstrap, Teardown, DetectDrift]),
     ("iam:TagRole", &[Bootstrap, Teardown]),
     ("iam:UntagRole", &[Bootstrap, Teardown]),
     ("iam:UpdateAssumeRolePolicy", &[Bootstrap]),
@@ -55,9 +58,12 @@ const POLICIES: &[Action] = &[
     ("iam:CreatePolicyVersion", &[Bootstrap]),
     ("iam:DeletePolicy", &[Bootstrap, Teardown]),
     ("iam:DeletePolicyVersion", &[Bootstrap, Teardown]),
-    ("iam:GetPolicy", &[Bootstrap, Teardown]),
-    ("iam:GetPolicyVersion", &[Bootstrap]),
-    ("iam:ListEntitiesForPolicy", &[Bootstrap, Teardown]),
+    ("iam:GetPolicy", &[Bootstrap, Teardown, DetectDrift]),
+    ("iam:GetPolicyVersion", &[Bootstrap, DetectDrift]),
+    (
+        "iam:ListEntitiesForPolicy",
+        &[Bootstrap, Teardown, DetectDrift],
+    ),
     ("iam:ListPolicyVersions", &[Bootstrap, Teardown]),
 ];
 
@@ -72,16 +78,16 @@ const USERS: &[Action] = &[
         "iam:DeleteAccessKey",
         &[Bootstrap, Rotate, Doctor, Teardown],
     ),
-    ("iam:GetAccessKeyLastUsed", &Command::ALL),
+    ("iam:GetAccessKeyLastUsed", &Command::LOOKS),
     ("iam:GetUser", &Command::READS_VALUES),
-    ("iam:ListAccessKeys", &Command::ALL),
+    ("iam:ListAccessKeys", &Command::LOOKS),
 ];
 
 /// IAM authorizes a request about a user that does not exist by an ARN without a path, because it
 /// knows none. The name is unique in the account, so the ARN is never that of another user.
 const ABSENT_USERS: &[Action] = &[
     ("iam:GetUser", &Command::READS_VALUES),
-    ("iam:ListAccessKeys", &Command::ALL),
+    ("iam:ListAccessKeys", &Command::LOOKS),
 ];
 
 /// The records on a user while a key is created or given up: see `plan/seeding.rs`. They decide
@@ -113,10 +119,14 @@ const BOUND_USER: &[Action] = &[("iam:PutUserPermissionsBoundary", &[Bootstrap])
 /// The users that the stack creates.
 const MADE: &[Action] = &[
     ("iam:DeleteUser", &[Bootstrap, Teardown]),
-    ("iam:GetLoginProfile", &[Bootstrap, Teardown]),
-    ("iam:ListAttachedUserPolicies", &[Bootstrap, Teardown]),
-    ("iam:ListGroupsForUser", &[Bootstrap, Teardown]),
-    ("iam:ListUserPolicies", &[Bootstrap, Teardown]),
+    ("iam:GetLoginProfile", &[Bootstrap, Teardown, DetectDrift]),
+    (
+        "iam:ListAttachedUserPolicies",
+        &[Bootstrap, Teardown, DetectDrift],
+    ),
+    ("iam:ListGroupsForUser", &[Bootstrap, Teardown, DetectDrift]),
+    ("iam:ListUserPolicies", &[Bootstrap, Teardown, DetectDrift]),
+    ("iam:GetUser", &[DetectDrift]),
     ("iam:ListUserTags", &[Bootstrap]),
     ("iam:UpdateUser", &[Bootstrap]),
 ];
@@ -129,7 +139,7 @@ const TAG_MADE: &[Action] = &[
 ];
 
 /// The handlers of both users and their policies need these actions.
-const SELVES_OR_MADE: &[Action] = &[("iam:GetUserPolicy", &[Bootstrap, Teardown])];
+const SELVES_OR_MADE: &[Action] = &[("iam:GetUserPolicy", &[Bootstrap, Teardown, DetectDrift])];
 
 /// A policy of the same name that does not belong to the stack is in the way of the stack's. For
 /// `bootstrap`, `SELVES_OR_MADE` has this action.

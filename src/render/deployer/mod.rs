@@ -5,13 +5,15 @@
 //! statements of a command form a policy that is sufficient for it. Most of a command's
 //! permissions are in one statement. Another statement is necessary where IAM requires
 //! different conditions, or where an action would apply to a resource that it is not intended
-//! for.
+//! for. The statements for detecting drift are a part of their own, which the commands that
+//! detect drift share.
 //!
 //! CloudFormation acts with the caller's credentials, so the policy includes the calls of its
 //! resource types (the `handlers` in their schemas). A test removes each action and checks that
 //! the command then fails.
 
 mod alarm;
+mod drift;
 mod encrypt;
 mod function;
 mod iam;
@@ -50,10 +52,25 @@ enum Command {
     StatusWithoutValues,
     Doctor,
     Teardown,
+    /// What `plan`, `bootstrap`, `status --check`, and `doctor` have in common: reading each resource
+    /// of the stack, which CloudFormation does with the caller's permissions to detect drift.
+    DetectDrift,
 }
 
 impl Command {
-    const ALL: [Self; 7] = [
+    const ALL: [Self; 8] = [
+        Self::Plan,
+        Self::Bootstrap,
+        Self::Rotate,
+        Self::Status,
+        Self::StatusWithoutValues,
+        Self::Doctor,
+        Self::Teardown,
+        Self::DetectDrift,
+    ];
+
+    /// The commands that look at every entry.
+    const LOOKS: [Self; 7] = [
         Self::Plan,
         Self::Bootstrap,
         Self::Rotate,
@@ -91,6 +108,7 @@ impl Command {
             Self::StatusWithoutValues => "StatusWithoutValues",
             Self::Doctor => "Doctor",
             Self::Teardown => "Teardown",
+            Self::DetectDrift => "DetectDrift",
         }
     }
 }
@@ -181,6 +199,7 @@ pub fn policy(rendered: &Rendered<'_>) -> Policy {
     grants.extend(function::grants(&scope));
     grants.extend(encrypt::grants(&scope));
     grants.extend(alarm::grants(&scope));
+    grants.extend(drift::grants(&scope));
     let statements = Command::ALL.map(|command| statements(command, &grants));
     Policy::new(statements.into_iter().flatten().collect())
 }

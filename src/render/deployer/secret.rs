@@ -4,7 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Map, Value, json};
 
-use super::Command::{Bootstrap, Doctor, Plan, Rotate, Status, StatusWithoutValues, Teardown};
+use super::Command::{
+    Bootstrap, DetectDrift, Doctor, Plan, Rotate, Status, StatusWithoutValues, Teardown,
+};
 use super::{Action, Command, Grant, Scope, by_cloudformation, each, only_tags};
 use crate::model::{Entry, InitialKey, InitialPassword, KmsKey, SecretReference};
 use crate::render::{SECRET_TAGS, STACK_ID_TAG, STACK_TAG, name};
@@ -24,6 +26,7 @@ const SECRETS: &[Action] = &[
             StatusWithoutValues,
             Doctor,
             Teardown,
+            DetectDrift,
         ],
     ),
     (
@@ -107,7 +110,10 @@ const READ_SECRETS: &[Action] = &[
         "secretsmanager:DeleteResourcePolicy",
         &[Bootstrap, Teardown],
     ),
-    ("secretsmanager:GetResourcePolicy", &[Bootstrap, Teardown]),
+    (
+        "secretsmanager:GetResourcePolicy",
+        &[Bootstrap, Teardown, DetectDrift],
+    ),
     ("secretsmanager:PutResourcePolicy", &[Bootstrap]),
 ];
 
@@ -153,11 +159,11 @@ const MAKE_KEY: &[Action] = &[
 /// the stack which key is its own.
 const OWN_KEY: &[Action] = &[
     ("kms:DeleteAlias", &[Bootstrap, Teardown]),
-    ("kms:DescribeKey", &[Bootstrap, Teardown]),
+    ("kms:DescribeKey", &[Bootstrap, Teardown, DetectDrift]),
     ("kms:EnableKeyRotation", &[Bootstrap]),
-    ("kms:GetKeyPolicy", &[Bootstrap]),
-    ("kms:GetKeyRotationStatus", &[Bootstrap]),
-    ("kms:ListResourceTags", &[Bootstrap]),
+    ("kms:GetKeyPolicy", &[Bootstrap, DetectDrift]),
+    ("kms:GetKeyRotationStatus", &[Bootstrap, DetectDrift]),
+    ("kms:ListResourceTags", &[Bootstrap, DetectDrift]),
     ("kms:PutKeyPolicy", &[Bootstrap]),
     ("kms:ScheduleKeyDeletion", &[Teardown]),
     ("kms:TagResource", &[Bootstrap]),
@@ -185,7 +191,7 @@ const ALIAS: &[Action] = &[
 const ALIAS_NEW_KEY: &[Action] = &[("kms:CreateAlias", &[Bootstrap])];
 
 /// IAM grants it only on all resources. `plan` finds an alias that is in the way of the stack's.
-const FIND_ALIAS: &[Action] = &[("kms:ListAliases", &[Plan, Bootstrap])];
+const FIND_ALIAS: &[Action] = &[("kms:ListAliases", &[Plan, Bootstrap, DetectDrift])];
 
 /// Returns the grants for the secrets, and for managing and using the KMS keys.
 pub fn grants(scope: &Scope<'_>) -> Vec<Grant> {

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use serde_json::{Value, json};
 
 /// The prefixes of the commands' Sids.
-pub const PARTS: [&str; 7] = [
+pub const PARTS: [&str; 8] = [
     "Plan",
     "Bootstrap",
     "Rotate",
@@ -13,6 +13,19 @@ pub const PARTS: [&str; 7] = [
     "StatusWithoutValues",
     "Doctor",
     "Teardown",
+    DRIFT,
+];
+
+/// The part that the commands which detect drift share.
+pub const DRIFT: &str = "DetectDrift";
+
+/// The commands that detect drift.
+const DETECTING: [&str; 5] = [
+    "Plan",
+    "Bootstrap",
+    "Status",
+    "StatusWithoutValues",
+    "Doctor",
 ];
 
 /// A policy, or a part of one.
@@ -40,6 +53,18 @@ impl Policy {
         };
         let mine = |it: &&Value| it["Sid"].as_str().and_then(owner) == Some(part);
         Self(self.0.iter().filter(mine).cloned().collect())
+    }
+
+    /// Returns the statements of a command, and those for detecting drift if it does so.
+    pub fn sufficient(&self, part: &str) -> Self {
+        let Self(mut statements) = self.part(part);
+        if DETECTING.contains(&part) {
+            statements.extend(self.part(DRIFT).0);
+        }
+        if part == DRIFT {
+            statements.extend(self.part("Doctor").0);
+        }
+        Self(statements)
     }
 
     /// Returns the actions that it allows on any resource.

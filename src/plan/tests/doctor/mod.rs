@@ -1,6 +1,7 @@
 //! Each fault, from a stack on which all is well until a test changes something.
 
 mod database;
+mod drift;
 mod key;
 mod page;
 mod replica;
