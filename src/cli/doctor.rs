@@ -17,15 +17,17 @@ use crate::run::{self, Context};
 
 /// Find faults, with the evidence and one remedy for each
 ///
-/// Examines the stack, each secret, each user's keys, and whether each credential
-/// authenticates. Rehearses the next rotation of each secret: the function makes the calls that
+/// Examines the stack and each of its resources, each secret, each user's keys, and whether
+/// each credential authenticates. Rehearses the next rotation of each secret: the function makes the calls that
 /// change nothing, and IAM simulates the policies for the others. Changes nothing, and exits with
 /// 5 if it finds a fault. With -v, lists the calls of each rehearsal.
 ///
 /// With --fix, applies the remedies that cannot invalidate a credential in use: restores
 /// deleted secrets, makes secrets work again whose key is deleted or whose value is damaged,
 /// completes or starts rotations that are due, enables rotation as the manifest specifies, and
-/// runs the function's sweep to retire old keys. Then examines everything again.
+/// runs the function's sweep to retire old keys. Restores resources that someone has changed or
+/// deleted, with a change set that is shown, and that is executed only if it contains no secret.
+/// Then examines everything again.
 ///
 /// A current key that is inactive may have been deactivated on purpose. Its replacement has
 /// its own confirmation prompt, and --yes does not include it.
@@ -77,9 +79,14 @@ pub(super) async fn run(settings: &Settings, verb: &Doctor) -> Result<Exit, Fail
             refused |= failures.iter().any(is_aws);
             tried.extend(chosen);
         }
-        let found;
-        (found, rehearsals) = examine(&context, &models).await?;
-        looks.push(found);
+        let now;
+        (now, rehearsals) = examine(&context, &models).await?;
+        // What one fix has restored may let another one succeed.
+        let stays = |held: &Diagnosis| now.iter().flatten().any(|it| it.is_same(held));
+        if !tried.iter().all(stays) {
+            tried.retain(|held| !stays(held));
+        }
+        looks.push(now);
     }
     settings.progress.finish();
     let looks: Vec<Vec<Diagnosis>> = looks.into_iter().map(|look| look.concat()).collect();
@@ -154,13 +161,17 @@ fn question(chosen: &[&Diagnosis]) -> String {
     let mut text = "This will:\n".to_owned();
     let mut told = Vec::new();
     for diagnosis in chosen {
-        let (Some(secret), Some(fix)) = (&diagnosis.secret, diagnosis.fix) else {
+        let Some(fix) = diagnosis.fix else {
             continue;
         };
-        if told.contains(&(secret, fix)) {
+        let subject = match &diagnosis.secret {
+            Some(secret) if fix != Fix::Revert => secret.to_string(),
+            _ => diagnosis.subject.clone(),
+        };
+        if told.contains(&(subject.clone(), fix)) {
             continue;
         }
-        told.push((secret, fix));
+        told.push((subject.clone(), fix));
         let what = match fix {
             Fix::Restore => "restore the deleted secret",
             Fix::Recover => "make work again",
@@ -170,8 +181,9 @@ fn question(chosen: &[&Diagnosis]) -> String {
             Fix::Rotate => "rotate",
             Fix::Sweep => "run the function's sweep of",
             Fix::Replicate => "replicate",
+            Fix::Revert => "restore",
         };
-        let _ = writeln!(text, "  {what} {secret}: {}", diagnosis.evidence);
+        let _ = writeln!(text, "  {what} {subject}: {}", diagnosis.evidence);
         if let Some(action) = &diagnosis.action {
             let _ = writeln!(text, "    this {action}");
         }

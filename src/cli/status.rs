@@ -15,8 +15,9 @@ use crate::run::{self, Context, Values};
 /// Show the deployed stack and the state of each credential
 #[derive(Args, Debug)]
 pub(super) struct Status {
-    /// Exit with 5 if a credential is not `ok`, if tags differ from the manifest, or if a rehearsal
-    /// of the next rotation finds a call that would be refused
+    /// Compare the resources with what was deployed, rehearse the next rotation, and exit with 5
+    /// if a resource differs, a call would be refused, a credential is not `ok`, or tags differ
+    /// from the manifest
     #[arg(long)]
     check: bool,
     /// Read no secret values, and report what depends on them as unknown; rehearses no rotation
@@ -41,8 +42,8 @@ pub(super) async fn run(settings: &Settings, verb: &Status) -> Result<Exit, Fail
     let (report, deployed) = look(&context, &stacks, verb).await?;
     settings.progress.finish();
     settings.view.show(&report);
-    let fine =
-        deployed && report.findings.is_empty() && report.secrets.iter().all(SecretReport::is_fine);
+    let credentials = report.secrets.iter().all(SecretReport::is_fine);
+    let fine = deployed && report.is_in_sync() && report.findings.is_empty() && credentials;
     Ok(match verb.check && !fine {
         true => Exit::Attention,
         false => Exit::Done,
@@ -57,11 +58,15 @@ async fn look(
 ) -> Result<(StatusReport, bool), Failed> {
     let mut reports = Vec::new();
     for model in stacks.fleet.models() {
-        reports.push(match (verb.check, verb.no_values) {
+        let mut report = match (verb.check, verb.no_values) {
             (true, false) => run::checked_status(context, model).await?,
             (_, true) => run::status(context, model, Values::Unread).await?,
             (false, false) => run::status(context, model, Values::Read).await?,
-        });
+        };
+        if verb.check {
+            report = run::with_drift(context, model, report).await?;
+        }
+        reports.push(report);
     }
     let deployed = reports.iter().all(|report| report.stack.is_some());
     Ok((StatusReport::of_all(reports), deployed))

@@ -7,6 +7,7 @@ mod candidate;
 mod changes;
 mod database;
 mod doctor;
+pub mod drift;
 mod environment;
 mod evidence;
 mod first_key;
@@ -46,6 +47,7 @@ pub use doctor::{
     Diagnosis, DoctorFinding, DoctorReport, Examination, Examined, FAULTS, Fault, Fix,
     NextRotation, Proof, diagnose, diagnose_next_rotation, wanted_rotation,
 };
+pub use drift::{GoneSecret, gone_secrets};
 pub use environment::{Environment, OptionFile, TLS_TAG, tls_of};
 pub use evidence::{Evidence, STACK_ID_TAG, same_key};
 pub use first_key::{FirstKey, UnusableKey};
@@ -54,14 +56,14 @@ pub use import::{
     import_template, imports, returning_keys,
 };
 pub use key_use::last_use;
+pub use keyrota_contract::check::Signer;
 pub use leak::{
     DENY_SESSIONS_POLICY, DeniedSessions, LEAKED_TAG, LeakBasis, LeakRefusal, LeakReport,
     LeakScene, LeakStep, OldKeyStatus, QuarantineReport, REPORT_WINDOW, ReportedLeak, RoleReport,
     RoleUse, SessionReport, TrailEventReport, TrailReport, assumable_roles, assumed_roles,
-    denied_actions, deny_sessions_policy, key_details, leaked_key, plan_leak, reported_leaks, revoke_command,
-    with_leak,
+    denied_actions, deny_sessions_policy, key_details, leaked_key, plan_leak, reported_leaks,
+    revoke_command, with_leak,
 };
-pub use keyrota_contract::check::Signer;
 pub use lookup::Lookup;
 pub use observed::{
     Administrator, HeldSecret, LastRotation, Observed, ObservedEntry, SecretContent,
@@ -75,9 +77,7 @@ pub use preflight::{
     check_service_key, check_service_key_region, check_stack, import_changes, references,
 };
 pub use quarantine::Quarantine;
-pub use recorded_keys::{
-    KEYS_TAG, MADE, MAKING_TAG, is_recorded as is_recorded_key, with_key,
-};
+pub use recorded_keys::{KEYS_TAG, MADE, MAKING_TAG, is_recorded as is_recorded_key, with_key};
 pub use rehearsal::{
     CallOutcome, FailedRehearsal, Principals, Rehearsal, RehearsedCall, TestMethod,
     failed_rehearsal, simulations,

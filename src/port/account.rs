@@ -203,8 +203,9 @@ pub trait Encryption {
     async fn cancel_key_deletion(&self, id: &str) -> Result<()>;
     /// Enables the key (`kms:EnableKey`).
     async fn enable_key(&self, id: &str) -> Result<()>;
-    /// Returns whether an alias exists, such as `alias/keyrota-keys` (`kms:ListAliases`).
-    async fn has_alias(&self, alias: &str) -> Result<bool>;
+    /// Returns the ID of the key that an alias refers to, such as `alias/keyrota-keys`, or `None`
+    /// if the alias does not exist (`kms:ListAliases`).
+    async fn alias(&self, alias: &str) -> Result<Option<String>>;
 }
 
 /// A subnet or a security group.
@@ -248,6 +249,12 @@ pub struct LogEvent {
 pub trait Functions {
     /// Returns the deployed code's SHA-256 in base64 (`lambda:GetFunctionConfiguration`).
     async fn code_sha256(&self, function: &str) -> Result<Option<String>>;
+    /// Returns the resource policy of a function, or `None` if it has none or does not exist
+    /// (`lambda:GetPolicy`).
+    async fn function_policy(&self, function: &str) -> Result<Option<String>>;
+    /// Removes a statement from the resource policy of a function
+    /// (`lambda:RemovePermission`).
+    async fn remove_permission(&self, function: &str, statement: &str) -> Result<()>;
     /// Invokes a function with a JSON text and returns its result
     /// (`lambda:InvokeFunction`).
     async fn invoke(&self, function: &str, payload: &str) -> Result<Invoked>;

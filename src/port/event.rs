@@ -45,6 +45,10 @@ pub enum Stage {
     Uploading,
     /// Computing a change set.
     Comparing,
+    /// Comparing what exists with what was deployed.
+    DetectingDrift,
+    /// Restoring what differs from what was deployed.
+    RevertingDrift,
     /// Importing what exists already into the stack.
     Importing,
     /// Executing a change set, or deleting a stack.

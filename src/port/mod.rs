@@ -4,10 +4,12 @@
 //! be read here.
 
 mod account;
+mod drift;
 mod error;
 mod event;
 mod secrets;
 mod stacks;
+mod topics;
 mod trails;
 mod user_policies;
 
@@ -19,6 +21,7 @@ pub use account::{
     KeyPair, Keys, LastUse, LogEvent, NetworkPart, Networks, ObjectVersion, ReportDocument,
     Simulated, Simulation, UsedIn, User,
 };
+pub use drift::{DifferenceKind, DriftDetection, DriftStatus, PropertyDifference, ResourceDrift};
 pub use error::{Error, ErrorKind, Optional, Result};
 pub use event::{Event, Listener, Stage};
 pub use secrets::{
@@ -29,6 +32,7 @@ pub use stacks::{
     Change, ChangeSet, ChangeSetRequest, CreatedChangeSet, RefusedResource, ResourceToImport,
     Stack, StackEvent, StackResource, StackStatus, Stacks, TemplateSource,
 };
+pub use topics::{Subscription, Topics};
 pub use trails::{TrailEvent, TrailHistory, Trails};
 pub use user_policies::UserPolicies;
 
@@ -43,6 +47,7 @@ pub trait Cloud:
     + Artifacts
     + Secrets
     + Stacks
+    + Topics
     + Trails
 {
 }
@@ -57,6 +62,7 @@ impl<T> Cloud for T where
         + Artifacts
         + Secrets
         + Stacks
+        + Topics
         + Trails
 {
 }

@@ -97,7 +97,9 @@ pub enum Error {
         refusal: Box<LeakRefusal>,
     },
     /// The sessions of a user are not denied, because its inline policies are too long.
-    #[error("the leaked key cannot be used any more, but the sessions of {user} are not denied: {error}; shorten the inline policies of the user and run the command again, or attach a managed policy with this document to the user: {document}")]
+    #[error(
+        "the leaked key cannot be used any more, but the sessions of {user} are not denied: {error}; shorten the inline policies of the user and run the command again, or attach a managed policy with this document to the user: {document}"
+    )]
     SessionsNotDenied {
         /// The user.
         user: String,

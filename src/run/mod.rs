@@ -14,6 +14,7 @@ mod database;
 mod deploy;
 mod discover;
 mod doctor;
+mod drift;
 mod encrypt;
 mod error;
 #[cfg(test)]
@@ -55,7 +56,9 @@ pub use change_set::preview;
 pub use database::Passwords;
 pub use deploy::{Deployed, Deployment, deploy};
 pub use discover::{discover, look_up};
+use doctor::switch_on;
 pub use doctor::{Health, examine, fix};
+pub use drift::{Recreation, observe_drift};
 pub use error::Error;
 pub use import::{ImportReport, Imports};
 pub use leak::{
@@ -69,7 +72,7 @@ pub use proof::key_pair;
 pub use restore::{Restored, restore};
 pub use rotate::{Rotated, current_version, rotate, rotate_entry, rotate_since};
 pub use seed::{Seeded, SeededEntry, seed};
-pub use status::{Values, checked_status, status};
+pub use status::{Values, checked_status, status, with_drift};
 pub use survey::survey;
 pub use teardown::{TeardownReport, observe_teardown, teardown};
 pub use upload::{Artifact, Artifacts, StoredZip, Uploaded, upload};
@@ -95,6 +98,9 @@ pub struct Context<'a> {
 /// The waiting times and intervals of the stages.
 #[derive(Clone, Copy, Debug)]
 pub struct Pace {
+    /// How long another detection of drift, or an operation on the stack, may keep CloudFormation
+    /// from starting one.
+    pub detection: Duration,
     /// The interval between two queries of an operation's state.
     pub poll: Duration,
     /// How long a rotation may continue after its function reported an error. Secrets Manager
@@ -139,6 +145,7 @@ pub struct Pace {
 impl Pace {
     /// The values for AWS.
     pub const AWS: Self = Self {
+        detection: Duration::from_secs(300),
         poll: Duration::from_secs(1),
         after_error: Duration::from_secs(30),
         retry: Duration::from_secs(5),
@@ -156,6 +163,7 @@ impl Pace {
     };
     /// The values for a local AWS that shows changes at once, where queries cost nothing.
     pub const LOCAL: Self = Self {
+        detection: Duration::from_secs(20),
         poll: Duration::from_millis(25),
         after_error: Duration::from_millis(500),
         retry: Duration::from_millis(100),

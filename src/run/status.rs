@@ -3,6 +3,7 @@
 use futures_util::{StreamExt, TryStreamExt, stream};
 
 use super::deploy::look;
+use super::drift::observe_drift;
 use super::error::Result;
 use super::observe::{observe_credential, observe_keys, observe_listed};
 use super::rehearse::{quarantine, rehearse};
@@ -66,6 +67,30 @@ async fn observe_status(
         stacks: Vec::new(),
         secrets,
         findings: DoctorReport::of(&[found.concat()]).findings,
+        drift: None,
+        drift_unchecked: Vec::new(),
+    })
+}
+
+/// Adds to a report how the resources of the stack differ from what was deployed.
+///
+/// # Errors
+///
+/// Returns a call that failed for another reason than a missing permission.
+pub async fn with_drift(
+    context: &Context<'_>,
+    model: &Model,
+    report: StatusReport,
+) -> Result<StatusReport> {
+    let (stack, resources) = look(context, model.stack.as_str()).await?;
+    let Some(stack) = stack else {
+        return Ok(report);
+    };
+    let drift = observe_drift(context, &stack, &resources).await?;
+    Ok(StatusReport {
+        drift: Some(drift.shown()),
+        drift_unchecked: drift.obstacles(),
+        ..report
     })
 }
 

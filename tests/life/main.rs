@@ -15,6 +15,7 @@ mod conformance;
 mod cut;
 mod database;
 mod doctor;
+mod drift;
 mod emulator;
 mod encrypt;
 mod environment;

@@ -99,6 +99,7 @@ const fn fixable(fault: Fault, fix: &'static str) -> Fault {
 
 const SWEEP: &str = "runs the function's sweep of the secret";
 const RECOVER: &str = "makes an earlier version current again if its credential works; otherwise creates a new key with the caller's credentials, or has the function set a new password with the administrator's";
+const REVERT: &str = "restores it as it was deployed, unless the change set that does so contains a secret. Needs the permissions of `bootstrap`";
 const SCHEDULE: &str =
     "sets the schedule and the function as in the manifest, without starting a rotation";
 
@@ -130,7 +131,7 @@ pub(super) static STACK_BUSY: Fault = warning(
 pub(super) static SECRET_MISSING: Fault = error(
     "secret-missing",
     "The secret does not exist.",
-    "Run `keyrota bootstrap`, which creates a new secret. If the secret was deleted permanently, choose another name with `secret:` first",
+    "Run `keyrota bootstrap`, which creates a new secret. If the secret was deleted permanently, it asks first",
 );
 pub(super) static SECRET_DELETED: Fault = fixable(
     error(
@@ -179,10 +180,13 @@ pub(super) static VALUE_OUTDATED: Fault = warning(
     "The value names another administrator, host, port, or database than the manifest.",
     "Run `keyrota bootstrap`, which corrects the value",
 );
-pub(super) static USER_MISSING: Fault = error(
-    "user-missing",
-    "The IAM user does not exist.",
-    "Create the user again, then run `keyrota doctor --fix`, which creates a new key",
+pub(super) static USER_MISSING: Fault = fixable(
+    error(
+        "user-missing",
+        "The IAM user does not exist.",
+        "Create the user again, then run `keyrota doctor --fix`, which creates a new key",
+    ),
+    "creates a user again that the stack created. Needs the permissions of `bootstrap`",
 );
 pub(super) static USER_PATH: Fault = error(
     "user-path-differs",
@@ -295,10 +299,13 @@ pub(super) static OLD_KEY_LEFT: Fault = fixable(
     SWEEP,
 );
 
-pub(super) static TAGS_CHANGED: Fault = warning(
-    "tags-changed",
-    "The tags of the secret differ from the manifest.",
-    "Run `keyrota bootstrap`, which restores the tags, and find out who can change them",
+pub(super) static TAGS_CHANGED: Fault = fixable(
+    warning(
+        "tags-changed",
+        "The tags of the secret differ from the manifest.",
+        "Run `keyrota bootstrap`, which restores the tags, and find out who can change them",
+    ),
+    "restores the tags as they were deployed. Needs the permissions of `bootstrap`",
 );
 
 pub(super) static REPLICA_FAILED: Fault = fixable(
@@ -334,8 +341,30 @@ pub(super) static SESSIONS_DENIED: Fault = warning(
     "Run `aws iam delete-user-policy --policy-name keyrota-deny-sessions` after the given time",
 );
 
+pub(super) static RESOURCE_GONE: Fault = fixable(
+    error(
+        "resource-gone",
+        "A resource of the stack does not exist.",
+        "Run `keyrota doctor --fix` or `keyrota bootstrap`, which creates it again, and find out who deleted it",
+    ),
+    REVERT,
+);
+pub(super) static RESOURCE_CHANGED: Fault = fixable(
+    error(
+        "resource-changed",
+        "A resource of the stack differs from what was deployed.",
+        "Run `keyrota doctor --fix` or `keyrota bootstrap`, which restores it, and find out who changed it",
+    ),
+    REVERT,
+);
+pub(super) static DRIFT_UNCHECKED: Fault = warning(
+    "drift-unchecked",
+    "CloudFormation could not check whether resources of the stack differ from what was deployed.",
+    "Attach the statements `DetectDrift…` of the deployer's policy to the caller, then run `keyrota doctor` again",
+);
+
 /// All faults, in the order in which they are checked.
-pub static FAULTS: [&Fault; 37] = [
+pub static FAULTS: [&Fault; 42] = [
     &STACK_MISSING,
     &STACK_NOT_OURS,
     &STACK_FAILED,
@@ -375,4 +404,7 @@ pub static FAULTS: [&Fault; 37] = [
     &REPLICA_UNKNOWN,
     &LEAKED_KEY_ACTIVE,
     &SESSIONS_DENIED,
+    &RESOURCE_GONE,
+    &RESOURCE_CHANGED,
+    &DRIFT_UNCHECKED,
 ];

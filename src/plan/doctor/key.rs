@@ -78,9 +78,11 @@ pub(super) fn no_user(
     let then = "then run `keyrota doctor --fix`, which creates a new key";
     let remedy = match entry.kind.create_user {
         false => format!("create the user with {create}, attach its policies, {then}"),
-        true => format!("CloudFormation does not create the user again: run {create}, {then}"),
+        true => "run `keyrota doctor --fix`, which creates the user again, and then a new key"
+            .to_owned(),
     };
-    Some(about_user(entry, &USER_MISSING, evidence, remedy))
+    let found = about_user(entry, &USER_MISSING, evidence, remedy);
+    Some(found.fixed_by(Fix::Revert, entry.kind.create_user))
 }
 
 /// Returns the diagnosis for a user whose path is not the manifest's.

@@ -5,6 +5,7 @@
 //! credential in use is left to a person.
 
 mod database;
+mod drift;
 mod entry;
 mod fault;
 mod key;
@@ -19,6 +20,7 @@ mod stack;
 use jiff::{SignedDuration, Timestamp};
 use keyrota_contract::check::{Signer, call};
 
+use super::drift::StackDrift;
 use super::{CallOutcome, DeniedSessions, ObservedEntry, Quarantine, Rehearsal, TestMethod};
 use crate::model::{Entry, Model, SecretName};
 use crate::port::Stack;
@@ -38,6 +40,8 @@ pub struct Examined<'a> {
     pub stack: Option<Stack>,
     /// The observed entries.
     pub entries: Vec<Examination<'a>>,
+    /// How the stack differs from what was deployed.
+    pub drift: StackDrift,
 }
 
 /// The observed state of an entry.
@@ -84,9 +88,7 @@ impl Proof {
             (_, Some("wrong_credentials")) => {
                 Self::Refused(login.reason.clone().unwrap_or_default())
             }
-            (_, Some("login_forbidden")) => {
-                Self::Failed(login.reason.clone().unwrap_or_default())
-            }
+            (_, Some("login_forbidden")) => Self::Failed(login.reason.clone().unwrap_or_default()),
             _ => Self::Untried,
         }
     }
@@ -127,6 +129,8 @@ pub enum Fix {
     Recover,
     /// The same in place of a key that is inactive, which someone may have wanted.
     ReplaceInactive,
+    /// Revert the drift of the stack, all at once.
+    Revert,
     /// Resume the unfinished rotation. Secrets Manager refuses every other request about rotation
     /// until it has ended (`API_RotateSecret`).
     Resume,
@@ -196,6 +200,7 @@ pub fn diagnose(
             found.extend(leak::diagnose(*entry, seen, examination.denied_sessions));
         }
     }
+    found.extend(drift::diagnose(model, examined, &found));
     if stack.status.is_busy() {
         // Nothing else may change resources during an operation of CloudFormation.
         for diagnosis in &mut found {

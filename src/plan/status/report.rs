@@ -8,7 +8,7 @@ use serde::Serialize;
 
 use crate::model::{ByKind, Duration, Entry, longest_active};
 use crate::plan::replica::{ReplicaReport, replicas};
-use crate::plan::{DoctorFinding, HoldReason, RemovalTimes, TagDifference, tag_differences};
+use crate::plan::{DoctorFinding, Drift, HoldReason, RemovalTimes, TagDifference, tag_differences};
 use crate::port::{Key, Secret, Stack};
 
 /// The result of `keyrota status`.
@@ -24,6 +24,12 @@ pub struct StatusReport {
     /// What `--check` found besides, in the form of `keyrota doctor`.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub findings: Vec<DoctorFinding>,
+    /// How the resources differ from what was deployed. `None` if they were not compared.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub drift: Option<Vec<Drift>>,
+    /// What could not be compared because a call failed, with the reason.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub drift_unchecked: Vec<String>,
 }
 
 impl SecretReport {
@@ -54,6 +60,12 @@ impl StatusReport {
         }
     }
 
+    /// Returns whether no resource is known to differ from what was deployed, and each was compared
+    /// if that was asked for.
+    pub fn is_in_sync(&self) -> bool {
+        self.drift.as_ref().is_none_or(Vec::is_empty) && self.drift_unchecked.is_empty()
+    }
+
     /// Returns the report of several stacks.
     pub fn of_all(reports: Vec<Self>) -> Self {
         let several = reports.len() > 1;
@@ -62,11 +74,17 @@ impl StatusReport {
             stacks: Vec::new(),
             secrets: Vec::new(),
             findings: Vec::new(),
+            drift: None,
+            drift_unchecked: Vec::new(),
         };
         for report in reports {
             all.stacks.extend(report.stack.filter(|_| several));
             all.secrets.extend(report.secrets);
             all.findings.extend(report.findings);
+            if let Some(drift) = report.drift {
+                all.drift.get_or_insert_default().extend(drift);
+            }
+            all.drift_unchecked.extend(report.drift_unchecked);
         }
         all
     }

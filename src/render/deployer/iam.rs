@@ -2,12 +2,10 @@
 
 use serde_json::json;
 
-use super::Command::{Bootstrap, Doctor, Plan, Recover, Rotate, Teardown};
+use super::Command::{Bootstrap, DetectDrift, Doctor, Plan, Recover, Rotate, Teardown};
 use super::{Action, Command, Grant, Scope, by_cloudformation, each, generated, only_tags};
 use crate::model::{AccessKey, AccountId, Arn, Entry, Kind, Model, RotateAs};
-use crate::render::{
-    ABANDONED_TAG, KEYS_TAG, LEAKED_TAG, MAKING_TAG, SEEDING_TAG, Strategy,
-};
+use crate::render::{ABANDONED_TAG, KEYS_TAG, LEAKED_TAG, MAKING_TAG, SEEDING_TAG, Strategy};
 
 /// The actions that support `iam:PermissionsBoundary`, of those that are granted here. With a
 /// permissions boundary, they are limited to roles and users with that boundary. The other
@@ -33,10 +31,13 @@ const BOUND_ROLE: &[Action] = &[("iam:PutRolePermissionsBoundary", &[Bootstrap])
 
 const ROLE: &[Action] = &[
     ("iam:DeleteRole", &[Bootstrap, Teardown]),
-    ("iam:GetRole", &[Bootstrap, Teardown]),
-    ("iam:GetRolePolicy", &[Bootstrap, Teardown]),
-    ("iam:ListAttachedRolePolicies", &[Bootstrap, Teardown]),
-    ("iam:ListRolePolicies", &[Bootstrap, Teardown]),
+    ("iam:GetRole", &[Bootstrap, Teardown, DetectDrift]),
+    ("iam:GetRolePolicy", &[Bootstrap, Teardown, DetectDrift]),
+    (
+        "iam:ListAttachedRolePolicies",
+        &[Bootstrap, Teardown, DetectDrift],
+    ),
+    ("iam:ListRolePolicies", &[Bootstrap, Teardown, DetectDrift]),
     ("iam:TagRole", &[Bootstrap, Teardown]),
     ("iam:UntagRole", &[Bootstrap, Teardown]),
     ("iam:UpdateAssumeRolePolicy", &[Bootstrap]),
@@ -57,9 +58,12 @@ const POLICIES: &[Action] = &[
     ("iam:CreatePolicyVersion", &[Bootstrap]),
     ("iam:DeletePolicy", &[Bootstrap, Teardown]),
     ("iam:DeletePolicyVersion", &[Bootstrap, Teardown]),
-    ("iam:GetPolicy", &[Bootstrap, Teardown]),
-    ("iam:GetPolicyVersion", &[Bootstrap]),
-    ("iam:ListEntitiesForPolicy", &[Bootstrap, Teardown]),
+    ("iam:GetPolicy", &[Bootstrap, Teardown, DetectDrift]),
+    ("iam:GetPolicyVersion", &[Bootstrap, DetectDrift]),
+    (
+        "iam:ListEntitiesForPolicy",
+        &[Bootstrap, Teardown, DetectDrift],
+    ),
     ("iam:ListPolicyVersions", &[Bootstrap, Teardown]),
 ];
 
@@ -118,10 +122,14 @@ const BOUND_USER: &[Action] = &[("iam:PutUserPermissionsBoundary", &[Bootstrap])
 /// The users that the stack creates.
 const MADE: &[Action] = &[
     ("iam:DeleteUser", &[Bootstrap, Teardown]),
-    ("iam:GetLoginProfile", &[Bootstrap, Teardown]),
-    ("iam:ListAttachedUserPolicies", &[Bootstrap, Teardown]),
-    ("iam:ListGroupsForUser", &[Bootstrap, Teardown]),
-    ("iam:ListUserPolicies", &[Bootstrap, Teardown]),
+    ("iam:GetLoginProfile", &[Bootstrap, Teardown, DetectDrift]),
+    (
+        "iam:ListAttachedUserPolicies",
+        &[Bootstrap, Teardown, DetectDrift],
+    ),
+    ("iam:ListGroupsForUser", &[Bootstrap, Teardown, DetectDrift]),
+    ("iam:ListUserPolicies", &[Bootstrap, Teardown, DetectDrift]),
+    ("iam:GetUser", &[DetectDrift]),
     ("iam:ListUserTags", &[Bootstrap]),
     ("iam:UpdateUser", &[Bootstrap]),
 ];
@@ -134,7 +142,7 @@ const TAG_MADE: &[Action] = &[
 ];
 
 /// The handlers of both users and their policies need these actions.
-const SELVES_OR_MADE: &[Action] = &[("iam:GetUserPolicy", &[Bootstrap, Teardown])];
+const SELVES_OR_MADE: &[Action] = &[("iam:GetUserPolicy", &[Bootstrap, Teardown, DetectDrift])];
 
 /// A policy of the same name that does not belong to the stack is in the way of the stack's. For
 /// `bootstrap`, `SELVES_OR_MADE` has this action.

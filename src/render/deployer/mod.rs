@@ -6,13 +6,15 @@
 //! addition to those of `doctor`: with both, `doctor --fix` may create keys. Most of a command's
 //! permissions are in one statement. Another statement is necessary where IAM requires
 //! different conditions, or where an action would apply to a resource that it is not intended
-//! for.
+//! for. The statements for detecting drift are a part of their own, which the commands that
+//! detect drift share.
 //!
 //! CloudFormation acts with the caller's credentials, so the policy includes the calls of its
 //! resource types (the `handlers` in their schemas). A test removes each action and checks that
 //! the command then fails.
 
 mod alarm;
+mod drift;
 mod encrypt;
 mod function;
 mod iam;
@@ -57,10 +59,13 @@ enum Command {
     /// `rotate --compromised`.
     RespondToLeak,
     Teardown,
+    /// What `plan`, `bootstrap`, `status --check`, and `doctor` have in common: reading each resource
+    /// of the stack, which CloudFormation does with the caller's permissions to detect drift.
+    DetectDrift,
 }
 
 impl Command {
-    const ALL: [Self; 9] = [
+    const ALL: [Self; 10] = [
         Self::Plan,
         Self::Bootstrap,
         Self::Rotate,
@@ -70,6 +75,7 @@ impl Command {
         Self::Recover,
         Self::RespondToLeak,
         Self::Teardown,
+        Self::DetectDrift,
     ];
 
     /// The commands whose statements are sufficient for them.
@@ -120,6 +126,7 @@ impl Command {
             Self::Recover => "Recover",
             Self::RespondToLeak => "RespondToLeak",
             Self::Teardown => "Teardown",
+            Self::DetectDrift => "DetectDrift",
         }
     }
 }
@@ -220,6 +227,7 @@ pub fn policy(rendered: &Rendered<'_>) -> Policy {
     grants.extend(function::grants(&scope));
     grants.extend(encrypt::grants(&scope));
     grants.extend(alarm::grants(&scope));
+    grants.extend(drift::grants(&scope));
     grants.extend(rehearsal::grants(&scope));
     let commands = Command::ALL.into_iter();
     let commands = commands.filter(|command| command.concerns(scope.model));

@@ -5,7 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::{Map, Value, json};
 
 use super::Command::{
-    Bootstrap, Doctor, Plan, Recover, RespondToLeak, Rotate, Status, StatusWithoutValues, Teardown,
+    Bootstrap, DetectDrift, Doctor, Plan, Recover, RespondToLeak, Rotate, Status,
+    StatusWithoutValues, Teardown,
 };
 use super::{Action, Command, Grant, Scope, by_cloudformation, each, only_tags};
 use crate::model::{Entry, InitialKey, InitialPassword, KmsKey, SecretReference};
@@ -26,6 +27,7 @@ const SECRETS: &[Action] = &[
             StatusWithoutValues,
             Doctor,
             Teardown,
+            DetectDrift,
         ],
     ),
     (
@@ -110,7 +112,10 @@ const READ_SECRETS: &[Action] = &[
         "secretsmanager:DeleteResourcePolicy",
         &[Bootstrap, Teardown],
     ),
-    ("secretsmanager:GetResourcePolicy", &[Bootstrap, Teardown]),
+    (
+        "secretsmanager:GetResourcePolicy",
+        &[Bootstrap, Teardown, DetectDrift],
+    ),
     ("secretsmanager:PutResourcePolicy", &[Bootstrap]),
 ];
 
@@ -159,11 +164,11 @@ const MAKE_KEY: &[Action] = &[
 /// the stack which key is its own.
 const OWN_KEY: &[Action] = &[
     ("kms:DeleteAlias", &[Bootstrap, Teardown]),
-    ("kms:DescribeKey", &[Bootstrap, Teardown]),
+    ("kms:DescribeKey", &[Bootstrap, Teardown, DetectDrift]),
     ("kms:EnableKeyRotation", &[Bootstrap]),
-    ("kms:GetKeyPolicy", &[Bootstrap]),
-    ("kms:GetKeyRotationStatus", &[Bootstrap]),
-    ("kms:ListResourceTags", &[Bootstrap]),
+    ("kms:GetKeyPolicy", &[Bootstrap, DetectDrift]),
+    ("kms:GetKeyRotationStatus", &[Bootstrap, DetectDrift]),
+    ("kms:ListResourceTags", &[Bootstrap, DetectDrift]),
     ("kms:PutKeyPolicy", &[Bootstrap]),
     ("kms:ScheduleKeyDeletion", &[Teardown]),
     ("kms:TagResource", &[Bootstrap]),
@@ -191,7 +196,7 @@ const ALIAS: &[Action] = &[
 const ALIAS_NEW_KEY: &[Action] = &[("kms:CreateAlias", &[Bootstrap])];
 
 /// IAM grants it only on all resources. `plan` finds an alias that is in the way of the stack's.
-const FIND_ALIAS: &[Action] = &[("kms:ListAliases", &[Plan, Bootstrap])];
+const FIND_ALIAS: &[Action] = &[("kms:ListAliases", &[Plan, Bootstrap, DetectDrift])];
 
 /// Returns the grants for the secrets, and for managing and using the KMS keys.
 pub fn grants(scope: &Scope<'_>) -> Vec<Grant> {

@@ -112,7 +112,7 @@ fn parts_allow_what_the_whole_allows_and_fit_into_iam() {
 #[test]
 fn each_statement_belongs_to_one_command() {
     let whole = &of(&manifest(6, true));
-    for command in Command::ALL {
+    for command in Command::COMMANDS {
         let mine = |sid: &str| Command::of(sid) == Some(command);
         let statements = whole.statements().iter().filter(|it| mine(it.sid()));
         let actions: BTreeSet<&String> = statements.flat_map(|it| it.actions()).collect();

@@ -13,6 +13,7 @@ use super::rehearse::{quarantine, rehearse};
 use super::rotate::LoggedError;
 use super::{CONCURRENCY, Context, Deployed, observe_entry};
 use crate::model::{AccessKey, Entry, EntryOf, Model, SecretName};
+use crate::plan::drift::StackDrift;
 use crate::plan::{
     self, DENY_SESSIONS_POLICY, DeniedSessions, Diagnosis, Examination, Examined,
     ObservedAccessKey, ObservedEntry, Proof, Rehearsal,
@@ -21,6 +22,7 @@ use crate::port::{ErrorKind, Secret, Stage};
 use crate::render::Strategy;
 
 pub use fix::fix;
+pub(super) use fix::switch_on;
 
 /// How far back the function's log is read for the error that keeps a rotation from ending.
 const LOG: SignedDuration = SignedDuration::from_hours(24);
@@ -42,6 +44,16 @@ pub struct Health {
 pub async fn examine(context: &Context<'_>, model: &Model) -> Result<Health> {
     context.stage(Stage::Checking);
     let deployed = deployed(context, model).await?;
+    let drift = match &deployed {
+        Some(deployed) => deployed.observe_drift(context).await?,
+        None => StackDrift::default(),
+    };
+    for one in drift.uncompared() {
+        context.warn(format!(
+            "CloudFormation cannot compare {} ({}) with what was deployed",
+            one.logical_id, one.kind
+        ));
+    }
     let entries: Vec<Examination<'_>> = stream::iter(&model.entries)
         .map(|entry| examine_entry(context, model, deployed.as_ref(), entry))
         .buffered(CONCURRENCY)
@@ -50,7 +62,7 @@ pub async fn examine(context: &Context<'_>, model: &Model) -> Result<Health> {
     let rehearsals = entries.iter().filter_map(|it| it.rehearsal.clone());
     Ok(Health {
         rehearsals: rehearsals.collect(),
-        faults: diagnose(context, model, deployed, entries),
+        faults: diagnose(context, model, deployed, entries, drift),
     })
 }
 
@@ -59,11 +71,13 @@ fn diagnose(
     model: &Model,
     deployed: Option<Deployed>,
     entries: Vec<Examination<'_>>,
+    drift: StackDrift,
 ) -> Vec<Diagnosis> {
     let examined = Examined {
         region: context.region.to_owned(),
         stack: deployed.map(|deployed| deployed.stack),
         entries,
+        drift,
     };
     let sweep = SignedDuration::try_from(context.pace.sweep).unwrap_or(SignedDuration::MAX);
     plan::diagnose(model, &examined, context.clock.now(), sweep)

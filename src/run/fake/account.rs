@@ -89,8 +89,8 @@ impl Encryption for FakeAws {
             .await
     }
 
-    async fn has_alias(&self, alias: &str) -> Result<bool> {
-        self.act("kms:ListAliases", |state| Ok(state.aliases.contains(alias)))
+    async fn alias(&self, alias: &str) -> Result<Option<String>> {
+        self.act("kms:ListAliases", |state| Ok(state.alias_target(alias)))
             .await
     }
 }
@@ -127,6 +127,22 @@ impl Functions for FakeAws {
     async fn code_sha256(&self, function: &str) -> Result<Option<String>> {
         self.act("lambda:GetFunctionConfiguration", |state| {
             Ok(state.functions.get(function).cloned())
+        })
+        .await
+    }
+
+    async fn function_policy(&self, function: &str) -> Result<Option<String>> {
+        self.act("lambda:GetPolicy", |state| {
+            Ok(state.function_policy(function))
+        })
+        .await
+    }
+
+    async fn remove_permission(&self, _: &str, statement: &str) -> Result<()> {
+        self.act("lambda:RemovePermission", |state| {
+            state.drift.removed.insert(statement.to_owned());
+            state.drift.conditions.remove(statement);
+            Ok(())
         })
         .await
     }

@@ -7,6 +7,7 @@ mod act;
 mod bucket;
 mod clock;
 mod database;
+mod drift;
 mod keys;
 mod replica;
 mod resource;

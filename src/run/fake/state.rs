@@ -8,6 +8,7 @@ use keyrota_test_aws::versions;
 
 use super::bucket::{Bucket, Writer};
 use super::database::Server;
+use super::drift::DriftState;
 use super::rotation::{ActiveRotation, Step};
 use super::stacks::{ChangeSetRecord, StackRecord};
 use super::watch::Watch;
@@ -94,6 +95,7 @@ pub struct AwsState {
     pub closed_regions: BTreeSet<String>,
     pub stacks: Vec<StackRecord>,
     pub change_sets: BTreeMap<String, ChangeSetRecord>,
+    pub drift: DriftState,
     pub buckets: BTreeMap<String, Bucket>,
     pub writer: Option<Writer>,
     /// What CloudFormation computes change sets from instead of what it is given.
@@ -158,6 +160,7 @@ impl AwsState {
             closed_regions: BTreeSet::new(),
             stacks: Vec::new(),
             change_sets: BTreeMap::new(),
+            drift: DriftState::default(),
             buckets: BTreeMap::new(),
             writer: None,
             swapped_template: None,

@@ -5,6 +5,7 @@ mod bootstrap;
 mod database;
 mod discover;
 mod doctor;
+mod drift;
 mod forged;
 mod import;
 mod leak;

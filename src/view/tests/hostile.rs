@@ -110,6 +110,12 @@ fn of_status() {
         stack: Some(stack()),
         stacks: Vec::new(),
         findings: Vec::new(),
+        drift: Some(vec![Drift {
+            logical_id: text(),
+            kind: text(),
+            difference: text(),
+        }]),
+        drift_unchecked: vec![text()],
         secrets: vec![SecretReport {
             kind: CredentialKind::AccessKey,
             name: text(),
@@ -226,6 +232,7 @@ fn of_plan_and_teardown() {
         kind: text(),
         replacement: Some(text()),
         properties: Vec::new(),
+        drift: None,
     };
     check(&PlanResult {
         imports: Vec::new(),
@@ -234,7 +241,7 @@ fn of_plan_and_teardown() {
             text(),
             Drift {
                 logical_id: text(),
-                kind: "AWS::SecretsManager::Secret",
+                kind: text(),
                 difference: text(),
             },
         )],

@@ -88,6 +88,8 @@ fn replicas_with_their_faults() {
         stack: Some(stack()),
         stacks: Vec::new(),
         secrets: vec![secret],
+        drift: None,
+        drift_unchecked: Vec::new(),
     };
     insta::assert_snapshot!(shown(&result), @"
     Stack keys is CREATE_COMPLETE.
@@ -127,6 +129,8 @@ fn status() {
         stack: Some(stack()),
         stacks: Vec::new(),
         secrets: vec![secret(State::Ok, None)],
+        drift: None,
+        drift_unchecked: Vec::new(),
     };
     insta::assert_snapshot!(shown(&result), @"
     Stack keys is CREATE_COMPLETE.
@@ -201,6 +205,8 @@ fn status() {
         stack: None,
         stacks: Vec::new(),
         secrets: vec![missing],
+        drift: None,
+        drift_unchecked: Vec::new(),
     };
     insta::assert_snapshot!(shown(&result), @"
     The stack is not deployed.
@@ -297,6 +303,8 @@ fn report(stack: Option<StackReport>, secrets: Vec<SecretReport>) -> StatusRepor
         stack,
         stacks: Vec::new(),
         secrets,
+        drift: None,
+        drift_unchecked: Vec::new(),
     }
 }
 

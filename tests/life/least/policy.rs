@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use serde_json::{Value, json};
 
 /// The prefixes of the commands' Sids.
-pub const PARTS: [&str; 9] = [
+pub const PARTS: [&str; 10] = [
     "Plan",
     "Bootstrap",
     "Rotate",
@@ -15,6 +15,19 @@ pub const PARTS: [&str; 9] = [
     "Recover",
     "RespondToLeak",
     "Teardown",
+    DRIFT,
+];
+
+/// The part that the commands which detect drift share.
+pub const DRIFT: &str = "DetectDrift";
+
+/// The parts whose commands detect drift.
+const DETECTING: [&str; 5] = [
+    "Plan",
+    "Bootstrap",
+    "Status",
+    "StatusWithoutValues",
+    "Doctor",
 ];
 
 /// A policy, or a part of one.
@@ -40,11 +53,16 @@ impl Policy {
         }
     }
 
-    /// Returns the policy with the statements of another one, which stay as they are.
-    pub fn with(self, other: Self) -> Self {
+    /// Returns the statements of a command, beside those of another part and of what both need,
+    /// which stay as they are.
+    pub fn sufficient(&self, part: &str, beside: &str) -> Self {
+        let mut others = self.part(beside).statements;
+        if [part, beside].iter().any(|it| DETECTING.contains(it)) {
+            others.extend(self.part(DRIFT).statements);
+        }
         Self {
-            beside: other.statements,
-            ..self
+            beside: others,
+            ..self.part(part)
         }
     }
 

@@ -1,6 +1,7 @@
 //! The commands, in the states in which they need their permissions.
 
 use super::database;
+use super::policy::DRIFT;
 use super::state::{
     AILING, BUSY, CHANGED, DATABASE, DATABASE_DAMAGED, DATABASE_DEPLOYED, DATABASE_UNFINISHED,
     DEPLOYED, GONE, LARGE, LARGE_CHANGED, LARGE_DEPLOYED, LEAKED, LEFT_BEHIND, LOCKED_OUT, SEEDED,
@@ -173,6 +174,27 @@ pub const SCENARIOS: &[Scenario] = &[
             ExpectedActions::TheRest,
         )
     },
+    scenario(
+        "detecting drift",
+        DRIFT,
+        "doctor --format json",
+        DEPLOYED,
+        ExpectedActions::TheRest,
+    ),
+    scenario(
+        "detecting drift of a large stack",
+        DRIFT,
+        "doctor --format json",
+        LARGE_DEPLOYED,
+        ExpectedActions::TheRest,
+    ),
+    scenario(
+        "detecting drift of a database",
+        DRIFT,
+        "doctor --format json",
+        DATABASE_DEPLOYED,
+        ExpectedActions::TheRest,
+    ),
     scenario(
         "plan of a new stack",
         "Plan",

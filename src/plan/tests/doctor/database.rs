@@ -127,7 +127,7 @@ fn all_is_well() {
 #[test]
 fn the_secret_cannot_be_read() {
     let none = found(|it| it.seen.secret = None);
-    expect(&none, "secret-missing", None, &["arn:own"], "`secret:`");
+    expect(&none, "secret-missing", None, &["arn:own"], "asks whether");
     let deleted = found(|it| it.secret().deleted = Some(at(NOW)));
     expect(
         &deleted,

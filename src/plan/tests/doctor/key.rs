@@ -15,7 +15,7 @@ const RECOVER: Option<Fix> = Some(Fix::Recover);
 #[test]
 fn the_secret_is_not_there() {
     let gone = found(|it| it.seen.secret = None);
-    expect(&gone, "secret-missing", None, &["arn:own"], "`secret:`");
+    expect(&gone, "secret-missing", None, &["arn:own"], "asks whether");
     let never = found(|it| {
         it.seen.secret = None;
         it.stack
@@ -170,9 +170,9 @@ fn the_user_is_gone() {
     expect(
         &made,
         "user-missing",
-        None,
+        Some(Fix::Revert),
         &[],
-        "CloudFormation does not create the user again",
+        "creates the user again",
     );
 }
 
@@ -423,6 +423,7 @@ fn tags_are_not_as_the_manifest_has_them() {
         tags.insert("owner".to_owned(), "somebody".to_owned());
     });
     let evidence = ["`keyrota:user` is `victim`, not `ada`", "`keyrota:probe`"];
-    expect(&changed, "tags-changed", None, &evidence, "bootstrap");
+    let fix = Some(Fix::Revert);
+    expect(&changed, "tags-changed", fix, &evidence, "bootstrap");
     assert!(!changed[0].evidence.contains("owner"), "{changed:?}");
 }

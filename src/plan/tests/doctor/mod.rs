@@ -1,6 +1,7 @@
 //! Each fault, from a stack on which all is well until a test changes something.
 
 mod database;
+mod drift;
 mod key;
 mod leak;
 mod page;
@@ -40,6 +41,7 @@ fn look(model: &Model, stack: Option<Stack>, entries: Vec<Examination<'_>>) -> V
         region: "eu-west-1".to_owned(),
         stack,
         entries,
+        drift: Default::default(),
     };
     diagnose(model, &examined, at(NOW), TWO_HOURS)
 }

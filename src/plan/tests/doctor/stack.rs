@@ -138,6 +138,7 @@ fn what_a_failed_stack_still_has_is_looked_at() {
         region: String::new(),
         stack: Some(deployed(model, "UPDATE_ROLLBACK_FAILED")),
         entries: vec![key],
+        drift: Default::default(),
     };
     let found = diagnose(model, &examined, at(NOW), TWO_HOURS);
     let ids: Vec<&str> = found.iter().map(|it| it.fault.id).collect();
