@@ -111,11 +111,12 @@ pub async fn replace_key(
     // If the token is refused although no other command is at work, the version that was stored
     // under it has not become AWSCURRENT, and never will.
     let secret = seen.secret.as_ref().map(|held| &held.secret);
-    let mut token = token_after(secret, arn);
+    let first = token_after(secret, arn);
+    let mut token = first.clone();
     let mut made = None;
     while !is_done(&seen, replacement.replaced) {
         let patient = context.waited(began) < context.pace.seeding;
-        if let Some(version) = staged_version(&seen, &token, replacement.replaced) {
+        if let Some(version) = staged_version(&seen, [&first, &token], replacement.replaced) {
             made = promote(context, entry, replacement, &seen, version).await?;
             if made.is_none() {
                 token = context.clock.token();

@@ -11,18 +11,18 @@ use crate::run::observe::observe_keys;
 use crate::run::proof::key_pair;
 use crate::run::verify::authenticate;
 
-/// Returns the version with a key that is stored and not current yet. This command stored it under
-/// the token, or the user is tagged because a command stores it. Any principal that may write the
-/// secret can move the label to another version.
+/// Returns the version with a key that is stored and not current yet. A command stored it under one of
+/// these tokens, of which the first is the same for all commands, or the user is tagged because a
+/// command stores it. Any principal that may write the secret can move the label to another version.
 pub(super) fn staged_version<'a>(
     seen: &'a ObservedAccessKey,
-    token: &str,
+    tokens: [&str; 2],
     replaced: Option<&AccessKeyId>,
 ) -> Option<&'a str> {
     let held = seen.secret.as_ref()?;
     let key = held.staged_key.as_ref()?;
     let version = held.secret.version_with(FIRST)?;
-    let is_expected = version == token || Seeding::of(seen).is_some();
+    let is_expected = tokens.contains(&version) || Seeding::of(seen).is_some();
     (is_expected && replaced.is_none_or(|replaced| *replaced != *key)).then_some(version)
 }
 
