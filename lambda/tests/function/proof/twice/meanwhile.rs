@@ -17,8 +17,6 @@ pub(super) enum Work {
     Step(usize, String),
     /// Secrets Manager calls this step and those after it, and ends the rotation.
     Rest(usize, String),
-    /// An operator cancels the rotation, and begins another one.
-    CancelAndNext,
     /// Secrets Manager begins a rotation, and calls its steps.
     Rotation,
     /// A sweep.
@@ -36,7 +34,6 @@ impl Work {
             Self::Step(step, _) => format!("step {step}"),
             Self::Rest(step, _) => format!("rest {step}"),
             Self::GiveUp(_) => "give up".to_owned(),
-            Self::CancelAndNext => "cancel and next".to_owned(),
             Self::Rotation => "rotation".to_owned(),
             Self::Sweep => "sweep".to_owned(),
             Self::Restore => "restore".to_owned(),
@@ -51,10 +48,6 @@ impl twice::Work<FakeAws> for Work {
                 Box::pin(async move { step_in_turns(aws, Step::ALL[step], &token).await.name() })
             }
             Self::Rest(step, token) => Box::pin(async move { rest(aws, step, &token).await }),
-            Self::CancelAndNext => Box::pin(async move {
-                others::cancel(aws).await;
-                rotation(aws).await
-            }),
             Self::Rotation => Box::pin(rotation(aws)),
             Self::Sweep => Box::pin(async { sweep_in_turns(aws).await.name() }),
             Self::Restore => Box::pin(others::restore(aws, |version| works(aws, version))),
