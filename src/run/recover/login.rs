@@ -1,5 +1,7 @@
 //! Logins of databases. Only the function reaches the server.
 
+use keyrota_contract::check::{Signer, call};
+
 use super::go_back;
 use crate::model::{Database, EntryOf, Login, Model};
 use crate::plan::{Administrator, ObservedDatabase, ObservedEntry, SETTING};
@@ -91,15 +93,16 @@ async fn works(
     };
     let (name, arn) = (entry.secret.as_str(), deployed.secret_arn(&entry)?);
     let answer = check(context, deployed, name, arn, version).await?;
-    if answer.authenticates || answer.fault.as_deref() == Some(WRONG_PASSWORD) {
-        return Ok(answer.authenticates);
+    let Some(refusal) = answer.refusal() else {
+        return Ok(true);
+    };
+    let login = answer.find(call::LOG_IN, Signer::User);
+    if login.and_then(|login| login.code.as_deref()) == Some(WRONG_PASSWORD) {
+        return Ok(false);
     }
     Err(Error::NotRecovered {
         secret: name.to_owned(),
-        reason: format!(
-            "the server does not say that the password is wrong: {}",
-            answer.refusal().unwrap_or_default()
-        ),
+        reason: format!("the server does not say that the password is wrong: {refusal}"),
     })
 }
 

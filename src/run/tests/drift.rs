@@ -30,7 +30,7 @@ fn deployed(scenario: &Scenario) -> FakeAws {
 
 fn look(scenario: &Scenario, fake: &FakeAws) -> Vec<Diagnosis> {
     let ended = scenario.run(fake, None, async |context| {
-        examine(context, &scenario.model).await
+        examine(context, &scenario.model).await.map(|it| it.faults)
     });
     ended.unwrap().unwrap()
 }
@@ -41,11 +41,11 @@ fn ids(found: &[Diagnosis]) -> Vec<&'static str> {
 
 fn repair(scenario: &Scenario, fake: &FakeAws, fault: Option<Fault>) -> Ended<Vec<Diagnosis>> {
     scenario.run(fake, fault, async |context| {
-        let found = examine(context, &scenario.model).await?;
+        let found = examine(context, &scenario.model).await?.faults;
         let failures = fix(context, &scenario.model, &found).await?;
         match failures.into_iter().next() {
             Some(error) => Err(error),
-            None => examine(context, &scenario.model).await,
+            None => examine(context, &scenario.model).await.map(|it| it.faults),
         }
     })
 }

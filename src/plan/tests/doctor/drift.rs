@@ -20,6 +20,9 @@ fn found(drift: StackDrift, change: impl FnOnce(&mut Secret)) -> Vec<Diagnosis> 
             seen: observed_of(model, seen),
             proof: Proof::Accepted,
             reported: None,
+            denied_sessions: None,
+            rehearsal: None,
+            quarantine: None,
         }],
         drift,
     };

@@ -66,6 +66,8 @@ impl FakeServices {
     fn note<T>(&self, login: &Login, answer: Result<T, ServerFault>) -> Result<T, ServerError> {
         if let Err(fault) = &answer
             && ![ServerFault::WrongCredentials, ServerFault::Unclear].contains(fault)
+            // The two runs are processes of their own.
+            && !self.turns.are_taken()
         {
             let password = login.password.expose_secret().to_owned();
             self.broken_off.replace(Some(password));
@@ -154,6 +156,8 @@ impl Clock for FakeServices {
     }
 
     async fn sleep(&self, duration: Duration) {
+        let turn = self.turns.wait("sleep").await;
+        self.turns.answered(turn, &(duration, self.now.get()));
         self.pass(duration);
     }
 }

@@ -9,6 +9,7 @@ use keyrota_database_function::server::{Engine, PasswordExpiry, ServerFault};
 use keyrota_database_function::stage::CURRENT;
 use keyrota_test_function::output::Output;
 use keyrota_test_function::secrets::{FakeSecrets as _, Secrets};
+use keyrota_test_function::twice::Turns;
 use serde_json::{Value, json};
 
 use super::mishap::Mishap;
@@ -106,6 +107,11 @@ pub(crate) struct FakeServices {
     pub(crate) made: Cell<u32>,
     /// How often a principal that may write the secret has acted.
     pub(crate) forged: Cell<u32>,
+    /// Whether two runs overlap, or have. Two changes at once can displace the password that the
+    /// server keeps.
+    pub(crate) overlapped: Cell<bool>,
+    /// Whose turn it is, if two runs are interleaved.
+    pub(crate) turns: Turns<Mishap>,
 }
 
 /// Returns the pins, parsed as the function parses them. They are few, and live until the tests
@@ -158,6 +164,8 @@ impl FakeServices {
             violations: RefCell::default(),
             made: Cell::default(),
             forged: Cell::default(),
+            overlapped: Cell::default(),
+            turns: Turns::default(),
         };
         services.never_say(TOKEN);
         services.add_secret(SECRET_ARN);
@@ -206,6 +214,8 @@ impl FakeServices {
             violations: RefCell::default(),
             made: self.made.clone(),
             forged: self.forged.clone(),
+            overlapped: self.overlapped.clone(),
+            turns: Turns::default(),
         }
     }
 
