@@ -10,13 +10,15 @@ use super::fleet::Stacks;
 use super::session::Session;
 use super::settings::Settings;
 use crate::model::Model;
-use crate::plan::{Diagnosis, DoctorReport, Fix};
+use crate::plan::{Diagnosis, DoctorReport, Fix, Rehearsal};
 use crate::run::{self, Context};
 
 /// Find faults, with the evidence and one remedy for each
 ///
 /// Examines the stack, each secret, each user's keys, and whether each credential
-/// authenticates. Changes nothing, and exits with 5 if it finds a fault.
+/// authenticates. Rehearses the next rotation of each secret: the function makes the calls that
+/// change nothing, and IAM simulates the policies for the others. Changes nothing, and exits with
+/// 5 if it finds a fault. With -v, lists the calls of each rehearsal.
 ///
 /// With --fix, applies the remedies that cannot invalidate a credential in use: restores
 /// deleted secrets, completes or starts rotations that are due, enables rotation as the
@@ -44,7 +46,8 @@ pub(super) async fn run(settings: &Settings, verb: &Doctor) -> Result<Exit, Fail
     for model in &models {
         run::guard_account(&context, model).await?;
     }
-    let mut looks = vec![examine(&context, &models).await?];
+    let (found, mut rehearsals) = examine(&context, &models).await?;
+    let mut looks = vec![found];
     let mut tried: Vec<Diagnosis> = Vec::new();
     let mut refused = false;
     while verb.fix && looks.len() <= MAX_ROUNDS {
@@ -60,11 +63,13 @@ pub(super) async fn run(settings: &Settings, verb: &Doctor) -> Result<Exit, Fail
             refused |= failures.iter().any(is_aws);
             tried.extend(chosen);
         }
-        looks.push(examine(&context, &models).await?);
+        let found;
+        (found, rehearsals) = examine(&context, &models).await?;
+        looks.push(found);
     }
     settings.progress.finish();
     let looks: Vec<Vec<Diagnosis>> = looks.into_iter().map(|look| look.concat()).collect();
-    let report = DoctorReport::of(&looks);
+    let report = DoctorReport::of(&looks).with_rehearsals(rehearsals, settings.verbose);
     settings.view.show(&report);
     Ok(match report.is_well() {
         true => Exit::Done,
@@ -74,12 +79,17 @@ pub(super) async fn run(settings: &Settings, verb: &Doctor) -> Result<Exit, Fail
 }
 
 /// Examines each stack.
-async fn examine(context: &Context<'_>, models: &[&Model]) -> Result<Vec<Vec<Diagnosis>>, Failed> {
-    let mut found = Vec::new();
+async fn examine(
+    context: &Context<'_>,
+    models: &[&Model],
+) -> Result<(Vec<Vec<Diagnosis>>, Vec<Rehearsal>), Failed> {
+    let (mut found, mut rehearsals) = (Vec::new(), Vec::new());
     for model in models {
-        found.push(run::examine(context, model).await?);
+        let health = run::examine(context, model).await?;
+        found.push(health.faults);
+        rehearsals.extend(health.rehearsals);
     }
-    Ok(found)
+    Ok((found, rehearsals))
 }
 
 /// Returns the faults with a fix that was not applied yet. A fix that did not help is not

@@ -19,6 +19,7 @@ mod placement;
 mod preflight;
 mod quarantine;
 mod recorded_keys;
+mod rehearsal;
 mod replica;
 mod seeding;
 mod status;
@@ -40,8 +41,8 @@ pub use changes::{
 };
 pub use database::{FIRST, ObservedDatabase, ObservedLogin, RETAINED, SETTING};
 pub use doctor::{
-    Diagnosis, DoctorFinding, DoctorReport, Examination, Examined, FAULTS, Fault, Fix, Proof,
-    diagnose, wanted_rotation,
+    Diagnosis, DoctorFinding, DoctorReport, Examination, Examined, FAULTS, Fault, Fix,
+    NextRotation, Proof, diagnose, diagnose_next_rotation, wanted_rotation,
 };
 pub use environment::{Environment, OptionFile, TLS_TAG, tls_of};
 pub use evidence::{Evidence, STACK_ID_TAG, same_key};
@@ -51,6 +52,7 @@ pub use import::{
     import_template, imports, returning_keys,
 };
 pub use key_use::last_use;
+pub use keyrota_contract::check::Signer;
 pub use lookup::Lookup;
 pub use observed::{
     Administrator, HeldSecret, LastRotation, Observed, ObservedEntry, SecretContent,
@@ -65,6 +67,10 @@ pub use preflight::{
 };
 pub use quarantine::Quarantine;
 pub use recorded_keys::{KEYS_TAG, MADE, MAKING_TAG, with_key};
+pub use rehearsal::{
+    CallOutcome, FailedRehearsal, Principals, Rehearsal, RehearsedCall, TestMethod,
+    failed_rehearsal, simulations,
+};
 pub use replica::{RemovedReplica, ReplicaFault, ReplicaReport, removed_replicas};
 pub use seeding::{ABANDONED_TAG, BEFORE, SEEDING_TAG, Seeding};
 pub use status::{

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 
 use async_trait::async_trait;
 use jiff::Timestamp;
+use keyrota_contract::check::Signer;
 use secrecy::SecretString;
 
 use super::Result;
@@ -101,6 +102,40 @@ pub struct ReportDocument {
     pub generated: Option<Timestamp>,
 }
 
+/// Actions of a principal on a resource, whose policies IAM simulates.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Simulation {
+    /// Whose credentials would make the calls.
+    pub by: Signer,
+    /// The ARN of the user or the role.
+    pub principal: String,
+    /// The actions.
+    pub actions: Vec<String>,
+    /// The ARN of the resource, or `*`.
+    pub resource: String,
+    /// The resource as the function names it, if it does.
+    pub of: Option<String>,
+    /// The values of condition keys in the requests.
+    pub context: BTreeMap<String, Vec<String>>,
+}
+
+/// What a simulation says about an action.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Simulated {
+    /// The action.
+    pub action: String,
+    /// Whose credentials would make the call.
+    pub by: Signer,
+    /// The resource as the function names it, if it does.
+    pub of: Option<String>,
+    /// Whether the principal's policies allow it.
+    pub allowed: bool,
+    /// Whether a statement denies it.
+    pub explicit: bool,
+    /// Whether the simulation knew the value of every condition key that the policies name.
+    pub is_conclusive: bool,
+}
+
 /// IAM users and their access keys, and what else IAM has that a manifest names.
 #[async_trait(?Send)]
 pub trait Keys {
@@ -136,6 +171,9 @@ pub trait Keys {
     /// Returns the ARNs of the managed policies that are attached to a user, or `None` if there is
     /// no such user (`iam:ListAttachedUserPolicies`).
     async fn attached_policies(&self, user: &str) -> Result<Option<Vec<String>>>;
+    /// Returns what the policies of a principal say about actions, or nothing if there is no such
+    /// principal (`iam:SimulatePrincipalPolicy`).
+    async fn simulate(&self, simulation: &Simulation) -> Result<Vec<Simulated>>;
 }
 
 /// A customer managed KMS key.

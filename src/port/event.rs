@@ -58,6 +58,8 @@ pub enum Stage {
     Rotating(String),
     /// Verifying the credential in the secret with this name.
     Verifying(String),
+    /// Rehearsing the next rotation of the secret with this name.
+    Rehearsing(String),
     /// Waiting until IAM lists the key in the secret with this name.
     AwaitingKey(String),
     /// Deleting resources.

@@ -15,8 +15,8 @@ use jiff::Timestamp;
 
 pub use account::{
     Artifacts, Caller, Compared, Encryption, EncryptionKey, Functions, Identity, Invoked, Key,
-    KeyPair, Keys, LastUse, LogEvent, NetworkPart, Networks, ObjectVersion, ReportDocument, UsedIn,
-    User,
+    KeyPair, Keys, LastUse, LogEvent, NetworkPart, Networks, ObjectVersion, ReportDocument,
+    Simulated, Simulation, UsedIn, User,
 };
 pub use error::{Error, ErrorKind, Optional, Result};
 pub use event::{Event, Listener, Stage};

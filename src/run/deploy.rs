@@ -78,6 +78,11 @@ impl Deployed {
         self.physical_id(strategy.log_group())
     }
 
+    /// Returns the name of the role of the function for a kind of credential.
+    pub fn role(&self, strategy: Strategy) -> Option<&str> {
+        self.physical_id(strategy.role())
+    }
+
     fn physical_id(&self, logical_id: &str) -> Option<&str> {
         let named = |held: &&StackResource| held.logical_id == logical_id;
         let found = self.resources.iter().find(named);

@@ -54,6 +54,7 @@ const MODULES: &[(&str, &str)] = &modules![
     "schedule.py",
     "secrets.py",
     "service_keys.py",
+    "simulation.py",
     "stacks.py",
     "stale.py",
     "storage.py",

@@ -147,6 +147,7 @@ fn describe(stage: &Stage) -> String {
         Stage::Seeding => "Storing the first credentials".into(),
         Stage::Rotating(secret) => format!("Rotating {secret}"),
         Stage::Verifying(secret) => format!("Verifying the credential in {secret}"),
+        Stage::Rehearsing(secret) => format!("Rehearsing the next rotation of {secret}"),
         Stage::AwaitingKey(secret) => format!("Waiting for IAM to list the new key in {secret}"),
         Stage::Removing => "Deleting the stack and its resources".into(),
         Stage::Surveying(what) => format!("Looking at {what}"),

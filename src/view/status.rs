@@ -33,6 +33,10 @@ impl Show for StatusReport {
                 secret.username.clone(),
                 secret.state.to_string(),
                 moment(secret.last_rotated),
+                match secret.unknown.contains(&"last_proven") {
+                    true => "unknown".to_owned(),
+                    false => moment(secret.last_proven),
+                },
                 moment(secret.next_rotation),
                 secret.schedule.clone(),
                 secret
@@ -46,6 +50,7 @@ impl Show for StatusReport {
                 "user",
                 "state",
                 "last rotation",
+                "last proven",
                 "next rotation",
                 "schedule",
                 "max key age",
@@ -159,6 +164,16 @@ impl Show for StatusReport {
                     visible(&key.id)
                 );
             }
+        }
+        for finding in &self.findings {
+            let _ = writeln!(
+                text,
+                "\n{}: {}: {}; {}",
+                visible(&finding.subject),
+                finding.id,
+                paragraph(&finding.evidence),
+                paragraph(&finding.remedy)
+            );
         }
         text
     }

@@ -37,6 +37,7 @@ mod offline;
 mod path;
 mod pins;
 mod refused;
+mod rehearsal;
 mod replicas;
 mod restore;
 mod sandbox;

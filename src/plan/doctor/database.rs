@@ -2,8 +2,7 @@
 
 use super::entry::{Findings, current};
 use super::fault::{
-    CREDENTIAL_REFUSED, LOGIN_UNTRIED, NO_CREDENTIAL, PASSWORD_BROKEN_OFF, VALUE_OF_ANOTHER,
-    VALUE_OUTDATED,
+    CREDENTIAL_REFUSED, NO_CREDENTIAL, PASSWORD_BROKEN_OFF, VALUE_OF_ANOTHER, VALUE_OUTDATED,
 };
 use super::secret::AllowedFixes;
 use super::{Diagnosis, Fix, Proof};
@@ -123,14 +122,6 @@ fn refused(entry: EntryOf<'_, Database>, proof: &Proof) -> Option<Diagnosis> {
                 store(entry)
             );
             Some(CREDENTIAL_REFUSED.of(&entry.secret, evidence, remedy))
-        }
-        Proof::Unknown(why) => {
-            let evidence = format!(
-                "the function could not test the login of `{}` at {endpoint}: {why}",
-                entry.kind.username
-            );
-            let remedy = "fix the reported cause, then run `keyrota doctor` again";
-            Some(LOGIN_UNTRIED.of(&entry.secret, evidence, remedy))
         }
     }
 }

@@ -1,6 +1,7 @@
 //! Faults of an entry that do not depend on the kind of credential.
 
 use super::fault::{ADMINISTRATOR, VALUE_UNDECRYPTABLE, VALUE_UNUSABLE};
+use super::rehearsal::{self, KEY_QUARANTINED};
 use super::secret::{AllowedFixes, encryption_key, present, rotation, tags};
 use super::{Diagnosis, Examination, Scope, database, key, replica};
 use crate::model::SecretName;
@@ -29,6 +30,8 @@ pub(super) fn diagnose(scope: &Scope<'_>, examination: &Examination<'_>) -> Vec<
         found.extend(key::no_user(*entry, seen));
         found.extend(key::other_path(*entry, seen));
     }
+    let quarantine = examination.quarantine.as_ref();
+    found.extend(rehearsal::quarantined(entry, quarantine));
     let secret = match present(scope, entry, seen.secret()) {
         Ok(secret) => secret,
         Err(fault) => {
@@ -49,7 +52,7 @@ pub(super) fn diagnose(scope: &Scope<'_>, examination: &Examination<'_>) -> Vec<
         });
         return found;
     }
-    let is_fine = found.is_empty();
+    let is_fine = !found.iter().any(|it| *it.fault != KEY_QUARANTINED);
     let Findings {
         credential,
         may,
@@ -68,6 +71,10 @@ pub(super) fn diagnose(scope: &Scope<'_>, examination: &Examination<'_>) -> Vec<
         found.extend(rotation(scope, examination, held, may, note.as_deref()));
     }
     found.extend(replaced);
+    let rehearsal = examination.rehearsal.as_ref();
+    let next = rehearsal::diagnose(entry, rehearsal, quarantine, &found);
+    found.extend(next);
+    found.extend(rehearsal::expires(seen, rehearsal, scope.now));
     found.extend(replica::diagnose(entry, secret));
     let expected = render::secret_tags(scope.model, entry, scope.region);
     found.extend(tags(&entry.secret, &expected, secret));

@@ -1,5 +1,6 @@
 //! The faults that `keyrota doctor` detects. docs/reference/doctor.md is generated from this table.
 
+use super::rehearsal::{KEY_QUARANTINED, PASSWORD_EXPIRES, REHEARSAL_FAILED};
 use super::{Diagnosis, Fix};
 use crate::model::{SecretName, Severity};
 
@@ -60,7 +61,7 @@ impl Diagnosis {
     }
 }
 
-const fn error(id: &'static str, what: &'static str, remedy: &'static str) -> Fault {
+pub(super) const fn error(id: &'static str, what: &'static str, remedy: &'static str) -> Fault {
     Fault {
         id,
         severity: Severity::Error,
@@ -181,11 +182,6 @@ pub(super) static CREDENTIAL_REFUSED: Fault = error(
     "The credential that clients read does not authenticate.",
     "For a key, run `keyrota rotate --restore-previous NAME` if the previous version works. For a password, run `keyrota rotate NAME`, which tries each version. Otherwise, store a working credential",
 );
-pub(super) static LOGIN_UNTRIED: Fault = warning(
-    "login-untried",
-    "The function could not test the login of the database user.",
-    "Fix the cause that the function reports. See its log for details",
-);
 pub(super) static FOREIGN_KEY: Fault = error(
     "foreign-key",
     "The user has an active key that keyrota did not create. Rotation needs its key slot, and does not delete it.",
@@ -297,7 +293,7 @@ pub(super) static REPLICA_UNKNOWN: Fault = warning(
 );
 
 /// All faults, in the order in which they are checked.
-pub static FAULTS: [&Fault; 35] = [
+pub static FAULTS: [&Fault; 37] = [
     &STACK_MISSING,
     &STACK_NOT_OURS,
     &STACK_FAILED,
@@ -317,10 +313,12 @@ pub static FAULTS: [&Fault; 35] = [
     &KEY_MISSING,
     &KEY_INACTIVE,
     &CREDENTIAL_REFUSED,
-    &LOGIN_UNTRIED,
     &FOREIGN_KEY,
     &KMS_KEY,
     &ADMINISTRATOR,
+    &REHEARSAL_FAILED,
+    &KEY_QUARANTINED,
+    &PASSWORD_EXPIRES,
     &PASSWORD_BROKEN_OFF,
     &ROTATION_UNFINISHED,
     &ROTATION_OFF,

@@ -9,7 +9,7 @@ use super::fault::{
 };
 use super::secret::AllowedFixes;
 use super::{Diagnosis, Fault, Fix, Proof, Scope};
-use crate::model::{AccessKey, Credential, EntryOf, OldKey};
+use crate::model::{AccessKey, Credential, EntryOf, OldKey, RotateAs};
 use crate::plan::{
     HoldReason, KeyRole, ObservedAccessKey, ObservedSecret, RemovalTimes, Seeding, last_use,
     removal_times,
@@ -185,7 +185,7 @@ fn current_key(
             Some(KEY_INACTIVE.of(secret, evidence, remedy))
         }
         Some(_) => match proof {
-            Proof::Refused(why) | Proof::Unknown(why) => {
+            Proof::Refused(why) => {
                 let evidence = format!("AWS does not accept the key {id}: {why}");
                 Some(CREDENTIAL_REFUSED.of(secret, evidence, restore_advice(entry, seen)))
             }
@@ -282,12 +282,13 @@ fn old_key(
         return None;
     };
     let replaced = held.replaced()?;
+    let is_self = entry.rotate_as == RotateAs::Itself;
     // This uses the key's own times, without the next rotation.
     let RemovalTimes {
         deactivates,
         deletes,
         held: hold,
-    } = removal_times(policy, key, Some(replaced), None, scope.now);
+    } = removal_times(policy, key, Some(replaced), None, scope.now, is_self);
     let since = format!("{} was replaced {replaced:.0}, {}", key.id, last_use(key));
     let late = |at: Option<Timestamp>| at.filter(|at| scope.now.duration_since(*at) > scope.sweep);
     if hold == Some(HoldReason::Used) {

@@ -8,19 +8,22 @@ mod database;
 mod entry;
 mod fault;
 mod key;
+mod rehearsal;
 mod replica;
 mod report;
 mod secret;
 mod stack;
 
 use jiff::{SignedDuration, Timestamp};
+use keyrota_contract::check::{Signer, call};
 
-use super::ObservedEntry;
+use super::{CallOutcome, ObservedEntry, Quarantine, Rehearsal, TestMethod};
 use crate::model::{Entry, Model, SecretName};
 use crate::port::Stack;
 use crate::render::Strategy;
 
 pub use fault::{FAULTS, Fault};
+pub use rehearsal::{NextRotation, diagnose_next_rotation};
 pub use report::{DoctorFinding, DoctorReport};
 pub use secret::wanted_rotation;
 
@@ -44,6 +47,10 @@ pub struct Examination<'a> {
     pub proof: Proof,
     /// The last error that the function logged for an unfinished rotation.
     pub reported: Option<String>,
+    /// The rehearsal of the next rotation, if there can be one.
+    pub rehearsal: Option<Rehearsal>,
+    /// The quarantine under which AWS has put the user.
+    pub quarantine: Option<Quarantine>,
 }
 
 /// Whether a credential authenticates.
@@ -55,8 +62,25 @@ pub enum Proof {
     Accepted,
     /// It does not authenticate, for this reason.
     Refused(String),
-    /// The result is unknown, for this reason.
-    Unknown(String),
+}
+
+impl Proof {
+    /// Returns what the rehearsal says about a database's login. A server that was not reached says
+    /// nothing about the password.
+    pub fn of_login(rehearsal: &Rehearsal) -> Self {
+        let mut calls = rehearsal.calls.iter();
+        let login = calls.find(|it| it.call == call::LOG_IN && it.by == Signer::User);
+        let Some(login) = login.filter(|login| login.how == TestMethod::Tested) else {
+            return Self::Untried;
+        };
+        match (login.result, login.code.as_deref()) {
+            (CallOutcome::Ok, _) => Self::Accepted,
+            (_, Some("wrong_credentials" | "login_forbidden")) => {
+                Self::Refused(login.reason.clone().unwrap_or_default())
+            }
+            _ => Self::Untried,
+        }
+    }
 }
 
 /// A fault that was found.

@@ -8,7 +8,7 @@ use serde::Serialize;
 
 use crate::model::{ByKind, Duration, Entry, longest_active};
 use crate::plan::replica::{ReplicaReport, replicas};
-use crate::plan::{HoldReason, RemovalTimes, TagDifference, tag_differences};
+use crate::plan::{DoctorFinding, HoldReason, RemovalTimes, TagDifference, tag_differences};
 use crate::port::{Key, Secret, Stack};
 
 /// The result of `keyrota status`.
@@ -21,6 +21,9 @@ pub struct StatusReport {
     pub stacks: Vec<StackReport>,
     /// The secrets.
     pub secrets: Vec<SecretReport>,
+    /// What `--check` found besides, in the form of `keyrota doctor`.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub findings: Vec<DoctorFinding>,
 }
 
 impl SecretReport {
@@ -50,10 +53,12 @@ impl StatusReport {
             stack: reports.first().and_then(|first| first.stack.clone()),
             stacks: Vec::new(),
             secrets: Vec::new(),
+            findings: Vec::new(),
         };
         for report in reports {
             all.stacks.extend(report.stack.filter(|_| several));
             all.secrets.extend(report.secrets);
+            all.findings.extend(report.findings);
         }
         all
     }
@@ -101,6 +106,9 @@ pub struct SecretReport {
     pub rotation_enabled: bool,
     /// When a rotation last succeeded.
     pub last_rotated: Option<Timestamp>,
+    /// When the current credential was last seen to authenticate: by the rotation that made it
+    /// current, or by this command's rehearsal. `None` if nothing is known since it was stored.
+    pub last_proven: Option<Timestamp>,
     /// When the next one is due.
     pub next_rotation: Option<Timestamp>,
     /// The longest time that a key can be active under the manifest's schedule and `old_key`, if no
@@ -143,6 +151,7 @@ impl SecretReport {
             schedule: entry.schedule.to_string(),
             rotation_enabled: secret.is_some_and(|secret| secret.rotation_enabled),
             last_rotated,
+            last_proven: None,
             next_rotation: secret.and_then(|secret| secret.next_rotation),
             max_key_age,
             keys,

@@ -16,6 +16,7 @@ mod encrypt;
 mod function;
 mod iam;
 mod parts;
+mod rehearsal;
 mod secret;
 mod stack;
 #[cfg(test)]
@@ -181,6 +182,7 @@ pub fn policy(rendered: &Rendered<'_>) -> Policy {
     grants.extend(function::grants(&scope));
     grants.extend(encrypt::grants(&scope));
     grants.extend(alarm::grants(&scope));
+    grants.extend(rehearsal::grants(&scope));
     let statements = Command::ALL.map(|command| statements(command, &grants));
     Policy::new(statements.into_iter().flatten().collect())
 }

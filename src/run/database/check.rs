@@ -1,6 +1,7 @@
 //! Asks the function whether a version's login works.
 
-use keyrota_contract::event::{self, CheckAnswer};
+use keyrota_contract::check::CheckAnswer;
+use keyrota_contract::event;
 
 use super::super::error::{Error, Result};
 use super::super::{Context, Deployed};

@@ -51,7 +51,7 @@ async fn fix_one(
     let Some(entry) = model.entries.iter().find(|it| it.secret == *name) else {
         return Ok(());
     };
-    let now = examine_entry(context, Some(&deployed), entry).await?;
+    let now = examine_entry(context, model, Some(&deployed), entry).await?;
     // An earlier fix or another principal may have changed it.
     if !stands(context, model, &deployed, &now, diagnosis) {
         return Ok(());

@@ -11,7 +11,8 @@ use super::FakeAws;
 use super::secrets_manager::refusal;
 use super::state::{ACCOUNT, AwsState, Origin, REGION, refused};
 use crate::port::{
-    Caller, ErrorKind, Identity, Key, KeyPair, Keys, LastUse, ReportDocument, Result, UsedIn, User,
+    Caller, ErrorKind, Identity, Key, KeyPair, Keys, LastUse, ReportDocument, Result, Simulated,
+    Simulation, UsedIn, User,
 };
 
 impl AwsState {
@@ -224,6 +225,23 @@ impl Keys for FakeAws {
         self.act("iam:GetUserPolicy", |state| {
             let held = (user.to_owned(), policy.to_owned());
             Ok(state.user_policies.contains(&held))
+        })
+        .await
+    }
+
+    async fn simulate(&self, simulation: &Simulation) -> Result<Vec<Simulated>> {
+        self.act("iam:SimulatePrincipalPolicy", |_| {
+            let actions = simulation.actions.iter();
+            Ok(actions
+                .map(|action| Simulated {
+                    action: action.clone(),
+                    by: simulation.by,
+                    of: simulation.of.clone(),
+                    allowed: true,
+                    explicit: false,
+                    is_conclusive: true,
+                })
+                .collect())
         })
         .await
     }

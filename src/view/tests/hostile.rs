@@ -4,6 +4,7 @@
 use super::super::text::{document, finish};
 use super::super::{human, json};
 use crate::model::{Finding, Severity};
+use crate::plan::{CallOutcome, Principals, Rehearsal, RehearsedCall, Signer, TestMethod};
 use crate::plan::{
     CredentialKind, DoctorFinding, DoctorReport, Drift, HoldReason, Item, KeyReport, KeyRole,
     RemovedReplica, ReplicaFault, ReplicaReport, SecretReport, StackReport, State, StatusReport,
@@ -108,6 +109,7 @@ fn of_status() {
     check(&StatusReport {
         stack: Some(stack()),
         stacks: Vec::new(),
+        findings: Vec::new(),
         secrets: vec![SecretReport {
             kind: CredentialKind::AccessKey,
             name: text(),
@@ -118,6 +120,7 @@ fn of_status() {
             schedule: text(),
             rotation_enabled: true,
             last_rotated: None,
+            last_proven: None,
             next_rotation: None,
             max_key_age: None,
             keys: vec![key(false), key(true)],
@@ -156,6 +159,23 @@ fn of_doctor() {
     };
     check(&DoctorReport {
         findings: vec![finding(false), finding(true)],
+        rehearsals: vec![Rehearsal {
+            secret: text(),
+            calls: vec![RehearsedCall {
+                call: text(),
+                by: Signer::Role,
+                resource: Some(text()),
+                how: TestMethod::Tested,
+                result: CallOutcome::Refused,
+                code: Some(text()),
+                reason: Some(text()),
+                policies_allow: None,
+            }],
+            error: None,
+            expiry: None,
+            principals: Principals::default(),
+        }],
+        lists_calls: true,
     });
 }
 

@@ -40,6 +40,7 @@ fn secret(state: State, reason: Option<&str>) -> SecretReport {
         schedule: "rate(30 days)".to_owned(),
         rotation_enabled: true,
         last_rotated: at("2026-11-01T09:00:30Z"),
+        last_proven: at("2026-11-01T09:00:30Z"),
         next_rotation: None,
         max_key_age: Some(Duration::seconds(60 * 86_400 + 3_600)),
         keys: vec![
@@ -78,6 +79,7 @@ fn replicas_with_their_faults() {
         ),
     ];
     let result = StatusReport {
+        findings: Vec::new(),
         stack: Some(stack()),
         stacks: Vec::new(),
         secrets: vec![secret],
@@ -85,8 +87,8 @@ fn replicas_with_their_faults() {
     insta::assert_snapshot!(shown(&result), @"
     Stack keys is CREATE_COMPLETE.
 
-    SECRET    USER  STATE  LAST ROTATION         NEXT ROTATION  SCHEDULE       MAX KEY AGE
-    prod/app  app   ok     2026-11-01 09:00 UTC  -              rate(30 days)  60 days and 1 hour
+    SECRET    USER  STATE  LAST ROTATION         LAST PROVEN           NEXT ROTATION  SCHEDULE       MAX KEY AGE
+    prod/app  app   ok     2026-11-01 09:00 UTC  2026-11-01 09:00 UTC  -              rate(30 days)  60 days and 1 hour
 
     SECRET    REPLICA       STATUS   KMS KEY
     prod/app  eu-central-1  InSync   -
@@ -116,6 +118,7 @@ fn replicas_with_their_faults() {
 #[test]
 fn status() {
     let result = StatusReport {
+        findings: Vec::new(),
         stack: Some(stack()),
         stacks: Vec::new(),
         secrets: vec![secret(State::Ok, None)],
@@ -123,8 +126,8 @@ fn status() {
     insta::assert_snapshot!(shown(&result), @"
     Stack keys is CREATE_COMPLETE.
 
-    SECRET    USER  STATE  LAST ROTATION         NEXT ROTATION  SCHEDULE       MAX KEY AGE
-    prod/app  app   ok     2026-11-01 09:00 UTC  -              rate(30 days)  60 days and 1 hour
+    SECRET    USER  STATE  LAST ROTATION         LAST PROVEN           NEXT ROTATION  SCHEDULE       MAX KEY AGE
+    prod/app  app   ok     2026-11-01 09:00 UTC  2026-11-01 09:00 UTC  -              rate(30 days)  60 days and 1 hour
 
     USER  KEY      ROLE      STATUS  CREATED               LAST USED             RETIREMENT
     app   AKIANEW  current   Active  2026-11-01 09:00 UTC  2026-11-02 08:00 UTC  -
@@ -160,6 +163,7 @@ fn status() {
             }
           ],
           "kind": "access_key",
+          "last_proven": "2026-11-01T09:00:30Z",
           "last_rotated": "2026-11-01T09:00:30Z",
           "max_key_age_seconds": 5187600,
           "name": "prod/app",
@@ -184,10 +188,12 @@ fn status() {
     let missing = SecretReport {
         arn: None,
         last_rotated: None,
+        last_proven: None,
         keys: Vec::new(),
         ..secret(State::Missing, Some("the secret does not exist"))
     };
     let result = StatusReport {
+        findings: Vec::new(),
         stack: None,
         stacks: Vec::new(),
         secrets: vec![missing],
@@ -195,8 +201,8 @@ fn status() {
     insta::assert_snapshot!(shown(&result), @"
     The stack is not deployed.
 
-    SECRET    USER  STATE    LAST ROTATION  NEXT ROTATION  SCHEDULE       MAX KEY AGE
-    prod/app  app   missing  -              -              rate(30 days)  60 days and 1 hour
+    SECRET    USER  STATE    LAST ROTATION  LAST PROVEN  NEXT ROTATION  SCHEDULE       MAX KEY AGE
+    prod/app  app   missing  -              -            -              rate(30 days)  60 days and 1 hour
 
     prod/app: the secret does not exist
     ");
@@ -255,8 +261,8 @@ fn a_key_that_is_held_back_is_named() {
     insta::assert_snapshot!(shown(&report(stack, secrets)), @"
     Stack keys is CREATE_COMPLETE.
 
-    SECRET    USER  STATE  LAST ROTATION         NEXT ROTATION  SCHEDULE       MAX KEY AGE
-    prod/app  app   ok     2026-11-01 09:00 UTC  -              rate(30 days)  60 days and 1 hour
+    SECRET    USER  STATE  LAST ROTATION         LAST PROVEN           NEXT ROTATION  SCHEDULE       MAX KEY AGE
+    prod/app  app   ok     2026-11-01 09:00 UTC  2026-11-01 09:00 UTC  -              rate(30 days)  60 days and 1 hour
 
     USER  KEY      ROLE      STATUS  CREATED               LAST USED             RETIREMENT
     app   AKIANEW  current   Active  2026-11-01 09:00 UTC  2026-11-02 08:00 UTC  -
@@ -283,6 +289,7 @@ fn a_key_that_is_held_back_because_of_a_possible_use_is_named_with_the_reason() 
 
 fn report(stack: Option<StackReport>, secrets: Vec<SecretReport>) -> StatusReport {
     StatusReport {
+        findings: Vec::new(),
         stack,
         stacks: Vec::new(),
         secrets,

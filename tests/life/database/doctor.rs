@@ -61,3 +61,60 @@ async fn a_password_that_does_not_work_is_found_and_one_that_was_broken_off_mend
     assert_eq!(found(&site, DOCTOR, 0).await.0, []);
     site.test.check_logs_for_secrets().await;
 }
+
+/// Returns the findings of `doctor`, each with its ID, evidence, and remedy.
+async fn findings(site: &Site, arguments: &str, code: i32) -> Vec<[String; 3]> {
+    let document = site.test.keyrota(arguments).await.exits(code).json();
+    let all = document["findings"].as_array().cloned().unwrap_or_default();
+    let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+    all.iter()
+        .map(|it| ["id", "evidence", "remedy"].map(|field| text(&it[field])))
+        .collect()
+}
+
+#[tokio::test]
+async fn a_role_that_is_valid_until_a_date_is_found_before_that() {
+    let site = Site::bootstrapped(test_server::shared(Engine::Postgres), "").await;
+    assert_eq!(findings(&site, DOCTOR, 0).await, [[""; 3]; 0]);
+    let name = test_server::quoted(&site.server, &site.user.name);
+    let valid = |until: &str| {
+        let statement = format!("ALTER ROLE {name} VALID UNTIL {until}");
+        test_server::sql(&site.server, &statement);
+    };
+    let date = test_server::sql(&site.server, "SELECT (now() + interval '3 days')::date");
+    valid(&format!("'{} 12:00:00+00'", date.trim()));
+    for arguments in [DOCTOR, "status --check --format json"] {
+        let found = findings(&site, arguments, 5).await;
+        let [[id, evidence, remedy]] = found.as_slice() else {
+            panic!("{found:#?}");
+        };
+        assert_eq!(id, "password-expires");
+        let date = format!("{}T12:00:00Z", date.trim());
+        assert!(evidence.contains(&date), "{date}: {evidence}");
+        assert!(remedy.contains("VALID UNTIL"), "{remedy}");
+    }
+    // A rotation does not move it.
+    site.test.keyrota("rotate").await.exits(0);
+    assert_eq!(findings(&site, DOCTOR, 5).await[0][0], "password-expires");
+    valid("'infinity'");
+    assert_eq!(findings(&site, DOCTOR, 0).await, [[""; 3]; 0]);
+}
+
+#[tokio::test]
+async fn a_server_that_is_not_reached_is_named() {
+    let mut site = Site::bootstrapped(test_server::start(Engine::Postgres, &[]), "").await;
+    site.server.owned().stop();
+    for arguments in [DOCTOR, "status --check --format json"] {
+        let found = findings(&site, arguments, 5).await;
+        let [[id, evidence, remedy]] = found.as_slice() else {
+            panic!("{found:#?}");
+        };
+        assert_eq!(id, "rotation-rehearsal-failed");
+        assert!(
+            evidence.contains("database:LogIn by the user"),
+            "{evidence}"
+        );
+        assert!(evidence.contains("(tested, unreachable)"), "{evidence}");
+        assert!(remedy.contains("let the function reach"), "{remedy}");
+    }
+}

@@ -79,7 +79,7 @@ pub const SCENARIOS: &[Scenario] = &[
     scenario(
         "status",
         "Status",
-        "status --format json",
+        "status --check --format json",
         DEPLOYED,
         ExpectedActions::TheRest,
     ),

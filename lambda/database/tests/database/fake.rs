@@ -16,7 +16,7 @@ mod services;
 
 pub(crate) use forge::Forgery;
 pub(crate) use mishap::{AnyFault, Mishap};
-pub(crate) use rotation::{Outcome, check, rotate, run, run_for, sweep};
+pub(crate) use rotation::{Outcome, check, rehearse, rotate, run, run_for, sweep};
 pub(crate) use services::{
     ADMINISTRATOR_ARN, FakeServices, HOST, SECRET, SECRET_ARN, Setting, TOKEN, USER,
 };

@@ -2,9 +2,11 @@
 
 use std::collections::BTreeMap;
 
+use keyrota_contract::check::{CallResult, CheckAnswer, CheckedCall, PasswordExpiry, Signer, call};
+
 use super::super::super::{
     Administrator, Diagnosis, Examination, Fix, ObservedDatabase, ObservedEntry, ObservedLogin,
-    Proof, SecretContent, State, report,
+    Principals, Proof, Rehearsal, SecretContent, State, report,
 };
 use super::super::sample::{FUNCTION, NOW, at};
 use super::{deployed, expect, ids, look};
@@ -18,6 +20,7 @@ struct Changed {
     seen: ObservedDatabase,
     proof: Proof,
     reported: Option<String>,
+    rehearsal: Option<Rehearsal>,
 }
 
 impl Changed {
@@ -87,6 +90,7 @@ fn found_of(more: &str, change: impl FnOnce(&mut Changed)) -> Vec<Diagnosis> {
         },
         proof: Proof::Accepted,
         reported: None,
+        rehearsal: None,
     };
     change(&mut changed);
     let entry = model.entries[0].as_database().unwrap();
@@ -96,6 +100,8 @@ fn found_of(more: &str, change: impl FnOnce(&mut Changed)) -> Vec<Diagnosis> {
         seen,
         proof: changed.proof,
         reported: changed.reported,
+        rehearsal: changed.rehearsal,
+        quarantine: None,
     };
     let stack = deployed(&model, "CREATE_COMPLETE");
     let found = look(&model, Some(stack), vec![database]);
@@ -203,14 +209,6 @@ fn the_login_does_not_work() {
     let remedy = "`keyrota rotate prod/orders`";
     expect(&wrong, "credential-refused", None, &evidence, remedy);
     assert!(wrong[0].remedy.contains(STORE), "{wrong:#?}");
-    let unreached = found(|it| it.proof = Proof::Unknown("no route".to_owned()));
-    expect(
-        &unreached,
-        "login-untried",
-        None,
-        &["no route"],
-        "keyrota doctor",
-    );
     // A rotation that is to begin would not get in either.
     let overdue = found(|it| {
         refused(it);
@@ -304,5 +302,100 @@ fn the_administrator_cannot_serve() {
         None,
         &evidence,
         "db.internal:5432",
+    );
+}
+
+/// Returns what is found if the server says when the password expires.
+fn expiring(expiry: PasswordExpiry, since: &str) -> Vec<Diagnosis> {
+    found(|it| {
+        let answer = CheckAnswer {
+            expiry: Some(expiry),
+            ..CheckAnswer::default()
+        };
+        it.rehearsal = Some(Rehearsal::of(
+            "prod/orders",
+            answer,
+            &Principals::default(),
+            &[],
+        ));
+        it.held().current_since = Some(at(since));
+    })
+}
+
+#[test]
+fn a_password_that_expires_before_the_next_rotation_is_found() {
+    // The next rotation is due on December 1.
+    let until = |text: &str| PasswordExpiry::At(at(text).as_second());
+    let since = "2026-11-01T08:59:00Z";
+    let found = expiring(until("2026-11-05T09:00:00Z"), since);
+    let evidence = ["2026-11-05T09:00:00Z", "2026-12-01T09:00:00Z", "`app`"];
+    expect(&found, "password-expires", None, &evidence, "VALID UNTIL");
+    // No rotation moves this date.
+    let found = expiring(until("2026-12-01T20:00:00Z"), since);
+    expect(&found, "password-expires", None, &[], "VALID UNTIL");
+    assert_eq!(expiring(until("2027-01-05T09:00:00Z"), since), []);
+
+    let days = PasswordExpiry::DaysAfterChange;
+    let found = expiring(days(20), since);
+    expect(
+        &found,
+        "password-expires",
+        None,
+        &["20 days", "2026-11-21"],
+        "`schedule:`",
+    );
+    // A rotation comes first.
+    assert_eq!(expiring(days(31), since), []);
+    let found = expiring(PasswordExpiry::Expired, since);
+    expect(
+        &found,
+        "password-expires",
+        None,
+        &["has expired"],
+        "`keyrota rotate prod/orders`",
+    );
+}
+
+#[test]
+fn a_server_that_is_not_reached_says_nothing_about_the_password() {
+    let of = |code: &str| {
+        let call = CheckedCall {
+            result: CallResult::Failed,
+            code: Some(code.to_owned()),
+            reason: Some("there is no way to the host".to_owned()),
+            ..CheckedCall::untried(call::LOG_IN, Signer::User)
+        };
+        let answer = CheckAnswer {
+            calls: vec![call],
+            ..CheckAnswer::default()
+        };
+        let rehearsal = Rehearsal::of("prod/orders", answer, &Principals::default(), &[]);
+        let proof = Proof::of_login(&rehearsal);
+        found(|it| {
+            it.proof = proof;
+            it.rehearsal = Some(rehearsal);
+        })
+    };
+    let evidence = ["database:LogIn by the user `app` (tested, unreachable)"];
+    expect(
+        &of("unreachable"),
+        "rotation-rehearsal-failed",
+        None,
+        &evidence,
+        "db.internal:5432",
+    );
+    expect(
+        &of("untrusted"),
+        "rotation-rehearsal-failed",
+        None,
+        &[],
+        "`tls_ca`",
+    );
+    expect(
+        &of("wrong_credentials"),
+        "credential-refused",
+        None,
+        &[],
+        "keyrota rotate",
     );
 }

@@ -3,6 +3,7 @@
 mod database;
 mod key;
 mod page;
+mod rehearsal;
 mod replica;
 mod rotation;
 mod stack;
@@ -10,7 +11,8 @@ mod stack;
 use jiff::SignedDuration;
 
 use super::super::{
-    Diagnosis, Examination, Examined, Fix, ObservedAccessKey, Proof, State, diagnose, report,
+    Diagnosis, Examination, Examined, Fix, ObservedAccessKey, Proof, Quarantine, Rehearsal, State,
+    diagnose, report,
 };
 use super::sample::{FUNCTION, NOW, at, entry, observed_of, stack as sample_stack};
 use crate::model::Model;
@@ -49,6 +51,8 @@ fn found_of(more: &str, change: impl FnOnce(&mut Changed)) -> Vec<Diagnosis> {
         seen: entry(),
         proof: Proof::Accepted,
         reported: None,
+        rehearsal: None,
+        quarantine: None,
     };
     changed.secret().tags = render::secret_tags(model, &model.entries[0], "eu-west-1");
     change(&mut changed);
@@ -58,6 +62,8 @@ fn found_of(more: &str, change: impl FnOnce(&mut Changed)) -> Vec<Diagnosis> {
         seen,
         proof: changed.proof,
         reported: changed.reported,
+        rehearsal: changed.rehearsal,
+        quarantine: changed.quarantine,
     };
     let found = look(model, Some(changed.stack), vec![key]);
     // Each problem that `status` reports has a finding with a remedy.
@@ -75,6 +81,8 @@ struct Changed {
     seen: ObservedAccessKey,
     proof: Proof,
     reported: Option<String>,
+    rehearsal: Option<Rehearsal>,
+    quarantine: Option<Quarantine>,
 }
 
 impl Changed {

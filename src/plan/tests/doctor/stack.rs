@@ -12,6 +12,8 @@ fn there_is_no_stack() {
         seen: observed_of(model, seen),
         proof: Proof::Untried,
         reported: None,
+        rehearsal: None,
+        quarantine: None,
     };
     let found = look(model, None, vec![key(untouched())]);
     expect(
@@ -127,6 +129,8 @@ fn what_a_failed_stack_still_has_is_looked_at() {
         seen: observed_of(model, seen),
         proof: Proof::Untried,
         reported: None,
+        rehearsal: None,
+        quarantine: None,
     };
     let examined = Examined {
         region: String::new(),

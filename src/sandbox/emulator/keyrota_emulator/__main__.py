@@ -170,6 +170,7 @@ def _serve(
         rotation,
         secrets,
         service_keys,
+        simulation,
         stacks,
         stale,
         storage,
@@ -217,6 +218,7 @@ def _serve(
     keys.install()
     report.install()
     authorization.install()
+    simulation.install()
     resources.install()
     service_keys.install()
     principals.install()

@@ -3,7 +3,7 @@
 
 use keyrota_database_function::check::{self, CheckAnswer};
 use keyrota_database_function::error::Error;
-use keyrota_database_function::event::{Invocation, Step, Work};
+use keyrota_database_function::event::{Invocation, Step};
 use keyrota_database_function::log::Lines;
 use keyrota_database_function::pin::Pins;
 use keyrota_database_function::port::{Clock, Ports};
@@ -59,7 +59,7 @@ impl Ports for Request<'_> {
 fn request<T>(
     services: &FakeServices,
     event: Value,
-    work: impl AsyncFnOnce(&Request<'_>, Work, Deadline) -> Result<T, Error>,
+    work: impl AsyncFnOnce(&Request<'_>, Invocation, Deadline) -> Result<T, Error>,
 ) -> Outcome<T> {
     services.never_say(ROTATION_TOKEN);
     services.broken_off.replace(None);
@@ -68,7 +68,7 @@ fn request<T>(
     let deadline = Deadline {
         at: services.now() + TIMEOUT,
     };
-    let parsed = Work::parse(&event).expect("an event");
+    let parsed = Invocation::parse(&event).expect("an event");
     let ended = poll(work(&request, parsed, deadline));
     conclude(&services.output, request.lines, &ended);
     ended
@@ -88,7 +88,7 @@ pub(crate) fn run_for(services: &FakeServices, step: Step, token: &str) -> Outco
         "RotationToken": ROTATION_TOKEN,
     });
     request(services, event, async |request, work, deadline| {
-        let Work::Rotation(Invocation::Step(event)) = work else {
+        let Invocation::Step(event) = work else {
             panic!("a step");
         };
         step::run(request, &event, deadline).await
@@ -99,7 +99,7 @@ pub(crate) fn run_for(services: &FakeServices, step: Step, token: &str) -> Outco
 pub(crate) fn sweep(services: &FakeServices) -> Outcome {
     let event = json!({ "keyrota": "sweep", "secrets": [SECRET_ARN] });
     request(services, event, async |request, work, deadline| {
-        let Work::Rotation(Invocation::Sweep(secrets)) = work else {
+        let Invocation::Sweep(secrets) = work else {
             panic!("a sweep");
         };
         sweep::run(request, &secrets, deadline).await
@@ -109,8 +109,20 @@ pub(crate) fn sweep(services: &FakeServices) -> Outcome {
 /// Checks a version of the secret.
 pub(crate) fn check(services: &FakeServices, version: &str) -> Outcome<CheckAnswer> {
     let event = json!({ "keyrota": "check", "secret": SECRET_ARN, "version": version });
+    answer(services, event)
+}
+
+/// Rehearses the next rotation.
+pub(crate) fn rehearse(services: &FakeServices) -> Outcome<CheckAnswer> {
+    answer(
+        services,
+        json!({ "keyrota": "check", "secret": SECRET_ARN }),
+    )
+}
+
+fn answer(services: &FakeServices, event: Value) -> Outcome<CheckAnswer> {
     request(services, event, async |request, work, _| {
-        let Work::Check(check) = work else {
+        let Invocation::Check(check) = work else {
             panic!("a check");
         };
         check::run(request, &check).await

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use keyrota_database_function::port::{Clock, Moment};
 use keyrota_database_function::server::{
-    Change, Endpoint, Login, PreviousPassword, Server, ServerError, ServerFault,
+    Change, Endpoint, Login, PasswordExpiry, PreviousPassword, Server, ServerError, ServerFault,
 };
 use keyrota_test_function::secrets::FakeSecrets as _;
 use secrecy::ExposeSecret;
@@ -79,6 +79,15 @@ impl Server for FakeServices {
         self.approach(endpoint, login);
         let answer = self.call("authenticate", || self.log_in(login)).await;
         self.note(login, answer)
+    }
+
+    async fn inspect(
+        &self,
+        endpoint: &Endpoint,
+        login: &Login,
+    ) -> Result<Option<PasswordExpiry>, ServerError> {
+        self.authenticate(endpoint, login).await?;
+        Ok(self.expiry.get())
     }
 
     async fn change(

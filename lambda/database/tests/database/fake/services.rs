@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use keyrota_database_function::pin::Pins;
-use keyrota_database_function::server::{Engine, ServerFault};
+use keyrota_database_function::server::{Engine, PasswordExpiry, ServerFault};
 use keyrota_database_function::stage::CURRENT;
 use keyrota_test_function::output::Output;
 use keyrota_test_function::secrets::{FakeSecrets as _, Secrets};
@@ -83,6 +83,8 @@ pub(crate) struct FakeServices {
     pub(crate) user: RefCell<Option<User>>,
     /// The server's fault, if it has one.
     pub(crate) down: Cell<Option<ServerFault>>,
+    /// When the user's password expires, if the server says so.
+    pub(crate) expiry: Cell<Option<PasswordExpiry>>,
     /// The server's answer to a change, if it refuses.
     pub(crate) refuses: Cell<Option<ServerFault>>,
     /// The response of `GetRandomPassword`, if it is not a valid password.
@@ -142,6 +144,7 @@ impl FakeServices {
             secrets: RefCell::default(),
             user: RefCell::default(),
             down: Cell::default(),
+            expiry: Cell::default(),
             refuses: Cell::default(),
             random: RefCell::default(),
             calls: RefCell::default(),
@@ -189,6 +192,7 @@ impl FakeServices {
             secrets: self.secrets.clone(),
             user: self.user.clone(),
             down: self.down.clone(),
+            expiry: self.expiry.clone(),
             refuses: self.refuses.clone(),
             random: self.random.clone(),
             calls: RefCell::default(),
