@@ -55,7 +55,8 @@ fn faults() {
           "severity": "warning",
           "subject": "secret prod/app"
         }
-      ]
+      ],
+      "rehearsals": []
     }
     "#);
     assert!(shown(&report).ends_with("\n1 fault.\n"));

@@ -94,8 +94,8 @@ fn replicas_with_their_faults() {
     insta::assert_snapshot!(shown(&result), @"
     Stack keys is CREATE_COMPLETE.
 
-    SECRET    USER  STATE  LAST ROTATION         NEXT ROTATION  SCHEDULE       MAX KEY AGE
-    prod/app  app   ok     2026-11-01 09:00 UTC  -              rate(30 days)  60 days and 1 hour
+    SECRET    USER  STATE  LAST ROTATION         LAST PROVEN           NEXT ROTATION  SCHEDULE       MAX KEY AGE
+    prod/app  app   ok     2026-11-01 09:00 UTC  2026-11-01 09:00 UTC  -              rate(30 days)  60 days and 1 hour
 
     SECRET    REPLICA       STATUS   KMS KEY
     prod/app  eu-central-1  InSync   -
@@ -135,8 +135,8 @@ fn status() {
     insta::assert_snapshot!(shown(&result), @"
     Stack keys is CREATE_COMPLETE.
 
-    SECRET    USER  STATE  LAST ROTATION         NEXT ROTATION  SCHEDULE       MAX KEY AGE
-    prod/app  app   ok     2026-11-01 09:00 UTC  -              rate(30 days)  60 days and 1 hour
+    SECRET    USER  STATE  LAST ROTATION         LAST PROVEN           NEXT ROTATION  SCHEDULE       MAX KEY AGE
+    prod/app  app   ok     2026-11-01 09:00 UTC  2026-11-01 09:00 UTC  -              rate(30 days)  60 days and 1 hour
 
     USER  KEY      ROLE      STATUS  CREATED               LAST USED             RETIREMENT
     app   AKIANEW  current   Active  2026-11-01 09:00 UTC  2026-11-02 08:00 UTC  -
@@ -172,6 +172,7 @@ fn status() {
             }
           ],
           "kind": "access_key",
+          "last_proven": "2026-11-01T09:00:30Z",
           "last_rotated": "2026-11-01T09:00:30Z",
           "max_key_age_seconds": 5187600,
           "name": "prod/app",
@@ -211,8 +212,8 @@ fn status() {
     insta::assert_snapshot!(shown(&result), @"
     The stack is not deployed.
 
-    SECRET    USER  STATE    LAST ROTATION  NEXT ROTATION  SCHEDULE       MAX KEY AGE
-    prod/app  app   missing  -              -              rate(30 days)  60 days and 1 hour
+    SECRET    USER  STATE    LAST ROTATION  LAST PROVEN  NEXT ROTATION  SCHEDULE       MAX KEY AGE
+    prod/app  app   missing  -              -            -              rate(30 days)  60 days and 1 hour
 
     prod/app: the secret does not exist
     ");
@@ -271,8 +272,8 @@ fn a_key_that_is_held_back_is_named() {
     insta::assert_snapshot!(shown(&report(stack, secrets)), @"
     Stack keys is CREATE_COMPLETE.
 
-    SECRET    USER  STATE  LAST ROTATION         NEXT ROTATION  SCHEDULE       MAX KEY AGE
-    prod/app  app   ok     2026-11-01 09:00 UTC  -              rate(30 days)  60 days and 1 hour
+    SECRET    USER  STATE  LAST ROTATION         LAST PROVEN           NEXT ROTATION  SCHEDULE       MAX KEY AGE
+    prod/app  app   ok     2026-11-01 09:00 UTC  2026-11-01 09:00 UTC  -              rate(30 days)  60 days and 1 hour
 
     USER  KEY      ROLE      STATUS  CREATED               LAST USED             RETIREMENT
     app   AKIANEW  current   Active  2026-11-01 09:00 UTC  2026-11-02 08:00 UTC  -
