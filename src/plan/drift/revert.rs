@@ -47,7 +47,8 @@ pub fn repair_of(drifted: &DriftedResource) -> Repair {
         (SCHEDULE, DriftChange::RotationDisabled) => Repair::EnableRotation,
         (SCHEDULE, _) => Repair::Schedule,
         (KMS_KEY, DriftChange::KeyUnusable(_)) => Repair::Key,
-        (PERMISSION, DriftChange::Refuses(_)) => Repair::Permission,
+        // None of its properties can be changed, and no change set reverts such a one.
+        (PERMISSION, DriftChange::Refuses(_) | DriftChange::Changed(_)) => Repair::Permission,
         (TOPIC_POLICY | SUBSCRIPTION | ALIAS, _) => Repair::Replace,
         _ => Repair::ChangeSet,
     }

@@ -153,6 +153,15 @@ async fn restore(test: &TestEnvironment, held: &Held, damage: Damage) -> String 
             test.keyrota(DOCTOR).await.exits(0);
             format!("{ids}; bootstrap --recreate-secrets")
         }
+        "AWS::IAM::Role" if is_gone => {
+            // The key policy refers to the role, and the secrets to the key.
+            let ran = test.keyrota(FIX).await.exits(5);
+            ran.says(&["it contains a secret", "not executed"]);
+            remove::make_role_again(test, &held.physical_id).await;
+            test.keyrota(FIX).await.exits(0);
+            test.keyrota(DOCTOR).await.exits(0);
+            format!("{ids}; refused because of a secret; aws iam create-role, doctor --fix")
+        }
         "AWS::IAM::User" if is_gone => {
             // The user is created again. Its key is not the stack's to create.
             let ran = test.keyrota(FIX).await;
