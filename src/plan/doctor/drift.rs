@@ -73,7 +73,7 @@ fn of(model: &Model, resource: &DriftedResource) -> Diagnosis {
     found.fixed_by(Fix::Revert, is_fixed)
 }
 
-/// Returns whether another fault already tells of a resource's difference. One that concerns an
+/// Returns whether another fault already reports a resource's difference. One that concerns an
 /// entry's secret hides what cannot be known without it.
 fn is_told(model: &Model, resource: &DriftedResource, found: &[Diagnosis]) -> bool {
     let has = |entry: &Entry, ids: &[&str]| {

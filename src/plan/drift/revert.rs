@@ -191,7 +191,7 @@ mod tests {
             assert!(is_refused(SECRET, action, Deleted, &none, &none));
             assert!(!is_refused(SECRET, action, Deleted, &this, &none));
         }
-        // A secret that exists is never changed, whoever asked for another one.
+        // A secret that exists is never changed, even if a person has asked for another one.
         assert!(is_refused(SECRET, "Modify", Modified, &this, &none));
         assert!(is_refused(SECRET, "Modify", InSync, &this, &none));
         assert!(is_refused(SCHEDULE, "Modify", Modified, &none, &this));
