@@ -9,6 +9,7 @@ use crate::plan::drift::{
 use crate::render;
 
 const USER: &str = "AWS::IAM::User";
+const ROLE: &str = "AWS::IAM::Role";
 
 /// Returns the faults of the resources, except those that `found` already has.
 pub(super) fn diagnose(
@@ -60,12 +61,19 @@ fn of(model: &Model, resource: &DriftedResource) -> Diagnosis {
             true,
         ),
     };
+    // The key policy of a KMS key that the stack creates refers to the role, and secrets to the key.
+    let remedy = match (kind.as_str(), change) {
+        (ROLE, DriftChange::Gone) => format!(
+            "{remedy}; if that is refused because of a secret, create the role with `aws iam create-role --role-name {physical_id}`, for lambda.amazonaws.com and with the path in the template, and run `keyrota doctor --fix` again"
+        ),
+        _ => remedy.to_owned(),
+    };
     let subject = format!("resource {logical_id} of stack {}", model.stack);
     let found = fault.seen(subject, evidence, remedy);
     found.fixed_by(Fix::Revert, is_fixed)
 }
 
-/// Returns whether another fault already tells of a resource's difference. One that concerns an
+/// Returns whether another fault already reports a resource's difference. One that concerns an
 /// entry's secret hides what cannot be known without it.
 fn is_told(model: &Model, resource: &DriftedResource, found: &[Diagnosis]) -> bool {
     let has = |entry: &Entry, ids: &[&str]| {

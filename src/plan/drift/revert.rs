@@ -47,7 +47,8 @@ pub fn repair_of(drifted: &DriftedResource) -> Repair {
         (SCHEDULE, DriftChange::RotationDisabled) => Repair::EnableRotation,
         (SCHEDULE, _) => Repair::Schedule,
         (KMS_KEY, DriftChange::KeyUnusable(_)) => Repair::Key,
-        (PERMISSION, DriftChange::Refuses(_)) => Repair::Permission,
+        // None of its properties can be changed, and no change set reverts such a one.
+        (PERMISSION, DriftChange::Refuses(_) | DriftChange::Changed(_)) => Repair::Permission,
         (TOPIC_POLICY | SUBSCRIPTION | ALIAS, _) => Repair::Replace,
         _ => Repair::ChangeSet,
     }
@@ -190,7 +191,7 @@ mod tests {
             assert!(is_refused(SECRET, action, Deleted, &none, &none));
             assert!(!is_refused(SECRET, action, Deleted, &this, &none));
         }
-        // A secret that exists is never changed, whoever asked for another one.
+        // A secret that exists is never changed, even if a person has asked for another one.
         assert!(is_refused(SECRET, "Modify", Modified, &this, &none));
         assert!(is_refused(SECRET, "Modify", InSync, &this, &none));
         assert!(is_refused(SCHEDULE, "Modify", Modified, &none, &this));

@@ -33,6 +33,10 @@ pub(super) async fn restore_settings(
             let Some(policy) = document(template, resource, "ResourcePolicy") else {
                 return Ok(());
             };
+            // With the secret, its policy is created again.
+            if cloud.secret(&secret()).await?.is_none() {
+                return Ok(());
+            }
             cloud.put_resource_policy(&secret(), &policy).await?;
         }
         Repair::Schedule => {

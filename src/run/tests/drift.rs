@@ -135,7 +135,7 @@ fn a_topics_policy_is_replaced() {
     });
 }
 
-/// Rotation that somebody has disabled is told, and bootstrap leaves it so. A change set that would
+/// Rotation that somebody has disabled is reported, and bootstrap leaves it so. A change set that would
 /// enable it is not executed.
 #[test]
 fn bootstrap_leaves_rotation_disabled() {

@@ -122,6 +122,18 @@ async fn remove_role(test: &TestEnvironment, role: &str) {
     request.expect("the role is deleted");
 }
 
+/// Creates a role as the remedy says.
+pub async fn make_role_again(test: &TestEnvironment, role: &str) {
+    let statement = json!({
+        "Effect": "Allow", "Action": "sts:AssumeRole",
+        "Principal": { "Service": "lambda.amazonaws.com" },
+    });
+    let trust = json!({ "Version": "2012-10-17", "Statement": [statement] });
+    let request = test.iam.create_role().role_name(role);
+    let request = request.assume_role_policy_document(trust.to_string());
+    request.send().await.expect("the role is made");
+}
+
 /// Creates a key for a user, and stores it as the current one.
 pub async fn give_key(test: &TestEnvironment, user: &str, secret: &str) {
     let key = test.make_key(user).await;

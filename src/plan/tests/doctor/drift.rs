@@ -105,7 +105,7 @@ fn what_another_fault_tells_is_not_told_again() {
         secret.deleted = Some(at(NOW));
     });
     assert_eq!(ids(&deleted), [("secret-deleted", Some(Fix::Restore))]);
-    // What no other fault tells is told.
+    // What no other fault tells is reported.
     let change = DriftChange::Changed(vec!["`/RotationRules/Duration` differs".to_owned()]);
     let told = found(of_schedule(change), |_| {});
     assert_eq!(ids(&told), [("resource-changed", Some(Fix::Revert))]);
