@@ -178,6 +178,8 @@ fn a_secret_that_is_gone_is_created_again_on_request_only() {
     {
         let mut state = fake.state.borrow_mut();
         state.secrets.remove("keys/ada");
+        // A person has deleted the keys of the lost secret, which fill the user's slots.
+        state.keys.clear();
         // Nothing names its keys any more.
         state.watch.several = true;
     }
@@ -194,7 +196,6 @@ fn a_secret_that_is_gone_is_created_again_on_request_only() {
     assert!(!fake.state.borrow().secrets.contains_key("keys/ada"));
     scenario.recreated = BTreeSet::from([id]);
     scenario.bootstrap(&fake, None).unwrap().unwrap();
-    assert_eq!(ids(&look(&scenario, &fake)), [""; 0]);
     assert!(value(&fake).is_some());
 }
 

@@ -149,12 +149,13 @@ async fn restore(test: &TestEnvironment, held: &Held, damage: Damage) -> String 
             let ran = test.keyrota(BOOTSTRAP).await;
             assert!([Some(3), Some(6)].contains(&ran.code), "{ran}");
             assert!(test.secret(held.physical_id.as_str()).await.is_none());
-            if held.physical_id.contains(":prod/eve-") {
-                // Clients of a user that existed before may still use the keys of the lost secret,
-                // so a person deletes them.
-                for key in test.keys("eve").await.expect("keys").into_keys() {
-                    test.delete_key("eve", &key).await;
-                }
+            // Clients may still use the keys of the lost secret, so a person deletes them.
+            let user = match held.physical_id.contains(":prod/eve-") {
+                true => "eve",
+                false => "ada",
+            };
+            for key in test.keys(user).await.expect("keys").into_keys() {
+                test.delete_key(user, &key).await;
             }
             let again = format!("{BOOTSTRAP} --recreate-secrets");
             test.keyrota(&again).await.exits(0);
