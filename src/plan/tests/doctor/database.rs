@@ -450,8 +450,8 @@ fn a_server_that_is_not_reached_says_nothing_about_the_password() {
     expect(
         &of("wrong_credentials"),
         "credential-refused",
-        None,
+        RECOVER,
         &[],
-        "keyrota rotate",
+        BACK,
     );
 }

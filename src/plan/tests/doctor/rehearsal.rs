@@ -3,7 +3,8 @@
 use keyrota_contract::check::{CallResult, CheckAnswer, CheckedCall, PasswordExpiry, Signer, call};
 
 use super::super::super::{
-    CallOutcome, Principals, Proof, Quarantine, Rehearsal, SecretContent, TestMethod, simulations,
+    CallOutcome, Fix, Principals, Proof, Quarantine, Rehearsal, SecretContent, TestMethod,
+    simulations,
 };
 use super::{expect, found, found_of, ids};
 use crate::port::Simulated;
@@ -263,12 +264,12 @@ fn the_consequence_of_a_fault_that_is_found_is_not_reported() {
         it.rehearsal = refused();
         it.seen.keys.retain(|key| key.id != "AKIACURRENT");
     });
-    assert_eq!(ids(&missing), [("current-key-missing", None)]);
+    assert_eq!(ids(&missing), [("current-key-missing", Some(Fix::Recover))]);
     let wrong = found(|it| {
         it.rehearsal = refused();
         it.proof = Proof::Refused("no".to_owned());
     });
-    assert_eq!(ids(&wrong), [("credential-refused", None)]);
+    assert_eq!(ids(&wrong), [("credential-refused", Some(Fix::Recover))]);
     let broken = found(|it| {
         it.rehearsal = refused();
         it.held().current = SecretContent::Sealed;
