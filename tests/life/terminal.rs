@@ -72,8 +72,10 @@ fn remaining(shown: &str) -> Vec<String> {
         .collect()
 }
 
+type Lines = tokio::io::Lines<BufReader<tokio::process::ChildStdout>>;
+
 /// Returns the program's lines in a pipe as they arrive.
-fn lines(child: &mut Child) -> tokio::io::Lines<BufReader<tokio::process::ChildStdout>> {
+fn lines(child: &mut Child) -> Lines {
     BufReader::new(child.stdout.take().expect("a pipe")).lines()
 }
 
@@ -93,15 +95,33 @@ async fn logical_ids(test: &TestEnvironment) -> Vec<String> {
 fn expect_tree(ran: &CommandOutput, ids: &[String], status: &str) {
     let lines = remaining(&ran.stdout);
     for id in ids {
-        let is_row = |line: &&String| {
-            let row = line.trim_start_matches(['├', '└', '─', ' ']);
-            row.starts_with(&format!("{id} ")) && row.contains(status) && row.ends_with('s')
+        // What was drawn before may be left of it, without the sequences that erase it.
+        let is_row = |line: &String| {
+            let row = line.split_once(&format!("{id} "));
+            row.is_some_and(|(left, right)| {
+                !left.ends_with(char::is_alphanumeric) && right.contains(status)
+            }) && line.ends_with('s')
         };
-        // The program counts the time of what it waits for.
-        assert!(lines.iter().any(|line| is_row(&line)), "{id}\n{lines:#?}");
+        assert!(lines.iter().any(is_row), "{id}\n{lines:#?}");
     }
     assert!(lines.iter().any(|line| line.starts_with("├─ ")), "{ran}");
     assert!(ran.stdout.contains('\u{1b}'), "{ran}");
+}
+
+/// Reads lines until one is as expected, and returns it.
+async fn until(lines: &mut Lines, is_expected: impl Fn(&str) -> bool) -> String {
+    let mut read = Vec::new();
+    loop {
+        let line = tokio::time::timeout(Duration::from_secs(120), lines.next_line()).await;
+        let line = line.unwrap_or_else(|_| panic!("no other line follows\n{read:#?}"));
+        let line = line
+            .expect("a line")
+            .unwrap_or_else(|| panic!("it ended\n{read:#?}"));
+        if is_expected(&line) {
+            return line;
+        }
+        read.push(line);
+    }
 }
 
 #[tokio::test]
@@ -151,19 +171,10 @@ async fn a_watch_is_a_tree_at_a_terminal_and_tells_changes_in_a_pipe() {
         watch("status --watch --format json"),
     );
     let (mut told, mut documents) = (lines(&mut human), lines(&mut json));
-    let first = documents
-        .next_line()
-        .await
-        .expect("a line")
-        .expect("a document");
+    let first = until(&mut documents, |_| true).await;
     let first: Value = serde_json::from_str(&first).expect("one document on a line");
     assert_eq!(first["secrets"][0]["state"], "ok", "{first}");
-    loop {
-        let line = told.next_line().await.expect("a line").expect("the report");
-        if line.contains("AKIA") || line.contains("previous") {
-            break;
-        }
-    }
+    until(&mut told, |line| line.contains("current")).await;
     let mut screen = at_a_terminal(&test, "status --watch");
     screen.stdout(Stdio::piped()).kill_on_drop(true);
     let mut screen = screen.spawn().expect("keyrota can be started");
@@ -172,33 +183,21 @@ async fn a_watch_is_a_tree_at_a_terminal_and_tells_changes_in_a_pipe() {
     test.keyrota("rotate").await.exits(0);
     let key = test.current_key("prod/alice").await;
     let is_new = format!("prod/alice: the key {} is new: ", key.id);
-    loop {
-        let line = told.next_line().await.expect("a line").expect("a change");
-        assert!(!line.contains('\u{1b}'), "{line}");
-        if line.contains(&is_new) {
-            break;
-        }
-    }
-    loop {
-        let line = documents
-            .next_line()
-            .await
-            .expect("a line")
-            .expect("a document");
-        let document: Value = serde_json::from_str(&line).expect("one document on a line");
-        let keys = document["secrets"][0]["keys"].as_array().expect("keys");
-        if keys
-            .iter()
-            .any(|held| held["id"] == *key.id && held["role"] == "current")
-        {
-            break;
-        }
-    }
-    let mut is_current = false;
-    while !is_current {
-        let line = drawn.next_line().await.expect("a line").expect("a drawing");
-        is_current = line.contains("├─ ") && line.contains(&key.id) && line.contains("current");
-    }
+    let line = until(&mut told, |line| line.contains(&is_new)).await;
+    assert!(!line.contains('\u{1b}'), "{line}");
+    until(&mut documents, |line| {
+        let document: Value = serde_json::from_str(line).expect("one document on a line");
+        let keys = document["secrets"][0]["keys"].as_array();
+        keys.is_some_and(|keys| {
+            let mut keys = keys.iter();
+            keys.any(|held| held["id"] == *key.id && held["role"] == "current")
+        })
+    })
+    .await;
+    until(&mut drawn, |line| {
+        line.contains("─ ") && line.contains(&key.id) && line.contains("current")
+    })
+    .await;
 
     // It ends when it is interrupted, and a check needs an end.
     let mut interrupt = Command::new("kill");

@@ -25,7 +25,7 @@ const DEPLOYER: &str = "deployer";
 
 /// Returns a command's part of a deployer's policy.
 pub fn part(policy: &str, part: &str) -> String {
-    Policy::read(policy).part(part).to_text()
+    Policy::read(policy).sufficient(part, "").to_text()
 }
 
 /// The result of a command that lacks an action.
