@@ -21,7 +21,6 @@ mod function;
 mod generate;
 
 mod init;
-mod leak;
 mod man;
 mod new_manifest;
 mod password;

@@ -135,7 +135,6 @@ pub fn template_changes(
             .to_owned(),
         replacement: None,
         properties: Vec::new(),
-        drift: None,
     };
     let mut changes = Vec::new();
     for (id, resource) in resources(&root) {
@@ -321,7 +320,6 @@ mod tests {
             kind: "AWS::SecretsManager::Secret".into(),
             replacement: Some(replacement.into()),
             properties: vec![property.into()],
-            drift: None,
         };
         assert_eq!(
             refuse_seed_changes(&[change("SecretString", "False")]).len(),

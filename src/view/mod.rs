@@ -10,7 +10,6 @@ mod generate;
 mod human;
 mod init;
 mod json;
-mod leak;
 mod manual;
 mod plan;
 mod progress;

@@ -5,7 +5,7 @@ use crate::error::{Error, RetireError};
 use crate::log::Note;
 use crate::mark::Record;
 use crate::moment::Moment;
-use crate::pin::{Pin, RotateAs};
+use crate::pin::Pin;
 use crate::port::{CallError, CallErrorKind, Caller, Clock, Journal, Keys, LastUsed, Ports};
 use crate::retire::{
     self, DeactivationReason, KeyState, KeyUse, OldKey, RetirementAction, Timetable,
@@ -71,8 +71,7 @@ pub(crate) async fn retire<P: Ports>(
         };
         let moment = last_used.as_ref().map(|used| used.at);
         let hold = succession.timetable.hold_if_used_within;
-        let own = succession.pin.rotate_as == RotateAs::Own;
-        todo = next(state, KeyUse::since(succession.promoted, moment, hold, own));
+        todo = next(state, KeyUse::since(succession.promoted, moment, hold));
     }
     match todo {
         RetirementAction::Nothing

@@ -3,7 +3,6 @@
 
 mod at_once;
 mod bad_input;
-mod check;
 mod create;
 mod decide;
 mod dump;

@@ -19,7 +19,6 @@ mod naive;
 mod outcome;
 mod start;
 mod state;
-mod twice;
 
 use std::time::Duration;
 

@@ -1,19 +1,16 @@
 //! The alarms, their topic, and the rules.
 
-use super::Command::{Bootstrap, DetectDrift, Teardown};
+use super::Command::{Bootstrap, Teardown};
 use super::{Action, Grant, Scope, by_cloudformation, each, generated};
 use crate::render::Strategy;
 
 const TOPIC: &[Action] = &[
     ("sns:CreateTopic", &[Bootstrap]),
     ("sns:DeleteTopic", &[Bootstrap, Teardown]),
-    ("sns:GetDataProtectionPolicy", &[Bootstrap, DetectDrift]),
-    (
-        "sns:GetTopicAttributes",
-        &[Bootstrap, Teardown, DetectDrift],
-    ),
-    ("sns:ListSubscriptionsByTopic", &[Bootstrap, DetectDrift]),
-    ("sns:ListTagsForResource", &[Bootstrap, DetectDrift]),
+    ("sns:GetDataProtectionPolicy", &[Bootstrap]),
+    ("sns:GetTopicAttributes", &[Bootstrap, Teardown]),
+    ("sns:ListSubscriptionsByTopic", &[Bootstrap]),
+    ("sns:ListTagsForResource", &[Bootstrap]),
     ("sns:SetTopicAttributes", &[Bootstrap, Teardown]),
     ("sns:TagResource", &[Bootstrap]),
     ("sns:UntagResource", &[Bootstrap]),
@@ -30,11 +27,8 @@ const SUBSCRIPTIONS: &[Action] = &[
 
 const ALARMS: &[Action] = &[
     ("cloudwatch:DeleteAlarms", &[Bootstrap, Teardown]),
-    (
-        "cloudwatch:DescribeAlarms",
-        &[Bootstrap, Teardown, DetectDrift],
-    ),
-    ("cloudwatch:ListTagsForResource", &[Bootstrap, DetectDrift]),
+    ("cloudwatch:DescribeAlarms", &[Bootstrap, Teardown]),
+    ("cloudwatch:ListTagsForResource", &[Bootstrap]),
     ("cloudwatch:PutMetricAlarm", &[Bootstrap]),
     ("cloudwatch:TagResource", &[Bootstrap]),
     ("cloudwatch:UntagResource", &[Bootstrap]),
@@ -42,12 +36,9 @@ const ALARMS: &[Action] = &[
 
 const RULES: &[Action] = &[
     ("events:DeleteRule", &[Bootstrap, Teardown]),
-    ("events:DescribeRule", &[Bootstrap, Teardown, DetectDrift]),
-    ("events:ListTagsForResource", &[Bootstrap, DetectDrift]),
-    (
-        "events:ListTargetsByRule",
-        &[Bootstrap, Teardown, DetectDrift],
-    ),
+    ("events:DescribeRule", &[Bootstrap, Teardown]),
+    ("events:ListTagsForResource", &[Bootstrap]),
+    ("events:ListTargetsByRule", &[Bootstrap, Teardown]),
     ("events:PutRule", &[Bootstrap]),
     ("events:PutTargets", &[Bootstrap]),
     ("events:RemoveTargets", &[Bootstrap, Teardown]),

@@ -1,6 +1,6 @@
 //! The function and its log.
 
-use super::Command::{Bootstrap, DetectDrift, Doctor, Plan, Rotate, Teardown};
+use super::Command::{Bootstrap, Doctor, Plan, Rotate, Teardown};
 use super::{Action, Grant, Scope, generated};
 use crate::render::Strategy;
 
@@ -10,22 +10,13 @@ const FUNCTION: &[Action] = &[
     ("lambda:AddPermission", &[Bootstrap]),
     ("lambda:CreateFunction", &[Bootstrap]),
     ("lambda:DeleteFunction", &[Bootstrap, Teardown]),
-    ("lambda:GetFunction", &[Bootstrap, Teardown, DetectDrift]),
-    (
-        "lambda:GetFunctionCodeSigningConfig",
-        &[Bootstrap, DetectDrift],
-    ),
+    ("lambda:GetFunction", &[Bootstrap, Teardown]),
+    ("lambda:GetFunctionCodeSigningConfig", &[Bootstrap]),
     ("lambda:GetFunctionConfiguration", &[Bootstrap]),
-    (
-        "lambda:GetFunctionRecursionConfig",
-        &[Bootstrap, DetectDrift],
-    ),
-    ("lambda:GetFunctionScalingConfig", &[Bootstrap, DetectDrift]),
-    ("lambda:GetPolicy", &[Bootstrap, DetectDrift]),
-    (
-        "lambda:GetRuntimeManagementConfig",
-        &[Bootstrap, DetectDrift],
-    ),
+    ("lambda:GetFunctionRecursionConfig", &[Bootstrap]),
+    ("lambda:GetFunctionScalingConfig", &[Bootstrap]),
+    ("lambda:GetPolicy", &[Bootstrap]),
+    ("lambda:GetRuntimeManagementConfig", &[Bootstrap]),
     ("lambda:InvokeFunction", &[Bootstrap, Rotate, Doctor]),
     ("lambda:RemovePermission", &[Bootstrap, Teardown]),
     ("lambda:TagResource", &[Bootstrap]),
@@ -39,8 +30,8 @@ const LOG: &[Action] = &[
     ("logs:CreateLogGroup", &[Bootstrap]),
     ("logs:DeleteLogGroup", &[Bootstrap, Teardown]),
     ("logs:FilterLogEvents", &[Bootstrap, Rotate, Doctor]),
-    ("logs:GetDataProtectionPolicy", &[Bootstrap, DetectDrift]),
-    ("logs:ListTagsForResource", &[Bootstrap, DetectDrift]),
+    ("logs:GetDataProtectionPolicy", &[Bootstrap]),
+    ("logs:ListTagsForResource", &[Bootstrap]),
     ("logs:PutRetentionPolicy", &[Bootstrap]),
     ("logs:TagResource", &[Bootstrap]),
     ("logs:UntagResource", &[Bootstrap]),
@@ -49,12 +40,9 @@ const LOG: &[Action] = &[
 /// IAM grants the lookup of a log group only on all log groups. `plan` finds a log group that is
 /// in the way of the stack's.
 const FIND_LOG: &[Action] = &[
-    ("logs:DescribeIndexPolicies", &[Bootstrap, DetectDrift]),
-    (
-        "logs:DescribeLogGroups",
-        &[Plan, Bootstrap, Teardown, DetectDrift],
-    ),
-    ("logs:DescribeResourcePolicies", &[Bootstrap, DetectDrift]),
+    ("logs:DescribeIndexPolicies", &[Bootstrap]),
+    ("logs:DescribeLogGroups", &[Plan, Bootstrap, Teardown]),
+    ("logs:DescribeResourcePolicies", &[Bootstrap]),
 ];
 
 /// CloudFormation's handler describes the VPC before it creates a function there. When it

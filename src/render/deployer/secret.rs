@@ -4,10 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Map, Value, json};
 
-use super::Command::{
-    Bootstrap, DetectDrift, Doctor, Plan, Recover, RespondToLeak, Rotate, Status,
-    StatusWithoutValues, Teardown,
-};
+use super::Command::{Bootstrap, Doctor, Plan, Rotate, Status, StatusWithoutValues, Teardown};
 use super::{Action, Command, Grant, Scope, by_cloudformation, each, only_tags};
 use crate::model::{Entry, InitialKey, InitialPassword, KmsKey, SecretReference};
 use crate::render::{SECRET_TAGS, STACK_ID_TAG, STACK_TAG, name};
@@ -27,7 +24,6 @@ const SECRETS: &[Action] = &[
             StatusWithoutValues,
             Doctor,
             Teardown,
-            DetectDrift,
         ],
     ),
     (
@@ -47,7 +43,6 @@ const SECRETS: &[Action] = &[
 const DEPLOYED_SECRETS: &[Action] = &[
     ("secretsmanager:DescribeSecret", &[Rotate]),
     ("secretsmanager:GetSecretValue", &[Rotate]),
-    ("secretsmanager:PutSecretValue", &[Recover]),
     ("secretsmanager:RotateSecret", &[Rotate]),
     ("secretsmanager:UpdateSecretVersionStage", &[Rotate]),
 ];
@@ -98,8 +93,8 @@ const REPLICAS: &[Action] = &[(
 /// Secrets Manager decrypts the secret and encrypts the replica with the permissions of the caller
 /// that replicates it (`API_ReplicateSecretToRegions`, `replicate-secrets_troubleshoot`).
 const ENCRYPT_REPLICAS: &[Action] = &[
-    ("kms:Encrypt", &[Bootstrap, Doctor, RespondToLeak]),
-    ("kms:GenerateDataKey", &[Bootstrap, Doctor, RespondToLeak]),
+    ("kms:Encrypt", &[Bootstrap, Doctor]),
+    ("kms:GenerateDataKey", &[Bootstrap, Doctor]),
 ];
 
 const REPLICA_KEYS: &[Action] = &[("kms:DescribeKey", &[Plan, Bootstrap])];
@@ -112,10 +107,7 @@ const READ_SECRETS: &[Action] = &[
         "secretsmanager:DeleteResourcePolicy",
         &[Bootstrap, Teardown],
     ),
-    (
-        "secretsmanager:GetResourcePolicy",
-        &[Bootstrap, Teardown, DetectDrift],
-    ),
+    ("secretsmanager:GetResourcePolicy", &[Bootstrap, Teardown]),
     ("secretsmanager:PutResourcePolicy", &[Bootstrap]),
 ];
 
@@ -125,7 +117,7 @@ const ADOPTED_WITH_READERS: &[Action] = &[("secretsmanager:GetResourcePolicy", &
 /// `DescribeSecret` returns the full ARN for `secretarn`. Only the function reads the value.
 const ADMINISTRATORS: &[Action] = &[(
     "secretsmanager:DescribeSecret",
-    &[Plan, Bootstrap, Rotate, Doctor, RespondToLeak],
+    &[Plan, Bootstrap, Rotate, Doctor],
 )];
 
 /// The key in the secret is checked before the deployment, and then stored as the first value of
@@ -138,16 +130,13 @@ const FIRST_KEYS: &[Action] = &[
 /// The secret's value is stored as the first value of another secret.
 const FIRST_PASSWORDS: &[Action] = &[("secretsmanager:GetSecretValue", &[Bootstrap])];
 
-const EXISTING_KEYS: &[Action] = &[(
-    "kms:DescribeKey",
-    &[Plan, Bootstrap, Rotate, Doctor, RespondToLeak],
-)];
+const EXISTING_KEYS: &[Action] = &[("kms:DescribeKey", &[Plan, Bootstrap, Rotate, Doctor])];
 
 /// The calls through Secrets Manager: reading a value needs `kms:Decrypt`, and storing one
 /// needs both actions.
 const USE_KEYS: &[Action] = &[
     ("kms:Decrypt", &Command::READS_VALUES),
-    ("kms:GenerateDataKey", &[Bootstrap, Recover, RespondToLeak]),
+    ("kms:GenerateDataKey", &[Bootstrap]),
 ];
 
 /// A key that does not exist yet has no ARN, so the tag that it will receive identifies it.
@@ -164,11 +153,11 @@ const MAKE_KEY: &[Action] = &[
 /// the stack which key is its own.
 const OWN_KEY: &[Action] = &[
     ("kms:DeleteAlias", &[Bootstrap, Teardown]),
-    ("kms:DescribeKey", &[Bootstrap, Teardown, DetectDrift]),
+    ("kms:DescribeKey", &[Bootstrap, Teardown]),
     ("kms:EnableKeyRotation", &[Bootstrap]),
-    ("kms:GetKeyPolicy", &[Bootstrap, DetectDrift]),
-    ("kms:GetKeyRotationStatus", &[Bootstrap, DetectDrift]),
-    ("kms:ListResourceTags", &[Bootstrap, DetectDrift]),
+    ("kms:GetKeyPolicy", &[Bootstrap]),
+    ("kms:GetKeyRotationStatus", &[Bootstrap]),
+    ("kms:ListResourceTags", &[Bootstrap]),
     ("kms:PutKeyPolicy", &[Bootstrap]),
     ("kms:ScheduleKeyDeletion", &[Teardown]),
     ("kms:TagResource", &[Bootstrap]),
@@ -196,7 +185,7 @@ const ALIAS: &[Action] = &[
 const ALIAS_NEW_KEY: &[Action] = &[("kms:CreateAlias", &[Bootstrap])];
 
 /// IAM grants it only on all resources. `plan` finds an alias that is in the way of the stack's.
-const FIND_ALIAS: &[Action] = &[("kms:ListAliases", &[Plan, Bootstrap, DetectDrift])];
+const FIND_ALIAS: &[Action] = &[("kms:ListAliases", &[Plan, Bootstrap])];
 
 /// Returns the grants for the secrets, and for managing and using the KMS keys.
 pub fn grants(scope: &Scope<'_>) -> Vec<Grant> {

@@ -1,6 +1,6 @@
 //! The grants for the stack, and for the code and templates that it reads.
 
-use super::Command::{Bootstrap, DetectDrift, Doctor, Plan, RespondToLeak, Rotate, Teardown};
+use super::Command::{Bootstrap, Doctor, Plan, Rotate, Teardown};
 use super::{Action, Command, Grant, Scope};
 use crate::render::name;
 
@@ -19,23 +19,12 @@ const STACK: &[Action] = &[
         "cloudformation:DescribeStackEvents",
         &[Plan, Bootstrap, Teardown],
     ),
-    ("cloudformation:DescribeStacks", &Command::COMMANDS),
+    ("cloudformation:DescribeStacks", &Command::ALL),
     ("cloudformation:ExecuteChangeSet", &[Bootstrap]),
-    (
-        "cloudformation:GetTemplate",
-        &[Plan, Bootstrap, DetectDrift],
-    ),
+    ("cloudformation:GetTemplate", &[Plan, Bootstrap]),
     (
         "cloudformation:ListStackResources",
-        &[
-            Plan,
-            Bootstrap,
-            Rotate,
-            Doctor,
-            RespondToLeak,
-            Teardown,
-            DetectDrift,
-        ],
+        &[Plan, Bootstrap, Rotate, Doctor, Teardown],
     ),
     ("cloudformation:TagResource", &[Plan, Bootstrap]),
     ("cloudformation:UntagResource", &[Plan, Bootstrap]),

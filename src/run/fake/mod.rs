@@ -7,7 +7,6 @@ mod act;
 mod bucket;
 mod clock;
 mod database;
-mod drift;
 mod keys;
 mod replica;
 mod resource;
@@ -17,7 +16,6 @@ mod secrets_manager;
 mod stacks;
 mod state;
 mod template;
-mod user_policies;
 mod watch;
 
 pub(super) use act::{FakeAws, Fault, FaultKind};

@@ -6,16 +6,12 @@ use super::{Changed, expect, found, found_of, ids};
 use crate::model::{AccessKeyId, Content, Credential};
 use crate::port::EncryptionKey;
 
-/// What is done first if the previous key is active.
-const BACK: &str =
-    "makes the version with AWSPREVIOUS current if its key AKIAPREVIOUS authenticates";
-const CREATE: &str = "creates a new key of `ada` with your credentials";
-const RECOVER: Option<Fix> = Some(Fix::Recover);
+const RESTORE: &str = "`keyrota rotate --restore-previous keys/ada`";
 
 #[test]
 fn the_secret_is_not_there() {
     let gone = found(|it| it.seen.secret = None);
-    expect(&gone, "secret-missing", None, &["arn:own"], "asks whether");
+    expect(&gone, "secret-missing", None, &["arn:own"], "`secret:`");
     let never = found(|it| {
         it.seen.secret = None;
         it.stack
@@ -54,7 +50,6 @@ fn there_is_no_credential_yet() {
         let missing = vec!["accesskey", "secretkey"];
         it.held().current = SecretContent::Held(Content::Incomplete(missing));
         it.held().previous_key = None;
-        it.secret().last_rotated = None;
     };
     let seed = found(empty);
     expect(
@@ -78,16 +73,6 @@ fn there_is_no_credential_yet() {
     );
 }
 
-/// A value without a key where there was one.
-#[test]
-fn the_key_is_gone_from_the_value() {
-    let lost = found(|it| {
-        let missing = vec!["accesskey", "secretkey"];
-        it.held().current = SecretContent::Held(Content::Incomplete(missing));
-    });
-    expect(&lost, "no-credential", RECOVER, &["no key"], BACK);
-}
-
 #[test]
 fn the_value_is_not_one_that_clients_can_use() {
     let with = |content: SecretContent| found(|it| it.held().current = content);
@@ -95,17 +80,17 @@ fn the_value_is_not_one_that_clients_can_use() {
     expect(
         &with(torn),
         "value-unusable",
-        RECOVER,
+        None,
         &["lacks secretkey"],
-        BACK,
+        RESTORE,
     );
     let text = SecretContent::Held(Content::Foreign);
     expect(
         &with(text),
         "value-unusable",
-        RECOVER,
+        None,
         &["not a JSON object"],
-        BACK,
+        RESTORE,
     );
     let sealed = with(SecretContent::Sealed);
     expect(
@@ -115,15 +100,12 @@ fn the_value_is_not_one_that_clients_can_use() {
         &["KMS"],
         "aws kms enable-key",
     );
-    // Clients may read the key where the manifest does not look for it.
-    let misnamed = with(SecretContent::Held(Content::Misnamed));
-    expect(&misnamed, "value-unusable", None, &[], "`fields`");
-    // Where nothing can be brought back, a key is created.
+    // Where nothing can be brought back, a person has to make something.
     let alone = found(|it| {
         it.held().current = SecretContent::Held(Content::Foreign);
         it.seen.keys.remove(1);
     });
-    expect(&alone, "value-unusable", RECOVER, &[], CREATE);
+    expect(&alone, "value-unusable", None, &[], "put-secret-value");
 }
 
 #[test]
@@ -142,9 +124,9 @@ fn the_value_is_another_users_or_anothers_to_rotate() {
     expect(
         &another,
         "value-of-another-user",
-        RECOVER,
+        None,
         &["`bob`", "`ada`"],
-        BACK,
+        RESTORE,
     );
     let outdated = found(|it| it.held().current = of("ada", "arn:administrator"));
     let evidence = ["arn:administrator", "arn:own"];
@@ -170,9 +152,9 @@ fn the_user_is_gone() {
     expect(
         &made,
         "user-missing",
-        Some(Fix::Revert),
+        None,
         &[],
-        "creates the user again",
+        "CloudFormation does not create the user again",
     );
 }
 
@@ -193,32 +175,30 @@ fn the_user_has_another_path() {
 fn the_current_key_does_not_work() {
     let missing = found(|it| it.seen.keys[0] = key("AKIAOTHER"));
     // What is there instead may as well be the one that should be in the secret.
-    let expected = [("current-key-missing", RECOVER), ("foreign-key", None)];
+    let expected = [("current-key-missing", None), ("foreign-key", None)];
     assert_eq!(ids(&missing), expected);
     assert!(missing[0].evidence.contains("AKIACURRENT"));
-    assert!(missing[0].remedy.contains(BACK), "{missing:#?}");
+    assert!(missing[0].remedy.contains(RESTORE));
     let inactive = found(|it| {
         it.seen.keys[0].active = false;
         it.seen.keys[0].last_used = Some(at("2026-11-02T07:00:00Z"));
     });
     let evidence = ["AKIACURRENT", "inactive", "2026-11-02T07:00:00Z"];
     let remedy = "--status Active --user-name ada --access-key-id AKIACURRENT";
-    let fix = Some(Fix::ReplaceInactive);
-    expect(&inactive, "current-key-inactive", fix, &evidence, remedy);
-    assert!(inactive[0].remedy.contains(BACK), "{inactive:#?}");
+    expect(&inactive, "current-key-inactive", None, &evidence, remedy);
     let why = "sts:GetCallerIdentity: SignatureDoesNotMatch: no".to_owned();
     let same = why.clone();
     let refused = found(|it| it.proof = Proof::Refused(why));
     let evidence = ["AKIACURRENT", "SignatureDoesNotMatch"];
-    expect(&refused, "credential-refused", RECOVER, &evidence, BACK);
+    expect(&refused, "credential-refused", None, &evidence, RESTORE);
     // Stored by hand over itself, it is in the version before as well.
     let mistyped = found(|it| {
         it.proof = Proof::Refused(same);
         it.held().previous_key = Some("AKIACURRENT".to_owned());
         it.seen.keys.remove(1);
     });
-    let remedy = "current if its key AKIACURRENT authenticates, and otherwise creates";
-    expect(&mistyped, "credential-refused", RECOVER, &evidence, remedy);
+    let remedy = "put-secret-value";
+    expect(&mistyped, "credential-refused", None, &evidence, remedy);
 }
 
 #[test]
@@ -369,8 +349,7 @@ fn an_old_key_stays_longer_than_it_should() {
     assert_eq!(old_key("until_next_rotation", |_| {}), []);
     // Where the current key does not work, the old one may be all that there is.
     let broken = old_key(&hours(1, 2), |it| it.seen.keys[0].active = false);
-    let replaced = ("current-key-inactive", Some(Fix::ReplaceInactive));
-    let expected = [replaced, ("old-key-overdue", None)];
+    let expected = [("current-key-inactive", None), ("old-key-overdue", None)];
     assert_eq!(ids(&broken), expected);
 }
 
@@ -423,7 +402,6 @@ fn tags_are_not_as_the_manifest_has_them() {
         tags.insert("owner".to_owned(), "somebody".to_owned());
     });
     let evidence = ["`keyrota:user` is `victim`, not `ada`", "`keyrota:probe`"];
-    let fix = Some(Fix::Revert);
-    expect(&changed, "tags-changed", fix, &evidence, "bootstrap");
+    expect(&changed, "tags-changed", None, &evidence, "bootstrap");
     assert!(!changed[0].evidence.contains("owner"), "{changed:?}");
 }
