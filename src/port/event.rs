@@ -19,6 +19,8 @@ pub enum Event {
         /// The reason, if CloudFormation reports one.
         reason: Option<String>,
     },
+    /// The credential in the secret with this name has authenticated.
+    Verified(String),
     /// Something was done, in a sentence.
     Done(String),
     /// A warning, in a sentence.
@@ -58,8 +60,6 @@ pub enum Stage {
     Rotating(String),
     /// Verifying the credential in the secret with this name.
     Verifying(String),
-    /// The credential in the secret with this name has authenticated.
-    Verified(String),
     /// Waiting until IAM lists the key in the secret with this name.
     AwaitingKey(String),
     /// Deleting resources.

@@ -175,6 +175,10 @@ impl Context<'_> {
         self.listener.on(Event::Done(what.into()));
     }
 
+    fn verified(&self, secret: &str) {
+        self.listener.on(Event::Verified(secret.to_owned()));
+    }
+
     fn warn(&self, what: impl Into<String>) {
         self.listener.on(Event::Warning(what.into()));
     }

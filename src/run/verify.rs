@@ -88,7 +88,7 @@ pub async fn verify(
         context.wait().await;
         seen = observe_allowed(context, entry).await?;
     };
-    context.stage(Stage::Verified(entry.secret.to_string()));
+    context.verified(entry.secret.as_str());
     Ok(Verified {
         access_key_id,
         version,

@@ -242,9 +242,15 @@ pub(super) fn stdout_is_terminal() -> bool {
     io::stdout().is_terminal()
 }
 
-/// Returns the lines and the columns of the terminal.
-pub(super) fn terminal_size() -> (usize, usize) {
+/// Returns the lines and the columns of the terminal at stderr.
+pub(super) fn stderr_size() -> (usize, usize) {
     let (height, width) = console::Term::stderr().size();
+    (height.into(), width.into())
+}
+
+/// Returns the lines and the columns of the terminal at stdout.
+pub(super) fn stdout_size() -> (usize, usize) {
+    let (height, width) = console::Term::stdout().size();
     (height.into(), width.into())
 }
 

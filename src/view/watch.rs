@@ -18,7 +18,8 @@ pub struct Watch {
     is_live: bool,
     /// The number of lines that the terminal shows of the last one.
     drawn: usize,
-    last: Option<StatusReport>,
+    /// The last report, and when it was made.
+    last: Option<(StatusReport, Timestamp)>,
 }
 
 impl Watch {
@@ -31,55 +32,49 @@ impl Watch {
         }
     }
 
-    /// Shows a report. A terminal shows the tree as it is at this moment. Elsewhere, the first one
-    /// is shown whole, and then a line for each change; in JSON, each report that differs from the
-    /// last one is a document on a line of its own.
-    pub fn show(&mut self, report: StatusReport, now: Timestamp) {
-        if self.is_live {
-            self.last = Some(report);
-            self.refresh(now);
-            return;
-        }
-        let text = match (&self.last, self.format) {
-            (last, Format::Json) => {
-                let is_new = last
-                    .as_ref()
-                    .is_none_or(|last| json!(last) != json!(report));
-                is_new.then(|| text::document_line(&json!(report)))
-            }
-            (None, _) => Some(report.human()),
-            (Some(last), _) => {
-                let changes = status_changes(last, &report);
-                let lines = changes
-                    .iter()
-                    .map(|it| format!("{now:.0} {}\n", visible(it)));
-                Some(lines.collect())
-            }
+    /// Shows a report that was made at a moment. A terminal shows a tree. Elsewhere, the first one is
+    /// shown whole, and then a line for each change; in JSON, each report that differs from the last
+    /// one is a document on a line of its own.
+    pub fn show(&mut self, report: StatusReport, at: Timestamp) {
+        let last = self.last.as_ref().map(|(last, _)| last);
+        let text = match (self.format, last) {
+            _ if self.is_live => String::new(),
+            (Format::Json, Some(last)) if json!(last) == json!(report) => String::new(),
+            (Format::Json, _) => text::document_line(&json!(report)),
+            (_, None) => report.human(),
+            (_, Some(last)) => status_changes(last, &report)
+                .iter()
+                .map(|change| format!("{at:.0} {}\n", visible(change)))
+                .collect(),
         };
-        write_out(&text.unwrap_or_default());
-        self.last = Some(report);
+        write_out(&text);
+        self.last = Some((report, at));
+        self.refresh(at);
     }
 
     /// Draws the last report again on a terminal, where times go on.
     pub fn refresh(&mut self, now: Timestamp) {
-        let (true, Some(report)) = (self.is_live, &self.last) else {
+        let (true, Some((report, at))) = (self.is_live, &self.last) else {
             return;
         };
-        let (height, width) = text::terminal_size();
-        let lines = lines(report, now, width, height.saturating_sub(1));
+        let (height, width) = text::stdout_size();
+        let lines = lines(report, *at, now, width, height.saturating_sub(1));
         text::remove_lines(self.drawn);
         self.drawn = lines.len();
-        write_out(
-            &lines
-                .iter()
-                .map(|line| format!("{line}\n"))
-                .collect::<String>(),
-        );
+        let text: String = lines.iter().map(|line| format!("{line}\n")).collect();
+        write_out(&text);
     }
 }
 
-/// Returns the report at a moment as a tree with the reasons below it, in at most `height` lines.
-fn lines(report: &StatusReport, now: Timestamp, width: usize, height: usize) -> Vec<String> {
+/// Returns a report of `at` as a tree with the reasons below it, in at most `height` lines. Its times
+/// are those until `now`.
+fn lines(
+    report: &StatusReport,
+    at: Timestamp,
+    now: Timestamp,
+    width: usize,
+    height: usize,
+) -> Vec<String> {
     let stacks = report.all_stacks();
     let mut rows: Vec<Row> = stacks
         .iter()
@@ -117,7 +112,7 @@ fn lines(report: &StatusReport, now: Timestamp, width: usize, height: usize) -> 
             "… and {hidden} lines more, which `keyrota status` shows"
         ));
     }
-    lines.push(format!("{now:.0}, until you press Ctrl-C"));
+    lines.push(format!("As of {at:.0}. Press Ctrl-C to end."));
     lines
 }
 
@@ -163,8 +158,10 @@ mod tests {
 
     const NOW: &str = "2026-11-03T10:30:30Z";
 
-    fn now() -> Timestamp {
-        NOW.parse().expect("a moment")
+    /// Draws a report of half a minute ago.
+    fn drawn(report: &StatusReport, width: usize, height: usize) -> Vec<String> {
+        let at = "2026-11-03T10:30:00Z".parse().expect("a moment");
+        lines(report, at, NOW.parse().expect("a moment"), width, height)
     }
 
     #[test]
@@ -175,26 +172,22 @@ keys CREATE_COMPLETE
 └─ prod/app      ok                 rotated 2d 1h ago  -
    ├─ AKIANEW    current, active    used 1d 2h ago     -
    └─ AKIAOLD    previous, active   not used           deleted by the next rotation
-2026-11-03T10:30:30Z, until you press Ctrl-C";
-        let drawn = lines(&report, now(), 100, 30).join("\n");
+As of 2026-11-03T10:30:00Z. Press Ctrl-C to end.";
+        let text = drawn(&report, 100, 30).join("\n");
         let squeeze = |text: &str| text.split_whitespace().collect::<Vec<_>>().join(" ");
-        assert_eq!(squeeze(&drawn), squeeze(expected));
-        let starts = |column: &str| drawn.lines().filter_map(|line| line.find(column)).count();
-        assert_eq!(starts("active"), 2);
+        assert_eq!(squeeze(&text), squeeze(expected));
     }
 
     #[test]
     fn it_never_needs_more_lines_than_the_terminal_has() {
         let report = one(State::Stuck, Some("a\nlong \u{1b}[31mreason"));
         for height in 2..8 {
-            assert!(
-                lines(&report, now(), 80, height).len() <= height,
-                "{height}"
-            );
+            assert!(drawn(&report, 80, height).len() <= height, "{height}");
         }
-        let drawn = lines(&report, now(), 80, 30);
-        assert!(drawn.contains(&"prod/app: a\\u{a}long \\u{1b}[31mreason".to_owned()));
-        assert!(lines(&report, now(), 80, 3)[1].starts_with("… and 4 lines more"));
+        assert!(
+            drawn(&report, 80, 30).contains(&"prod/app: a\\u{a}long \\u{1b}[31mreason".to_owned())
+        );
+        assert!(drawn(&report, 80, 3)[1].starts_with("… and 4 lines more"));
     }
 
     #[test]

@@ -10,10 +10,12 @@ use crate::port::Stage;
 /// The type of a stack in its own events.
 const STACK: &str = "AWS::CloudFormation::Stack";
 
-/// A resource of a stack, a stack, or a secret.
+/// What the row of a secret is about.
+const CREDENTIAL: &str = "credential";
+
+/// A stack, a resource, or a secret.
 #[derive(Clone, Debug)]
 struct Node {
-    depth: usize,
     name: String,
     kind: String,
     status: String,
@@ -23,19 +25,57 @@ struct Node {
 }
 
 impl Node {
-    fn row(&self, now: Duration) -> Row {
+    fn new(name: &str, kind: &str, now: Duration) -> Self {
+        Self {
+            name: name.to_owned(),
+            kind: kind.to_owned(),
+            status: String::new(),
+            began: now,
+            ended: None,
+        }
+    }
+
+    /// Sets the status. What begins again has a time of its own.
+    fn set(&mut self, status: &str, has_ended: bool, now: Duration) {
+        if self.ended.is_some() && !has_ended {
+            self.began = now;
+        }
+        status.clone_into(&mut self.status);
+        self.ended = has_ended.then_some(now);
+    }
+
+    fn row(&self, depth: usize, now: Duration) -> Row {
         let took = elapsed(self.ended.unwrap_or(now).saturating_sub(self.began));
         let cells = [&self.name, &self.kind, &self.status, &took];
-        Row::new(self.depth, cells.into_iter().cloned().collect())
+        Row::new(depth, cells.into_iter().cloned().collect())
     }
+}
+
+/// Returns the node with this name, which is added if there is none.
+fn node<'a>(nodes: &'a mut Vec<Node>, name: &str, kind: &str, now: Duration) -> &'a mut Node {
+    let known = nodes.iter().position(|node| node.name == name);
+    let index = known.unwrap_or_else(|| {
+        nodes.push(Node::new(name, kind, now));
+        nodes.len() - 1
+    });
+    &mut nodes[index]
+}
+
+/// A stack with its resources.
+#[derive(Clone, Debug, Default)]
+struct Stack {
+    /// The stack itself, once it has had an event.
+    itself: Vec<Node>,
+    resources: Vec<Node>,
 }
 
 /// The tree. All times are since the start of the program.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Activity {
     stage: Option<(String, Duration)>,
-    /// Each stack is followed by its resources.
-    stacks: Vec<Node>,
+    stacks: Vec<Stack>,
+    /// The index of the stack whose events arrive: those of its resources do not name it.
+    current: usize,
     secrets: Vec<Node>,
 }
 
@@ -45,32 +85,18 @@ impl Activity {
         if self.stage.as_ref().is_none_or(|(held, _)| held != text) {
             self.stage = Some((text.to_owned(), now));
         }
-        let (name, status, ended) = match stage {
-            Stage::Rotating(name) => (name, "rotating", None),
-            Stage::AwaitingKey(name) => (name, "waiting for IAM", None),
-            Stage::Verifying(name) => (name, "verifying", None),
-            Stage::Verified(name) => (name, "verified", Some(now)),
+        let (name, status) = match stage {
+            Stage::Rotating(name) => (name, "rotating"),
+            Stage::AwaitingKey(name) => (name, "waiting for IAM"),
+            Stage::Verifying(name) => (name, "verifying"),
             _ => return,
         };
-        let index = self.secrets.iter().position(|node| node.name == *name);
-        let node = match index {
-            Some(index) => &mut self.secrets[index],
-            None => {
-                self.secrets.push(Node {
-                    depth: 0,
-                    name: name.clone(),
-                    kind: "credential".to_owned(),
-                    status: String::new(),
-                    began: now,
-                    ended: None,
-                });
-                self.secrets.last_mut().expect("one was added")
-            }
-        };
-        if node.ended.is_some() && ended.is_none() {
-            node.began = now;
-        }
-        (node.status, node.ended) = (status.to_owned(), ended);
+        node(&mut self.secrets, name, CREDENTIAL, now).set(status, false, now);
+    }
+
+    /// Sets that a secret's credential has authenticated.
+    pub(super) fn verified(&mut self, secret: &str, now: Duration) {
+        node(&mut self.secrets, secret, CREDENTIAL, now).set("verified", true, now);
     }
 
     /// Changes the text of the stage, which goes on.
@@ -82,36 +108,24 @@ impl Activity {
 
     /// Sets the status of a stack or of one of its resources.
     pub(super) fn resource(&mut self, name: &str, kind: &str, status: &str, now: Duration) {
-        let depth = usize::from(kind != STACK);
-        // The events of a stack's resources follow one of the stack itself.
-        let within = match depth {
-            0 => 0,
-            _ => {
-                let stack = self.stacks.iter().rposition(|node| node.depth == 0);
-                stack.map_or(0, |index| index + 1)
-            }
-        };
-        let known = self.stacks[within..].iter_mut();
-        let known = known
-            .into_iter()
-            .find(|node| (node.depth, &*node.name) == (depth, name));
-        let ended = (!status.ends_with("_IN_PROGRESS")).then_some(now);
-        match known {
-            Some(node) => {
-                if node.ended.is_some() && ended.is_none() {
-                    node.began = now;
-                }
-                (node.status, node.ended) = (status.to_owned(), ended);
-            }
-            None => self.stacks.push(Node {
-                depth,
-                name: name.to_owned(),
-                kind: kind.to_owned(),
-                status: status.to_owned(),
-                began: now,
-                ended,
-            }),
+        let has_ended = !status.ends_with("_IN_PROGRESS");
+        if kind == STACK {
+            let is_it = |stack: &Stack| stack.itself.iter().all(|node| node.name == name);
+            self.current = self
+                .stacks
+                .iter()
+                .position(is_it)
+                .unwrap_or(self.stacks.len());
         }
+        if self.current == self.stacks.len() {
+            self.stacks.push(Stack::default());
+        }
+        let stack = &mut self.stacks[self.current];
+        let nodes = match kind == STACK {
+            true => &mut stack.itself,
+            false => &mut stack.resources,
+        };
+        node(nodes, name, kind, now).set(status, has_ended, now);
     }
 
     /// Returns the stage with its time.
@@ -125,34 +139,42 @@ impl Activity {
 
     /// Returns the tree in at most `height` lines. What has ended gives way to what has not.
     pub(super) fn lines(&self, now: Duration, width: usize, height: usize) -> Vec<String> {
-        let nodes: Vec<&Node> = self.stacks.iter().chain(&self.secrets).collect();
-        let excess = match nodes.len() > height {
-            true => nodes.len() + 1 - height,
-            false => 0,
-        };
-        let mut left_out = 0;
-        let mut kept = Vec::new();
-        for node in nodes {
-            let may_go = node.depth > 0 || node.kind == "credential";
-            if left_out < excess && may_go && node.ended.is_some() && !has_failed(&node.status) {
-                left_out += 1;
-            } else {
-                kept.push(node);
-            }
+        let stacks = self.stacks.iter().flat_map(|stack| {
+            // Without the stack itself, nothing is above its resources.
+            let depth = stack.itself.len();
+            let itself = stack.itself.iter().map(|node| (0, node, false));
+            let resources = stack.resources.iter();
+            itself.chain(resources.map(move |node| (depth, node, has_ended_well(node))))
+        });
+        let secrets = self.secrets.iter();
+        let secrets = secrets.map(|node| (0, node, has_ended_well(node)));
+        let mut nodes: Vec<(usize, &Node, bool)> = stacks.chain(secrets).collect();
+        let count = nodes.len();
+        if count > height {
+            let mut excess = count + 1 - height;
+            nodes.retain(|(_, _, may_go)| {
+                let goes = *may_go && excess > 0;
+                excess -= usize::from(goes);
+                !goes
+            });
+            nodes.truncate(height.saturating_sub(1));
         }
-        let rows: Vec<Row> = kept.iter().map(|node| node.row(now)).collect();
+        let rows: Vec<Row> = nodes
+            .iter()
+            .map(|(depth, node, _)| node.row(*depth, now))
+            .collect();
         let mut lines = draw(&rows, width);
-        if left_out > 0 {
-            lines.truncate(height.saturating_sub(1));
-            lines.push(format!("… and {left_out} that have ended"));
+        if nodes.len() < count {
+            lines.push(format!("… and {} more", count - nodes.len()));
         }
-        lines.truncate(height);
         lines
     }
 
     /// Returns the whole tree as it is at the end, and begins a new one.
     pub(super) fn end(&mut self, now: Duration, width: usize) -> Vec<String> {
-        for node in self.stacks.iter_mut().chain(&mut self.secrets) {
+        let stacks = self.stacks.iter_mut();
+        let stacks = stacks.flat_map(|stack| stack.itself.iter_mut().chain(&mut stack.resources));
+        for node in stacks.chain(&mut self.secrets) {
             if node.ended.is_none() {
                 node.status.push_str(" (not ended)");
             }
@@ -163,8 +185,8 @@ impl Activity {
     }
 }
 
-fn has_failed(status: &str) -> bool {
-    status.ends_with("_FAILED")
+fn has_ended_well(node: &Node) -> bool {
+    node.ended.is_some() && !node.status.ends_with("_FAILED")
 }
 
 #[cfg(test)]
@@ -204,18 +226,20 @@ mod tests {
     #[test]
     fn what_has_ended_gives_way_and_what_failed_does_not() {
         let mut activity = deployed();
+        activity.resource("Key", "AWS::KMS::Key", "CREATE_COMPLETE", at(21));
+        activity.resource("Rule", "AWS::Events::Rule", "CREATE_FAILED", at(22));
+        assert_eq!(activity.lines(at(23), 80, 5).len(), 5);
         let expected = [
-            "keys      AWS::CloudFormation::Stack  CREATE_IN_PROGRESS  2s",
-            "└─ Topic  AWS::SNS::Topic             CREATE_IN_PROGRESS  1s",
+            "keys      AWS::CloudFormation::Stack  CREATE_IN_PROGRESS  21s",
+            "├─ Topic  AWS::SNS::Topic             CREATE_IN_PROGRESS  20s",
+            "└─ Rule   AWS::Events::Rule           CREATE_FAILED       0s",
+            "… and 2 more",
         ];
-        let lines = activity.lines(at(4), 80, 2);
+        assert_eq!(activity.lines(at(23), 80, 4), expected);
+        // What is still too much is not left out in silence.
+        let lines = activity.lines(at(23), 80, 2);
         assert_eq!(lines.len(), 2);
-        assert_eq!(lines[0], expected[0]);
-        assert_eq!(lines[1], "… and 1 that have ended");
-        activity.resource("Rule", "AWS::Events::Rule", "CREATE_FAILED", at(5));
-        let lines = activity.lines(at(6), 80, 4);
-        assert!(lines.iter().any(|line| line.contains("CREATE_FAILED")));
-        assert_eq!(lines.len(), 4, "{lines:?}");
+        assert_eq!(lines[1], "… and 4 more");
     }
 
     #[test]
@@ -240,6 +264,24 @@ mod tests {
     }
 
     #[test]
+    fn a_stack_whose_events_come_again_has_its_own_resources() {
+        let mut activity = deployed();
+        activity.resource("keys-1", STACK, "CREATE_COMPLETE", at(41));
+        activity.resource("keys", STACK, "UPDATE_IN_PROGRESS", at(50));
+        activity.resource("Rule", "AWS::Events::Rule", "CREATE_IN_PROGRESS", at(51));
+        let lines = activity.lines(at(52), 80, 10);
+        assert!(lines[3].starts_with("└─ Rule "), "{lines:?}");
+        assert!(lines[4].starts_with("keys-1 "), "{lines:?}");
+    }
+
+    #[test]
+    fn resources_whose_stack_has_had_no_event_are_shown() {
+        let mut activity = Activity::default();
+        activity.resource("Rule", "AWS::Events::Rule", "CREATE_IN_PROGRESS", at(1));
+        assert!(activity.lines(at(2), 80, 10)[0].starts_with("Rule "));
+    }
+
+    #[test]
     fn a_credential_goes_from_rotating_to_verified_in_one_row() {
         let mut activity = Activity::default();
         let name = "prod/app".to_owned();
@@ -249,7 +291,7 @@ mod tests {
             activity.lines(at(10), 80, 5),
             ["prod/app  credential  verifying  9s"]
         );
-        activity.stage("Verified", &Stage::Verified(name), at(12));
+        activity.verified(&name, at(12));
         assert_eq!(
             activity.lines(at(99), 80, 5),
             ["prod/app  credential  verified  11s"]

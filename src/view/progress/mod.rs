@@ -59,13 +59,11 @@ impl Progress {
     fn line(&self, text: &str) {
         let write = || text::write_err(&format!("{}\n", paragraph(text)));
         match &self.live {
-            Some(live) => live.bar.suspend(write),
+            Some(live) => live.around(write),
             None => write(),
         }
     }
-}
 
-impl Progress {
     fn resource(&self, name: &str, kind: &str, status: &str, reason: Option<String>) {
         if let Some(live) = &self.live {
             live.show(|activity, now| activity.resource(name, kind, status, now));
@@ -108,6 +106,13 @@ impl Listener for Progress {
                 }
                 *self.last.borrow_mut() = Some(text);
             }
+            Event::Verified(secret) => match &self.live {
+                Some(live) => live.show(|activity, now| activity.verified(&secret, now)),
+                None if self.volume > Volume::Quiet => {
+                    self.line(&format!("  {secret}: the credential authenticates"));
+                }
+                None => {}
+            },
             Event::Warning(text) => self.line(&format!("{} {text}", "warning:".yellow().bold())),
             Event::Done(text) if self.volume > Volume::Quiet => self.line(&format!("  {text}")),
             Event::Output(text) if self.volume == Volume::Verbose => {
@@ -135,9 +140,11 @@ impl Listener for Progress {
 
 /// The part of a terminal that is drawn again and again.
 struct Live {
-    bar: ProgressBar,
     activity: Arc<Mutex<Activity>>,
     began: Instant,
+    /// What draws it, from the first event to the end of the tree: a prompt may follow, and then
+    /// other events.
+    bar: RefCell<Option<ProgressBar>>,
 }
 
 /// The lines of a terminal that are not the tree's: the stage, and what was printed last.
@@ -145,19 +152,22 @@ const OTHER_LINES: usize = 3;
 
 impl Live {
     fn new() -> Self {
-        let activity = Arc::new(Mutex::new(Activity::default()));
-        let began = Instant::now();
-        let drawn = Arc::clone(&activity);
+        Self {
+            activity: Arc::default(),
+            began: Instant::now(),
+            bar: RefCell::new(None),
+        }
+    }
+
+    fn bar(&self) -> ProgressBar {
+        let (began, activity) = (self.began, Arc::clone(&self.activity));
         let draw = move |_: &ProgressState, to: &mut dyn std::fmt::Write| {
-            let (height, width) = text::terminal_size();
-            let (now, activity) = (began.elapsed(), lock(&drawn));
-            // An error of drawing could not be shown either.
+            let (height, width) = text::stderr_size();
+            let (now, activity) = (began.elapsed(), lock(&activity));
             let title = activity.title(now);
-            let _ = write!(
-                to,
-                "{}",
-                console::truncate_str(&title, width.saturating_sub(3), "…")
-            );
+            let title = console::truncate_str(&title, width.saturating_sub(3), "…");
+            // An error of drawing could not be shown either.
+            let _ = write!(to, "{title}");
             for line in activity.lines(now, width, height.saturating_sub(OTHER_LINES)) {
                 let _ = write!(to, "\n{line}");
             }
@@ -166,26 +176,30 @@ impl Live {
         let style = style.unwrap_or_else(|_| ProgressStyle::default_spinner());
         let bar = ProgressBar::new_spinner();
         bar.set_style(style.with_key("activity", draw));
-        Self {
-            bar,
-            activity,
-            began,
-        }
+        bar.enable_steady_tick(Duration::from_millis(120));
+        bar
     }
 
     /// Changes what is drawn.
     fn show(&self, change: impl FnOnce(&mut Activity, Duration)) {
         change(&mut lock(&self.activity), self.began.elapsed());
-        self.bar.enable_steady_tick(Duration::from_millis(120));
+        self.bar.borrow_mut().get_or_insert_with(|| self.bar());
+    }
+
+    /// Writes lines above it.
+    fn around(&self, write: impl FnOnce()) {
+        match &*self.bar.borrow() {
+            Some(bar) => bar.suspend(write),
+            None => write(),
+        }
     }
 
     fn end(&self) {
-        let (_, width) = text::terminal_size();
-        let lines = lock(&self.activity).end(self.began.elapsed(), width);
-        self.bar.finish_and_clear();
-        // Events may follow, such as those after a prompt.
-        self.bar.reset();
-        for line in lines {
+        if let Some(bar) = self.bar.borrow_mut().take() {
+            bar.finish_and_clear();
+        }
+        let (_, width) = text::stderr_size();
+        for line in lock(&self.activity).end(self.began.elapsed(), width) {
             text::write_err(&format!("{line}\n"));
         }
     }
@@ -215,7 +229,6 @@ fn describe(stage: &Stage) -> String {
         Stage::Seeding => "Storing the first credentials".into(),
         Stage::Rotating(secret) => format!("Rotating {secret}"),
         Stage::Verifying(secret) => format!("Verifying the credential in {secret}"),
-        Stage::Verified(secret) => format!("Verified the credential in {secret}"),
         Stage::AwaitingKey(secret) => format!("Waiting for IAM to list the new key in {secret}"),
         Stage::Removing => "Deleting the stack and its resources".into(),
         Stage::Surveying(what) => format!("Looking at {what}"),
