@@ -118,7 +118,12 @@ fn refuse_csv() -> ! {
 }
 
 async fn run(settings: &Settings, command: Command) -> Result<Exit, Failed> {
-    let ends_by_interrupt = matches!(command, Command::Sandbox(_));
+    // These run until they are interrupted, which leaves nothing unfinished.
+    let at_interrupt = match &command {
+        Command::Sandbox(_) => Some(Exit::Done),
+        Command::Status(verb) if verb.is_endless() => Some(Exit::Interrupted),
+        _ => None,
+    };
     let work = async {
         match command {
             Command::Init(verb) => init::run(settings, verb).await,
@@ -144,10 +149,9 @@ async fn run(settings: &Settings, command: Command) -> Result<Exit, Failed> {
     };
     tokio::select! {
         outcome = work => outcome,
-        () = interrupted() => match ends_by_interrupt {
-            true => Ok(Exit::Done),
-            false => Err(Failed::interrupted(settings.progress.last())),
-        },
+        () = interrupted() => {
+            at_interrupt.ok_or_else(|| Failed::interrupted(settings.progress.last()))
+        }
     }
 }
 

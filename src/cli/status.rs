@@ -27,6 +27,13 @@ pub(super) struct Status {
     watch: bool,
 }
 
+impl Status {
+    /// Returns whether it runs until it is interrupted.
+    pub(super) fn is_endless(&self) -> bool {
+        self.watch
+    }
+}
+
 pub(super) async fn run(settings: &Settings, verb: &Status) -> Result<Exit, Failed> {
     let stacks = Stacks::load(settings)?;
     let session = Session::open(settings, stacks.model()).await?;

@@ -65,7 +65,9 @@ fn at_a_terminal(test: &TestEnvironment, arguments: &str) -> Command {
 
 /// Returns the lines that remain at a terminal, without control sequences.
 fn remaining(shown: &str) -> Vec<String> {
-    let plain = console::strip_ansi_codes(shown);
+    // Everything before was drawn, and then erased.
+    let left = shown.rsplit("\u{1b}[2K").next().unwrap_or_default();
+    let plain = console::strip_ansi_codes(left);
     plain
         .lines()
         .map(|line| line.trim_end().to_owned())
@@ -95,7 +97,6 @@ async fn logical_ids(test: &TestEnvironment) -> Vec<String> {
 fn expect_tree(ran: &CommandOutput, ids: &[String], status: &str) {
     let lines = remaining(&ran.stdout);
     for id in ids {
-        // What was drawn before may be left of it, without the sequences that erase it.
         let is_row = |line: &String| {
             let row = line.split_once(&format!("{id} "));
             row.is_some_and(|(left, right)| {
@@ -162,7 +163,7 @@ async fn a_watch_is_a_tree_at_a_terminal_and_tells_changes_in_a_pipe() {
         let mut command = test.program(arguments);
         command
             .stdout(Stdio::piped())
-            .stderr(Stdio::null())
+            .stderr(Stdio::piped())
             .kill_on_drop(true);
         command.spawn().expect("keyrota can be started")
     };
@@ -209,8 +210,10 @@ async fn a_watch_is_a_tree_at_a_terminal_and_tells_changes_in_a_pipe() {
             .expect("kill can be started")
             .success()
     );
-    let ended = tokio::time::timeout(Duration::from_secs(60), human.wait()).await;
-    let ended = ended.expect("the command ends").expect("a status");
-    assert_eq!(ended.code(), Some(130));
+    let ended = tokio::time::timeout(Duration::from_secs(60), human.wait_with_output()).await;
+    let ended = ended.expect("the command ends").expect("its output");
+    assert_eq!(ended.status.code(), Some(130));
+    let told = String::from_utf8(ended.stderr).expect("UTF-8");
+    assert_eq!(told, "", "nothing is unfinished");
     test.keyrota("status --watch --check").await.exits(2);
 }
