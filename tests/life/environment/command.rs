@@ -126,6 +126,7 @@ impl TestEnvironment {
 
     /// Runs the program and expects that it changes nothing in the account.
     pub async fn changes_nothing(&self, arguments: &str) -> CommandOutput {
+        self.until_rotations_end().await;
         let before = self.everything().await;
         let ran = self.keyrota(arguments).await;
         assert_eq!(self.everything().await, before, "{ran}");

@@ -1,6 +1,7 @@
 //! Everything in an account, as lines that can be compared.
 
 use std::hash::{DefaultHasher, Hash, Hasher};
+use std::time::Duration;
 
 use super::TestEnvironment;
 
@@ -26,6 +27,24 @@ impl TestEnvironment {
         self.rest(&mut lines).await;
         lines.sort();
         lines
+    }
+
+    /// Waits until no rotation is at its end: Secrets Manager removes AWSPENDING some time after the
+    /// function has moved AWSCURRENT, when a command may have ended already.
+    pub async fn until_rotations_end(&self) {
+        loop {
+            let answer = self.secretsmanager.list_secrets().send().await;
+            let secrets = answer.expect("secrets").secret_list.unwrap_or_default();
+            let mut labels = secrets
+                .iter()
+                .flat_map(|secret| secret.secret_versions_to_stages.iter().flatten())
+                .map(|(_, labels)| labels);
+            let has = |labels: &[String], wanted: &str| labels.iter().any(|label| label == wanted);
+            if !labels.any(|labels| has(labels, "AWSPENDING") && has(labels, "AWSCURRENT")) {
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
     }
 
     async fn stacks(&self, lines: &mut Vec<String>) {

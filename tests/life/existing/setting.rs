@@ -103,14 +103,12 @@ impl TestEnvironment {
         answer.secret_string.expect("text")
     }
 
-    /// Waits until AWSCURRENT contains another key than before, and the rotation has ended:
-    /// Secrets Manager removes AWSPENDING after the function has moved AWSCURRENT.
+    /// Waits until AWSCURRENT contains another key than before, and the rotation has ended.
     pub async fn until_rotated(&self, secret: &str, before: &str) -> Value {
         loop {
             let value = self.value(secret, "AWSCURRENT").await.expect("a value");
-            let described = self.secret(secret).await.expect("the secret");
-            let has_ended = !described.labels.contains_key("AWSPENDING");
-            if value["accesskey"] != before && has_ended {
+            if value["accesskey"] != before {
+                self.until_rotations_end().await;
                 return value;
             }
             tokio::time::sleep(std::time::Duration::from_millis(20)).await;
