@@ -28,6 +28,7 @@ async fn three(test: &TestEnvironment, arguments: &str) -> [CommandOutput; 3] {
 
 /// Returns the version that each secret has as its current one, and the one before.
 async fn versions(test: &TestEnvironment) -> Vec<(String, Option<String>)> {
+    test.until_rotations_end().await;
     let mut versions = Vec::new();
     for (_, secret) in SECRETS {
         let labels = test.secret(secret).await.expect("the secret").labels;
