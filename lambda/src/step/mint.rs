@@ -3,6 +3,7 @@
 
 use std::time::Duration;
 
+use super::clearing;
 use super::create::{CreateContext, advice, remove};
 use super::intent::{self, RecordedIntent};
 use super::{Deadline, read};
@@ -84,6 +85,9 @@ async fn create<P: Ports>(
                 });
             }
             (CallErrorKind::LimitExceeded, _) => {
+                // There was room, so somebody has created a key meanwhile. If it was another run
+                // of this step, which dies before it stores the key, a person has to remove the
+                // key. With the intent, somebody else's key would seem to be this run's.
                 intent::withdraw(ports, context, recorded).await;
                 return Err(Error::KeyQuotaReached { user: user() });
             }
@@ -121,6 +125,7 @@ async fn store<P: Ports>(
             record(ports, context, &key.id),
         );
         let Err(source) = put else {
+            clearing::withdraw(ports, context).await;
             return Ok(());
         };
         let put = outcome(source.kind);
@@ -141,6 +146,7 @@ async fn store<P: Ports>(
             (AfterPut::Stored, _) => {
                 let note = Note::new("stored", "the value was found under this version");
                 ports.journal().note(note.about(&key.id));
+                clearing::withdraw(ports, context).await;
                 return Ok(());
             }
             (AfterPut::StoredByAnother, _) => {
@@ -148,7 +154,11 @@ async fn store<P: Ports>(
                 ports
                     .journal()
                     .note(Note::new("delete", reason).about(&key.id));
-                return remove(ports, context, &key.id).await;
+                remove(ports, context, &key.id).await?;
+                return match context.is_clearing.get() {
+                    true => Err(clearing::give_up(ports, context.event).await),
+                    false => Ok(()),
+                };
             }
             (AfterPut::TryAgain, Some(wait)) => ports.clock().sleep(*wait).await,
             (AfterPut::Remove, _) => {
