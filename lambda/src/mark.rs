@@ -18,7 +18,8 @@
 //!
 //! One staging label remains, `KEYROTA_MADE`, on the version that stores the key that was
 //! created last. It shows where to look for the key of a cancelled rotation, and proves
-//! nothing.
+//! nothing. Another one, `KEYROTA_CLEARING`, is set while a key that seems lost is deleted. It
+//! stops a rotation, and proves nothing either.
 //!
 //! Sources: "Tagging IAM users" in the IAM User Guide, "Secrets Manager quotas" in the
 //! Secrets Manager User Guide.
@@ -31,7 +32,7 @@ use keyrota_function_base::stage::carrier_alone;
 use crate::decide::{AccessKeyId, Stages, VersionId};
 use crate::moment::Moment;
 
-pub use keyrota_contract::label::MADE;
+pub use keyrota_contract::label::{CLEARING, MADE};
 pub use keyrota_contract::tag::{KEYS, MAKING};
 
 /// What is recorded on the user.

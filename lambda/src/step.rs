@@ -5,6 +5,7 @@
 //! previous one: it observes, decides, and acts, and its actions are idempotent.
 
 mod caller;
+mod clearing;
 mod create;
 mod finish;
 mod intent;

@@ -5,7 +5,10 @@
 //! no value yet, the values are readable and agree with the pins, the caller may list keys, and
 //! there is room for a key.
 
+use std::cell::Cell;
+
 use super::caller::caller;
+use super::clearing;
 use super::intent::{self, RecordedIntent};
 use super::mint;
 use super::proof;
@@ -20,10 +23,12 @@ use crate::decide::{
 use crate::error::Error;
 use crate::event::Event;
 use crate::log::Note;
-use crate::mark::{self, Record};
+use crate::mark::{self, CLEARING, Record};
+use crate::moment::Moment;
 use crate::pin::{Pin, RotateAs};
 use crate::port::{
-    AccessKey, CallError, CallErrorKind, Caller, Description, Journal, Keys, Ports, VersionSelector,
+    AccessKey, CallError, CallErrorKind, Caller, Clock, Description, Journal, Keys, Ports,
+    VersionSelector,
 };
 use crate::retire::OldKeyPolicy;
 use crate::secret::{Content, Credential, Unreadable};
@@ -36,8 +41,15 @@ pub(super) struct CreateContext<'event> {
     pub(super) caller: Caller,
     /// The version that `current` was read from.
     pub(super) current_version: VersionId,
+    /// When this run read what it decides about. A key that another run creates from then on is
+    /// explained by this run's intent, which may replace that of the other run.
+    pub(super) began: Moment,
     /// What is recorded on the user.
     pub(super) record: Record,
+    /// The version that carried the label `KEYROTA_CLEARING`.
+    pub(super) clearing: Option<VersionId>,
+    /// Whether this rotation's version carries that label.
+    pub(super) is_clearing: Cell<bool>,
     /// The content of the versions that this rotation supersedes, as far as it is a credential
     /// of the pinned user. A principal that can write the secret may have forged it.
     pub(super) superseded: Vec<Credential>,
@@ -68,7 +80,11 @@ pub(super) async fn run<P: Ports>(
     // The content that was read has a version. The labels are compared again below.
     let current_version = current_version.ok_or_else(|| labels_moved(&pin))?;
     let pending = pending?;
+    let is_clearing = clearing::is_announced(&description, &event.token);
     if !matches!(pending, Content::Nothing) {
+        if is_clearing {
+            return Err(clearing::give_up(ports, event).await);
+        }
         return already_made(ports, event, &pin, &current, pending).await;
     }
 
@@ -87,7 +103,10 @@ pub(super) async fn run<P: Ports>(
         current,
         caller,
         current_version,
+        began: ports.clock().moment(),
         record: Record::default(),
+        clearing: decide::carrier(&description.stages, CLEARING).cloned(),
+        is_clearing: Cell::new(is_clearing),
         superseded,
     };
     let mut inventory = survey(ports, &mut context).await?;
@@ -262,7 +281,7 @@ async fn unmoved<P: Ports>(ports: &P, context: &CreateContext<'_>) -> Result<(),
     Err(labels_moved(&context.pin))
 }
 
-fn labels_moved(pin: &Pin) -> Error {
+pub(super) fn labels_moved(pin: &Pin) -> Error {
     Error::LabelsMoved {
         secret: pin.secret.name().to_owned(),
         user: pin.user.clone(),
@@ -313,6 +332,10 @@ async fn make_room<P: Ports>(
                     removed?;
                     recorded = Some(intent?);
                 } else {
+                    // Nobody stores an inactive key.
+                    if because != RemovalReason::Inactive {
+                        clearing::announce(ports, context).await?;
+                    }
                     remove(ports, context, &key).await?;
                 }
                 inventory.listed.retain(|listed| listed.id != key);

@@ -8,6 +8,7 @@
 
 use std::time::Duration;
 
+use super::clearing;
 use super::intent;
 use super::trial::{Trial, authenticate};
 use super::{
@@ -47,6 +48,9 @@ pub(super) async fn run<P: Ports>(
         let retired = retire_again(ports, event, &description, current).await;
         report(ports, event, retired);
         return Ok(());
+    }
+    if clearing::is_announced(&description, &event.token) {
+        return Err(clearing::give_up(ports, event).await);
     }
     let pin = Pin::read(ports.pins(), &event.secret, &description)?;
     let current = current?;

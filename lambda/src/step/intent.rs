@@ -4,7 +4,7 @@ use super::create::CreateContext;
 use crate::error::Error;
 use crate::mark::MAKING;
 use crate::pin::Pin;
-use crate::port::{Clock, Keys, Ports};
+use crate::port::{Keys, Ports};
 
 /// A recorded intent. `CreateAccessKey` requires one.
 pub(super) struct RecordedIntent(());
@@ -17,7 +17,7 @@ pub(super) async fn record<P: Ports>(
     if context.pin.owns_user {
         return Ok(RecordedIntent(()));
     }
-    let intents = context.record.with_intent(ports.clock().moment());
+    let intents = context.record.with_intent(context.began);
     match ports.keys().tag(&context.pin.user, MAKING, &intents).await {
         Ok(()) => Ok(RecordedIntent(())),
         Err(source) => Err(Error::IntentNotRecorded {

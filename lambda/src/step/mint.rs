@@ -3,6 +3,7 @@
 
 use std::time::Duration;
 
+use super::clearing;
 use super::create::{CreateContext, advice, remove};
 use super::intent::{self, RecordedIntent};
 use super::{Deadline, read};
@@ -84,7 +85,8 @@ async fn create<P: Ports>(
                 });
             }
             (CallErrorKind::LimitExceeded, _) => {
-                intent::withdraw(ports, context, recorded).await;
+                // There was room, so another run may have created a key meanwhile. If that run
+                // dies, this intent explains its key.
                 return Err(Error::KeyQuotaReached { user: user() });
             }
             _ => {
@@ -121,6 +123,7 @@ async fn store<P: Ports>(
             record(ports, context, &key.id),
         );
         let Err(source) = put else {
+            clearing::withdraw(ports, context).await;
             return Ok(());
         };
         let put = outcome(source.kind);
@@ -141,6 +144,7 @@ async fn store<P: Ports>(
             (AfterPut::Stored, _) => {
                 let note = Note::new("stored", "the value was found under this version");
                 ports.journal().note(note.about(&key.id));
+                clearing::withdraw(ports, context).await;
                 return Ok(());
             }
             (AfterPut::StoredByAnother, _) => {
@@ -148,7 +152,11 @@ async fn store<P: Ports>(
                 ports
                     .journal()
                     .note(Note::new("delete", reason).about(&key.id));
-                return remove(ports, context, &key.id).await;
+                remove(ports, context, &key.id).await?;
+                return match context.is_clearing.get() {
+                    true => Err(clearing::give_up(ports, context.event).await),
+                    false => Ok(()),
+                };
             }
             (AfterPut::TryAgain, Some(wait)) => ports.clock().sleep(*wait).await,
             (AfterPut::Remove, _) => {

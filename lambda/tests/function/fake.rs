@@ -8,6 +8,7 @@
 //! dies.
 
 mod aws;
+mod check;
 mod forge;
 mod guard;
 mod keys;
@@ -15,12 +16,14 @@ mod mishap;
 mod rotation;
 mod secrets_manager;
 mod sweep;
+mod twice;
 
 pub(crate) use aws::{
     ADMINISTRATOR, ADMINISTRATOR_ARN, FakeAws, Key, OTHER, SECRET, SECRET_ARN, TOKEN, USER, key_id,
 };
+pub(crate) use check::{Checked, check, rehearse};
 pub(crate) use forge::{Forgery, made_up};
 pub(crate) use mishap::Mishap;
-pub(crate) use rotation::{Outcome, rotate, run, run_for, run_with};
+pub(crate) use rotation::{Outcome, rotate, run, run_for, run_with, step_in_turns};
 pub(crate) use secrets_manager::key_names;
-pub(crate) use sweep::{sweep, sweep_all};
+pub(crate) use sweep::{sweep, sweep_all, sweep_in_turns};

@@ -19,6 +19,7 @@ mod naive;
 mod outcome;
 mod start;
 mod state;
+mod twice;
 
 use std::time::Duration;
 

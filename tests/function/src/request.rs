@@ -27,6 +27,15 @@ pub enum Outcome<T, E> {
     Died,
 }
 
+impl<T, E> From<Result<T, E>> for Outcome<T, E> {
+    fn from(ended: Result<T, E>) -> Self {
+        match ended {
+            Ok(answer) => Self::Done(answer),
+            Err(error) => Self::Failed(error),
+        }
+    }
+}
+
 impl<T, E: NamedError> Outcome<T, E> {
     /// Returns the error's name, or `done`, or `died`.
     pub fn name(&self) -> &'static str {
@@ -54,8 +63,7 @@ pub fn lines<D, E: NamedError>() -> Lines<Vec<u8>, D, E> {
 /// process that died.
 pub fn poll<T, E>(request: impl Future<Output = Result<T, E>>) -> Outcome<T, E> {
     match pin!(request).poll(&mut Context::from_waker(Waker::noop())) {
-        Poll::Ready(Ok(answer)) => Outcome::Done(answer),
-        Poll::Ready(Err(error)) => Outcome::Failed(error),
+        Poll::Ready(ended) => Outcome::from(ended),
         Poll::Pending => Outcome::Died,
     }
 }

@@ -76,6 +76,10 @@ pub async fn prepare(test: &TestEnvironment, stage: Stage) {
         test.store(ADMINISTRATOR, &elsewhere).await;
         test.keyrota("rotate").await.exits(1);
     }
+    if stage == Stage::Damaged {
+        test_server::set_password(server, &users.user, FIRST);
+        test.store(SECRET, &json!("damaged")).await;
+    }
 }
 
 /// Writes the zip file, the manifest, and the files and secrets that the manifest names.

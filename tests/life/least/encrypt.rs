@@ -78,7 +78,7 @@ impl Change<'_> {
         test.make_user(DEPLOYER).await;
         let deployer = test.make_key(DEPLOYER).await;
         test.act_as(&deployer);
-        Policy::read(&policies).part("Bootstrap")
+        Policy::read(&policies).sufficient("Bootstrap", "")
     }
 
     async fn run(&self, missing: &[&str]) -> CommandOutput {

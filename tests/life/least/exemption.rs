@@ -14,6 +14,16 @@ const EVENTS: &str = "only the reason why a change set failed is read with it \
 
 const EXCUSES: &[Exemption] = &[
     Exemption {
+        part: "DetectDrift",
+        action: "cloudformation:ListStackResources",
+        reason: "doctor lists them already; status does so only with --check",
+    },
+    Exemption {
+        part: "DetectDrift",
+        action: "secretsmanager:DescribeSecret",
+        reason: "doctor has it already; plan and bootstrap have it for secrets of the manifest",
+    },
+    Exemption {
         part: "Bootstrap",
         action: "cloudformation:DeleteStack",
         reason: "a change set that CloudFormation fails to compute for a new stack leaves an \
@@ -24,6 +34,19 @@ const EXCUSES: &[Exemption] = &[
         part: "Bootstrap",
         action: "cloudformation:DescribeEvents",
         reason: EVENTS,
+    },
+    Exemption {
+        part: "RespondToLeak",
+        action: "kms:DescribeKey",
+        reason: "the KMS key is looked up with the entry, and a denied look-up does not stop the \
+                 response",
+    },
+    Exemption {
+        part: "RespondToLeak",
+        action: "kms:Encrypt",
+        reason: "Secrets Manager encrypts a replica that has a key of its own with it \
+                 (API_ReplicateSecretToRegions); without it, the replica fails, which `doctor` \
+                 reports, and not the command",
     },
     Exemption {
         part: "Plan",

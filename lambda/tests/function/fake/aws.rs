@@ -10,6 +10,7 @@ use keyrota_function::moment::Moment;
 use keyrota_function::pin::Pins;
 use keyrota_test_function::output::Output;
 use keyrota_test_function::secrets::{FakeSecrets as _, Secrets};
+use keyrota_test_function::twice::Turns;
 use serde_json::{Value, json};
 
 use super::mishap::{Interference, Mishap};
@@ -90,6 +91,8 @@ pub(crate) struct FakeAws {
     /// Whether the response to this call is from before the last change.
     pub(crate) out_of_date: Cell<bool>,
     pub(crate) made: Cell<u32>,
+    /// Whose turn it is, if two runs are interleaved.
+    pub(crate) turns: Turns<Mishap>,
 }
 
 fn pins_of(pin: &Value) -> &'static Pins {
@@ -147,6 +150,7 @@ impl FakeAws {
             violations: RefCell::default(),
             out_of_date: Cell::new(false),
             made: Cell::new(0),
+            turns: Turns::default(),
         };
         aws.never_say(TOKEN);
         let key = aws.give_key(USER, true);
@@ -203,6 +207,7 @@ impl FakeAws {
             violations: RefCell::default(),
             out_of_date: Cell::default(),
             made: self.made.clone(),
+            turns: Turns::default(),
         }
     }
 

@@ -7,6 +7,7 @@ use keyrota_function::port::{CallError, CallErrorKind, RefusalDetails};
 
 use super::aws::{FakeAws, TOKEN};
 use super::forge::Forgery;
+use super::twice::Told;
 
 /// A mishap that affects a call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -140,10 +141,27 @@ impl FakeAws {
     }
 
     /// Makes a call: records it, applies its mishap, and checks the invariants.
-    pub(crate) async fn call<T>(
+    pub(crate) async fn call<T: Told>(
         &self,
         action: &'static str,
         signer: &str,
+        effect: impl FnOnce() -> Result<T, CallErrorKind>,
+    ) -> Result<T, CallError> {
+        let turn = self.turns.wait(action).await;
+        let answer = self.carry_out(action, signer, turn.mishap, effect).await;
+        let told = match &answer {
+            Ok(answer) => answer.tell(),
+            Err(error) => format!("{:?}", error.kind),
+        };
+        self.turns.answered(turn, &(action, told, self.now.get()));
+        answer
+    }
+
+    async fn carry_out<T>(
+        &self,
+        action: &'static str,
+        signer: &str,
+        mishap: Option<Mishap>,
         effect: impl FnOnce() -> Result<T, CallErrorKind>,
     ) -> Result<T, CallError> {
         let number = self.calls.borrow().len();
@@ -156,7 +174,7 @@ impl FakeAws {
         if let Some(interference) = interference {
             (interference.act)(self);
         }
-        let mishap = self.mishap(number, action);
+        let mishap = mishap.or_else(|| self.mishap(number, action));
         match mishap {
             Some(Mishap::Before(fault)) => return Err(failure(action, fault)),
             Some(Mishap::DieBefore) => std::future::pending::<()>().await,

@@ -93,6 +93,26 @@ pub(crate) fn run_with(
     token: &str,
     function: impl AsyncFnOnce(&Request<'_>, &Event, Deadline) -> Result<(), Error>,
 ) -> Outcome {
+    let (request, event, deadline) = requested(aws, step, token);
+    let ended = poll(function(&request, &event, deadline));
+    conclude(&aws.output, request.lines, &ended);
+    ended
+}
+
+/// Runs one step of a rotation, whose calls wait for their turns.
+pub(crate) async fn step_in_turns(aws: &FakeAws, step: Step, token: &str) -> Outcome {
+    let (request, event, deadline) = requested(aws, step, token);
+    let ended = Outcome::from(step::run(&request, &event, deadline).await);
+    conclude(&aws.output, request.lines, &ended);
+    ended
+}
+
+/// Returns the request for a step.
+fn requested<'aws>(
+    aws: &'aws FakeAws,
+    step: Step,
+    token: &str,
+) -> (Request<'aws>, Event, Deadline) {
     aws.never_say(ROTATION_TOKEN);
     let secret = SecretArn::parse(SECRET_ARN).expect("an ARN");
     let request = Request {
@@ -102,10 +122,7 @@ pub(crate) fn run_with(
     let deadline = Deadline {
         at: aws.now() + TIMEOUT,
     };
-    let event = event(step, token);
-    let ended = poll(function(&request, &event, deadline));
-    conclude(&aws.output, request.lines, &ended);
-    ended
+    (request, event(step, token), deadline)
 }
 
 /// Runs a rotation as Secrets Manager does, from the first step to the last, or to the first

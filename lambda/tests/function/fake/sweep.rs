@@ -1,5 +1,6 @@
 //! The stack's rule, which starts a sweep every hour.
 
+use keyrota_function::arn::SecretArn;
 use keyrota_function::event::Invocation;
 use keyrota_function::port::Clock;
 use keyrota_function::step::Deadline;
@@ -17,6 +18,25 @@ pub(crate) fn sweep(aws: &FakeAws) -> Outcome {
 
 /// Sweeps these secrets.
 pub(crate) fn sweep_all(aws: &FakeAws, secrets: &[&str]) -> Outcome {
+    let (request, secrets, deadline) = requested(aws, secrets);
+    let ended = poll(sweep::run(&request, &secrets, deadline));
+    conclude(&aws.output, request.lines, &ended);
+    ended
+}
+
+/// Sweeps the secret. The sweep's calls wait for their turns.
+pub(crate) async fn sweep_in_turns(aws: &FakeAws) -> Outcome {
+    let (request, secrets, deadline) = requested(aws, &[SECRET_ARN]);
+    let ended = Outcome::from(sweep::run(&request, &secrets, deadline).await);
+    conclude(&aws.output, request.lines, &ended);
+    ended
+}
+
+/// Returns the request for a sweep of these secrets.
+fn requested<'aws>(
+    aws: &'aws FakeAws,
+    secrets: &[&str],
+) -> (Request<'aws>, Vec<SecretArn>, Deadline) {
     let event = json!({ "keyrota": "sweep", "secrets": secrets });
     let Ok(Invocation::Sweep(secrets)) = Invocation::parse(&event) else {
         panic!("a sweep");
@@ -28,7 +48,5 @@ pub(crate) fn sweep_all(aws: &FakeAws, secrets: &[&str]) -> Outcome {
     let deadline = Deadline {
         at: aws.now() + TIMEOUT,
     };
-    let ended = poll(sweep::run(&request, &secrets, deadline));
-    conclude(&aws.output, request.lines, &ended);
-    ended
+    (request, secrets, deadline)
 }

@@ -12,7 +12,7 @@ use super::fault::{changes, mishaps};
 use super::outcome::Explored;
 use super::start::Start;
 use super::state::{Phase, State};
-use crate::fake::{FakeAws, Forgery, Mishap, Outcome, USER, sweep};
+use crate::fake::{FakeAws, Forgery, Mishap, Outcome, USER, run_for, sweep};
 
 /// A rotation function: it runs one step.
 pub(super) type Function = fn(&FakeAws, Step, &str) -> Outcome;
@@ -40,7 +40,15 @@ pub(super) fn explore(
     function: Function,
     faults: usize,
 ) -> Result<Explored, Box<Violation>> {
-    search(starts, function, faults, None)
+    search(states_of(starts), function, faults, None)
+}
+
+/// Explores every state that is reachable from these states.
+pub(super) fn explore_from(
+    states: Vec<(String, State)>,
+    faults: usize,
+) -> Result<Explored, Box<Violation>> {
+    search(states, run_for, faults, None)
 }
 
 /// The same, but between any two calls, a principal acts that may write the secret and send
@@ -53,11 +61,16 @@ pub(super) fn explore_forged(
     function: Function,
     times: u32,
 ) -> Result<Explored, Box<Violation>> {
-    search(starts, function, 0, Some(times))
+    search(states_of(starts), function, 0, Some(times))
+}
+
+fn states_of(starts: &[Start]) -> Vec<(String, State)> {
+    let states = starts.iter().map(|it| (it.name.clone(), it.state()));
+    states.collect()
 }
 
 fn search(
-    starts: &[Start],
+    starts: Vec<(String, State)>,
     function: Function,
     faults: usize,
     forging: Option<u32>,
@@ -73,8 +86,8 @@ fn search(
             ..Explored::default()
         },
     };
-    for start in starts {
-        search.arrive(start.state(), None, start.name.clone());
+    for (name, state) in starts {
+        search.arrive(state, None, name);
     }
     let mut at = 0;
     while at < search.reached.len() {

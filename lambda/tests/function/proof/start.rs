@@ -207,6 +207,16 @@ pub(super) fn sweeping_searches() -> Vec<Vec<Start>> {
     ]
 }
 
+/// Returns the searches in which two runs overlap.
+pub(super) fn overlapping_searches() -> Vec<Vec<Start>> {
+    vec![
+        starts_for("self", false, UNTIL_NEXT_ROTATION),
+        starts_for("role", true, UNTIL_NEXT_ROTATION),
+        starts_for("role", false, AT_ONCE),
+        starts_for("self", false, IN_TIME),
+    ]
+}
+
 /// Returns the searches in which a principal that may write the secret acts.
 pub(super) fn forged_searches() -> Vec<Vec<Start>> {
     let searches = [

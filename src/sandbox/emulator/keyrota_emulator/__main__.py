@@ -155,7 +155,9 @@ def _serve(
         authorization,
         changesets,
         delivery,
+        drift,
         gateway,
+        gone,
         handlers,
         imports,
         keys,
@@ -163,13 +165,17 @@ def _serve(
         principals,
         processes,
         propagation,
+        quarantine,
         replicas,
         report,
         resources,
+        reversion,
+        revert,
         root,
         rotation,
         secrets,
         service_keys,
+        simulation,
         stacks,
         stale,
         storage,
@@ -216,7 +222,9 @@ def _serve(
     rotation.install()
     keys.install()
     report.install()
+    quarantine.install()
     authorization.install()
+    simulation.install()
     resources.install()
     service_keys.install()
     principals.install()
@@ -224,9 +232,13 @@ def _serve(
     changesets.install()
     delivery.install()
     storage.install()
+    gone.install()
     handlers.install()
     imports.install()
     tags.install()
+    drift.install()
+    reversion.install()
+    revert.install()
     propagation.install()
     stale.install()
     ascii.install()
