@@ -55,6 +55,13 @@ pub(super) struct CreateContext<'event> {
     pub(super) superseded: Vec<Credential>,
 }
 
+impl CreateContext<'_> {
+    /// Returns whether a version that this rotation supersedes names the key.
+    fn is_held(&self, key: &AccessKeyId) -> bool {
+        self.superseded.iter().any(|held| held.access_key == *key)
+    }
+}
+
 pub(super) async fn run<P: Ports>(
     ports: &P,
     event: &Event,
@@ -323,7 +330,7 @@ async fn make_room<P: Ports>(
                 ports
                     .journal()
                     .note(Note::new("delete", reason).about(&key));
-                if because == RemovalReason::Superseded {
+                if because == RemovalReason::Superseded && context.is_held(&key) {
                     // According to the intent, the only keys are AWSCURRENT's and those that
                     // versions contain. This key is one of them, so the intent need not wait
                     // for its deletion.
@@ -332,7 +339,8 @@ async fn make_room<P: Ports>(
                     removed?;
                     recorded = Some(intent?);
                 } else {
-                    // Nobody stores an inactive key.
+                    // A run records its key before it stores it, so a record does not show that
+                    // a version contained the key. Nobody stores an inactive key.
                     if because != RemovalReason::Inactive {
                         clearing::announce(ports, context).await?;
                     }

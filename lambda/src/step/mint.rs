@@ -85,8 +85,10 @@ async fn create<P: Ports>(
                 });
             }
             (CallErrorKind::LimitExceeded, _) => {
-                // There was room, so another run may have created a key meanwhile. If that run
-                // dies, this intent explains its key.
+                // There was room, so somebody has created a key meanwhile. If it was another run
+                // of this step, which dies before it stores the key, a person has to remove the
+                // key. With the intent, somebody else's key would seem to be this run's.
+                intent::withdraw(ports, context, recorded).await;
                 return Err(Error::KeyQuotaReached { user: user() });
             }
             _ => {

@@ -128,10 +128,10 @@ impl<M: Copy> Turns<M> {
 
     /// Records what a call answered. `answer` says everything that the run learns from it. A run
     /// cannot tell in which order its concurrent calls were answered, so the order is not recorded.
-    pub fn answered(&self, turn: Turn<M>, answer: &impl Hash) {
+    pub fn answered<A: Hash>(&self, turn: Turn<M>, answer: impl FnOnce() -> A) {
         if let Some((run, number)) = turn.call {
             let heard = &self.heard[run];
-            heard.set(heard.get().wrapping_add(digest(&(number, answer))));
+            heard.set(heard.get().wrapping_add(digest(&(number, answer()))));
         }
     }
 }

@@ -254,7 +254,7 @@ impl Clock for FakeAws {
 
     async fn sleep(&self, duration: Duration) {
         let turn = self.turns.wait("sleep").await;
-        self.turns.answered(turn, &(duration, self.now.get()));
+        self.turns.answered(turn, || (duration, self.now.get()));
         self.slept.set(self.slept.get() + duration);
         self.now.set(self.now.get() + duration);
     }

@@ -149,11 +149,13 @@ impl FakeAws {
     ) -> Result<T, CallError> {
         let turn = self.turns.wait(action).await;
         let answer = self.carry_out(action, signer, turn.mishap, effect).await;
-        let told = match &answer {
-            Ok(answer) => answer.tell(),
-            Err(error) => format!("{:?}", error.kind),
-        };
-        self.turns.answered(turn, &(action, told, self.now.get()));
+        self.turns.answered(turn, || {
+            let told = match &answer {
+                Ok(answer) => answer.tell(),
+                Err(error) => format!("{:?}", error.kind),
+            };
+            (action, told, self.now.get())
+        });
         answer
     }
 

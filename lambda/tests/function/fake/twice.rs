@@ -147,7 +147,7 @@ impl Others for FakeAws {
         let turn = self.turns.wait(who).await;
         let answer = act();
         self.check();
-        self.turns.answered(turn, &format!("{answer:?}"));
+        self.turns.answered(turn, || format!("{answer:?}"));
         answer
     }
 }

@@ -29,6 +29,8 @@ struct Search {
     faults: usize,
     /// How often a principal that may write the secret acts, if it replaces the faults.
     forging: Option<u32>,
+    /// Whether two runs overlapped before. If one of them died, nothing may explain its key.
+    overlapped: bool,
     reached: Vec<Reached<State>>,
     known: HashSet<String>,
     explored: Explored,
@@ -40,15 +42,15 @@ pub(super) fn explore(
     function: Function,
     faults: usize,
 ) -> Result<Explored, Box<Violation>> {
-    search(states_of(starts), function, faults, None)
+    Search::begin(states_of(starts), function, faults, None).finish()
 }
 
-/// Explores every state that is reachable from these states.
-pub(super) fn explore_from(
-    states: Vec<(String, State)>,
-    faults: usize,
-) -> Result<Explored, Box<Violation>> {
-    search(states, run_for, faults, None)
+/// Explores, without faults, every state that is reachable from these states, in which two runs
+/// ended that overlapped.
+pub(super) fn explore_overlapped(states: Vec<(String, State)>) -> Result<Explored, Box<Violation>> {
+    let mut search = Search::begin(states, run_for, 0, None);
+    search.overlapped = true;
+    search.finish()
 }
 
 /// The same, but between any two calls, a principal acts that may write the secret and send
@@ -61,7 +63,7 @@ pub(super) fn explore_forged(
     function: Function,
     times: u32,
 ) -> Result<Explored, Box<Violation>> {
-    search(states_of(starts), function, 0, Some(times))
+    Search::begin(states_of(starts), function, 0, Some(times)).finish()
 }
 
 fn states_of(starts: &[Start]) -> Vec<(String, State)> {
@@ -69,49 +71,53 @@ fn states_of(starts: &[Start]) -> Vec<(String, State)> {
     states.collect()
 }
 
-fn search(
-    starts: Vec<(String, State)>,
-    function: Function,
-    faults: usize,
-    forging: Option<u32>,
-) -> Result<Explored, Box<Violation>> {
-    let mut search = Search {
-        function,
-        faults,
-        forging,
-        reached: Vec::new(),
-        known: HashSet::new(),
-        explored: Explored {
-            starts: starts.len(),
-            ..Explored::default()
-        },
-    };
-    for (name, state) in starts {
-        search.arrive(state, None, name);
-    }
-    let mut at = 0;
-    while at < search.reached.len() {
-        let state = search.reached[at].state.fork();
-        if forging.is_some() {
-            search.forge(at, &state)?;
-        } else {
-            search.heal(at, &state)?;
-        }
-        match state.phase {
-            Phase::Next { .. } => search.run_next(at, &state)?,
-            Phase::Idle | Phase::Failed { .. } => search.interfere(at, &state),
-        }
-        if state.sweeps {
-            search.sweep(at, &state)?;
-        }
-        at += 1;
-    }
-    search.explored.states = search.reached.len();
-
-    Ok(search.explored)
-}
-
 impl Search {
+    fn begin(
+        starts: Vec<(String, State)>,
+        function: Function,
+        faults: usize,
+        forging: Option<u32>,
+    ) -> Self {
+        let mut search = Self {
+            function,
+            faults,
+            forging,
+            overlapped: false,
+            reached: Vec::new(),
+            known: HashSet::new(),
+            explored: Explored {
+                starts: starts.len(),
+                ..Explored::default()
+            },
+        };
+        for (name, state) in starts {
+            search.arrive(state, None, name);
+        }
+        search
+    }
+
+    fn finish(mut self) -> Result<Explored, Box<Violation>> {
+        let mut at = 0;
+        while at < self.reached.len() {
+            let state = self.reached[at].state.fork();
+            if self.forging.is_some() {
+                self.forge(at, &state)?;
+            } else {
+                self.heal(at, &state)?;
+            }
+            match state.phase {
+                Phase::Next { .. } => self.run_next(at, &state)?,
+                Phase::Idle | Phase::Failed { .. } => self.interfere(at, &state),
+            }
+            if state.sweeps {
+                self.sweep(at, &state)?;
+            }
+            at += 1;
+        }
+        self.explored.states = self.reached.len();
+        Ok(self.explored)
+    }
+
     fn arrive(&mut self, state: State, from: Option<usize>, how: String) {
         if self.known.insert(state.canonical()) {
             self.reached.push(Reached { state, from, how });
@@ -363,7 +369,9 @@ impl Search {
             }
             why = ended.name().to_owned();
         }
-        if why == "ForeignKey" && state.has_active_foreign_key() || !state.works() {
+        let is_unexplained = self.overlapped && state.aws.orphans().len() == 1;
+        let in_the_way = state.has_active_foreign_key() || is_unexplained;
+        if why == "ForeignKey" && in_the_way || !state.works() {
             self.explored.stopped += 1;
             return Ok(());
         }

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use keyrota_function::decide::{AccessKeyId, Activity, CURRENT, PENDING, PREVIOUS, VersionId};
 use keyrota_function::event::Step;
-use keyrota_function::mark::Record;
+use keyrota_function::mark::{CLEARING, Record};
 use keyrota_function::retire::KeyUse;
 use keyrota_test_function::secrets::FakeSecrets as _;
 
@@ -131,9 +131,22 @@ impl State {
         let keys = aws.users.borrow().get(USER).cloned().unwrap_or_default();
         let before = aws.before.borrow();
 
-        let labelled = versions.values();
-        let labelled = labelled.filter(|version| !version.labels.is_empty());
-        let named = labelled.filter_map(|version| version.details.key.clone());
+        // `KEYROTA_CLEARING` means something on the version of the rotation in progress alone.
+        let rotating = match &self.phase {
+            Phase::Next { token, .. } | Phase::Failed { token, .. } => Some(token.as_str()),
+            Phase::Idle => None,
+        };
+        let versions = versions.iter().filter_map(|(id, version)| {
+            let is_rotating = rotating == Some(id.as_str());
+            let mut labels = version.labels.clone();
+            labels.retain(|label| label != CLEARING || is_rotating);
+            (!labels.is_empty()).then_some((is_rotating, labels, version))
+        });
+        let versions: Vec<_> = versions.collect();
+
+        let named = versions
+            .iter()
+            .filter_map(|(_, _, version)| version.details.key.clone());
         let mut ids: BTreeSet<String> = named.collect();
         ids.extend(keys.iter().map(|key| key.id.to_string()));
         ids.extend(before.iter().map(|key| key.id.to_string()));
@@ -194,11 +207,7 @@ impl State {
             let _ = write!(text, " {}", intents.iter().any(|at| is_young(at) == young));
         }
         let mut lines: Vec<String> = Vec::new();
-        for (id, version) in versions {
-            let labels = &version.labels;
-            if labels.is_empty() {
-                continue;
-            }
+        for (is_rotating, labels, version) in &versions {
             let value = version
                 .value
                 .as_deref()
@@ -216,9 +225,7 @@ impl State {
             if aws.renames() {
                 let _ = write!(line, "{:?}", version.value.as_deref().map(key_names));
             }
-            if let Phase::Next { token, .. } | Phase::Failed { token, .. } = &self.phase
-                && id.as_str() == token
-            {
+            if *is_rotating {
                 line.push('*');
             }
             lines.push(line);

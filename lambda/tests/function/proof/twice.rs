@@ -22,7 +22,7 @@ use keyrota_test_function::secrets::FakeSecrets as _;
 use keyrota_test_function::twice::{End, Figures, explore};
 
 use self::meanwhile::Work;
-use super::explore::explore_from;
+use super::explore::explore_overlapped;
 use super::outcome::Explored;
 use super::start::{Start, overlapping_searches};
 use super::state::{Phase, State};
@@ -224,7 +224,7 @@ fn overlap(starts: &[Start], case: Case, faults: usize) -> Result<Overlapped, Bo
     }
     found.ends = ends.len();
     if case != Case::Operator {
-        found.after = explore_from(ends.into_values().collect(), 0)?;
+        found.after = explore_overlapped(ends.into_values().collect())?;
     }
     Ok(found)
 }

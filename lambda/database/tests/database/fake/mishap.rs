@@ -83,11 +83,13 @@ impl FakeServices {
     ) -> Result<T, F> {
         let turn = self.turns.wait(action).await;
         let answer = self.carry_out(action, turn.mishap, effect).await;
-        let told = match &answer {
-            Ok(answer) => answer.tell(),
-            Err(fault) => format!("{fault:?}"),
-        };
-        self.turns.answered(turn, &(action, told, self.now.get()));
+        self.turns.answered(turn, || {
+            let told = match &answer {
+                Ok(answer) => answer.tell(),
+                Err(fault) => format!("{fault:?}"),
+            };
+            (action, told, self.now.get())
+        });
         answer
     }
 

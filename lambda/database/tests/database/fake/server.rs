@@ -157,7 +157,7 @@ impl Clock for FakeServices {
 
     async fn sleep(&self, duration: Duration) {
         let turn = self.turns.wait("sleep").await;
-        self.turns.answered(turn, &(duration, self.now.get()));
+        self.turns.answered(turn, || (duration, self.now.get()));
         self.pass(duration);
     }
 }
