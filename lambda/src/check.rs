@@ -10,7 +10,7 @@
 //! | `CreateAccessKey` | it creates a key |
 //! | `UpdateAccessKey` with the status that the key has | between the look and the call, someone may deactivate the key because it leaked |
 //! | `PutSecretValue` of the value that is stored | the label might move back if a rotation ends in between, and it can count as a change for the schedule |
-//! | `UpdateSecretVersionStage` to the version with the label | it changes the date by which a sweep finds a rotation that does not end, and clients are told that the label was updated |
+//! | `UpdateSecretVersionStage` to the version with the label | it changes the date by which a sweep finds a rotation that does not end, and the label counts as updated for clients |
 //! | `TagUser` with the tags that are there, `UntagUser` of a tag that is not | a rotation may write a record in between, which would be lost |
 //!
 //! Each signed request is a use of its key for IAM. So the check never signs with a previous key,

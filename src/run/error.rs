@@ -74,7 +74,7 @@ pub enum Error {
     },
     /// A secret does not contain a complete credential, so it cannot rotate.
     #[error(
-        "cannot rotate {secret}: it does not contain a complete credential; run `keyrota doctor`, which says how to store one"
+        "cannot rotate {secret}: it does not contain a complete credential; run `keyrota bootstrap` if it never contained one, and `keyrota doctor` otherwise"
     )]
     Incomplete {
         /// The secret.

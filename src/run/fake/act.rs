@@ -27,14 +27,22 @@ pub enum FaultKind {
 }
 
 impl FaultKind {
-    /// Every kind that can meet any call, and after which another run continues.
-    pub const ALL: [Self; 5] = [
-        Self::Throttled,
-        Self::Lost,
-        Self::Unanswered,
-        Self::DiesBefore,
-        Self::DiesAfter,
-    ];
+    /// Returns every kind that makes a difference to this call, and after which another run
+    /// continues. A read has no effect, so an answer that is lost is a read that never arrived.
+    pub fn of(call: &str) -> &'static [Self] {
+        const READ: [&str; 5] = ["Describe", "Get", "Head", "List", "Lookup"];
+        let action = call.split_once(':').map_or(call, |(_, action)| action);
+        match READ.iter().any(|verb| action.starts_with(verb)) {
+            true => &[Self::Throttled, Self::Lost],
+            false => &[
+                Self::Throttled,
+                Self::Lost,
+                Self::Unanswered,
+                Self::DiesBefore,
+                Self::DiesAfter,
+            ],
+        }
+    }
 }
 
 /// A call, counted from 1, that does not go well.
@@ -107,6 +115,11 @@ impl FakeAws {
     /// Returns how many calls were made since the process began.
     pub fn calls(&self) -> usize {
         self.calls.get()
+    }
+
+    /// Returns the names of the calls since the process began, in order.
+    pub fn names(&self) -> Vec<&'static str> {
+        self.log.borrow().clone()
     }
 
     /// Returns which call was the first of its name, and when it was made.

@@ -49,10 +49,11 @@ impl AwsState {
         match made.resource.kind.as_str() {
             "AWS::IAM::User" => self.users.contains_key(id),
             SECRET => self.secrets.values().any(|secret| secret.arn == *id),
-            "AWS::KMS::Key" => self
-                .kms_keys
-                .get(id)
-                .is_some_and(|it| it != "PendingDeletion"),
+            // The physical ID of an imported key is its ID, and that of a created one its ARN.
+            "AWS::KMS::Key" => {
+                let mut keys = self.kms_keys.iter();
+                keys.any(|(arn, state)| arn.ends_with(id) && state != "PendingDeletion")
+            }
             "AWS::KMS::Alias" => self.aliases.contains(id),
             "AWS::IAM::UserPolicy" => {
                 let (policy, user) = id.split_once('|').unwrap();

@@ -60,8 +60,10 @@ fn whatever_fails_a_key_that_works_is_current() {
     let pair = [key(&fake, CURRENT), key(&fake, PREVIOUS)];
     scenario.restore(&fake, None).unwrap().unwrap();
     let calls = fake.calls();
-    for call in 1..=calls {
-        for kind in FaultKind::ALL {
+    let mut runs = 0;
+    for (call, name) in (1..=calls).zip(fake.names()) {
+        for &kind in FaultKind::of(name) {
+            runs += 2;
             // The fake watches AWSCURRENT after every call.
             let fake = FakeAws::new(start.clone());
             let ended = scenario.restore(&fake, Some(Fault { call, kind }));
@@ -73,7 +75,7 @@ fn whatever_fails_a_key_that_works_is_current() {
             rotate(&scenario, &fake).unwrap();
         }
     }
-    tell("restore", 2 * calls * FaultKind::ALL.len());
+    tell("restore", runs);
 }
 
 #[test]
