@@ -164,7 +164,7 @@ impl Pace {
     /// The values for a local AWS that shows changes at once, where queries cost nothing.
     pub const LOCAL: Self = Self {
         detection: Duration::from_secs(20),
-        poll: Duration::from_millis(25),
+        poll: Duration::from_millis(150),
         after_error: Duration::from_millis(500),
         retry: Duration::from_millis(100),
         trial: Duration::from_secs(10),

@@ -43,6 +43,7 @@ const MODULES: &[(&str, &str)] = &modules![
     "imports.py",
     "keys.py",
     "lag.py",
+    "logs.py",
     "loopback.py",
     "principals.py",
     "processes.py",

@@ -168,6 +168,7 @@ async fn what_was_deleted_or_left_unfinished_is_taken_up() {
     test.deny_role("iam:CreateAccessKey").await;
     test.keyrota("rotate left").await.exits(1);
     let faults = [
+        "rotation-rehearsal-failed secret left",
         "rotation-unfinished secret left",
         "secret-deleted secret gone",
     ];
@@ -180,6 +181,7 @@ async fn what_was_deleted_or_left_unfinished_is_taken_up() {
     // fixed too.
     let expected = [
         ("rotation-off secret gone", true),
+        ("rotation-rehearsal-failed secret left", false),
         ("rotation-unfinished secret left", false),
         ("secret-deleted secret gone", true),
     ];

@@ -365,6 +365,7 @@ async fn the_function_is_gone_and_causes_are_reported_once() {
     let ran = test
         .keyrota("status --no-values --check --format json")
         .await
-        .exits(0);
+        .exits(5);
     assert_eq!(findings(&ran, FAILED).len(), 0, "{ran}");
+    assert_eq!(ran.json()["drift"][0]["logical_id"], "Function", "{ran}");
 }

@@ -90,7 +90,7 @@ impl Response<'_> {
                 None | Some(LeakStep::DenySessions) => {
                     self.prove(&seen).await?;
                     outcome.verified = true;
-                    if steps.first().is_some() {
+                    if !steps.is_empty() {
                         outcome.sessions = Some(self.deny_sessions().await?);
                     }
                     return Ok(());

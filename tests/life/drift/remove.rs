@@ -133,13 +133,3 @@ pub async fn make_role_again(test: &TestEnvironment, role: &str) {
     let request = request.assume_role_policy_document(trust.to_string());
     request.send().await.expect("the role is made");
 }
-
-/// Creates a key for a user, and stores it as the current one.
-pub async fn give_key(test: &TestEnvironment, user: &str, secret: &str) {
-    let key = test.make_key(user).await;
-    let arn = test.secret(secret).await.expect("the secret").arn;
-    let value = json!({
-        "accesskey": key.id, "secretkey": key.secret, "username": user, "secretarn": arn,
-    });
-    test.store(secret, &value).await;
-}

@@ -14,16 +14,6 @@ const EVENTS: &str = "only the reason why a change set failed is read with it \
 
 const EXCUSES: &[Exemption] = &[
     Exemption {
-        part: "DetectDrift",
-        action: "cloudformation:ListStackResources",
-        reason: "doctor lists them already; status does so only with --check",
-    },
-    Exemption {
-        part: "DetectDrift",
-        action: "secretsmanager:DescribeSecret",
-        reason: "doctor has it already; plan and bootstrap have it for secrets of the manifest",
-    },
-    Exemption {
         part: "Bootstrap",
         action: "cloudformation:DeleteStack",
         reason: "a change set that CloudFormation fails to compute for a new stack leaves an \

@@ -34,7 +34,7 @@ const DETECTING: [&str; 5] = [
 #[derive(Clone, Debug)]
 pub struct Policy {
     statements: Vec<Value>,
-    /// Statements of another part, from which no action is removed.
+    /// Statements of other parts.
     beside: Vec<Value>,
 }
 
@@ -57,7 +57,8 @@ impl Policy {
     /// which stay as they are.
     pub fn sufficient(&self, part: &str, beside: &str) -> Self {
         let mut others = self.part(beside).statements;
-        if [part, beside].iter().any(|it| DETECTING.contains(it)) {
+        let detects = [part, beside].iter().any(|it| DETECTING.contains(it));
+        if detects && part != DRIFT {
             others.extend(self.part(DRIFT).statements);
         }
         Self {
@@ -87,17 +88,11 @@ impl Policy {
         actions.flatten().map(text).collect()
     }
 
-    /// Returns the policy without some actions.
+    /// Returns the policy without some actions. Other parts may grant them too.
     pub fn without(&self, missing: &[&str]) -> Self {
-        let mut statements = self.statements.clone();
-        for statement in &mut statements {
-            let actions = statement["Action"].as_array_mut().expect("actions");
-            actions.retain(|it| !missing.contains(&it.as_str().expect("an action")));
-        }
-        statements.retain(|it| it["Action"].as_array().is_some_and(|it| !it.is_empty()));
         Self {
-            statements,
-            beside: self.beside.clone(),
+            statements: lacking(&self.statements, missing),
+            beside: lacking(&self.beside, missing),
         }
     }
 
@@ -118,4 +113,15 @@ impl Policy {
         let all: Vec<&Value> = self.statements.iter().chain(&self.beside).collect();
         json!({ "Version": "2012-10-17", "Statement": all }).to_string()
     }
+}
+
+/// Returns statements without some actions.
+fn lacking(statements: &[Value], missing: &[&str]) -> Vec<Value> {
+    let mut statements = statements.to_vec();
+    for statement in &mut statements {
+        let actions = statement["Action"].as_array_mut().expect("actions");
+        actions.retain(|it| !missing.contains(&it.as_str().expect("an action")));
+    }
+    statements.retain(|it| it["Action"].as_array().is_some_and(|it| !it.is_empty()));
+    statements
 }

@@ -174,27 +174,36 @@ pub const SCENARIOS: &[Scenario] = &[
             ExpectedActions::TheRest,
         )
     },
-    scenario(
-        "detecting drift",
-        DRIFT,
-        "doctor --format json",
-        DEPLOYED,
-        ExpectedActions::TheRest,
-    ),
-    scenario(
-        "detecting drift of a large stack",
-        DRIFT,
-        "doctor --format json",
-        LARGE_DEPLOYED,
-        ExpectedActions::TheRest,
-    ),
-    scenario(
-        "detecting drift of a database",
-        DRIFT,
-        "doctor --format json",
-        DATABASE_DEPLOYED,
-        ExpectedActions::TheRest,
-    ),
+    Scenario {
+        beside: "Doctor",
+        ..scenario(
+            "detecting drift",
+            DRIFT,
+            "doctor --format json",
+            DEPLOYED,
+            ExpectedActions::TheRest,
+        )
+    },
+    Scenario {
+        beside: "Doctor",
+        ..scenario(
+            "detecting drift of a large stack",
+            DRIFT,
+            "doctor --format json",
+            LARGE_DEPLOYED,
+            ExpectedActions::TheRest,
+        )
+    },
+    Scenario {
+        beside: "Doctor",
+        ..scenario(
+            "detecting drift of a database",
+            DRIFT,
+            "doctor --format json",
+            DATABASE_DEPLOYED,
+            ExpectedActions::TheRest,
+        )
+    },
     scenario(
         "plan of a new stack",
         "Plan",

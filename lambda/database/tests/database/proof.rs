@@ -58,6 +58,7 @@ fn who_writes_the_secret_breaks_no_other_credential() {
 
 /// A part of the search that takes seconds. It must fail if a mistake is inserted.
 #[test]
+#[ignore = "a part of the searches here; `.ci/mistakes` runs it"]
 fn in_short() {
     expect_nothing(explore_all(short_searches(), 1));
 }

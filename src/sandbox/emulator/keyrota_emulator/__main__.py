@@ -162,6 +162,7 @@ def _serve(
         imports,
         keys,
         lag,
+        logs,
         principals,
         processes,
         propagation,
@@ -231,6 +232,7 @@ def _serve(
     stacks.install()
     changesets.install()
     delivery.install()
+    logs.install()
     storage.install()
     gone.install()
     handlers.install()

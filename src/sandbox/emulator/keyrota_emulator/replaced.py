@@ -197,6 +197,7 @@ NAMES: dict[str, tuple[str, ...]] = {
         "handle_request",
     ),
     "ministack.services.lambda_svc": (
+        "_emit_lambda_logs",
         "_execute_function_with_config_scope",
         "_execution_record_for_config",
         "_fetch_code_from_s3",

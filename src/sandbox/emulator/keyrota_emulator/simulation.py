@@ -1,4 +1,4 @@
-"""The simulation of a principal's policies, and AWS's quarantine policies.
+"""The simulation of a principal's policies.
 
 ministack's simulation knows no condition keys, no permissions boundary, no path of a principal,
 and no policy variable. Here,
@@ -10,16 +10,10 @@ and no policy variable. Here,
 * the principal must exist with exactly the ARN that the request names.
 
 https://docs.aws.amazon.com/IAM/latest/APIReference/API_SimulatePrincipalPolicy.html
-
-AWS attaches ``AWSCompromisedKeyQuarantine``, or one of its later versions, to the user of a leaked
-key. Of what they deny, these have the actions of IAM that all four versions share.
-
-https://docs.aws.amazon.com/aws-managed-policy/latest/reference/AWSCompromisedKeyQuarantineV3.html
 """
 
 from __future__ import annotations
 
-import json
 import re
 from typing import Any
 from xml.sax.saxutils import escape
@@ -32,41 +26,12 @@ from . import authorization
 
 _ENTITY = re.compile(r"arn:aws:iam::\d{12}:(user|role)/(?:.*/)?([\w+=,.@-]+)")
 
-_QUARANTINE = ("", "V2", "V3", "V4")
-_DENIED = [
-    "iam:AttachGroupPolicy",
-    "iam:AttachRolePolicy",
-    "iam:AttachUserPolicy",
-    "iam:ChangePassword",
-    "iam:CreateAccessKey",
-    "iam:CreateInstanceProfile",
-    "iam:CreateLoginProfile",
-    "iam:CreateRole",
-    "iam:CreateUser",
-    "iam:DetachUserPolicy",
-    "iam:PutUserPermissionsBoundary",
-    "iam:PutUserPolicy",
-    "iam:UpdateAccessKey",
-    "iam:UpdateAccountPasswordPolicy",
-    "iam:UpdateUser",
-]
-
 Answer = tuple[int, dict[str, str], bytes]
 
 
 def install() -> None:
-    """Replaces the simulation, and adds the quarantine policies."""
+    """Replaces the simulation."""
     iam._IAM_HANDLERS["SimulatePrincipalPolicy"] = _simulate
-    document = json.dumps(
-        {
-            "Version": "2012-10-17",
-            "Statement": [{"Effect": "Deny", "Action": _DENIED, "Resource": "*"}],
-        }
-    )
-    for version in _QUARANTINE:
-        name = f"AWSCompromisedKeyQuarantine{version}"
-        record = iam._make_aws_managed_record(name, document)
-        iam._aws_managed_policies[f"arn:aws:iam::aws:policy/{name}"] = record
 
 
 def _simulate(parameters: dict[str, Any]) -> Answer:
