@@ -431,7 +431,7 @@ pub const SCENARIOS: &[Scenario] = &[
     scenario(
         "status of a database",
         "Status",
-        "status --format json",
+        "status --check --format json",
         DATABASE_DEPLOYED,
         ExpectedActions::TheRest,
     ),
