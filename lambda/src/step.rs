@@ -12,6 +12,7 @@ mod intent;
 mod mint;
 mod probe;
 mod proof;
+mod room;
 mod set;
 mod test;
 mod trial;

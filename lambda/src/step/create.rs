@@ -9,16 +9,16 @@ use std::cell::Cell;
 
 use super::caller::caller;
 use super::clearing;
-use super::intent::{self, RecordedIntent};
 use super::mint;
 use super::proof;
+use super::room;
 use super::{
     Admission, Deadline, SecretVersion, abandon, admit, current_credential, describe, find,
     pending_credential, read,
 };
 use crate::decide::{
-    self, AccessKeyId, CURRENT, CallerIdentity, KeyInventory, ListedKey, Obstacle, Origin, PENDING,
-    PREVIOUS, Proof, RemovalReason, SlotDecision, Usage, VersionId,
+    self, AccessKeyId, CURRENT, CallerIdentity, KeyInventory, ListedKey, Origin, PENDING, PREVIOUS,
+    Proof, Usage, VersionId,
 };
 use crate::error::Error;
 use crate::event::Event;
@@ -57,7 +57,7 @@ pub(super) struct CreateContext<'event> {
 
 impl CreateContext<'_> {
     /// Returns whether a version that this rotation supersedes names the key.
-    fn is_held(&self, key: &AccessKeyId) -> bool {
+    pub(super) fn is_held(&self, key: &AccessKeyId) -> bool {
         self.superseded.iter().any(|held| held.access_key == *key)
     }
 }
@@ -117,7 +117,7 @@ pub(super) async fn run<P: Ports>(
         superseded,
     };
     let mut inventory = survey(ports, &mut context).await?;
-    let recorded = make_room(ports, &context, &mut inventory).await?;
+    let recorded = room::make_room(ports, &context, &mut inventory).await?;
     mint::run(ports, &context, recorded, deadline).await
 }
 
@@ -261,24 +261,8 @@ async fn prove_early<P: Ports>(
     Some((previous.access_key.clone(), proof))
 }
 
-/// Tests whether a superseded version really contains a key that it names.
-async fn prove<P: Ports>(
-    ports: &P,
-    context: &CreateContext<'_>,
-    key: &AccessKeyId,
-) -> Result<Proof, Error> {
-    let naming = context.superseded.iter().filter(|it| it.access_key == *key);
-    for held in naming {
-        let proof = proof::authenticates(ports, &context.pin, held).await;
-        if proof.map_err(|source| not_removed(&context.pin, key, source))? {
-            return Ok(Proof::Genuine);
-        }
-    }
-    Ok(Proof::Refuted)
-}
-
 /// Checks that AWSCURRENT and AWSPENDING have not moved.
-async fn unmoved<P: Ports>(ports: &P, context: &CreateContext<'_>) -> Result<(), Error> {
+pub(super) async fn unmoved<P: Ports>(ports: &P, context: &CreateContext<'_>) -> Result<(), Error> {
     let stages = describe(ports, &context.event.secret).await?.stages;
     let pending =
         decide::version_state(&stages, &context.event.token) == decide::VersionState::Pending;
@@ -292,121 +276,6 @@ pub(super) fn labels_moved(pin: &Pin) -> Error {
     Error::LabelsMoved {
         secret: pin.secret.name().to_owned(),
         user: pin.user.clone(),
-    }
-}
-
-/// Makes sure that the user may have another key, and that the intent to create one is
-/// recorded.
-async fn make_room<P: Ports>(
-    ports: &P,
-    context: &CreateContext<'_>,
-    inventory: &mut KeyInventory,
-) -> Result<RecordedIntent, Error> {
-    let (secret, user) = (
-        || context.pin.secret.name().to_owned(),
-        || context.pin.user.clone(),
-    );
-    let current = || context.current.access_key.clone();
-    let mut recorded = None;
-    loop {
-        match decide::decide_slot(inventory) {
-            SlotDecision::Free => {
-                return match recorded {
-                    Some(recorded) => Ok(recorded),
-                    None => intent::record(ports, context).await,
-                };
-            }
-            SlotDecision::Remove { key, because } => {
-                let reason = match because {
-                    RemovalReason::Superseded => "a superseded version of the secret holds it",
-                    RemovalReason::Inactive => "it is inactive and nothing names it",
-                    RemovalReason::Announced => {
-                        "a run of this rotation said that it would make it, and its secret was lost"
-                    }
-                    RemovalReason::OrphanOfOurUser => {
-                        "it was never used and the user is the stack's own"
-                    }
-                };
-                ports
-                    .journal()
-                    .note(Note::new("delete", reason).about(&key));
-                if because == RemovalReason::Superseded && context.is_held(&key) {
-                    // According to the intent, the only keys are AWSCURRENT's and those that
-                    // versions contain. This key is one of them, so the intent need not wait
-                    // for its deletion.
-                    let (removed, intent) =
-                        tokio::join!(remove(ports, context, &key), intent::record(ports, context));
-                    removed?;
-                    recorded = Some(intent?);
-                } else {
-                    // A run records its key before it stores it, so a record does not show that
-                    // a version contained the key. Nobody stores an inactive key.
-                    if because != RemovalReason::Inactive {
-                        clearing::announce(ports, context).await?;
-                    }
-                    remove(ports, context, &key).await?;
-                }
-                inventory.listed.retain(|listed| listed.id != key);
-            }
-            SlotDecision::ReadUsage { key } => {
-                let (usage, unmoved) = tokio::join!(
-                    ports.keys().usage(&context.caller, &key),
-                    unmoved(ports, context)
-                );
-                let usage = usage.map_err(|source| keys_unread(&context.pin, source))?;
-                unmoved?;
-                for listed in inventory
-                    .listed
-                    .iter_mut()
-                    .filter(|listed| listed.id == key)
-                {
-                    listed.usage = usage.as_ref().map_or(Usage::Never, |_| Usage::Used);
-                }
-            }
-            SlotDecision::Prove { key } => {
-                let proof = prove(ports, context, &key).await?;
-                unmoved(ports, context).await?;
-                for listed in inventory
-                    .listed
-                    .iter_mut()
-                    .filter(|listed| listed.id == key)
-                {
-                    listed.proof = proof;
-                }
-            }
-            SlotDecision::Stop(Obstacle::CurrentMissing) => {
-                return Err(Error::CurrentKeyMissing {
-                    secret: secret(),
-                    user: user(),
-                    key: current(),
-                });
-            }
-            SlotDecision::Stop(Obstacle::CurrentInactive) => {
-                return Err(Error::CurrentKeyInactive {
-                    user: user(),
-                    key: current(),
-                });
-            }
-            SlotDecision::Stop(Obstacle::Foreign { key })
-                if inventory.superseded.contains(&key) =>
-            {
-                return Err(Error::UnprovenKey {
-                    secret: secret(),
-                    user: user(),
-                    key,
-                });
-            }
-            SlotDecision::Stop(Obstacle::Foreign { key }) => {
-                return Err(Error::ForeignKey {
-                    secret: secret(),
-                    user: user(),
-                    key,
-                });
-            }
-            SlotDecision::Stop(Obstacle::AllProtected) => {
-                return Err(Error::NoKeyToRemove { user: user() });
-            }
-        }
     }
 }
 
@@ -430,7 +299,7 @@ pub(super) async fn remove<P: Ports>(
     }
 }
 
-fn keys_unread(pin: &Pin, source: CallError) -> Error {
+pub(super) fn keys_unread(pin: &Pin, source: CallError) -> Error {
     let advice = advice(pin, source.kind);
     Error::KeysUnread {
         user: pin.user.clone(),
@@ -439,7 +308,7 @@ fn keys_unread(pin: &Pin, source: CallError) -> Error {
     }
 }
 
-fn not_removed(pin: &Pin, key: &decide::AccessKeyId, source: CallError) -> Error {
+pub(super) fn not_removed(pin: &Pin, key: &decide::AccessKeyId, source: CallError) -> Error {
     let advice = advice(pin, source.kind);
     Error::KeyNotRemoved {
         user: pin.user.clone(),

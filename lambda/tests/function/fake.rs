@@ -23,7 +23,7 @@ pub(crate) use aws::{
 };
 pub(crate) use check::{Checked, check, rehearse};
 pub(crate) use forge::{Forgery, made_up};
-pub(crate) use mishap::Mishap;
+pub(crate) use mishap::{Mishap, READS};
 pub(crate) use rotation::{Outcome, rotate, run, run_for, run_with, step_in_turns};
 pub(crate) use secrets_manager::key_names;
 pub(crate) use sweep::{sweep, sweep_all, sweep_in_turns};

@@ -139,9 +139,10 @@ pub struct AwsState {
 }
 
 impl AwsState {
-    /// Returns a text that is equal for two accounts that differ in the time alone.
-    pub fn untimed(&self) -> String {
-        let now = Timestamp::UNIX_EPOCH;
+    /// Returns a text that is equal for two accounts that differ in the second alone.
+    pub fn to_the_minute(&self) -> String {
+        let seconds = self.now.as_second();
+        let now = Timestamp::from_second(seconds - seconds.rem_euclid(60)).unwrap();
         format!(
             "{:?}",
             Self {

@@ -192,8 +192,8 @@ pub fn artifacts() -> Artifacts {
 /// faults until one ends well; returns how many processes that were.
 ///
 /// A process that dies at a read leaves what one leaves that dies before the next write, so it dies
-/// at writes only. Runs without faults follow once from each state that a process can leave,
-/// whatever the time.
+/// at writes only. Runs without faults follow once from each state that processes leave within the
+/// same minute.
 pub fn explore<T>(
     start: impl Fn() -> FakeAws,
     run: impl Fn(&FakeAws, Option<Fault>) -> Ended<T>,
@@ -222,7 +222,7 @@ pub fn explore<T>(
             let place = format!("{kind:?} at call {call} of {calls}, {name}");
             let met = first.is_none() || matches!(first, Some(Err(_)));
             processes += 1;
-            if !left.insert(fake.state.borrow().untimed()) {
+            if !left.insert(fake.state.borrow().to_the_minute()) {
                 continue;
             }
             let mut last = first

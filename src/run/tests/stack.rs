@@ -259,7 +259,7 @@ fn two_interruptions_in_a_row() {
                 break;
             }
             if !fake.names().last().is_some_and(|name| dies_at(name))
-                || !left.insert(fake.state.borrow().untimed())
+                || !left.insert(fake.state.borrow().to_the_minute())
             {
                 continue;
             }

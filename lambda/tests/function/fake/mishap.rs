@@ -9,6 +9,15 @@ use super::aws::{FakeAws, TOKEN};
 use super::forge::Forgery;
 use super::twice::Told;
 
+/// The calls that change nothing and that no use is recorded of.
+pub(crate) const READS: [&str; 5] = [
+    "secretsmanager:DescribeSecret",
+    "secretsmanager:GetSecretValue",
+    "iam:ListAccessKeys",
+    "iam:GetAccessKeyLastUsed",
+    "iam:ListUserTags",
+];
+
 /// A mishap that affects a call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Mishap {

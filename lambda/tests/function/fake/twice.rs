@@ -11,7 +11,7 @@ use keyrota_test_function::twice::{Turns, World, tell_description, tell_version}
 use secrecy::ExposeSecret;
 
 use super::aws::FakeAws;
-use super::mishap::Mishap;
+use super::mishap::{Mishap, READS};
 
 /// What a run learns from the answer of a call.
 pub(crate) trait Told {
@@ -85,18 +85,10 @@ impl World for FakeAws {
 
     fn exactly(&self) -> String {
         let secrets = self.secrets.borrow();
+        // An ID shows nothing of itself.
+        let versions = secrets.values().flat_map(|it| it.versions.keys());
+        let versions: Vec<&str> = versions.map(|id| id.as_str()).collect();
         let secrets: Vec<String> = secrets.values().map(|it| format!("{it:?}")).collect();
-        let versions: Vec<_> = self
-            .secrets
-            .borrow()
-            .values()
-            .flat_map(|it| {
-                it.versions
-                    .keys()
-                    .map(|id| id.as_str().to_owned())
-                    .collect::<Vec<_>>()
-            })
-            .collect();
         format!(
             "{versions:?}{secrets:?}{:?}{:?}{:?}{:?}{}{}",
             self.users.borrow(),
@@ -112,10 +104,7 @@ impl World for FakeAws {
         match action {
             "iam:ListAccessKeys" => LIST,
             "sts:GetCallerIdentity" => IDENTIFY,
-            "secretsmanager:DescribeSecret"
-            | "secretsmanager:GetSecretValue"
-            | "iam:GetAccessKeyLastUsed"
-            | "iam:ListUserTags" => READ,
+            action if READS.contains(&action) => READ,
             action if action.contains(':') => WRITE,
             // Time, and the acts of others.
             _ => &[],
@@ -123,14 +112,7 @@ impl World for FakeAws {
     }
 
     fn changes(action: &str) -> bool {
-        !matches!(
-            action,
-            "secretsmanager:DescribeSecret"
-                | "secretsmanager:GetSecretValue"
-                | "iam:ListAccessKeys"
-                | "iam:GetAccessKeyLastUsed"
-                | "iam:ListUserTags"
-        )
+        !READS.contains(&action)
     }
 
     fn kills(mishap: Mishap) -> bool {

@@ -29,8 +29,9 @@ struct Search {
     faults: usize,
     /// How often a principal that may write the secret acts, if it replaces the faults.
     forging: Option<u32>,
-    /// Whether two runs overlapped before. If one of them died, nothing may explain its key.
-    overlapped: bool,
+    /// Whether a run that overlapped with another one may have died before, so that nothing
+    /// explains its key.
+    may_be_unexplained: bool,
     reached: Vec<Reached<State>>,
     known: HashSet<String>,
     explored: Explored,
@@ -46,10 +47,14 @@ pub(super) fn explore(
 }
 
 /// Explores, without faults, every state that is reachable from these states, in which two runs
-/// ended that overlapped.
-pub(super) fn explore_overlapped(states: Vec<(String, State)>) -> Result<Explored, Box<Violation>> {
+/// ended that overlapped. `may_be_unexplained` says whether one of them may have died, so that a
+/// person may have to remove its key.
+pub(super) fn explore_overlapped(
+    states: Vec<(String, State)>,
+    may_be_unexplained: bool,
+) -> Result<Explored, Box<Violation>> {
     let mut search = Search::begin(states, run_for, 0, None);
-    search.overlapped = true;
+    search.may_be_unexplained = may_be_unexplained;
     search.finish()
 }
 
@@ -82,7 +87,7 @@ impl Search {
             function,
             faults,
             forging,
-            overlapped: false,
+            may_be_unexplained: false,
             reached: Vec::new(),
             known: HashSet::new(),
             explored: Explored {
@@ -369,7 +374,7 @@ impl Search {
             }
             why = ended.name().to_owned();
         }
-        let is_unexplained = self.overlapped && state.aws.orphans().len() == 1;
+        let is_unexplained = self.may_be_unexplained && state.aws.orphans().len() == 1;
         let in_the_way = state.has_active_foreign_key() || is_unexplained;
         if why == "ForeignKey" && in_the_way || !state.works() {
             self.explored.stopped += 1;

@@ -2,7 +2,7 @@
 
 use keyrota_function::port::CallErrorKind;
 
-use crate::fake::Mishap;
+use crate::fake::{Mishap, READS};
 
 /// A read has no effect, so it does not matter whether it was carried out or when the process
 /// died.
@@ -42,10 +42,7 @@ pub(super) fn mishaps(action: &str) -> &'static [Mishap] {
     match action {
         "iam:ListAccessKeys" => LIST,
         "sts:GetCallerIdentity" => IDENTIFY,
-        "secretsmanager:DescribeSecret"
-        | "secretsmanager:GetSecretValue"
-        | "iam:GetAccessKeyLastUsed"
-        | "iam:ListUserTags" => READ,
+        action if READS.contains(&action) => READ,
         _ => WRITE,
     }
 }

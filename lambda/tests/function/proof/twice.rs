@@ -224,7 +224,7 @@ fn overlap(starts: &[Start], case: Case, faults: usize) -> Result<Overlapped, Bo
     }
     found.ends = ends.len();
     if case != Case::Operator {
-        found.after = explore_overlapped(ends.into_values().collect())?;
+        found.after = explore_overlapped(ends.into_values().collect(), faults > 0)?;
     }
     Ok(found)
 }

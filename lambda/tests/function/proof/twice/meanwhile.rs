@@ -21,7 +21,7 @@ pub(super) enum Work {
     Rotation,
     /// A sweep.
     Sweep,
-    /// `keyrota rotate --restore`: see `src/run/restore.rs`.
+    /// `keyrota rotate --restore-previous`: see `src/run/restore.rs`.
     Restore,
     /// `keyrota rotate` gives up an unfinished rotation: see `src/run/rotate/key.rs`.
     GiveUp(String),
