@@ -15,8 +15,9 @@ pub const OF_AWS: [&str; 3] = [CURRENT, PENDING, PREVIOUS];
 /// The version that stores the access key that a rotation created last. Principals that may
 /// move labels can set it, so it proves nothing.
 pub const MADE: &str = "KEYROTA_MADE";
-/// The version of a rotation in which a run of `createSecret` deletes a key whose secret access key
-/// seems lost. Another run may have created that key, and may still store it in this version.
+/// The version with AWSCURRENT, while a run of `createSecret` deletes a key whose secret access key
+/// seems lost. Another run may have created that key, and may still store it. Until the label is
+/// removed, no rotation replaces this version.
 pub const CLEARING: &str = "KEYROTA_CLEARING";
 /// The version whose password was last sent to the database server. The server may have this
 /// password, however the rotation ended.

@@ -5,12 +5,15 @@
 //! deletes that key while the other run stores it, a later step may promote a version whose key
 //! is about to be deleted, and IAM has no condition that would refuse the deletion then.
 //!
-//! Therefore such a deletion is announced: the label `KEYROTA_CLEARING` is put on the rotation's
-//! version, and only then the version is read again. If it still has no value, a value that
-//! another run stores comes after the label, and so does `finishSecret`, which does not promote a
-//! version with this label. The run that announced the deletion removes the label when its own
-//! key is stored. A version that keeps the label is given up, and the next rotation finds its
-//! key like that of any cancelled rotation.
+//! Therefore such a deletion is announced: the label `KEYROTA_CLEARING` is put on the version with
+//! AWSCURRENT, and only then the rotation's version is read again. If it still has no value, a value
+//! that another run stores comes after the label, and so does `finishSecret`, which does not replace
+//! a version with this label. The run that announced the deletion removes the label when its own
+//! key is stored. If the label stays, the rotation is given up, and the next one finds its key like
+//! that of any cancelled rotation.
+//!
+//! The label is on AWSCURRENT because that version has a value. AWS does not document whether a
+//! label can be put on a version without one, which the rotation's version is at that time.
 //!
 //! A rotation that deletes no such key makes no call for this.
 
@@ -18,16 +21,18 @@ use keyrota_function_base::stage;
 
 use super::create::CreateContext;
 use super::{abandon, create::labels_moved, read};
-use crate::decide::VersionId;
+use crate::decide::CURRENT;
 use crate::error::Error;
 use crate::event::Event;
 use crate::mark::CLEARING;
 use crate::port::{Description, Ports, SecretsManager, VersionSelector};
 use crate::secret::Content;
 
-/// Returns whether a run of `createSecret` may be deleting the key that a version stores.
-pub(super) fn is_announced(description: &Description, version: &VersionId) -> bool {
-    stage::carrier(&description.stages, CLEARING) == Some(version)
+/// Returns whether a run of `createSecret` may be deleting the key that the rotation's version
+/// stores.
+pub(super) fn is_announced(description: &Description) -> bool {
+    let current = stage::carrier(&description.stages, CURRENT);
+    current.is_some() && stage::carrier(&description.stages, CLEARING) == current
 }
 
 /// Announces the deletion.
@@ -42,10 +47,12 @@ pub(super) async fn announce<P: Ports>(
     let event = context.event;
     if !context.is_clearing.replace(true) {
         let from = context.clearing.as_ref();
-        let label =
-            ports
-                .secrets_manager()
-                .relabel(&event.secret, CLEARING, from, Some(&event.token));
+        let label = ports.secrets_manager().relabel(
+            &event.secret,
+            CLEARING,
+            from,
+            Some(&context.current_version),
+        );
         label.await.map_err(|source| Error::IntentNotRecorded {
             user: context.pin.user.clone(),
             source,
@@ -64,7 +71,12 @@ pub(super) async fn withdraw<P: Ports>(ports: &P, context: &CreateContext<'_>) {
     if context.is_clearing.get() {
         let _ = ports
             .secrets_manager()
-            .relabel(&event.secret, CLEARING, Some(&event.token), None)
+            .relabel(
+                &event.secret,
+                CLEARING,
+                Some(&context.current_version),
+                None,
+            )
             .await;
     }
 }

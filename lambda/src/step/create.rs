@@ -48,7 +48,7 @@ pub(super) struct CreateContext<'event> {
     pub(super) record: Record,
     /// The version that carried the label `KEYROTA_CLEARING`.
     pub(super) clearing: Option<VersionId>,
-    /// Whether this rotation's version carries that label.
+    /// Whether the version with AWSCURRENT carries that label.
     pub(super) is_clearing: Cell<bool>,
     /// The content of the versions that this rotation supersedes, as far as it is a credential
     /// of the pinned user. A principal that can write the secret may have forged it.
@@ -87,7 +87,7 @@ pub(super) async fn run<P: Ports>(
     // The content that was read has a version. The labels are compared again below.
     let current_version = current_version.ok_or_else(|| labels_moved(&pin))?;
     let pending = pending?;
-    let is_clearing = clearing::is_announced(&description, &event.token);
+    let is_clearing = clearing::is_announced(&description);
     if !matches!(pending, Content::Nothing) {
         if is_clearing {
             return Err(clearing::give_up(ports, event).await);

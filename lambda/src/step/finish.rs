@@ -49,7 +49,7 @@ pub(super) async fn run<P: Ports>(
         report(ports, event, retired);
         return Ok(());
     }
-    if clearing::is_announced(&description, &event.token) {
+    if clearing::is_announced(&description) {
         return Err(clearing::give_up(ports, event).await);
     }
     let pin = Pin::read(ports.pins(), &event.secret, &description)?;

@@ -131,7 +131,7 @@ impl State {
         let keys = aws.users.borrow().get(USER).cloned().unwrap_or_default();
         let before = aws.before.borrow();
 
-        // `KEYROTA_CLEARING` means something on the version of the rotation in progress alone.
+        // `KEYROTA_CLEARING` means something on AWSCURRENT alone.
         let rotating = match &self.phase {
             Phase::Next { token, .. } | Phase::Failed { token, .. } => Some(token.as_str()),
             Phase::Idle => None,
@@ -139,7 +139,8 @@ impl State {
         let versions = versions.iter().filter_map(|(id, version)| {
             let is_rotating = rotating == Some(id.as_str());
             let mut labels = version.labels.clone();
-            labels.retain(|label| label != CLEARING || is_rotating);
+            let is_current = labels.contains(CURRENT);
+            labels.retain(|label| label != CLEARING || is_current);
             (!labels.is_empty()).then_some((is_rotating, labels, version))
         });
         let versions: Vec<_> = versions.collect();
