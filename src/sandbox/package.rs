@@ -48,6 +48,7 @@ const MODULES: &[(&str, &str)] = &modules![
     "principals.py",
     "processes.py",
     "propagation.py",
+    "protocols.py",
     "quarantine.py",
     "refusal.py",
     "replaced.py",

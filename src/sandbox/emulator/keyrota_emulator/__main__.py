@@ -166,6 +166,7 @@ def _serve(
         principals,
         processes,
         propagation,
+        protocols,
         quarantine,
         replicas,
         report,
@@ -218,6 +219,7 @@ def _serve(
     lag.use_seed(seed)
     root.install(key)
     gateway.install()
+    protocols.install()
     secrets.install()
     replicas.install()
     rotation.install()

@@ -85,6 +85,7 @@ NAMES: dict[str, tuple[str, ...]] = {
     ),
     "ministack.core.responses": (
         "AccountScopedDict",
+        "_service_model",
         "error_response_json",
         "get_account_id",
         "get_region",
