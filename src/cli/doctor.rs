@@ -60,6 +60,8 @@ pub(super) async fn run(settings: &Settings, verb: &Doctor) -> Result<Exit, Fail
     let mut looks = vec![found];
     let mut tried: Vec<Diagnosis> = Vec::new();
     let mut refused = false;
+    // The fixes that failed, by stack. A fault may disappear although its fix has failed.
+    let mut failed: Vec<(&str, Option<Fix>)> = Vec::new();
     while verb.fix && looks.len() <= MAX_ROUNDS {
         let last = looks.last().map(Vec::as_slice).unwrap_or_default();
         let chosen: Vec<Vec<Diagnosis>> = last.iter().map(|it| untried(it, &tried)).collect();
@@ -68,15 +70,24 @@ pub(super) async fn run(settings: &Settings, verb: &Doctor) -> Result<Exit, Fail
         }
         let agreed = agree(settings, verb, &chosen)?;
         for (model, chosen) in models.iter().zip(chosen) {
-            let applied: Vec<Diagnosis> = chosen.iter().filter(|it| agreed(it)).cloned().collect();
-            let failures = run::fix(&context, model, &applied).await?;
-            let is_aws = |error: &run::Error| {
-                matches!(
-                    error,
-                    run::Error::Aws(_) | run::Error::RecoveryDenied { .. }
-                )
-            };
-            refused |= failures.iter().any(is_aws);
+            let mut applied: Vec<Diagnosis> =
+                chosen.iter().filter(|it| agreed(it)).cloned().collect();
+            applied.sort_by_key(|it| it.fix);
+            for same in applied.chunk_by(|one, next| one.fix == next.fix) {
+                let failures = run::fix(&context, model, same).await?;
+                let is_aws = |error: &run::Error| {
+                    matches!(
+                        error,
+                        run::Error::Aws(_) | run::Error::RecoveryDenied { .. }
+                    )
+                };
+                refused |= failures.iter().any(is_aws);
+                let this = (model.stack.as_str(), same[0].fix);
+                failed.retain(|held| *held != this);
+                if !failures.is_empty() {
+                    failed.push(this);
+                }
+            }
             tried.extend(chosen);
         }
         let now;
@@ -93,7 +104,8 @@ pub(super) async fn run(settings: &Settings, verb: &Doctor) -> Result<Exit, Fail
     let report = DoctorReport::of(&looks).with_rehearsals(rehearsals, settings.verbose);
     settings.view.show(&report);
     Ok(match report.is_well() {
-        true => Exit::Done,
+        true if failed.is_empty() => Exit::Done,
+        true => Exit::Failed,
         false if refused => Exit::Failed,
         false => Exit::Attention,
     })

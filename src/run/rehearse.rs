@@ -9,7 +9,7 @@ use super::error::Result;
 use super::{CONCURRENCY, Context, Deployed};
 use crate::model::{Entry, Model};
 use crate::plan::{ObservedEntry, Principals, Quarantine, Rehearsal, simulations};
-use crate::port::{ErrorKind, Invoked, Optional, Secret, Stage};
+use crate::port::{ErrorKind, Invoked, Secret, Stage};
 use crate::render::Strategy;
 
 /// Rehearses the next rotation of a secret. Changes nothing.
@@ -45,13 +45,19 @@ pub(super) async fn rehearse(
                 }
                 context.wait().await;
             }
-            invoked => break invoked.optional()?,
+            Err(error) if error.kind == ErrorKind::NotFound => {
+                return failed(&format!("the function {function} does not exist"));
+            }
+            Err(error) if is_of_caller(error.kind) => return Err(error.into()),
+            // Lambda cannot run the function, such as without the KMS key of its environment or with
+            // a reserved concurrency of 0. The next rotation fails for the same reason.
+            Err(error) => return failed(&error.to_string()),
+            Ok(invoked) => break invoked,
         }
     };
     let answer = match invoked {
-        None => return failed(&format!("the function {function} does not exist")),
-        Some(Invoked::Failed(reason)) => return failed(&reason),
-        Some(Invoked::Answered(text)) => text,
+        Invoked::Failed(reason) => return failed(&reason),
+        Invoked::Answered(text) => text,
     };
     let Ok(answer) = serde_json::from_str::<CheckAnswer>(&answer) else {
         return failed("the function returned an unexpected response");
@@ -68,6 +74,15 @@ pub(super) async fn rehearse(
         &principals,
         &simulated.concat(),
     ))
+}
+
+/// Returns whether a call failed because of the caller or the connection, which says nothing about
+/// the function.
+const fn is_of_caller(kind: ErrorKind) -> bool {
+    matches!(
+        kind,
+        ErrorKind::Denied | ErrorKind::Credentials | ErrorKind::Unavailable
+    )
 }
 
 /// Returns the quarantine of an entry's user, if AWS has put it under one.

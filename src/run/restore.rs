@@ -10,7 +10,7 @@ use super::proof::key_pair;
 use super::verify::authenticate;
 use super::{Context, Deployed, observe_entry};
 use crate::model::{AccessKey, Credential, Entry, EntryOf};
-use crate::plan::{ObservedAccessKey, ObservedEntry};
+use crate::plan::{LEAKED_TAG, ObservedAccessKey, ObservedEntry, reported_leaks};
 use crate::port::{CURRENT, ErrorKind, KeyPair, PENDING, PREVIOUS, Secret, Stage};
 
 /// A version that is current again, and whose credential works.
@@ -109,6 +109,7 @@ async fn restore_key(
         return Ok(Err(reason));
     }
     make_current(context, arn, swap).await?;
+    // It may have been reported as leaked in the meantime, or deleted.
     let seen = observe_access_key(context, entry).await?;
     if let Err(reason) = prove(context, &seen, &key).await {
         return put_back(context, arn, swap, reason).await;
@@ -222,6 +223,16 @@ async fn prove(
     let user = seen.user.as_ref();
     let user = user.ok_or_else(|| format!("the user {} does not exist", seen.user_name))?;
     let id = &key.id;
+    if let Some(leak) = reported_leaks(user)
+        .into_iter()
+        .find(|leak| leak.key == *id)
+    {
+        let (name, secret) = (&seen.user_name, &seen.secret_name);
+        return Err(format!(
+            "its key {id} was reported as leaked at {:.0}; to replace the key in AWSCURRENT, run `keyrota rotate {secret}`; if the report was a mistake, remove it: `aws iam untag-user --user-name {name} --tag-keys {LEAKED_TAG}`",
+            leak.at
+        ));
+    }
     match seen.keys.iter().find(|listed| listed.id == *id) {
         None => return Err(format!("its key {id} no longer exists")),
         Some(listed) if !listed.active => {

@@ -4,8 +4,9 @@ use super::fault::{DRIFT_UNCHECKED, RESOURCE_CHANGED, RESOURCE_GONE};
 use super::{Diagnosis, Examined, Fix};
 use crate::model::{Entry, Model};
 use crate::plan::drift::{
-    DriftChange, DriftedResource, Repair, SCHEDULE, SECRET, SECRET_POLICY, repair_of,
+    DriftChange, DriftedResource, Repair, SCHEDULE, SECRET, SECRET_POLICY, is_comparable, repair_of,
 };
+use crate::port::Stack;
 use crate::render;
 
 const USER: &str = "AWS::IAM::User";
@@ -25,7 +26,12 @@ pub(super) fn diagnose(
         .collect();
     let obstacles = drift.obstacles();
     if !obstacles.is_empty() {
-        let remedy = "attach the statements `DetectDrift…` of deployer-policy.json, which `keyrota generate` writes, to the caller; then run `keyrota doctor` again";
+        let is_ready = |stack: &Stack| is_comparable(&stack.status);
+        let remedy = if examined.stack.as_ref().is_none_or(is_ready) {
+            "attach the statements `DetectDrift…` of deployer-policy.json, which `keyrota generate` writes, to the caller; then run `keyrota doctor` again"
+        } else {
+            "wait until the operation on the stack has ended, or repair the stack if it has failed; then run `keyrota doctor` again"
+        };
         let subject = format!("stack {}", model.stack);
         faults.push(DRIFT_UNCHECKED.seen(subject, obstacles.join("; "), remedy));
     }

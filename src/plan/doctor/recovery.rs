@@ -7,7 +7,8 @@ use super::Fix;
 use crate::model::{AccessKey, Content, Database, EntryOf};
 use crate::plan::{
     Administrator, KeyRole, MADE, ObservedAccessKey, ObservedDatabase, SETTING, SPENT,
-    SPENT_ON_REQUEST, SecretContent, Seeding, Slot, Spent, slot, taken,
+    SPENT_ON_REQUEST, SecretContent, Seeding, Slot, Spent, is_recorded_key, reported_leaks, slot,
+    taken,
 };
 use crate::port::{CURRENT, Key, PENDING, PREVIOUS};
 
@@ -38,8 +39,8 @@ impl Advice {
     }
 }
 
-/// Returns whether a value that clients cannot use may be replaced. If an access key or a password may
-/// be in a field with another name, clients may read it there.
+/// Returns whether a value that clients cannot use may be replaced. If an access key may be in a field
+/// with another name, clients may read it there.
 pub(super) fn is_damaged<T>(content: &SecretContent<T>) -> bool {
     match content {
         SecretContent::Sealed
@@ -63,19 +64,39 @@ pub(super) fn key(entry: EntryOf<'_, AccessKey>, seen: &ObservedAccessKey, fix: 
         format!("makes the version with {label} current if its key {key} authenticates")
     });
     let user = &entry.kind.user;
+    let interrupted = interrupted_keys(entry, seen);
+    let deletions: Vec<String> = interrupted
+        .lost
+        .iter()
+        .map(|key| {
+            format!(
+                "deletes the key {}, which an interrupted command created and did not store, ",
+                key.id
+            )
+        })
+        .collect();
     let create = format!(
-        "creates a new key of `{user}` with your credentials, and makes it current once it authenticates"
+        "{}creates a new key of `{user}` with your credentials, and makes it current once it authenticates",
+        deletions.concat()
     );
-    let room = slot(seen, entry.kind.create_user, accepted);
-    let new = match &room {
+    let remaining = ObservedAccessKey {
+        keys: interrupted.others,
+        ..seen.clone()
+    };
+    let room = slot(&remaining, entry.kind.create_user, accepted);
+    let new = match (&room, &interrupted.staged) {
         _ if seen.origin(entry).is_none() => None,
-        Slot::Free => Some(create),
-        Slot::Spent(key, why) => Some(format!(
+        (_, Some(key)) => Some(format!(
+            "makes the key {}, which an interrupted command stored, current once it authenticates",
+            key.id
+        )),
+        (Slot::Free, None) => Some(create),
+        (Slot::Spent(key, why), None) => Some(format!(
             "deletes the key {}, which {}, {create}",
             key.id,
             why.reason()
         )),
-        Slot::Taken(_) => None,
+        (Slot::Taken(_), None) => None,
     };
     match (back, new, room) {
         (Some(back), Some(new), _) => Advice::fix(format!("{back}, and otherwise {new}"), fix),
@@ -92,7 +113,48 @@ pub(super) fn key(entry: EntryOf<'_, AccessKey>, seen: &ObservedAccessKey, fix: 
     }
 }
 
-/// Returns the label of the version to go back to, with the ID of its key.
+/// The keys of a user, by what an interrupted command did with them.
+struct InterruptedKeys {
+    /// The command created these keys and did not store them. The next command deletes them.
+    lost: Vec<Key>,
+    /// The command stored this key and did not make it current. The next command continues with it.
+    staged: Option<Key>,
+    others: Vec<Key>,
+}
+
+/// Returns which keys an interrupted command created. They take no slot from a new key.
+///
+/// A principal that may only write the secret can store a version that names any key, so a stored key
+/// must be recorded on the user, unless the stack created the user.
+fn interrupted_keys(entry: EntryOf<'_, AccessKey>, seen: &ObservedAccessKey) -> InterruptedKeys {
+    let staged = seen
+        .secret
+        .as_ref()
+        .and_then(|held| held.staged_key.as_deref());
+    let leaks = seen.user.as_ref().map(reported_leaks).unwrap_or_default();
+    let is_ours = |id: &str| {
+        let user = seen.user.as_ref();
+        entry.kind.create_user || user.is_some_and(|user| is_recorded_key(user, id))
+    };
+    let is_staged = |key: &Key| {
+        staged == Some(key.id.as_str())
+            && key.active
+            && is_ours(&key.id)
+            && !leaks.iter().any(|leak| leak.key == key.id)
+    };
+    let seeding = Seeding::of(seen);
+    let is_made = |key: &Key| seeding.as_ref().is_some_and(|seeding| seeding.made(key));
+    let (staged, rest): (Vec<Key>, Vec<Key>) = seen.keys.iter().cloned().partition(is_staged);
+    let (lost, others) = rest.into_iter().partition(is_made);
+    InterruptedKeys {
+        lost,
+        staged: staged.into_iter().next(),
+        others,
+    }
+}
+
+/// Returns the label of the version to go back to, with the ID of its key. A key that was reported as
+/// leaked never becomes current again.
 fn earlier_key(seen: &ObservedAccessKey) -> Option<(&'static str, &str)> {
     let held = seen.secret.as_ref()?;
     let is_unfinished = held.secret.unfinished().is_some();
@@ -101,9 +163,11 @@ fn earlier_key(seen: &ObservedAccessKey) -> Option<(&'static str, &str)> {
         (PENDING, held.pending_key.as_deref(), is_unfinished),
         (MADE, held.made_key.as_deref(), !is_unfinished),
     ];
+    let leaks = seen.user.as_ref().map(reported_leaks).unwrap_or_default();
+    let is_leaked = |id: &str| leaks.iter().any(|leak| leak.key == id);
     let is_active = |id: &str| seen.keys.iter().any(|key| key.id == id && key.active);
     versions.into_iter().find_map(|(label, key, may)| {
-        let key = key.filter(|key| may && is_active(key))?;
+        let key = key.filter(|key| may && is_active(key) && !is_leaked(key))?;
         Some((label, key))
     })
 }

@@ -14,8 +14,12 @@ mod tests;
 
 use std::collections::BTreeMap;
 
+use jiff::Timestamp;
+
 use crate::plan::{Drift, Lookup, Observed, same_key};
-use crate::port::{DriftStatus, EncryptionKey, ResourceDrift, Secret, StackResource, Subscription};
+use crate::port::{
+    DriftStatus, EncryptionKey, ResourceDrift, Secret, StackResource, StackStatus, Subscription,
+};
 use crate::render;
 
 pub use deployed::{DeployedResource, DeployedTemplate};
@@ -174,6 +178,44 @@ pub fn is_detected(resource: &StackResource) -> bool {
             ALIAS,
         ]
         .contains(&kind)
+}
+
+/// Returns whether CloudFormation detects drift of a stack in this status
+/// (`using-cfn-stack-drift` in its user guide, which also recommends to detect drift after an
+/// import).
+pub fn is_comparable(status: &StackStatus) -> bool {
+    status.is_healthy() || status.as_str() == "UPDATE_ROLLBACK_FAILED"
+}
+
+/// Returns the drift of each requested resource after a detection that failed for some of them.
+/// `reason` stands for those that have none of their own.
+///
+/// A resource without a result was not compared, and neither was one whose result is older than the
+/// detection. A difference that was found earlier is still reported.
+pub fn without_stale(
+    detected: Vec<ResourceDrift>,
+    requested: &[&StackResource],
+    began: Timestamp,
+    reason: &str,
+) -> Vec<ResourceDrift> {
+    let drift = |resource: &&StackResource| {
+        let mut found = detected.iter();
+        let found = found.find(|one| one.logical_id == resource.logical_id);
+        let mut drift = found.cloned().unwrap_or_else(|| ResourceDrift {
+            logical_id: resource.logical_id.clone(),
+            kind: resource.kind.clone(),
+            status: DriftStatus::Unchecked,
+            differences: Vec::new(),
+            reason: None,
+            at: None,
+        });
+        if drift.status == DriftStatus::InSync && drift.at.is_some_and(|at| at < began) {
+            drift.status = DriftStatus::Unchecked;
+        }
+        drift.reason.get_or_insert_with(|| reason.to_owned());
+        drift
+    };
+    requested.iter().map(drift).collect()
 }
 
 /// Returns how a stack differs from what was deployed. `detected` is what CloudFormation found, or

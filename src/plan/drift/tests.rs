@@ -314,3 +314,38 @@ fn what_cannot_be_looked_at_is_told_and_not_taken_for_fine() {
     assert!(seen.obstacles().is_empty());
     assert_eq!(seen.uncompared().count(), 1);
 }
+
+#[test]
+fn an_old_result_does_not_count_after_a_failed_detection() {
+    let resources = resources();
+    let requested: Vec<&StackResource> = resources.iter().filter(|it| is_detected(it)).collect();
+    let began = sample::at(sample::NOW);
+    let mut account = Account::new();
+    for drift in account.detected.as_mut().unwrap() {
+        drift.at = Some(began + std::time::Duration::from_secs(5));
+    }
+    let old = Some(began - std::time::Duration::from_secs(5));
+    account.detected("Function").at = old;
+    // A difference that was found earlier is still reported.
+    account.detected("Key").at = old;
+    account.detected("Key").status = DriftStatus::Deleted;
+    let mut detected = account.detected.unwrap();
+    detected.retain(|it| it.logical_id != "Topic");
+    let drifts = without_stale(detected, &requested, began, "AccessDenied");
+    let unchecked = drifts
+        .iter()
+        .filter(|it| it.status == DriftStatus::Unchecked);
+    let unchecked: Vec<(&str, Option<&str>)> = unchecked
+        .map(|it| (it.logical_id.as_str(), it.reason.as_deref()))
+        .collect();
+    let reason = Some("AccessDenied");
+    assert_eq!(unchecked, [("Function", reason), ("Topic", reason)]);
+    assert_eq!(drifts.len(), requested.len());
+}
+
+#[test]
+fn drift_is_detected_after_a_failed_rollback_too() {
+    let is = |status: &str| is_comparable(&StackStatus(status.to_owned()));
+    assert!(is("CREATE_COMPLETE") && is("UPDATE_ROLLBACK_FAILED") && is("IMPORT_COMPLETE"));
+    assert!(!is("UPDATE_IN_PROGRESS") && !is("ROLLBACK_COMPLETE") && !is("DELETE_FAILED"));
+}

@@ -23,8 +23,12 @@ pub enum LeakBasis {
 /// ago, or the one in AWSCURRENT.
 ///
 /// A command that is repeated after an interruption finds the new key in AWSCURRENT. Only the record
-/// on the user shows which key was meant, so the record decides while it is recent. Later, an
-/// unfinished response is ambiguous if the key is still active.
+/// on the user shows which key was meant, so the record decides while it is recent. If AWSCURRENT was
+/// not replaced after the report, the earlier command named another key, and the record says nothing
+/// about this command.
+///
+/// Later, it is ambiguous which key is meant while the user has the reported key: if the key is
+/// active, the response did not end, and if AWSCURRENT was replaced, nothing shows whether it did.
 ///
 /// # Errors
 ///
@@ -51,15 +55,20 @@ pub fn leaked_key(
         }
         return Ok((named.to_owned(), LeakBasis::Named));
     }
+    let is_current = |leak: &ReportedLeak| current == Some(leak.key.as_str());
+    let continues = |leak: &ReportedLeak| leak.is_recent(now) && is_replaced_since(seen, leak);
     // AWSCURRENT's own key needs no record.
     let is_open = |leak: &&ReportedLeak| {
-        listed(&leak.key).is_some_and(|key| key.active) && current != Some(leak.key.as_str())
+        let is_unclear = !leak.is_recent(now) && is_replaced_since(seen, leak);
+        !is_current(leak) && listed(&leak.key).is_some_and(|key| key.active || is_unclear)
     };
     let open: Vec<&ReportedLeak> = leaks.iter().filter(is_open).collect();
-    let recent = |leak: &&&ReportedLeak| leak.is_recent(now);
     let chosen = match open.as_slice() {
-        [] => leaks.iter().rev().find(|leak| leak.is_recent(now)),
-        [one] if recent(&one) => Some(*one),
+        [] => leaks
+            .iter()
+            .rev()
+            .find(|leak| continues(leak) || (leak.is_recent(now) && is_current(leak))),
+        [one] if continues(one) => Some(*one),
         _ => return Err(ambiguous(seen, &open)),
     };
     match (chosen, current) {
@@ -78,11 +87,28 @@ pub fn leaked_key(
     }
 }
 
+/// Returns whether AWSCURRENT was replaced after a report. The report is in whole seconds, and so is
+/// the other time on some local versions of AWS.
+fn is_replaced_since(seen: &ObservedAccessKey, leak: &ReportedLeak) -> bool {
+    let stored = seen.secret.as_ref().and_then(|held| held.current_since);
+    stored.is_some_and(|stored| stored.as_second() >= leak.at.as_second())
+}
+
 fn ambiguous(seen: &ObservedAccessKey, open: &[&ReportedLeak]) -> LeakRefusal {
     let told = |leak: &&ReportedLeak| format!("{} at {:.0}", leak.key, leak.at);
+    let earlier = |leak: &&ReportedLeak| {
+        let key = &leak.key;
+        format!("`--key {key}` completes the response to that report")
+    };
+    let mut choices: Vec<String> = open.iter().map(earlier).collect();
+    choices.extend(seen.credential().map(|current| {
+        let key = &current.accesskey;
+        format!("`--key {key}` replaces the key that is in AWSCURRENT now")
+    }));
     LeakRefusal::Ambiguous {
         user: seen.user_name.clone(),
         reported: open.iter().map(told).collect::<Vec<_>>().join(" and "),
+        choices: choices.join(", "),
         keys: key_list(seen),
     }
 }

@@ -37,15 +37,18 @@ pub enum LeakRefusal {
         /// The user's keys.
         keys: String,
     },
-    /// An earlier response did not end, and it is too long ago to be continued without a question.
+    /// A key was reported as leaked earlier and still exists, and nothing shows that the command means
+    /// the same key.
     #[error(
-        "it is ambiguous which key is meant: of the keys of {user}, {reported} was reported as leaked and is still active; name the leaked key with --key: {keys}"
+        "it is ambiguous which key is meant: of the keys of {user}, {reported} was reported as leaked and still exists; name the leaked key: {choices}; {keys}"
     )]
     Ambiguous {
         /// The user.
         user: String,
         /// The reported keys.
         reported: String,
+        /// The possible arguments, each with its meaning.
+        choices: String,
         /// The user's keys.
         keys: String,
     },
@@ -56,6 +59,16 @@ pub enum LeakRefusal {
         user: String,
         /// The key.
         key: Key,
+    },
+    /// A key that was reported as leaked has the other place.
+    #[error("{user} has no room for a new key, and the key {} was reported as leaked ({}), so it is kept for the investigation; to delete it, run this command again with --delete-old-key, which also deletes {leaked} in the end, or run `{}` and then this command again", .key.id, key_details(.key), deletion_of(.user, &.key.id))]
+    ReportedInTheWay {
+        /// The user.
+        user: String,
+        /// The key that has the place.
+        key: Key,
+        /// The key that leaked now.
+        leaked: String,
     },
     /// Nothing proves that the key in AWSCURRENT is keyrota's.
     #[error(

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::choice::{current_fault, key_list};
+use super::record::reported_leaks;
 use super::refusal::{LeakRefusal, deactivation_of};
 use crate::plan::slot::KEYS_PER_USER;
 use crate::plan::{ObservedAccessKey, Seeding, recorded_keys};
@@ -88,7 +89,7 @@ fn room(scene: LeakScene<'_>) -> Result<Vec<LeakStep>, LeakRefusal> {
         let key = others.iter().find(|key| Some(key.id.as_str()) == pending);
         match key {
             Some(key) if may_go(scene, key) => steps.push(LeakStep::Abandon(Some((*key).clone()))),
-            Some(key) => return Err(no_room(seen, key)),
+            Some(key) => return Err(no_room(scene, key)),
             None => steps.push(LeakStep::Abandon(None)),
         }
         others.retain(|key| Some(key.id.as_str()) != pending);
@@ -109,24 +110,42 @@ fn room(scene: LeakScene<'_>) -> Result<Vec<LeakStep>, LeakRefusal> {
         Some(key) => steps.push(LeakStep::MakeRoom((*key).clone())),
         None => {
             if let Some(key) = others.first() {
-                return Err(no_room(seen, key));
+                return Err(no_room(scene, key));
             }
         }
     }
     Ok(steps)
 }
 
-fn no_room(seen: &ObservedAccessKey, key: &Key) -> LeakRefusal {
-    LeakRefusal::NoRoom {
-        user: seen.user_name.clone(),
-        key: key.clone(),
+/// Returns why a key keeps its place. If only its report as leaked keeps it, the option deletes it.
+fn no_room(scene: LeakScene<'_>, key: &Key) -> LeakRefusal {
+    let (user, key) = (scene.seen.user_name.clone(), key.clone());
+    match is_reported(scene, &key) && is_spent(scene, &key) && !scene.delete_old_key {
+        true => LeakRefusal::ReportedInTheWay {
+            user,
+            key,
+            leaked: scene.leaked.to_owned(),
+        },
+        false => LeakRefusal::NoRoom { user, key },
     }
 }
 
-/// Returns whether a key may be deleted to make room: it is inactive, or it is known to be keyrota's by
+/// Returns whether a key may be deleted to make room. A key that was reported as leaked is evidence,
+/// and is deleted on request only.
+fn may_go(scene: LeakScene<'_>, key: &Key) -> bool {
+    is_spent(scene, key) && (scene.delete_old_key || !is_reported(scene, key))
+}
+
+/// Returns whether the record on the user says that a key leaked.
+fn is_reported(scene: LeakScene<'_>, key: &Key) -> bool {
+    let leaks = scene.seen.user.as_ref().map(reported_leaks);
+    leaks.is_some_and(|leaks| leaks.iter().any(|leak| leak.key == key.id))
+}
+
+/// Returns whether nothing needs a key any longer: it is inactive, or it is known to be keyrota's by
 /// what a writer of the secret cannot forge, and was replaced by the leaked key. If the user does not
 /// have the leaked key, nothing shows that clients do not use the other one.
-fn may_go(scene: LeakScene<'_>, key: &Key) -> bool {
+fn is_spent(scene: LeakScene<'_>, key: &Key) -> bool {
     let LeakScene { seen, leaked, .. } = scene;
     let user = seen.user.as_ref();
     let is_orphan = user.is_some_and(|user| recorded_keys::is_orphan(user, key));

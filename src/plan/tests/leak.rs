@@ -66,32 +66,50 @@ fn the_key_is_the_named_one_or_that_of_awscurrent() {
     assert!(leaked_key(&empty, Some(PREVIOUS), at(NOW)).is_ok());
 }
 
+/// Has AWSCURRENT stored so many minutes before now.
+fn stored(seen: &mut ObservedAccessKey, minutes_ago: i64) {
+    let moment = at(NOW) - SignedDuration::from_mins(minutes_ago);
+    seen.secret.as_mut().unwrap().current_since = Some(moment);
+}
+
 /// After the promotion, AWSCURRENT contains the new key. The command without `--key` must not take it
 /// for the leaked one, as long as it can be a repetition.
 #[test]
 fn a_recent_report_decides_and_an_old_one_is_ambiguous() {
-    let chosen = |minutes_ago: i64, leaked: &str, active: bool| {
+    // When the key was reported, and when AWSCURRENT was stored.
+    let chosen = |reported: i64, current: i64, leaked: &str, active: bool| {
         let mut seen = seen();
-        tag(&mut seen, LEAKED_TAG, word(leaked, minutes_ago));
+        tag(&mut seen, LEAKED_TAG, word(leaked, reported));
+        stored(&mut seen, current);
         of(&mut seen, leaked).active = active;
         leaked_key(&seen, None, at(NOW)).map(|(key, basis)| (key, basis != LeakBasis::Current))
     };
     let reported = Ok((PREVIOUS.to_owned(), true));
     let current = Ok((CURRENT.to_owned(), false));
-    assert_eq!(chosen(1, PREVIOUS, true), reported);
-    assert_eq!(chosen(59, PREVIOUS, false), reported);
-    // The clock of the other machine is ahead.
-    assert_eq!(chosen(-5, PREVIOUS, true), reported);
-    // The response has ended long ago: this is another incident.
-    assert_eq!(chosen(61, PREVIOUS, false), current);
-    // It has not ended.
-    let error = chosen(61, PREVIOUS, true).unwrap_err();
-    assert!(matches!(error, LeakRefusal::Ambiguous { .. }));
-    let text = error.to_string();
-    assert!(text.contains(CURRENT) && text.contains(PREVIOUS), "{text}");
+    for active in [true, false] {
+        assert_eq!(chosen(2, 1, PREVIOUS, active), reported);
+        assert_eq!(chosen(59, 58, PREVIOUS, active), reported);
+        // The times are in whole seconds.
+        assert_eq!(chosen(1, 1, PREVIOUS, active), reported);
+        // The response may have ended, and this may be another incident.
+        let error = chosen(61, 60, PREVIOUS, active).unwrap_err();
+        assert!(matches!(error, LeakRefusal::Ambiguous { .. }));
+        let text = error.to_string();
+        for key in [CURRENT, PREVIOUS] {
+            assert!(text.contains(&format!("--key {key}")), "{text}");
+        }
+    }
+    // The response to a key that was not AWSCURRENT's has ended.
+    assert_eq!(chosen(1, 90, PREVIOUS, false), current);
+    assert_eq!(chosen(61, 90, PREVIOUS, false), current);
+    // It has not ended, or the clock of the other machine is ahead.
+    for (reported, current) in [(1, 90), (61, 90), (-5, 4)] {
+        let error = chosen(reported, current, PREVIOUS, true).unwrap_err();
+        assert!(matches!(error, LeakRefusal::Ambiguous { .. }), "{error}");
+    }
     // The first change has not been made yet.
-    assert_eq!(chosen(1, CURRENT, true), current);
-    assert_eq!(chosen(61, CURRENT, true), current);
+    assert_eq!(chosen(1, 90, CURRENT, true), current);
+    assert_eq!(chosen(61, 90, CURRENT, true), current);
 }
 
 #[test]
@@ -99,10 +117,15 @@ fn a_deleted_key_is_still_the_reported_one() {
     let mut seen = seen();
     seen.keys.retain(|key| key.id == CURRENT);
     tag(&mut seen, LEAKED_TAG, word(PREVIOUS, 5));
+    stored(&mut seen, 4);
     let (key, basis) = leaked_key(&seen, None, at(NOW)).unwrap();
     assert_eq!(key, PREVIOUS);
     assert!(matches!(basis, LeakBasis::Reported(_)));
     assert!(leaked_key(&seen, Some(PREVIOUS), at(NOW)).is_ok());
+    // It was not AWSCURRENT's key, so another command means another one.
+    stored(&mut seen, 6);
+    let chosen = leaked_key(&seen, None, at(NOW)).unwrap();
+    assert_eq!(chosen, (CURRENT.to_owned(), LeakBasis::Current));
 }
 
 #[test]
@@ -185,7 +208,54 @@ fn unfinished(seen: &mut ObservedAccessKey) {
     held.pending_key = Some(PREVIOUS.to_owned());
 }
 
+fn reported(seen: &mut ObservedAccessKey) {
+    tag(seen, LEAKED_TAG, word(PREVIOUS, 90));
+}
+
 const CASES: &[Case] = &[
+    Case {
+        name: "the place is taken by a key that leaked before",
+        change: |seen| {
+            reported(seen);
+            of(seen, PREVIOUS).active = false;
+        },
+        steps: &["reported: AKIAPREVIOUS00000001"],
+        ..CASE
+    },
+    Case {
+        name: "the same, and leaked keys are to be deleted",
+        delete: true,
+        change: |seen| {
+            reported(seen);
+            of(seen, PREVIOUS).active = false;
+        },
+        steps: &[
+            "make room: AKIAPREVIOUS00000001",
+            "replace",
+            "deactivate",
+            "delete",
+        ],
+        ..CASE
+    },
+    Case {
+        name: "the key of an unfinished rotation leaked before",
+        change: |seen| {
+            reported(seen);
+            unfinished(seen);
+        },
+        steps: &["reported: AKIAPREVIOUS00000001"],
+        ..CASE
+    },
+    Case {
+        name: "an unknown active key leaked before",
+        proven: false,
+        change: |seen| {
+            reported(seen);
+            seen.secret.as_mut().unwrap().previous_key = None;
+        },
+        steps: &["no room: AKIAPREVIOUS00000001"],
+        ..CASE
+    },
     Case {
         name: "the current key, and there is room",
         change: one_key,
@@ -379,6 +449,9 @@ fn each_situation_has_its_steps() {
         let steps = match &planned {
             Ok(steps) => steps.iter().map(told).collect(),
             Err(LeakRefusal::NoRoom { key, .. }) => vec![format!("no room: {}", key.id)],
+            Err(LeakRefusal::ReportedInTheWay { key, .. }) => {
+                vec![format!("reported: {}", key.id)]
+            }
             Err(LeakRefusal::NoReplacement { .. }) => vec!["no replacement".to_owned()],
             Err(other) => panic!("{}: {other}", case.name),
         };
@@ -415,6 +488,28 @@ fn a_refusal_names_the_key_and_the_commands() {
         "created 2026-11-01T09:00:00Z",
         "last used 2026-11-20T10:00:00Z",
         "aws iam update-access-key --status Inactive --user-name ada --access-key-id AKIAPREVIOUS00000001",
+        "aws iam delete-access-key --user-name ada --access-key-id AKIAPREVIOUS00000001",
+    ] {
+        assert!(text.contains(part), "{part}: {text}");
+    }
+}
+
+#[test]
+fn a_leaked_key_that_takes_the_place_is_named_with_the_next_step() {
+    let mut seen = seen();
+    reported(&mut seen);
+    of(&mut seen, PREVIOUS).active = false;
+    let refusal = plan_leak(LeakScene {
+        seen: &seen,
+        proven: &BTreeSet::new(),
+        leaked: CURRENT,
+        delete_old_key: false,
+        deny_sessions: false,
+    });
+    let text = refusal.unwrap_err().to_string();
+    for part in [
+        "AKIAPREVIOUS00000001 was reported as leaked",
+        "--delete-old-key",
         "aws iam delete-access-key --user-name ada --access-key-id AKIAPREVIOUS00000001",
     ] {
         assert!(text.contains(part), "{part}: {text}");

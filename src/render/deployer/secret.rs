@@ -176,7 +176,8 @@ const OWN_KEY: &[Action] = &[
     ("kms:UpdateKeyDescription", &[Bootstrap]),
 ];
 
-/// A deployment after a teardown uses the key of the secrets again.
+/// A deployment after a teardown uses the key of the secrets again, and a key that someone has
+/// disabled or scheduled for deletion is enabled again.
 const RETURNING_KEY: &[Action] = &[
     ("kms:CancelKeyDeletion", &[Bootstrap]),
     ("kms:EnableKey", &[Bootstrap]),
@@ -486,9 +487,9 @@ fn own_keys(scope: &Scope<'_>, of_secrets: bool, aliases: Vec<String>) -> Vec<Gr
         let mut condition = not_anothers(scope);
         condition["StringEquals"] = via(&resolver.via_secrets_manager());
         grants.push(Grant::new("UseOwnKey", "key", key.clone(), USE_KEYS).when(condition));
-        let returning = Grant::new("OwnKey", "key", key.clone(), RETURNING_KEY);
-        grants.push(returning.when(tagged(scope, json!({}))));
     }
+    let returning = Grant::new("OwnKey", "key", key.clone(), RETURNING_KEY);
+    grants.push(returning.when(tagged(scope, json!({}))));
     let mut condition = not_anothers(scope);
     if let (Some(held), Value::Object(more)) = (condition.as_object_mut(), by_cloudformation()) {
         held.extend(more);

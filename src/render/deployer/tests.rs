@@ -288,3 +288,25 @@ fn only_what_the_manifest_names_may_be_looked_up() {
     assert!(!with.contains("iam:ListAccessKeys arn:aws:iam::111122223333:user/bob"));
     assert!(!with.iter().any(|it| it.contains("999900001111")));
 }
+
+/// A KMS key that the stack creates only for its logs is repaired too.
+#[test]
+fn each_key_that_the_stack_creates_can_be_enabled_again() {
+    let entry = "access_keys: [{ user: ada }]\n";
+    for encrypt in ["logs", "environment", "topic"] {
+        let policy = of(&format!(
+            "version: 1\nstack: keys\nencrypt: {{ {encrypt}: create }}\n{entry}"
+        ));
+        for wanted in ["kms:EnableKey", "kms:CancelKeyDeletion"] {
+            let mut statements = policy.statements().iter();
+            let own = statements.find(|it| it.actions().iter().any(|action| action == wanted));
+            let own = own.unwrap_or_else(|| panic!("{encrypt}: {wanted}"));
+            assert_eq!(Command::of(own.sid()), Some(Command::Bootstrap));
+            let condition = own.condition().unwrap().to_string();
+            assert!(condition.contains("aws:ResourceTag/"), "{condition}");
+        }
+    }
+    let without = of(&format!("version: 1\nstack: keys\n{entry}"));
+    let mut statements = without.statements().iter();
+    assert!(statements.all(|it| !it.actions().iter().any(|action| action == "kms:EnableKey")));
+}

@@ -5,7 +5,9 @@ use jiff::Timestamp;
 use super::super::error::{Error, Result};
 use super::super::{Context, Deployed};
 use super::look::look;
-use crate::plan::drift::{DeployedTemplate, StackDrift, is_detected, stack_drift};
+use crate::plan::drift::{
+    DeployedTemplate, StackDrift, is_comparable, is_detected, stack_drift, without_stale,
+};
 use crate::port::{DriftDetection, ErrorKind, ResourceDrift, Stack, StackResource, Stage};
 use crate::render;
 
@@ -14,7 +16,8 @@ const MOST: usize = 200;
 
 /// Returns how a stack differs from what was deployed. Changes nothing.
 ///
-/// If CloudFormation does not detect drift now, such as during an operation, the result says so.
+/// If CloudFormation does not detect drift now, such as during an operation, the result says so. A
+/// stack that does not exist yet has no drift.
 ///
 /// # Errors
 ///
@@ -24,8 +27,15 @@ pub async fn observe_drift(
     stack: &Stack,
     resources: &[StackResource],
 ) -> Result<StackDrift> {
-    if !stack.status.is_healthy() {
+    if stack.status.is_review() || stack.status.is_deleted() {
         return Ok(StackDrift::default());
+    }
+    if !is_comparable(&stack.status) {
+        let status = stack.status.as_str();
+        return Ok(StackDrift {
+            obstacle: Some(format!("not compared while the stack is {status}")),
+            ..StackDrift::default()
+        });
     }
     context.stage(Stage::DetectingDrift);
     let text = match context.cloud.template(&stack.name).await {
@@ -72,8 +82,10 @@ async fn detect(
     stack: &Stack,
     resources: &[StackResource],
 ) -> Result<std::result::Result<Vec<ResourceDrift>, String>> {
-    let ids = resources.iter().filter(|resource| is_detected(resource));
-    let ids: Vec<String> = ids.map(|resource| resource.logical_id.clone()).collect();
+    let requested = resources.iter().filter(|resource| is_detected(resource));
+    let requested: Vec<&StackResource> = requested.collect();
+    let ids = requested.iter().map(|resource| resource.logical_id.clone());
+    let ids: Vec<String> = ids.collect();
     let began = context.clock.now();
     let mut failures = Vec::new();
     for ids in ids.chunks(MOST) {
@@ -86,17 +98,14 @@ async fn detect(
         Ok(drifts) => drifts,
         Err(error) => return obstacle(error).map(Err),
     };
-    let mut drifts: Vec<ResourceDrift> = drifts
+    let drifts: Vec<ResourceDrift> = drifts
         .into_iter()
         .filter(|drift| ids.contains(&drift.logical_id))
         .collect();
-    if let Some(failure) = failures.into_iter().next() {
-        // The reason of the detection stands for those that have none of their own.
-        for drift in &mut drifts {
-            drift.reason.get_or_insert_with(|| failure.clone());
-        }
-    }
-    Ok(Ok(drifts))
+    Ok(Ok(match failures.first() {
+        Some(reason) => without_stale(drifts, &requested, began, reason),
+        None => drifts,
+    }))
 }
 
 /// Detects the drift of some resources, and returns why it failed for some of them, if it did.

@@ -10,14 +10,16 @@ use super::super::operation::{began_since, caught_up, newest, settle};
 use super::super::upload::store_template;
 use super::super::{Cleared, Context, Deployed, preflight};
 use super::detect::{observe_drift, read};
-use super::settings::{restore_settings, restore_tags};
+use super::settings::{remove_statement, restore_settings, restore_tags};
 use crate::model::{Finding, Model};
 use crate::plan::Preflight;
 use crate::plan::drift::{
     DriftedResource, Repair, StackDrift, check_replacement, check_revert, repair_of,
     without_resources,
 };
-use crate::port::{Change, ChangeSetRequest, DriftStatus, Stack, Stage, TemplateSource};
+use crate::port::{
+    self, Change, ChangeSetRequest, DriftStatus, RefusedResource, Stack, Stage, TemplateSource,
+};
 use crate::render;
 
 /// The secrets that do not exist, and that a person has asked to create again, by logical ID.
@@ -121,6 +123,7 @@ pub(in super::super) async fn revert(
             .map(|(_, id)| (*id).to_owned())
             .collect::<BTreeSet<String>>()
     };
+    let permissions = of(Repair::Permission);
     let created = of(Repair::Recreate);
     let is_asked = created.iter().any(|id| recreated.contains(id));
     let changes = Changes {
@@ -129,10 +132,20 @@ pub(in super::super) async fn revert(
         stack,
         template: &text,
     };
-    if is_asked || !of(Repair::ChangeSet).is_empty() || !of(Repair::Permission).is_empty() {
+    let disabled = of(Repair::EnableRotation);
+    let is_alone = !is_asked && of(Repair::ChangeSet).is_empty();
+    if !permissions.is_empty() {
         changes
-            .revert(recreated, &of(Repair::EnableRotation))
+            .check_without_executing(recreated, &disabled, &permissions, is_alone)
             .await?;
+        for id in &permissions {
+            if let Some(permission) = template.resource(id) {
+                remove_statement(context, &template, permission).await?;
+            }
+        }
+    }
+    if is_asked || !of(Repair::ChangeSet).is_empty() || !permissions.is_empty() {
+        changes.revert(recreated, &disabled).await?;
     }
     let replaced = of(Repair::Replace);
     match replaced.is_empty() {
@@ -158,8 +171,48 @@ impl Changes<'_> {
         self.execute(source, self.template, true, check).await
     }
 
+    /// Computes the change set that reverts drift, and deletes it. Nothing that still works is
+    /// removed if that change set cannot be computed or must not be executed.
+    ///
+    /// Without the removal, it may contain no change to the permissions, and CloudFormation cannot
+    /// create a change set without changes. That is expected if `is_alone` says that nothing else
+    /// differs, or if CloudFormation names only the permissions as the reason.
+    async fn check_without_executing(
+        &self,
+        recreated: &Recreation,
+        disabled: &BTreeSet<String>,
+        permissions: &BTreeSet<String>,
+        is_alone: bool,
+    ) -> Result<()> {
+        let request = self.request(TemplateSource::Previous, true);
+        match create(self.context, request, self.template).await? {
+            CreatedSet::Computed(computed) => {
+                let findings = check_revert(&computed.changes, recreated, disabled);
+                computed.remove(self.context).await?;
+                match findings.is_empty() {
+                    true => Ok(()),
+                    false => Err(Error::Refused(findings)),
+                }
+            }
+            CreatedSet::Failed(own, refused) => {
+                let is_expected = match &refused {
+                    Ok(refused) if !refused.is_empty() => {
+                        let mut refused = refused.iter();
+                        refused.all(|one| permissions.contains(&one.logical_id))
+                    }
+                    _ => is_alone,
+                };
+                match is_expected {
+                    true => Ok(()),
+                    false => Err(self.failure(own, refused)),
+                }
+            }
+        }
+    }
+
     /// Removes resources from the stack, and adds them again. If this is interrupted, the next
-    /// deployment adds them.
+    /// deployment adds them. No drift is found then, because the deployed template does not have them,
+    /// so the warning says what is missing.
     async fn replace(&self, ids: &BTreeSet<String>) -> Result<()> {
         let Self {
             context,
@@ -173,12 +226,42 @@ impl Changes<'_> {
         })?;
         let account = stack.id.split(':').nth(4).unwrap_or_default();
         let bucket = render::artifact_bucket(model, account, context.region);
-        for (text, action) in [(rest.as_str(), "Remove"), (*template, "Add")] {
-            let source = store_template(context, model, &bucket, account, text).await?;
-            let check = |changes: &[Change]| check_replacement(changes, action, ids);
-            self.execute(source, text, false, check).await?;
+        // Storing both templates first leaves less that can fail between the two operations.
+        let without = store_template(context, model, &bucket, account, &rest).await?;
+        let with = store_template(context, model, &bucket, account, template).await?;
+        let check = |changes: &[Change]| check_replacement(changes, "Remove", ids);
+        let removed = self.execute(without, &rest, false, check).await;
+        if let Err(error) = removed {
+            // The operation may have begun, and may go on.
+            if !matches!(
+                error,
+                Error::Refused(_) | Error::ChangeSet { .. } | Error::OtherChangeSet { .. }
+            ) {
+                self.warn_of_missing(ids, false);
+            }
+            return Err(error);
         }
-        Ok(())
+        let check = |changes: &[Change]| check_replacement(changes, "Add", ids);
+        let added = self.execute(with, template, false, check).await;
+        if added.is_err() {
+            self.warn_of_missing(ids, true);
+        }
+        added
+    }
+
+    /// Says which resources an interrupted replacement has left out of the stack.
+    fn warn_of_missing(&self, ids: &BTreeSet<String>, has_been_removed: bool) {
+        let ids: Vec<&str> = ids.iter().map(String::as_str).collect();
+        let is = match (has_been_removed, ids.len()) {
+            (true, 1) => "is",
+            (true, _) => "are",
+            (false, _) => "may be",
+        };
+        self.context.warn(format!(
+            "{} {is} missing from the stack {} now; `keyrota plan` shows what is missing, and `keyrota bootstrap` adds it again",
+            ids.join(", "),
+            self.stack.name
+        ));
     }
 
     /// Computes a change set, shows it, and executes it if nothing is found against it.
@@ -190,26 +273,10 @@ impl Changes<'_> {
         check: impl Fn(&[Change]) -> Vec<Finding>,
     ) -> Result<()> {
         let Self { context, stack, .. } = *self;
-        let request = ChangeSetRequest {
-            stack: stack.name.clone(),
-            name: format!("keyrota-{}", context.clock.token()),
-            create: false,
-            template: source,
-            parameters: stack.parameters.clone(),
-            // The deployed template may need more than the manifest's does.
-            capability: "CAPABILITY_NAMED_IAM",
-            tags: stack.tags.clone(),
-            imports: Vec::new(),
-            reverts_drift,
-        };
+        let request = self.request(source, reverts_drift);
         let computed = match create(context, request, template).await? {
             CreatedSet::Computed(computed) => computed,
-            CreatedSet::Failed(own, refused) => {
-                return Err(Error::ChangeSet {
-                    stack: stack.name.clone(),
-                    reason: reason(own, refused),
-                });
-            }
+            CreatedSet::Failed(own, refused) => return Err(self.failure(own, refused)),
         };
         show(context, &computed);
         let findings = check(&computed.changes);
@@ -223,6 +290,29 @@ impl Changes<'_> {
         }
         caught_up(context, &computed.stack_id, &ended.status).await?;
         Ok(())
+    }
+
+    fn request(&self, template: TemplateSource, reverts_drift: bool) -> ChangeSetRequest {
+        let Self { context, stack, .. } = *self;
+        ChangeSetRequest {
+            stack: stack.name.clone(),
+            name: format!("keyrota-{}", context.clock.token()),
+            create: false,
+            template,
+            parameters: stack.parameters.clone(),
+            // The deployed template may need more than the manifest's does.
+            capability: "CAPABILITY_NAMED_IAM",
+            tags: stack.tags.clone(),
+            imports: Vec::new(),
+            reverts_drift,
+        }
+    }
+
+    fn failure(&self, own: Option<String>, refused: port::Result<Vec<RefusedResource>>) -> Error {
+        Error::ChangeSet {
+            stack: self.stack.name.clone(),
+            reason: reason(own, refused),
+        }
     }
 }
 

@@ -43,17 +43,33 @@ pub(super) async fn restore_settings(
             let wanted = wanted_rotation(template, resource);
             switch_on(context, &secret(), &wanted).await?;
         }
-        Repair::Permission => {
-            let function = template.text(resource, "FunctionName").unwrap_or_default();
-            cloud.remove_permission(&function, id).await?;
-            return Ok(());
-        }
-        Repair::EnableRotation | Repair::ChangeSet | Repair::Replace | Repair::Recreate => {
-            return Ok(());
-        }
+        // A statement is removed once it is certain that the change set that restores it may be
+        // executed.
+        Repair::Permission
+        | Repair::EnableRotation
+        | Repair::ChangeSet
+        | Repair::Replace
+        | Repair::Recreate => return Ok(()),
     }
     context.done(format!("restored {}", resource.logical_id));
     Ok(())
+}
+
+/// Removes the statement of a permission from the function's resource policy.
+///
+/// # Errors
+///
+/// Returns the refusal of the call.
+pub(super) async fn remove_statement(
+    context: &Context<'_>,
+    template: &DeployedTemplate<'_>,
+    permission: DeployedResource<'_>,
+) -> Result<()> {
+    let function = template.text(permission, "FunctionName");
+    let function = function.unwrap_or_default();
+    let cloud = context.cloud;
+    let removed = cloud.remove_permission(&function, permission.physical_id);
+    Ok(removed.await?)
 }
 
 async fn restore_secret(

@@ -1,5 +1,7 @@
 //! Carries out the response to a leaked key.
 
+use jiff::Timestamp;
+
 use super::super::error::{Error, Result};
 use super::super::proof::key_pair;
 use super::super::verify::authenticate;
@@ -80,7 +82,9 @@ struct Response<'a> {
 impl Response<'_> {
     async fn respond(&self, outcome: &mut LeakOutcome) -> Result<()> {
         self.record().await?;
-        for _ in 0..MOST_STEPS {
+        let mut taken = 0;
+        let mut last: Option<(LeakStep, Timestamp)> = None;
+        while taken < MOST_STEPS {
             let seen = observe(self.context, self.assessment.entry).await?;
             note(outcome, self.assessment, &seen);
             let steps = plan_leak(self.assessment.scene(&seen));
@@ -99,7 +103,17 @@ impl Response<'_> {
                     if !self.is_confirmed(step) {
                         return Err(self.changed());
                     }
+                    // IAM may list the keys as they were before the step.
+                    if let Some((done, since)) = &last
+                        && is_same(done, step)
+                        && self.context.waited(*since) < self.context.pace.propagation
+                    {
+                        self.context.wait().await;
+                        continue;
+                    }
                     self.act(step, &seen, outcome).await?;
+                    last = Some((step.clone(), self.context.clock.now()));
+                    taken += 1;
                 }
             }
         }
@@ -129,15 +143,8 @@ impl Response<'_> {
         self.assessment
             .steps
             .iter()
-            .any(|confirmed| match (confirmed, step) {
-                (LeakStep::MakeRoom(confirmed), LeakStep::MakeRoom(key))
-                | (LeakStep::Abandon(Some(confirmed)), LeakStep::Abandon(Some(key))) => {
-                    confirmed.id == key.id
-                }
-                // Without a key, nothing is lost.
-                (_, LeakStep::Abandon(None)) => true,
-                (confirmed, step) => confirmed == step,
-            })
+            // Without a key, nothing is lost.
+            .any(|confirmed| *step == LeakStep::Abandon(None) || is_same(confirmed, step))
     }
 
     fn changed(&self) -> Error {
@@ -227,6 +234,15 @@ impl Response<'_> {
             }),
             Err(error) => Err(error.into()),
         }
+    }
+}
+
+/// Returns whether two steps are the same, even if a key was used in the meantime.
+fn is_same(one: &LeakStep, other: &LeakStep) -> bool {
+    match (one, other) {
+        (LeakStep::MakeRoom(one), LeakStep::MakeRoom(other))
+        | (LeakStep::Abandon(Some(one)), LeakStep::Abandon(Some(other))) => one.id == other.id,
+        (one, other) => one == other,
     }
 }
 

@@ -2,7 +2,7 @@
 
 use super::{KeyReplacement, NewKey, forget_seeding};
 use crate::model::{AccessKey, AccessKeyId, Content, Credential, EntryOf};
-use crate::plan::{FIRST, ObservedAccessKey, Seeding};
+use crate::plan::{FIRST, ObservedAccessKey, Seeding, reported_leaks};
 use crate::port::CURRENT;
 use crate::run::Context;
 use crate::run::current::{Swap, make_current};
@@ -13,7 +13,8 @@ use crate::run::verify::authenticate;
 
 /// Returns the version with a key that is stored and not current yet. A command stored it under one of
 /// these tokens, of which the first is the same for all commands, or the user is tagged because a
-/// command stores it. Any principal that may write the secret can move the label to another version.
+/// command stores it. Any principal that may write the secret can move the label to another version,
+/// so a key that was reported as leaked is not taken.
 pub(super) fn staged_version<'a>(
     seen: &'a ObservedAccessKey,
     tokens: [&str; 2],
@@ -23,7 +24,10 @@ pub(super) fn staged_version<'a>(
     let key = held.staged_key.as_ref()?;
     let version = held.secret.version_with(FIRST)?;
     let is_expected = tokens.contains(&version) || Seeding::of(seen).is_some();
-    (is_expected && replaced.is_none_or(|replaced| *replaced != *key)).then_some(version)
+    let leaks = seen.user.as_ref().map(reported_leaks).unwrap_or_default();
+    let is_leaked = leaks.iter().any(|leak| leak.key == *key);
+    (is_expected && !is_leaked && replaced.is_none_or(|replaced| *replaced != *key))
+        .then_some(version)
 }
 
 /// Makes the version current whose key is stored, if the key authenticates as the user. Returns

@@ -3,12 +3,13 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use super::super::fake::{AwsState, FakeAws, Fault};
+use super::super::fake::{AwsState, FakeAws, Fault, FaultKind};
 use super::super::{Error, Pace, examine, fix};
 use super::scenario::{Ended, Scenario, explore, tell};
 use crate::plan::Diagnosis;
 use crate::plan::drift::GoneSecret;
-use crate::port::CURRENT;
+use crate::port::{CURRENT, Event};
+use crate::tool::testing::Recorder;
 
 fn scenario() -> Scenario {
     let entries = "  - { user: ada, rotate_as: role, create_user: true }\n";
@@ -55,6 +56,17 @@ fn value(fake: &FakeAws) -> Option<String> {
     state.secrets["keys/ada"].field(CURRENT, "secretkey")
 }
 
+/// Returns whether the stack has a resource whose logical ID begins like this.
+fn holds(scenario: &Scenario, fake: &FakeAws, logical_id: &str) -> bool {
+    let listed = scenario.run(fake, None, async |context| {
+        Ok(context.cloud.resources("keys").await?)
+    });
+    let listed = listed.unwrap().unwrap();
+    listed
+        .iter()
+        .any(|it| it.logical_id.starts_with(logical_id))
+}
+
 /// Expects that this is found as a fault of these resources and reverted, whatever fails on the way,
 /// by `doctor --fix` and by `bootstrap`, and that the secret keeps its value.
 fn reverts(fault: &str, resources: &[&str], damage: impl Fn(&mut AwsState)) {
@@ -70,14 +82,24 @@ fn reverts(fault: &str, resources: &[&str], damage: impl Fn(&mut AwsState)) {
     assert_eq!(found.len(), resources.len(), "{found:#?}");
     assert!(!format!("{found:?}").contains("hush"));
     let start = damaged.state.into_inner();
+    let has_all = |fake: &FakeAws| resources.iter().all(|id| holds(&scenario, fake, id));
+    let repaired = FakeAws::new(start.clone());
+    repair(&scenario, &repaired, None).unwrap().unwrap();
+    assert!(has_all(&repaired));
     let explored = explore(
         || FakeAws::new(start.clone()),
         |fake, fault| repair(&scenario, fake, fault),
         |fake, left| {
             // An interrupted run may have begun an operation that goes on.
-            if ids(left) == ["stack-busy"] {
+            if ids(left).contains(&"stack-busy") {
                 fake.state.borrow_mut().next_day();
                 repair(&scenario, fake, None).unwrap().unwrap();
+            }
+            // The deployed template of an interrupted replacement lacks the resource, so only a
+            // deployment adds it again.
+            if !has_all(fake) {
+                scenario.bootstrap(fake, None).unwrap().unwrap();
+                assert!(has_all(fake));
             }
             assert_eq!(ids(&look(&scenario, fake)), [""; 0]);
             assert_eq!(value(fake), before);
@@ -87,6 +109,7 @@ fn reverts(fault: &str, resources: &[&str], damage: impl Fn(&mut AwsState)) {
     let fake = FakeAws::new(start);
     scenario.bootstrap(&fake, None).unwrap().unwrap();
     assert_eq!(ids(&look(&scenario, &fake)), [""; 0]);
+    assert!(has_all(&fake));
     assert_eq!(value(&fake), before);
 }
 
@@ -133,6 +156,121 @@ fn a_topics_policy_is_replaced() {
         let topic = "arn:aws:sns:eu-west-1:111122223333:keys-AlarmTopic".to_owned();
         state.drift.topic_policies.insert(topic, "{}".to_owned());
     });
+}
+
+/// The second operation of a replacement fails. No drift is found afterwards, so the failure says what
+/// is missing, and a deployment adds it.
+#[test]
+fn an_interrupted_replacement_says_what_is_missing() {
+    let scenario = scenario();
+    let damaged = deployed(&scenario);
+    let topic = "arn:aws:sns:eu-west-1:111122223333:keys-AlarmTopic".to_owned();
+    let mut state = damaged.state.into_inner();
+    state.drift.topic_policies.insert(topic, "{}".to_owned());
+    let fake = FakeAws::new(state.clone());
+    repair(&scenario, &fake, None).unwrap().unwrap();
+    let names = fake.names();
+    let mut executed = names.iter().enumerate();
+    let mut next = || executed.find(|(_, name)| **name == "cloudformation:ExecuteChangeSet");
+    next().unwrap();
+    let (index, _) = next().unwrap();
+    let fault = Fault {
+        call: index + 1,
+        kind: FaultKind::Throttled,
+    };
+    let fake = FakeAws::new(state);
+    let recorder = Recorder::default();
+    let failures = scenario.run_with(&fake, Some(fault), &recorder, async |context| {
+        let found = examine(context, &scenario.model).await?.faults;
+        fix(context, &scenario.model, &found).await
+    });
+    assert_eq!(failures.unwrap().unwrap().len(), 1);
+    let events = recorder.events();
+    let is_told = events.iter().any(|event| {
+        matches!(event, Event::Warning(text)
+            if text.contains("AlarmTopicPolicy is missing") && text.contains("`keyrota bootstrap`"))
+    });
+    assert!(is_told, "{events:?}");
+    assert!(!holds(&scenario, &fake, "AlarmTopicPolicy"));
+    assert_eq!(ids(&look(&scenario, &fake)), [""; 0]);
+    scenario.bootstrap(&fake, None).unwrap().unwrap();
+    assert!(holds(&scenario, &fake, "AlarmTopicPolicy"));
+}
+
+/// A statement that still admits Secrets Manager is not removed before it is certain that the change
+/// set which restores it may be executed.
+#[test]
+fn a_refused_change_set_removes_no_permission() {
+    let scenario = scenario();
+    let fake = deployed(&scenario);
+    let rotates = |rotates: bool| {
+        let mut state = fake.state.borrow_mut();
+        state.secrets.get_mut("keys/ada").unwrap().rotates = rotates;
+    };
+    rotates(false);
+    let changed = "SecretsManagerPermission".to_owned();
+    fake.state.borrow_mut().drift.changed.insert(changed);
+    let refused = scenario.bootstrap(&fake, None).unwrap();
+    let Err(Error::Refused(findings)) = refused else {
+        panic!("{refused:?}");
+    };
+    assert!(
+        findings[0].message.contains("enable rotation"),
+        "{findings:?}"
+    );
+    assert!(!fake.names().contains(&"lambda:RemovePermission"));
+    rotates(true);
+    scenario.bootstrap(&fake, None).unwrap().unwrap();
+    assert!(fake.names().contains(&"lambda:RemovePermission"));
+    assert_eq!(ids(&look(&scenario, &fake)), [""; 0]);
+    assert!(holds(&scenario, &fake, "SecretsManagerPermission"));
+}
+
+#[test]
+fn a_stack_that_cannot_be_compared_is_told() {
+    let scenario = scenario();
+    let fake = deployed(&scenario);
+    fake.state.borrow_mut().stacks[0].set_status("DELETE_FAILED");
+    let found = look(&scenario, &fake);
+    assert_eq!(ids(&found), ["stack-failed", "drift-unchecked"]);
+    let evidence = &found[1].evidence;
+    assert!(
+        evidence.contains("not compared while the stack is DELETE_FAILED"),
+        "{evidence}"
+    );
+    assert!(found[1].remedy.contains("wait until"), "{found:#?}");
+    assert!(!fake.names().contains(&"cloudformation:DetectStackDrift"));
+}
+
+/// What Lambda refuses is a fault of the next rotation. What it refuses the caller is an error.
+#[test]
+fn a_function_that_cannot_be_invoked_is_a_fault() {
+    let scenario = scenario();
+    let start = deployed(&scenario).state.into_inner();
+    let fake = FakeAws::new(start.clone());
+    assert_eq!(ids(&look(&scenario, &fake)), [""; 0]);
+    let (call, _) = fake.first("lambda:InvokeFunction").unwrap();
+    let examined = |kind| {
+        let fake = FakeAws::new(start.clone());
+        let ended = scenario.run(&fake, Some(Fault { call, kind }), async |context| {
+            examine(context, &scenario.model).await.map(|it| it.faults)
+        });
+        ended.unwrap()
+    };
+    let found = examined(FaultKind::Throttled).unwrap();
+    assert_eq!(ids(&found), ["rotation-rehearsal-failed"]);
+    assert!(found[0].evidence.contains("slow down"), "{found:#?}");
+    assert!(examined(FaultKind::SignedOut).is_err());
+    assert!(examined(FaultKind::Lost).is_err());
+    let fake = FakeAws::new(start.clone());
+    fake.state
+        .borrow_mut()
+        .denied_calls
+        .insert("lambda:InvokeFunction");
+    let denied = scenario.run(&fake, None, async |context| {
+        examine(context, &scenario.model).await.map(|it| it.faults)
+    });
+    assert!(denied.unwrap().is_err());
 }
 
 /// Rotation that somebody has disabled is reported, and bootstrap leaves it so. A change set that would

@@ -1,16 +1,21 @@
 //! `rotate --compromised`, interrupted everywhere, and what it refuses.
 
-use jiff::SignedDuration;
+use std::cell::Cell;
+use std::time::Duration;
 
-use super::super::fake::{FakeAws, Fault, Origin};
+use async_trait::async_trait;
+use jiff::{SignedDuration, Timestamp};
+
+use super::super::fake::{FakeAws, Fault, FaultKind, Origin};
 use super::super::{
-    Deployed, Error, LeakOutcome, LeakRequest, assess_leak, investigate_leak, respond_to_leak,
+    Context, Deployed, Error, LeakOutcome, LeakRequest, assess_leak, investigate_leak,
+    respond_to_leak,
 };
 use super::scenario::{Ended, Scenario, explore, tell};
 use crate::plan::{
     DENY_SESSIONS_POLICY, DeniedSessions, LEAKED_TAG, LeakRefusal, LeakReport, OldKeyStatus,
 };
-use crate::port::{CURRENT, ErrorKind, PREVIOUS, TrailEvent};
+use crate::port::{CURRENT, Clock, ErrorKind, Event, Listener, PREVIOUS, TrailEvent};
 
 const ENTRIES: [&str; 4] = [
     "  - { user: ada }\n",
@@ -50,17 +55,25 @@ fn respond(
     request: LeakRequest<'_>,
 ) -> Ended<LeakOutcome> {
     scenario.run(fake, fault, async |context| {
-        let deployed = Deployed::observe(context, &scenario.model).await?;
-        let entry = scenario.model.entries[0].as_access_key().unwrap();
-        let assessment = assess_leak(context, &deployed, entry, request).await?;
-        if let Some(refusal) = assessment.refusal() {
-            return Err(refusal);
-        }
-        let mut outcome = LeakOutcome::of(&assessment);
-        let model = &scenario.model;
-        respond_to_leak(context, model, &deployed, &assessment, &mut outcome).await?;
-        Ok(outcome)
+        respond_in(context, scenario, request).await
     })
+}
+
+async fn respond_in(
+    context: &Context<'_>,
+    scenario: &Scenario,
+    request: LeakRequest<'_>,
+) -> Result<LeakOutcome, Error> {
+    let deployed = Deployed::observe(context, &scenario.model).await?;
+    let entry = scenario.model.entries[0].as_access_key().unwrap();
+    let assessment = assess_leak(context, &deployed, entry, request).await?;
+    if let Some(refusal) = assessment.refusal() {
+        return Err(refusal);
+    }
+    let mut outcome = LeakOutcome::of(&assessment);
+    let model = &scenario.model;
+    respond_to_leak(context, model, &deployed, &assessment, &mut outcome).await?;
+    Ok(outcome)
 }
 
 fn refusal(ended: Ended<LeakOutcome>) -> LeakRefusal {
@@ -193,31 +206,7 @@ fn a_repeated_command_changes_nothing_more() {
         (key(&fake, CURRENT), key(&fake, PREVIOUS)),
         (new.clone(), leaked.clone())
     );
-    // A day later, it is another incident. Its key is that of AWSCURRENT.
-    fake.state.borrow_mut().next_day();
-    fake.state.borrow_mut().watch.leaked = Some(new.clone());
-    respond(&scenario, &fake, None, request).unwrap().unwrap();
-    assert_eq!(key(&fake, PREVIOUS), new);
-    let state = fake.state.borrow();
-    assert!(!state.keys.contains_key(&leaked) && !state.keys[&new].active);
-}
-
-/// The first command died after the promotion, and nobody repeated it in time.
-#[test]
-fn an_unfinished_response_of_yesterday_is_asked_about() {
-    let scenario = scenario(ENTRIES[1]);
-    let prepared = deployed(&scenario);
-    let leaked = key(&prepared, CURRENT);
-    prepared.state.borrow_mut().watch.leaked = Some(leaked.clone());
-    let start = prepared.state.into_inner();
-    let fake = FakeAws::new(start.clone());
-    let request = LeakRequest::default();
-    respond(&scenario, &fake, None, request).unwrap().unwrap();
-    let (call, _) = fake.first("iam:UpdateAccessKey").unwrap();
-    let fake = FakeAws::new(start);
-    let kind = super::super::fake::FaultKind::DiesBefore;
-    assert!(respond(&scenario, &fake, Some(Fault { call, kind }), request).is_none());
-    assert_ne!(key(&fake, CURRENT), leaked);
+    // A day later, it may be another incident.
     fake.state.borrow_mut().next_day();
     let refused = refusal(respond(&scenario, &fake, None, request));
     assert!(
@@ -225,12 +214,196 @@ fn an_unfinished_response_of_yesterday_is_asked_about() {
         "{refused}"
     );
     changed_nothing(&fake);
+    // The key that leaked first is deleted on request only.
+    fake.state.borrow_mut().watch.leaked = Some(new.clone());
     let named = LeakRequest {
-        key: Some(&leaked),
+        key: Some(&new),
         ..request
     };
-    let outcome = respond(&scenario, &fake, None, named).unwrap().unwrap();
+    let refused = refusal(respond(&scenario, &fake, None, named));
+    assert!(
+        matches!(&refused, LeakRefusal::ReportedInTheWay { key, .. } if key.id == leaked),
+        "{refused}"
+    );
+    changed_nothing(&fake);
+    let deleting = LeakRequest {
+        delete_old_key: true,
+        ..named
+    };
+    let outcome = respond(&scenario, &fake, None, deleting).unwrap().unwrap();
+    assert_eq!(outcome.status, Some(OldKeyStatus::Deleted));
+    assert_eq!(outcome.deleted_key.as_ref(), Some(&leaked));
+    assert_eq!(key(&fake, PREVIOUS), new);
+    let state = fake.state.borrow();
+    assert!(!state.keys.contains_key(&leaked) && !state.keys.contains_key(&new));
+}
+
+/// The first command died after the promotion or after the deactivation, and nobody repeated it in
+/// time.
+#[test]
+fn an_unfinished_response_of_yesterday_is_asked_about() {
+    let request = LeakRequest {
+        deny_sessions: true,
+        ..LeakRequest::default()
+    };
+    for name in ["iam:UpdateAccessKey", "iam:PutUserPolicy"] {
+        let scenario = scenario(ENTRIES[1]);
+        let prepared = deployed(&scenario);
+        let leaked = key(&prepared, CURRENT);
+        prepared.state.borrow_mut().watch.leaked = Some(leaked.clone());
+        let start = prepared.state.into_inner();
+        let fake = FakeAws::new(start.clone());
+        respond(&scenario, &fake, None, request).unwrap().unwrap();
+        let (call, _) = fake.first(name).unwrap();
+        let fake = FakeAws::new(start);
+        let kind = FaultKind::DiesBefore;
+        assert!(respond(&scenario, &fake, Some(Fault { call, kind }), request).is_none());
+        let new = key(&fake, CURRENT);
+        assert_ne!(new, leaked);
+        fake.state.borrow_mut().next_day();
+        let refused = refusal(respond(&scenario, &fake, None, request));
+        assert!(
+            matches!(refused, LeakRefusal::Ambiguous { .. }),
+            "{refused}"
+        );
+        changed_nothing(&fake);
+        let named = LeakRequest {
+            key: Some(&leaked),
+            ..request
+        };
+        let outcome = respond(&scenario, &fake, None, named).unwrap().unwrap();
+        assert_eq!(outcome.status, Some(OldKeyStatus::Inactive));
+        assert!(outcome.sessions.is_some());
+        assert_eq!(key(&fake, CURRENT), new);
+    }
+}
+
+/// The command that named another key has ended, and AWSCURRENT's key leaks within the hour.
+#[test]
+fn a_response_to_another_key_is_not_continued() {
+    for delete_old_key in [true, false] {
+        let scenario = scenario(ENTRIES[1]);
+        let fake = deployed(&scenario);
+        let (current, previous) = (key(&fake, CURRENT), key(&fake, PREVIOUS));
+        fake.state.borrow_mut().watch.leaked = Some(previous.clone());
+        let named = LeakRequest {
+            key: Some(&previous),
+            delete_old_key,
+            ..LeakRequest::default()
+        };
+        respond(&scenario, &fake, None, named).unwrap().unwrap();
+        assert_eq!(key(&fake, CURRENT), current);
+        fake.state.borrow_mut().watch.leaked = Some(current.clone());
+        let request = LeakRequest::default();
+        if !delete_old_key {
+            let refused = refusal(respond(&scenario, &fake, None, request));
+            assert!(
+                matches!(&refused, LeakRefusal::ReportedInTheWay { key, .. } if key.id == previous),
+                "{refused}"
+            );
+            changed_nothing(&fake);
+            continue;
+        }
+        let outcome = respond(&scenario, &fake, None, request).unwrap().unwrap();
+        assert_eq!(outcome.status, Some(OldKeyStatus::Inactive));
+        assert_eq!(key(&fake, PREVIOUS), current);
+        assert!(!fake.state.borrow().keys[&current].active);
+    }
+}
+
+/// An account that lists a key as active for a while after it was deactivated.
+struct StaleList<'a> {
+    fake: &'a FakeAws,
+    key: &'a str,
+    until: Cell<Option<Timestamp>>,
+}
+
+impl StaleList<'_> {
+    fn list(&self, active: bool) {
+        let mut state = self.fake.state.borrow_mut();
+        state.keys.get_mut(self.key).unwrap().active = active;
+    }
+}
+
+impl Listener for StaleList<'_> {
+    fn on(&self, event: Event) {
+        if let Event::Done(what) = event
+            && what.contains("deactivated the leaked key")
+        {
+            let until = self.now() + SignedDuration::from_secs(30);
+            self.until.set(Some(until));
+            self.list(true);
+        }
+    }
+}
+
+#[async_trait(?Send)]
+impl Clock for StaleList<'_> {
+    fn now(&self) -> Timestamp {
+        self.fake.now()
+    }
+
+    async fn sleep(&self, duration: Duration) {
+        self.fake.sleep(duration).await;
+        if self.until.get().is_some_and(|until| self.now() >= until) {
+            self.list(false);
+        }
+    }
+
+    fn token(&self) -> String {
+        self.fake.token()
+    }
+}
+
+#[test]
+fn a_stale_list_of_keys_is_waited_for() {
+    let scenario = scenario(ENTRIES[1]);
+    let fake = deployed(&scenario);
+    let leaked = key(&fake, CURRENT);
+    fake.state.borrow_mut().watch.leaked = Some(leaked.clone());
+    let stale = StaleList {
+        fake: &fake,
+        key: &leaked,
+        until: Cell::new(None),
+    };
+    let ended = scenario.run(&fake, None, async |context| {
+        let context = Context {
+            clock: &stale,
+            listener: &stale,
+            ..*context
+        };
+        respond_in(&context, &scenario, LeakRequest::default()).await
+    });
+    let outcome = ended.unwrap().unwrap();
     assert_eq!(outcome.status, Some(OldKeyStatus::Inactive));
+    let names = fake.names();
+    let deactivations = names.iter().filter(|name| **name == "iam:UpdateAccessKey");
+    assert_eq!(deactivations.count(), 1, "the step was repeated");
+}
+
+#[test]
+fn a_leaked_key_is_not_restored() {
+    let scenario = scenario(ENTRIES[1]);
+    let fake = deployed(&scenario);
+    let (current, leaked) = (key(&fake, CURRENT), key(&fake, PREVIOUS));
+    {
+        let mut state = fake.state.borrow_mut();
+        let word = format!("{leaked}={}", state.now.as_second());
+        let tags = state.user_tags.entry("ada".to_owned()).or_default();
+        tags.insert(LEAKED_TAG.to_owned(), word);
+    }
+    let error = scenario.restore(&fake, None).unwrap().unwrap_err();
+    assert!(matches!(error, Error::NotRestored { .. }), "{error}");
+    let told = error.to_string();
+    for part in [
+        format!("{leaked} was reported as leaked at "),
+        "keyrota rotate keys/ada".to_owned(),
+        format!("aws iam untag-user --user-name ada --tag-keys {LEAKED_TAG}"),
+    ] {
+        assert!(told.contains(&part), "{part}: {told}");
+    }
+    changed_nothing(&fake);
+    assert_eq!(key(&fake, CURRENT), current);
 }
 
 #[test]

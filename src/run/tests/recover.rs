@@ -5,10 +5,10 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use super::super::fake::{AwsState, FakeAws, Fault, Origin};
+use super::super::fake::{AwsState, FakeAws, Fault, FaultKind, Origin};
 use super::super::{Pace, examine, fix};
 use super::scenario::{Ended, Scenario, explore, tell};
-use crate::plan::{Diagnosis, Fix, SEEDING_TAG};
+use crate::plan::{Diagnosis, Fix, LEAKED_TAG, SEEDING_TAG};
 use crate::port::{CURRENT, PREVIOUS};
 
 const SECRET: &str = "keys/ada";
@@ -250,6 +250,114 @@ fn an_inactive_key_makes_room_on_request_if_the_other_is_not_ours() {
     assert!(state.keys[&foreign].active);
     assert!(!state.keys.contains_key(&inactive));
     assert!(state.keys[&state.key_in(CURRENT)].active);
+}
+
+/// Expects that a key of somebody else keeps its slot, and that the key of an interrupted fix does
+/// not count as another one.
+fn recovers_beside_a_foreign_key(prepare: impl Fn(&mut AwsState)) {
+    let scenario = scenario("");
+    let prepared = deployed(&scenario);
+    let foreign = {
+        let mut state = prepared.state.borrow_mut();
+        prepare(&mut state);
+        let foreign = state.add_key("ada", Origin::Somebody);
+        state.expect_broken();
+        foreign
+    };
+    let start = prepared.state.into_inner();
+    let explored = explore(
+        || FakeAws::new(start.clone()),
+        |fake, fault| repair(&scenario, fake, fault),
+        |fake, left| {
+            assert_eq!(ids(left), [("foreign-key", None)]);
+            let state = fake.state.borrow();
+            let current = state.key_in(CURRENT);
+            let mut expected = vec![current.clone(), foreign.clone()];
+            expected.sort();
+            assert_eq!(state.keys_of("ada"), expected);
+            assert!(state.keys[&current].active && state.keys[&foreign].active);
+            assert!(!state.user_tags["ada"].contains_key(SEEDING_TAG));
+        },
+    );
+    tell("recovery beside a foreign key", explored);
+}
+
+#[test]
+fn a_deleted_key_gives_way_to_a_new_one_beside_a_foreign_key() {
+    recovers_beside_a_foreign_key(|state| {
+        state.delete(PREVIOUS);
+        state.delete(CURRENT);
+    });
+}
+
+#[test]
+fn an_inactive_key_gives_way_to_a_new_one_beside_a_foreign_key() {
+    recovers_beside_a_foreign_key(|state| {
+        state.delete(PREVIOUS);
+        state.deactivate(CURRENT);
+    });
+}
+
+#[test]
+fn the_keys_of_an_interrupted_fix_are_named() {
+    let scenario = scenario("");
+    let prepared = deployed(&scenario);
+    let foreign = {
+        let mut state = prepared.state.borrow_mut();
+        state.delete(PREVIOUS);
+        state.delete(CURRENT);
+        let foreign = state.add_key("ada", Origin::Somebody);
+        state.expect_broken();
+        foreign
+    };
+    let start = prepared.state.into_inner();
+    let fake = FakeAws::new(start.clone());
+    repair(&scenario, &fake, None).unwrap().unwrap();
+    for (name, what) in [
+        ("iam:CreateAccessKey", "deletes"),
+        ("secretsmanager:PutSecretValue", "makes"),
+    ] {
+        let (call, _) = fake.first(name).unwrap();
+        let kind = FaultKind::DiesAfter;
+        let fake = FakeAws::new(start.clone());
+        assert!(repair(&scenario, &fake, Some(Fault { call, kind })).is_none());
+        let keys = fake.state.borrow().keys_of("ada");
+        let made = keys.into_iter().find(|id| *id != foreign).unwrap();
+        let found = look(&scenario, &fake);
+        assert_eq!(found[0].fault.id, "current-key-missing", "{found:#?}");
+        let action = found[0].action.clone().unwrap();
+        let named = format!("{what} the key {made}, which an interrupted command");
+        assert!(action.contains(&named), "{action}");
+    }
+}
+
+/// The previous key was reported as leaked and is still active.
+#[test]
+fn a_leaked_key_gives_way_to_a_new_one() {
+    let scenario = scenario("");
+    let fake = deployed(&scenario);
+    let leaked = {
+        let mut state = fake.state.borrow_mut();
+        state.delete(CURRENT);
+        let leaked = state.key_in(PREVIOUS);
+        let word = format!("{leaked}={}", state.now.as_second());
+        let tags = state.user_tags.entry("ada".to_owned()).or_default();
+        tags.insert(LEAKED_TAG.to_owned(), word);
+        state.expect_broken();
+        leaked
+    };
+    let found = look(&scenario, &fake);
+    assert!(ids(&found).contains(&("current-key-missing", Some(Fix::Recover))));
+    let left = repair(&scenario, &fake, None).unwrap().unwrap();
+    assert!(
+        ids(&left).contains(&("leaked-key-active", None)),
+        "{left:#?}"
+    );
+    assert!(left.iter().all(|it| it.fix.is_none()), "{left:#?}");
+    let state = fake.state.borrow();
+    let current = state.key_in(CURRENT);
+    assert_ne!(current, leaked);
+    assert!(state.keys[&current].active);
 }
 
 #[test]

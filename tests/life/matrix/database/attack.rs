@@ -215,7 +215,12 @@ impl Attack {
     /// Runs the commands that inspect and repair the stack as the administrator.
     pub async fn look(&mut self) {
         for command in ["status", "doctor", "doctor --fix --yes"] {
+            let before = self.scene.administrators();
             let ran = self.scene.test.keyrota(command).await;
+            if command != "status" {
+                // The rehearsal of another entry logs in as its administrator.
+                self.strangers += self.scene.administrators() - before;
+            }
             self.unchanged(&format!("{ran}")).await;
         }
         let ran = self.scene.bootstrap().await;
