@@ -16,6 +16,7 @@
 //! | [`port`] | the dependencies of the steps and the sweep |
 //! | [`step`] | the steps, over the ports |
 //! | [`sweep`] | the sweep, over the ports |
+//! | [`check`] | the rehearsal of the next rotation, over the ports |
 //! | [`log`], [`metric`], [`error`] | the function's output, which never contains a secret value |
 //! | [`aws`] | the SDKs |
 //! | [`base`] | what this function shares with the one for databases |
@@ -28,6 +29,7 @@
 pub use keyrota_function_base::{arn, clock, dump, event, metric, moment, pins};
 
 pub mod aws;
+pub mod check;
 pub mod decide;
 pub mod error;
 pub mod key;

@@ -4,6 +4,7 @@
 use std::io::Stdout;
 use std::process::ExitCode;
 
+use keyrota_contract::event::CHECK;
 use keyrota_function::aws::Services;
 use keyrota_function::error::{Error, RequestError};
 use keyrota_function::event::{Invocation, Payload};
@@ -12,9 +13,11 @@ use keyrota_function::metric::Metric;
 use keyrota_function::pin::Pins;
 use keyrota_function::pins::PinsError;
 use keyrota_function::port::Journal;
-use keyrota_function::{step, sweep};
+use keyrota_function::{check, step, sweep};
 use keyrota_function_base::lambda::{Program, in_time};
 use lambda_runtime::{Context, LambdaEvent};
+use serde_json::Value;
+use tokio::time::timeout;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
@@ -42,7 +45,7 @@ async fn handle(
     program: &Program,
     function: &Function,
     event: LambdaEvent<Payload>,
-) -> Result<(), Error> {
+) -> Result<Value, Error> {
     let LambdaEvent { payload, context } = event;
     let log: Lines<Stdout> = program.log(&context);
     let invocation = match Invocation::read(&payload) {
@@ -52,10 +55,15 @@ async fn handle(
     let log = match &invocation {
         Invocation::Step(event) => log.about(&event.secret, event.step.name()),
         Invocation::Sweep(_) => log.sweeping(),
+        Invocation::Check(check) => log.about(&check.secret, CHECK),
     };
     carry_out(function, &log, &context, &invocation)
         .await
-        .map_err(|error| failed(&log, error))
+        .map_err(|error| match invocation {
+            // A failed check is not a failed rotation.
+            Invocation::Check(_) => unmeasured(&log, error),
+            _ => failed(&log, error),
+        })
 }
 
 /// Runs the requested work within the available time.
@@ -64,7 +72,7 @@ async fn carry_out(
     log: &Lines<Stdout>,
     context: &Context,
     invocation: &Invocation,
-) -> Result<(), Error> {
+) -> Result<Value, Error> {
     let pins = function.pins.as_ref();
     let pins = pins.map_err(|error| RequestError::from(*error))?;
     let ports = function.services.with(log, pins);
@@ -72,8 +80,18 @@ async fn carry_out(
         context,
         function.services.clock(),
         async |deadline| match invocation {
-            Invocation::Step(event) => step::run(&ports, event, deadline).await,
-            Invocation::Sweep(secrets) => sweep::run(&ports, secrets, deadline).await,
+            Invocation::Step(event) => step::run(&ports, event, deadline)
+                .await
+                .map(|()| Value::Null),
+            Invocation::Sweep(secrets) => sweep::run(&ports, secrets, deadline)
+                .await
+                .map(|()| Value::Null),
+            Invocation::Check(check) => {
+                let checked = timeout(check::LIMIT, check::run(&ports, check)).await;
+                let late = |_| RequestError::out_of_time(invocation);
+                let answer = checked.map_err(late)??;
+                Ok(serde_json::to_value(answer).unwrap_or_default())
+            }
         },
     );
     ended
@@ -84,9 +102,14 @@ async fn carry_out(
 /// Logs that a request failed, and counts the failure in a metric. A sweep has already counted
 /// its own failures.
 fn failed(log: &Lines<Stdout>, error: Error) -> Error {
-    log.failed(&error);
     if !matches!(error, Error::Request(RequestError::SweepFailed { .. })) {
         log.measure(&[Metric::Failures(1)]);
     }
+    unmeasured(log, error)
+}
+
+/// Logs that a request failed.
+fn unmeasured(log: &Lines<Stdout>, error: Error) -> Error {
+    log.failed(&error);
     error
 }

@@ -72,6 +72,9 @@ pub trait Authenticator {
     /// `GetCallerIdentity` with this key. It is sent once: the caller decides whether to try
     /// again.
     async fn identify(&self, key: &KeyPair) -> Result<Identity, CallError>;
+
+    /// `GetCallerIdentity` with the credentials that make the IAM calls. It is sent once.
+    async fn identify_caller(&self, caller: &Caller) -> Result<Identity, CallError>;
 }
 
 /// The services that a new key is used for.

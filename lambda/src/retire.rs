@@ -53,6 +53,12 @@ pub const USE_RECORDED_EVERY: Duration = Duration::from_secs(15 * 60);
 /// `GetAccessKeyLastUsed`).
 pub const CONCEALED: Duration = USE_RECORDED_EVERY.saturating_add(Duration::from_secs(60));
 
+/// How long a check may take, from its look at the labels to its last request. If a rotation starts
+/// and ends in that time, a check may sign a request with the key that was replaced meanwhile. So,
+/// where the key signs the calls of its own rotation, a use that soon after the promotion is no
+/// proof of a client's, but it may conceal one.
+pub const CHECKED: Duration = Duration::from_secs(10);
+
 /// Whether the key was used after the other key was promoted. Requests that clients or the
 /// rotation signed with it before then are no sign that anyone still needs it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -73,7 +79,8 @@ impl KeyUse {
     ///
     /// A recorded use shortly before the promotion conceals a client's use shortly after it. With
     /// `rotate_as: self`, the rotation itself is such a use. If the client continues to use the
-    /// key, a later record shows it.
+    /// key, a later record shows it. The same holds for a use within [`CHECKED`] of the promotion,
+    /// which may be a check's if the key `signs_for_itself`.
     ///
     /// If `hold_if_used_within` is at most [`USE_RECORDED_EVERY`], only recorded uses count: the
     /// manifest asks for less than IAM can measure, and the program warns about that.
@@ -81,14 +88,17 @@ impl KeyUse {
         promoted: Moment,
         last_used: Option<Moment>,
         hold_if_used_within: Duration,
+        signs_for_itself: bool,
     ) -> Self {
         let Some(moment) = last_used else {
             return Self::None;
         };
         let concealed = moment.plus(CONCEALED);
-        if moment > promoted {
+        let is_measured = hold_if_used_within > USE_RECORDED_EVERY;
+        let may_be_checked = signs_for_itself && is_measured && moment <= promoted.plus(CHECKED);
+        if moment > promoted && !may_be_checked {
             Self::Last(moment)
-        } else if concealed > promoted && hold_if_used_within > USE_RECORDED_EVERY {
+        } else if concealed > promoted && is_measured {
             Self::Possible(concealed)
         } else {
             Self::None

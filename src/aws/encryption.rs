@@ -54,15 +54,15 @@ impl Encryption for Aws {
         done("kms:EnableKey", request.send()).await
     }
 
-    async fn has_alias(&self, alias: &str) -> Result<bool> {
+    async fn alias(&self, alias: &str) -> Result<Option<String>> {
         let mut pages = self.kms.list_aliases().into_paginator().send();
         while let Some(page) = pages.next().await {
             let page = page.map_err(failed("kms:ListAliases"))?;
-            let names = page.aliases.unwrap_or_default().into_iter();
-            if names.filter_map(|it| it.alias_name).any(|it| it == alias) {
-                return Ok(true);
+            let mut aliases = page.aliases.unwrap_or_default().into_iter();
+            if let Some(found) = aliases.find(|it| it.alias_name() == Some(alias)) {
+                return Ok(Some(found.target_key_id.unwrap_or_default()));
             }
         }
-        Ok(false)
+        Ok(None)
     }
 }

@@ -19,6 +19,20 @@ impl Functions for Aws {
         Ok(answer.and_then(|answer| answer.code_sha256))
     }
 
+    async fn function_policy(&self, function: &str) -> Result<Option<String>> {
+        let request = self.lambda.get_policy().function_name(function);
+        let answer = found("lambda:GetPolicy", request.send()).await?;
+        Ok(answer.and_then(|answer| answer.policy))
+    }
+
+    async fn remove_permission(&self, function: &str, statement: &str) -> Result<()> {
+        let request = self.lambda.remove_permission().function_name(function);
+        let request = request.statement_id(statement);
+        found("lambda:RemovePermission", request.send())
+            .await
+            .map(drop)
+    }
+
     async fn invoke(&self, function: &str, payload: &str) -> Result<Invoked> {
         const CALL: &str = "lambda:InvokeFunction";
         let request = self.lambda.invoke().function_name(function);

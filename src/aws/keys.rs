@@ -1,13 +1,24 @@
 //! IAM users and their access keys, roles, and policies.
 
+use std::collections::BTreeMap;
+
 use async_trait::async_trait;
 use aws_sdk_iam::config::retry::RetryConfig;
-use aws_sdk_iam::types::{AccessKeyLastUsed, ReportStateType, StatusType, Tag};
+use aws_sdk_iam::types::{
+    AccessKeyLastUsed, ContextEntry, ContextKeyTypeEnum, PolicyEvaluationDecisionType,
+    ReportStateType, StatusType, Tag,
+};
 
 use super::Aws;
 use super::error::{answered, done, failed, found, refused};
 use super::system::timestamp;
-use crate::port::{ErrorKind, Key, KeyPair, Keys, LastUse, ReportDocument, Result, UsedIn, User};
+use crate::port::{
+    ErrorKind, Key, KeyPair, Keys, LastUse, Optional, ReportDocument, Result, Simulated,
+    Simulation, UsedIn, User,
+};
+
+/// The one condition key of a simulation that has several values.
+const TAG_KEYS: &str = "aws:TagKeys";
 
 #[async_trait(?Send)]
 impl Keys for Aws {
@@ -95,6 +106,13 @@ impl Keys for Aws {
         })
     }
 
+    async fn deactivate_key(&self, user: &str, id: &str) -> Result<bool> {
+        let request = self.iam.update_access_key().user_name(user);
+        let request = request.access_key_id(id).status(StatusType::Inactive);
+        let updated = found("iam:UpdateAccessKey", request.send()).await?;
+        Ok(updated.is_some())
+    }
+
     async fn delete_key(&self, user: &str, id: &str) -> Result<bool> {
         let request = self
             .iam
@@ -136,6 +154,65 @@ impl Keys for Aws {
         let answer = found("iam:GetUserPolicy", request.send()).await?;
         Ok(answer.is_some())
     }
+
+    async fn simulate(&self, simulation: &Simulation) -> Result<Vec<Simulated>> {
+        let request = self.iam.simulate_principal_policy();
+        let mut pages = request
+            .policy_source_arn(&simulation.principal)
+            .set_action_names(Some(simulation.actions.clone()))
+            .resource_arns(&simulation.resource)
+            .set_context_entries(Some(context_entries(&simulation.context)))
+            .into_paginator()
+            .send();
+        let mut all = Vec::new();
+        while let Some(page) = pages.next().await {
+            let page = page.map_err(failed("iam:SimulatePrincipalPolicy"));
+            let Some(page) = page.optional()? else {
+                return Ok(Vec::new());
+            };
+            let results = page.evaluation_results.unwrap_or_default().into_iter();
+            all.extend(results.map(|result| Simulated {
+                action: result.eval_action_name,
+                by: simulation.by,
+                of: simulation.of.clone(),
+                allowed: result.eval_decision == PolicyEvaluationDecisionType::Allowed,
+                explicit: result.eval_decision == PolicyEvaluationDecisionType::ExplicitDeny,
+                is_conclusive: result.missing_context_values.unwrap_or_default().is_empty(),
+            }));
+        }
+        Ok(all)
+    }
+
+    async fn attached_policies(&self, user: &str) -> Result<Option<Vec<String>>> {
+        let pages = self.iam.list_attached_user_policies().user_name(user);
+        let mut pages = pages.into_paginator().send();
+        let mut arns = Vec::new();
+        while let Some(page) = pages.next().await {
+            let page = page.map_err(failed("iam:ListAttachedUserPolicies"));
+            let Some(page) = page.optional()? else {
+                return Ok(None);
+            };
+            let policies = page.attached_policies.unwrap_or_default().into_iter();
+            arns.extend(policies.filter_map(|policy| policy.policy_arn));
+        }
+        Ok(Some(arns))
+    }
+}
+
+/// Returns the condition keys of a simulated request.
+fn context_entries(context: &BTreeMap<String, Vec<String>>) -> Vec<ContextEntry> {
+    let entries = context.iter().map(|(key, values)| {
+        let kind = match key == TAG_KEYS {
+            true => ContextKeyTypeEnum::StringList,
+            false => ContextKeyTypeEnum::String,
+        };
+        ContextEntry::builder()
+            .context_key_name(key)
+            .context_key_type(kind)
+            .set_context_key_values(Some(values.clone()))
+            .build()
+    });
+    entries.collect()
 }
 
 /// Returns the last use, if there was one. IAM writes `N/A` for what it does not know.

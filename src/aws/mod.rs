@@ -3,6 +3,7 @@
 
 mod artifacts;
 mod demo;
+mod drift;
 mod encryption;
 mod error;
 mod functions;
@@ -13,7 +14,9 @@ mod secrets;
 mod stacks;
 mod system;
 mod throttle;
+mod topics;
 mod trails;
+mod user_policies;
 
 use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_credential_types::provider::SharedCredentialsProvider;
@@ -45,6 +48,7 @@ pub struct Aws {
     logs: aws_sdk_cloudwatchlogs::Client,
     s3: aws_sdk_s3::Client,
     secretsmanager: aws_sdk_secretsmanager::Client,
+    sns: aws_sdk_sns::Client,
     sts: aws_sdk_sts::Client,
 }
 
@@ -106,6 +110,7 @@ impl Aws {
             logs: client!(aws_sdk_cloudwatchlogs),
             s3: client!(aws_sdk_s3, force_path_style = has_no_names),
             secretsmanager: client!(aws_sdk_secretsmanager),
+            sns: client!(aws_sdk_sns),
             sts: client!(aws_sdk_sts),
             profile: settings.profile.clone(),
             config,

@@ -175,6 +175,29 @@ impl Secrets for Aws {
         done("secretsmanager:TagResource", request.send()).await
     }
 
+    async fn update_settings(
+        &self,
+        id: &str,
+        description: Option<&str>,
+        kms_key: Option<&str>,
+    ) -> Result<()> {
+        let request = self.secretsmanager.update_secret().secret_id(id);
+        let request = request
+            .set_description(description.map(str::to_owned))
+            .set_kms_key_id(kms_key.map(str::to_owned));
+        done("secretsmanager:UpdateSecret", request.send()).await
+    }
+
+    async fn put_resource_policy(&self, id: &str, policy: &str) -> Result<()> {
+        let request = self
+            .secretsmanager
+            .put_resource_policy()
+            .secret_id(id)
+            .resource_policy(policy)
+            .block_public_policy(true);
+        done("secretsmanager:PutResourcePolicy", request.send()).await
+    }
+
     async fn untag(&self, id: &str, key: &str) -> Result<()> {
         let request = self
             .secretsmanager

@@ -5,17 +5,18 @@ use std::collections::BTreeMap;
 use async_trait::async_trait;
 use aws_sdk_cloudformation::operation::get_template::builders::GetTemplateFluentBuilder;
 use aws_sdk_cloudformation::types::{
-    Capability, ChangeSetType, EventFilter, OnStackFailure, OperationEvent, Parameter,
-    ResourceAttribute, Tag, TemplateStage,
+    Capability, ChangeSetType, DeploymentMode, EventFilter, OnStackFailure, OperationEvent,
+    Parameter, ResourceAttribute, Tag, TemplateStage,
 };
 
 use super::Aws;
+use super::drift::{detection_of, drift_of, status_of};
 use super::error::{answered, done, failed, found, refused};
 use super::system::timestamp;
 use crate::port::{
-    Change, ChangeSet, ChangeSetRequest, CreatedChangeSet, Error, ErrorKind, Optional,
-    RefusedResource, ResourceToImport, Result, Stack, StackEvent, StackResource, StackStatus,
-    Stacks, TemplateSource,
+    Change, ChangeSet, ChangeSetRequest, CreatedChangeSet, DriftDetection, Error, ErrorKind,
+    Optional, RefusedResource, ResourceDrift, ResourceToImport, Result, Stack, StackEvent,
+    StackResource, StackStatus, Stacks, TemplateSource,
 };
 
 /// Converts `ValidationError` to "not found". These calls have one argument, a stack name or
@@ -143,6 +144,7 @@ impl Stacks for Aws {
             .change_set_name(&request.name)
             .change_set_type(kind)
             .set_on_stack_failure((!imports).then_some(OnStackFailure::Rollback))
+            .set_deployment_mode(request.reverts_drift.then_some(DeploymentMode::RevertDrift))
             .set_resources_to_import(imports.then(|| to_import(&request.imports)))
             .capabilities(Capability::from(request.capability))
             .set_parameters(Some(pairs(&request.parameters, |key, value| {
@@ -160,6 +162,7 @@ impl Stacks for Aws {
         let call = match &request.template {
             TemplateSource::Body(body) => call.template_body(body),
             TemplateSource::Url(url) => call.template_url(url),
+            TemplateSource::Previous => call.use_previous_template(true),
         };
         let created = answered(CALL, call.send()).await?;
         match (created.id, created.stack_id) {
@@ -240,6 +243,43 @@ impl Stacks for Aws {
             .map(drop)
     }
 
+    async fn detect_drift(&self, stack: &str, logical_ids: &[String]) -> Result<String> {
+        const CALL: &str = "cloudformation:DetectStackDrift";
+        let request = self.cloudformation.detect_stack_drift().stack_name(stack);
+        let request = request.set_logical_resource_ids(Some(logical_ids.to_vec()));
+        let id = answered(CALL, request.send())
+            .await?
+            .stack_drift_detection_id;
+        id.ok_or_else(|| refused(CALL, ErrorKind::Other, "the response contains no ID"))
+    }
+
+    async fn drift_detection(&self, id: &str) -> Result<DriftDetection> {
+        let request = self.cloudformation.describe_stack_drift_detection_status();
+        let request = request.stack_drift_detection_id(id);
+        let call = "cloudformation:DescribeStackDriftDetectionStatus";
+        let answer = answered(call, request.send()).await?;
+        let status = answer.detection_status.as_ref();
+        Ok(detection_of(status, answer.detection_status_reason))
+    }
+
+    async fn drifts(&self, stack: &str) -> Result<Vec<ResourceDrift>> {
+        const CALL: &str = "cloudformation:DescribeStackResourceDrifts";
+        let mut drifts = Vec::new();
+        let mut next = None;
+        // The SDK has no paginator for it.
+        loop {
+            let request = self.cloudformation.describe_stack_resource_drifts();
+            let request = request.stack_name(stack).set_next_token(next);
+            let page = answered(CALL, request.send()).await?;
+            let found = page.stack_resource_drifts.unwrap_or_default();
+            drifts.extend(found.into_iter().map(drift_of));
+            next = page.next_token.filter(|token| !token.is_empty());
+            if next.is_none() {
+                return Ok(drifts);
+            }
+        }
+    }
+
     async fn delete_stack(&self, name: &str, retain: &[String]) -> Result<()> {
         let request = self.cloudformation.delete_stack().stack_name(name);
         let request = request.set_retain_resources((!retain.is_empty()).then(|| retain.to_vec()));
@@ -297,6 +337,10 @@ fn change_of(change: aws_sdk_cloudformation::types::ResourceChange) -> Change {
     });
     Change {
         properties: properties.collect(),
+        drift: change
+            .resource_drift_status
+            .as_ref()
+            .map(|status| status_of(Some(status))),
         action: text(change.action),
         logical_id: change.logical_resource_id.unwrap_or_default(),
         kind: change.resource_type.unwrap_or_default(),

@@ -32,6 +32,12 @@ const CONTENT_LIMIT: u64 = 250 * 1024 * 1024;
 /// Part of what determines the bytes. If it changes, every stack uploads its function again.
 const COMPRESSION_LEVEL: i64 = 9;
 
+/// The permissions of the executable.
+const EXECUTABLE: u32 = 0o755;
+
+/// The permissions of all other files.
+const ORDINARY: u32 = 0o644;
+
 /// A deployment package that Lambda can run.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Bundle {
@@ -92,19 +98,7 @@ impl Bundle {
     ///
     /// Fails if it cannot be packed again, for example because it is too large.
     pub fn pinned(&self, pins: &[Pinned]) -> Result<Self, Refused> {
-        let unreadable = |error: zip::result::ZipError| PackageFault::NotZip(error.to_string());
-        let mut files = files(&self.zip).map_err(unreadable)?;
-        let executable = files.remove(BOOTSTRAP).unwrap_or_default();
-        files.retain(|path, _| !path.starts_with(PINS));
-        let mut files: BTreeMap<String, &[u8]> = files
-            .iter()
-            .map(|(path, content)| (path.clone(), content.as_slice()))
-            .collect();
-        files.extend(
-            pins.iter()
-                .map(|file| (file.path.clone(), file.text.as_bytes())),
-        );
-        let zip = compress(&executable, files).map_err(unreadable)?;
+        let zip = pin(&self.zip, pins).map_err(|error| PackageFault::NotZip(error.to_string()))?;
         Refused::unless_empty(zip_too_large(&zip, ZIP_LIMIT).into_iter().collect())?;
         let machine = self.machine;
         Ok(Self { zip, machine })
@@ -197,20 +191,45 @@ fn files(zip: &[u8]) -> zip::result::ZipResult<BTreeMap<String, Vec<u8>>> {
 }
 
 fn compress(executable: &[u8], files: BTreeMap<String, &[u8]>) -> zip::result::ZipResult<Vec<u8>> {
-    let options = SimpleFileOptions::default()
+    let mut writer = ZipWriter::new(Cursor::new(Vec::new()));
+    writer.start_file(BOOTSTRAP, options(EXECUTABLE))?;
+    writer.write_all(executable)?;
+    for (path, content) in files {
+        writer.start_file(path, options(ORDINARY))?;
+        writer.write_all(content)?;
+    }
+    Ok(writer.finish()?.into_inner())
+}
+
+/// Returns a checked zip file with these pins files instead of any others. The other files stay
+/// compressed as they are: to compress the executable takes longer than everything else here.
+fn pin(zip: &[u8], pins: &[Pinned]) -> zip::result::ZipResult<Vec<u8>> {
+    let mut archive = ZipArchive::new(Cursor::new(zip))?;
+    let mut writer = ZipWriter::new(Cursor::new(Vec::new()));
+    for index in 0..archive.len() {
+        let entry = archive.by_index_raw(index)?;
+        let mode = match entry.name()? {
+            name if name == BOOTSTRAP => EXECUTABLE,
+            name if name.starts_with(PINS) || !entry.is_file() => continue,
+            _ => ORDINARY,
+        };
+        writer.raw_copy_file_touch(entry, DateTime::DEFAULT, Some(mode))?;
+    }
+    let pins: BTreeMap<&str, &str> = pins.iter().map(|it| (&*it.path, &*it.text)).collect();
+    for (path, text) in pins {
+        writer.start_file(path, options(ORDINARY))?;
+        writer.write_all(text.as_bytes())?;
+    }
+    Ok(writer.finish()?.into_inner())
+}
+
+fn options(mode: u32) -> SimpleFileOptions {
+    SimpleFileOptions::default()
         .compression_method(CompressionMethod::Deflated)
         .compression_level(Some(COMPRESSION_LEVEL))
         .last_modified_time(DateTime::DEFAULT)
         .system(System::Unix)
-        .unix_permissions(0o755);
-    let mut writer = ZipWriter::new(Cursor::new(Vec::new()));
-    writer.start_file(BOOTSTRAP, options)?;
-    writer.write_all(executable)?;
-    for (path, content) in files {
-        writer.start_file(path, options.unix_permissions(0o644))?;
-        writer.write_all(content)?;
-    }
-    Ok(writer.finish()?.into_inner())
+        .unix_permissions(mode)
 }
 
 fn length(bytes: &[u8]) -> u64 {

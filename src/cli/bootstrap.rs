@@ -10,7 +10,7 @@ use super::password;
 use super::session::Session;
 use super::settings::Settings;
 use crate::model::{Entry, InitialKey, Kind, Model};
-use crate::plan::{self, Preflight, StackReport};
+use crate::plan::{self, GoneSecret, Preflight, StackReport};
 use crate::port::Event;
 use crate::render::Shard;
 use crate::run::{self, Bootstrapped, Cleared};
@@ -43,6 +43,9 @@ pub(super) struct Bootstrap {
     /// Skip the confirmation prompt
     #[arg(short, long)]
     yes: bool,
+    /// Skip the prompt before secrets that no longer exist are created again, with other ARNs
+    #[arg(long)]
+    recreate_secrets: bool,
     #[command(flatten)]
     overlay: Overlay,
     #[command(flatten)]
@@ -60,12 +63,18 @@ pub(super) async fn run(settings: &Settings, verb: &Bootstrap) -> Result<Exit, F
     let cleared = stacks.clear(&context, Preflight { rotates }).await?;
     let asked = password::collect(&context, &cleared).await?;
     settings.confirm(verb.yes, &question(shards, &cleared, verb.no_rotate))?;
+    let gone = cleared.iter();
+    let gone: Vec<Vec<GoneSecret>> = gone
+        .map(|cleared| plan::gone_secrets(&cleared.observed))
+        .collect();
+    confirm_recreation(settings, verb.recreate_secrets, gone.iter().flatten())?;
     let passwords = asked.ask(settings)?;
     stacks.keep_record(settings)?;
     let (source, fleet) = (&verb.function, &stacks.fleet);
     let packages = source.packages(settings, fleet, &authorities).await?;
     let mut deployed: Option<BootstrapResult> = None;
-    for ((shard, template), cleared) in shards.iter().zip(rendering.stacks()).zip(&cleared) {
+    let stacks = shards.iter().zip(rendering.stacks()).zip(&cleared);
+    for (((shard, template), cleared), gone) in stacks.zip(gone) {
         let model = &shard.model;
         if shards.len() > 1 {
             context
@@ -77,6 +86,7 @@ pub(super) async fn run(settings: &Settings, verb: &Bootstrap) -> Result<Exit, F
             template,
             passwords: &passwords,
             rotates,
+            recreated: &gone.into_iter().map(|secret| secret.logical_id).collect(),
         };
         let done = run::bootstrap(&context, model, cleared, inputs).await?;
         let result = result(model, done);
@@ -90,6 +100,27 @@ pub(super) async fn run(settings: &Settings, verb: &Bootstrap) -> Result<Exit, F
         settings.view.show(&result);
     }
     Ok(Exit::Done)
+}
+
+/// Asks whether secrets that no longer exist are created again, since their clients need new ARNs.
+fn confirm_recreation<'a>(
+    settings: &Settings,
+    yes: bool,
+    gone: impl Iterator<Item = &'a GoneSecret>,
+) -> Result<(), Failed> {
+    let gone: Vec<String> = gone
+        .map(|secret| format!("  {} ({})", secret.name, secret.arn))
+        .collect();
+    if gone.is_empty() {
+        return Ok(());
+    }
+    let question = format!(
+        "These secrets of the stack no longer exist:\n{}\nCreate other secrets with these names? They have other ARNs, and each gets a first credential.",
+        gone.join("\n")
+    );
+    settings.confirm(yes, &question).map_err(|failed| {
+        failed.hint("use --recreate-secrets to create them without this prompt; --yes does not")
+    })
 }
 
 fn question(shards: &[Shard], cleared: &[Cleared<'_>], no_rotate: bool) -> String {

@@ -1,6 +1,7 @@
 //! `keyrota doctor`.
 
 use std::fmt::Write as _;
+use std::io::IsTerminal as _;
 
 use clap::Args;
 
@@ -10,18 +11,26 @@ use super::fleet::Stacks;
 use super::session::Session;
 use super::settings::Settings;
 use crate::model::Model;
-use crate::plan::{Diagnosis, DoctorReport, Fix};
+use crate::plan::{Diagnosis, DoctorReport, Fix, Rehearsal};
+use crate::port::{Event, Listener as _};
 use crate::run::{self, Context};
 
 /// Find faults, with the evidence and one remedy for each
 ///
-/// Examines the stack, each secret, each user's keys, and whether each credential
-/// authenticates. Changes nothing, and exits with 5 if it finds a fault.
+/// Examines the stack and each of its resources, each secret, each user's keys, and whether
+/// each credential authenticates. Rehearses the next rotation of each secret: the function makes the calls that
+/// change nothing, and IAM simulates the policies for the others. Changes nothing, and exits with
+/// 5 if it finds a fault. With -v, lists the calls of each rehearsal.
 ///
 /// With --fix, applies the remedies that cannot invalidate a credential in use: restores
-/// deleted secrets, completes or starts rotations that are due, enables rotation as the
-/// manifest specifies, and runs the function's sweep to retire old keys. Then examines
-/// everything again.
+/// deleted secrets, makes secrets work again whose key is deleted or whose value is damaged,
+/// completes or starts rotations that are due, enables rotation as the manifest specifies, and
+/// runs the function's sweep to retire old keys. Restores resources that someone has changed or
+/// deleted, with a change set that is shown, and that is executed only if it contains no secret.
+/// Then examines everything again.
+///
+/// A current key that is inactive may have been deactivated on purpose. Its replacement has
+/// its own confirmation prompt, and --yes does not include it.
 #[derive(Args, Debug)]
 pub(super) struct Doctor {
     /// Apply the safe remedies, after a confirmation prompt
@@ -30,6 +39,9 @@ pub(super) struct Doctor {
     /// Skip the confirmation prompt
     #[arg(short, long, requires = "fix")]
     yes: bool,
+    /// Also apply the remedy of this fault, without its own confirmation prompt
+    #[arg(long, value_name = "FAULT", requires = "fix", value_parser = ["current-key-inactive"])]
+    allow: Vec<String>,
 }
 
 /// A remedy may reveal another fault: the rotation of a restored secret may be disabled
@@ -44,42 +56,73 @@ pub(super) async fn run(settings: &Settings, verb: &Doctor) -> Result<Exit, Fail
     for model in &models {
         run::guard_account(&context, model).await?;
     }
-    let mut looks = vec![examine(&context, &models).await?];
+    let (found, mut rehearsals) = examine(&context, &models).await?;
+    let mut looks = vec![found];
     let mut tried: Vec<Diagnosis> = Vec::new();
     let mut refused = false;
+    // The fixes that failed, by stack. A fault may disappear although its fix has failed.
+    let mut failed: Vec<(&str, Option<Fix>)> = Vec::new();
     while verb.fix && looks.len() <= MAX_ROUNDS {
         let last = looks.last().map(Vec::as_slice).unwrap_or_default();
         let chosen: Vec<Vec<Diagnosis>> = last.iter().map(|it| untried(it, &tried)).collect();
         if chosen.iter().all(Vec::is_empty) {
             break;
         }
-        settings.confirm(verb.yes, &question(chosen.iter().flatten()))?;
+        let agreed = agree(settings, verb, &chosen)?;
         for (model, chosen) in models.iter().zip(chosen) {
-            let failures = run::fix(&context, model, &chosen).await?;
-            let is_aws = |error: &run::Error| matches!(error, run::Error::Aws(_));
-            refused |= failures.iter().any(is_aws);
+            let mut applied: Vec<Diagnosis> =
+                chosen.iter().filter(|it| agreed(it)).cloned().collect();
+            applied.sort_by_key(|it| it.fix);
+            for same in applied.chunk_by(|one, next| one.fix == next.fix) {
+                let failures = run::fix(&context, model, same).await?;
+                let is_aws = |error: &run::Error| {
+                    matches!(
+                        error,
+                        run::Error::Aws(_) | run::Error::RecoveryDenied { .. }
+                    )
+                };
+                refused |= failures.iter().any(is_aws);
+                let this = (model.stack.as_str(), same[0].fix);
+                failed.retain(|held| *held != this);
+                if !failures.is_empty() {
+                    failed.push(this);
+                }
+            }
             tried.extend(chosen);
         }
-        looks.push(examine(&context, &models).await?);
+        let now;
+        (now, rehearsals) = examine(&context, &models).await?;
+        // What one fix has restored may let another one succeed.
+        let stays = |held: &Diagnosis| now.iter().flatten().any(|it| it.is_same(held));
+        if !tried.iter().all(stays) {
+            tried.retain(|held| !stays(held));
+        }
+        looks.push(now);
     }
     settings.progress.finish();
     let looks: Vec<Vec<Diagnosis>> = looks.into_iter().map(|look| look.concat()).collect();
-    let report = DoctorReport::of(&looks);
+    let report = DoctorReport::of(&looks).with_rehearsals(rehearsals, settings.verbose);
     settings.view.show(&report);
     Ok(match report.is_well() {
-        true => Exit::Done,
+        true if failed.is_empty() => Exit::Done,
+        true => Exit::Failed,
         false if refused => Exit::Failed,
         false => Exit::Attention,
     })
 }
 
 /// Examines each stack.
-async fn examine(context: &Context<'_>, models: &[&Model]) -> Result<Vec<Vec<Diagnosis>>, Failed> {
-    let mut found = Vec::new();
+async fn examine(
+    context: &Context<'_>,
+    models: &[&Model],
+) -> Result<(Vec<Vec<Diagnosis>>, Vec<Rehearsal>), Failed> {
+    let (mut found, mut rehearsals) = (Vec::new(), Vec::new());
     for model in models {
-        found.push(run::examine(context, model).await?);
+        let health = run::examine(context, model).await?;
+        found.push(health.faults);
+        rehearsals.extend(health.rehearsals);
     }
-    Ok(found)
+    Ok((found, rehearsals))
 }
 
 /// Returns the faults with a fix that was not applied yet. A fix that did not help is not
@@ -89,26 +132,76 @@ fn untried(found: &[Diagnosis], tried: &[Diagnosis]) -> Vec<Diagnosis> {
     found.iter().filter(fresh).cloned().collect()
 }
 
-fn question<'a>(chosen: impl Iterator<Item = &'a Diagnosis>) -> String {
+/// Asks whether to apply these fixes, first all together, and then each that a person must agree to by
+/// itself. Returns which of them may be applied.
+fn agree(
+    settings: &Settings,
+    verb: &Doctor,
+    chosen: &[Vec<Diagnosis>],
+) -> Result<impl Fn(&Diagnosis) -> bool + use<>, Failed> {
+    let asks_itself = |it: &&Diagnosis| it.fix.is_some_and(Fix::needs_own_confirmation);
+    let (separate, together): (Vec<&Diagnosis>, Vec<&Diagnosis>) =
+        chosen.iter().flatten().partition(asks_itself);
+    if !together.is_empty() {
+        settings.confirm(verb.yes, &question(&together))?;
+    }
+    let mut declined = Vec::new();
+    for diagnosis in separate {
+        let id = diagnosis.fault.id;
+        let is_allowed = verb.allow.iter().any(|allowed| allowed == id);
+        if is_allowed {
+            continue;
+        }
+        if verb.yes {
+            settings.progress.on(Event::Warning(format!(
+                "{}: not changed, because --yes does not include this; add `--allow {id}` if nobody deactivated the key on purpose",
+                diagnosis.subject
+            )));
+        } else {
+            match settings.confirm(false, &question(&[diagnosis])) {
+                Ok(()) => continue,
+                Err(failed) if !std::io::stdin().is_terminal() => return Err(failed),
+                Err(_) => {}
+            }
+        }
+        declined.push(diagnosis.clone());
+    }
+    Ok(move |diagnosis: &Diagnosis| !declined.iter().any(|held| held.is_same(diagnosis)))
+}
+
+fn question(chosen: &[&Diagnosis]) -> String {
     let mut text = "This will:\n".to_owned();
     let mut told = Vec::new();
     for diagnosis in chosen {
-        let (Some(secret), Some(fix)) = (&diagnosis.secret, diagnosis.fix) else {
+        let Some(fix) = diagnosis.fix else {
             continue;
         };
-        if told.contains(&(secret, fix)) {
+        let subject = match &diagnosis.secret {
+            Some(secret) if fix != Fix::Revert => secret.to_string(),
+            _ => diagnosis.subject.clone(),
+        };
+        if told.contains(&(subject.clone(), fix)) {
             continue;
         }
-        told.push((secret, fix));
+        told.push((subject.clone(), fix));
         let what = match fix {
             Fix::Restore => "restore the deleted secret",
+            Fix::Recover => "make work again",
+            Fix::ReplaceInactive => "replace the inactive key of",
             Fix::Resume => "complete the unfinished rotation of",
             Fix::Schedule => "set the rotation schedule of",
             Fix::Rotate => "rotate",
             Fix::Sweep => "run the function's sweep of",
             Fix::Replicate => "replicate",
+            Fix::Revert => "restore",
         };
-        let _ = writeln!(text, "  {what} {secret}: {}", diagnosis.evidence);
+        let _ = writeln!(text, "  {what} {subject}: {}", diagnosis.evidence);
+        if let Some(action) = &diagnosis.action {
+            let _ = writeln!(text, "    this {action}");
+        }
+        if fix == Fix::ReplaceInactive {
+            text.push_str("    Someone may have deactivated the key on purpose, for example because it leaked.\n");
+        }
     }
     text.push_str("Continue?");
     text

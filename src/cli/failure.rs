@@ -149,10 +149,16 @@ impl From<run::Error> for Failed {
             run::Error::Rotation { .. } => Self::new("rotation", message).hint(
                 "the credential in use is unchanged; fix the cause, then run `keyrota rotate`",
             ),
+            run::Error::Leak { .. } => Self::new("leak", message),
+            run::Error::SessionsNotDenied { .. } => Self::new("sessions-not-denied", message),
             run::Error::NotRestored { .. } => {
                 Self::new("not-restored", message).hint("AWSCURRENT is unchanged")
             }
             run::Error::Seed { .. } => Self::new("seed", message),
+            run::Error::NotReplaced { .. } => Self::new("not-replaced", message)
+                .hint("AWSCURRENT is unchanged; fix the cause, then run the command again"),
+            run::Error::NotRecovered { .. } => Self::new("not-recovered", message),
+            run::Error::RecoveryDenied { .. } => Self::new("recovery-denied", message),
             run::Error::NotAsked { .. } => Self::new("not-asked", message)
                 .hint("see the function's log for details; the password in use is unchanged"),
             run::Error::NotSwept { .. } => {

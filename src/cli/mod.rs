@@ -21,6 +21,7 @@ mod function;
 mod generate;
 
 mod init;
+mod leak;
 mod man;
 mod new_manifest;
 mod password;

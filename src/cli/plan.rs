@@ -30,11 +30,12 @@ Examples:
 /// Show what a deployment would change, without changing it
 ///
 /// Creates a CloudFormation change set, shows it, and deletes it. If the stack does not
-/// exist, shows the rendered resources instead, without a change set.
+/// exist, shows the rendered resources instead, without a change set. Also shows what
+/// differs from what was deployed, which a deployment restores.
 #[derive(Args, Debug)]
 #[command(after_long_help = EXAMPLES)]
 pub(super) struct Plan {
-    /// Exit with 4 if there are changes
+    /// Exit with 4 if there are changes, or differences from what was deployed
     #[arg(long)]
     detailed_exitcode: bool,
     /// Write the review page to FILE, with the changes since the deployed stack
@@ -66,9 +67,18 @@ pub(super) async fn run(settings: &Settings, verb: &Plan) -> Result<Exit, Failed
         let model = &shard.model;
         let artifacts = packages.of(model)?;
         let changes = run::preview(&context, model, cleared, &artifacts, template).await?;
-        let drift = plan::tag_drift(model, &cleared.observed, &changes).into_iter();
         let stack = model.stack.to_string();
-        let drift = drift.map(|drift| (stack.clone(), drift));
+        let mut drift = plan::tag_drift(model, &cleared.observed, &changes);
+        if let Some(held) = &cleared.observed.stack {
+            let resources = &cleared.observed.resources;
+            let found = run::observe_drift(&context, held, resources).await?;
+            for obstacle in found.obstacles() {
+                let warning = format!("cannot check for drift: {obstacle}");
+                settings.progress.on(Event::Warning(warning));
+            }
+            drift.extend(found.shown());
+        }
+        let drift = drift.into_iter().map(|drift| (stack.clone(), drift));
         result.drift.extend(drift);
         let imports = cleared.imports.secrets.iter().cloned();
         result

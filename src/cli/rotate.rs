@@ -6,6 +6,7 @@ use futures_util::{StreamExt, stream};
 use super::Exit;
 use super::failure::Failed;
 use super::fleet::Stacks;
+use super::leak;
 use super::session::Session;
 use super::settings::Settings;
 use crate::model::{Entry, Model};
@@ -22,7 +23,13 @@ Examples:
   # Rotate one secret, and the secret of one user
   keyrota rotate prod/orders-db ci-deployer
   # Return to the previous credential of a secret
-  keyrota rotate --restore-previous prod/ci-deployer";
+  keyrota rotate --restore-previous prod/ci-deployer
+  # Replace a leaked access key at once, and end the sessions of its user
+  keyrota rotate --compromised prod/ci-deployer --deny-sessions";
+
+/// What --compromised and its options exclude. `requires` alone is not enough: clap does not require an
+/// argument that conflicts with one that is present.
+const OTHER_WAYS: [&str; 2] = ["names", "restore_previous"];
 
 /// Rotate secrets now, and verify the new credentials
 ///
@@ -31,6 +38,11 @@ Examples:
 ///
 /// With --restore-previous, nothing is rotated. The previous version of the secret is
 /// verified and becomes the current version again.
+///
+/// With --compromised, replaces a leaked access key. The leaked key is deactivated as soon
+/// as a new one is in use, even if clients still use it. Shows what AWS knows about its
+/// use. After an interruption, the same command continues. It needs permissions that no
+/// other command needs: the statements RespondToLeak of the deployer's policy.
 #[derive(Args, Debug)]
 #[command(after_long_help = EXAMPLES)]
 pub(super) struct Rotate {
@@ -40,9 +52,33 @@ pub(super) struct Rotate {
     /// Make the previous version of this secret current again, if it still works
     #[arg(long, value_name = "SECRET", conflicts_with = "names")]
     restore_previous: Option<String>,
+    /// Replace the leaked access key of this secret or user
+    #[arg(long, value_name = "NAME", conflicts_with_all = OTHER_WAYS)]
+    compromised: Option<String>,
+    /// ID of the leaked key. By default, it is the key in AWSCURRENT
+    #[arg(long, value_name = "ID", requires = "compromised", conflicts_with_all = OTHER_WAYS)]
+    key: Option<String>,
+    /// Deny the sessions of the user that were issued until now, with an inline policy
+    #[arg(long, requires = "compromised", conflicts_with_all = OTHER_WAYS)]
+    deny_sessions: bool,
+    /// Delete the leaked key, after the new one has authenticated
+    #[arg(long, requires = "compromised", conflicts_with_all = OTHER_WAYS)]
+    delete_old_key: bool,
+    /// Skip the confirmation prompt of --compromised
+    #[arg(short, long, requires = "compromised", conflicts_with_all = OTHER_WAYS)]
+    yes: bool,
 }
 
 pub(super) async fn run(settings: &Settings, verb: &Rotate) -> Result<Exit, Failed> {
+    if let Some(name) = &verb.compromised {
+        let options = leak::Options {
+            key: verb.key.as_deref(),
+            deny_sessions: verb.deny_sessions,
+            delete_old_key: verb.delete_old_key,
+            yes: verb.yes,
+        };
+        return leak::run(settings, name, &options).await;
+    }
     let stacks = Stacks::load(settings)?;
     let names = match &verb.restore_previous {
         Some(name) => std::slice::from_ref(name),
@@ -92,7 +128,7 @@ fn is_called(entry: &Entry, name: &str) -> bool {
 }
 
 /// Returns the named entries, or all entries, with their stacks.
-fn chosen<'fleet>(
+pub(super) fn chosen<'fleet>(
     fleet: &'fleet Fleet,
     names: &[String],
 ) -> Result<Vec<(&'fleet Model, Vec<&'fleet Entry>)>, Failed> {
@@ -171,7 +207,7 @@ async fn restore(context: &Context<'_>, deployed: &Deployed, entry: &Entry) -> R
 }
 
 /// Returns the initial result of an entry.
-fn untouched(deployed: &Deployed, entry: &Entry) -> RotatedSecret {
+pub(super) fn untouched(deployed: &Deployed, entry: &Entry) -> RotatedSecret {
     RotatedSecret {
         name: entry.secret.to_string(),
         arn: deployed.secret_arn(entry).ok().map(str::to_owned),
@@ -181,6 +217,8 @@ fn untouched(deployed: &Deployed, entry: &Entry) -> RotatedSecret {
         version_id: None,
         verified: false,
         restored: false,
+        old_key_status: None,
+        leak: None,
         error: None,
     }
 }

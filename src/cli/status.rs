@@ -15,10 +15,12 @@ use crate::run::{self, Context, Values};
 /// Show the deployed stack and the state of each credential
 #[derive(Args, Debug)]
 pub(super) struct Status {
-    /// Exit with 5 if a credential is not `ok`, or if tags differ from the manifest
+    /// Compare the resources with what was deployed, rehearse the next rotation, and exit with 5
+    /// if a resource differs, a call would be refused, a credential is not `ok`, or tags differ
+    /// from the manifest
     #[arg(long)]
     check: bool,
-    /// Read no secret values, and report what depends on them as unknown
+    /// Read no secret values, and report what depends on them as unknown; rehearses no rotation
     #[arg(long)]
     no_values: bool,
     /// Show the state again and again until interrupted: as a live tree on a terminal, and
@@ -38,19 +40,17 @@ pub(super) async fn run(settings: &Settings, verb: &Status) -> Result<Exit, Fail
     let stacks = Stacks::load(settings)?;
     let session = Session::open(settings, stacks.model()).await?;
     let context = session.context(settings);
-    let values = match verb.no_values {
-        true => Values::Unread,
-        false => Values::Read,
-    };
     for shard in &stacks.fleet.shards {
         run::guard_account(&context, &shard.model).await?;
     }
     if verb.watch {
-        return watch(settings, &context, &stacks, values).await;
+        return watch(settings, &context, &stacks, verb).await;
     }
-    let (report, deployed) = look(&context, &stacks, values).await?;
+    let (report, deployed) = look(&context, &stacks, verb).await?;
+    settings.progress.finish();
     settings.view.show(&report);
-    let fine = deployed && report.secrets.iter().all(SecretReport::is_fine);
+    let credentials = report.secrets.iter().all(SecretReport::is_fine);
+    let fine = deployed && report.is_in_sync() && report.findings.is_empty() && credentials;
     Ok(match verb.check && !fine {
         true => Exit::Attention,
         false => Exit::Done,
@@ -61,11 +61,19 @@ pub(super) async fn run(settings: &Settings, verb: &Status) -> Result<Exit, Fail
 async fn look(
     context: &Context<'_>,
     stacks: &Stacks,
-    values: Values,
+    verb: &Status,
 ) -> Result<(StatusReport, bool), Failed> {
     let mut reports = Vec::new();
-    for shard in &stacks.fleet.shards {
-        reports.push(run::status(context, &shard.model, values).await?);
+    for model in stacks.fleet.models() {
+        let mut report = match (verb.check, verb.no_values) {
+            (true, false) => run::checked_status(context, model).await?,
+            (_, true) => run::status(context, model, Values::Unread).await?,
+            (false, false) => run::status(context, model, Values::Read).await?,
+        };
+        if verb.check {
+            report = run::with_drift(context, model, report).await?;
+        }
+        reports.push(report);
     }
     let deployed = reports.iter().all(|report| report.stack.is_some());
     Ok((StatusReport::of_all(reports), deployed))
@@ -78,11 +86,11 @@ async fn watch(
     settings: &Settings,
     context: &Context<'_>,
     stacks: &Stacks,
-    values: Values,
+    verb: &Status,
 ) -> Result<Exit, Failed> {
     let mut watch = settings.view.watch();
     loop {
-        let (report, _) = look(context, stacks, values).await?;
+        let (report, _) = look(context, stacks, verb).await?;
         settings.progress.finish();
         watch.show(report, context.clock.now());
         let mut left = context.pace.watch;

@@ -76,6 +76,10 @@ fn question(plans: &[TeardownPlan]) -> String {
             Step::DeleteKey { user, id, .. } => writeln!(text, "  delete the key {id} of {user}"),
             // Only keyrota reads these records.
             Step::ForgetMark { .. } => Ok(()),
+            Step::AllowSessions { user } => writeln!(
+                text,
+                "  delete the policy of {user} that denies sessions, if it has one"
+            ),
             Step::DeleteStack { stack, .. } => writeln!(text, "  delete the stack {stack}"),
             Step::RemoveReplica { secret, region, .. } => writeln!(
                 text,

@@ -179,6 +179,12 @@ impl Credential {
         }
     }
 
+    /// Returns whether both contain the same access key with the same secret access key.
+    pub fn has_key_of(&self, other: &Self) -> bool {
+        self.accesskey == other.accesskey
+            && self.secretkey.expose_secret() == other.secretkey.expose_secret()
+    }
+
     /// Returns whether the value does not say that the key is another user's.
     pub fn may_be_of(&self, user: &str) -> bool {
         self.username.as_deref().is_none_or(|named| named == user)

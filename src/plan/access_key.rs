@@ -7,8 +7,8 @@ use crate::model::{AccessKey, Content, Credential, EntryOf, Names, RotateAs};
 use crate::port::{CURRENT, EncryptionKey, Key, PENDING, PREVIOUS, Secret, User};
 
 use super::{
-    ABANDONED_TAG, Administrator, BEFORE, FirstKey, HeldSecret, KeyRole, LastRotation, Lookup,
-    MADE, SecretContent, Seeding, recorded_keys,
+    ABANDONED_TAG, Administrator, BEFORE, FIRST, FirstKey, HeldSecret, KeyRole, LastRotation,
+    Lookup, MADE, SecretContent, Seeding, recorded_keys,
 };
 
 /// The observed state of an access key's entry.
@@ -52,6 +52,9 @@ pub struct ObservedSecret {
     /// The ID of the key in the version with the label [`MADE`](super::MADE), if the version has
     /// none of the other labels. An unfinished rotation leaves such a version.
     pub made_key: Option<String>,
+    /// The ID of the key in the version with the label [`FIRST`](super::FIRST), if the version has
+    /// none of the labels of a rotation. A command stores it and has not made it current yet.
+    pub staged_key: Option<String>,
     /// Whether the key of every labelled version is known. If so, a key that matches none of them
     /// is in no version.
     pub read: bool,
@@ -79,6 +82,7 @@ impl ObservedSecret {
             before_key: None,
             pending_key: None,
             made_key: None,
+            staged_key: None,
             read: false,
         }
     }
@@ -160,10 +164,16 @@ impl ObservedAccessKey {
     }
 
     /// Returns whether the key in the secret is missing from the user's list, and the user has no
-    /// active key, except one that an interrupted run created and could not store.
+    /// active key, except one that an interrupted run created and did not make current.
     pub fn is_retired(&self) -> bool {
         let seeding = Seeding::of(self);
-        let is_left = |key: &Key| seeding.as_ref().is_some_and(|seeding| seeding.made(key));
+        let staged = self
+            .secret
+            .as_ref()
+            .and_then(|held| held.staged_key.as_ref());
+        let is_left = |key: &Key| {
+            staged == Some(&key.id) || seeding.as_ref().is_some_and(|seeding| seeding.made(key))
+        };
         let mut keys = self.keys.iter();
         self.lost_key().is_some() && !keys.any(|key| key.active && !is_left(key))
     }
@@ -182,7 +192,12 @@ impl ObservedAccessKey {
         if ![current, pending].into_iter().flatten().any(is_unlisted) {
             return ids;
         }
-        let others = [&held.previous_key, &held.before_key, &held.made_key];
+        let others = [
+            &held.previous_key,
+            &held.before_key,
+            &held.made_key,
+            &held.staged_key,
+        ];
         let others = others.map(|id| id.as_deref());
         for id in [current, pending].into_iter().chain(others).flatten() {
             if !ids.contains(&id) {
@@ -217,6 +232,8 @@ impl ObservedAccessKey {
             claim(KeyRole::Previous, Some(BEFORE))
         } else if is(&seen.made_key) {
             claim(KeyRole::Pending, Some(MADE))
+        } else if is(&seen.staged_key) {
+            claim(KeyRole::Pending, Some(FIRST))
         } else if let Some(user) = &self.user
             && seen.credential().is_some()
             && seen.read
@@ -225,11 +242,11 @@ impl ObservedAccessKey {
             claim(KeyRole::Pending, None)
         } else if let Some(user) = &self.user
             && seen.credential().is_some()
-            && seen.read
+            && (seen.read || seen.secret.unfinished().is_none())
             && recorded_keys::is_recorded(user, id)
         {
             // The key was created for the secret, and the version that contained it no longer
-            // exists.
+            // exists or cannot be read. It is not a pending key: no rotation is unfinished.
             claim(KeyRole::Previous, None)
         } else {
             claim(KeyRole::Unknown, None)

@@ -135,6 +135,7 @@ pub fn template_changes(
             .to_owned(),
         replacement: None,
         properties: Vec::new(),
+        drift: None,
     };
     let mut changes = Vec::new();
     for (id, resource) in resources(&root) {
@@ -320,6 +321,7 @@ mod tests {
             kind: "AWS::SecretsManager::Secret".into(),
             replacement: Some(replacement.into()),
             properties: vec![property.into()],
+            drift: None,
         };
         assert_eq!(
             refuse_seed_changes(&[change("SecretString", "False")]).len(),

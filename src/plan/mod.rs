@@ -7,19 +7,24 @@ mod candidate;
 mod changes;
 mod database;
 mod doctor;
+pub mod drift;
 mod environment;
 mod evidence;
 mod first_key;
 mod import;
 mod key_use;
+mod leak;
 mod lookup;
 mod observed;
 mod old_key;
 mod placement;
 mod preflight;
+mod quarantine;
 mod recorded_keys;
+mod rehearsal;
 mod replica;
 mod seeding;
+mod slot;
 mod status;
 mod survey;
 mod tags;
@@ -39,9 +44,10 @@ pub use changes::{
 };
 pub use database::{FIRST, ObservedDatabase, ObservedLogin, RETAINED, SETTING};
 pub use doctor::{
-    Diagnosis, DoctorFinding, DoctorReport, Examination, Examined, FAULTS, Fault, Fix, Proof,
-    diagnose, wanted_rotation,
+    Diagnosis, DoctorFinding, DoctorReport, Examination, Examined, FAULTS, Fault, Fix,
+    NextRotation, Proof, diagnose, diagnose_next_rotation, wanted_rotation,
 };
+pub use drift::{GoneSecret, gone_secrets};
 pub use environment::{Environment, OptionFile, TLS_TAG, tls_of};
 pub use evidence::{Evidence, STACK_ID_TAG, same_key};
 pub use first_key::{FirstKey, UnusableKey};
@@ -50,6 +56,14 @@ pub use import::{
     import_template, imports, returning_keys,
 };
 pub use key_use::last_use;
+pub use keyrota_contract::check::Signer;
+pub use leak::{
+    DENY_SESSIONS_POLICY, DeniedSessions, LEAKED_TAG, LeakBasis, LeakRefusal, LeakReport,
+    LeakScene, LeakStep, OldKeyStatus, QuarantineReport, REPORT_WINDOW, ReportedLeak, RoleReport,
+    RoleUse, SessionReport, TrailEventReport, TrailReport, assumable_roles, assumed_roles,
+    denied_actions, deny_sessions_policy, key_details, leaked_key, plan_leak, reported_leaks,
+    revoke_command, with_leak,
+};
 pub use lookup::Lookup;
 pub use observed::{
     Administrator, HeldSecret, LastRotation, Observed, ObservedEntry, SecretContent,
@@ -62,9 +76,15 @@ pub use preflight::{
     check_own_service_key, check_owner, check_references, check_replica, check_replica_region,
     check_service_key, check_service_key_region, check_stack, import_changes, references,
 };
-pub use recorded_keys::{KEYS_TAG, MADE, MAKING_TAG, with_key};
+pub use quarantine::Quarantine;
+pub use recorded_keys::{KEYS_TAG, MADE, MAKING_TAG, is_recorded as is_recorded_key, with_key};
+pub use rehearsal::{
+    CallOutcome, FailedRehearsal, Principals, Rehearsal, RehearsedCall, TestMethod,
+    failed_rehearsal, simulations,
+};
 pub use replica::{RemovedReplica, ReplicaFault, ReplicaReport, removed_replicas};
 pub use seeding::{ABANDONED_TAG, BEFORE, SEEDING_TAG, Seeding};
+pub use slot::{SPENT, SPENT_ON_REQUEST, Slot, Spent, slot, taken};
 pub use status::{
     CredentialKind, KeyReport, KeyRole, SecretReport, StackReport, State, StatusReport, report,
     report_without_values, status_changes,

@@ -10,6 +10,10 @@ use crate::port::Key;
 /// sources.
 const CONCEALED: Duration = Duration::seconds(USE_RECORDED_EVERY.as_seconds() + 60);
 
+/// How long after the promotion a use may be that of a check of the function. Its constant of this
+/// name has the reason.
+const CHECKED: Duration = Duration::seconds(10);
+
 /// Why a key is held back.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
@@ -32,7 +36,8 @@ pub struct RemovalTimes {
     pub held: Option<HoldReason>,
 }
 
-/// Returns when the previous key is removed, if it was replaced at `replaced`.
+/// Returns when the previous key is removed, if it was replaced at `replaced`. `signs_for_itself`
+/// says that the user's own keys sign the calls of its rotation.
 ///
 /// The next rotation removes it in any case, so no time after it is predicted.
 pub fn removal_times(
@@ -41,6 +46,7 @@ pub fn removal_times(
     replaced: Option<Timestamp>,
     next_rotation: Option<Timestamp>,
     now: Timestamp,
+    signs_for_itself: bool,
 ) -> RemovalTimes {
     let (OldKey::After(retirement), Some(replaced)) = (old_key, replaced) else {
         return RemovalTimes {
@@ -50,7 +56,7 @@ pub fn removal_times(
     };
     // An overdue rotation may take a long time to start.
     let next = next_rotation.filter(|next| *next > now);
-    let removal_times = alone(retirement, key, replaced, now);
+    let removal_times = alone(retirement, key, replaced, now, signs_for_itself);
     let sooner = |one: Timestamp| next.map_or(one, |next| next.min(one));
     RemovalTimes {
         deactivates: removal_times
@@ -62,7 +68,13 @@ pub fn removal_times(
 }
 
 /// Returns when the key is removed if no rotation starts.
-fn alone(retirement: Retirement, key: &Key, replaced: Timestamp, now: Timestamp) -> RemovalTimes {
+fn alone(
+    retirement: Retirement,
+    key: &Key,
+    replaced: Timestamp,
+    now: Timestamp,
+    signs_for_itself: bool,
+) -> RemovalTimes {
     let Retirement {
         deactivate_after,
         delete_after,
@@ -72,9 +84,11 @@ fn alone(retirement: Retirement, key: &Key, replaced: Timestamp, now: Timestamp)
     let due = plus(replaced, deactivate_after);
     let last_use = key.last_used.and_then(|used| {
         let concealed = plus(used, CONCEALED);
-        if used > replaced {
+        let is_measured = hold_if_used_within > USE_RECORDED_EVERY;
+        let may_be_checked = signs_for_itself && is_measured && used <= plus(replaced, CHECKED);
+        if used > replaced && !may_be_checked {
             Some((used, HoldReason::Used))
-        } else if concealed > replaced && hold_if_used_within > USE_RECORDED_EVERY {
+        } else if concealed > replaced && is_measured {
             Some((concealed, HoldReason::PossiblyUsed))
         } else {
             None

@@ -14,7 +14,7 @@ fn value<'user>(user: &'user User, tag: &str) -> &'user str {
 
 /// Returns whether the user's tags record that a key was created or adopted for the secret. A
 /// principal that may only write the secret cannot write this record.
-pub(super) fn is_recorded(user: &User, key: &str) -> bool {
+pub fn is_recorded(user: &User, key: &str) -> bool {
     record::keys(value(user, KEYS_TAG)).any(|id| id == key)
 }
 

@@ -186,6 +186,7 @@ mod tests {
             kind: "AWS::SecretsManager::Secret".to_owned(),
             replacement: None,
             properties: vec![property.to_owned()],
+            drift: None,
         };
         let of = |property: &str| removed_replicas(&observed, Some(&[change(property)]));
         assert_eq!(of("ReplicaRegions"), removed);

@@ -75,7 +75,7 @@ pub struct Drift {
     pub logical_id: String,
     /// Its type.
     #[serde(rename = "type")]
-    pub kind: &'static str,
+    pub kind: String,
     /// The difference.
     pub difference: String,
 }
@@ -99,7 +99,7 @@ pub fn tag_drift(model: &Model, observed: &Observed<'_>, changes: &[Change]) -> 
         let differences = tag_differences(&expected, secret).into_iter();
         drift.extend(differences.map(|difference| Drift {
             logical_id: logical_id.clone(),
-            kind: "AWS::SecretsManager::Secret",
+            kind: "AWS::SecretsManager::Secret".to_owned(),
             difference: difference.to_string(),
         }));
     }
@@ -118,6 +118,7 @@ mod tests {
             kind: "AWS::SecretsManager::Secret".to_owned(),
             replacement: None,
             properties: vec![property.to_owned()],
+            drift: None,
         }
     }
 

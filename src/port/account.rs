@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 
 use async_trait::async_trait;
 use jiff::Timestamp;
+use keyrota_contract::check::Signer;
 use secrecy::SecretString;
 
 use super::Result;
@@ -101,6 +102,40 @@ pub struct ReportDocument {
     pub generated: Option<Timestamp>,
 }
 
+/// Actions of a principal on a resource, whose policies IAM simulates.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Simulation {
+    /// Whose credentials would make the calls.
+    pub by: Signer,
+    /// The ARN of the user or the role.
+    pub principal: String,
+    /// The actions.
+    pub actions: Vec<String>,
+    /// The ARN of the resource, or `*`.
+    pub resource: String,
+    /// The resource as the function names it, if it does.
+    pub of: Option<String>,
+    /// The values of condition keys in the requests.
+    pub context: BTreeMap<String, Vec<String>>,
+}
+
+/// What a simulation says about an action.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Simulated {
+    /// The action.
+    pub action: String,
+    /// Whose credentials would make the call.
+    pub by: Signer,
+    /// The resource as the function names it, if it does.
+    pub of: Option<String>,
+    /// Whether the principal's policies allow it.
+    pub allowed: bool,
+    /// Whether a statement denies it.
+    pub explicit: bool,
+    /// Whether the simulation knew the value of every condition key that the policies name.
+    pub is_conclusive: bool,
+}
+
 /// IAM users and their access keys, and what else IAM has that a manifest names.
 #[async_trait(?Send)]
 pub trait Keys {
@@ -121,6 +156,8 @@ pub trait Keys {
     /// Creates a key. Never retried, because each attempt creates one
     /// (`iam:CreateAccessKey`).
     async fn create_key(&self, user: &str) -> Result<KeyPair>;
+    /// Deactivates a key. Returns whether it existed (`iam:UpdateAccessKey`).
+    async fn deactivate_key(&self, user: &str, id: &str) -> Result<bool>;
     /// Deletes a key. Returns whether it existed (`iam:DeleteAccessKey`).
     async fn delete_key(&self, user: &str, id: &str) -> Result<bool>;
     /// Sets a tag of a user (`iam:TagUser`).
@@ -133,6 +170,12 @@ pub trait Keys {
     async fn has_policy(&self, arn: &str) -> Result<bool>;
     /// Returns whether a user has an inline policy (`iam:GetUserPolicy`).
     async fn has_user_policy(&self, user: &str, policy: &str) -> Result<bool>;
+    /// Returns the ARNs of the managed policies that are attached to a user, or `None` if there is
+    /// no such user (`iam:ListAttachedUserPolicies`).
+    async fn attached_policies(&self, user: &str) -> Result<Option<Vec<String>>>;
+    /// Returns what the policies of a principal say about actions, or nothing if there is no such
+    /// principal (`iam:SimulatePrincipalPolicy`).
+    async fn simulate(&self, simulation: &Simulation) -> Result<Vec<Simulated>>;
 }
 
 /// A customer managed KMS key.
@@ -160,8 +203,9 @@ pub trait Encryption {
     async fn cancel_key_deletion(&self, id: &str) -> Result<()>;
     /// Enables the key (`kms:EnableKey`).
     async fn enable_key(&self, id: &str) -> Result<()>;
-    /// Returns whether an alias exists, such as `alias/keyrota-keys` (`kms:ListAliases`).
-    async fn has_alias(&self, alias: &str) -> Result<bool>;
+    /// Returns the ID of the key that an alias refers to, such as `alias/keyrota-keys`, or `None`
+    /// if the alias does not exist (`kms:ListAliases`).
+    async fn alias(&self, alias: &str) -> Result<Option<String>>;
 }
 
 /// A subnet or a security group.
@@ -205,6 +249,12 @@ pub struct LogEvent {
 pub trait Functions {
     /// Returns the deployed code's SHA-256 in base64 (`lambda:GetFunctionConfiguration`).
     async fn code_sha256(&self, function: &str) -> Result<Option<String>>;
+    /// Returns the resource policy of a function, or `None` if it has none or does not exist
+    /// (`lambda:GetPolicy`).
+    async fn function_policy(&self, function: &str) -> Result<Option<String>>;
+    /// Removes a statement from the resource policy of a function
+    /// (`lambda:RemovePermission`).
+    async fn remove_permission(&self, function: &str, statement: &str) -> Result<()>;
     /// Invokes a function with a JSON text and returns its result
     /// (`lambda:InvokeFunction`).
     async fn invoke(&self, function: &str, payload: &str) -> Result<Invoked>;

@@ -47,6 +47,10 @@ pub enum Stage {
     Uploading,
     /// Computing a change set.
     Comparing,
+    /// Comparing what exists with what was deployed.
+    DetectingDrift,
+    /// Restoring what differs from what was deployed.
+    RevertingDrift,
     /// Importing what exists already into the stack.
     Importing,
     /// Executing a change set, or deleting a stack.
@@ -60,6 +64,8 @@ pub enum Stage {
     Rotating(String),
     /// Verifying the credential in the secret with this name.
     Verifying(String),
+    /// Rehearsing the next rotation of the secret with this name.
+    Rehearsing(String),
     /// Waiting until IAM lists the key in the secret with this name.
     AwaitingKey(String),
     /// Deleting resources.

@@ -4,20 +4,24 @@
 //! be read here.
 
 mod account;
+mod drift;
 mod error;
 mod event;
 mod secrets;
 mod stacks;
+mod topics;
 mod trails;
+mod user_policies;
 
 use async_trait::async_trait;
 use jiff::Timestamp;
 
 pub use account::{
     Artifacts, Caller, Compared, Encryption, EncryptionKey, Functions, Identity, Invoked, Key,
-    KeyPair, Keys, LastUse, LogEvent, NetworkPart, Networks, ObjectVersion, ReportDocument, UsedIn,
-    User,
+    KeyPair, Keys, LastUse, LogEvent, NetworkPart, Networks, ObjectVersion, ReportDocument,
+    Simulated, Simulation, UsedIn, User,
 };
+pub use drift::{DifferenceKind, DriftDetection, DriftStatus, PropertyDifference, ResourceDrift};
 pub use error::{Error, ErrorKind, Optional, Result};
 pub use event::{Event, Listener, Stage};
 pub use secrets::{
@@ -28,16 +32,38 @@ pub use stacks::{
     Change, ChangeSet, ChangeSetRequest, CreatedChangeSet, RefusedResource, ResourceToImport,
     Stack, StackEvent, StackResource, StackStatus, Stacks, TemplateSource,
 };
-pub use trails::{TrailEvent, Trails};
+pub use topics::{Subscription, Topics};
+pub use trails::{TrailEvent, TrailHistory, Trails};
+pub use user_policies::UserPolicies;
 
 /// All services of AWS that the engine uses.
 pub trait Cloud:
-    Identity + Keys + Encryption + Networks + Functions + Artifacts + Secrets + Stacks + Trails
+    Identity
+    + Keys
+    + UserPolicies
+    + Encryption
+    + Networks
+    + Functions
+    + Artifacts
+    + Secrets
+    + Stacks
+    + Topics
+    + Trails
 {
 }
 
 impl<T> Cloud for T where
-    T: Identity + Keys + Encryption + Networks + Functions + Artifacts + Secrets + Stacks + Trails
+    T: Identity
+        + Keys
+        + UserPolicies
+        + Encryption
+        + Networks
+        + Functions
+        + Artifacts
+        + Secrets
+        + Stacks
+        + Topics
+        + Trails
 {
 }
 

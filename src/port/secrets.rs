@@ -221,6 +221,17 @@ pub trait Secrets {
     async fn cancel_rotation(&self, id: &str) -> Result<()>;
     /// Sets a tag.
     async fn tag(&self, id: &str, key: &str, value: &str) -> Result<()>;
+    /// Sets the description, or the KMS key, which encrypts the labelled versions again. The value
+    /// is unchanged (`secretsmanager:UpdateSecret`).
+    async fn update_settings(
+        &self,
+        id: &str,
+        description: Option<&str>,
+        kms_key: Option<&str>,
+    ) -> Result<()>;
+    /// Replaces the resource policy, and refuses one that gives everyone access
+    /// (`secretsmanager:PutResourcePolicy`).
+    async fn put_resource_policy(&self, id: &str, policy: &str) -> Result<()>;
     /// Removes a tag.
     async fn untag(&self, id: &str, key: &str) -> Result<()>;
     /// Deletes a secret, and returns the end of its recovery window.

@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use jiff::Timestamp;
 use serde::Serialize;
 
-use super::Result;
+use super::{DriftDetection, DriftStatus, ResourceDrift, Result};
 
 /// A stack as CloudFormation describes it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -144,6 +144,8 @@ pub enum TemplateSource {
     Body(String),
     /// From S3: at most 1 MB.
     Url(String),
+    /// The template that is deployed.
+    Previous,
 }
 
 /// A resource that exists, and that a change set imports into a stack.
@@ -176,6 +178,9 @@ pub struct ChangeSetRequest {
     pub tags: BTreeMap<String, String>,
     /// What it imports. If there is anything, it does nothing else.
     pub imports: Vec<ResourceToImport>,
+    /// Whether it also restores resources that differ from the template or do not exist
+    /// (`DeploymentMode` of `API_CreateChangeSet`).
+    pub reverts_drift: bool,
 }
 
 /// A change set that was made.
@@ -205,7 +210,7 @@ pub struct ChangeSet {
 /// One change of a change set.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Change {
-    /// `Add`, `Modify`, `Remove`, `Import` or `Dynamic`.
+    /// `Add`, `Modify`, `Remove`, `Import`, `Dynamic`, or `SyncWithActual`.
     pub action: String,
     /// The resource.
     pub logical_id: String,
@@ -217,6 +222,9 @@ pub struct Change {
     /// The properties it changes.
     #[serde(skip)]
     pub properties: Vec<String>,
+    /// Whether the resource differs from the template, if the change set reverts drift.
+    #[serde(skip)]
+    pub drift: Option<DriftStatus>,
 }
 
 /// CloudFormation.
@@ -249,6 +257,17 @@ pub trait Stacks {
     async fn execute_change_set(&self, stack: &str, id: &str, token: &str) -> Result<()>;
     /// Deletes a change set.
     async fn delete_change_set(&self, stack: &str, id: &str) -> Result<()>;
+    /// Starts to compare these resources of a stack with its template, at most 200 of them, and
+    /// returns the ID of the detection. CloudFormation refuses it while another detection on the
+    /// stack is in progress (`cloudformation:DetectStackDrift`).
+    async fn detect_drift(&self, stack: &str, logical_ids: &[String]) -> Result<String>;
+    /// Returns whether a detection has ended
+    /// (`cloudformation:DescribeStackDriftDetectionStatus`).
+    async fn drift_detection(&self, id: &str) -> Result<DriftDetection>;
+    /// Returns the drift of each resource of a stack as it was last detected. Resources that were
+    /// never checked, or whose type does not support it, are missing
+    /// (`cloudformation:DescribeStackResourceDrifts`).
+    async fn drifts(&self, stack: &str) -> Result<Vec<ResourceDrift>>;
     /// Deletes a stack, but for the resources named.
     async fn delete_stack(&self, name: &str, retain: &[String]) -> Result<()>;
 }

@@ -36,8 +36,9 @@ pub use check::{
 use document::{Document, DocumentError};
 pub use fleet::{Assignment, Fleet, Record, Shard};
 pub use name::{
-    OWN_KEYS_POLICY, artifact_bucket, key_alias, log_group_name, schedule_logical_id,
-    secret_logical_id, secret_output, service_key_alias, user_logical_id, user_policy_logical_id,
+    OWN_KEYS_POLICY, artifact_bucket, key_alias, log_group_name, readers_logical_id,
+    schedule_logical_id, secret_logical_id, secret_output, service_key_alias, user_logical_id,
+    user_policy_logical_id,
 };
 #[cfg(feature = "aws")]
 pub(crate) use parallel::both;
@@ -79,8 +80,8 @@ pub const DATABASE_KEY_PARAMETER: &str = "DatabaseArtifactKey";
 /// The parameter for the version of that object. It is empty for the latest version.
 pub const DATABASE_VERSION_PARAMETER: &str = "DatabaseArtifactVersion";
 pub use keyrota_contract::tag::{
-    ABANDONED as ABANDONED_TAG, KEYS as KEYS_TAG, MAKING as MAKING_TAG, OF_SECRETS as SECRET_TAGS,
-    OLD_KEY as OLD_KEY_TAG, SEEDING as SEEDING_TAG, STACK as STACK_TAG,
+    ABANDONED as ABANDONED_TAG, KEYS as KEYS_TAG, LEAKED as LEAKED_TAG, MAKING as MAKING_TAG,
+    OF_SECRETS as SECRET_TAGS, OLD_KEY as OLD_KEY_TAG, SEEDING as SEEDING_TAG, STACK as STACK_TAG,
 };
 
 /// The tag in which CloudFormation stores the name of the stack that created a resource

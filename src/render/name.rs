@@ -25,7 +25,7 @@ pub fn schedule_logical_id(entry: &Entry) -> String {
 }
 
 /// Returns the logical ID of the resource policy that allows readers to read the secret.
-pub(super) fn readers_logical_id(entry: &Entry) -> String {
+pub fn readers_logical_id(entry: &Entry) -> String {
     logical_id("Readers", entry.secret.as_str())
 }
 

@@ -138,6 +138,11 @@ impl Resolver {
         format!("arn:{}:iam::{}:{resource}", self.partition, self.account)
     }
 
+    /// Returns the ARN of a policy that AWS manages.
+    pub fn aws_policy_arn(&self, name: &str) -> String {
+        format!("arn:{}:iam::aws:policy/{name}", self.partition)
+    }
+
     /// Returns an ARN of S3, which has neither Region nor account.
     pub fn s3_arn(&self, resource: &str) -> String {
         format!("arn:{}:s3:::{resource}", self.partition)

@@ -3,8 +3,8 @@
 use super::error::{Error, Result};
 use super::tags::restore_tags;
 use super::{
-    Artifacts, Cleared, Context, Deployed, Deployment, Passwords, Rotated, Seeded, Verified,
-    deploy, import, rotate, seed, upload, verify,
+    Artifacts, Cleared, Context, Deployed, Deployment, Passwords, Recreation, Rotated, Seeded,
+    Verified, deploy, drift, import, rotate, seed, upload, verify,
 };
 use crate::model::Model;
 use crate::plan::{MADE, ObservedEntry, Preflight};
@@ -51,6 +51,8 @@ pub struct DeploymentInputs<'a> {
     pub passwords: &'a Passwords,
     /// Whether to rotate secrets that have never rotated.
     pub rotates: bool,
+    /// The secrets that do not exist, and that a person has asked to create again.
+    pub recreated: &'a Recreation,
 }
 
 /// How often other commands may change the stack before this one gives up.
@@ -73,10 +75,12 @@ pub async fn bootstrap<'model>(
         template,
         passwords,
         rotates,
+        recreated,
     } = inputs;
     let intent = Preflight { rotates };
     let adopted = cleared.imports.adopted();
     let mut cleared = import::restore(context, model, cleared.clone(), intent).await?;
+    cleared = drift::restore(context, model, cleared, intent, recreated).await?;
     let mut overtaken = 0;
     let (uploaded, deployed) = loop {
         let uploaded = upload(context, model, &cleared, artifacts, template).await?;

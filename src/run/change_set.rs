@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::error::{Error, Result};
-use super::operation::is_in_review;
+use super::operation::{Ended, Followed, follow, is_in_review, newest};
 use super::upload::parameters;
 use super::{Artifacts, Cleared, Context};
 use crate::model::Model;
@@ -66,6 +66,7 @@ pub(super) async fn compute(
         capability: capability(model),
         tags,
         imports: Vec::new(),
+        reverts_drift: false,
     };
     let (own, refused) = match create(context, request, template).await? {
         CreatedSet::Computed(computed) => return Ok(Some(computed)),
@@ -138,6 +139,7 @@ pub(super) async fn create(
             template: match request.template {
                 TemplateSource::Body(_) => "the request".to_owned(),
                 TemplateSource::Url(url) => url,
+                TemplateSource::Previous => "the stack".to_owned(),
             },
             difference,
         });
@@ -224,6 +226,17 @@ async fn remove(
 }
 
 impl ComputedChangeSet {
+    /// Executes it, and follows the operation to its end.
+    pub(super) async fn execute(&self, context: &Context<'_>) -> Result<Ended> {
+        let id = self.stack_id.as_str();
+        let before = newest(context, id).await?.map(|event| event.id);
+        let token = context.clock.token();
+        let cloud = context.cloud;
+        let executed = cloud.execute_change_set(&self.request.stack, &self.id, &token);
+        executed.await?;
+        follow(context, id, before, Followed::Own(&token)).await
+    }
+
     /// Deletes it without executing it.
     pub(super) async fn remove(&self, context: &Context<'_>) -> Result<()> {
         remove(context, &self.id, &self.stack_id, &self.request).await

@@ -4,7 +4,7 @@ use futures_util::future;
 
 use super::change_set::{compute, inputs};
 use super::error::{Error, Result};
-use super::operation::{Followed, began_since, caught_up, follow, is_in_review, newest, settle};
+use super::operation::{began_since, caught_up, is_in_review, newest, settle};
 use super::{Cleared, Context, Uploaded};
 use crate::model::{Entry, Finding, Model};
 use crate::plan;
@@ -76,6 +76,11 @@ impl Deployed {
     /// Returns the log group of the function for a kind of credential.
     pub fn log_group(&self, strategy: Strategy) -> Option<&str> {
         self.physical_id(strategy.log_group())
+    }
+
+    /// Returns the name of the role of the function for a kind of credential.
+    pub fn role(&self, strategy: Strategy) -> Option<&str> {
+        self.physical_id(strategy.role())
     }
 
     fn physical_id(&self, logical_id: &str) -> Option<&str> {
@@ -237,11 +242,7 @@ async fn execute(
     context.stage(Stage::Deploying);
     let name = model.stack.as_str();
     let id = computed.stack_id.as_str();
-    let before = newest(context, id).await?.map(|event| event.id);
-    let token = context.clock.token();
-    let executed = context.cloud.execute_change_set(name, &computed.id, &token);
-    executed.await?;
-    let ended = follow(context, id, before, Followed::Own(&token)).await?;
+    let ended = computed.execute(context).await?;
     if !ended.status.succeeded() {
         return Err(ended.into_error(name));
     }

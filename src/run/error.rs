@@ -2,6 +2,7 @@
 
 use super::StoredZip;
 use crate::model::Finding;
+use crate::plan::LeakRefusal;
 use crate::port;
 
 /// An error of the engine. Its text follows "error: ".
@@ -73,7 +74,7 @@ pub enum Error {
     },
     /// A secret does not contain a complete credential, so it cannot rotate.
     #[error(
-        "cannot rotate {secret}: it does not contain a complete credential; run `keyrota bootstrap` to store one"
+        "cannot rotate {secret}: it does not contain a complete credential; run `keyrota bootstrap` if it never contained one, and `keyrota doctor` otherwise"
     )]
     Incomplete {
         /// The secret.
@@ -86,6 +87,26 @@ pub enum Error {
         secret: String,
         /// What the function's log says.
         reason: String,
+    },
+    /// Nothing, or nothing more, is done about a leaked key.
+    #[error("cannot replace the leaked key of {secret}: {refusal}")]
+    Leak {
+        /// The secret.
+        secret: String,
+        /// Why.
+        refusal: Box<LeakRefusal>,
+    },
+    /// The sessions of a user are not denied, because its inline policies are too long.
+    #[error(
+        "the leaked key cannot be used any more, but the sessions of {user} are not denied: {error}; shorten the inline policies of the user and run the command again, or attach a managed policy with this document to the user: {document}"
+    )]
+    SessionsNotDenied {
+        /// The user.
+        user: String,
+        /// IAM's refusal.
+        error: port::Error,
+        /// The policy.
+        document: String,
     },
     /// The previous version cannot become current again. Nothing was changed.
     #[error("cannot restore the previous version of {secret}: {reason}")]
@@ -102,6 +123,30 @@ pub enum Error {
         secret: String,
         /// Why.
         reason: String,
+    },
+    /// A new key could not replace the current one. AWSCURRENT is unchanged.
+    #[error("cannot store a new key in {secret}: {reason}")]
+    NotReplaced {
+        /// The secret.
+        secret: String,
+        /// Why.
+        reason: String,
+    },
+    /// No version of a secret has a credential that works, and keyrota cannot create one.
+    #[error("cannot make {secret} work again: {reason}")]
+    NotRecovered {
+        /// The secret.
+        secret: String,
+        /// Why.
+        reason: String,
+    },
+    /// The caller may not make a secret work again.
+    #[error(
+        "{error}; the statements of deployer-policy.json whose Sid begins with `Recover` allow it, beside those that begin with `Doctor`"
+    )]
+    RecoveryDenied {
+        /// The call that was denied.
+        error: port::Error,
     },
     /// The database function could not test a login.
     #[error("the function cannot test the login in {secret}: {reason}")]

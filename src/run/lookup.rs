@@ -49,7 +49,7 @@ async fn look_up(context: &Context<'_>, reference: &Reference) -> port::Result<L
         }
         Reference::Boundary(arn) => named(arn, cloud.has_policy(arn).await),
         Reference::LogGroup(name) => named(name, cloud.has_log_group(name).await),
-        Reference::Alias(name) => named(name, cloud.has_alias(name).await),
+        Reference::Alias(name) => named(name, cloud.alias(name).await.map(|key| key.is_some())),
         Reference::UserPolicy(user) => {
             // IAM may still show the policy that a teardown has just deleted.
             let began = context.clock.now();

@@ -9,21 +9,28 @@ mod account;
 mod bootstrap;
 mod bucket;
 mod change_set;
+mod current;
 mod database;
 mod deploy;
 mod discover;
 mod doctor;
+mod drift;
 mod encrypt;
 mod error;
 #[cfg(test)]
 mod fake;
 mod import;
+mod kept_fields;
+mod leak;
 mod log;
 mod lookup;
+mod new_key;
 mod observe;
 mod operation;
 mod preflight;
 mod proof;
+mod recover;
+mod rehearse;
 mod replica;
 mod restore;
 mod rotate;
@@ -49,17 +56,23 @@ pub use change_set::preview;
 pub use database::Passwords;
 pub use deploy::{Deployed, Deployment, deploy};
 pub use discover::{discover, look_up};
-pub use doctor::{examine, fix};
+use doctor::switch_on;
+pub use doctor::{Health, examine, fix};
+pub use drift::{Recreation, observe_drift};
 pub use error::Error;
 pub use import::{ImportReport, Imports};
+pub use leak::{
+    LeakAssessment, LeakOutcome, LeakRequest, assess_leak, investigate_leak, respond_to_leak,
+};
 pub use log::LogReader;
+pub use new_key::{KeyReplacement, KeySource, NewKey, replace_key};
 pub use observe::{observe, observe_entry};
 pub use preflight::{Cleared, preflight};
 pub use proof::key_pair;
 pub use restore::{Restored, restore};
 pub use rotate::{Rotated, current_version, rotate, rotate_entry, rotate_since};
 pub use seed::{Seeded, SeededEntry, seed};
-pub use status::{Values, status};
+pub use status::{Values, checked_status, status, with_drift};
 pub use survey::survey;
 pub use teardown::{TeardownReport, observe_teardown, teardown};
 pub use upload::{Artifact, Artifacts, StoredZip, Uploaded, upload};
@@ -85,6 +98,9 @@ pub struct Context<'a> {
 /// The waiting times and intervals of the stages.
 #[derive(Clone, Copy, Debug)]
 pub struct Pace {
+    /// How long another detection of drift, or an operation on the stack, may keep CloudFormation
+    /// from starting one.
+    pub detection: Duration,
     /// The interval between two queries of an operation's state.
     pub poll: Duration,
     /// How long a rotation may continue after its function reported an error. Secrets Manager
@@ -129,6 +145,7 @@ pub struct Pace {
 impl Pace {
     /// The values for AWS.
     pub const AWS: Self = Self {
+        detection: Duration::from_secs(300),
         poll: Duration::from_secs(1),
         after_error: Duration::from_secs(30),
         retry: Duration::from_secs(5),
@@ -146,6 +163,7 @@ impl Pace {
     };
     /// The values for a local AWS that shows changes at once, where queries cost nothing.
     pub const LOCAL: Self = Self {
+        detection: Duration::from_secs(20),
         poll: Duration::from_millis(150),
         after_error: Duration::from_millis(500),
         retry: Duration::from_millis(100),

@@ -12,8 +12,8 @@ use crate::model::{
     SecretReference, StoredKey,
 };
 use crate::plan::{
-    Administrator, BEFORE, FirstKey, Lookup, MADE, Observed, ObservedAccessKey, ObservedDatabase,
-    ObservedEntry, ObservedSecret, SecretContent, UnusableKey,
+    Administrator, BEFORE, FIRST, FirstKey, Lookup, MADE, Observed, ObservedAccessKey,
+    ObservedDatabase, ObservedEntry, ObservedSecret, SecretContent, UnusableKey,
 };
 use crate::port::{
     self, CURRENT, EncryptionKey, ErrorKind, Key, KeyPair, LastUse, Optional, PENDING, PREVIOUS,
@@ -296,15 +296,18 @@ async fn read_labelled(
             Credential::read(text, names)
         })
     };
-    let (current, previous, before, pending, made) = future::try_join5(
-        read(CURRENT, secret.version_with(CURRENT)),
-        read(PREVIOUS, secret.version_with(PREVIOUS)),
+    let ((current, previous), before, pending, made, staged) = future::try_join5(
+        future::try_join(
+            read(CURRENT, secret.version_with(CURRENT)),
+            read(PREVIOUS, secret.version_with(PREVIOUS)),
+        ),
         read(BEFORE, secret.version_with(BEFORE)),
         read(PENDING, secret.unfinished()),
-        read(MADE, left_over(&secret)),
+        read(MADE, alone(&secret, MADE)),
+        read(FIRST, alone(&secret, FIRST)),
     )
     .await?;
-    let all = [&current, &previous, &before, &pending, &made];
+    let all = [&current, &previous, &before, &pending, &made, &staged];
     let mut agree = all.iter().all(|held| held.agrees);
     if agree && all.iter().any(|held| held.missing) {
         // Either the version has no value, or the label moved. The labels show which.
@@ -319,6 +322,7 @@ async fn read_labelled(
         before_key: key_id(before.content),
         pending_key: key_id(pending.content),
         made_key: key_id(made.content),
+        staged_key: key_id(staged.content),
         secret,
     };
     Ok((seen, agree))
@@ -385,13 +389,13 @@ fn tells_its_key(content: &SecretContent) -> bool {
     }
 }
 
-/// Returns the version in which a rotation stored its key, if it has no other label. Under another
-/// label it has been read already.
-fn left_over(secret: &Secret) -> Option<&str> {
-    let made = secret.version_with(MADE)?;
+/// Returns the version with a label of keyrota's own, unless it has a label under which it has been
+/// read already.
+fn alone<'a>(secret: &'a Secret, label: &str) -> Option<&'a str> {
+    let version = secret.version_with(label)?;
     let labels = [CURRENT, PREVIOUS, BEFORE, PENDING];
     let others = labels.map(|label| secret.version_with(label));
-    (!others.contains(&Some(made))).then_some(made)
+    (!others.contains(&Some(version))).then_some(version)
 }
 
 fn key_id(content: SecretContent) -> Option<String> {

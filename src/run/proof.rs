@@ -5,6 +5,8 @@
 //! the secret access key. The proof does not show who created the key: any principal that has a
 //! complete key of the user can store it.
 
+use jiff::Timestamp;
+
 use super::Context;
 use super::error::Result;
 use crate::model::{Content, Credential, Names};
@@ -16,6 +18,30 @@ pub fn key_pair(credential: &Credential) -> KeyPair {
     KeyPair {
         id: credential.accesskey.to_string(),
         secret: credential.secretkey.clone(),
+    }
+}
+
+/// Returns the ARN of the principal that a stored credential authenticates as, or `None` if AWS
+/// refuses it. A version that was stored at this time may hold a new key, which is refused until it
+/// has propagated.
+///
+/// # Errors
+///
+/// Returns a call without a response.
+pub(super) async fn holder(
+    context: &Context<'_>,
+    credential: &Credential,
+    stored: Option<Timestamp>,
+) -> Result<Option<String>> {
+    loop {
+        match context.cloud.holder(&key_pair(credential)).await {
+            Ok(caller) => return Ok(Some(caller.arn)),
+            Err(error) if error.kind != ErrorKind::Credentials => return Err(error.into()),
+            Err(_) if stored.is_some_and(|at| context.waited(at) < context.pace.propagation) => {
+                context.wait().await;
+            }
+            Err(_) => return Ok(None),
+        }
     }
 }
 

@@ -2,6 +2,7 @@
 //! old one. A previous password works only if the server has retained it, or if someone has set it
 //! manually.
 
+use super::current::{Swap, make_current};
 use super::database::check;
 use super::error::{Error, Result};
 use super::observe::observe_access_key;
@@ -9,8 +10,8 @@ use super::proof::key_pair;
 use super::verify::authenticate;
 use super::{Context, Deployed, observe_entry};
 use crate::model::{AccessKey, Credential, Entry, EntryOf};
-use crate::plan::{ObservedAccessKey, ObservedEntry};
-use crate::port::{CURRENT, KeyPair, PENDING, PREVIOUS, Secret, Stage};
+use crate::plan::{LEAKED_TAG, ObservedAccessKey, ObservedEntry, reported_leaks};
+use crate::port::{CURRENT, ErrorKind, KeyPair, PENDING, PREVIOUS, Secret, Stage};
 
 /// A version that is current again, and whose credential works.
 #[derive(Clone, Debug)]
@@ -38,6 +39,21 @@ pub async fn restore(
     deployed: &Deployed,
     entry: &Entry,
 ) -> Result<Restored> {
+    restore_version(context, deployed, entry, PREVIOUS).await
+}
+
+/// Does the same with the version that has another label. `AWSPENDING` is that of a rotation that did
+/// not end, and ends it.
+///
+/// # Errors
+///
+/// Returns [`Error::NotRestored`] with the reason. AWSCURRENT is then where it was.
+pub(super) async fn restore_version(
+    context: &Context<'_>,
+    deployed: &Deployed,
+    entry: &Entry,
+    label: &'static str,
+) -> Result<Restored> {
     let name = entry.secret.as_str();
     let arn = deployed.secret_arn(entry)?;
     let refused = |reason: String| Error::NotRestored {
@@ -46,27 +62,28 @@ pub async fn restore(
     };
     context.stage(Stage::Verifying(name.to_owned()));
     let seen = observe_entry(context, entry).await?;
-    let labels = labels(seen.secret()).map_err(refused)?;
+    let swap = swap_of(seen.secret(), label).map_err(refused)?;
     let answer = match &seen {
         ObservedEntry::AccessKey(entry, seen) => {
-            restore_key(context, *entry, arn, seen, &labels).await?
+            restore_key(context, *entry, arn, seen, &swap, label).await?
         }
         ObservedEntry::Database(..) => {
             let prove = async || {
-                let answer = check(context, deployed, name, arn, &labels.previous).await?;
+                let answer = check(context, deployed, name, arn, &swap.next).await?;
                 Ok(answer.refusal())
             };
-            restore_login(context, arn, &labels, prove).await?
+            restore_login(context, arn, &swap, prove).await?
         }
     };
     let access_key_id = answer.map_err(refused)?;
     let with_key = access_key_id.as_ref();
     let with_key = with_key.map_or(String::new(), |id| format!(", with the key {id}"));
     context.done(format!(
-        "{name}: AWSCURRENT is on the previous version again{with_key}"
+        "{name}: AWSCURRENT is on {}{with_key}",
+        noun(label)
     ));
     Ok(Restored {
-        version: labels.previous,
+        version: swap.next,
         access_key_id,
         replaced: seen.access_key_id(),
     })
@@ -81,19 +98,21 @@ async fn restore_key(
     entry: EntryOf<'_, AccessKey>,
     arn: &str,
     seen: &ObservedAccessKey,
-    labels: &Labels,
+    swap: &Swap,
+    label: &'static str,
 ) -> Result<Answer> {
-    let key = match key_before(context, entry, arn, seen, labels).await? {
+    let key = match key_before(context, entry, arn, seen, swap, label).await? {
         Ok(key) => key,
         Err(reason) => return Ok(Err(reason)),
     };
     if let Err(reason) = prove(context, seen, &key).await {
         return Ok(Err(reason));
     }
-    make_current(context, arn, labels).await?;
+    make_current(context, arn, swap).await?;
+    // It may have been reported as leaked in the meantime, or deleted.
     let seen = observe_access_key(context, entry).await?;
     if let Err(reason) = prove(context, &seen, &key).await {
-        return put_back(context, arn, labels, reason).await;
+        return put_back(context, arn, swap, reason).await;
     }
     Ok(Ok(Some(key.id)))
 }
@@ -103,60 +122,69 @@ async fn restore_key(
 async fn restore_login(
     context: &Context<'_>,
     arn: &str,
-    labels: &Labels,
+    swap: &Swap,
     prove: impl AsyncFn() -> Result<Option<String>>,
 ) -> Result<Answer> {
     if let Some(reason) = prove().await? {
         return Ok(Err(format!("its password does not work: {reason}")));
     }
-    make_current(context, arn, labels).await?;
+    make_current(context, arn, swap).await?;
     let refusal = prove().await;
     match refusal.unwrap_or_else(|error| Some(error.to_string())) {
-        Some(reason) => put_back(context, arn, labels, reason).await,
+        Some(reason) => put_back(context, arn, swap, reason).await,
         None => Ok(Ok(None)),
     }
 }
 
-/// The versions to swap.
-struct Labels {
-    current: String,
-    previous: String,
-    /// Whether AWSPENDING is still on the current version, which Secrets Manager permits at the end
-    /// of a rotation. If it stayed there, Secrets Manager would resume the rotation as unfinished,
-    /// and the function would move AWSCURRENT back.
-    trailing: bool,
+/// Names the version with a label in a sentence.
+fn noun(label: &str) -> String {
+    match label {
+        PREVIOUS => "the previous version".to_owned(),
+        PENDING => "the version of the unfinished rotation".to_owned(),
+        label => format!("the version with the label {label}"),
+    }
 }
 
-/// Returns which versions to swap, unless a rotation is in progress.
-fn labels(secret: Option<&Secret>) -> std::result::Result<Labels, String> {
+/// Returns the move of AWSCURRENT to the version with a label, unless a rotation is in progress that
+/// may remove the credential of that version.
+fn swap_of(secret: Option<&Secret>, label: &str) -> std::result::Result<Swap, String> {
     let secret = secret.ok_or("the secret does not exist")?;
     if secret.deleted.is_some() {
         return Err("it is scheduled for deletion".to_owned());
     }
-    if secret.unfinished().is_some() {
+    if secret.unfinished().is_some() && label != PENDING {
         return Err(
             "a rotation is in progress or unfinished; run `keyrota rotate` to complete it"
                 .to_owned(),
         );
     }
-    let labelled = |label: &str| secret.version_with(label).map(str::to_owned);
-    Ok(Labels {
-        current: labelled(CURRENT).ok_or("it has no value")?,
-        previous: labelled(PREVIOUS).ok_or("it has no previous version")?,
-        trailing: secret.version_with(PENDING).is_some(),
-    })
+    let next = secret.version_with(label);
+    let next =
+        next.ok_or_else(|| format!("it has no {}", noun(label).trim_start_matches("the ")))?;
+    let swap = Swap::to(secret, next).ok_or("it has no value")?;
+    match swap.current == swap.next {
+        true => Err(format!("{} is current", noun(label))),
+        false => Ok(swap),
+    }
 }
 
-/// Returns the key in AWSPREVIOUS, or why it cannot be used.
+/// Returns the key in the version with a label, or why it cannot be used.
 async fn key_before(
     context: &Context<'_>,
     entry: EntryOf<'_, AccessKey>,
     arn: &str,
     seen: &ObservedAccessKey,
-    labels: &Labels,
+    swap: &Swap,
+    label: &'static str,
 ) -> Result<std::result::Result<KeyPair, String>> {
-    let value = context.cloud.value(arn, PREVIOUS).await?;
-    let Some(value) = value.filter(|value| value.version == labels.previous) else {
+    let value = match context.cloud.value(arn, label).await {
+        // The value is binary.
+        Err(error) if error.kind == ErrorKind::Invalid => {
+            return Ok(Err(format!("{} is not a JSON object", noun(label))));
+        }
+        value => value?,
+    };
+    let Some(value) = value.filter(|value| value.version == swap.next) else {
         return Ok(Err(
             "its staging labels changed in the meantime; run the command again".to_owned(),
         ));
@@ -164,23 +192,22 @@ async fn key_before(
     let content = Credential::read(&value.text, &entry.fields);
     let held = match content.complete() {
         Ok(held) => held,
-        Err(reason) => return Ok(Err(format!("the previous version {reason}"))),
+        Err(reason) => return Ok(Err(format!("{} {reason}", noun(label)))),
     };
     if !held.may_be_of(entry.kind.user.as_str()) {
         let other = held.names_user();
-        return Ok(Err(format!("the previous version is for {other}")));
+        return Ok(Err(format!("{} is for {other}", noun(label))));
     }
     if let Some(current) = seen.credential() {
-        if current.accesskey == held.accesskey {
+        if current.has_key_of(held) {
             let key = &held.accesskey;
-            return Ok(Err(format!(
-                "the previous version contains the same key {key}"
-            )));
+            return Ok(Err(format!("{} contains the same key {key}", noun(label))));
         }
         if current.secretarn != held.secretarn {
             context.warn(format!(
-                "{}: the previous version has another `secretarn`; run `keyrota bootstrap` to correct it",
-                entry.secret
+                "{}: {} has another `secretarn`; run `keyrota bootstrap` to correct it",
+                entry.secret,
+                noun(label)
             ));
         }
     }
@@ -196,6 +223,16 @@ async fn prove(
     let user = seen.user.as_ref();
     let user = user.ok_or_else(|| format!("the user {} does not exist", seen.user_name))?;
     let id = &key.id;
+    if let Some(leak) = reported_leaks(user)
+        .into_iter()
+        .find(|leak| leak.key == *id)
+    {
+        let (name, secret) = (&seen.user_name, &seen.secret_name);
+        return Err(format!(
+            "its key {id} was reported as leaked at {:.0}; to replace the key in AWSCURRENT, run `keyrota rotate {secret}`; if the report was a mistake, remove it: `aws iam untag-user --user-name {name} --tag-keys {LEAKED_TAG}`",
+            leak.at
+        ));
+    }
     match seen.keys.iter().find(|listed| listed.id == *id) {
         None => return Err(format!("its key {id} no longer exists")),
         Some(listed) if !listed.active => {
@@ -209,43 +246,12 @@ async fn prove(
     authenticate(context, key, &user.arn).await
 }
 
-/// Moves AWSCURRENT to the previous version. Secrets Manager moves AWSPREVIOUS
-/// (`API_UpdateSecretVersionStage`).
-async fn make_current(context: &Context<'_>, arn: &str, labels: &Labels) -> Result<()> {
-    let Labels {
-        current, previous, ..
-    } = labels;
-    let cloud = context.cloud;
-    if labels.trailing {
-        let taken = cloud.move_label(arn, PENDING, Some(current), None);
-        taken.await?;
-    }
-    let moved = cloud.move_label(arn, CURRENT, Some(current), Some(previous));
-    let Err(error) = moved.await else {
-        return Ok(());
-    };
-    // The label may have moved although the response was lost.
-    let secret = cloud.secret(arn).await?;
-    match secret.is_some_and(|secret| secret.version_with(CURRENT) == Some(previous)) {
-        true => Ok(()),
-        false => Err(error.into()),
-    }
-}
-
 /// Moves AWSCURRENT back, and returns the reason for it.
-async fn put_back(
-    context: &Context<'_>,
-    arn: &str,
-    labels: &Labels,
-    reason: String,
-) -> Result<Answer> {
+async fn put_back(context: &Context<'_>, arn: &str, swap: &Swap, reason: String) -> Result<Answer> {
     let secret = context.cloud.secret(arn).await?;
     // If a rotation has ended in the meantime, its credential stays current.
-    if secret.is_some_and(|secret| secret.version_with(CURRENT) == Some(&labels.previous)) {
-        let (from, to) = (
-            Some(labels.previous.as_str()),
-            Some(labels.current.as_str()),
-        );
+    if secret.is_some_and(|secret| secret.version_with(CURRENT) == Some(&swap.next)) {
+        let (from, to) = (Some(swap.next.as_str()), Some(swap.current.as_str()));
         context.cloud.move_label(arn, CURRENT, from, to).await?;
     }
     Ok(Err(format!("after AWSCURRENT was moved, {reason}")))

@@ -2,11 +2,16 @@
 
 use futures_util::{StreamExt, TryStreamExt, stream};
 
+use super::deploy::look;
+use super::drift::observe_drift;
 use super::error::Result;
 use super::observe::{observe_credential, observe_keys, observe_listed};
-use super::{CONCURRENCY, Context};
+use super::rehearse::{quarantine, rehearse};
+use super::{CONCURRENCY, Context, Deployed};
 use crate::model::{ByKind, Entry, Model};
-use crate::plan::{self, SecretReport, StackReport, StatusReport};
+use crate::plan::{
+    self, Diagnosis, DoctorReport, Rehearsal, SecretReport, StackReport, State, StatusReport,
+};
 use crate::render;
 
 /// Whether a report may read the values of secrets.
@@ -24,25 +29,78 @@ pub enum Values {
 ///
 /// Returns the first call that was refused. A missing resource is part of the report.
 pub async fn status(context: &Context<'_>, model: &Model, values: Values) -> Result<StatusReport> {
-    let stack = context.cloud.stack(model.stack.as_str()).await?;
-    let secrets = stream::iter(&model.entries)
-        .map(|entry| report(context, model, entry, values))
+    observe_status(context, model, values, false).await
+}
+
+/// Does the same, and rehearses the next rotation of each secret. Changes nothing.
+///
+/// # Errors
+///
+/// Returns the first call that was refused. What a rotation would be refused is a finding.
+pub async fn checked_status(context: &Context<'_>, model: &Model) -> Result<StatusReport> {
+    observe_status(context, model, Values::Read, true).await
+}
+
+async fn observe_status(
+    context: &Context<'_>,
+    model: &Model,
+    values: Values,
+    rehearses: bool,
+) -> Result<StatusReport> {
+    let (stack, resources) = match rehearses {
+        true => look(context, model.stack.as_str()).await?,
+        false => (context.cloud.stack(model.stack.as_str()).await?, Vec::new()),
+    };
+    let deployed = stack.clone().filter(|_| rehearses).map(|stack| Deployed {
+        stack,
+        resources,
+        changes: 0,
+    });
+    let reports: Vec<(SecretReport, Vec<Diagnosis>)> = stream::iter(&model.entries)
+        .map(|entry| report(context, model, deployed.as_ref(), entry, values))
         .buffered(CONCURRENCY)
         .try_collect()
         .await?;
+    let (secrets, found): (Vec<_>, Vec<_>) = reports.into_iter().unzip();
     Ok(StatusReport {
         stack: stack.as_ref().map(StackReport::from),
         stacks: Vec::new(),
         secrets,
+        findings: DoctorReport::of(&[found.concat()]).findings,
+        drift: None,
+        drift_unchecked: Vec::new(),
+    })
+}
+
+/// Adds to a report how the resources of the stack differ from what was deployed.
+///
+/// # Errors
+///
+/// Returns a call that failed for another reason than a missing permission.
+pub async fn with_drift(
+    context: &Context<'_>,
+    model: &Model,
+    report: StatusReport,
+) -> Result<StatusReport> {
+    let (stack, resources) = look(context, model.stack.as_str()).await?;
+    let Some(stack) = stack else {
+        return Ok(report);
+    };
+    let drift = observe_drift(context, &stack, &resources).await?;
+    Ok(StatusReport {
+        drift: Some(drift.shown()),
+        drift_unchecked: drift.obstacles(),
+        ..report
     })
 }
 
 async fn report(
     context: &Context<'_>,
     model: &Model,
+    deployed: Option<&Deployed>,
     entry: &Entry,
     values: Values,
-) -> Result<SecretReport> {
+) -> Result<(SecretReport, Vec<Diagnosis>)> {
     let expected = render::secret_tags(model, entry, context.region);
     if values == Values::Unread {
         let secret = context.cloud.secret(entry.secret.as_str()).await?;
@@ -52,9 +110,35 @@ async fn report(
         };
         let now = context.clock.now();
         let report = plan::report_without_values(entry, secret.as_ref(), &keys, now);
-        return Ok(report.with_tags(&expected, secret.as_ref()));
+        return Ok((report.with_tags(&expected, secret.as_ref()), Vec::new()));
     }
     let seen = observe_listed(context, async || observe_credential(context, entry).await).await?;
-    let report = plan::report(&seen, context.clock.now());
-    Ok(report.with_tags(&expected, seen.secret()))
+    let now = context.clock.now();
+    let mut report = plan::report(&seen, now).with_tags(&expected, seen.secret());
+    let mut found = Vec::new();
+    if let Some(deployed) = deployed {
+        let quarantine = quarantine(context, &seen).await?;
+        let held = seen
+            .held()
+            .filter(|held| held.is_complete && can_rehearse(report.state));
+        let rehearsal = match held {
+            Some(held) => Some(rehearse(context, model, deployed, entry, held.secret).await?),
+            None => None,
+        };
+        if rehearsal.as_ref().is_some_and(Rehearsal::proves) {
+            report.last_proven = Some(context.clock.now());
+        }
+        let next = plan::NextRotation {
+            rehearsal: rehearsal.as_ref(),
+            quarantine: quarantine.as_ref(),
+        };
+        found = plan::diagnose_next_rotation(&seen, next, now);
+    }
+    Ok((report, found))
+}
+
+/// Returns whether the next rotation of a secret in this state is rehearsed. In the others, the
+/// state itself says why it fails, or a rotation is in progress.
+fn can_rehearse(state: State) -> bool {
+    matches!(state, State::Ok | State::NeverRotated | State::Overdue)
 }

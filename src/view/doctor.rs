@@ -5,16 +5,21 @@ use std::fmt::Write as _;
 use serde_json::{Value, json};
 
 use super::Show;
+use super::human::table;
 use super::text::{Styling as _, paragraph, visible};
 use crate::model::Severity;
-use crate::plan::DoctorReport;
+use crate::plan::{CallOutcome, DoctorReport, Rehearsal, Signer, TestMethod};
 
 impl Show for DoctorReport {
     fn human(&self) -> String {
+        let mut text = match self.lists_calls {
+            true => rehearsals(&self.rehearsals),
+            false => String::new(),
+        };
         if self.findings.is_empty() {
-            return "No faults found.\n".to_owned();
+            text.push_str("No faults found.\n");
+            return text;
         }
-        let mut text = String::new();
         for finding in &self.findings {
             let severity = match finding.severity {
                 _ if finding.fixed => "fixed".green().bold().to_string(),
@@ -49,4 +54,46 @@ impl Show for DoctorReport {
     fn json(&self) -> Value {
         json!(self)
     }
+}
+
+/// Lists the calls of each rehearsal.
+fn rehearsals(all: &[Rehearsal]) -> String {
+    let mut text = String::new();
+    for rehearsal in all {
+        let _ = writeln!(
+            text,
+            "The next rotation of {}:\n",
+            visible(&rehearsal.secret).bold()
+        );
+        if let Some(error) = &rehearsal.error {
+            let _ = writeln!(text, "not rehearsed: {}\n", paragraph(error));
+            continue;
+        }
+        let rows = rehearsal.calls.iter().map(|call| {
+            let by = match call.by {
+                Signer::Role => "role",
+                Signer::User => "user",
+                Signer::Administrator => "administrator",
+            };
+            let how = match call.how {
+                TestMethod::Tested => "tested",
+                TestMethod::Simulated => "simulated",
+                TestMethod::NotTestable => "not testable",
+            };
+            let result = match (call.result, &call.code) {
+                (CallOutcome::Ok, _) => "ok".to_owned(),
+                (CallOutcome::Refused, Some(code)) => format!("refused: {code}"),
+                (CallOutcome::Refused, None) => "refused".to_owned(),
+                (CallOutcome::Unknown, _) => "-".to_owned(),
+            };
+            let on = call.resource.clone().unwrap_or_else(|| "-".to_owned());
+            vec![call.call.clone(), by.to_owned(), on, how.to_owned(), result]
+        });
+        text.push_str(&table(
+            &["call", "by", "on", "how", "result"],
+            rows.collect(),
+        ));
+        text.push('\n');
+    }
+    text
 }

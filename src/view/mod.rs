@@ -10,6 +10,7 @@ mod generate;
 mod human;
 mod init;
 mod json;
+mod leak;
 mod manual;
 mod plan;
 mod progress;

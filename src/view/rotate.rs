@@ -5,6 +5,8 @@ use serde_json::{Value, json};
 
 use super::Show;
 use super::human::table;
+use super::leak;
+use crate::plan::{LeakReport, OldKeyStatus};
 
 /// The result of `rotate`.
 #[derive(Clone, Debug, Serialize)]
@@ -32,6 +34,12 @@ pub struct RotatedSecret {
     pub verified: bool,
     /// Whether the previous version became AWSCURRENT again, instead of a new one.
     pub restored: bool,
+    /// The status of the leaked key.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub old_key_status: Option<OldKeyStatus>,
+    /// What is known about the leaked key.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub leak: Option<LeakReport>,
     /// Why the rotation failed.
     pub error: Option<String>,
 }
@@ -54,10 +62,12 @@ impl Show for RotateResult {
                 outcome.into(),
             ]
         });
-        table(
+        let table = table(
             &["secret", "user", "old key", "new key", ""],
             rows.collect(),
-        )
+        );
+        let leaks = self.secrets.iter().filter_map(leak::human);
+        std::iter::once(table).chain(leaks).collect()
     }
 
     fn json(&self) -> Value {

@@ -29,6 +29,10 @@ impl Show for StatusReport {
                 secret.username.clone(),
                 secret.state.to_string(),
                 moment(secret.last_rotated),
+                match secret.unknown.contains(&"last_proven") {
+                    true => "unknown".to_owned(),
+                    false => moment(secret.last_proven),
+                },
                 moment(secret.next_rotation),
                 secret.schedule.clone(),
                 secret
@@ -42,6 +46,7 @@ impl Show for StatusReport {
                 "user",
                 "state",
                 "last rotation",
+                "last proven",
                 "next rotation",
                 "schedule",
                 "max key age",
@@ -114,6 +119,7 @@ impl Show for StatusReport {
                 visible(&tags.join("; "))
             );
         }
+        text.push_str(&drift(self));
         for secret in &self.secrets {
             for replica in &secret.replicas {
                 let message = replica
@@ -153,12 +159,45 @@ impl Show for StatusReport {
                 );
             }
         }
+        for finding in &self.findings {
+            let _ = writeln!(
+                text,
+                "\n{}: {}: {}; {}",
+                visible(&finding.subject),
+                finding.id,
+                paragraph(&finding.evidence),
+                paragraph(&finding.remedy)
+            );
+        }
         text
     }
 
     fn json(&self) -> Value {
         json!(self)
     }
+}
+
+/// Returns how the resources differ from what was deployed.
+fn drift(report: &StatusReport) -> String {
+    let mut text = String::new();
+    for drift in report.drift.iter().flatten() {
+        let (id, kind) = (visible(&drift.logical_id), visible(&drift.kind));
+        let difference = paragraph(&drift.difference);
+        let _ = writeln!(text, "\n{id} ({kind}): {difference}");
+    }
+    if !text.is_empty() {
+        text.push_str(
+            "\nThese resources differ from what was deployed; `keyrota doctor` has the remedies.\n",
+        );
+    }
+    for obstacle in &report.drift_unchecked {
+        let _ = writeln!(
+            text,
+            "\nnot compared with what was deployed: {}",
+            paragraph(obstacle)
+        );
+    }
+    text
 }
 
 /// Returns what happens to a key next, and when.

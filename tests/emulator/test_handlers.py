@@ -59,6 +59,17 @@ class Schemas(unittest.TestCase):
             }
             for kind, schema in sorted(self.schemas.items())
         }
+        properties = {
+            kind: {
+                name: sorted(
+                    path.removeprefix("/properties/")
+                    for path in schema.get(f"{name}Properties", ())
+                    if path.count("/") == 2
+                )
+                for name in ("createOnly", "writeOnly")
+            }
+            for kind, schema in sorted(self.schemas.items())
+        }
         dated = json.loads((SCHEMAS / "version.json").read_text("utf-8"))["schema_date"]
         source = {
             "package": "cfn-lint",
@@ -66,23 +77,25 @@ class Schemas(unittest.TestCase):
             "schemas": dated,
         }
         if os.environ.get("KEYROTA_UPDATE"):
-            text = json.dumps({"source": source, "handlers": cut}, indent=2)
+            everything = {"source": source, "handlers": cut, "properties": properties}
+            text = json.dumps(everything, indent=2)
             self.path.write_text(text + "\n", "utf-8")
             return
         self.assertEqual(self.held["source"], source, "KEYROTA_UPDATE=1 writes it anew")
         self.assertEqual(self.held["handlers"], cut, "KEYROTA_UPDATE=1 writes it anew")
+        self.assertEqual(self.held["properties"], properties, "KEYROTA_UPDATE=1 writes it anew")
 
     def test_what_is_not_called_is_in_the_schemas(self) -> None:
-        from keyrota_emulator import handlers
+        from keyrota_emulator import schemas
 
-        excused = {kind: set(actions) for kind, actions in handlers.NEVER.items()}
-        for kind, properties in handlers.NEEDED_FOR.items():
+        excused = {kind: set(actions) for kind, actions in schemas.NEVER.items()}
+        for kind, properties in schemas.NEEDED_FOR.items():
             for actions in properties.values():
                 excused.setdefault(kind, set()).update(actions)
         for kind, actions in excused.items():
             called = {action for it in self.held["handlers"][kind].values() for action in it}
             self.assertLessEqual(actions, called, kind)
-        for kind, properties in handlers.NEEDED_FOR.items():
+        for kind, properties in schemas.NEEDED_FOR.items():
             names = {name.partition(".")[0] for name in properties}
             self.assertLessEqual(names, self.schemas[kind]["properties"].keys(), kind)
 

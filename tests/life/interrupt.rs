@@ -262,3 +262,37 @@ async fn a_plan_or_rotation_that_is_killed_is_finished_by_the_next() {
     }
     panic!("it does not come to its end");
 }
+
+/// The repeated command has no `--key`, and AWSCURRENT may contain the new key already.
+#[tokio::test]
+async fn a_response_to_a_leaked_key_that_is_killed_is_finished_by_the_next() {
+    let test = TestEnvironment::new().await;
+    let subject = Subject::new(&test, "run", "").await;
+    subject.keyrota(BOOTSTRAP).await.exits(0);
+    let respond = "rotate --compromised run --deny-sessions --yes";
+    for (number, stop) in stops().enumerate() {
+        let leaked = test.current_key("run").await;
+        let cut = subject.cut(respond, stop, Termination::Kill).await;
+        let ran = subject.keyrota(respond).await;
+        assert_eq!(ran.code, Some(0), "{stop:?}: {ran}");
+        let result = &ran.json()["secrets"][0];
+        assert_eq!(result["old_access_key_id"], *leaked.id, "{stop:?}: {ran}");
+        assert_eq!(result["old_key_status"], "Inactive", "{stop:?}: {ran}");
+        let current = test.current_key("run").await;
+        assert_eq!(result["new_access_key_id"], *current.id, "{stop:?}: {ran}");
+        let before = test.key_in("run", "AWSPREVIOUS").await;
+        assert_eq!(before.as_ref(), Some(&leaked), "{stop:?}: {ran}");
+        let keys = test.keys("run").await.expect("the user");
+        assert_eq!((keys[&leaked.id], keys[&current.id]), (false, true));
+        subject.expect_well(&format!("{stop:?}")).await;
+        if cut.is_none() {
+            assert!(number > 14, "{number} stops are too few");
+            return;
+        }
+        // The next one is another incident.
+        let request = test.iam.untag_user().user_name("run");
+        let request = request.tag_keys("keyrota:leaked");
+        request.send().await.expect("the record is removed");
+    }
+    panic!("it does not come to its end");
+}

@@ -180,8 +180,12 @@ async fn the_tags_of_a_new_kms_key_need_not_count_yet() {
     let ran = patiently(&test, bootstrap).await.exits(0);
     assert_eq!(ran.json()["secrets"][0]["verified"], true, "{ran}");
     patiently(&test, "rotate").await.exits(0);
-    patiently(&test, "status --check").await.exits(0);
+    // To look at a key needs the tag, and nothing claims that it was looked at.
+    let early = test.keyrota("status --check").await.exits(5);
+    let told = "not compared with what was deployed: EncryptionKey";
+    assert!(early.stdout.contains(told), "{early}");
     // Deleting a key needs the tag, in whatever command.
     test.advance(300.0).await;
+    patiently(&test, "status --check").await.exits(0);
     patiently(&test, "teardown --yes").await.exits(0);
 }

@@ -140,6 +140,16 @@ pub enum RequestError {
         step: &'static str,
     },
 
+    /// A check did not finish in time.
+    #[error(
+        "check {secret} in time: a service that it needs does not answer; check the function's network, \
+         then run `keyrota doctor` again"
+    )]
+    CheckOutOfTime {
+        /// The secret's name.
+        secret: String,
+    },
+
     /// There was no time left to inspect a secret.
     #[error(
         "look at {subject}: too little time is left; the next sweep does it; if that lasts, raise \
@@ -182,6 +192,9 @@ impl RequestError {
                 step: event.step.name(),
             },
             Invocation::Sweep(secrets) => Self::SweepOutOfTime { all: secrets.len() },
+            Invocation::Check(check) => Self::CheckOutOfTime {
+                secret: check.secret.name().to_owned(),
+            },
         }
     }
 }

@@ -1,9 +1,11 @@
-//! Parses the event: a step of a rotation, which Secrets Manager sends, or a sweep, which the
-//! stack's rule sends every hour.
+//! Parses the event: a step of a rotation, which Secrets Manager sends, a sweep, which the stack's
+//! rule sends every hour, or a check, which keyrota sends.
 //!
 //! Source: "Lambda rotation functions" in the Secrets Manager User Guide.
 
-use keyrota_contract::event::{ROTATION_TOKEN, SECRET_ID, SECRETS, STEP, SWEEP, TOKEN, WORK};
+use keyrota_contract::event::{
+    CHECK, ROTATION_TOKEN, SECRET, SECRET_ID, SECRETS, STEP, SWEEP, TOKEN, VERSION, WORK,
+};
 use secrecy::SecretString;
 use serde::{Deserialize, Deserializer};
 use serde_json::{Map, Value};
@@ -42,6 +44,17 @@ pub enum Invocation {
     /// A sweep of these secrets, which inspects old keys and the state of the rotations. The
     /// list has at least one secret and no duplicates.
     Sweep(Vec<SecretArn>),
+    /// A check, which changes nothing.
+    Check(Check),
+}
+
+/// A check. The type has no `Debug`: the version's ID stays out of logs.
+#[derive(Clone)]
+pub struct Check {
+    /// The secret.
+    pub secret: SecretArn,
+    /// The version to log in with. Without one, the next rotation is rehearsed.
+    pub version: Option<VersionId>,
 }
 
 impl Invocation {
@@ -58,14 +71,32 @@ impl Invocation {
     ///
     /// # Errors
     ///
-    /// Fails if the event is neither a step nor a sweep. The error never repeats the content of
-    /// the event.
+    /// Fails if the event is not one of the three. The error never repeats the content of the
+    /// event.
     pub fn parse(event: &Value) -> Result<Self, EventError> {
         match event {
-            Value::Object(fields) if fields.contains_key(WORK) => sweep(fields).map(Self::Sweep),
+            Value::Object(fields) if fields.contains_key(WORK) => {
+                match fields.get(WORK).and_then(Value::as_str) {
+                    Some(CHECK) => check(fields).map(Self::Check),
+                    _ => sweep(fields).map(Self::Sweep),
+                }
+            }
             _ => Event::parse(event).map(Self::Step),
         }
     }
+}
+
+fn check(fields: &Map<String, Value>) -> Result<Check, EventError> {
+    let secret = SecretArn::parse(text(fields, SECRET)?);
+    let version = match text(fields, VERSION) {
+        Ok(version) => Some(VersionId::new(version)),
+        Err(EventError::EventFieldMissing { .. }) => None,
+        Err(error) => return Err(error),
+    };
+    Ok(Check {
+        secret: secret.ok_or(EventError::CheckNotAnArn)?,
+        version,
+    })
 }
 
 fn sweep(fields: &Map<String, Value>) -> Result<Vec<SecretArn>, EventError> {
@@ -156,9 +187,9 @@ pub enum EventError {
          `keyrota rotate`, which names the secret as Secrets Manager does"
     )]
     SecretNotAnArn,
-    /// keyrota's own event asks for something other than a sweep.
+    /// keyrota's own event asks for something other than a sweep or a check.
     #[error(
-        "read the event: its `keyrota` is not `sweep`; run `keyrota bootstrap`, which deploys the \
+        "read the event: its `keyrota` is neither `sweep` nor `check`; run `keyrota bootstrap`, which deploys the \
          function and the rule that calls it together"
     )]
     UnknownWork,
@@ -182,10 +213,16 @@ pub enum EventError {
     SweepNotAnArn,
     /// A check names something that is not a secret.
     #[error(
-        "read the event: its `secret` is not the ARN of a secret; run `keyrota bootstrap`, which \
+        "read the event: its `secret` is not the ARN of a secret; run `keyrota doctor`, which \
          checks each secret by its ARN"
     )]
     CheckNotAnArn,
+    /// A check of an access key names a version.
+    #[error(
+        "read the event: a check of an access key takes no `version`, because the function \
+         authenticates with the current key only; run `keyrota doctor`, which sends none"
+    )]
+    CheckNamesVersion,
 }
 
 impl Event {

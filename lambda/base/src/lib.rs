@@ -14,11 +14,13 @@
 //! | [`error`], [`log`], [`metric`] | the function's output, which never contains a secret value |
 //! | [`port`] | the dependencies of every step and sweep |
 //! | [`step`], [`sweep`] | the common part of every rotation and sweep, over the ports |
+//! | [`check`] | the calls of a rotation, and what came of those that a check tried |
 //! | [`aws`] | the SDKs |
 //! | [`clock`], [`dump`], [`lambda`] | the operating system and the Lambda runtime |
 
 pub mod arn;
 pub mod aws;
+pub mod check;
 pub mod clock;
 pub mod dump;
 pub mod error;

@@ -38,6 +38,20 @@ pub enum EntryError {
     },
 }
 
+/// Refuses a secret that the pins do not name, before anything is asked about it.
+///
+/// # Errors
+///
+/// Fails if the secret is not pinned.
+pub fn is_served<Entry>(pins: &Pins<Entry>, secret: &SecretArn) -> Result<(), EntryError> {
+    match pins.of(secret.name()) {
+        Some(_) => Ok(()),
+        None => Err(EntryError::NotPinned {
+            secret: secret.name().to_owned(),
+        }),
+    }
+}
+
 /// Returns the pin of the secret that an event names.
 ///
 /// # Errors

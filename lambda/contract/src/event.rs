@@ -4,9 +4,11 @@
 //! | --- | --- |
 //! | `{"Step": …, "SecretId": …, "ClientRequestToken": …}` | Secrets Manager ("Lambda rotation functions" in the Secrets Manager User Guide) |
 //! | `{"keyrota": "sweep", "secrets": [ARN…]}` | the hourly rule of the stack, and `keyrota doctor` |
-//! | `{"keyrota": "check", "secret": ARN, "version": ID}` | `keyrota bootstrap`, to the databases' function |
+//! | `{"keyrota": "check", "secret": ARN}` | `keyrota doctor` and `keyrota status --check`, which rehearse the next rotation |
+//! | `{"keyrota": "check", "secret": ARN, "version": ID}` | `keyrota bootstrap`, to the databases' function, which logs in with that version |
+//!
+//! The answer to a check is a [`CheckAnswer`](crate::check::CheckAnswer).
 
-use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 /// The field of a step's event that names the step.
@@ -28,7 +30,8 @@ pub const CHECK: &str = "check";
 pub const SECRETS: &str = "secrets";
 /// The field of a check's event with the ARN of the secret.
 pub const SECRET: &str = "secret";
-/// The field of a check's event with the ID of the version.
+/// The field of a check's event with the ID of the version to log in with. Without it, the check
+/// rehearses the next rotation.
 pub const VERSION: &str = "version";
 
 /// One of the four steps of a rotation.
@@ -74,26 +77,9 @@ pub fn check(secret: &str, version: &str) -> String {
     json!({ (WORK): CHECK, (SECRET): secret, (VERSION): version }).to_string()
 }
 
-/// The answer to a check.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct CheckAnswer {
-    /// Whether the server accepted the login.
-    pub authenticates: bool,
-    /// Why the server did not accept it, or why the result is unknown.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub reason: Option<String>,
-    /// The kind of failure, such as `wrong_credentials`.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub fault: Option<String>,
-}
-
-impl CheckAnswer {
-    /// Returns why the login does not work, or `None` if it works.
-    pub fn refusal(self) -> Option<String> {
-        let unknown = || "the function does not say why".to_owned();
-        (!self.authenticates).then(|| self.reason.unwrap_or_else(unknown))
-    }
+/// Returns the event that makes a function rehearse the next rotation of a secret.
+pub fn rehearsal(secret: &str) -> String {
+    json!({ (WORK): CHECK, (SECRET): secret }).to_string()
 }
 
 #[cfg(test)]
@@ -106,21 +92,5 @@ mod tests {
             assert_eq!(Step::parse(step.name()), Some(step));
         }
         assert_eq!(Step::parse("create"), None);
-    }
-
-    #[test]
-    fn an_answer_says_no_more_than_it_has_to() {
-        let text = r#"{"authenticates":true}"#;
-        let answer: CheckAnswer = serde_json::from_str(text).unwrap();
-        assert_eq!(serde_json::to_string(&answer).unwrap(), text);
-        assert_eq!(answer.refusal(), None);
-    }
-
-    #[test]
-    fn a_refusal_has_a_reason() {
-        let refusal = |text| serde_json::from_str::<CheckAnswer>(text).unwrap().refusal();
-        let text = r#"{"authenticates":false,"reason":"a reason","fault":"busy"}"#;
-        assert_eq!(refusal(text).unwrap(), "a reason");
-        assert!(refusal(r#"{"authenticates":false}"#).is_some());
     }
 }

@@ -24,7 +24,8 @@ pub const CLEARING: &str = "KEYROTA_CLEARING";
 pub const SETTING: &str = "KEYROTA_SETTING";
 /// The version whose password replaced one that the database server still accepts.
 pub const RETAINED: &str = "KEYROTA_RETAINED";
-/// The version with a database's first login, until that login has been tested.
+/// The version with a first login of a database, or with a key that a command created, until that
+/// credential has been tested.
 pub const FIRST: &str = "KEYROTA_FIRST";
 /// The version that AWSPREVIOUS must return to after `secretarn` was corrected.
 pub const BEFORE: &str = "KEYROTA_BEFORE";

@@ -11,10 +11,12 @@
 //! | [`record`] | the values of the tags in which access keys are recorded |
 //! | [`error`] | the names of errors in the functions' logs |
 //! | [`event`] | the events that the functions accept |
+//! | [`check`] | the answer to a check |
 //! | [`pins`] | the file in the function's package that says what the function may act on |
 //! | [`value`] | the JSON fields of a secret's value |
 //! | [`duration`] | durations such as `15m` |
 
+pub mod check;
 pub mod duration;
 pub mod error;
 pub mod event;

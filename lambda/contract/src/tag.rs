@@ -47,6 +47,9 @@ pub const MAKING: &str = "keyrota:making";
 /// On an IAM user: the keys that were created or adopted for the secret. See
 /// [`record`](crate::record).
 pub const KEYS: &str = "keyrota:keys";
+/// On an IAM user: the keys that an operator reported as leaked, and when. Only the program reads
+/// and writes it.
+pub const LEAKED: &str = "keyrota:leaked";
 
 /// On a bucket: it contains keyrota's artifacts.
 pub const ARTIFACTS: &str = "keyrota:artifacts";
@@ -75,7 +78,7 @@ pub const OF_SECRETS: [&str; 15] = [
 ];
 
 /// The tags that an IAM user can have besides [`STACK`].
-pub const OF_USERS: [&str; 4] = [SEEDING, ABANDONED, MAKING, KEYS];
+pub const OF_USERS: [&str; 5] = [SEEDING, ABANDONED, MAKING, KEYS, LEAKED];
 
 #[cfg(test)]
 mod tests {

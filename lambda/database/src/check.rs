@@ -1,33 +1,54 @@
-//! The check: tests whether a version's password works. The bootstrap requests it, because the
-//! server may be reachable only from the function.
+//! The check, which changes nothing.
+//!
+//! With a version, it tests whether that version's password works. The bootstrap requests it,
+//! because the server may be reachable only from the function. Without one, it rehearses the next
+//! rotation: it makes the calls that read, logs in as the user and as the administrator, and asks
+//! the server when the user's password expires. The password that Secrets Manager makes for it is
+//! discarded. To store a value, to move a label, and to change the password would change something,
+//! so these calls are listed as untried.
 
-pub use keyrota_contract::event::CheckAnswer;
+pub use keyrota_function_base::check::CheckAnswer;
 
+use keyrota_function_base::check::{Calls, CheckedCall, Signer, call, untried_on};
+use keyrota_function_base::pin::is_served;
+use keyrota_function_base::secret::Content as Held;
+use keyrota_function_base::secrets_manager::CallError;
+
+use crate::decide::may_try_another;
 use crate::error::Error;
 use crate::event::Check;
-use crate::pin::Pin;
-use crate::port::{Ports, VersionSelector};
+use crate::pin::{Pin, Pins, RotateAs, names};
+use crate::port::{Passwords, Ports, SecretsManager, VersionSelector};
 use crate::secret::Content;
-use crate::step::{authenticate, describe, find};
+use crate::server::{Server, ServerError};
+use crate::stage::{CURRENT, VersionId};
+use crate::step::{administrator, authenticate, describe, find};
 
 /// The name of the version in errors.
 const VERSION: &str = "version";
 
-/// Logs in as the pinned user with a version's password.
+/// Carries out a check.
 ///
 /// # Errors
 ///
-/// Fails if the version has no credential, or not one for the pinned server. An unreachable
-/// server is not an error, but an answer to the check.
+/// Fails if the secret is not pinned, or its value is not one for the pinned server. A call that is
+/// refused is not an error, but a part of the answer, and so is an unreachable server.
 pub async fn run<P: Ports>(ports: &P, check: &Check) -> Result<CheckAnswer, Error> {
+    match &check.version {
+        Some(version) => log_in(ports, check, version).await,
+        None => rehearse(ports, check).await,
+    }
+}
+
+/// Logs in as the pinned user with a version's password.
+async fn log_in<P: Ports>(
+    ports: &P,
+    check: &Check,
+    version: &VersionId,
+) -> Result<CheckAnswer, Error> {
     let description = describe(ports, &check.secret).await?;
     let pin = Pin::read(ports.pins(), &check.secret, &description)?;
-    let found = find(
-        ports,
-        &check.secret,
-        VersionSelector::Version(&check.version),
-    )
-    .await?;
+    let found = find(ports, &check.secret, VersionSelector::Version(version)).await?;
     pin.check_present(VERSION, &found.content)?;
     let Content::Complete(credential) = found.content else {
         return Err(Error::NothingToCheck {
@@ -35,16 +56,134 @@ pub async fn run<P: Ports>(ports: &P, check: &Check) -> Result<CheckAnswer, Erro
             username: pin.username,
         });
     };
-    Ok(match authenticate(ports, &pin, &credential).await {
-        Ok(()) => CheckAnswer {
-            authenticates: true,
-            reason: None,
-            fault: None,
-        },
-        Err(error) => CheckAnswer {
-            authenticates: false,
-            reason: Some(error.to_string()),
-            fault: Some(error.fault.name().to_owned()),
-        },
+    let mut calls = Calls::new([CheckedCall::untried(call::LOG_IN, Signer::User)]);
+    let answer = authenticate(ports, &pin, &credential).await;
+    record(&mut calls, Signer::User, answer.as_ref().err());
+    Ok(calls.into_answer())
+}
+
+/// Makes the calls of the next rotation that change nothing.
+async fn rehearse<P: Ports>(ports: &P, check: &Check) -> Result<CheckAnswer, Error> {
+    let (secret, role) = (&check.secret, Signer::Role);
+    is_served(ports.pins(), secret)?;
+    let mut calls = Calls::new(expected(ports.pins(), check));
+    let secrets = ports.secrets_manager();
+    let described = secrets.describe(secret).await;
+    let described = calls.record(call::DESCRIBE_SECRET, role, None, described);
+    let pin = match &described {
+        Some(description) => Some(Pin::read(ports.pins(), secret, description)?),
+        None => None,
+    };
+    let read = secrets.read(secret, VersionSelector::Labelled(CURRENT));
+    let read = calls.record(call::GET_SECRET_VALUE, role, None, read.await);
+    let Some(pin) = pin else {
+        return Ok(calls.into_answer());
+    };
+    let made = secrets.random(&pin.rule).await.map(drop);
+    calls.record(call::GET_RANDOM_PASSWORD, role, None, made);
+    let current = read.map_or(Content::Nothing, |version| {
+        Held::parse(&version.stored, names(ports.pins(), secret))
+    });
+    pin.check_present(CURRENT, &current)?;
+    let mut expiry = None;
+    let mut may_go_on = true;
+    if let Content::Complete(current) = &current {
+        let login = current.login(&pin.username);
+        let inspected = ports.server().inspect(&pin.endpoint, &login).await;
+        record(&mut calls, Signer::User, inspected.as_ref().err());
+        may_go_on = inspected
+            .as_ref()
+            .err()
+            .is_none_or(|error| may_try_another(error.fault));
+        expiry = inspected.ok().flatten();
+    }
+    if let RotateAs::Administrator(named) = &pin.rotate_as {
+        let named = Some(named.as_str());
+        if let Some(()) = read_administrator(ports, &mut calls, &pin, named).await
+            && may_go_on
+        {
+            as_administrator(ports, &mut calls, &pin, named).await;
+        }
+    }
+    Ok(CheckAnswer {
+        expiry,
+        ..calls.into_answer()
     })
+}
+
+/// Reads the administrator's secret.
+async fn read_administrator<P: Ports>(
+    ports: &P,
+    calls: &mut Calls,
+    pin: &Pin,
+    named: Option<&str>,
+) -> Option<()> {
+    let secret = pin.administrator()?;
+    let read = VersionSelector::Labelled(CURRENT);
+    let read: Result<_, CallError> = ports.secrets_manager().read(&secret, read).await;
+    let (call, by) = (call::GET_SECRET_VALUE, Signer::Role);
+    calls.record(call, by, named, read).map(drop)
+}
+
+/// Logs in as the administrator.
+async fn as_administrator<P: Ports>(ports: &P, calls: &mut Calls, pin: &Pin, named: Option<&str>) {
+    match administrator(ports, pin).await {
+        Ok(Some(it)) => {
+            let answer = ports.server().authenticate(&it.endpoint, &it.login).await;
+            record(calls, Signer::Administrator, answer.as_ref().err());
+        }
+        Ok(None) => {}
+        // The secret was read, and its value is of no use.
+        Err(error) => {
+            let why = error.to_string();
+            calls.fail(call::GET_SECRET_VALUE, Signer::Role, named, "unfit", &why);
+        }
+    }
+}
+
+/// Records a login.
+fn record(calls: &mut Calls, by: Signer, failed: Option<&ServerError>) {
+    match failed {
+        None => calls.allow(call::LOG_IN, by),
+        Some(error) => calls.fail(
+            call::LOG_IN,
+            by,
+            None,
+            error.fault.name(),
+            &error.to_string(),
+        ),
+    }
+}
+
+/// Returns the calls of the next rotation.
+fn expected(pins: &Pins, check: &Check) -> Vec<CheckedCall> {
+    let role = Signer::Role;
+    let of = CheckedCall::untried;
+    let mut expected = vec![
+        of(call::DESCRIBE_SECRET, role),
+        of(call::GET_SECRET_VALUE, role),
+    ];
+    let Some(entry) = pins.of(check.secret.name()) else {
+        return expected;
+    };
+    expected.extend([
+        of(call::GET_RANDOM_PASSWORD, role),
+        of(call::PUT_SECRET_VALUE, role),
+        of(call::LOG_IN, Signer::User),
+    ]);
+    let by = match &entry.rotate_as {
+        RotateAs::Own => Signer::User,
+        RotateAs::Administrator(named) => {
+            expected.extend([
+                untried_on(call::GET_SECRET_VALUE, role, named),
+                of(call::LOG_IN, Signer::Administrator),
+            ]);
+            Signer::Administrator
+        }
+    };
+    expected.extend([
+        of(call::UPDATE_SECRET_VERSION_STAGE, role),
+        of(call::CHANGE_PASSWORD, by),
+    ]);
+    expected
 }

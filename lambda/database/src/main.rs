@@ -8,7 +8,7 @@ use keyrota_contract::event::CHECK;
 use keyrota_database_function::aws::Services;
 use keyrota_database_function::engine::Engines;
 use keyrota_database_function::error::{Error, RequestError};
-use keyrota_database_function::event::{Invocation, Payload, Work};
+use keyrota_database_function::event::{Invocation, Payload};
 use keyrota_database_function::log::Lines;
 use keyrota_database_function::metric::Metric;
 use keyrota_database_function::pin::Pins;
@@ -48,21 +48,21 @@ async fn handle(
 ) -> Result<Value, Error> {
     let LambdaEvent { payload, context } = event;
     let log: Lines<Stdout> = program.log(&context);
-    let work = match Work::read(&payload) {
+    let work = match Invocation::read(&payload) {
         Ok(work) => work,
         Err(error) => return Err(failed(&log, RequestError::from(error).into())),
     };
     let log = match &work {
-        Work::Rotation(Invocation::Step(event)) => log.about(&event.secret, event.step.name()),
-        Work::Rotation(Invocation::Sweep(_)) => log.sweeping(),
-        Work::Check(check) => log.about(&check.secret, CHECK),
+        Invocation::Step(event) => log.about(&event.secret, event.step.name()),
+        Invocation::Sweep(_) => log.sweeping(),
+        Invocation::Check(check) => log.about(&check.secret, CHECK),
     };
     carry_out(function, &log, &context, &work)
         .await
         .map_err(|error| match (&work, &error) {
             // A sweep has already counted its own failures, and a failed check is not a failed
             // rotation.
-            (Work::Check(_), _) | (_, Error::Request(RequestError::SweepFailed { .. })) => {
+            (Invocation::Check(_), _) | (_, Error::Request(RequestError::SweepFailed { .. })) => {
                 unmeasured(&log, error)
             }
             _ => failed(&log, error),
@@ -74,7 +74,7 @@ async fn carry_out(
     function: &Function,
     log: &Lines<Stdout>,
     context: &Context,
-    work: &Work,
+    work: &Invocation,
 ) -> Result<Value, Error> {
     let pins = function.pins.as_ref();
     let pins = pins.map_err(|error| RequestError::from(*error))?;
@@ -83,28 +83,21 @@ async fn carry_out(
         context,
         function.services.clock(),
         async |deadline| match work {
-            Work::Rotation(Invocation::Step(event)) => step::run(&ports, event, deadline)
+            Invocation::Step(event) => step::run(&ports, event, deadline)
                 .await
                 .map(|()| Value::Null),
-            Work::Rotation(Invocation::Sweep(secrets)) => sweep::run(&ports, secrets, deadline)
+            Invocation::Sweep(secrets) => sweep::run(&ports, secrets, deadline)
                 .await
                 .map(|()| Value::Null),
-            Work::Check(check) => {
+            Invocation::Check(check) => {
                 let answer = check::run(&ports, check).await?;
                 Ok(serde_json::to_value(answer).unwrap_or_default())
             }
         },
     );
-    ended.await.unwrap_or_else(|| {
-        let error = match work {
-            Work::Rotation(invocation) => RequestError::out_of_time(invocation),
-            Work::Check(check) => RequestError::OutOfTime {
-                secret: check.secret.name().to_owned(),
-                step: CHECK,
-            },
-        };
-        Err(error.into())
-    })
+    ended
+        .await
+        .unwrap_or_else(|| Err(RequestError::out_of_time(work).into()))
 }
 
 /// Logs that a request failed, and counts the failure in a metric.

@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+pub use keyrota_contract::check::PasswordExpiry;
 pub use keyrota_contract::pins::database::{Engine, Verification};
 use secrecy::SecretString;
 
@@ -56,6 +57,14 @@ pub enum PreviousPassword {
 pub trait Server {
     /// Logs in, reads the session's user, and logs out. It does not retry.
     async fn authenticate(&self, endpoint: &Endpoint, login: &Login) -> Result<(), ServerError>;
+
+    /// Does the same, and asks when the session's own password expires, if it does. `None` means
+    /// that the server does not say.
+    async fn inspect(
+        &self,
+        endpoint: &Endpoint,
+        login: &Login,
+    ) -> Result<Option<PasswordExpiry>, ServerError>;
 
     /// Logs in and changes a password. It does not retry: after [`ServerFault::Unclear`], the
     /// password may have changed.

@@ -10,7 +10,7 @@ use keyrota_function_base::aws::{Environment, classify, incomplete_answer, no_re
 use keyrota_function_base::client_config;
 use secrecy::ExposeSecret;
 
-use crate::port::{Authenticator, CallError, Identity, KeyPair};
+use crate::port::{Authenticator, CallError, Caller, Identity, KeyPair};
 
 const IDENTIFY: &str = "sts:GetCallerIdentity";
 const ASSUME: &str = "sts:AssumeRole";
@@ -74,11 +74,19 @@ fn signed_by(key: &KeyPair) -> Builder {
 
 impl Authenticator for Sts {
     async fn identify(&self, key: &KeyPair) -> Result<Identity, CallError> {
+        self.identify_caller(&Caller::Key(key.clone())).await
+    }
+
+    async fn identify_caller(&self, caller: &Caller) -> Result<Identity, CallError> {
+        let signed = match caller {
+            Caller::Key(key) => signed_by(key),
+            Caller::Role => Config::builder().credentials_provider(self.environment.role.clone()),
+        };
         let answer = self
             .client()
             .get_caller_identity()
             .customize()
-            .config_override(signed_by(key))
+            .config_override(signed)
             .send()
             .await
             .map_err(|error| classify(IDENTIFY, &error))?;

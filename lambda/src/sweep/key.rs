@@ -5,7 +5,7 @@ use crate::error::{Error, RetireError};
 use crate::log::Note;
 use crate::mark::Record;
 use crate::moment::Moment;
-use crate::pin::Pin;
+use crate::pin::{Pin, RotateAs};
 use crate::port::{CallError, CallErrorKind, Caller, Clock, Journal, Keys, LastUsed, Ports};
 use crate::retire::{
     self, DeactivationReason, KeyState, KeyUse, OldKey, RetirementAction, Timetable,
@@ -71,7 +71,8 @@ pub(crate) async fn retire<P: Ports>(
         };
         let moment = last_used.as_ref().map(|used| used.at);
         let hold = succession.timetable.hold_if_used_within;
-        todo = next(state, KeyUse::since(succession.promoted, moment, hold));
+        let own = succession.pin.rotate_as == RotateAs::Own;
+        todo = next(state, KeyUse::since(succession.promoted, moment, hold, own));
     }
     match todo {
         RetirementAction::Nothing

@@ -126,7 +126,7 @@ fn sweep(secrets: Value) -> Value {
 fn named(event: &Value) -> Vec<String> {
     match Invocation::parse(event).expect("an event") {
         Invocation::Sweep(secrets) => secrets.iter().map(ToString::to_string).collect(),
-        Invocation::Step(_) => panic!("a step"),
+        Invocation::Step(_) | Invocation::Check(_) => panic!("no sweep"),
     }
 }
 

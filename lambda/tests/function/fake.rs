@@ -8,6 +8,7 @@
 //! dies.
 
 mod aws;
+mod check;
 mod forge;
 mod guard;
 mod keys;
@@ -20,6 +21,7 @@ mod twice;
 pub(crate) use aws::{
     ADMINISTRATOR, ADMINISTRATOR_ARN, FakeAws, Key, OTHER, SECRET, SECRET_ARN, TOKEN, USER, key_id,
 };
+pub(crate) use check::{Checked, check, rehearse};
 pub(crate) use forge::{Forgery, made_up};
 pub(crate) use mishap::{Mishap, READS};
 pub(crate) use rotation::{Outcome, rotate, run, run_for, run_with, step_in_turns};

@@ -3,6 +3,7 @@
 
 mod at_once;
 mod bad_input;
+mod check;
 mod create;
 mod decide;
 mod dump;

@@ -165,9 +165,30 @@ fn only_what_may_have_been_signed_after_the_promotion_is_use() {
         (Some(after(1)), used(1)),
     ] {
         assert_eq!(
-            KeyUse::since(PROMOTED, last_used, Duration::from_secs(DAY)),
+            KeyUse::since(PROMOTED, last_used, Duration::from_secs(DAY), false),
             expected
         );
+    }
+}
+
+/// A check that began before the promotion may sign with the key of AWSCURRENT, which is the old
+/// key by then. It ends after ten seconds.
+#[test]
+fn what_a_check_may_have_signed_is_no_proof_of_a_client() {
+    let day = Duration::from_secs(DAY);
+    for (seconds, expected) in [
+        (1, KeyUse::Possible(after(16 * 60 + 1))),
+        (10, KeyUse::Possible(after(16 * 60 + 10))),
+        (11, used(11)),
+    ] {
+        let last_used = Some(after(seconds));
+        assert_eq!(KeyUse::since(PROMOTED, last_used, day, true), expected);
+        // No check signs with the key.
+        let expected = used(seconds);
+        assert_eq!(KeyUse::since(PROMOTED, last_used, day, false), expected);
+        // The manifest asks for less than IAM can measure.
+        let short = Duration::from_secs(15 * 60);
+        assert_eq!(KeyUse::since(PROMOTED, last_used, short, true), expected);
     }
 }
 
@@ -184,8 +205,11 @@ fn with_a_hold_of_15_minutes_or_less_only_a_recorded_use_counts() {
             KeyUse::Possible(after(16 * 60 - 1)),
         ),
     ] {
-        assert_eq!(KeyUse::since(PROMOTED, Some(before), hold), expected);
-        assert_eq!(KeyUse::since(PROMOTED, Some(after(1)), hold), used(1));
+        assert_eq!(KeyUse::since(PROMOTED, Some(before), hold, false), expected);
+        assert_eq!(
+            KeyUse::since(PROMOTED, Some(after(1)), hold, false),
+            used(1)
+        );
     }
 }
 
@@ -354,7 +378,7 @@ proptest! {
             }
             now += gap;
             let hold = timetable.hold_if_used_within;
-            let used = KeyUse::since(PROMOTED, last.map(after), hold);
+            let used = KeyUse::since(PROMOTED, last.map(after), hold, false);
             match at(&timetable, now, state, used) {
                 RetirementAction::Deactivate(because) => {
                     prop_assert_eq!(state, KeyState::Active);

@@ -2,18 +2,19 @@
 
 use super::entry::{Findings, current};
 use super::fault::{
-    CREDENTIAL_REFUSED, LOGIN_UNTRIED, NO_CREDENTIAL, PASSWORD_BROKEN_OFF, VALUE_OF_ANOTHER,
-    VALUE_OUTDATED,
+    CREDENTIAL_REFUSED, NO_CREDENTIAL, PASSWORD_BROKEN_OFF, VALUE_OF_ANOTHER, VALUE_OUTDATED,
 };
+use super::recovery::{self, Advice};
 use super::secret::AllowedFixes;
-use super::{Diagnosis, Fix, Proof};
+use super::{Diagnosis, Fix, Proof, Scope};
 use crate::model::{Database, EntryOf, Login};
 use crate::plan::{FIRST, ObservedDatabase, ObservedLogin, RETAINED, SETTING};
-use crate::port::{CURRENT, PREVIOUS, Secret};
+use crate::port::{CURRENT, Secret};
 
 /// Returns the faults of the current login. `is_fine` says whether the entry has no other fault so
 /// far.
 pub(super) fn diagnose(
+    scope: &Scope<'_>,
     entry: EntryOf<'_, Database>,
     seen: &ObservedDatabase,
     proof: &Proof,
@@ -24,12 +25,13 @@ pub(super) fn diagnose(
         return Findings::default();
     };
     let secret = &held.secret;
-    let login = login(entry, held);
+    let advise = || advice(scope, entry, seen);
+    let login = login(entry, held, &advise);
     let right = is_fine && login.is_ok();
     match login {
         Err(fault) => found.push(fault),
         Ok(login) => {
-            found.extend(refused(entry, proof));
+            found.extend(refused(entry, proof, secret, &advise));
             found.extend(place(entry, seen, login));
         }
     }
@@ -55,28 +57,37 @@ pub(super) fn diagnose(
 }
 
 /// Returns the diagnosis for a secret without a password.
-pub(super) fn no_credential(entry: EntryOf<'_, Database>, secret: &Secret) -> Diagnosis {
+pub(super) fn no_credential(
+    scope: &Scope<'_>,
+    entry: EntryOf<'_, Database>,
+    seen: &ObservedDatabase,
+    secret: &Secret,
+) -> Diagnosis {
     let tried = match secret.version_with(FIRST) {
         Some(version) => format!("; version {version} contains a password that never worked"),
         None => String::new(),
     };
     let evidence = format!("its value contains the user name but no password{tried}");
     let remedy = "run `keyrota bootstrap`, which asks for the first password and stores it once the function has logged in with it";
-    NO_CREDENTIAL.of(&entry.secret, evidence, remedy)
+    let found = NO_CREDENTIAL.of(&entry.secret, evidence, remedy);
+    // A rotation has stored a password before, so the value is damaged.
+    match secret.last_rotated.is_some() {
+        true => found.advised(advice(scope, entry, seen)),
+        false => found,
+    }
 }
 
 /// Returns the current login, if it belongs to the entry's user.
 fn login<'a>(
     entry: EntryOf<'_, Database>,
     held: &'a ObservedLogin,
+    advise: &impl Fn() -> Advice,
 ) -> Result<&'a Login, Diagnosis> {
     let secret = &entry.secret;
-    let login = current(secret, &held.current, || {
-        restore_advice(entry, &held.secret)
-    })?;
+    let login = current(secret, &held.current, advise)?;
     let of_another = |held_by: &str, wanted: &str| {
         let evidence = format!("its value is for {held_by}, but the manifest specifies {wanted}");
-        VALUE_OF_ANOTHER.of(secret, evidence, restore_advice(entry, &held.secret))
+        VALUE_OF_ANOTHER.of(secret, evidence, "").advised(advise())
     };
     if login.engine != entry.kind.engine {
         return Err(of_another(login.engine.name(), entry.kind.engine.name()));
@@ -96,23 +107,23 @@ fn store(entry: EntryOf<'_, Database>) -> String {
     )
 }
 
-/// Returns how to restore a login of the right user for clients.
-fn restore_advice(entry: EntryOf<'_, Database>, held: &Secret) -> String {
-    let secret = &entry.secret;
-    let store = store(entry);
-    match held.version_with(PREVIOUS) {
-        Some(_) => format!(
-            "run `keyrota rotate --restore-previous {secret}` if the previous version still works; otherwise, {store}"
-        ),
-        None => store,
-    }
+/// Returns what can be done about a login that does not work.
+fn advice(scope: &Scope<'_>, entry: EntryOf<'_, Database>, seen: &ObservedDatabase) -> Advice {
+    recovery::login(entry, seen, scope.function(&entry).is_some(), store(entry))
 }
 
-fn refused(entry: EntryOf<'_, Database>, proof: &Proof) -> Option<Diagnosis> {
+/// Returns the diagnosis if the server does not accept the login. An unfinished rotation is completed
+/// first, because the server may have its password.
+fn refused(
+    entry: EntryOf<'_, Database>,
+    proof: &Proof,
+    secret: &Secret,
+    advise: &impl Fn() -> Advice,
+) -> Option<Diagnosis> {
     let endpoint = entry.kind.endpoint();
     match proof {
         Proof::Untried | Proof::Accepted => None,
-        Proof::Refused(why) => {
+        Proof::Refused(why) | Proof::Failed(why) => {
             let evidence = format!(
                 "`{}` cannot log in to {endpoint}: {why}",
                 entry.kind.username
@@ -122,15 +133,11 @@ fn refused(entry: EntryOf<'_, Database>, proof: &Proof) -> Option<Diagnosis> {
                 entry.secret,
                 store(entry)
             );
-            Some(CREDENTIAL_REFUSED.of(&entry.secret, evidence, remedy))
-        }
-        Proof::Unknown(why) => {
-            let evidence = format!(
-                "the function could not test the login of `{}` at {endpoint}: {why}",
-                entry.kind.username
-            );
-            let remedy = "fix the reported cause, then run `keyrota doctor` again";
-            Some(LOGIN_UNTRIED.of(&entry.secret, evidence, remedy))
+            let found = CREDENTIAL_REFUSED.of(&entry.secret, evidence, remedy);
+            Some(match proof {
+                Proof::Refused(_) if secret.unfinished().is_none() => found.advised(advise()),
+                _ => found,
+            })
         }
     }
 }

@@ -1,6 +1,8 @@
 //! Faults of an entry that do not depend on the kind of credential.
 
 use super::fault::{ADMINISTRATOR, VALUE_UNDECRYPTABLE, VALUE_UNUSABLE};
+use super::recovery::{Advice, is_damaged};
+use super::rehearsal::{self, KEY_QUARANTINED};
 use super::secret::{AllowedFixes, encryption_key, present, rotation, tags};
 use super::{Diagnosis, Examination, Scope, database, key, replica};
 use crate::model::SecretName;
@@ -29,6 +31,8 @@ pub(super) fn diagnose(scope: &Scope<'_>, examination: &Examination<'_>) -> Vec<
         found.extend(key::no_user(*entry, seen));
         found.extend(key::other_path(*entry, seen));
     }
+    let quarantine = examination.quarantine.as_ref();
+    found.extend(rehearsal::quarantined(entry, quarantine));
     let secret = match present(scope, entry, seen.secret()) {
         Ok(secret) => secret,
         Err(fault) => {
@@ -45,11 +49,13 @@ pub(super) fn diagnose(scope: &Scope<'_>, examination: &Examination<'_>) -> Vec<
     if seen.held().is_some_and(|held| held.is_unused) {
         found.push(match seen {
             ObservedEntry::AccessKey(entry, seen) => key::no_credential(*entry, seen),
-            ObservedEntry::Database(entry, _) => database::no_credential(*entry, secret),
+            ObservedEntry::Database(entry, seen) => {
+                database::no_credential(scope, *entry, seen, secret)
+            }
         });
         return found;
     }
-    let is_fine = found.is_empty();
+    let is_fine = !found.iter().any(|it| *it.fault != KEY_QUARANTINED);
     let Findings {
         credential,
         may,
@@ -60,7 +66,7 @@ pub(super) fn diagnose(scope: &Scope<'_>, examination: &Examination<'_>) -> Vec<
             key::diagnose(scope, *entry, seen, &examination.proof, is_fine)
         }
         ObservedEntry::Database(entry, seen) => {
-            database::diagnose(*entry, seen, &examination.proof, is_fine)
+            database::diagnose(scope, *entry, seen, &examination.proof, is_fine)
         }
     };
     found.extend(credential);
@@ -68,6 +74,10 @@ pub(super) fn diagnose(scope: &Scope<'_>, examination: &Examination<'_>) -> Vec<
         found.extend(rotation(scope, examination, held, may, note.as_deref()));
     }
     found.extend(replaced);
+    let rehearsal = examination.rehearsal.as_ref();
+    let next = rehearsal::diagnose(entry, rehearsal, quarantine, &found);
+    found.extend(next);
+    found.extend(rehearsal::expires(seen, rehearsal, scope.now));
     found.extend(replica::diagnose(entry, secret));
     let expected = render::secret_tags(scope.model, entry, scope.region);
     found.extend(tags(&entry.secret, &expected, secret));
@@ -90,7 +100,7 @@ fn administrator(seen: &ObservedEntry<'_>) -> Option<Diagnosis> {
     Some(ADMINISTRATOR.of(&seen.entry().secret, evidence, remedy))
 }
 
-/// Returns the current credential. `bring_back` is the advice on how to restore a complete one.
+/// Returns the current credential. `advise` says what can be done about a damaged one.
 ///
 /// # Errors
 ///
@@ -98,13 +108,21 @@ fn administrator(seen: &ObservedEntry<'_>) -> Option<Diagnosis> {
 pub(super) fn current<'a, T>(
     secret: &SecretName,
     content: &'a SecretContent<T>,
-    restore_advice: impl FnOnce() -> String,
+    advise: impl FnOnce() -> Advice,
 ) -> Result<&'a T, Diagnosis> {
     content.complete().map_err(|evidence| match content {
         SecretContent::Sealed => {
             let remedy = "cancel the deletion with `aws kms cancel-key-deletion`, and enable the key with `aws kms enable-key`";
             VALUE_UNDECRYPTABLE.of(secret, evidence, remedy)
         }
-        _ => VALUE_UNUSABLE.of(secret, evidence, restore_advice()),
+        content if is_damaged(content) => {
+            VALUE_UNUSABLE.of(secret, evidence, "").advised(advise())
+        }
+        _ => {
+            let remedy = format!(
+                "list the names of the fields in `fields`, or correct the value; if the previous version works, run `keyrota rotate --restore-previous {secret}`"
+            );
+            VALUE_UNUSABLE.of(secret, evidence, remedy)
+        }
     })
 }

@@ -1,5 +1,7 @@
 //! The faults that `keyrota doctor` detects. docs/reference/doctor.md is generated from this table.
 
+use super::recovery::Advice;
+use super::rehearsal::{KEY_QUARANTINED, PASSWORD_EXPIRES, REHEARSAL_FAILED};
 use super::{Diagnosis, Fix};
 use crate::model::{SecretName, Severity};
 
@@ -33,6 +35,7 @@ impl Fault {
             remedy: remedy.into(),
             secret: None,
             fix: None,
+            action: None,
         }
     }
 
@@ -58,9 +61,19 @@ impl Diagnosis {
             ..self
         }
     }
+
+    /// Adds what can be done about a credential that does not work.
+    pub(super) fn advised(self, advice: Advice) -> Self {
+        Self {
+            remedy: advice.remedy,
+            action: advice.action,
+            fix: advice.fix,
+            ..self
+        }
+    }
 }
 
-const fn error(id: &'static str, what: &'static str, remedy: &'static str) -> Fault {
+pub(super) const fn error(id: &'static str, what: &'static str, remedy: &'static str) -> Fault {
     Fault {
         id,
         severity: Severity::Error,
@@ -85,6 +98,8 @@ const fn fixable(fault: Fault, fix: &'static str) -> Fault {
 }
 
 const SWEEP: &str = "runs the function's sweep of the secret";
+const RECOVER: &str = "makes an earlier version current again if its credential works; otherwise creates a new key with the caller's credentials, or has the function set a new password with the administrator's";
+const REVERT: &str = "restores it as it was deployed, unless the change set that does so contains a secret. Needs the permissions of `bootstrap`";
 const SCHEDULE: &str =
     "sets the schedule and the function as in the manifest, without starting a rotation";
 
@@ -116,7 +131,7 @@ pub(super) static STACK_BUSY: Fault = warning(
 pub(super) static SECRET_MISSING: Fault = error(
     "secret-missing",
     "The secret does not exist.",
-    "Run `keyrota bootstrap`, which creates a new secret. If the secret was deleted permanently, choose another name with `secret:` first",
+    "Run `keyrota bootstrap`, which creates a new secret. If the secret was deleted permanently, it asks first",
 );
 pub(super) static SECRET_DELETED: Fault = fixable(
     error(
@@ -131,60 +146,76 @@ pub(super) static SECRET_NOT_IN_STACK: Fault = error(
     "A secret of this name exists, but the stack did not create it.",
     "Choose another name with `secret:`, then run `keyrota bootstrap`",
 );
-pub(super) static NO_CREDENTIAL: Fault = error(
-    "no-credential",
-    "The secret does not contain a credential yet.",
-    "Run `keyrota bootstrap`, which stores the first credential",
+pub(super) static NO_CREDENTIAL: Fault = fixable(
+    error(
+        "no-credential",
+        "The secret does not contain a credential.",
+        "Run `keyrota bootstrap`, which stores the first credential. If the secret contained one before, run `keyrota doctor --fix`",
+    ),
+    RECOVER,
 );
-pub(super) static VALUE_UNUSABLE: Fault = error(
-    "value-unusable",
-    "The value of the secret is not in the format that clients expect.",
-    "Run `keyrota rotate --restore-previous NAME` if the previous version works. Otherwise, store a complete value",
+pub(super) static VALUE_UNUSABLE: Fault = fixable(
+    error(
+        "value-unusable",
+        "The value of the secret is not in the format that clients expect.",
+        "Run `keyrota doctor --fix`. If a field has another name, list the name in `fields` instead",
+    ),
+    RECOVER,
 );
 pub(super) static VALUE_UNDECRYPTABLE: Fault = error(
     "value-undecryptable",
     "The value cannot be decrypted: its KMS key is disabled or scheduled for deletion.",
     "Cancel the deletion with `aws kms cancel-key-deletion`, and enable the key with `aws kms enable-key`",
 );
-pub(super) static VALUE_OF_ANOTHER: Fault = error(
-    "value-of-another-user",
-    "The value is the credential of another user or engine than the manifest specifies.",
-    "Run `keyrota rotate --restore-previous NAME` if the previous version is correct. Otherwise, store the correct credential, or choose another secret",
+pub(super) static VALUE_OF_ANOTHER: Fault = fixable(
+    error(
+        "value-of-another-user",
+        "The value is the credential of another user or engine than the manifest specifies.",
+        "Run `keyrota doctor --fix`, unless the secret should have that credential: then choose another secret with `secret:`",
+    ),
+    RECOVER,
 );
 pub(super) static VALUE_OUTDATED: Fault = warning(
     "value-outdated",
     "The value names another administrator, host, port, or database than the manifest.",
     "Run `keyrota bootstrap`, which corrects the value",
 );
-pub(super) static USER_MISSING: Fault = error(
-    "user-missing",
-    "The IAM user does not exist.",
-    "Create the user again, and store a new key in the secret",
+pub(super) static USER_MISSING: Fault = fixable(
+    error(
+        "user-missing",
+        "The IAM user does not exist.",
+        "Create the user again, then run `keyrota doctor --fix`, which creates a new key",
+    ),
+    "creates a user again that the stack created. Needs the permissions of `bootstrap`",
 );
 pub(super) static USER_PATH: Fault = error(
     "user-path-differs",
     "The IAM user has another path than the manifest says, so the policies and the function do not apply to it.",
     "Write the user's path as `path:` in the manifest, then run `keyrota bootstrap`",
 );
-pub(super) static KEY_MISSING: Fault = error(
-    "current-key-missing",
-    "The key that clients read does not exist.",
-    "Run `keyrota rotate --restore-previous NAME` if the previous key is active. Otherwise, store a working key",
+pub(super) static KEY_MISSING: Fault = fixable(
+    error(
+        "current-key-missing",
+        "The key that clients read does not exist.",
+        "Run `keyrota doctor --fix`. If both key slots of the user are taken, delete the key that no client uses first",
+    ),
+    RECOVER,
 );
-pub(super) static KEY_INACTIVE: Fault = error(
-    "current-key-inactive",
-    "The key that clients read is inactive.",
-    "Unless it was deactivated on purpose, run `aws iam update-access-key --status Active`",
+pub(super) static KEY_INACTIVE: Fault = fixable(
+    error(
+        "current-key-inactive",
+        "The key that clients read is inactive. Someone may have deactivated it on purpose.",
+        "If it was a mistake, run `aws iam update-access-key --status Active`. To replace the key, run `keyrota doctor --fix`",
+    ),
+    "asks separately, then does the same as for a missing key; with `--yes`, only with `--allow current-key-inactive`",
 );
-pub(super) static CREDENTIAL_REFUSED: Fault = error(
-    "credential-refused",
-    "The credential that clients read does not authenticate.",
-    "For a key, run `keyrota rotate --restore-previous NAME` if the previous version works. For a password, run `keyrota rotate NAME`, which tries each version. Otherwise, store a working credential",
-);
-pub(super) static LOGIN_UNTRIED: Fault = warning(
-    "login-untried",
-    "The function could not test the login of the database user.",
-    "Fix the cause that the function reports. See its log for details",
+pub(super) static CREDENTIAL_REFUSED: Fault = fixable(
+    error(
+        "credential-refused",
+        "The credential that clients read does not authenticate.",
+        "Run `keyrota doctor --fix`. If the server cannot be reached, fix that first",
+    ),
+    RECOVER,
 );
 pub(super) static FOREIGN_KEY: Fault = error(
     "foreign-key",
@@ -268,10 +299,13 @@ pub(super) static OLD_KEY_LEFT: Fault = fixable(
     SWEEP,
 );
 
-pub(super) static TAGS_CHANGED: Fault = warning(
-    "tags-changed",
-    "The tags of the secret differ from the manifest.",
-    "Run `keyrota bootstrap`, which restores the tags, and find out who can change them",
+pub(super) static TAGS_CHANGED: Fault = fixable(
+    warning(
+        "tags-changed",
+        "The tags of the secret differ from the manifest.",
+        "Run `keyrota bootstrap`, which restores the tags, and find out who can change them",
+    ),
+    "restores the tags as they were deployed. Needs the permissions of `bootstrap`",
 );
 
 pub(super) static REPLICA_FAILED: Fault = fixable(
@@ -296,8 +330,41 @@ pub(super) static REPLICA_UNKNOWN: Fault = warning(
     "Delete it with `aws secretsmanager remove-regions-from-replication`, or add the Region to `replicas`",
 );
 
+pub(super) static LEAKED_KEY_ACTIVE: Fault = error(
+    "leaked-key-active",
+    "A key that was reported as leaked is still active.",
+    "Run `keyrota rotate --compromised NAME --key ID`, which completes the response",
+);
+pub(super) static SESSIONS_DENIED: Fault = warning(
+    "sessions-denied",
+    "A policy of the user denies its sessions that were issued before a key leaked. It can be removed when the last of them has expired.",
+    "Run `aws iam delete-user-policy --policy-name keyrota-deny-sessions` after the given time",
+);
+
+pub(super) static RESOURCE_GONE: Fault = fixable(
+    error(
+        "resource-gone",
+        "A resource of the stack does not exist.",
+        "Run `keyrota doctor --fix` or `keyrota bootstrap`, which creates it again, and find out who deleted it",
+    ),
+    REVERT,
+);
+pub(super) static RESOURCE_CHANGED: Fault = fixable(
+    error(
+        "resource-changed",
+        "A resource of the stack differs from what was deployed.",
+        "Run `keyrota doctor --fix` or `keyrota bootstrap`, which restores it, and find out who changed it",
+    ),
+    REVERT,
+);
+pub(super) static DRIFT_UNCHECKED: Fault = warning(
+    "drift-unchecked",
+    "CloudFormation could not check whether resources of the stack differ from what was deployed.",
+    "Attach the statements `DetectDrift…` of the deployer's policy to the caller, then run `keyrota doctor` again",
+);
+
 /// All faults, in the order in which they are checked.
-pub static FAULTS: [&Fault; 35] = [
+pub static FAULTS: [&Fault; 42] = [
     &STACK_MISSING,
     &STACK_NOT_OURS,
     &STACK_FAILED,
@@ -317,10 +384,12 @@ pub static FAULTS: [&Fault; 35] = [
     &KEY_MISSING,
     &KEY_INACTIVE,
     &CREDENTIAL_REFUSED,
-    &LOGIN_UNTRIED,
     &FOREIGN_KEY,
     &KMS_KEY,
     &ADMINISTRATOR,
+    &REHEARSAL_FAILED,
+    &KEY_QUARANTINED,
+    &PASSWORD_EXPIRES,
     &PASSWORD_BROKEN_OFF,
     &ROTATION_UNFINISHED,
     &ROTATION_OFF,
@@ -333,4 +402,9 @@ pub static FAULTS: [&Fault; 35] = [
     &REPLICA_FAILED,
     &REPLICA_MISSING,
     &REPLICA_UNKNOWN,
+    &LEAKED_KEY_ACTIVE,
+    &SESSIONS_DENIED,
+    &RESOURCE_GONE,
+    &RESOURCE_CHANGED,
+    &DRIFT_UNCHECKED,
 ];

@@ -7,9 +7,10 @@ use super::fault::{
     CREDENTIAL_REFUSED, FOREIGN_KEY, KEY_INACTIVE, KEY_MISSING, NO_CREDENTIAL, OLD_KEY_IN_USE,
     OLD_KEY_LEFT, OLD_KEY_OVERDUE, USER_MISSING, USER_PATH, VALUE_OF_ANOTHER, VALUE_OUTDATED,
 };
+use super::recovery::{self, Advice, had_key, is_left_over};
 use super::secret::AllowedFixes;
 use super::{Diagnosis, Fault, Fix, Proof, Scope};
-use crate::model::{AccessKey, Credential, EntryOf, OldKey};
+use crate::model::{AccessKey, Credential, EntryOf, OldKey, RotateAs};
 use crate::plan::{
     HoldReason, KeyRole, ObservedAccessKey, ObservedSecret, RemovalTimes, Seeding, last_use,
     removal_times,
@@ -73,15 +74,15 @@ pub(super) fn no_user(
     }
     let (user, secret) = (&entry.kind.user, &entry.secret);
     let evidence = format!("the IAM user `{user}`, whose key is in {secret}, does not exist");
+    let create = format!("`aws iam create-user --user-name {user}`");
+    let then = "then run `keyrota doctor --fix`, which creates a new key";
     let remedy = match entry.kind.create_user {
-        false => format!(
-            "create the user with `aws iam create-user --user-name {user}`, attach its policies, and store a new key of the user in {secret}"
-        ),
-        true => format!(
-            "CloudFormation does not create the user again: run `aws iam create-user --user-name {user}`, and store a new key of the user in {secret}"
-        ),
+        false => format!("create the user with {create}, attach its policies, {then}"),
+        true => "run `keyrota doctor --fix`, which creates the user again, and then a new key"
+            .to_owned(),
     };
-    Some(about_user(entry, &USER_MISSING, evidence, remedy))
+    let found = about_user(entry, &USER_MISSING, evidence, remedy);
+    Some(found.fixed_by(Fix::Revert, entry.kind.create_user))
 }
 
 /// Returns the diagnosis for a user whose path is not the manifest's.
@@ -115,8 +116,15 @@ pub(super) fn no_credential(entry: EntryOf<'_, AccessKey>, seen: &ObservedAccess
         None => String::new(),
     };
     let evidence = format!("its value contains the user name but no key{begun}");
-    let remedy = "run `keyrota bootstrap` to store the first credential";
-    NO_CREDENTIAL.of(&entry.secret, evidence, remedy)
+    let found = NO_CREDENTIAL.of(
+        &entry.secret,
+        evidence,
+        "run `keyrota bootstrap` to store the first credential",
+    );
+    match had_key(seen) && seen.user.is_some() {
+        true => found.advised(recovery::key(entry, seen, Fix::Recover)),
+        false => found,
+    }
 }
 
 /// Returns the current credential, if it belongs to the entry's user.
@@ -126,37 +134,24 @@ fn credential<'a>(
     held: &'a ObservedSecret,
 ) -> Result<&'a Credential, Diagnosis> {
     let secret = &entry.secret;
-    let credential = current(secret, &held.current, || restore_advice(entry, seen))?;
+    let credential = current(secret, &held.current, || advice(entry, seen, Fix::Recover))?;
     if !credential.may_be_of(entry.kind.user.as_str()) {
         let evidence = format!(
             "its value is for {}, but the manifest specifies `{}`",
             credential.names_user(),
             entry.kind.user
         );
-        return Err(VALUE_OF_ANOTHER.of(secret, evidence, restore_advice(entry, seen)));
+        let found = VALUE_OF_ANOTHER.of(secret, evidence, "");
+        return Err(found.advised(advice(entry, seen, Fix::Recover)));
     }
     Ok(credential)
 }
 
-/// Returns how to restore a working key for clients.
-fn restore_advice(entry: EntryOf<'_, AccessKey>, seen: &ObservedAccessKey) -> String {
-    let (user, secret) = (&entry.kind.user, &entry.secret);
-    let held = seen.secret.as_ref();
-    let previous = held.and_then(|held| held.previous_key.as_deref());
-    let current = seen.credential().map(|held| held.accesskey.as_str());
-    // A version with the same key is not restored.
-    let before = seen.keys.iter().find(|key| {
-        let id = Some(key.id.as_str());
-        key.active && previous == id && current != id
-    });
-    match before {
-        Some(key) => format!(
-            "run `keyrota rotate --restore-previous {secret}`: the key {} of the previous version is active",
-            key.id
-        ),
-        None => format!(
-            "store a working key of `{user}`, with the same four fields: `aws secretsmanager put-secret-value --secret-id {secret} --secret-string file://…`"
-        ),
+/// Returns what can be done about a key that does not work. Without the user, there can be no key.
+fn advice(entry: EntryOf<'_, AccessKey>, seen: &ObservedAccessKey, fix: Fix) -> Advice {
+    match &seen.user {
+        Some(_) => recovery::key(entry, seen, fix),
+        None => Advice::person(format!("create the user `{}` first", entry.kind.user)),
     }
 }
 
@@ -172,22 +167,32 @@ fn current_key(
     match listed {
         None => {
             let evidence = format!("AWSCURRENT contains {id}, but the user has {}", keys(seen));
-            Some(KEY_MISSING.of(secret, evidence, restore_advice(entry, seen)))
+            let found = KEY_MISSING.of(secret, evidence, "");
+            Some(found.advised(advice(entry, seen, Fix::Recover)))
         }
         Some(key) if !key.active => {
             let evidence = format!(
                 "AWSCURRENT contains {id}, which is inactive and was {}",
                 last_use(key)
             );
+            let advice = advice(entry, seen, Fix::ReplaceInactive);
             let remedy = format!(
-                "unless it was deactivated on purpose, activate it: `aws iam update-access-key --status Active --user-name {user} --access-key-id {id}`"
+                "someone may have deactivated it on purpose, for example because it leaked, and keyrota does not activate it; if it was a mistake, activate it: `aws iam update-access-key --status Active --user-name {user} --access-key-id {id}`; to replace it, {}",
+                advice.remedy
             );
-            Some(KEY_INACTIVE.of(secret, evidence, remedy))
+            let found = KEY_INACTIVE.of(secret, evidence, "");
+            Some(found.advised(Advice { remedy, ..advice }))
         }
         Some(_) => match proof {
-            Proof::Refused(why) | Proof::Unknown(why) => {
+            Proof::Refused(why) => {
                 let evidence = format!("AWS does not accept the key {id}: {why}");
-                Some(CREDENTIAL_REFUSED.of(secret, evidence, restore_advice(entry, seen)))
+                let found = CREDENTIAL_REFUSED.of(secret, evidence, "");
+                Some(found.advised(advice(entry, seen, Fix::Recover)))
+            }
+            Proof::Failed(why) => {
+                let evidence = format!("AWS does not accept the key {id}: {why}");
+                let remedy = "fix the reported cause, then run `keyrota doctor` again";
+                Some(CREDENTIAL_REFUSED.of(secret, evidence, remedy))
             }
             Proof::Untried | Proof::Accepted => None,
         },
@@ -207,7 +212,8 @@ fn keys(seen: &ObservedAccessKey) -> String {
 /// Returns the diagnosis for a second key, of an existing user, that is not keyrota's. A user that
 /// the stack created has only keyrota's keys.
 fn foreign_keys(entry: EntryOf<'_, AccessKey>, seen: &ObservedAccessKey) -> Option<Diagnosis> {
-    let foreign = seen.foreign_keys().into_iter().filter(|key| key.active);
+    let foreign = seen.foreign_keys().into_iter();
+    let foreign = foreign.filter(|key| key.active && !is_left_over(seen, key));
     let foreign: Vec<&Key> = foreign.collect();
     if entry.kind.create_user || foreign.is_empty() {
         return None;
@@ -282,12 +288,13 @@ fn old_key(
         return None;
     };
     let replaced = held.replaced()?;
+    let is_self = entry.rotate_as == RotateAs::Itself;
     // This uses the key's own times, without the next rotation.
     let RemovalTimes {
         deactivates,
         deletes,
         held: hold,
-    } = removal_times(policy, key, Some(replaced), None, scope.now);
+    } = removal_times(policy, key, Some(replaced), None, scope.now, is_self);
     let since = format!("{} was replaced {replaced:.0}, {}", key.id, last_use(key));
     let late = |at: Option<Timestamp>| at.filter(|at| scope.now.duration_since(*at) > scope.sweep);
     if hold == Some(HoldReason::Used) {

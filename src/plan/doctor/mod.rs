@@ -5,22 +5,29 @@
 //! credential in use is left to a person.
 
 mod database;
+mod drift;
 mod entry;
 mod fault;
 mod key;
+mod leak;
+mod recovery;
+mod rehearsal;
 mod replica;
 mod report;
 mod secret;
 mod stack;
 
 use jiff::{SignedDuration, Timestamp};
+use keyrota_contract::check::{Signer, call};
 
-use super::ObservedEntry;
+use super::drift::StackDrift;
+use super::{CallOutcome, DeniedSessions, ObservedEntry, Quarantine, Rehearsal, TestMethod};
 use crate::model::{Entry, Model, SecretName};
 use crate::port::Stack;
 use crate::render::Strategy;
 
 pub use fault::{FAULTS, Fault};
+pub use rehearsal::{NextRotation, diagnose_next_rotation};
 pub use report::{DoctorFinding, DoctorReport};
 pub use secret::wanted_rotation;
 
@@ -33,6 +40,8 @@ pub struct Examined<'a> {
     pub stack: Option<Stack>,
     /// The observed entries.
     pub entries: Vec<Examination<'a>>,
+    /// How the stack differs from what was deployed.
+    pub drift: StackDrift,
 }
 
 /// The observed state of an entry.
@@ -44,6 +53,12 @@ pub struct Examination<'a> {
     pub proof: Proof,
     /// The last error that the function logged for an unfinished rotation.
     pub reported: Option<String>,
+    /// The sessions of the user that keyrota's policy denies.
+    pub denied_sessions: Option<DeniedSessions>,
+    /// The rehearsal of the next rotation, if there can be one.
+    pub rehearsal: Option<Rehearsal>,
+    /// The quarantine under which AWS has put the user.
+    pub quarantine: Option<Quarantine>,
 }
 
 /// Whether a credential authenticates.
@@ -53,10 +68,30 @@ pub enum Proof {
     Untried,
     /// It authenticates.
     Accepted,
-    /// It does not authenticate, for this reason.
+    /// It is wrong, for this reason.
     Refused(String),
-    /// The result is unknown, for this reason.
-    Unknown(String),
+    /// It does not authenticate, for this reason, but may be right.
+    Failed(String),
+}
+
+impl Proof {
+    /// Returns what the rehearsal says about a database's login. A server that was not reached says
+    /// nothing about the password.
+    pub fn of_login(rehearsal: &Rehearsal) -> Self {
+        let mut calls = rehearsal.calls.iter();
+        let login = calls.find(|it| it.call == call::LOG_IN && it.by == Signer::User);
+        let Some(login) = login.filter(|login| login.how == TestMethod::Tested) else {
+            return Self::Untried;
+        };
+        match (login.result, login.code.as_deref()) {
+            (CallOutcome::Ok, _) => Self::Accepted,
+            (_, Some("wrong_credentials")) => {
+                Self::Refused(login.reason.clone().unwrap_or_default())
+            }
+            (_, Some("login_forbidden")) => Self::Failed(login.reason.clone().unwrap_or_default()),
+            _ => Self::Untried,
+        }
+    }
 }
 
 /// A fault that was found.
@@ -74,6 +109,8 @@ pub struct Diagnosis {
     pub secret: Option<SecretName>,
     /// The fix that needs no person, if there is one.
     pub fix: Option<Fix>,
+    /// What the fix does, after "this", if that depends on more than its kind.
+    pub action: Option<String>,
 }
 
 impl Diagnosis {
@@ -88,6 +125,12 @@ impl Diagnosis {
 pub enum Fix {
     /// Restore the secret.
     Restore,
+    /// Make an earlier version current again, or create a new credential.
+    Recover,
+    /// The same in place of a key that is inactive, which someone may have wanted.
+    ReplaceInactive,
+    /// Revert the drift of the stack, all at once.
+    Revert,
     /// Resume the unfinished rotation. Secrets Manager refuses every other request about rotation
     /// until it has ended (`API_RotateSecret`).
     Resume,
@@ -99,6 +142,13 @@ pub enum Fix {
     Sweep,
     /// Replicate the secret to the Regions of the manifest.
     Replicate,
+}
+
+impl Fix {
+    /// Returns whether a person must agree to this fix by itself, so that `--yes` is not enough.
+    pub const fn needs_own_confirmation(self) -> bool {
+        matches!(self, Self::ReplaceInactive)
+    }
 }
 
 /// The inputs of an entry's diagnosis.
@@ -146,7 +196,11 @@ pub fn diagnose(
     };
     for examination in &examined.entries {
         found.extend(entry::diagnose(&scope, examination));
+        if let ObservedEntry::AccessKey(entry, seen) = &examination.seen {
+            found.extend(leak::diagnose(*entry, seen, examination.denied_sessions));
+        }
     }
+    found.extend(drift::diagnose(model, examined, &found));
     if stack.status.is_busy() {
         // Nothing else may change resources during an operation of CloudFormation.
         for diagnosis in &mut found {

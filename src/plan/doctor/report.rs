@@ -4,12 +4,18 @@ use serde::Serialize;
 
 use super::Diagnosis;
 use crate::model::Severity;
+use crate::plan::Rehearsal;
 
 /// All faults, present or fixed.
 #[derive(Clone, Debug, Default, Serialize)]
 pub struct DoctorReport {
     /// Each fault.
     pub findings: Vec<DoctorFinding>,
+    /// The rehearsal of each secret's next rotation, as of the last diagnosis.
+    pub rehearsals: Vec<Rehearsal>,
+    /// Whether the calls of the rehearsals are shown to people too.
+    #[serde(skip)]
+    pub lists_calls: bool,
 }
 
 /// A fault that is present or fixed.
@@ -55,6 +61,17 @@ impl DoctorReport {
         });
         Self {
             findings: findings.collect(),
+            ..Self::default()
+        }
+    }
+
+    /// Adds the rehearsals of the last diagnosis.
+    #[must_use]
+    pub fn with_rehearsals(self, rehearsals: Vec<Rehearsal>, lists_calls: bool) -> Self {
+        Self {
+            rehearsals,
+            lists_calls,
+            ..self
         }
     }
 

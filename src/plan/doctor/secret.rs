@@ -43,9 +43,8 @@ pub(super) fn present<'a>(
             ),
             Some(arn) => (
                 format!("the stack created {arn}, which no longer exists"),
-                format!(
-                    "CloudFormation does not create it again: choose another name than `{name}` with `secret:`, then run `keyrota bootstrap`"
-                ),
+                "run `keyrota bootstrap`, which asks whether to create another secret with another ARN"
+                    .to_owned(),
             ),
         };
         return Err(SECRET_MISSING.of(name, evidence, remedy));
@@ -85,7 +84,8 @@ pub(super) fn tags(
     }
     let evidence: Vec<String> = differences.iter().map(ToString::to_string).collect();
     let remedy = "run `keyrota bootstrap` to restore them, and find out who can tag this secret";
-    Some(TAGS_CHANGED.of(name, evidence.join("; "), remedy))
+    let found = TAGS_CHANGED.of(name, evidence.join("; "), remedy);
+    Some(found.fixed_by(Fix::Revert, true))
 }
 
 /// Returns the diagnosis of the customer managed key that the manifest names.

@@ -132,7 +132,7 @@ fn check_keys(
                     seen.secret_name, lost
                 ),
             )
-            .hint("store a working key in the secret, with the same four fields, then run the command again"),
+            .hint("run `keyrota doctor --fix`, which makes an earlier version current again or creates a new key, then run the command again"),
         );
     }
     let adopted = seen.first_key.as_ref().and_then(FirstKey::id);

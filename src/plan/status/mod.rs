@@ -9,7 +9,7 @@ use super::{
     HeldSecret, LastRotation, ObservedAccessKey, ObservedDatabase, ObservedEntry, RemovalTimes,
     removal_times,
 };
-use crate::model::{Database, Entry, EntryOf, OldKey};
+use crate::model::{Database, Entry, EntryOf, OldKey, RotateAs};
 use crate::port::{CURRENT, Key, Secret};
 use crate::render::OLD_KEY_TAG;
 
@@ -28,13 +28,28 @@ pub fn report(seen: &ObservedEntry<'_>, now: Timestamp) -> SecretReport {
     let state = state(seen, now);
     let keys = match seen {
         ObservedEntry::AccessKey(_, seen) => {
-            let keys = seen.keys.iter().map(|key| report_key(key, seen, now));
+            let is_self = entry.rotate_as == RotateAs::Itself;
+            let keys = seen.keys.iter();
+            let keys = keys.map(|key| report_key(key, seen, now, is_self));
             keys.collect()
         }
         ObservedEntry::Database(..) => Vec::new(),
     };
     let last_rotated = seen.held().and_then(|held| held.rotation.at());
-    SecretReport::new(entry, secret, state, last_rotated, keys)
+    SecretReport {
+        last_proven: last_proven(seen),
+        ..SecretReport::new(entry, secret, state, last_rotated, keys)
+    }
+}
+
+/// Returns when the rotation that made the current credential current has authenticated with it:
+/// right before it ended. A version that was stored later is another credential.
+fn last_proven(seen: &ObservedEntry<'_>) -> Option<Timestamp> {
+    let since = match seen {
+        ObservedEntry::AccessKey(_, seen) => seen.secret.as_ref()?.current_since?,
+        ObservedEntry::Database(_, seen) => seen.secret.as_ref()?.current_since?,
+    };
+    seen.secret()?.last_rotated.filter(|ended| since <= *ended)
 }
 
 /// The fields that depend on the values of a secret with keys: the role of a key determines when it
@@ -59,6 +74,10 @@ pub fn report_without_values(
     let mut unknown = Vec::new();
     if state == State::Unknown {
         unknown.push("state");
+    }
+    // When the current version was stored is read together with its value.
+    if secret.is_some() {
+        unknown.push("last_proven");
     }
     // Secrets Manager reports the date only while rotation is enabled (`API_DescribeSecret`).
     if secret.is_some_and(|secret| secret.last_rotated.is_none() && !secret.rotation_enabled) {
@@ -111,7 +130,7 @@ fn state_without_values(
     }
 }
 
-fn report_key(key: &Key, seen: &ObservedAccessKey, now: Timestamp) -> KeyReport {
+fn report_key(key: &Key, seen: &ObservedAccessKey, now: Timestamp, is_self: bool) -> KeyReport {
     let role = seen.role_of(key);
     let removal_times = match &seen.secret {
         // The function follows the secret's tags, even if the manifest has changed since. A stack
@@ -126,6 +145,7 @@ fn report_key(key: &Key, seen: &ObservedAccessKey, now: Timestamp) -> KeyReport 
                 held.replaced(),
                 held.secret.next_rotation,
                 now,
+                is_self,
             )
         }
         _ => RemovalTimes::default(),

@@ -8,7 +8,7 @@ use serde::Serialize;
 
 use crate::model::{ByKind, Duration, Entry, longest_active};
 use crate::plan::replica::{ReplicaReport, replicas};
-use crate::plan::{HoldReason, RemovalTimes, TagDifference, tag_differences};
+use crate::plan::{DoctorFinding, Drift, HoldReason, RemovalTimes, TagDifference, tag_differences};
 use crate::port::{Key, Secret, Stack};
 
 /// The result of `keyrota status`.
@@ -21,6 +21,15 @@ pub struct StatusReport {
     pub stacks: Vec<StackReport>,
     /// The secrets.
     pub secrets: Vec<SecretReport>,
+    /// What `--check` found besides, in the form of `keyrota doctor`.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub findings: Vec<DoctorFinding>,
+    /// How the resources differ from what was deployed. `None` if they were not compared.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub drift: Option<Vec<Drift>>,
+    /// What could not be compared because a call failed, with the reason.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub drift_unchecked: Vec<String>,
 }
 
 impl SecretReport {
@@ -51,6 +60,12 @@ impl StatusReport {
         }
     }
 
+    /// Returns whether no resource is known to differ from what was deployed, and each was compared
+    /// if that was asked for.
+    pub fn is_in_sync(&self) -> bool {
+        self.drift.as_ref().is_none_or(Vec::is_empty) && self.drift_unchecked.is_empty()
+    }
+
     /// Returns the report of several stacks.
     pub fn of_all(reports: Vec<Self>) -> Self {
         let several = reports.len() > 1;
@@ -58,10 +73,18 @@ impl StatusReport {
             stack: reports.first().and_then(|first| first.stack.clone()),
             stacks: Vec::new(),
             secrets: Vec::new(),
+            findings: Vec::new(),
+            drift: None,
+            drift_unchecked: Vec::new(),
         };
         for report in reports {
             all.stacks.extend(report.stack.filter(|_| several));
             all.secrets.extend(report.secrets);
+            all.findings.extend(report.findings);
+            if let Some(drift) = report.drift {
+                all.drift.get_or_insert_default().extend(drift);
+            }
+            all.drift_unchecked.extend(report.drift_unchecked);
         }
         all
     }
@@ -109,6 +132,9 @@ pub struct SecretReport {
     pub rotation_enabled: bool,
     /// When a rotation last succeeded.
     pub last_rotated: Option<Timestamp>,
+    /// When the current credential was last seen to authenticate: by the rotation that made it
+    /// current, or by this command's rehearsal. `None` if nothing is known since it was stored.
+    pub last_proven: Option<Timestamp>,
     /// When the next one is due.
     pub next_rotation: Option<Timestamp>,
     /// The longest time that a key can be active under the manifest's schedule and `old_key`, if no
@@ -151,6 +177,7 @@ impl SecretReport {
             schedule: entry.schedule.to_string(),
             rotation_enabled: secret.is_some_and(|secret| secret.rotation_enabled),
             last_rotated,
+            last_proven: None,
             next_rotation: secret.and_then(|secret| secret.next_rotation),
             max_key_age,
             keys,

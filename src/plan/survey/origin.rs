@@ -210,6 +210,7 @@ mod tests {
             at: "2026-11-01T00:00:00Z".parse().unwrap(),
             user_agent: user_agent.to_owned(),
             invoked_by: None,
+            ..TrailEvent::default()
         }
     }
 

@@ -111,6 +111,16 @@ pub(super) fn marks(seen: &ObservedAccessKey) -> Vec<Step> {
     .collect()
 }
 
+/// Returns the step that removes the policy that a response to a leaked key has left, if there was one.
+pub(super) fn allow_sessions(seen: &ObservedAccessKey) -> Option<Step> {
+    let user = seen.user.as_ref()?;
+    user.tags
+        .contains_key(tag::LEAKED)
+        .then(|| Step::AllowSessions {
+            user: seen.user_name.clone(),
+        })
+}
+
 /// Returns what must be checked before a key that a secret names is deleted.
 fn check_of(seen: &ObservedAccessKey, key: &Key, claim: KeyClaim) -> Option<Check> {
     let user_arn = &seen.user.as_ref()?.arn;

@@ -125,6 +125,11 @@ pub enum Step {
         /// The tag's key.
         tag: &'static str,
     },
+    /// Delete the policy of a user that denies sessions. IAM deletes no user with inline policies.
+    AllowSessions {
+        /// The IAM user.
+        user: String,
+    },
     /// Delete the stack except for the retained resources.
     DeleteStack {
         /// The stack's name or ID.
@@ -299,6 +304,9 @@ pub fn plan_teardown(
             ObservedEntry::AccessKey(_, seen) => {
                 let owns_user = holds_user(resources, &seen.user_name);
                 key::plan_keys(subject, seen, owns_user, evidence, uses, options, &mut plan);
+                if !options.keep_keys && owns_user {
+                    plan.steps.extend(key::allow_sessions(seen));
+                }
                 // A rotation of another stack may record its keys on the same user.
                 if !options.keep_keys && !owns_user && (evidence.is_deployed() || subject.ours) {
                     marks.extend(key::marks(seen));

@@ -3,9 +3,11 @@
 mod doctor;
 mod encrypt;
 mod import;
+mod leak;
 mod old_key;
 mod preflight;
 mod reference;
 pub mod sample;
+mod slot;
 mod status;
 mod teardown;

@@ -38,7 +38,14 @@ fn told(old_key: &str, key: &Key, now: &str) -> String {
         deactivates,
         deletes,
         held,
-    } = removal_times(old_key, key, Some(at(REPLACED)), Some(at(NEXT)), day(now));
+    } = removal_times(
+        old_key,
+        key,
+        Some(at(REPLACED)),
+        Some(at(NEXT)),
+        day(now),
+        false,
+    );
     let short = |moment: Option<Timestamp>| match moment {
         Some(moment) if moment == at(NEXT) => "next".to_owned(),
         Some(moment) => moment.strftime("%dT%H:%M").to_string(),
@@ -63,9 +70,17 @@ fn it_stays_until_the_next_rotation() {
         Some(at(REPLACED)),
         Some(at(NEXT)),
         at("2027-01-01T00:00:00Z"),
+        false,
     );
     assert_eq!(late.deletes, Some(at(NEXT)));
-    let unplanned = removal_times(OldKey::UntilNextRotation, &unused, None, None, at(NEXT));
+    let unplanned = removal_times(
+        OldKey::UntilNextRotation,
+        &unused,
+        None,
+        None,
+        at(NEXT),
+        false,
+    );
     assert_eq!(unplanned, RemovalTimes::default());
 }
 
@@ -180,6 +195,7 @@ proptest! {
         last_used in proptest::option::of(-100_000_000i64..100_000_000),
         now in -100_000_000i64..100_000_000,
         active in any::<bool>(),
+        own in any::<bool>(),
         next in proptest::option::of(-100_000_000i64..100_000_000),
     ) {
         let moment = |seconds: i64| Timestamp::from_second(at(REPLACED).as_second() + seconds).unwrap();
@@ -189,7 +205,7 @@ proptest! {
         let old_key = OldKey::from_tag(&tag).unwrap();
         let key = Key { active, last_used: last_used.map(moment), ..key("AKIAPREVIOUS") };
         let (now, next) = (moment(now), next.map(moment));
-        let removal_times = removal_times(old_key, &key, Some(at(REPLACED)), next, now);
+        let removal_times = removal_times(old_key, &key, Some(at(REPLACED)), next, now, own);
         let due = moment(i64::try_from(deactivate).unwrap());
         if let Some(at) = removal_times.deactivates {
             prop_assert!(active && at >= due);
@@ -200,7 +216,8 @@ proptest! {
                 prop_assert!(active && now >= due && key.last_used > Some(at(REPLACED)));
             }
             Some(HoldReason::PossiblyUsed) => {
-                prop_assert!(active && now >= due && key.last_used <= Some(at(REPLACED)));
+                let checked = if own { 10 } else { 0 };
+                prop_assert!(active && now >= due && key.last_used <= Some(moment(checked)));
                 prop_assert!(removal_times.deletes.is_some() && hold > 15 * 60);
             }
             None => prop_assert!(removal_times.deletes.is_some()),

@@ -107,6 +107,7 @@ pub fn entry() -> ObservedAccessKey {
             before_key: None,
             pending_key: None,
             made_key: None,
+            staged_key: None,
             read: true,
         }),
         encryption_key: None,

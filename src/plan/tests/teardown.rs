@@ -127,6 +127,7 @@ fn steps(plan: &TeardownPlan) -> Vec<String> {
         Step::CancelRotation { secret, .. } => format!("cancel {secret}"),
         Step::DeleteKey { id, .. } => format!("delete {id}"),
         Step::ForgetMark { tag, .. } => format!("forget {tag}"),
+        Step::AllowSessions { user } => format!("allow sessions of {user}"),
         Step::DeleteStack { retain, .. } => format!("delete stack but {retain:?}"),
         Step::RemoveReplica { region, .. } => format!("remove replica {region}"),
         Step::DeleteSecret { deletion, .. } => format!("delete secret, {deletion:?}"),
@@ -553,4 +554,25 @@ fn the_second_time_finds_what_the_first_left() {
         steps(&again),
         ["delete kms-1 in 30", "delete secret, Forced"]
     );
+}
+
+/// IAM deletes no user with an inline policy, and a response to a leaked key may have put one there.
+#[test]
+fn a_user_whose_key_leaked_loses_the_policy_that_denies_sessions() {
+    let mut subject = subject();
+    let user = subject.seen.user.as_mut().unwrap();
+    user.tags = tags(&[("keyrota:leaked", "AKIAPREVIOUS00000001=1")]);
+    let made = [resource("AWS::IAM::User", "ada")];
+    let allows = |resources: &[StackResource], options| {
+        let steps = steps(&plan(resources, &subject, options));
+        steps.contains(&"allow sessions of ada".to_owned())
+    };
+    assert!(allows(&made, WINDOW));
+    // A user that stays keeps its policies.
+    assert!(!allows(&[], WINDOW));
+    let keep_keys = TeardownOptions {
+        keep_keys: true,
+        ..WINDOW
+    };
+    assert!(!allows(&made, keep_keys));
 }

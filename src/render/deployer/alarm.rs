@@ -1,16 +1,19 @@
 //! The alarms, their topic, and the rules.
 
-use super::Command::{Bootstrap, Teardown};
+use super::Command::{Bootstrap, DetectDrift, Teardown};
 use super::{Action, Grant, Scope, by_cloudformation, each, generated};
 use crate::render::Strategy;
 
 const TOPIC: &[Action] = &[
     ("sns:CreateTopic", &[Bootstrap]),
     ("sns:DeleteTopic", &[Bootstrap, Teardown]),
-    ("sns:GetDataProtectionPolicy", &[Bootstrap]),
-    ("sns:GetTopicAttributes", &[Bootstrap, Teardown]),
-    ("sns:ListSubscriptionsByTopic", &[Bootstrap]),
-    ("sns:ListTagsForResource", &[Bootstrap]),
+    ("sns:GetDataProtectionPolicy", &[Bootstrap, DetectDrift]),
+    (
+        "sns:GetTopicAttributes",
+        &[Bootstrap, Teardown, DetectDrift],
+    ),
+    ("sns:ListSubscriptionsByTopic", &[Bootstrap, DetectDrift]),
+    ("sns:ListTagsForResource", &[Bootstrap, DetectDrift]),
     ("sns:SetTopicAttributes", &[Bootstrap, Teardown]),
     ("sns:TagResource", &[Bootstrap]),
     ("sns:UntagResource", &[Bootstrap]),
@@ -27,8 +30,11 @@ const SUBSCRIPTIONS: &[Action] = &[
 
 const ALARMS: &[Action] = &[
     ("cloudwatch:DeleteAlarms", &[Bootstrap, Teardown]),
-    ("cloudwatch:DescribeAlarms", &[Bootstrap, Teardown]),
-    ("cloudwatch:ListTagsForResource", &[Bootstrap]),
+    (
+        "cloudwatch:DescribeAlarms",
+        &[Bootstrap, Teardown, DetectDrift],
+    ),
+    ("cloudwatch:ListTagsForResource", &[Bootstrap, DetectDrift]),
     ("cloudwatch:PutMetricAlarm", &[Bootstrap]),
     ("cloudwatch:TagResource", &[Bootstrap]),
     ("cloudwatch:UntagResource", &[Bootstrap]),
@@ -36,9 +42,12 @@ const ALARMS: &[Action] = &[
 
 const RULES: &[Action] = &[
     ("events:DeleteRule", &[Bootstrap, Teardown]),
-    ("events:DescribeRule", &[Bootstrap, Teardown]),
-    ("events:ListTagsForResource", &[Bootstrap]),
-    ("events:ListTargetsByRule", &[Bootstrap, Teardown]),
+    ("events:DescribeRule", &[Bootstrap, Teardown, DetectDrift]),
+    ("events:ListTagsForResource", &[Bootstrap, DetectDrift]),
+    (
+        "events:ListTargetsByRule",
+        &[Bootstrap, Teardown, DetectDrift],
+    ),
     ("events:PutRule", &[Bootstrap]),
     ("events:PutTargets", &[Bootstrap]),
     ("events:RemoveTargets", &[Bootstrap, Teardown]),

@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use super::Command::{Bootstrap, Plan};
+use super::Command::{Bootstrap, DetectDrift, Plan};
 use super::secret::{any_key, tagged, via};
 use super::{Action, Grant, Scope, each};
 use crate::model::{Encrypt, ServiceKey};
@@ -19,7 +19,7 @@ const READ_POLICY: &[Action] = &[("kms:GetKeyPolicy", &[Plan, Bootstrap])];
 /// schema of AWS::Lambda::Function. `kms:DescribeKey` is granted above or with the stack's key.
 const ENVIRONMENT: &[Action] = &[
     ("kms:CreateGrant", &[Bootstrap]),
-    ("kms:Decrypt", &[Bootstrap]),
+    ("kms:Decrypt", &[Bootstrap, DetectDrift]),
     ("kms:Encrypt", &[Bootstrap]),
     ("kms:GenerateDataKey", &[Bootstrap]),
 ];

@@ -1,6 +1,6 @@
 //! The function and its log.
 
-use super::Command::{Bootstrap, Doctor, Plan, Rotate, Teardown};
+use super::Command::{Bootstrap, DetectDrift, Doctor, Plan, Rotate, Teardown};
 use super::{Action, Grant, Scope, generated};
 use crate::render::Strategy;
 
@@ -10,13 +10,22 @@ const FUNCTION: &[Action] = &[
     ("lambda:AddPermission", &[Bootstrap]),
     ("lambda:CreateFunction", &[Bootstrap]),
     ("lambda:DeleteFunction", &[Bootstrap, Teardown]),
-    ("lambda:GetFunction", &[Bootstrap, Teardown]),
-    ("lambda:GetFunctionCodeSigningConfig", &[Bootstrap]),
+    ("lambda:GetFunction", &[Bootstrap, Teardown, DetectDrift]),
+    (
+        "lambda:GetFunctionCodeSigningConfig",
+        &[Bootstrap, DetectDrift],
+    ),
     ("lambda:GetFunctionConfiguration", &[Bootstrap]),
-    ("lambda:GetFunctionRecursionConfig", &[Bootstrap]),
-    ("lambda:GetFunctionScalingConfig", &[Bootstrap]),
-    ("lambda:GetPolicy", &[Bootstrap]),
-    ("lambda:GetRuntimeManagementConfig", &[Bootstrap]),
+    (
+        "lambda:GetFunctionRecursionConfig",
+        &[Bootstrap, DetectDrift],
+    ),
+    ("lambda:GetFunctionScalingConfig", &[Bootstrap, DetectDrift]),
+    ("lambda:GetPolicy", &[Bootstrap, DetectDrift]),
+    (
+        "lambda:GetRuntimeManagementConfig",
+        &[Bootstrap, DetectDrift],
+    ),
     ("lambda:InvokeFunction", &[Bootstrap, Rotate, Doctor]),
     ("lambda:RemovePermission", &[Bootstrap, Teardown]),
     ("lambda:TagResource", &[Bootstrap]),
@@ -30,8 +39,8 @@ const LOG: &[Action] = &[
     ("logs:CreateLogGroup", &[Bootstrap]),
     ("logs:DeleteLogGroup", &[Bootstrap, Teardown]),
     ("logs:FilterLogEvents", &[Bootstrap, Rotate, Doctor]),
-    ("logs:GetDataProtectionPolicy", &[Bootstrap]),
-    ("logs:ListTagsForResource", &[Bootstrap]),
+    ("logs:GetDataProtectionPolicy", &[Bootstrap, DetectDrift]),
+    ("logs:ListTagsForResource", &[Bootstrap, DetectDrift]),
     ("logs:PutRetentionPolicy", &[Bootstrap]),
     ("logs:TagResource", &[Bootstrap]),
     ("logs:UntagResource", &[Bootstrap]),
@@ -40,9 +49,12 @@ const LOG: &[Action] = &[
 /// IAM grants the lookup of a log group only on all log groups. `plan` finds a log group that is
 /// in the way of the stack's.
 const FIND_LOG: &[Action] = &[
-    ("logs:DescribeIndexPolicies", &[Bootstrap]),
-    ("logs:DescribeLogGroups", &[Plan, Bootstrap, Teardown]),
-    ("logs:DescribeResourcePolicies", &[Bootstrap]),
+    ("logs:DescribeIndexPolicies", &[Bootstrap, DetectDrift]),
+    (
+        "logs:DescribeLogGroups",
+        &[Plan, Bootstrap, Teardown, DetectDrift],
+    ),
+    ("logs:DescribeResourcePolicies", &[Bootstrap, DetectDrift]),
 ];
 
 /// CloudFormation's handler describes the VPC before it creates a function there. When it

@@ -2,10 +2,10 @@
 
 use serde_json::json;
 
-use super::Command::{Bootstrap, Doctor, Plan, Rotate, Teardown};
+use super::Command::{Bootstrap, DetectDrift, Doctor, Plan, Recover, Rotate, Teardown};
 use super::{Action, Command, Grant, Scope, by_cloudformation, each, generated, only_tags};
 use crate::model::{AccessKey, AccountId, Arn, Entry, Kind, Model, RotateAs};
-use crate::render::{ABANDONED_TAG, KEYS_TAG, MAKING_TAG, SEEDING_TAG, Strategy};
+use crate::render::{ABANDONED_TAG, KEYS_TAG, LEAKED_TAG, MAKING_TAG, SEEDING_TAG, Strategy};
 
 /// The actions that support `iam:PermissionsBoundary`, of those that are granted here. With a
 /// permissions boundary, they are limited to roles and users with that boundary. The other
@@ -31,10 +31,13 @@ const BOUND_ROLE: &[Action] = &[("iam:PutRolePermissionsBoundary", &[Bootstrap])
 
 const ROLE: &[Action] = &[
     ("iam:DeleteRole", &[Bootstrap, Teardown]),
-    ("iam:GetRole", &[Bootstrap, Teardown]),
-    ("iam:GetRolePolicy", &[Bootstrap, Teardown]),
-    ("iam:ListAttachedRolePolicies", &[Bootstrap, Teardown]),
-    ("iam:ListRolePolicies", &[Bootstrap, Teardown]),
+    ("iam:GetRole", &[Bootstrap, Teardown, DetectDrift]),
+    ("iam:GetRolePolicy", &[Bootstrap, Teardown, DetectDrift]),
+    (
+        "iam:ListAttachedRolePolicies",
+        &[Bootstrap, Teardown, DetectDrift],
+    ),
+    ("iam:ListRolePolicies", &[Bootstrap, Teardown, DetectDrift]),
     ("iam:TagRole", &[Bootstrap, Teardown]),
     ("iam:UntagRole", &[Bootstrap, Teardown]),
     ("iam:UpdateAssumeRolePolicy", &[Bootstrap]),
@@ -55,9 +58,12 @@ const POLICIES: &[Action] = &[
     ("iam:CreatePolicyVersion", &[Bootstrap]),
     ("iam:DeletePolicy", &[Bootstrap, Teardown]),
     ("iam:DeletePolicyVersion", &[Bootstrap, Teardown]),
-    ("iam:GetPolicy", &[Bootstrap, Teardown]),
-    ("iam:GetPolicyVersion", &[Bootstrap]),
-    ("iam:ListEntitiesForPolicy", &[Bootstrap, Teardown]),
+    ("iam:GetPolicy", &[Bootstrap, Teardown, DetectDrift]),
+    ("iam:GetPolicyVersion", &[Bootstrap, DetectDrift]),
+    (
+        "iam:ListEntitiesForPolicy",
+        &[Bootstrap, Teardown, DetectDrift],
+    ),
     ("iam:ListPolicyVersions", &[Bootstrap, Teardown]),
 ];
 
@@ -67,21 +73,21 @@ const ATTACH: &[Action] = &[
 ];
 
 const USERS: &[Action] = &[
-    ("iam:CreateAccessKey", &[Bootstrap]),
+    ("iam:CreateAccessKey", &[Bootstrap, Recover]),
     (
         "iam:DeleteAccessKey",
         &[Bootstrap, Rotate, Doctor, Teardown],
     ),
-    ("iam:GetAccessKeyLastUsed", &Command::ALL),
+    ("iam:GetAccessKeyLastUsed", &Command::COMMANDS),
     ("iam:GetUser", &Command::READS_VALUES),
-    ("iam:ListAccessKeys", &Command::ALL),
+    ("iam:ListAccessKeys", &Command::COMMANDS),
 ];
 
 /// IAM authorizes a request about a user that does not exist by an ARN without a path, because it
 /// knows none. The name is unique in the account, so the ARN is never that of another user.
 const ABSENT_USERS: &[Action] = &[
     ("iam:GetUser", &Command::READS_VALUES),
-    ("iam:ListAccessKeys", &Command::ALL),
+    ("iam:ListAccessKeys", &Command::COMMANDS),
 ];
 
 /// The records on a user while a key is created or given up: see `plan/seeding.rs`. They decide
@@ -90,6 +96,9 @@ const SEEDING: &[Action] = &[
     ("iam:TagUser", &[Bootstrap]),
     ("iam:UntagUser", &[Bootstrap]),
 ];
+
+/// The same records, which `doctor --fix` writes while it creates a key.
+const RECOVERY: &[Action] = &[("iam:TagUser", &[Recover]), ("iam:UntagUser", &[Recover])];
 
 const ABANDONED: &[Action] = &[
     ("iam:TagUser", &[Rotate, Doctor]),
@@ -113,10 +122,14 @@ const BOUND_USER: &[Action] = &[("iam:PutUserPermissionsBoundary", &[Bootstrap])
 /// The users that the stack creates.
 const MADE: &[Action] = &[
     ("iam:DeleteUser", &[Bootstrap, Teardown]),
-    ("iam:GetLoginProfile", &[Bootstrap, Teardown]),
-    ("iam:ListAttachedUserPolicies", &[Bootstrap, Teardown]),
-    ("iam:ListGroupsForUser", &[Bootstrap, Teardown]),
-    ("iam:ListUserPolicies", &[Bootstrap, Teardown]),
+    ("iam:GetLoginProfile", &[Bootstrap, Teardown, DetectDrift]),
+    (
+        "iam:ListAttachedUserPolicies",
+        &[Bootstrap, Teardown, DetectDrift],
+    ),
+    ("iam:ListGroupsForUser", &[Bootstrap, Teardown, DetectDrift]),
+    ("iam:ListUserPolicies", &[Bootstrap, Teardown, DetectDrift]),
+    ("iam:GetUser", &[DetectDrift]),
     ("iam:ListUserTags", &[Bootstrap]),
     ("iam:UpdateUser", &[Bootstrap]),
 ];
@@ -129,7 +142,7 @@ const TAG_MADE: &[Action] = &[
 ];
 
 /// The handlers of both users and their policies need these actions.
-const SELVES_OR_MADE: &[Action] = &[("iam:GetUserPolicy", &[Bootstrap, Teardown])];
+const SELVES_OR_MADE: &[Action] = &[("iam:GetUserPolicy", &[Bootstrap, Teardown, DetectDrift])];
 
 /// A policy of the same name that does not belong to the stack is in the way of the stack's. For
 /// `bootstrap`, `SELVES_OR_MADE` has this action.
@@ -187,12 +200,14 @@ pub fn grants(scope: &Scope<'_>) -> Vec<Grant> {
         Grant::new("Users", "user", all.clone(), USERS),
         Grant::new("AbsentUsers", "user", absent, ABSENT_USERS),
         marks(SEEDING).when(only_tags(&[SEEDING_TAG, ABANDONED_TAG, KEYS_TAG])),
+        marks(RECOVERY).when(only_tags(&[SEEDING_TAG, KEYS_TAG])),
         marks(ABANDONED).when(only_tags(&[ABANDONED_TAG])),
         marks(FORGET).when(only_tags(&[
             SEEDING_TAG,
             ABANDONED_TAG,
             MAKING_TAG,
             KEYS_TAG,
+            LEAKED_TAG,
         ])),
         Grant::new("OwnUsers", "user", made.clone(), MADE),
         Grant::new("LookAtUserPolicies", "user", either, SELVES_OR_MADE),

@@ -2,20 +2,25 @@
 //! `status`, `doctor`, and `teardown`.
 //!
 //! Every statement belongs to one command (`status --no-values` counts as one), and its Sid begins with the command's name. The
-//! statements of a command form a policy that is sufficient for it. Most of a command's
+//! statements of a command form a policy that is sufficient for it. Only those of `Recover` are an
+//! addition to those of `doctor`: with both, `doctor --fix` may create keys. Most of a command's
 //! permissions are in one statement. Another statement is necessary where IAM requires
 //! different conditions, or where an action would apply to a resource that it is not intended
-//! for.
+//! for. The statements for detecting drift are a part of their own, which the commands that
+//! detect drift share.
 //!
 //! CloudFormation acts with the caller's credentials, so the policy includes the calls of its
 //! resource types (the `handlers` in their schemas). A test removes each action and checks that
 //! the command then fails.
 
 mod alarm;
+mod drift;
 mod encrypt;
 mod function;
 mod iam;
+mod leak;
 mod parts;
+mod rehearsal;
 mod secret;
 mod stack;
 #[cfg(test)]
@@ -49,29 +54,57 @@ enum Command {
     Status,
     StatusWithoutValues,
     Doctor,
+    /// What `doctor --fix` needs beside `Doctor` to make a secret work again.
+    Recover,
+    /// `rotate --compromised`.
+    RespondToLeak,
     Teardown,
+    /// What `plan`, `bootstrap`, `status --check`, and `doctor` have in common: reading each resource
+    /// of the stack, which CloudFormation does with the caller's permissions to detect drift.
+    DetectDrift,
 }
 
 impl Command {
-    const ALL: [Self; 7] = [
+    const ALL: [Self; 10] = [
         Self::Plan,
         Self::Bootstrap,
         Self::Rotate,
         Self::Status,
         Self::StatusWithoutValues,
         Self::Doctor,
+        Self::Recover,
+        Self::RespondToLeak,
+        Self::Teardown,
+        Self::DetectDrift,
+    ];
+
+    /// The commands whose statements are sufficient for them.
+    const COMMANDS: [Self; 8] = [
+        Self::Plan,
+        Self::Bootstrap,
+        Self::Rotate,
+        Self::Status,
+        Self::StatusWithoutValues,
+        Self::Doctor,
+        Self::RespondToLeak,
         Self::Teardown,
     ];
 
     /// The commands that read values of secrets.
-    const READS_VALUES: [Self; 6] = [
+    const READS_VALUES: [Self; 7] = [
         Self::Plan,
         Self::Bootstrap,
         Self::Rotate,
         Self::Status,
         Self::Doctor,
+        Self::RespondToLeak,
         Self::Teardown,
     ];
+
+    /// Returns whether the policy of a model has statements for the command.
+    fn concerns(self, model: &Model) -> bool {
+        self != Self::RespondToLeak || model.access_keys().next().is_some()
+    }
 
     /// Returns the command that a statement belongs to. One name is the beginning of another, so
     /// the longest name decides.
@@ -90,7 +123,10 @@ impl Command {
             Self::Status => "Status",
             Self::StatusWithoutValues => "StatusWithoutValues",
             Self::Doctor => "Doctor",
+            Self::Recover => "Recover",
+            Self::RespondToLeak => "RespondToLeak",
             Self::Teardown => "Teardown",
+            Self::DetectDrift => "DetectDrift",
         }
     }
 }
@@ -108,6 +144,8 @@ struct Grant {
     resources: Vec<String>,
     actions: &'static [Action],
     condition: Option<Value>,
+    /// Whether its statement contains nothing else, so that it can be left out.
+    alone: bool,
 }
 
 impl Grant {
@@ -123,6 +161,7 @@ impl Grant {
             resources,
             actions,
             condition: None,
+            alone: false,
         }
     }
 
@@ -134,6 +173,12 @@ impl Grant {
 
     fn when(mut self, condition: Value) -> Self {
         self.condition = Some(condition);
+        self
+    }
+
+    /// Puts it into a statement of its own.
+    fn alone(mut self) -> Self {
+        self.alone = true;
         self
     }
 }
@@ -177,12 +222,17 @@ pub fn policy(rendered: &Rendered<'_>) -> Policy {
     };
     let mut grants = stack::grants(&scope);
     grants.extend(iam::grants(&scope));
+    grants.extend(leak::grants(&scope));
     grants.extend(secret::grants(&scope));
     grants.extend(function::grants(&scope));
     grants.extend(encrypt::grants(&scope));
     grants.extend(alarm::grants(&scope));
-    let statements = Command::ALL.map(|command| statements(command, &grants));
-    Policy::new(statements.into_iter().flatten().collect())
+    grants.extend(drift::grants(&scope));
+    grants.extend(rehearsal::grants(&scope));
+    let commands = Command::ALL.into_iter();
+    let commands = commands.filter(|command| command.concerns(scope.model));
+    let statements = commands.map(|command| statements(command, &grants));
+    Policy::new(statements.flatten().collect())
 }
 
 /// A statement under construction.
@@ -193,6 +243,7 @@ struct Draft<'a> {
     /// The kinds of resources in the statement, with the resources.
     kinds: Vec<(&'static str, &'a [String])>,
     actions: BTreeSet<&'static str>,
+    alone: bool,
 }
 
 impl<'a> Draft<'a> {
@@ -203,7 +254,9 @@ impl<'a> Draft<'a> {
             *kind != grant.kind || *resources == grant.resources
         };
         let everywhere = |(kind, _): &(&str, &[String])| (*kind == "*") != (grant.kind == "*");
-        self.condition == grant.condition.as_ref()
+        !self.alone
+            && !grant.alone
+            && self.condition == grant.condition.as_ref()
             && self.kinds.iter().all(same)
             && !self.kinds.iter().any(everywhere)
     }
@@ -231,6 +284,7 @@ fn statements(command: Command, grants: &[Grant]) -> Vec<Statement> {
                 condition: grant.condition.as_ref(),
                 kinds: Vec::new(),
                 actions: BTreeSet::new(),
+                alone: grant.alone,
             });
             drafts.len() - 1
         });

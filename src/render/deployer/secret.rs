@@ -4,7 +4,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Map, Value, json};
 
-use super::Command::{Bootstrap, Doctor, Plan, Rotate, Status, StatusWithoutValues, Teardown};
+use super::Command::{
+    Bootstrap, DetectDrift, Doctor, Plan, Recover, RespondToLeak, Rotate, Status,
+    StatusWithoutValues, Teardown,
+};
 use super::{Action, Command, Grant, Scope, by_cloudformation, each, only_tags};
 use crate::model::{Entry, InitialKey, InitialPassword, KmsKey, SecretReference};
 use crate::render::{SECRET_TAGS, STACK_ID_TAG, STACK_TAG, name};
@@ -24,6 +27,7 @@ const SECRETS: &[Action] = &[
             StatusWithoutValues,
             Doctor,
             Teardown,
+            DetectDrift,
         ],
     ),
     (
@@ -43,6 +47,7 @@ const SECRETS: &[Action] = &[
 const DEPLOYED_SECRETS: &[Action] = &[
     ("secretsmanager:DescribeSecret", &[Rotate]),
     ("secretsmanager:GetSecretValue", &[Rotate]),
+    ("secretsmanager:PutSecretValue", &[Recover]),
     ("secretsmanager:RotateSecret", &[Rotate]),
     ("secretsmanager:UpdateSecretVersionStage", &[Rotate]),
 ];
@@ -93,8 +98,8 @@ const REPLICAS: &[Action] = &[(
 /// Secrets Manager decrypts the secret and encrypts the replica with the permissions of the caller
 /// that replicates it (`API_ReplicateSecretToRegions`, `replicate-secrets_troubleshoot`).
 const ENCRYPT_REPLICAS: &[Action] = &[
-    ("kms:Encrypt", &[Bootstrap, Doctor]),
-    ("kms:GenerateDataKey", &[Bootstrap, Doctor]),
+    ("kms:Encrypt", &[Bootstrap, Doctor, RespondToLeak]),
+    ("kms:GenerateDataKey", &[Bootstrap, Doctor, RespondToLeak]),
 ];
 
 const REPLICA_KEYS: &[Action] = &[("kms:DescribeKey", &[Plan, Bootstrap])];
@@ -107,7 +112,10 @@ const READ_SECRETS: &[Action] = &[
         "secretsmanager:DeleteResourcePolicy",
         &[Bootstrap, Teardown],
     ),
-    ("secretsmanager:GetResourcePolicy", &[Bootstrap, Teardown]),
+    (
+        "secretsmanager:GetResourcePolicy",
+        &[Bootstrap, Teardown, DetectDrift],
+    ),
     ("secretsmanager:PutResourcePolicy", &[Bootstrap]),
 ];
 
@@ -117,7 +125,7 @@ const ADOPTED_WITH_READERS: &[Action] = &[("secretsmanager:GetResourcePolicy", &
 /// `DescribeSecret` returns the full ARN for `secretarn`. Only the function reads the value.
 const ADMINISTRATORS: &[Action] = &[(
     "secretsmanager:DescribeSecret",
-    &[Plan, Bootstrap, Rotate, Doctor],
+    &[Plan, Bootstrap, Rotate, Doctor, RespondToLeak],
 )];
 
 /// The key in the secret is checked before the deployment, and then stored as the first value of
@@ -130,13 +138,16 @@ const FIRST_KEYS: &[Action] = &[
 /// The secret's value is stored as the first value of another secret.
 const FIRST_PASSWORDS: &[Action] = &[("secretsmanager:GetSecretValue", &[Bootstrap])];
 
-const EXISTING_KEYS: &[Action] = &[("kms:DescribeKey", &[Plan, Bootstrap, Rotate, Doctor])];
+const EXISTING_KEYS: &[Action] = &[(
+    "kms:DescribeKey",
+    &[Plan, Bootstrap, Rotate, Doctor, RespondToLeak],
+)];
 
 /// The calls through Secrets Manager: reading a value needs `kms:Decrypt`, and storing one
 /// needs both actions.
 const USE_KEYS: &[Action] = &[
     ("kms:Decrypt", &Command::READS_VALUES),
-    ("kms:GenerateDataKey", &[Bootstrap]),
+    ("kms:GenerateDataKey", &[Bootstrap, Recover, RespondToLeak]),
 ];
 
 /// A key that does not exist yet has no ARN, so the tag that it will receive identifies it.
@@ -153,11 +164,11 @@ const MAKE_KEY: &[Action] = &[
 /// the stack which key is its own.
 const OWN_KEY: &[Action] = &[
     ("kms:DeleteAlias", &[Bootstrap, Teardown]),
-    ("kms:DescribeKey", &[Bootstrap, Teardown]),
+    ("kms:DescribeKey", &[Bootstrap, Teardown, DetectDrift]),
     ("kms:EnableKeyRotation", &[Bootstrap]),
-    ("kms:GetKeyPolicy", &[Bootstrap]),
-    ("kms:GetKeyRotationStatus", &[Bootstrap]),
-    ("kms:ListResourceTags", &[Bootstrap]),
+    ("kms:GetKeyPolicy", &[Bootstrap, DetectDrift]),
+    ("kms:GetKeyRotationStatus", &[Bootstrap, DetectDrift]),
+    ("kms:ListResourceTags", &[Bootstrap, DetectDrift]),
     ("kms:PutKeyPolicy", &[Bootstrap]),
     ("kms:ScheduleKeyDeletion", &[Teardown]),
     ("kms:TagResource", &[Bootstrap]),
@@ -165,7 +176,8 @@ const OWN_KEY: &[Action] = &[
     ("kms:UpdateKeyDescription", &[Bootstrap]),
 ];
 
-/// A deployment after a teardown uses the key of the secrets again.
+/// A deployment after a teardown uses the key of the secrets again, and a key that someone has
+/// disabled or scheduled for deletion is enabled again.
 const RETURNING_KEY: &[Action] = &[
     ("kms:CancelKeyDeletion", &[Bootstrap]),
     ("kms:EnableKey", &[Bootstrap]),
@@ -185,7 +197,7 @@ const ALIAS: &[Action] = &[
 const ALIAS_NEW_KEY: &[Action] = &[("kms:CreateAlias", &[Bootstrap])];
 
 /// IAM grants it only on all resources. `plan` finds an alias that is in the way of the stack's.
-const FIND_ALIAS: &[Action] = &[("kms:ListAliases", &[Plan, Bootstrap])];
+const FIND_ALIAS: &[Action] = &[("kms:ListAliases", &[Plan, Bootstrap, DetectDrift])];
 
 /// Returns the grants for the secrets, and for managing and using the KMS keys.
 pub fn grants(scope: &Scope<'_>) -> Vec<Grant> {
@@ -475,9 +487,9 @@ fn own_keys(scope: &Scope<'_>, of_secrets: bool, aliases: Vec<String>) -> Vec<Gr
         let mut condition = not_anothers(scope);
         condition["StringEquals"] = via(&resolver.via_secrets_manager());
         grants.push(Grant::new("UseOwnKey", "key", key.clone(), USE_KEYS).when(condition));
-        let returning = Grant::new("OwnKey", "key", key.clone(), RETURNING_KEY);
-        grants.push(returning.when(tagged(scope, json!({}))));
     }
+    let returning = Grant::new("OwnKey", "key", key.clone(), RETURNING_KEY);
+    grants.push(returning.when(tagged(scope, json!({}))));
     let mut condition = not_anothers(scope);
     if let (Some(held), Value::Object(more)) = (condition.as_object_mut(), by_cloudformation()) {
         held.extend(more);

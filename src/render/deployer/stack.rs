@@ -1,6 +1,6 @@
 //! The grants for the stack, and for the code and templates that it reads.
 
-use super::Command::{Bootstrap, Doctor, Plan, Rotate, Teardown};
+use super::Command::{Bootstrap, DetectDrift, Doctor, Plan, RespondToLeak, Rotate, Teardown};
 use super::{Action, Command, Grant, Scope};
 use crate::render::name;
 
@@ -19,12 +19,23 @@ const STACK: &[Action] = &[
         "cloudformation:DescribeStackEvents",
         &[Plan, Bootstrap, Teardown],
     ),
-    ("cloudformation:DescribeStacks", &Command::ALL),
+    ("cloudformation:DescribeStacks", &Command::COMMANDS),
     ("cloudformation:ExecuteChangeSet", &[Bootstrap]),
-    ("cloudformation:GetTemplate", &[Plan, Bootstrap]),
+    (
+        "cloudformation:GetTemplate",
+        &[Plan, Bootstrap, DetectDrift],
+    ),
     (
         "cloudformation:ListStackResources",
-        &[Plan, Bootstrap, Rotate, Doctor, Teardown],
+        &[
+            Plan,
+            Bootstrap,
+            Rotate,
+            Doctor,
+            RespondToLeak,
+            Teardown,
+            DetectDrift,
+        ],
     ),
     ("cloudformation:TagResource", &[Plan, Bootstrap]),
     ("cloudformation:UntagResource", &[Plan, Bootstrap]),

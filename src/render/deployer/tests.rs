@@ -112,11 +112,20 @@ fn parts_allow_what_the_whole_allows_and_fit_into_iam() {
 #[test]
 fn each_statement_belongs_to_one_command() {
     let whole = &of(&manifest(6, true));
-    for command in Command::ALL {
+    for command in Command::COMMANDS {
         let mine = |sid: &str| Command::of(sid) == Some(command);
         let statements = whole.statements().iter().filter(|it| mine(it.sid()));
         let actions: BTreeSet<&String> = statements.flat_map(|it| it.actions()).collect();
-        assert!(actions.contains(&"cloudformation:DescribeStacks".to_owned()));
+        let is_whole = Command::COMMANDS.contains(&command);
+        let observes = actions.contains(&"cloudformation:DescribeStacks".to_owned());
+        assert_eq!(observes, is_whole, "{command:?}");
+        // A pipeline that runs the other commands every night cannot create keys.
+        let creates = actions.contains(&"iam:CreateAccessKey".to_owned());
+        let may_create = matches!(
+            command,
+            Command::Bootstrap | Command::Recover | Command::RespondToLeak
+        );
+        assert_eq!(creates, may_create, "{command:?}");
     }
     let mut sids: Vec<&str> = whole.statements().iter().map(|it| it.sid()).collect();
     for sid in &sids {
@@ -278,4 +287,26 @@ fn only_what_the_manifest_names_may_be_looked_up() {
     }
     assert!(!with.contains("iam:ListAccessKeys arn:aws:iam::111122223333:user/bob"));
     assert!(!with.iter().any(|it| it.contains("999900001111")));
+}
+
+/// A KMS key that the stack creates only for its logs is repaired too.
+#[test]
+fn each_key_that_the_stack_creates_can_be_enabled_again() {
+    let entry = "access_keys: [{ user: ada }]\n";
+    for encrypt in ["logs", "environment", "topic"] {
+        let policy = of(&format!(
+            "version: 1\nstack: keys\nencrypt: {{ {encrypt}: create }}\n{entry}"
+        ));
+        for wanted in ["kms:EnableKey", "kms:CancelKeyDeletion"] {
+            let mut statements = policy.statements().iter();
+            let own = statements.find(|it| it.actions().iter().any(|action| action == wanted));
+            let own = own.unwrap_or_else(|| panic!("{encrypt}: {wanted}"));
+            assert_eq!(Command::of(own.sid()), Some(Command::Bootstrap));
+            let condition = own.condition().unwrap().to_string();
+            assert!(condition.contains("aws:ResourceTag/"), "{condition}");
+        }
+    }
+    let without = of(&format!("version: 1\nstack: keys\n{entry}"));
+    let mut statements = without.statements().iter();
+    assert!(statements.all(|it| !it.actions().iter().any(|action| action == "kms:EnableKey")));
 }

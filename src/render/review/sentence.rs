@@ -126,6 +126,7 @@ pub fn in_parts(statement: &Statement, setting: &SentenceContext) -> (Prose, Vec
         ("Status", "status"),
         ("Teardown", "teardown"),
         ("Doctor", "doctor"),
+        ("DetectDrift", "plan, bootstrap, status --check, and doctor"),
     ]
     .into_iter()
     .find(|(prefix, _)| statement.sid.starts_with(prefix));

@@ -1,11 +1,16 @@
 //! Asks the function whether a version's login works.
 
-use keyrota_contract::event::{self, CheckAnswer};
+use keyrota_contract::check::CheckAnswer;
+use keyrota_contract::event;
 
 use super::super::error::{Error, Result};
 use super::super::{Context, Deployed};
 use crate::port::{ErrorKind, Invoked};
 use crate::render::Strategy;
+
+/// The fault that the function reports if the server says that the password is wrong. After any other
+/// fault, the password may be right.
+pub(in crate::run) const WRONG_PASSWORD: &str = "wrong_credentials";
 
 /// Makes the function log in with the login in a version.
 ///

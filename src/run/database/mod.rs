@@ -11,7 +11,7 @@ use std::collections::BTreeMap;
 
 use secrecy::SecretString;
 
-pub(super) use check::check;
+pub(super) use check::{WRONG_PASSWORD, check};
 pub(super) use observe::{observe_database, observe_login};
 pub(super) use seed::seed_database;
 

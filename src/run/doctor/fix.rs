@@ -1,12 +1,15 @@
 //! Applies the fixes that need no person.
 
+use super::super::drift::{Recreation, revert};
 use super::super::error::{Error, Result};
+use super::super::recover::{InactiveKey, recover};
 use super::super::replica::replicate;
 use super::super::{Context, Deployed, rotate_entry, verify};
 use super::{deployed, diagnose, examine_entry};
 use crate::model::{Model, SecretName};
-use crate::plan::{Diagnosis, Examination, Fix, wanted_rotation};
-use crate::port::{Invoked, Rotation};
+use crate::plan::drift::StackDrift;
+use crate::plan::{Diagnosis, Examination, Fix, ObservedEntry, wanted_rotation};
+use crate::port::{ErrorKind, Invoked, Rotation};
 use crate::render::Strategy;
 
 /// Applies the fix of each of these faults, after checking that the fault is still present. A fix
@@ -26,7 +29,17 @@ pub async fn fix(
         .collect();
     fixes.sort_by_key(|(_, fix)| *fix);
     let mut failures = Vec::new();
+    let mut reverted = false;
     for (diagnosis, fix) in fixes {
+        if fix == Fix::Revert {
+            if !std::mem::replace(&mut reverted, true)
+                && let Err(error) = revert_drift(context, model).await
+            {
+                context.warn(refusal(&error));
+                failures.push(error);
+            }
+            continue;
+        }
         let Some(secret) = &diagnosis.secret else {
             continue;
         };
@@ -36,6 +49,27 @@ pub async fn fix(
         }
     }
     Ok(failures)
+}
+
+/// Reverts what differs from what was deployed at this moment.
+async fn revert_drift(context: &Context<'_>, model: &Model) -> Result<()> {
+    let Some(deployed) = deployed(context, model).await? else {
+        return Ok(());
+    };
+    let drift = deployed.observe_drift(context).await?;
+    revert(context, model, &deployed, &drift, &Recreation::new()).await
+}
+
+/// Returns why drift was not reverted, with each resource that keeps it.
+fn refusal(error: &Error) -> String {
+    let Error::Refused(findings) = error else {
+        return format!("the stack was not restored: {error}");
+    };
+    let findings = findings.iter();
+    let told: Vec<String> = findings
+        .map(|finding| format!("{}: {}", finding.path, finding.message))
+        .collect();
+    told.join("; ")
 }
 
 async fn fix_one(
@@ -51,7 +85,7 @@ async fn fix_one(
     let Some(entry) = model.entries.iter().find(|it| it.secret == *name) else {
         return Ok(());
     };
-    let now = examine_entry(context, Some(&deployed), entry).await?;
+    let now = examine_entry(context, model, Some(&deployed), entry).await?;
     // An earlier fix or another principal may have changed it.
     if !stands(context, model, &deployed, &now, diagnosis) {
         return Ok(());
@@ -66,6 +100,10 @@ async fn fix_one(
             context.done(format!("{name}: canceled its deletion"));
             Ok(())
         }
+        Fix::Recover => recovered(context, model, &deployed, &now.seen, InactiveKey::Stays).await,
+        Fix::ReplaceInactive => {
+            recovered(context, model, &deployed, &now.seen, InactiveKey::Replaced).await
+        }
         Fix::Schedule => switch_on(context, &secret.arn, &wanted_rotation(entry, function)).await,
         Fix::Resume | Fix::Rotate => {
             // This is what `keyrota rotate` does.
@@ -76,6 +114,25 @@ async fn fix_one(
         }
         Fix::Replicate => replicate(context, entry, secret).await,
         Fix::Sweep => sweep(context, function, name, &secret.arn).await,
+        // The whole stack is restored at once.
+        Fix::Revert => Ok(()),
+    }
+}
+
+/// Makes a secret work again. If the caller may not do that, says which statements of the deployer's
+/// policy allow it: no command's part includes them.
+async fn recovered(
+    context: &Context<'_>,
+    model: &Model,
+    deployed: &Deployed,
+    seen: &ObservedEntry<'_>,
+    inactive: InactiveKey,
+) -> Result<()> {
+    match recover(context, model, deployed, seen, inactive).await {
+        Err(Error::Aws(error)) if error.kind == ErrorKind::Denied => {
+            Err(Error::RecoveryDenied { error })
+        }
+        ended => ended,
     }
 }
 
@@ -87,14 +144,21 @@ fn stands(
     now: &Examination<'_>,
     diagnosis: &Diagnosis,
 ) -> bool {
-    let found = diagnose(context, model, Some(deployed.clone()), vec![now.clone()]);
+    // Drift is detected once for all resources, when it is reverted.
+    let drift = StackDrift::default();
+    let entries = vec![now.clone()];
+    let found = diagnose(context, model, Some(deployed.clone()), entries, drift);
     let same = |held: &Diagnosis| held.is_same(diagnosis) && held.fix == diagnosis.fix;
     found.iter().any(same)
 }
 
 /// Sets the schedule and the function, and waits until the function has tested its configuration.
 /// Until then a rotation is refused.
-async fn switch_on(context: &Context<'_>, arn: &str, rotation: &Rotation) -> Result<()> {
+pub(in super::super) async fn switch_on(
+    context: &Context<'_>,
+    arn: &str,
+    rotation: &Rotation,
+) -> Result<()> {
     let token = context.clock.token();
     context.cloud.schedule(arn, &token, rotation).await?;
     let began = context.clock.now();

@@ -5,40 +5,65 @@ mod fix;
 use futures_util::{StreamExt, TryStreamExt, stream};
 use jiff::SignedDuration;
 
-use super::database::check;
 use super::deploy::look;
-use super::error::{Error, Result};
+use super::error::Result;
 use super::observe::observe_listed;
 use super::proof::key_pair;
+use super::rehearse::{quarantine, rehearse};
 use super::rotate::LoggedError;
 use super::{CONCURRENCY, Context, Deployed, observe_entry};
-use crate::model::{AccessKey, Database, Entry, EntryOf, Model, SecretName};
+use crate::model::{AccessKey, Entry, EntryOf, Model, SecretName};
+use crate::plan::drift::StackDrift;
 use crate::plan::{
-    self, Diagnosis, Examination, Examined, ObservedAccessKey, ObservedDatabase, ObservedEntry,
-    Proof,
+    self, DENY_SESSIONS_POLICY, DeniedSessions, Diagnosis, Examination, Examined,
+    ObservedAccessKey, ObservedEntry, Proof, Rehearsal,
 };
-use crate::port::{CURRENT, ErrorKind, Secret, Stage};
+use crate::port::{ErrorKind, Secret, Stage};
 use crate::render::Strategy;
 
 pub use fix::fix;
+pub(super) use fix::switch_on;
 
 /// How far back the function's log is read for the error that keeps a rotation from ending.
 const LOG: SignedDuration = SignedDuration::from_hours(24);
+
+/// What was found of a stack.
+#[derive(Clone, Debug, Default)]
+pub struct Health {
+    /// Its faults.
+    pub faults: Vec<Diagnosis>,
+    /// The rehearsal of each secret's next rotation.
+    pub rehearsals: Vec<Rehearsal>,
+}
 
 /// Observes a stack and everything that belongs to it, and returns the faults. Changes nothing.
 ///
 /// # Errors
 ///
 /// Returns the first call that was refused. A missing resource is a finding, not an error.
-pub async fn examine(context: &Context<'_>, model: &Model) -> Result<Vec<Diagnosis>> {
+pub async fn examine(context: &Context<'_>, model: &Model) -> Result<Health> {
     context.stage(Stage::Checking);
     let deployed = deployed(context, model).await?;
-    let entries = stream::iter(&model.entries)
-        .map(|entry| examine_entry(context, deployed.as_ref(), entry))
+    let drift = match &deployed {
+        Some(deployed) => deployed.observe_drift(context).await?,
+        None => StackDrift::default(),
+    };
+    for one in drift.uncompared() {
+        context.warn(format!(
+            "CloudFormation cannot compare {} ({}) with what was deployed",
+            one.logical_id, one.kind
+        ));
+    }
+    let entries: Vec<Examination<'_>> = stream::iter(&model.entries)
+        .map(|entry| examine_entry(context, model, deployed.as_ref(), entry))
         .buffered(CONCURRENCY)
         .try_collect()
         .await?;
-    Ok(diagnose(context, model, deployed, entries))
+    let rehearsals = entries.iter().filter_map(|it| it.rehearsal.clone());
+    Ok(Health {
+        rehearsals: rehearsals.collect(),
+        faults: diagnose(context, model, deployed, entries, drift),
+    })
 }
 
 fn diagnose(
@@ -46,11 +71,13 @@ fn diagnose(
     model: &Model,
     deployed: Option<Deployed>,
     entries: Vec<Examination<'_>>,
+    drift: StackDrift,
 ) -> Vec<Diagnosis> {
     let examined = Examined {
         region: context.region.to_owned(),
         stack: deployed.map(|deployed| deployed.stack),
         entries,
+        drift,
     };
     let sweep = SignedDuration::try_from(context.pace.sweep).unwrap_or(SignedDuration::MAX);
     plan::diagnose(model, &examined, context.clock.now(), sweep)
@@ -68,6 +95,7 @@ async fn deployed(context: &Context<'_>, model: &Model) -> Result<Option<Deploye
 
 async fn examine_entry<'model>(
     context: &Context<'_>,
+    model: &Model,
     deployed: Option<&Deployed>,
     entry: &'model Entry,
 ) -> Result<Examination<'model>> {
@@ -77,19 +105,51 @@ async fn examine_entry<'model>(
         settle(context, &entry.secret).await?;
         seen = observe_listed(context, look).await?;
     }
+    let held = seen.held().filter(|held| held.is_complete);
+    let rehearsal = match (deployed, held) {
+        (Some(deployed), Some(held)) if held.secret.deleted.is_none() => {
+            Some(rehearse(context, model, deployed, entry, held.secret).await?)
+        }
+        _ => None,
+    };
     let proof = match &seen {
         ObservedEntry::AccessKey(entry, seen) => prove_key(context, *entry, seen).await?,
-        ObservedEntry::Database(entry, seen) => {
-            prove_login(context, deployed, *entry, seen).await?
-        }
+        ObservedEntry::Database(..) => rehearsal.as_ref().map_or(Proof::Untried, Proof::of_login),
+    };
+    let denied_sessions = match &seen {
+        ObservedEntry::AccessKey(entry, _) => denied_sessions(context, *entry).await?,
+        ObservedEntry::Database(..) => None,
     };
     let strategy = Strategy::for_entry(entry);
     let reported = reported(context, deployed, strategy, seen.secret()).await?;
+    let quarantine = quarantine(context, &seen).await?;
     Ok(Examination {
         seen,
         proof,
         reported,
+        denied_sessions,
+        rehearsal,
+        quarantine,
     })
+}
+
+/// Returns the sessions of the user that keyrota's policy denies. A caller that may not read the
+/// policy gets a warning.
+async fn denied_sessions(
+    context: &Context<'_>,
+    entry: EntryOf<'_, AccessKey>,
+) -> Result<Option<DeniedSessions>> {
+    let user = entry.kind.user.as_str();
+    let policy = context.cloud.user_policy(user, DENY_SESSIONS_POLICY).await;
+    match policy {
+        Ok(document) => Ok(document.and_then(|document| DeniedSessions::read(&document))),
+        Err(error) if error.kind == ErrorKind::Denied => {
+            let unread = "cannot look for denied sessions of its user";
+            context.warn(format!("{}: {unread}: {error}", entry.secret));
+            Ok(None)
+        }
+        Err(error) => Err(error.into()),
+    }
 }
 
 /// Waits for a rotation in progress, unless it has taken so long that it may not end. A rotation
@@ -139,30 +199,6 @@ async fn prove_key(
         } else {
             return Err(error.into());
         }
-    }
-}
-
-/// Makes the function log in, which changes nothing.
-async fn prove_login(
-    context: &Context<'_>,
-    deployed: Option<&Deployed>,
-    entry: EntryOf<'_, Database>,
-    seen: &ObservedDatabase,
-) -> Result<Proof> {
-    let (Some(deployed), Some(held), Some(login)) = (deployed, &seen.secret, seen.login()) else {
-        return Ok(Proof::Untried);
-    };
-    let Some(version) = held.secret.version_with(CURRENT) else {
-        return Ok(Proof::Untried);
-    };
-    if login.username != entry.kind.username || login.engine != entry.kind.engine {
-        return Ok(Proof::Untried);
-    }
-    let (name, arn) = (entry.secret.as_str(), held.secret.arn.as_str());
-    match check(context, deployed, name, arn, version).await {
-        Ok(answer) => Ok(answer.refusal().map_or(Proof::Accepted, Proof::Refused)),
-        Err(Error::NotAsked { reason, .. }) => Ok(Proof::Unknown(reason)),
-        Err(error) => Err(error),
     }
 }
 

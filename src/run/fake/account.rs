@@ -9,7 +9,7 @@ use super::FakeAws;
 use super::state::refused;
 use crate::port::{
     Encryption, EncryptionKey, ErrorKind, Functions, Invoked, LogEvent, NetworkPart, Networks,
-    Result, TrailEvent, Trails,
+    Result, TrailEvent, TrailHistory, Trails,
 };
 
 impl FakeAws {
@@ -89,8 +89,8 @@ impl Encryption for FakeAws {
             .await
     }
 
-    async fn has_alias(&self, alias: &str) -> Result<bool> {
-        self.act("kms:ListAliases", |state| Ok(state.aliases.contains(alias)))
+    async fn alias(&self, alias: &str) -> Result<Option<String>> {
+        self.act("kms:ListAliases", |state| Ok(state.alias_target(alias)))
             .await
     }
 }
@@ -127,6 +127,22 @@ impl Functions for FakeAws {
     async fn code_sha256(&self, function: &str) -> Result<Option<String>> {
         self.act("lambda:GetFunctionConfiguration", |state| {
             Ok(state.functions.get(function).cloned())
+        })
+        .await
+    }
+
+    async fn function_policy(&self, function: &str) -> Result<Option<String>> {
+        self.act("lambda:GetPolicy", |state| {
+            Ok(state.function_policy(function))
+        })
+        .await
+    }
+
+    async fn remove_permission(&self, _: &str, statement: &str) -> Result<()> {
+        self.act("lambda:RemovePermission", |state| {
+            state.drift.removed.insert(statement.to_owned());
+            state.drift.conditions.remove(statement);
+            Ok(())
         })
         .await
     }
@@ -174,5 +190,12 @@ impl Trails for FakeAws {
             Ok(state.trail.get(key).cloned().unwrap_or_default())
         })
         .await
+    }
+
+    async fn key_history(&self, region: &str, key: &str) -> Result<TrailHistory> {
+        Ok(TrailHistory {
+            events: self.key_events(region, key).await?,
+            has_more: false,
+        })
     }
 }

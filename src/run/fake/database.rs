@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use keyrota_contract::check::{CallResult, CheckAnswer, CheckedCall, Signer, call};
 use keyrota_contract::tag;
 use serde_json::{Value, json};
 
@@ -18,6 +19,22 @@ pub struct Server {
     pub users: BTreeMap<String, String>,
     /// Nobody listens.
     pub down: bool,
+}
+
+/// Returns the answer to the rehearsal of a key's rotation that nothing refuses.
+fn rehearsed(secret: &SecretRecord) -> String {
+    let answer = CheckAnswer {
+        calls: vec![
+            CheckedCall {
+                result: CallResult::Allowed,
+                ..CheckedCall::untried(call::DESCRIBE_SECRET, Signer::Role)
+            },
+            CheckedCall::untried(call::PUT_SECRET_VALUE, Signer::Role),
+        ],
+        rotating: secret.in_rotation(),
+        ..CheckAnswer::default()
+    };
+    serde_json::to_string(&answer).unwrap()
 }
 
 /// What a version says of where to log in.
@@ -48,24 +65,38 @@ impl AwsState {
     /// `lambda:InvokeFunction`.
     pub fn invoke(&mut self, function: &str, payload: &str) -> Result<Invoked> {
         let code = crate::bundle::sha256_hex(b"the function of databases");
-        match self.functions.get(function) {
-            None => return refused(ErrorKind::NotFound, "no such function"),
-            Some(held) => assert_eq!(*held, code, "{function} is another function"),
-        }
+        let Some(is_of_databases) = self.functions.get(function).map(|held| *held == code) else {
+            return refused(ErrorKind::NotFound, "no such function");
+        };
         let event: Value = serde_json::from_str(payload).unwrap();
         assert_eq!(event["keyrota"], "check");
-        let text = |key: &str| event[key].as_str().unwrap().to_owned();
-        let Some(secret) = self.find_secret(&text("secret")) else {
+        let text = |key: &str| event[key].as_str().map(str::to_owned);
+        let Some(secret) = self.find_secret(&text("secret").unwrap()) else {
             return Ok(Invoked::Failed("no such secret".to_owned()));
         };
-        Ok(match self.login_of(secret, &text("version")) {
+        if !is_of_databases {
+            assert_eq!(text("version"), None, "a check of a key's version");
+            return Ok(Invoked::Answered(rehearsed(secret)));
+        }
+        let current = secret.labelled(CURRENT).unwrap_or_default().to_owned();
+        let version = text("version").unwrap_or(current);
+        Ok(match self.login_of(secret, &version) {
             Err(reason) => Invoked::Failed(reason),
-            Ok(login) => Invoked::Answered(match self.log_in(secret, &login) {
-                Ok(()) => json!({ "authenticates": true }).to_string(),
-                Err((fault, reason)) => {
-                    json!({ "authenticates": false, "reason": reason, "fault": fault }).to_string()
+            Ok(login) => {
+                let mut call = CheckedCall::untried(call::LOG_IN, Signer::User);
+                match self.log_in(secret, &login) {
+                    Ok(()) => call.result = CallResult::Allowed,
+                    Err((code, reason)) => {
+                        call.result = CallResult::Failed;
+                        (call.code, call.reason) = (Some(code.into()), Some(reason.into()));
+                    }
                 }
-            }),
+                let answer = CheckAnswer {
+                    calls: vec![call],
+                    ..CheckAnswer::default()
+                };
+                Invoked::Answered(serde_json::to_string(&answer).unwrap())
+            }
         })
     }
 

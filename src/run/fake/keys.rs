@@ -11,7 +11,8 @@ use super::FakeAws;
 use super::secrets_manager::refusal;
 use super::state::{ACCOUNT, AwsState, Origin, REGION, refused};
 use crate::port::{
-    Caller, ErrorKind, Identity, Key, KeyPair, Keys, LastUse, ReportDocument, Result, UsedIn, User,
+    Caller, ErrorKind, Identity, Key, KeyPair, Keys, LastUse, ReportDocument, Result, Simulated,
+    Simulation, UsedIn, User,
 };
 
 impl AwsState {
@@ -170,6 +171,19 @@ impl Keys for FakeAws {
         .await
     }
 
+    async fn deactivate_key(&self, user: &str, id: &str) -> Result<bool> {
+        self.act("iam:UpdateAccessKey", |state| {
+            state.watch_deactivated_key(id);
+            let key = state.keys.get_mut(id).filter(|key| key.user == user);
+            let exists = key.is_some();
+            if let Some(key) = key {
+                key.active = false;
+            }
+            Ok(exists)
+        })
+        .await
+    }
+
     async fn delete_key(&self, user: &str, id: &str) -> Result<bool> {
         self.act("iam:DeleteAccessKey", |state| {
             state.watch_deleted_key(id);
@@ -224,6 +238,32 @@ impl Keys for FakeAws {
         self.act("iam:GetUserPolicy", |state| {
             let held = (user.to_owned(), policy.to_owned());
             Ok(state.user_policies.contains(&held))
+        })
+        .await
+    }
+
+    async fn simulate(&self, simulation: &Simulation) -> Result<Vec<Simulated>> {
+        self.act("iam:SimulatePrincipalPolicy", |_| {
+            let actions = simulation.actions.iter();
+            Ok(actions
+                .map(|action| Simulated {
+                    action: action.clone(),
+                    by: simulation.by,
+                    of: simulation.of.clone(),
+                    allowed: true,
+                    explicit: false,
+                    is_conclusive: true,
+                })
+                .collect())
+        })
+        .await
+    }
+
+    async fn attached_policies(&self, user: &str) -> Result<Option<Vec<String>>> {
+        self.act("iam:ListAttachedUserPolicies", |state| {
+            let attached = state.attached_policies.get(user).cloned();
+            let attached = attached.unwrap_or_default().into_iter().collect();
+            Ok(state.users.contains_key(user).then_some(attached))
         })
         .await
     }

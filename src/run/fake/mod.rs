@@ -7,6 +7,7 @@ mod act;
 mod bucket;
 mod clock;
 mod database;
+mod drift;
 mod keys;
 mod replica;
 mod resource;
@@ -16,6 +17,7 @@ mod secrets_manager;
 mod stacks;
 mod state;
 mod template;
+mod user_policies;
 mod watch;
 
 pub(super) use act::{FakeAws, Fault, FaultKind};

@@ -146,6 +146,8 @@ impl AwsState {
                     return Err(format!("{name} already exists, or awaits deletion"));
                 }
                 let value = text("SecretString");
+                let description = resource.properties.get("Description");
+                let description = description.map(|it| scope.text(it)).unwrap_or_default();
                 let kms_key = resource
                     .properties
                     .get("KmsKeyId")
@@ -158,6 +160,7 @@ impl AwsState {
                 };
                 let secret = self.add_secret(&name);
                 secret.tags = tags(&resource.properties);
+                secret.description = description;
                 secret.tags.extend(stack_tags(stack, resource));
                 secret.kms_key = kms_key;
                 secret.versions.insert(version.clone(), held);
@@ -219,7 +222,29 @@ impl AwsState {
                 self.code(&resource.properties, &scope, &arn)?;
                 Ok(arn)
             }
-            _ => Ok(format!("{}-{}", stack.name, resource.logical_id)),
+            "AWS::SecretsManager::ResourcePolicy" => {
+                let arn = text("SecretId");
+                let policy = scope.json(&resource.properties["ResourcePolicy"]);
+                let secret = self.live_secret(&arn).map_err(|error| error.message)?;
+                secret.policy = Some(policy.to_string());
+                Ok(arn)
+            }
+            "AWS::SNS::Subscription" => {
+                let id = self.unique("");
+                Ok(format!("{}:{id}", text("TopicArn")))
+            }
+            _ => {
+                let name = format!("{}-{}", stack.name, resource.logical_id);
+                if resource.kind == "AWS::SNS::TopicPolicy" {
+                    self.drift.topic_policies.clear();
+                }
+                let id = match resource.kind.as_str() {
+                    "AWS::SNS::Topic" => format!("arn:aws:sns:{REGION}:{ACCOUNT}:{name}"),
+                    _ => name,
+                };
+                self.drift.removed.remove(&id);
+                Ok(id)
+            }
         }
     }
 
@@ -261,6 +286,9 @@ impl AwsState {
             let wanted = tags(&resource.properties);
             let secret = self.live_secret(&arn).map_err(|error| error.message)?;
             secret.tags.extend(wanted);
+            if let Some(description) = resource.properties["Description"].as_str() {
+                description.clone_into(&mut secret.description);
+            }
             let replicated = self.reconcile_replicas(&arn, &replicas(&resource.properties));
             replicated.map_err(|error| error.message)?;
         }
@@ -409,7 +437,7 @@ fn replicas(properties: &Value) -> Vec<(String, Option<String>)> {
         .collect()
 }
 
-fn tags(properties: &Value) -> BTreeMap<String, String> {
+pub fn tags(properties: &Value) -> BTreeMap<String, String> {
     let tags = properties.get("Tags").and_then(Value::as_sequence);
     let text = |tag: &Value, key: &str| tag[key].as_str().unwrap().to_owned();
     let tags = tags.into_iter().flatten();

@@ -261,6 +261,7 @@ impl AwsState {
         if self.fails(Step::Store) {
             return Err(self.failure.to_owned());
         }
+        self.record(secret, &id);
         let text = json!({
             "accesskey": id, "secretkey": self.keys[&id].secret,
             "username": user, "secretarn": origin,
@@ -280,6 +281,21 @@ impl AwsState {
         let user = held.tag(tag::USER).to_owned();
         let tags = self.user_tags.entry(user).or_default();
         tags.insert(MAKING_TAG.to_owned(), self.now.as_second().to_string());
+    }
+
+    /// Records that a key is keyrota's, with those that IAM still has.
+    fn record(&mut self, secret: &str, id: &str) {
+        let held = &self.secrets[secret];
+        if held.tag(tag::OWNS_USER) == "true" {
+            return;
+        }
+        let user = held.tag(tag::USER).to_owned();
+        let tags = self.user_tags.entry(user).or_default();
+        let keys = tags.get(tag::KEYS).cloned().unwrap_or_default();
+        let keys = keys.split(' ').filter(|held| self.keys.contains_key(*held));
+        let keys: Vec<&str> = keys.chain([id]).collect();
+        let keys = keys.join(" ");
+        tags.insert(tag::KEYS.to_owned(), keys);
     }
 
     fn make_room(
@@ -302,7 +318,8 @@ impl AwsState {
         let made = key.created.as_second();
         let announced = moments.any(|at: i64| (at - 5..=at + 60).contains(&made));
         let lost = key.last_used.is_none() && (owns || announced);
-        if named(PREVIOUS) || named(MADE) || !key.active || lost {
+        let ours = named(PREVIOUS) || named(MADE) || self.is_recorded(&other);
+        if ours || !key.active || lost {
             self.keys.remove(&other);
             return Ok(());
         }

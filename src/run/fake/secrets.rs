@@ -150,6 +150,33 @@ impl Secrets for FakeAws {
         .await
     }
 
+    async fn update_settings(
+        &self,
+        id: &str,
+        description: Option<&str>,
+        kms_key: Option<&str>,
+    ) -> Result<()> {
+        self.act("secretsmanager:UpdateSecret", |state| {
+            let secret = state.live_secret(id)?;
+            if let Some(description) = description {
+                description.clone_into(&mut secret.description);
+            }
+            if let Some(key) = kms_key {
+                secret.kms_key = Some(key.to_owned());
+            }
+            Ok(())
+        })
+        .await
+    }
+
+    async fn put_resource_policy(&self, id: &str, policy: &str) -> Result<()> {
+        self.act("secretsmanager:PutResourcePolicy", |state| {
+            state.live_secret(id)?.policy = Some(policy.to_owned());
+            Ok(())
+        })
+        .await
+    }
+
     async fn untag(&self, id: &str, key: &str) -> Result<()> {
         self.act("secretsmanager:UntagResource", |state| {
             state.live_secret(id)?.tags.remove(key);

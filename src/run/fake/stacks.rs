@@ -11,8 +11,9 @@ use super::resource::CreatedResource;
 use super::state::{AwsState, refused};
 use super::template::{Resource, Scope, Template};
 use crate::port::{
-    Change, ChangeSet, ChangeSetRequest, CreatedChangeSet, ErrorKind, RefusedResource, Result,
-    Stack, StackEvent, StackResource, StackStatus, Stacks, TemplateSource,
+    Change, ChangeSet, ChangeSetRequest, CreatedChangeSet, DriftDetection, ErrorKind,
+    RefusedResource, ResourceDrift, Result, Stack, StackEvent, StackResource, StackStatus, Stacks,
+    TemplateSource,
 };
 
 const FUNCTION: &str = "AWS::Lambda::Function";
@@ -122,6 +123,9 @@ impl AwsState {
         if !set.request.imports.is_empty() {
             return finish_import(stack, set);
         }
+        if set.request.reverts_drift {
+            self.forget_drift(stack);
+        }
         let creates = stack.template.is_empty();
         let prefix = if creates { "CREATE" } else { "UPDATE" };
         let template = Template::parse(&set.body);
@@ -180,6 +184,7 @@ impl AwsState {
             kind: resource.kind.clone(),
             replacement: (action == "Modify").then(|| "False".to_owned()),
             properties,
+            drift: None,
         };
         let mut changes = Vec::new();
         for resource in &wanted.resources {
@@ -309,6 +314,10 @@ impl Stacks for FakeAws {
             let body = match &request.template {
                 TemplateSource::Body(body) => body.clone(),
                 TemplateSource::Url(url) => state.object_at(url)?,
+                TemplateSource::Previous => match state.find_stack(&request.stack) {
+                    Some(index) => state.stacks[index].template.clone(),
+                    None => return refused(ErrorKind::Invalid, "no such stack"),
+                },
             };
             let body = state.swapped_template.clone().unwrap_or(body);
             let index = match state.find_stack(&request.stack) {
@@ -332,7 +341,10 @@ impl Stacks for FakeAws {
                 None if !request.create => return refused(ErrorKind::Invalid, "no such stack"),
                 None => state.review(request),
             };
-            let changes = state.compute(Some(&state.stacks[index]), request, &body);
+            let mut changes = state.compute(Some(&state.stacks[index]), request, &body);
+            if request.reverts_drift {
+                changes.extend(state.reverting_changes(&state.stacks[index]));
+            }
             let id = format!("arn:aws:cloudformation:changeSet/{}", request.name);
             let record = ChangeSetRecord {
                 request: request.clone(),
@@ -408,6 +420,28 @@ impl Stacks for FakeAws {
         self.act("cloudformation:DeleteChangeSet", |state| {
             state.change_sets.remove(id);
             Ok(())
+        })
+        .await
+    }
+
+    async fn detect_drift(&self, stack: &str, logical_ids: &[String]) -> Result<String> {
+        self.act("cloudformation:DetectStackDrift", |state| {
+            state.detect_drift(stack, logical_ids)
+        })
+        .await
+    }
+
+    async fn drift_detection(&self, id: &str) -> Result<DriftDetection> {
+        self.act(
+            "cloudformation:DescribeStackDriftDetectionStatus",
+            |state| state.drift_detection(id),
+        )
+        .await
+    }
+
+    async fn drifts(&self, stack: &str) -> Result<Vec<ResourceDrift>> {
+        self.act("cloudformation:DescribeStackResourceDrifts", |state| {
+            state.drifts(stack)
         })
         .await
     }

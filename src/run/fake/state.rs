@@ -8,6 +8,7 @@ use keyrota_test_aws::versions;
 
 use super::bucket::{Bucket, Writer};
 use super::database::Server;
+use super::drift::DriftState;
 use super::rotation::{ActiveRotation, Step};
 use super::stacks::{ChangeSetRecord, StackRecord};
 use super::watch::Watch;
@@ -72,6 +73,12 @@ pub struct AwsState {
     pub boundaries: BTreeMap<String, String>,
     /// The inline policies, each with its user.
     pub user_policies: BTreeSet<(String, String)>,
+    /// The ARNs of the managed policies that are attached to each user.
+    pub attached_policies: BTreeMap<String, BTreeSet<String>>,
+    /// Their documents, as far as they matter.
+    pub policy_documents: BTreeMap<(String, String), String>,
+    /// The documents of managed policies, by their ARNs.
+    pub managed_documents: BTreeMap<String, String>,
     /// The ARNs of roles and of managed policies.
     pub roles: BTreeSet<String>,
     pub policies: BTreeSet<String>,
@@ -88,6 +95,7 @@ pub struct AwsState {
     pub closed_regions: BTreeSet<String>,
     pub stacks: Vec<StackRecord>,
     pub change_sets: BTreeMap<String, ChangeSetRecord>,
+    pub drift: DriftState,
     pub buckets: BTreeMap<String, Bucket>,
     pub writer: Option<Writer>,
     /// What CloudFormation computes change sets from instead of what it is given.
@@ -151,6 +159,9 @@ impl AwsState {
             users: BTreeMap::new(),
             boundaries: BTreeMap::new(),
             user_policies: BTreeSet::new(),
+            attached_policies: BTreeMap::new(),
+            policy_documents: BTreeMap::new(),
+            managed_documents: BTreeMap::new(),
             roles: BTreeSet::new(),
             policies: BTreeSet::new(),
             subnets: BTreeMap::new(),
@@ -162,6 +173,7 @@ impl AwsState {
             closed_regions: BTreeSet::new(),
             stacks: Vec::new(),
             change_sets: BTreeMap::new(),
+            drift: DriftState::default(),
             buckets: BTreeMap::new(),
             writer: None,
             swapped_template: None,

@@ -101,6 +101,28 @@ impl Scope<'_> {
         }
     }
 
+    /// Returns a property with all references in it resolved.
+    pub fn json(&self, value: &Value) -> serde_json::Value {
+        match value {
+            Value::Sequence(items) => items.iter().map(|item| self.json(item)).collect(),
+            Value::Mapping(entries) => {
+                let entries = entries.iter();
+                let entries = entries
+                    .map(|(key, value)| (key.as_str().unwrap().to_owned(), self.json(value)));
+                serde_json::Value::Object(entries.collect())
+            }
+            Value::Tagged(tagged) if tagged.tag == "GetAtt" => {
+                let id = self.text(value);
+                let name = tagged.value.as_str().unwrap();
+                serde_json::Value::String(match name.ends_with("Alarm.Arn") {
+                    true => format!("arn:aws:cloudwatch:{REGION}:{ACCOUNT}:alarm:{id}"),
+                    false => id,
+                })
+            }
+            other => serde_json::Value::String(self.text(other)),
+        }
+    }
+
     /// Returns the text of `!If [HasPARAMETER, !Ref PARAMETER, !Ref AWS::NoValue]`,
     /// whose condition is that the parameter is not empty.
     pub fn optional(&self, value: &Value) -> Option<String> {

@@ -20,8 +20,12 @@ pub struct Watch {
     pub meanwhile: bool,
     /// Several commands run, each of which may be about to store a key.
     pub several: bool,
+    /// The only key that may be deactivated.
+    pub leaked: Option<String>,
     /// Secrets may be deleted without a window even if they hold a key.
     pub forced: bool,
+    /// The versions whose credential did not work before the command began.
+    pub broken: BTreeSet<String>,
 }
 
 /// Returns a field of a version's value.
@@ -75,6 +79,16 @@ impl AwsState {
             .collect()
     }
 
+    /// Returns whether the user's record says that a key is keyrota's.
+    pub fn is_recorded(&self, id: &str) -> bool {
+        let tags = self
+            .keys
+            .get(id)
+            .and_then(|key| self.user_tags.get(&key.user));
+        let keys = tags.and_then(|tags| tags.get(tag::KEYS));
+        keys.is_some_and(|keys| keys.split(' ').any(|held| held == id))
+    }
+
     /// Checks what must always hold.
     pub fn watch(&self, call: &str) {
         for secret in self.secrets.values() {
@@ -82,7 +96,12 @@ impl AwsState {
         }
         if !self.watch.teardown && !self.watch.several {
             let mut orphans: std::collections::BTreeMap<&str, usize> = Default::default();
+            // Damage to a secret makes an orphan of a recorded key, which the next rotation deletes.
+            let is_damaged = !self.watch.broken.is_empty();
             for id in self.orphans() {
+                if is_damaged && self.is_recorded(&id) {
+                    continue;
+                }
                 *orphans.entry(self.keys[&id].user.as_str()).or_default() += 1;
             }
             let many = orphans.iter().find(|(_, count)| **count > 1);
@@ -103,7 +122,14 @@ impl AwsState {
             return;
         };
         let owned = secret.tag(tag::OWNS_USER) == "true";
-        if self.watch.meanwhile || self.watch.deletes_current || (self.watch.teardown && owned) {
+        let is_broken = secret
+            .labelled(CURRENT)
+            .is_some_and(|version| self.watch.broken.contains(version));
+        if is_broken
+            || self.watch.meanwhile
+            || self.watch.deletes_current
+            || (self.watch.teardown && owned)
+        {
             return;
         }
         let name = &secret.name;
@@ -116,6 +142,11 @@ impl AwsState {
             "after {call}: {name} holds a key of {}",
             key.user
         );
+    }
+
+    /// Checks that the engine may deactivate a key: that somebody said that it leaked.
+    pub fn watch_deactivated_key(&self, id: &str) {
+        assert_eq!(self.watch.leaked.as_deref(), Some(id), "it did not leak");
     }
 
     /// Checks that the engine may delete a key.

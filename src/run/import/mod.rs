@@ -11,7 +11,7 @@ use std::collections::BTreeMap;
 use super::change_set::{CreatedSet, capability, create, reason};
 use super::deploy::may_be_overtaken;
 use super::error::{Error, Result};
-use super::operation::{Followed, began_since, caught_up, follow, newest, settle};
+use super::operation::{began_since, caught_up, settle};
 use super::upload::store_template;
 use super::{Cleared, Context, preflight};
 use crate::model::{Entry, Model};
@@ -58,7 +58,7 @@ pub(super) async fn restore<'model>(
 }
 
 /// Cancels the deletion of a KMS key, and enables it. Returns whether that was necessary.
-async fn restore_key(context: &Context<'_>, id: &str) -> Result<bool> {
+pub(super) async fn restore_key(context: &Context<'_>, id: &str) -> Result<bool> {
     let cloud = context.cloud;
     let Some(key) = cloud.encryption_key(id).await? else {
         return Ok(false);
@@ -158,6 +158,7 @@ async fn execute(
         capability: capability(model),
         tags: existing.map_or_else(BTreeMap::new, |stack| stack.tags.clone()),
         imports: written.resources,
+        reverts_drift: false,
     };
     let computed = match create(context, request, &written.text).await? {
         CreatedSet::Computed(computed) => computed,
@@ -169,13 +170,7 @@ async fn execute(
         }
     };
     let id = computed.stack_id.as_str();
-    let before = newest(context, id).await?.map(|event| event.id);
-    let token = context.clock.token();
-    context
-        .cloud
-        .execute_change_set(name, &computed.id, &token)
-        .await?;
-    let ended = follow(context, id, before, Followed::Own(&token)).await?;
+    let ended = computed.execute(context).await?;
     if ended.status.as_str() != "IMPORT_COMPLETE" {
         return Err(ended.into_error(name));
     }

@@ -10,7 +10,7 @@ use self::attempt::{Attempt, Outcome};
 use self::key::Keys;
 use super::error::{Error, Result};
 use super::{CONCURRENCY, Context, Deployed, Seeded, SeededEntry};
-use crate::model::Model;
+use crate::model::{AccessKey, EntryOf, Model};
 use crate::plan::{HeldSecret, ObservedEntry};
 use crate::port::{CURRENT, Stage};
 
@@ -162,6 +162,24 @@ async fn take_up(
         Outcome::Current => Some(version.to_owned()),
         Outcome::Vanished => None,
     })
+}
+
+/// Gives up an unfinished rotation of an access key, with the key that it created. If it was finished
+/// meanwhile, that stays.
+pub(super) async fn give_up_key(
+    context: &Context<'_>,
+    model: &Model,
+    deployed: &Deployed,
+    entry: EntryOf<'_, AccessKey>,
+    version: &str,
+) -> Result<()> {
+    let attempt = Attempt::new(context, model, deployed, &entry)?;
+    attempt.tell_given_up("a new key replaces the leaked one");
+    let keys = Keys {
+        attempt: &attempt,
+        entry,
+    };
+    keys.give_up(version).await.map(drop)
 }
 
 /// Returns a secret as it is, where it need not rotate: it has before, nothing was

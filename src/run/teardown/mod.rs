@@ -19,7 +19,9 @@ use super::error::{Error, Result};
 use super::operation::{Ended, Followed, follow, newest, settle, stack_name};
 use super::{Context, guard_account};
 use crate::model::Model;
-use crate::plan::{self, Evidence, Item, Step, TeardownOptions, TeardownPlan, UseRecord};
+use crate::plan::{
+    self, DENY_SESSIONS_POLICY, Evidence, Item, Step, TeardownOptions, TeardownPlan, UseRecord,
+};
 use crate::port::{self, ErrorKind, StackStatus, Stage};
 use crate::render::Strategy;
 
@@ -203,6 +205,19 @@ async fn carry_out(context: &Context<'_>, step: Step) -> Result<Outcome> {
         Step::DeleteKey { user, id, check } => key::delete(context, &user, id, check).await,
         Step::ForgetMark { user, tag } => {
             context.cloud.untag_user(&user, tag).await?;
+            Ok(Outcome::Done)
+        }
+        Step::AllowSessions { user } => {
+            let deleted = context
+                .cloud
+                .delete_user_policy(&user, DENY_SESSIONS_POLICY)
+                .await;
+            // If it is in the way, the deletion of the stack fails, and says so.
+            if let Err(reason) = soft(deleted)? {
+                context.warn(format!(
+                    "cannot delete the policy {DENY_SESSIONS_POLICY} of {user}: {reason}"
+                ));
+            }
             Ok(Outcome::Done)
         }
         Step::DeleteStack { stack, retain } => delete_stack(context, &stack, &retain)

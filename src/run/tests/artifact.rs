@@ -142,6 +142,7 @@ fn only_the_change_set_that_was_made_is_executed() {
             capability: "CAPABILITY_NAMED_IAM",
             tags: Default::default(),
             imports: Vec::new(),
+            reverts_drift: false,
         };
         context.cloud.create_change_set(&request).await?;
         Ok(())
@@ -295,6 +296,7 @@ fn a_plan_of_a_new_stack_changes_nothing_and_needs_no_bucket() {
                         capability: "CAPABILITY_IAM",
                         tags: Default::default(),
                         imports: Vec::new(),
+                        reverts_drift: false,
                     };
                     context.cloud.create_change_set(&request).await?;
                     Ok(())

@@ -30,7 +30,7 @@ fn deployed(scenario: &Scenario) -> FakeAws {
 
 fn look(scenario: &Scenario, fake: &FakeAws) -> Vec<Diagnosis> {
     let ended = scenario.run(fake, None, async |context| {
-        examine(context, &scenario.model).await
+        examine(context, &scenario.model).await.map(|it| it.faults)
     });
     ended.unwrap().unwrap()
 }
@@ -42,13 +42,13 @@ fn ids(found: &[Diagnosis]) -> Vec<&'static str> {
 /// Looks, fixes, and looks again, until nothing is left; fails with what did not go well.
 fn repair(scenario: &Scenario, fake: &FakeAws, fault: Option<Fault>) -> Ended<Vec<Diagnosis>> {
     scenario.run(fake, fault, async |context| {
-        let mut found = examine(context, &scenario.model).await?;
+        let mut found = examine(context, &scenario.model).await?.faults;
         for _ in 0..3 {
             let failures = fix(context, &scenario.model, &found).await?;
             if let Some(error) = failures.into_iter().next() {
                 return Err(error);
             }
-            found = examine(context, &scenario.model).await?;
+            found = examine(context, &scenario.model).await?.faults;
         }
         Ok(found)
     })

@@ -185,14 +185,14 @@ fn doctor_replicates_again_whatever_fails_on_the_way() {
         || FakeAws::new(start.clone()),
         |fake, fault| {
             scenario.run(fake, fault, async |context| {
-                let found = examine(context, &scenario.model).await?;
+                let found = examine(context, &scenario.model).await?.faults;
                 match fix(context, &scenario.model, &found)
                     .await?
                     .into_iter()
                     .next()
                 {
                     Some(error) => Err(error),
-                    None => examine(context, &scenario.model).await,
+                    None => examine(context, &scenario.model).await.map(|it| it.faults),
                 }
             })
         },

@@ -7,8 +7,8 @@ use futures_util::FutureExt;
 use super::super::fake::{AwsState, FakeAws, Fault, FaultKind};
 use super::super::{
     Artifact, Artifacts, Bootstrapped, Context, Deployed, DeploymentInputs, Error, LogReader, Pace,
-    Passwords, Restored, TeardownReport, Verified, bootstrap, observe_entry, observe_teardown,
-    preflight, restore, rotate_entry, teardown, verify,
+    Passwords, Recreation, Restored, TeardownReport, Verified, bootstrap, observe_entry,
+    observe_teardown, preflight, restore, rotate_entry, teardown, verify,
 };
 use crate::model::{self, Model};
 use crate::plan::{Preflight, TeardownOptions};
@@ -22,6 +22,7 @@ pub struct Scenario {
     pub state: AwsState,
     pub pace: Pace,
     pub passwords: Passwords,
+    pub recreated: Recreation,
 }
 
 /// How a process ended: nothing where it died.
@@ -51,6 +52,7 @@ impl Scenario {
             state,
             pace: Pace::AWS,
             passwords: Passwords::new(),
+            recreated: Recreation::new(),
         }
     }
 
@@ -119,6 +121,7 @@ impl Scenario {
                 template: &self.template,
                 passwords: &passwords,
                 rotates,
+                recreated: &self.recreated,
             };
             bootstrap(context, &self.model, &cleared, inputs).await
         })

@@ -59,6 +59,7 @@ fn account() -> AwsState {
         at: state.now,
         user_agent: "exec-env/AWS_Lambda_python3.12".to_owned(),
         invoked_by: None,
+        ..TrailEvent::default()
     };
     state.trail.insert(lambda, vec![event]);
     state.report = Some(report(&state, &["lambda", "person", "unused"]));

@@ -103,6 +103,7 @@ async fn deploy(scenario: &Scenario, context: &Context<'_>, rotates: bool) -> Re
         template: &scenario.template,
         passwords: &scenario.passwords,
         rotates,
+        recreated: &scenario.recreated,
     };
     bootstrap(context, model, &cleared, inputs).await.map(drop)
 }

@@ -226,9 +226,12 @@ fn describe(stage: &Stage) -> String {
         Stage::DeletingInterfaces => {
             "Waiting for Lambda to delete the function's network interfaces, which can take up to 40 minutes".into()
         }
+        Stage::DetectingDrift => "Comparing the resources with what was deployed".into(),
+        Stage::RevertingDrift => "Restoring what was deployed".into(),
         Stage::Seeding => "Storing the first credentials".into(),
         Stage::Rotating(secret) => format!("Rotating {secret}"),
         Stage::Verifying(secret) => format!("Verifying the credential in {secret}"),
+        Stage::Rehearsing(secret) => format!("Rehearsing the next rotation of {secret}"),
         Stage::AwaitingKey(secret) => format!("Waiting for IAM to list the new key in {secret}"),
         Stage::Removing => "Deleting the stack and its resources".into(),
         Stage::Surveying(what) => format!("Looking at {what}"),

@@ -87,6 +87,8 @@ fn rotate() {
         version_id: Some("two".to_owned()),
         verified: true,
         restored: false,
+        old_key_status: None,
+        leak: None,
         error: None,
     };
     let restored = RotatedSecret {

@@ -19,7 +19,10 @@ fn finding(id: &'static str, severity: Severity, fixed: bool) -> DoctorFinding {
 fn nothing_is_wrong() {
     let report = DoctorReport::default();
     assert_eq!(shown(&report), "No faults found.\n");
-    assert_eq!(script(&report), "{\n  \"findings\": []\n}");
+    assert_eq!(
+        script(&report),
+        "{\n  \"findings\": [],\n  \"rehearsals\": []\n}"
+    );
 }
 
 #[test]
@@ -29,6 +32,7 @@ fn faults() {
             finding("rotation-off", Severity::Error, true),
             finding("never-rotated", Severity::Warning, false),
         ],
+        ..DoctorReport::default()
     };
     insta::assert_snapshot!(shown(&report), @"
     fixed[rotation-off] secret prod/app
@@ -51,7 +55,8 @@ fn faults() {
           "severity": "warning",
           "subject": "secret prod/app"
         }
-      ]
+      ],
+      "rehearsals": []
     }
     "#);
     assert!(shown(&report).ends_with("\n1 fault.\n"));

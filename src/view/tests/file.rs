@@ -14,6 +14,7 @@ fn plan() {
         kind: kind.to_owned(),
         replacement: replacement.map(str::to_owned),
         properties: Vec::new(),
+        drift: None,
     };
     let changes = vec![
         change("Add", "AWS::SecretsManager::Secret", None),
@@ -89,7 +90,7 @@ fn plan() {
     insta::assert_snapshot!(shown(&none), @"No changes. The stack matches the manifest.");
     let drift = Drift {
         logical_id: "SecretProdApp".to_owned(),
-        kind: "AWS::SecretsManager::Secret",
+        kind: "AWS::SecretsManager::Secret".to_owned(),
         difference: "the tag `keyrota:user` is `victim`, not `ada`".to_owned(),
     };
     let changed = PlanResult {
@@ -117,6 +118,7 @@ fn a_plan_names_the_replicas_that_it_deletes() {
                 kind: "AWS::SecretsManager::Secret".to_owned(),
                 replacement: None,
                 properties: vec!["ReplicaRegions".to_owned()],
+                drift: None,
             }],
         )],
         drift: Vec::new(),

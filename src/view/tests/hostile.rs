@@ -4,6 +4,7 @@
 use super::super::text::{document, finish};
 use super::super::{human, json};
 use crate::model::{Finding, Severity};
+use crate::plan::{CallOutcome, Principals, Rehearsal, RehearsedCall, Signer, TestMethod};
 use crate::plan::{
     CredentialKind, DoctorFinding, DoctorReport, Drift, HoldReason, Item, KeyReport, KeyRole,
     RemovedReplica, ReplicaFault, ReplicaReport, SecretReport, StackReport, State, StatusReport,
@@ -108,6 +109,13 @@ fn of_status() {
     check(&StatusReport {
         stack: Some(stack()),
         stacks: Vec::new(),
+        findings: Vec::new(),
+        drift: Some(vec![Drift {
+            logical_id: text(),
+            kind: text(),
+            difference: text(),
+        }]),
+        drift_unchecked: vec![text()],
         secrets: vec![SecretReport {
             kind: CredentialKind::AccessKey,
             name: text(),
@@ -118,6 +126,7 @@ fn of_status() {
             schedule: text(),
             rotation_enabled: true,
             last_rotated: None,
+            last_proven: None,
             next_rotation: None,
             max_key_age: None,
             keys: vec![key(false), key(true)],
@@ -156,6 +165,23 @@ fn of_doctor() {
     };
     check(&DoctorReport {
         findings: vec![finding(false), finding(true)],
+        rehearsals: vec![Rehearsal {
+            secret: text(),
+            calls: vec![RehearsedCall {
+                call: text(),
+                by: Signer::Role,
+                resource: Some(text()),
+                how: TestMethod::Tested,
+                result: CallOutcome::Refused,
+                code: Some(text()),
+                reason: Some(text()),
+                policies_allow: None,
+            }],
+            error: None,
+            expiry: None,
+            principals: Principals::default(),
+        }],
+        lists_calls: true,
     });
 }
 
@@ -171,6 +197,8 @@ fn of_rotate_and_bootstrap() {
             version_id: Some(text()),
             verified: true,
             restored: false,
+            old_key_status: None,
+            leak: None,
             error: Some(text()),
         }],
     });
@@ -204,6 +232,7 @@ fn of_plan_and_teardown() {
         kind: text(),
         replacement: Some(text()),
         properties: Vec::new(),
+        drift: None,
     };
     check(&PlanResult {
         imports: Vec::new(),
@@ -212,7 +241,7 @@ fn of_plan_and_teardown() {
             text(),
             Drift {
                 logical_id: text(),
-                kind: "AWS::SecretsManager::Secret",
+                kind: text(),
                 difference: text(),
             },
         )],

@@ -40,6 +40,7 @@ fn secret(state: State, reason: Option<&str>) -> SecretReport {
         schedule: "rate(30 days)".to_owned(),
         rotation_enabled: true,
         last_rotated: at("2026-11-01T09:00:30Z"),
+        last_proven: at("2026-11-01T09:00:30Z"),
         next_rotation: None,
         max_key_age: Some(Duration::seconds(60 * 86_400 + 3_600)),
         keys: vec![
@@ -83,15 +84,18 @@ fn replicas_with_their_faults() {
         ),
     ];
     let result = StatusReport {
+        findings: Vec::new(),
         stack: Some(stack()),
         stacks: Vec::new(),
         secrets: vec![secret],
+        drift: None,
+        drift_unchecked: Vec::new(),
     };
     insta::assert_snapshot!(shown(&result), @"
     Stack keys is CREATE_COMPLETE.
 
-    SECRET    USER  STATE  LAST ROTATION         NEXT ROTATION  SCHEDULE       MAX KEY AGE
-    prod/app  app   ok     2026-11-01 09:00 UTC  -              rate(30 days)  60 days and 1 hour
+    SECRET    USER  STATE  LAST ROTATION         LAST PROVEN           NEXT ROTATION  SCHEDULE       MAX KEY AGE
+    prod/app  app   ok     2026-11-01 09:00 UTC  2026-11-01 09:00 UTC  -              rate(30 days)  60 days and 1 hour
 
     SECRET    REPLICA       STATUS   KMS KEY
     prod/app  eu-central-1  InSync   -
@@ -121,15 +125,18 @@ fn replicas_with_their_faults() {
 #[test]
 fn status() {
     let result = StatusReport {
+        findings: Vec::new(),
         stack: Some(stack()),
         stacks: Vec::new(),
         secrets: vec![secret(State::Ok, None)],
+        drift: None,
+        drift_unchecked: Vec::new(),
     };
     insta::assert_snapshot!(shown(&result), @"
     Stack keys is CREATE_COMPLETE.
 
-    SECRET    USER  STATE  LAST ROTATION         NEXT ROTATION  SCHEDULE       MAX KEY AGE
-    prod/app  app   ok     2026-11-01 09:00 UTC  -              rate(30 days)  60 days and 1 hour
+    SECRET    USER  STATE  LAST ROTATION         LAST PROVEN           NEXT ROTATION  SCHEDULE       MAX KEY AGE
+    prod/app  app   ok     2026-11-01 09:00 UTC  2026-11-01 09:00 UTC  -              rate(30 days)  60 days and 1 hour
 
     USER  KEY      ROLE      STATUS  CREATED               LAST USED             RETIREMENT
     app   AKIANEW  current   Active  2026-11-01 09:00 UTC  2026-11-02 08:00 UTC  -
@@ -165,6 +172,7 @@ fn status() {
             }
           ],
           "kind": "access_key",
+          "last_proven": "2026-11-01T09:00:30Z",
           "last_rotated": "2026-11-01T09:00:30Z",
           "max_key_age_seconds": 5187600,
           "name": "prod/app",
@@ -189,19 +197,23 @@ fn status() {
     let missing = SecretReport {
         arn: None,
         last_rotated: None,
+        last_proven: None,
         keys: Vec::new(),
         ..secret(State::Missing, Some("the secret does not exist"))
     };
     let result = StatusReport {
+        findings: Vec::new(),
         stack: None,
         stacks: Vec::new(),
         secrets: vec![missing],
+        drift: None,
+        drift_unchecked: Vec::new(),
     };
     insta::assert_snapshot!(shown(&result), @"
     The stack is not deployed.
 
-    SECRET    USER  STATE    LAST ROTATION  NEXT ROTATION  SCHEDULE       MAX KEY AGE
-    prod/app  app   missing  -              -              rate(30 days)  60 days and 1 hour
+    SECRET    USER  STATE    LAST ROTATION  LAST PROVEN  NEXT ROTATION  SCHEDULE       MAX KEY AGE
+    prod/app  app   missing  -              -            -              rate(30 days)  60 days and 1 hour
 
     prod/app: the secret does not exist
     ");
@@ -260,8 +272,8 @@ fn a_key_that_is_held_back_is_named() {
     insta::assert_snapshot!(shown(&report(stack, secrets)), @"
     Stack keys is CREATE_COMPLETE.
 
-    SECRET    USER  STATE  LAST ROTATION         NEXT ROTATION  SCHEDULE       MAX KEY AGE
-    prod/app  app   ok     2026-11-01 09:00 UTC  -              rate(30 days)  60 days and 1 hour
+    SECRET    USER  STATE  LAST ROTATION         LAST PROVEN           NEXT ROTATION  SCHEDULE       MAX KEY AGE
+    prod/app  app   ok     2026-11-01 09:00 UTC  2026-11-01 09:00 UTC  -              rate(30 days)  60 days and 1 hour
 
     USER  KEY      ROLE      STATUS  CREATED               LAST USED             RETIREMENT
     app   AKIANEW  current   Active  2026-11-01 09:00 UTC  2026-11-02 08:00 UTC  -
@@ -288,9 +300,12 @@ fn a_key_that_is_held_back_because_of_a_possible_use_is_named_with_the_reason() 
 
 fn report(stack: Option<StackReport>, secrets: Vec<SecretReport>) -> StatusReport {
     StatusReport {
+        findings: Vec::new(),
         stack,
         stacks: Vec::new(),
         secrets,
+        drift: None,
+        drift_unchecked: Vec::new(),
     }
 }
 

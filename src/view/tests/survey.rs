@@ -48,6 +48,7 @@ fn proven() -> Origin {
             at: "2026-11-27T00:00:00Z".parse().unwrap(),
             user_agent: "exec-env/AWS_Lambda_python3.12".to_owned(),
             invoked_by: None,
+            ..TrailEvent::default()
         }],
     )
 }

@@ -15,3 +15,7 @@ pub mod request;
 pub mod search;
 pub mod secrets;
 pub mod twice;
+
+/// The searches make and drop millions of states.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;

@@ -7,6 +7,7 @@ mod function;
 mod function_process;
 mod home;
 mod network;
+mod part;
 mod policy;
 mod proxy;
 mod request;
@@ -29,6 +30,7 @@ use secrecy::ExposeSecret;
 
 pub use command::CommandOutput;
 pub use home::Home;
+pub use part::is_in_part;
 pub use policy::{ADMINISTRATOR, KEY_ADMINISTRATOR, LIST_ARTIFACTS};
 pub use proxy::{Call, Cut, Fault, ObservedCalls, Proxy, Stop, Watch};
 pub use shared::{function_zip, options, tools};

@@ -89,7 +89,7 @@ impl<'a> Signed<'a> {
 impl TestEnvironment {
     /// Calls a service that speaks JSON as root, without an SDK client. The target names the
     /// service and the action.
-    pub(super) async fn call(&self, service: &str, target: &str, body: &Value) -> Value {
+    pub async fn call(&self, service: &str, target: &str, body: &Value) -> Value {
         let request = Signed::new(service, "POST", "/")
             .header("content-type", "application/x-amz-json-1.1")
             .header("x-amz-target", target);

@@ -76,6 +76,10 @@ pub async fn prepare(test: &TestEnvironment, stage: Stage) {
         test.store(ADMINISTRATOR, &elsewhere).await;
         test.keyrota("rotate").await.exits(1);
     }
+    if stage == Stage::Damaged {
+        test_server::set_password(server, &users.user, FIRST);
+        test.store(SECRET, &json!("damaged")).await;
+    }
 }
 
 /// Writes the zip file, the manifest, and the files and secrets that the manifest names.
@@ -195,5 +199,7 @@ async fn each_action_of_the_databases_function_is_needed_by_a_step() {
             test.keyrota("rotate").await.exits(0);
         }
     }
-    test.keyrota("status --check").await.exits(0);
+    // The policies of the role are not those that were deployed, so a check would report them.
+    let ran = test.keyrota("status --format json").await.exits(0);
+    assert_eq!(ran.json()["secrets"][0]["state"], "ok", "{ran}");
 }

@@ -12,10 +12,12 @@ use crate::environment::{ACCOUNT, CommandOutput, REGION, TestEnvironment};
 const BOOTSTRAP: &str = "bootstrap --yes --no-rotate --function-zip function.zip --format json";
 
 /// The actions that `kms_key: create` needs too. The other scenarios show that each is needed.
-const OF_ANY_OWN_KEY: [&str; 11] = [
+const OF_ANY_OWN_KEY: [&str; 13] = [
+    "kms:CancelKeyDeletion",
     "kms:CreateAlias",
     "kms:CreateKey",
     "kms:DeleteAlias",
+    "kms:EnableKey",
     "kms:EnableKeyRotation",
     "kms:GetKeyRotationStatus",
     "kms:ListAliases",
@@ -78,7 +80,7 @@ impl Change<'_> {
         test.make_user(DEPLOYER).await;
         let deployer = test.make_key(DEPLOYER).await;
         test.act_as(&deployer);
-        Policy::read(&policies).part("Bootstrap")
+        Policy::read(&policies).sufficient("Bootstrap", "")
     }
 
     async fn run(&self, missing: &[&str]) -> CommandOutput {

@@ -1,9 +1,11 @@
 //! The commands, in the states in which they need their permissions.
 
 use super::database;
+use super::policy::DRIFT;
 use super::state::{
-    AILING, BUSY, CHANGED, DATABASE, DATABASE_DEPLOYED, DATABASE_UNFINISHED, DEPLOYED, GONE, LARGE,
-    LARGE_CHANGED, LARGE_DEPLOYED, LEFT_BEHIND, SEEDED, SMALL, State, TORN_DOWN, UNFINISHED,
+    AILING, BUSY, CHANGED, DATABASE, DATABASE_DAMAGED, DATABASE_DEPLOYED, DATABASE_UNFINISHED,
+    DEPLOYED, GONE, LARGE, LARGE_CHANGED, LARGE_DEPLOYED, LEAKED, LEFT_BEHIND, LOCKED_OUT, SEEDED,
+    SMALL, State, TORN_DOWN, UNFINISHED,
 };
 
 /// A command in a state.
@@ -11,6 +13,8 @@ pub struct Scenario {
     pub name: &'static str,
     /// The prefix of the command's Sids.
     pub part: &'static str,
+    /// The prefix of the Sids that the command needs in addition, or nothing.
+    pub beside: &'static str,
     pub arguments: &'static str,
     pub state: State,
     /// The exit code with all permissions.
@@ -31,6 +35,7 @@ pub enum ExpectedActions {
 
 const PLAN: &str = "plan --function-zip function.zip --format json";
 const BOOTSTRAP: &str = "bootstrap --yes --function-zip function.zip --format json";
+const FIX: &str = "doctor --fix --yes --format json";
 const TEARDOWN: &str = "teardown --yes --format json";
 
 const fn scenario(
@@ -43,6 +48,7 @@ const fn scenario(
     Scenario {
         name,
         part,
+        beside: "",
         arguments,
         state,
         code: 0,
@@ -79,7 +85,7 @@ pub const SCENARIOS: &[Scenario] = &[
     scenario(
         "status",
         "Status",
-        "status --format json",
+        "status --check --format json",
         DEPLOYED,
         ExpectedActions::TheRest,
     ),
@@ -145,6 +151,59 @@ pub const SCENARIOS: &[Scenario] = &[
                 "kms:GenerateDataKey",
                 "secretsmanager:ReplicateSecretToRegions",
             ]),
+        )
+    },
+    Scenario {
+        beside: "Doctor",
+        anew: true,
+        ..scenario(
+            "doctor that recovers",
+            "Recover",
+            FIX,
+            LOCKED_OUT,
+            ExpectedActions::TheRest,
+        )
+    },
+    Scenario {
+        anew: true,
+        ..scenario(
+            "response to a leaked key",
+            "RespondToLeak",
+            "rotate --compromised mailer --deny-sessions --yes --format json",
+            LEAKED,
+            ExpectedActions::TheRest,
+        )
+    },
+    Scenario {
+        beside: "Doctor",
+        ..scenario(
+            "detecting drift",
+            DRIFT,
+            "doctor --format json",
+            DEPLOYED,
+            ExpectedActions::TheRest,
+        )
+    },
+    Scenario {
+        beside: "Doctor",
+        // Its keys have not rotated yet, which is a finding.
+        code: 5,
+        ..scenario(
+            "detecting drift of a large stack",
+            DRIFT,
+            "doctor --format json",
+            LARGE_DEPLOYED,
+            ExpectedActions::TheRest,
+        )
+    },
+    Scenario {
+        beside: "Doctor",
+        ..scenario(
+            "detecting drift of a database",
+            DRIFT,
+            "doctor --format json",
+            DATABASE_DEPLOYED,
+            ExpectedActions::TheRest,
         )
     },
     scenario(
@@ -374,7 +433,7 @@ pub const SCENARIOS: &[Scenario] = &[
     scenario(
         "status of a database",
         "Status",
-        "status --format json",
+        "status --check --format json",
         DATABASE_DEPLOYED,
         ExpectedActions::TheRest,
     ),
@@ -429,6 +488,17 @@ pub const SCENARIOS: &[Scenario] = &[
             "doctor --fix --yes --format json",
             DATABASE_UNFINISHED,
             ExpectedActions::These(&["secretsmanager:UpdateSecretVersionStage"]),
+        )
+    },
+    Scenario {
+        beside: "Doctor",
+        anew: true,
+        ..scenario(
+            "doctor that recovers a database",
+            "Recover",
+            FIX,
+            DATABASE_DAMAGED,
+            ExpectedActions::TheRest,
         )
     },
     scenario(

@@ -25,6 +25,8 @@ pub enum State {
     },
     Unfinished,
     Ailing,
+    LockedOut,
+    Leaked,
     Seeded,
     LeftBehind,
     Gone,
@@ -41,6 +43,8 @@ pub enum Stage {
     Deployed,
     /// A rotation is unfinished, and the function cannot complete it.
     Unfinished,
+    /// The value is damaged, and the server has a password that no version contains.
+    Damaged,
 }
 
 /// The content of a stack.
@@ -64,6 +68,10 @@ pub const LARGE_CHANGED: State = State::Changed { large: true };
 pub const UNFINISHED: State = State::Unfinished;
 /// The same, and rotated, with a secret that is scheduled for deletion.
 pub const AILING: State = State::Ailing;
+/// Rotated, and then each key of two users was deleted.
+pub const LOCKED_OUT: State = State::LockedOut;
+/// Rotated, and then AWS has put a user under quarantine.
+pub const LEAKED: State = State::Leaked;
 /// The seed of a deployed secret differs from the rendered one.
 pub const SEEDED: State = State::Seeded;
 /// An earlier manifest has left a secret.
@@ -77,6 +85,7 @@ pub const BUSY: State = State::Busy;
 pub const DATABASE: State = State::Database(Stage::New);
 pub const DATABASE_DEPLOYED: State = State::Database(Stage::Deployed);
 pub const DATABASE_UNFINISHED: State = State::Database(Stage::Unfinished);
+pub const DATABASE_DAMAGED: State = State::Database(Stage::Damaged);
 
 pub const STACK: &str = "payments-keys";
 /// The Region of a replica.
@@ -139,7 +148,7 @@ async fn prepare_keys(test: &TestEnvironment, state: State) {
     let (before, after) = manifests(state, &key, &replica_key);
     test.manifest(&before);
     let rotates = match state {
-        DEPLOYED | AILING => "",
+        DEPLOYED | AILING | LOCKED_OUT | LEAKED => "",
         _ => " --no-rotate",
     };
     if !matches!(state, State::New { .. } | State::Busy) {
@@ -153,6 +162,8 @@ async fn prepare_keys(test: &TestEnvironment, state: State) {
     match state {
         State::Unfinished => leave_unfinished(test).await,
         State::Ailing => break_stack(test).await,
+        State::LockedOut => delete_all_keys(test).await,
+        State::Leaked => quarantine(test).await,
         State::Seeded => seed_otherwise(test).await,
         State::LeftBehind => leave_behind(test).await,
         State::Gone => lose_stack(test).await,
@@ -302,6 +313,22 @@ async fn break_stack(test: &TestEnvironment) {
     let request = request.secret_id("prod/mailer");
     let request = request.remove_replica_regions(ELSEWHERE).send().await;
     request.expect("the replica is removed");
+}
+
+/// Deletes every key of a user, and of one that the stack created. Each secret has a KMS key.
+async fn delete_all_keys(test: &TestEnvironment) {
+    for user in ["mailer", "uploader"] {
+        for id in test.keys(user).await.expect("keys").into_keys() {
+            test.delete_key(user, &id).await;
+        }
+    }
+}
+
+/// Attaches the policy that AWS attaches to the user of a leaked key.
+async fn quarantine(test: &TestEnvironment) {
+    let request = test.iam.attach_user_policy().user_name("mailer");
+    let request = request.policy_arn("arn:aws:iam::aws:policy/AWSCompromisedKeyQuarantineV3");
+    request.send().await.expect("the policy is attached");
 }
 
 /// Deploys the template with another seed, as by hand.

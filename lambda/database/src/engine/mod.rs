@@ -1,6 +1,7 @@
 //! The adapters for real servers. Each call logs in over a new connection, and then only reads
 //! the session's user or changes a password.
 //!
+//! - `expiry`: when a password expires, in what the servers say about it
 //! - `name`: from a host name to a TCP connection
 //! - `tls`: verification of a server's certificate
 //! - `postgres`: password changes in PostgreSQL. The driver is `tokio-postgres`, over a
@@ -14,6 +15,7 @@
 //! identity, nothing prevents the driver from sending the password to a MariaDB server that
 //! asks for it.
 
+mod expiry;
 mod mysql;
 mod name;
 mod postgres;
@@ -25,7 +27,8 @@ use std::path::Path;
 use std::time::Duration;
 
 use crate::server::{
-    Change, Endpoint, Engine, Login, PreviousPassword, Server, ServerError, ServerFault,
+    Change, Endpoint, Engine, Login, PasswordExpiry, PreviousPassword, Server, ServerError,
+    ServerFault,
 };
 
 /// The timeout of each network step. A call takes 28 s at most, which leaves half of the
@@ -78,6 +81,30 @@ impl Server for Engines {
                 session.close().await;
                 read
             }
+        }
+    }
+
+    async fn inspect(
+        &self,
+        endpoint: &Endpoint,
+        login: &Login,
+    ) -> Result<Option<PasswordExpiry>, ServerError> {
+        if endpoint.engine == Engine::Postgres {
+            let mut session = postgres::log_in(&self.tls, endpoint, login).await?;
+            let read = timed(budget::STATEMENT, session.read()).await;
+            let expiry = timed(budget::STATEMENT, postgres::expiry(&mut session)).await;
+            session.close().await;
+            // The login is what matters, and any role may read its own date.
+            return read.map(|()| expiry.ok().flatten());
+        }
+        let mut session = mysql::log_in(&self.tls, endpoint, login).await?;
+        let read = timed(budget::STATEMENT, session.read()).await;
+        let expiry = timed(budget::STATEMENT, mysql::expiry(&mut session)).await;
+        session.close().await;
+        match read {
+            // The login can change its password, and do nothing else.
+            Err(error) if mysql::is_expired(&error) => Ok(Some(PasswordExpiry::Expired)),
+            read => read.map(|()| expiry.ok().flatten()),
         }
     }
 

@@ -9,11 +9,13 @@ pub mod oracle;
 mod plugin;
 mod session;
 
-use crate::server::ServerFault;
+use secrecy::{ExposeSecret, SecretString};
+
+use crate::server::{PasswordExpiry, ServerError, ServerFault};
 
 pub use session::{Session, log_in};
 
-use super::{Failure, coded};
+use super::{Failure, coded, expiry};
 
 /// Statements that give all later statements the same meaning on every server: no SQL mode
 /// changes how a string literal is read, and the server waits for a lock for less time than the
@@ -23,6 +25,31 @@ fn preparation() -> String {
     format!(
         "SET SESSION sql_mode = '', lock_wait_timeout = {seconds}, innodb_lock_wait_timeout = {seconds}"
     )
+}
+
+/// `ER_MUST_CHANGE_PASSWORD`.
+const EXPIRED: &str = "1820";
+
+/// Returns whether a statement was refused because the password has expired.
+pub fn is_expired(error: &ServerError) -> bool {
+    error.code.as_deref() == Some(EXPIRED)
+}
+
+/// Returns how long after a change the session's own password expires, if it does. Every account
+/// may read its own statement (*SHOW CREATE USER*), but not when its password was last changed.
+/// The statement may contain the stored form of the password, and is discarded.
+pub async fn expiry(session: &mut Session) -> Result<Option<PasswordExpiry>, ServerError> {
+    let rows = session.query("SHOW CREATE USER CURRENT_USER()").await?;
+    let statement: Vec<String> = rows.into_iter().flatten().flatten().collect();
+    let statement = SecretString::from(statement.join(" "));
+    let default = session.query("SELECT @@default_password_lifetime").await;
+    // Servers before MariaDB 10.4 have no such variable.
+    let default = default.unwrap_or_default().into_iter().flatten().flatten();
+    let default = default.filter_map(|days| days.parse().ok()).next();
+    Ok(expiry::of_statement(
+        statement.expose_secret(),
+        default.unwrap_or_default(),
+    ))
 }
 
 /// Quotes a string literal (*String Literals*), under the mode that [`preparation`] sets.

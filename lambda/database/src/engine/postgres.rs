@@ -9,7 +9,7 @@ mod watch;
 use postgres_protocol::password;
 use secrecy::ExposeSecret;
 
-use crate::server::{Change, ServerError, ServerFault};
+use crate::server::{Change, PasswordExpiry, ServerError, ServerFault};
 
 use super::{Failure, budget, coded, sent, timed};
 
@@ -39,6 +39,21 @@ pub async fn change(session: &mut Session, change: &Change<'_>) -> Result<(), Se
     );
     sent(session.query(&statement)).await?;
     Ok(())
+}
+
+/// Returns until when the session's own password is valid (`VALID UNTIL`), if that ends. Every role
+/// may read `pg_roles`.
+pub async fn expiry(session: &mut Session) -> Result<Option<PasswordExpiry>, ServerError> {
+    let rows = session
+        .query(
+            "SELECT floor(extract(epoch FROM rolvaliduntil))::bigint FROM pg_catalog.pg_roles \
+             WHERE rolname = session_user AND isfinite(rolvaliduntil)",
+        )
+        .await?;
+    let seconds = rows.first().and_then(|row| row.try_get(0).ok().flatten());
+    Ok(seconds
+        .and_then(|text: &str| text.parse().ok())
+        .map(PasswordExpiry::At))
 }
 
 /// Returns the server's `password_encryption`, if the server accepts writes.

@@ -1,12 +1,14 @@
 //! The check.
 
-use keyrota_database_function::event::{EventError, Work};
-use keyrota_database_function::server::ServerFault;
+use keyrota_database_function::check::CheckAnswer;
+use keyrota_database_function::event::{EventError, Invocation};
+use keyrota_database_function::port::CallErrorKind;
+use keyrota_database_function::server::{PasswordExpiry, ServerFault};
 use keyrota_database_function::stage::CURRENT;
 use keyrota_test_function::secrets::FakeSecrets as _;
 use serde_json::json;
 
-use crate::fake::{FakeServices, Outcome, SECRET_ARN, Setting, check};
+use crate::fake::{AnyFault, FakeServices, Mishap, Outcome, SECRET_ARN, Setting, check, rehearse};
 
 fn answer(services: &FakeServices, version: &str) -> serde_json::Value {
     match check(services, version) {
@@ -18,16 +20,138 @@ fn answer(services: &FakeServices, version: &str) -> serde_json::Value {
 #[test]
 fn it_says_whether_a_versions_password_works() {
     let services = FakeServices::new(Setting::POSTGRES);
-    assert_eq!(answer(&services, "first"), json!({ "authenticates": true }));
+    let login = |result, code: Option<&str>, reason: Option<&str>| {
+        let mut call = json!({ "call": "database:LogIn", "by": "user", "result": result });
+        if let (Some(code), Some(reason)) = (code, reason) {
+            (call["code"], call["reason"]) = (json!(code), json!(reason));
+        }
+        json!({ "calls": [call], "rotating": false })
+    };
+    assert_eq!(answer(&services, "first"), login("allowed", None, None));
     services.change_by_hand("another");
-    let wrong = json!({
-        "authenticates": false,
-        "reason": "the user name or the password is wrong (28P01)",
-        "fault": "wrong_credentials",
-    });
+    let why = "the user name or the password is wrong (28P01)";
+    let wrong = login("failed", Some("wrong_credentials"), Some(why));
     assert_eq!(answer(&services, "first"), wrong);
     services.down.set(Some(ServerFault::NameUnknown));
-    assert_eq!(answer(&services, "first")["fault"], "name_unknown");
+    assert_eq!(
+        answer(&services, "first")["calls"][0]["code"],
+        "name_unknown"
+    );
+}
+
+/// Returns each call with its result, such as `role secretsmanager:GetSecretValue failed`.
+fn rehearsed(services: &FakeServices) -> (Vec<String>, CheckAnswer) {
+    let before = services.fields(CURRENT);
+    let versions = services.secrets.borrow()[SECRET_ARN].versions.len();
+    let Outcome::Done(answer) = rehearse(services) else {
+        panic!("an answer");
+    };
+    // Nothing was written.
+    let harmless = [
+        "secretsmanager:DescribeSecret",
+        "secretsmanager:GetSecretValue",
+        "secretsmanager:GetRandomPassword",
+        "authenticate",
+    ];
+    for call in services.calls.borrow().iter() {
+        assert!(harmless.contains(call), "{call}");
+    }
+    assert_eq!(services.fields(CURRENT), before);
+    assert_eq!(
+        services.secrets.borrow()[SECRET_ARN].versions.len(),
+        versions
+    );
+    let calls = serde_json::to_value(&answer.calls).expect("JSON");
+    let text = |value: &serde_json::Value| value.as_str().unwrap_or_default().to_owned();
+    let calls = calls.as_array().expect("a list").iter().map(|it| {
+        let on = it
+            .get("resource")
+            .map_or(String::new(), |it| format!(" on {}", text(it)));
+        format!(
+            "{} {}{on}: {}",
+            text(&it["by"]),
+            text(&it["call"]),
+            text(&it["result"])
+        )
+    });
+    (calls.collect(), answer)
+}
+
+#[test]
+fn a_rehearsal_makes_the_calls_that_read_and_lists_the_others() {
+    let (calls, answer) = rehearsed(&FakeServices::new(Setting::POSTGRES));
+    let expected = [
+        "role secretsmanager:DescribeSecret: allowed",
+        "role secretsmanager:GetSecretValue: allowed",
+        "role secretsmanager:GetRandomPassword: allowed",
+        "role secretsmanager:PutSecretValue: untried",
+        "user database:LogIn: allowed",
+        "role secretsmanager:UpdateSecretVersionStage: untried",
+        "user database:ChangePassword: untried",
+    ];
+    assert_eq!(calls, expected);
+    assert_eq!(answer.expiry, None);
+    let (calls, _) = rehearsed(&FakeServices::new(Setting::ADMINISTRATOR));
+    for call in [
+        "role secretsmanager:GetSecretValue on ops/db-admin: allowed",
+        "administrator database:LogIn: allowed",
+        "administrator database:ChangePassword: untried",
+    ] {
+        assert!(calls.contains(&call.to_owned()), "{call}: {calls:#?}");
+    }
+}
+
+#[test]
+fn a_rehearsal_says_what_is_refused() {
+    let services = FakeServices::new(Setting::ADMINISTRATOR);
+    // DescribeSecret, GetSecretValue, GetRandomPassword, the login, the administrator's secret.
+    let denied = |call| {
+        let services = services.fork();
+        let refusal = Mishap::Before(AnyFault::Aws(CallErrorKind::NotAuthorised));
+        services.mishaps.borrow_mut().insert(call, refusal);
+        rehearsed(&services).0
+    };
+    let expected = [
+        (0, "role secretsmanager:DescribeSecret: failed"),
+        (1, "role secretsmanager:GetSecretValue: failed"),
+        (2, "role secretsmanager:GetRandomPassword: failed"),
+        (
+            4,
+            "role secretsmanager:GetSecretValue on ops/db-admin: failed",
+        ),
+    ];
+    for (call, failed) in expected {
+        let calls = denied(call);
+        assert!(calls.contains(&failed.to_owned()), "{failed}: {calls:#?}");
+        let count = calls.iter().filter(|it| it.ends_with("failed")).count();
+        assert_eq!(count, 1, "{calls:#?}");
+    }
+}
+
+/// An impostor may answer instead of the server. Then it receives no second password.
+#[test]
+fn after_a_login_that_was_broken_off_no_other_password_is_sent() {
+    let services = FakeServices::new(Setting::ADMINISTRATOR);
+    services.down.set(Some(ServerFault::Unreachable));
+    let (calls, answer) = rehearsed(&services);
+    assert!(calls.contains(&"user database:LogIn: failed".to_owned()));
+    assert!(calls.contains(&"administrator database:LogIn: untried".to_owned()));
+    let codes: Vec<_> = answer
+        .calls
+        .iter()
+        .filter_map(|it| it.code.as_deref())
+        .collect();
+    assert_eq!(codes, ["unreachable"]);
+}
+
+#[test]
+fn a_rehearsal_tells_when_the_password_expires() {
+    let services = FakeServices::new(Setting::MYSQL);
+    services
+        .expiry
+        .set(Some(PasswordExpiry::DaysAfterChange(90)));
+    let (_, answer) = rehearsed(&services);
+    assert_eq!(answer.expiry, Some(PasswordExpiry::DaysAfterChange(90)));
 }
 
 #[test]
@@ -63,10 +187,6 @@ fn an_event_that_is_none_is_refused() {
             EventError::CheckNotAnArn,
         ),
         (
-            json!({ "keyrota": "check", "secret": SECRET_ARN }),
-            EventError::EventFieldMissing { field: "version" },
-        ),
-        (
             json!({ "keyrota": "check", "secret": SECRET_ARN, "version": 7 }),
             EventError::EventFieldNotText { field: "version" },
         ),
@@ -77,6 +197,6 @@ fn an_event_that_is_none_is_refused() {
         ),
     ];
     for (event, expected) in cases {
-        assert_eq!(Work::parse(&event).err(), Some(expected), "{event}");
+        assert_eq!(Invocation::parse(&event).err(), Some(expected), "{event}");
     }
 }

@@ -13,10 +13,14 @@ mod rotation;
 mod secrets_manager;
 mod server;
 mod services;
+mod twice;
 
 pub(crate) use forge::Forgery;
 pub(crate) use mishap::{AnyFault, Mishap};
-pub(crate) use rotation::{Outcome, check, rotate, run, run_for, sweep};
+pub(crate) use rotation::{
+    Outcome, check, check_in_turns, rehearse, rotate, run, run_for, step_in_turns, sweep,
+    sweep_in_turns,
+};
 pub(crate) use services::{
     ADMINISTRATOR_ARN, FakeServices, HOST, SECRET, SECRET_ARN, Setting, TOKEN, USER,
 };

@@ -17,6 +17,7 @@ mod fault;
 mod outcome;
 mod start;
 mod state;
+mod twice;
 
 use keyrota_test_function::search::{Violation, on_all_processors};
 

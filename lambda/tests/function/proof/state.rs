@@ -243,7 +243,7 @@ impl State {
 
     /// Returns the input of a sweep: the number of days since AWSCURRENT was promoted, since
     /// AWSPREVIOUS's key was last used, and whether a use of it may be concealed.
-    fn ages(&self) -> (Option<i64>, Option<i64>, bool) {
+    fn ages(&self) -> (Option<i64>, [(Option<i64>, bool); 2]) {
         let secrets = self.aws.secrets.borrow();
         let secret = secrets.get(SECRET_ARN).expect("the secret");
         let version = |label: &str| {
@@ -258,15 +258,19 @@ impl State {
             let is_it = key.used && Some(key.id.as_str()) == previous.as_deref();
             is_it.then_some(key.last_used)
         });
-        let used = promoted.map(|promoted| KeyUse::since(promoted, last_used, HOLD));
+        // Whether the key signs the calls of its own rotation depends on the pin.
+        let used = [true, false]
+            .map(|own| promoted.map(|promoted| KeyUse::since(promoted, last_used, HOLD, own)));
         let days = |since: i64| ((self.aws.today().0 - since) / 86_400).min(LONG_AGO);
         (
             promoted.map(|moment| days(moment.0)),
-            match used {
-                Some(KeyUse::Last(moment)) => Some(days(moment.0)),
-                _ => None,
-            },
-            matches!(used, Some(KeyUse::Possible(_))),
+            used.map(|used| {
+                let last = match used {
+                    Some(KeyUse::Last(moment)) => Some(days(moment.0)),
+                    _ => None,
+                };
+                (last, matches!(used, Some(KeyUse::Possible(_))))
+            }),
         )
     }
 

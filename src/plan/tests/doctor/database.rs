@@ -2,9 +2,11 @@
 
 use std::collections::BTreeMap;
 
+use keyrota_contract::check::{CallResult, CheckAnswer, CheckedCall, PasswordExpiry, Signer, call};
+
 use super::super::super::{
     Administrator, Diagnosis, Examination, Fix, ObservedDatabase, ObservedEntry, ObservedLogin,
-    Proof, SecretContent, State, report,
+    Principals, Proof, Rehearsal, SecretContent, State, report,
 };
 use super::super::sample::{FUNCTION, NOW, at};
 use super::{deployed, expect, ids, look};
@@ -13,11 +15,16 @@ use crate::port::{Rotation, Secret};
 use crate::render;
 
 const STORE: &str = "put-secret-value --secret-id prod/orders";
+const BACK: &str =
+    "`keyrota doctor --fix`, which makes an earlier version current if the server accepts";
+const ADMINISTRATOR: &str = "rotates the secret, in which the administrator sets a new password";
+const RECOVER: Option<Fix> = Some(Fix::Recover);
 
 struct Changed {
     seen: ObservedDatabase,
     proof: Proof,
     reported: Option<String>,
+    rehearsal: Option<Rehearsal>,
 }
 
 impl Changed {
@@ -87,6 +94,7 @@ fn found_of(more: &str, change: impl FnOnce(&mut Changed)) -> Vec<Diagnosis> {
         },
         proof: Proof::Accepted,
         reported: None,
+        rehearsal: None,
     };
     change(&mut changed);
     let entry = model.entries[0].as_database().unwrap();
@@ -96,6 +104,9 @@ fn found_of(more: &str, change: impl FnOnce(&mut Changed)) -> Vec<Diagnosis> {
         seen,
         proof: changed.proof,
         reported: changed.reported,
+        denied_sessions: None,
+        rehearsal: changed.rehearsal,
+        quarantine: None,
     };
     let stack = deployed(&model, "CREATE_COMPLETE");
     let found = look(&model, Some(stack), vec![database]);
@@ -116,7 +127,7 @@ fn all_is_well() {
 #[test]
 fn the_secret_cannot_be_read() {
     let none = found(|it| it.seen.secret = None);
-    expect(&none, "secret-missing", None, &["arn:own"], "`secret:`");
+    expect(&none, "secret-missing", None, &["arn:own"], "asks whether");
     let deleted = found(|it| it.secret().deleted = Some(at(NOW)));
     expect(
         &deleted,
@@ -128,8 +139,8 @@ fn the_secret_cannot_be_read() {
     let sealed = found(|it| it.held().current = SecretContent::Sealed);
     expect(&sealed, "value-undecryptable", None, &[], "aws kms");
     let text = found(|it| it.held().current = SecretContent::Held(Content::Foreign));
-    let restore = "`keyrota rotate --restore-previous prod/orders`";
-    expect(&text, "value-unusable", None, &["JSON"], restore);
+    expect(&text, "value-unusable", RECOVER, &["JSON"], BACK);
+    assert!(text[0].remedy.contains(STORE), "{text:#?}");
     let alone = found(|it| {
         it.held().current = SecretContent::Held(Content::Foreign);
         it.secret().versions.remove("one");
@@ -143,6 +154,7 @@ fn there_is_no_password_yet() {
         let missing = vec!["host", "password", "port"];
         it.held().current = SecretContent::Held(Content::Incomplete(missing));
         it.proof = Proof::Untried;
+        it.secret().last_rotated = None;
     };
     expect(
         &found(empty),
@@ -155,6 +167,12 @@ fn there_is_no_password_yet() {
         empty(it);
         it.label("three", "KEYROTA_FIRST");
     });
+    // A rotation has stored one before.
+    let lost = found(|it| {
+        empty(it);
+        it.secret().last_rotated = Some(at("2026-11-01T09:00:00Z"));
+    });
+    expect(&lost, "no-credential", RECOVER, &[], BACK);
     let evidence = ["three", "never worked"];
     expect(
         &tried,
@@ -172,7 +190,7 @@ fn the_login_is_anothers_or_elsewhere() {
     expect(
         &user,
         "value-of-another-user",
-        None,
+        RECOVER,
         &["another user", "`app`"],
         STORE,
     );
@@ -180,7 +198,7 @@ fn the_login_is_anothers_or_elsewhere() {
     expect(
         &engine,
         "value-of-another-user",
-        None,
+        RECOVER,
         &["mysql", "postgres"],
         STORE,
     );
@@ -200,24 +218,60 @@ fn the_login_does_not_work() {
     let refused = |it: &mut Changed| it.proof = Proof::Refused("wrong password".to_owned());
     let wrong = found(refused);
     let evidence = ["`app`", "db.internal:5432", "wrong password"];
-    let remedy = "`keyrota rotate prod/orders`";
-    expect(&wrong, "credential-refused", None, &evidence, remedy);
+    expect(&wrong, "credential-refused", RECOVER, &evidence, BACK);
     assert!(wrong[0].remedy.contains(STORE), "{wrong:#?}");
-    let unreached = found(|it| it.proof = Proof::Unknown("no route".to_owned()));
-    expect(
-        &unreached,
-        "login-untried",
-        None,
-        &["no route"],
-        "keyrota doctor",
-    );
+    // A server that cannot be reached does not say that the password is wrong.
+    let failed = found(|it| it.proof = Proof::Failed("wrong password".to_owned()));
+    let remedy = "`keyrota rotate prod/orders`";
+    expect(&failed, "credential-refused", None, &evidence, remedy);
+    // A rotation that did not end is completed first.
+    let unfinished = found(|it| {
+        refused(it);
+        it.label("three", "AWSPENDING");
+    });
+    let expected = [
+        ("credential-refused", None),
+        ("rotation-unfinished", Some(Fix::Resume)),
+    ];
+    assert_eq!(ids(&unfinished), expected);
     // A rotation that is to begin would not get in either.
     let overdue = found(|it| {
         refused(it);
         it.secret().next_rotation = Some(at("2026-10-01T09:00:00Z"));
     });
-    let expected = [("credential-refused", None), ("rotation-overdue", None)];
+    let expected = [("credential-refused", RECOVER), ("rotation-overdue", None)];
     assert_eq!(ids(&overdue), expected);
+}
+
+#[test]
+fn an_administrator_sets_a_new_password() {
+    let of = |administrator: Administrator, change: fn(&mut Changed)| {
+        found_of(", rotate_as: ops/admin", |it| {
+            it.seen.administrator = Some(administrator);
+            it.proof = Proof::Refused("wrong password".to_owned());
+            change(it);
+        })
+    };
+    let usable = || Administrator::Usable {
+        arn: "arn:admin".to_owned(),
+    };
+    let refused = of(usable(), |_| {});
+    assert_eq!(refused[0].fault.id, "credential-refused");
+    assert_eq!(refused[0].fix, RECOVER);
+    assert!(refused[0].remedy.contains(ADMINISTRATOR), "{refused:#?}");
+    let damaged = of(usable(), |it| {
+        it.held().current = SecretContent::Held(Content::Foreign);
+        it.secret().versions.remove("one");
+    });
+    expect(&damaged, "value-unusable", RECOVER, &[], ADMINISTRATOR);
+    // Nobody can set one.
+    let unusable = Administrator::Unusable("is gone".to_owned());
+    let without = of(unusable, |it| {
+        it.held().current = SecretContent::Held(Content::Foreign);
+        it.secret().versions.remove("one");
+    });
+    let expected = [("administrator-unusable", None), ("value-unusable", None)];
+    assert_eq!(ids(&without), expected);
 }
 
 #[test]
@@ -227,7 +281,7 @@ fn a_rotation_was_broken_off_after_its_password_was_sent() {
         it.label("three", "KEYROTA_SETTING");
     });
     let expected = [
-        ("credential-refused", None),
+        ("credential-refused", RECOVER),
         ("password-broken-off", Some(Fix::Sweep)),
     ];
     assert_eq!(ids(&cancelled), expected);
@@ -304,5 +358,100 @@ fn the_administrator_cannot_serve() {
         None,
         &evidence,
         "db.internal:5432",
+    );
+}
+
+/// Returns what is found if the server says when the password expires.
+fn expiring(expiry: PasswordExpiry, since: &str) -> Vec<Diagnosis> {
+    found(|it| {
+        let answer = CheckAnswer {
+            expiry: Some(expiry),
+            ..CheckAnswer::default()
+        };
+        it.rehearsal = Some(Rehearsal::of(
+            "prod/orders",
+            answer,
+            &Principals::default(),
+            &[],
+        ));
+        it.held().current_since = Some(at(since));
+    })
+}
+
+#[test]
+fn a_password_that_expires_before_the_next_rotation_is_found() {
+    // The next rotation is due on December 1.
+    let until = |text: &str| PasswordExpiry::At(at(text).as_second());
+    let since = "2026-11-01T08:59:00Z";
+    let found = expiring(until("2026-11-05T09:00:00Z"), since);
+    let evidence = ["2026-11-05T09:00:00Z", "2026-12-01T09:00:00Z", "`app`"];
+    expect(&found, "password-expires", None, &evidence, "VALID UNTIL");
+    // No rotation moves this date.
+    let found = expiring(until("2026-12-01T20:00:00Z"), since);
+    expect(&found, "password-expires", None, &[], "VALID UNTIL");
+    assert_eq!(expiring(until("2027-01-05T09:00:00Z"), since), []);
+
+    let days = PasswordExpiry::DaysAfterChange;
+    let found = expiring(days(20), since);
+    expect(
+        &found,
+        "password-expires",
+        None,
+        &["20 days", "2026-11-21"],
+        "`schedule:`",
+    );
+    // A rotation comes first.
+    assert_eq!(expiring(days(31), since), []);
+    let found = expiring(PasswordExpiry::Expired, since);
+    expect(
+        &found,
+        "password-expires",
+        None,
+        &["has expired"],
+        "`keyrota rotate prod/orders`",
+    );
+}
+
+#[test]
+fn a_server_that_is_not_reached_says_nothing_about_the_password() {
+    let of = |code: &str| {
+        let call = CheckedCall {
+            result: CallResult::Failed,
+            code: Some(code.to_owned()),
+            reason: Some("there is no way to the host".to_owned()),
+            ..CheckedCall::untried(call::LOG_IN, Signer::User)
+        };
+        let answer = CheckAnswer {
+            calls: vec![call],
+            ..CheckAnswer::default()
+        };
+        let rehearsal = Rehearsal::of("prod/orders", answer, &Principals::default(), &[]);
+        let proof = Proof::of_login(&rehearsal);
+        found(|it| {
+            it.proof = proof;
+            it.rehearsal = Some(rehearsal);
+        })
+    };
+    let evidence = ["database:LogIn by the user `app` (tested, unreachable)"];
+    expect(
+        &of("unreachable"),
+        "rotation-rehearsal-failed",
+        None,
+        &evidence,
+        "db.internal:5432",
+    );
+    expect(
+        &of("untrusted"),
+        "rotation-rehearsal-failed",
+        None,
+        &[],
+        "`tls_ca`",
+    );
+    expect(
+        &of("wrong_credentials"),
+        "credential-refused",
+        RECOVER,
+        &[],
+        BACK,
     );
 }

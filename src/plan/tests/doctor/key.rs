@@ -6,12 +6,16 @@ use super::{Changed, expect, found, found_of, ids};
 use crate::model::{AccessKeyId, Content, Credential};
 use crate::port::EncryptionKey;
 
-const RESTORE: &str = "`keyrota rotate --restore-previous keys/ada`";
+/// What is done first if the previous key is active.
+const BACK: &str =
+    "makes the version with AWSPREVIOUS current if its key AKIAPREVIOUS authenticates";
+const CREATE: &str = "creates a new key of `ada` with your credentials";
+const RECOVER: Option<Fix> = Some(Fix::Recover);
 
 #[test]
 fn the_secret_is_not_there() {
     let gone = found(|it| it.seen.secret = None);
-    expect(&gone, "secret-missing", None, &["arn:own"], "`secret:`");
+    expect(&gone, "secret-missing", None, &["arn:own"], "asks whether");
     let never = found(|it| {
         it.seen.secret = None;
         it.stack
@@ -50,6 +54,7 @@ fn there_is_no_credential_yet() {
         let missing = vec!["accesskey", "secretkey"];
         it.held().current = SecretContent::Held(Content::Incomplete(missing));
         it.held().previous_key = None;
+        it.secret().last_rotated = None;
     };
     let seed = found(empty);
     expect(
@@ -73,6 +78,16 @@ fn there_is_no_credential_yet() {
     );
 }
 
+/// A value without a key where there was one.
+#[test]
+fn the_key_is_gone_from_the_value() {
+    let lost = found(|it| {
+        let missing = vec!["accesskey", "secretkey"];
+        it.held().current = SecretContent::Held(Content::Incomplete(missing));
+    });
+    expect(&lost, "no-credential", RECOVER, &["no key"], BACK);
+}
+
 #[test]
 fn the_value_is_not_one_that_clients_can_use() {
     let with = |content: SecretContent| found(|it| it.held().current = content);
@@ -80,17 +95,17 @@ fn the_value_is_not_one_that_clients_can_use() {
     expect(
         &with(torn),
         "value-unusable",
-        None,
+        RECOVER,
         &["lacks secretkey"],
-        RESTORE,
+        BACK,
     );
     let text = SecretContent::Held(Content::Foreign);
     expect(
         &with(text),
         "value-unusable",
-        None,
+        RECOVER,
         &["not a JSON object"],
-        RESTORE,
+        BACK,
     );
     let sealed = with(SecretContent::Sealed);
     expect(
@@ -100,12 +115,15 @@ fn the_value_is_not_one_that_clients_can_use() {
         &["KMS"],
         "aws kms enable-key",
     );
-    // Where nothing can be brought back, a person has to make something.
+    // Clients may read the key where the manifest does not look for it.
+    let misnamed = with(SecretContent::Held(Content::Misnamed));
+    expect(&misnamed, "value-unusable", None, &[], "`fields`");
+    // Where nothing can be brought back, a key is created.
     let alone = found(|it| {
         it.held().current = SecretContent::Held(Content::Foreign);
         it.seen.keys.remove(1);
     });
-    expect(&alone, "value-unusable", None, &[], "put-secret-value");
+    expect(&alone, "value-unusable", RECOVER, &[], CREATE);
 }
 
 #[test]
@@ -124,9 +142,9 @@ fn the_value_is_another_users_or_anothers_to_rotate() {
     expect(
         &another,
         "value-of-another-user",
-        None,
+        RECOVER,
         &["`bob`", "`ada`"],
-        RESTORE,
+        BACK,
     );
     let outdated = found(|it| it.held().current = of("ada", "arn:administrator"));
     let evidence = ["arn:administrator", "arn:own"];
@@ -152,9 +170,9 @@ fn the_user_is_gone() {
     expect(
         &made,
         "user-missing",
-        None,
+        Some(Fix::Revert),
         &[],
-        "CloudFormation does not create the user again",
+        "creates the user again",
     );
 }
 
@@ -175,30 +193,32 @@ fn the_user_has_another_path() {
 fn the_current_key_does_not_work() {
     let missing = found(|it| it.seen.keys[0] = key("AKIAOTHER"));
     // What is there instead may as well be the one that should be in the secret.
-    let expected = [("current-key-missing", None), ("foreign-key", None)];
+    let expected = [("current-key-missing", RECOVER), ("foreign-key", None)];
     assert_eq!(ids(&missing), expected);
     assert!(missing[0].evidence.contains("AKIACURRENT"));
-    assert!(missing[0].remedy.contains(RESTORE));
+    assert!(missing[0].remedy.contains(BACK), "{missing:#?}");
     let inactive = found(|it| {
         it.seen.keys[0].active = false;
         it.seen.keys[0].last_used = Some(at("2026-11-02T07:00:00Z"));
     });
     let evidence = ["AKIACURRENT", "inactive", "2026-11-02T07:00:00Z"];
     let remedy = "--status Active --user-name ada --access-key-id AKIACURRENT";
-    expect(&inactive, "current-key-inactive", None, &evidence, remedy);
+    let fix = Some(Fix::ReplaceInactive);
+    expect(&inactive, "current-key-inactive", fix, &evidence, remedy);
+    assert!(inactive[0].remedy.contains(BACK), "{inactive:#?}");
     let why = "sts:GetCallerIdentity: SignatureDoesNotMatch: no".to_owned();
     let same = why.clone();
     let refused = found(|it| it.proof = Proof::Refused(why));
     let evidence = ["AKIACURRENT", "SignatureDoesNotMatch"];
-    expect(&refused, "credential-refused", None, &evidence, RESTORE);
+    expect(&refused, "credential-refused", RECOVER, &evidence, BACK);
     // Stored by hand over itself, it is in the version before as well.
     let mistyped = found(|it| {
         it.proof = Proof::Refused(same);
         it.held().previous_key = Some("AKIACURRENT".to_owned());
         it.seen.keys.remove(1);
     });
-    let remedy = "put-secret-value";
-    expect(&mistyped, "credential-refused", None, &evidence, remedy);
+    let remedy = "current if its key AKIACURRENT authenticates, and otherwise creates";
+    expect(&mistyped, "credential-refused", RECOVER, &evidence, remedy);
 }
 
 #[test]
@@ -349,7 +369,8 @@ fn an_old_key_stays_longer_than_it_should() {
     assert_eq!(old_key("until_next_rotation", |_| {}), []);
     // Where the current key does not work, the old one may be all that there is.
     let broken = old_key(&hours(1, 2), |it| it.seen.keys[0].active = false);
-    let expected = [("current-key-inactive", None), ("old-key-overdue", None)];
+    let replaced = ("current-key-inactive", Some(Fix::ReplaceInactive));
+    let expected = [replaced, ("old-key-overdue", None)];
     assert_eq!(ids(&broken), expected);
 }
 
@@ -402,6 +423,7 @@ fn tags_are_not_as_the_manifest_has_them() {
         tags.insert("owner".to_owned(), "somebody".to_owned());
     });
     let evidence = ["`keyrota:user` is `victim`, not `ada`", "`keyrota:probe`"];
-    expect(&changed, "tags-changed", None, &evidence, "bootstrap");
+    let fix = Some(Fix::Revert);
+    expect(&changed, "tags-changed", fix, &evidence, "bootstrap");
     assert!(!changed[0].evidence.contains("owner"), "{changed:?}");
 }

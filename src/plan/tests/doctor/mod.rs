@@ -1,8 +1,11 @@
 //! Each fault, from a stack on which all is well until a test changes something.
 
 mod database;
+mod drift;
 mod key;
+mod leak;
 mod page;
+mod rehearsal;
 mod replica;
 mod rotation;
 mod stack;
@@ -10,7 +13,8 @@ mod stack;
 use jiff::SignedDuration;
 
 use super::super::{
-    Diagnosis, Examination, Examined, Fix, ObservedAccessKey, Proof, State, diagnose, report,
+    DeniedSessions, Diagnosis, Examination, Examined, Fix, ObservedAccessKey, Proof, Quarantine,
+    Rehearsal, State, diagnose, report,
 };
 use super::sample::{FUNCTION, NOW, at, entry, observed_of, stack as sample_stack};
 use crate::model::Model;
@@ -37,6 +41,7 @@ fn look(model: &Model, stack: Option<Stack>, entries: Vec<Examination<'_>>) -> V
         region: "eu-west-1".to_owned(),
         stack,
         entries,
+        drift: Default::default(),
     };
     diagnose(model, &examined, at(NOW), TWO_HOURS)
 }
@@ -49,6 +54,9 @@ fn found_of(more: &str, change: impl FnOnce(&mut Changed)) -> Vec<Diagnosis> {
         seen: entry(),
         proof: Proof::Accepted,
         reported: None,
+        denied_sessions: None,
+        rehearsal: None,
+        quarantine: None,
     };
     changed.secret().tags = render::secret_tags(model, &model.entries[0], "eu-west-1");
     change(&mut changed);
@@ -58,6 +66,9 @@ fn found_of(more: &str, change: impl FnOnce(&mut Changed)) -> Vec<Diagnosis> {
         seen,
         proof: changed.proof,
         reported: changed.reported,
+        denied_sessions: changed.denied_sessions,
+        rehearsal: changed.rehearsal,
+        quarantine: changed.quarantine,
     };
     let found = look(model, Some(changed.stack), vec![key]);
     // Each problem that `status` reports has a finding with a remedy.
@@ -75,6 +86,9 @@ struct Changed {
     seen: ObservedAccessKey,
     proof: Proof,
     reported: Option<String>,
+    denied_sessions: Option<DeniedSessions>,
+    rehearsal: Option<Rehearsal>,
+    quarantine: Option<Quarantine>,
 }
 
 impl Changed {

@@ -47,7 +47,10 @@ fn each_fault_has_a_name_of_its_own() {
 fn each_fault_is_found_by_a_test() {
     let tests = [
         include_str!("database.rs"),
+        include_str!("drift.rs"),
         include_str!("key.rs"),
+        include_str!("leak.rs"),
+        include_str!("rehearsal.rs"),
         include_str!("replica.rs"),
         include_str!("rotation.rs"),
         include_str!("stack.rs"),

@@ -12,6 +12,9 @@ fn there_is_no_stack() {
         seen: observed_of(model, seen),
         proof: Proof::Untried,
         reported: None,
+        denied_sessions: None,
+        rehearsal: None,
+        quarantine: None,
     };
     let found = look(model, None, vec![key(untouched())]);
     expect(
@@ -127,11 +130,15 @@ fn what_a_failed_stack_still_has_is_looked_at() {
         seen: observed_of(model, seen),
         proof: Proof::Untried,
         reported: None,
+        denied_sessions: None,
+        rehearsal: None,
+        quarantine: None,
     };
     let examined = Examined {
         region: String::new(),
         stack: Some(deployed(model, "UPDATE_ROLLBACK_FAILED")),
         entries: vec![key],
+        drift: Default::default(),
     };
     let found = diagnose(model, &examined, at(NOW), TWO_HOURS);
     let ids: Vec<&str> = found.iter().map(|it| it.fault.id).collect();

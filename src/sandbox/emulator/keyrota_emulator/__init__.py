@@ -26,8 +26,15 @@ The parts, one concern each:
 * ``principals``  principals in policies, which must exist
 * ``throttle``   AWS's request rates
 * ``changesets``  one operation on a stack at a time, and failures before it begins
+* ``actual``     what the resources of a stack really are, type by type
+* ``drift``      CloudFormation's drift detection
+* ``reversion``  drift-aware change sets: what they compare and show
+* ``revert``     the execution of drift-aware change sets
+* ``gone``       updates of resources that were deleted behind CloudFormation's back
 * ``delivery``   EventBridge's delivery to SNS
 * ``stacks``     CloudFormation's refusals by stack status, and templates in S3
+* ``handlers``   CloudFormation acts with the permissions of its caller
+* ``schemas``    what the schemas of resource types say
 * ``resources``  CloudFormation resource types that ministack lacks or implements differently
 
 ``README.md`` next to this package lists the differences of the pinned ministack.

@@ -24,6 +24,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import gc
 import logging
 import os
 import random
@@ -155,21 +156,29 @@ def _serve(
         authorization,
         changesets,
         delivery,
+        drift,
         gateway,
+        gone,
         handlers,
         imports,
         keys,
         lag,
+        logs,
         principals,
         processes,
         propagation,
+        protocols,
+        quarantine,
         replicas,
         report,
         resources,
+        reversion,
+        revert,
         root,
         rotation,
         secrets,
         service_keys,
+        simulation,
         stacks,
         stale,
         storage,
@@ -211,27 +220,37 @@ def _serve(
     lag.use_seed(seed)
     root.install(key)
     gateway.install()
+    protocols.install()
     secrets.install()
     replicas.install()
     rotation.install()
     keys.install()
     report.install()
+    quarantine.install()
     authorization.install()
+    simulation.install()
     resources.install()
     service_keys.install()
     principals.install()
     stacks.install()
     changesets.install()
     delivery.install()
+    logs.install()
     storage.install()
+    gone.install()
     handlers.install()
     imports.install()
     tags.install()
+    drift.install()
+    reversion.install()
+    revert.install()
     propagation.install()
     stale.install()
     ascii.install()
     throttle.install()
     processes.install(f"http://{_HOST}:{port}")
+    # What is loaded now stays: the collector need not look at it each time.
+    gc.freeze()
 
     config = Config()
     config.bind = [f"fd://{listener.detach()}"]

@@ -96,7 +96,7 @@ def _enforce(original: Callable[..., Any]) -> Callable[..., Any]:
         if not isinstance(denied, iam_evaluator.AuthError):
             name = iam_actions.SERVICE_TO_IAM_NAMESPACE.get(service, service)
             keys.record_use(access_key_id, name, region)
-            trail.record(access_key_id, iam_action, name, region)
+            trail.record(access_key_id, iam_action, name, region, resource_arn)
         return denied
 
     return enforce
@@ -129,13 +129,13 @@ def _resolve_principal(original: Callable[..., Any]) -> Callable[..., Any]:
             "aws:principalarn": principal.arn,
         }
         return dataclasses.replace(
-            principal, policies=_substituted(principal.policies, values)
+            principal, policies=substituted(principal.policies, values)
         )
 
     return resolve_principal
 
 
-def _substituted(policies: list[list[Any]], values: dict[str, Any]) -> list[list[Any]]:
+def substituted(policies: list[list[Any]], values: dict[str, Any]) -> list[list[Any]]:
     """Returns the statements with each known variable replaced; an unknown one matches nothing."""
 
     def replace(value: Any) -> Any:
@@ -180,6 +180,8 @@ def _extract_resource_arn(original: Callable[..., str]) -> Callable[..., str]:
     ) -> str:
         if service == "iam":
             action = iam._p(parameters, "Action")
+            if action == "SimulatePrincipalPolicy":
+                return iam._p(parameters, "PolicySourceArn")
             if action == "GetAccessKeyLastUsed":
                 key = iam._access_keys.get(iam._p(parameters, "AccessKeyId"))
                 if key is not None:

@@ -72,7 +72,7 @@ def _execute_change_set(original: Operation) -> Operation:
     """ExecuteChangeSet: not while the stack is busy. The stack has the template's description."""
 
     def execute_change_set(parameters: Parameters) -> Answer:
-        change_set = _named(parameters)
+        change_set = named(parameters)
         stack = handlers._resolve_stack(change_set["StackName"]) if change_set else None
         if stack and _is_busy(stack):
             return helpers._error(
@@ -124,7 +124,7 @@ def _is_busy(stack: Stack) -> bool:
     return status.endswith("_IN_PROGRESS") and status != "REVIEW_IN_PROGRESS"
 
 
-def _named(parameters: Parameters) -> dict[str, Any] | None:
+def named(parameters: Parameters) -> dict[str, Any] | None:
     """Returns the change set that a request names."""
     stack = handlers._resolve_stack(helpers._p(parameters, "StackName"))
     name = stack["StackName"] if stack else helpers._p(parameters, "StackName")

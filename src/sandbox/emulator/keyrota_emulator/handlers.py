@@ -3,7 +3,7 @@
 A stack without a role of its own acts with the caller's permissions, in forward access
 sessions. ministack's stacks act with every permission. Here each creation, change, and
 deletion of a resource first checks the permissions that the type's schema says its handler
-needs. ``handlers.json`` is extracted from those schemas, and a test compares them.
+needs: ``schemas.py`` has them.
 
 https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/fas-requests-and-permission-evaluation.html
 https://docs.aws.amazon.com/cloudformation-cli/latest/userguide/resource-type-schema.html
@@ -13,9 +13,6 @@ from __future__ import annotations
 
 import contextvars
 import dataclasses
-import functools
-import json
-import pathlib
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -27,120 +24,12 @@ from ministack.services.cloudformation import stacks
 from . import authorization, encryption
 from .refusal import Refused
 from .replaced import put
+from .schemas import needed
 
 Properties = dict[str, Any]
 Arns = dict[str, list[str]]
 
 _VIA = {"aws:CalledVia": ["cloudformation.amazonaws.com"], "aws:ViaAWSService": "true"}
-
-NEEDED_FOR: dict[str, dict[str, tuple[str, ...]]] = {
-    "AWS::Events::Rule": {"RoleArn": ("iam:PassRole",)},
-    "AWS::IAM::ManagedPolicy": {
-        "Groups": ("iam:AttachGroupPolicy", "iam:DetachGroupPolicy"),
-        "Roles": ("iam:AttachRolePolicy", "iam:DetachRolePolicy"),
-        "Users": ("iam:AttachUserPolicy", "iam:DetachUserPolicy"),
-    },
-    "AWS::IAM::Role": {
-        "ManagedPolicyArns": ("iam:AttachRolePolicy", "iam:DetachRolePolicy"),
-        "PermissionsBoundary": ("iam:PutRolePermissionsBoundary",),
-    },
-    "AWS::IAM::User": {
-        "Groups": ("iam:AddUserToGroup", "iam:RemoveUserFromGroup"),
-        "LoginProfile": (
-            "iam:CreateLoginProfile",
-            "iam:DeleteLoginProfile",
-            "iam:UpdateLoginProfile",
-        ),
-        "ManagedPolicyArns": ("iam:AttachUserPolicy", "iam:DetachUserPolicy"),
-        "PermissionsBoundary": ("iam:PutUserPermissionsBoundary",),
-        "Policies": ("iam:DeleteUserPolicy", "iam:PutUserPolicy"),
-    },
-    "AWS::KMS::Key": {"Enabled": ("kms:DisableKey", "kms:EnableKey")},
-    "AWS::Lambda::Function": {
-        "CapacityProviderConfig": ("lambda:PassCapacityProvider",),
-        "Code.S3ObjectVersion": ("s3:GetObjectVersion",),
-        "CodeSigningConfigArn": (
-            "lambda:DeleteFunctionCodeSigningConfig",
-            "lambda:GetCodeSigningConfig",
-            "lambda:PutFunctionCodeSigningConfig",
-        ),
-        "FileSystemConfigs": (
-            "elasticfilesystem:DescribeMountTargets",
-            "s3files:ListMountTargets",
-        ),
-        "FunctionScalingConfig": ("lambda:PutFunctionScalingConfig",),
-        "KmsKeyArn": (
-            "kms:CreateGrant",
-            "kms:Decrypt",
-            "kms:DescribeKey",
-            "kms:Encrypt",
-            "kms:GenerateDataKey",
-        ),
-        "Layers": ("lambda:GetLayerVersion",),
-        "PublishToLatestPublished": ("lambda:PublishVersion",),
-        "RecursiveLoop": ("lambda:PutFunctionRecursionConfig",),
-        "ReservedConcurrentExecutions": (
-            "lambda:DeleteFunctionConcurrency",
-            "lambda:PutFunctionConcurrency",
-        ),
-        "RuntimeManagementConfig": (
-            "lambda:AssociateRuntimeAlias",
-            "lambda:PutRuntimeManagementConfig",
-        ),
-        "VpcConfig": (
-            "ec2:DescribeNetworkInterfaces",
-            "ec2:DescribeSecurityGroups",
-            "ec2:DescribeSubnets",
-            "ec2:DescribeVpcs",
-        ),
-    },
-    "AWS::Logs::LogGroup": {
-        "BearerTokenAuthenticationEnabled": ("logs:PutBearerTokenAuthentication",),
-        "DataProtectionPolicy": (
-            "firehose:TagDeliveryStream",
-            "logs:CreateLogDelivery",
-            "logs:DeleteDataProtectionPolicy",
-            "logs:PutDataProtectionPolicy",
-            "s3:REST.PUT.OBJECT",
-        ),
-        "DeletionProtectionEnabled": ("logs:PutLogGroupDeletionProtection",),
-        "FieldIndexPolicies": ("logs:DeleteIndexPolicy", "logs:PutIndexPolicy"),
-        "KmsKeyId": ("logs:AssociateKmsKey", "logs:DisassociateKmsKey"),
-        "ResourcePolicyDocument": ("logs:DeleteResourcePolicy", "logs:PutResourcePolicy"),
-    },
-    "AWS::SNS::Subscription": {"SubscriptionRoleArn": ("iam:GetRole", "iam:PassRole")},
-    "AWS::SNS::Topic": {
-        "DataProtectionPolicy": ("sns:PutDataProtectionPolicy",),
-        "DeliveryStatusLogging": ("iam:GetRole", "iam:PassRole"),
-        "Subscription": ("sns:Subscribe", "sns:Unsubscribe"),
-    },
-    "AWS::SecretsManager::RotationSchedule": {"HostedRotationLambda": ("iam:PassRole",)},
-    "AWS::SecretsManager::Secret": {
-        "GenerateSecretString": ("secretsmanager:GetRandomPassword",),
-        "ReplicaRegions": (
-            "secretsmanager:RemoveRegionsFromReplication",
-            "secretsmanager:ReplicateSecretToRegions",
-        ),
-    },
-}
-"""What a handler calls only for resources that have a property, now or before.
-
-A dot leads to a property of a property.
-"""
-
-NEVER: dict[str, dict[str, str]] = {
-    "AWS::IAM::Role": {
-        "iam:DeleteRolePermissionsBoundary": "a role without the boundary is another manifest's"
-    },
-    "AWS::IAM::User": {
-        "iam:DeleteUserPermissionsBoundary": "a user without the boundary is another manifest's"
-    },
-    "AWS::KMS::Key": {"kms:DisableKeyRotation": "the template keeps the key's rotation on"},
-    "AWS::Logs::LogGroup": {
-        "logs:DeleteRetentionPolicy": "the template always says for how long logs are kept"
-    },
-}
-"""What a handler does not call for any resource of keyrota's stacks, and why."""
 
 _BOUNDABLE = (
     "iam:AttachRolePolicy",
@@ -214,37 +103,6 @@ def calling() -> str:
     return _caller.get()
 
 
-@functools.cache
-def schemas() -> dict[str, dict[str, list[str]]]:
-    """Returns the permissions of each type's handlers."""
-    text = pathlib.Path(__file__).with_name("handlers.json").read_text("utf-8")
-    return json.loads(text)["handlers"]
-
-
-def needed(kind: str, operation: str, *properties: Properties) -> list[str]:
-    """Returns the actions that an operation on a resource calls.
-
-    One that creates or changes it may read it at the end, for its attributes.
-    """
-    handlers = schemas().get(kind, {})
-    actions = set(handlers.get(operation, ()))
-    if operation != "delete":
-        actions |= set(handlers.get("read", ()))
-    actions -= NEVER.get(kind, {}).keys()
-    for name, only in NEEDED_FOR.get(kind, {}).items():
-        if not any(_has(held, name) for held in properties):
-            actions -= set(only)
-    return sorted(actions)
-
-
-def _has(properties: Properties, name: str) -> bool:
-    """Returns whether a property is present and not empty."""
-    value: Any = properties
-    for part in name.split("."):
-        value = value.get(part) if isinstance(value, dict) else None
-    return bool(value)
-
-
 def _provision(original: Callable[..., Any]) -> Callable[..., Any]:
     def provision(kind: str, logical_id: str, properties: Properties, stack: str) -> Any:
         _ask("create", _Subject(kind, logical_id, stack, "", properties), properties)
@@ -291,8 +149,15 @@ def ask_to_read(kind: str, physical_id: str, properties: Properties) -> None:
     _ask("read", _Subject(kind, "", "", physical_id, properties), properties)
 
 
-def _ask(operation: str, subject: _Subject, *properties: Properties) -> None:
-    """Fails a resource if the caller lacks a permission, with CloudFormation's message."""
+def denied_to_read(kind: str, physical_id: str, properties: Properties) -> dict[str, str]:
+    """Returns the actions that reading a resource needs and the caller may not do, with why."""
+    return dict(_refusals("read", _Subject(kind, "", "", physical_id, properties), properties))
+
+
+def _refusals(
+    operation: str, subject: _Subject, *properties: Properties
+) -> Iterator[tuple[str, str]]:
+    """Yields each action of an operation that the caller may not do, with AWS's message."""
     caller = _caller.get()
     if not caller:
         return
@@ -300,13 +165,23 @@ def _ask(operation: str, subject: _Subject, *properties: Properties) -> None:
         for arn, conditions in _asked(operation, subject, action, properties):
             denied = authorization.refusal(caller, action, arn, {**_VIA, **conditions})
             if denied is not None:
-                message = iam_actions.identity_denial_message(
-                    action, denied.principal_arn, arn, denied.decision == "Deny"
+                yield (
+                    action,
+                    iam_actions.identity_denial_message(
+                        action, denied.principal_arn, arn, denied.decision == "Deny"
+                    ),
                 )
-                raise PermissionError(
-                    f'Resource handler returned message: "{message}" '
-                    "(HandlerErrorCode: AccessDenied)"
-                )
+
+
+def _ask(operation: str, subject: _Subject, *properties: Properties) -> None:
+    """Fails a resource if the caller lacks a permission, with CloudFormation's message."""
+    caller = _caller.get()
+    if not caller:
+        return
+    for _, message in _refusals(operation, subject, *properties):
+        raise PermissionError(
+            f'Resource handler returned message: "{message}" (HandlerErrorCode: AccessDenied)'
+        )
     if subject.kind == "AWS::SecretsManager::Secret" and operation not in ("delete", "read"):
         _ask_for_key(caller, subject, *properties)
 

@@ -57,13 +57,13 @@ def _asking(original: Callable[[str, Identifier], Imported]) -> Callable[..., Im
 
     def import_resource(kind: str, identifier: Identifier) -> Imported:
         (physical_id,) = list(identifier.values())[-1:]
-        handlers.ask_to_read(kind, physical_id, {"Tags": _tags(kind, physical_id)})
+        handlers.ask_to_read(kind, physical_id, {"Tags": tags_of(kind, physical_id)})
         return original(kind, identifier)
 
     return import_resource
 
 
-def _tags(kind: str, physical_id: str) -> list[dict[str, str]]:
+def tags_of(kind: str, physical_id: str) -> list[dict[str, str]]:
     """Returns the tags that a resource has now."""
     if kind == _SECRET:
         return list((secrets._resolve(physical_id)[1] or {}).get("Tags") or [])

@@ -79,6 +79,7 @@ def install() -> None:
         _before_create(_FUNCTION, _require_network)
     _before_create(_PERMISSION, _require_function)
     _give_roles_their_boundary()
+    _give_functions_their_network()
 
 
 def _before_create(resource_type: str, check: Callable[[Properties], None]) -> None:
@@ -309,6 +310,26 @@ def _give_roles_their_boundary() -> None:
 
 
 # AWS::Lambda::Function and AWS::Lambda::Permission
+
+
+def _give_functions_their_network() -> None:
+    """Stores the subnets and security groups of a function, which ministack's stacks ignore."""
+    handler = provisioners._RESOURCE_HANDLERS[_FUNCTION]
+
+    def connected(created: Created, properties: Properties) -> Created:
+        network = properties.get("VpcConfig") or {}
+        lambda_svc._functions[created[0]]["config"]["VpcConfig"] = (
+            lambda_svc._vpc_config_with_id(network)
+        )
+        return created
+
+    def create(logical_id: str, properties: Properties, stack_name: str) -> Created:
+        return connected(handler["create"](logical_id, properties, stack_name), properties)
+
+    def update(physical_id: str, old: Properties, new: Properties, *rest: Any) -> Created:
+        return connected(handler["update"](physical_id, old, new, *rest), new)
+
+    provisioners._RESOURCE_HANDLERS[_FUNCTION] = {**handler, "create": create, "update": update}
 
 
 def _require_network(properties: Properties) -> None:

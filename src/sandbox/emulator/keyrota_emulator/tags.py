@@ -29,7 +29,7 @@ from typing import Any
 from xml.sax.saxutils import escape
 
 from ministack.core.responses import error_response_json
-from ministack.services import iam, kms, secretsmanager, tagging
+from ministack.services import cloudwatch, iam, kms, secretsmanager, tagging
 from ministack.services.cloudformation import helpers, provisioners, stacks
 
 from .replaced import put
@@ -136,9 +136,48 @@ def _update(original: Callable[..., Any]) -> Callable[..., Any]:
     ) -> Any:
         if old.get("Tags") != new.get("Tags"):
             _check_resource(kind, new)
-        return original(kind, physical_id, old, new, *rest, **more)
+        known = {tag["Key"] for it in (old, new) for tag in it.get("Tags") or []}
+        foreign = {
+            key: value for key, value in _held(kind, physical_id).items() if key not in known
+        }
+        updated = original(kind, physical_id, old, new, *rest, **more)
+        if foreign and updated[0] == physical_id:
+            _add(kind, physical_id, foreign)
+        return updated
 
     return update
+
+
+def _held(kind: str, physical_id: str) -> dict[str, str]:
+    """Returns the tags of a resource, for the types whose updates replace all tags in ministack.
+
+    On AWS, an update leaves the tags alone that others have added.
+    """
+    if kind == "AWS::CloudWatch::Alarm":
+        alarm = cloudwatch._alarms.get(physical_id) or {}
+        return dict(cloudwatch._resource_tags.get(alarm.get("AlarmArn")) or {})
+    if kind == "AWS::IAM::Role":
+        role = iam._roles.get(physical_id) or {}
+        return {tag["Key"]: tag["Value"] for tag in role.get("Tags") or []}
+    if kind == "AWS::KMS::Key":
+        key = kms._resolve_key(physical_id) or {}
+        return {tag["TagKey"]: tag["TagValue"] for tag in key.get("Tags") or []}
+    return {}
+
+
+def _add(kind: str, physical_id: str, tags: dict[str, str]) -> None:
+    """Gives a resource back the tags that no template has."""
+    if kind == "AWS::CloudWatch::Alarm":
+        arn = cloudwatch._alarms[physical_id]["AlarmArn"]
+        cloudwatch._resource_tags.setdefault(arn, {}).update(tags)
+    elif kind == "AWS::IAM::Role":
+        iam._roles[physical_id]["Tags"] += [
+            {"Key": key, "Value": value} for key, value in tags.items()
+        ]
+    else:
+        kms._resolve_key(physical_id)["Tags"] += [
+            {"TagKey": key, "TagValue": value} for key, value in tags.items()
+        ]
 
 
 def _check_resource(kind: str, properties: Parameters) -> None:

@@ -20,8 +20,13 @@ def begin_request(headers: list[tuple[bytes, bytes]]) -> None:
     _user_agent.set(next(named, b"").decode("latin-1"))
 
 
-def record(access_key_id: str, iam_action: str, service: str, region: str) -> None:
-    """Records a request. What concerns an object in S3 is a data event, which is not kept."""
+def record(
+    access_key_id: str, iam_action: str, service: str, region: str, resource_arn: str
+) -> None:
+    """Records a request. What concerns an object in S3 is a data event, which is not kept.
+
+    Of the parameters, only the role of AssumeRole is recorded.
+    """
     action = iam_action.partition(":")[2]
     if service == "cloudtrail" or (service == "s3" and "Object" in action):
         return
@@ -34,6 +39,6 @@ def record(access_key_id: str, iam_action: str, service: str, region: str) -> No
         region=region,
         request_id=new_uuid(),
         user_agent=_user_agent.get(),
-        request_params={},
+        request_params={"roleArn": resource_arn} if action == "AssumeRole" else {},
         method="POST",
     )

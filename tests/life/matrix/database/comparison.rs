@@ -77,6 +77,20 @@ impl Scene {
             // That secret determines the user to log in as, if its password is right.
             TargetSecret::Administrator => &["billing", "orders"],
         };
+        self.logins(&accepted, refused)
+    }
+
+    /// Returns how often the administrator logged in, if a rotation of the attacked secret does
+    /// not concern it.
+    pub fn administrators(&self) -> usize {
+        match self.attacked {
+            TargetSecret::Orders => self.logins(&["administrator"], &[]),
+            TargetSecret::Reports | TargetSecret::Administrator => 0,
+        }
+    }
+
+    /// Returns how often these users were accepted or refused.
+    fn logins(&self, accepted: &[&str], refused: &[&str]) -> usize {
         let log = self.server.log();
         let count = |roles: &[&str], before: &str, after: &str| -> usize {
             let marks = roles.iter().map(|role| self.name_of(role));
@@ -85,11 +99,11 @@ impl Scene {
         };
         match self.server.engine() {
             Engine::Postgres => {
-                count(&accepted, "authorized: user=", " ")
+                count(accepted, "authorized: user=", " ")
                     + count(refused, "failed for user \"", "\"")
             }
             Engine::MariaDb | Engine::MySql => {
-                count(&accepted, "Connect\t", "@") + count(refused, "Access denied for user '", "'")
+                count(accepted, "Connect\t", "@") + count(refused, "Access denied for user '", "'")
             }
         }
     }

@@ -1,10 +1,13 @@
 //! The mishaps that affect calls.
 
+use std::fmt::Debug;
+
 use keyrota_database_function::port::{CallError, CallErrorKind, RefusalDetails};
 use keyrota_database_function::server::{self, ServerError};
 
 use super::forge::Forgery;
 use super::services::FakeServices;
+use super::twice::Told;
 
 /// A mishap that affects a call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -73,14 +76,32 @@ impl FakeServices {
     }
 
     /// Makes a call: records it, applies its mishap, and checks the invariants.
-    pub(super) async fn call<T, F: From<AnyFault>>(
+    pub(super) async fn call<T: Told, F: From<AnyFault> + Debug>(
         &self,
         action: &'static str,
         effect: impl FnOnce() -> Result<T, F>,
     ) -> Result<T, F> {
+        let turn = self.turns.wait(action).await;
+        let answer = self.carry_out(action, turn.mishap, effect).await;
+        self.turns.answered(turn, || {
+            let told = match &answer {
+                Ok(answer) => answer.tell(),
+                Err(fault) => format!("{fault:?}"),
+            };
+            (action, told, self.now.get())
+        });
+        answer
+    }
+
+    async fn carry_out<T, F: From<AnyFault>>(
+        &self,
+        action: &'static str,
+        mishap: Option<Mishap>,
+        effect: impl FnOnce() -> Result<T, F>,
+    ) -> Result<T, F> {
         let number = self.calls.borrow().len();
         self.calls.borrow_mut().push(action);
-        let mishap = self.mishaps.borrow_mut().remove(&number);
+        let mishap = mishap.or_else(|| self.mishaps.borrow_mut().remove(&number));
         match mishap {
             Some(Mishap::Before(fault)) => return Err(fault.into()),
             Some(Mishap::DieBefore) => std::future::pending::<()>().await,

@@ -3,7 +3,7 @@
 
 use keyrota_database_function::check::{self, CheckAnswer};
 use keyrota_database_function::error::Error;
-use keyrota_database_function::event::{Invocation, Step, Work};
+use keyrota_database_function::event::{Invocation, Step};
 use keyrota_database_function::log::Lines;
 use keyrota_database_function::pin::Pins;
 use keyrota_database_function::port::{Clock, Ports};
@@ -59,19 +59,42 @@ impl Ports for Request<'_> {
 fn request<T>(
     services: &FakeServices,
     event: Value,
-    work: impl AsyncFnOnce(&Request<'_>, Work, Deadline) -> Result<T, Error>,
+    work: impl AsyncFnOnce(&Request<'_>, Invocation, Deadline) -> Result<T, Error>,
 ) -> Outcome<T> {
-    services.never_say(ROTATION_TOKEN);
     services.broken_off.replace(None);
+    let (request, parsed, deadline) = requested(services, &event);
+    let ended = poll(work(&request, parsed, deadline));
+    conclude(&services.output, request.lines, &ended);
+    ended
+}
+
+/// Makes a request whose calls wait for their turns, and collects its output.
+async fn request_in_turns<T>(
+    services: &FakeServices,
+    event: Value,
+    work: impl AsyncFnOnce(&Request<'_>, Invocation, Deadline) -> Result<T, Error>,
+) -> Outcome<T> {
+    let (request, parsed, deadline) = requested(services, &event);
+    let ended = Outcome::from(work(&request, parsed, deadline).await);
+    conclude(&services.output, request.lines, &ended);
+    ended
+}
+
+fn requested<'services>(
+    services: &'services FakeServices,
+    event: &Value,
+) -> (Request<'services>, Invocation, Deadline) {
+    services.never_say(ROTATION_TOKEN);
     let lines = lines();
     let request = Request { services, lines };
     let deadline = Deadline {
         at: services.now() + TIMEOUT,
     };
-    let parsed = Work::parse(&event).expect("an event");
-    let ended = poll(work(&request, parsed, deadline));
-    conclude(&services.output, request.lines, &ended);
-    ended
+    (
+        request,
+        Invocation::parse(event).expect("an event"),
+        deadline,
+    )
 }
 
 /// Runs one step of the rotation that creates version [`TOKEN`].
@@ -81,40 +104,80 @@ pub(crate) fn run(services: &FakeServices, step: Step) -> Outcome {
 
 /// Runs one step of a rotation.
 pub(crate) fn run_for(services: &FakeServices, step: Step, token: &str) -> Outcome {
-    let event = json!({
+    request(services, step_event(step, token), a_step)
+}
+
+/// Runs one step of a rotation, whose calls wait for their turns.
+pub(crate) async fn step_in_turns(services: &FakeServices, step: Step, token: &str) -> Outcome {
+    request_in_turns(services, step_event(step, token), a_step).await
+}
+
+fn step_event(step: Step, token: &str) -> Value {
+    json!({
         "Step": step.name(),
         "SecretId": SECRET_ARN,
         "ClientRequestToken": token,
         "RotationToken": ROTATION_TOKEN,
-    });
-    request(services, event, async |request, work, deadline| {
-        let Work::Rotation(Invocation::Step(event)) = work else {
-            panic!("a step");
-        };
-        step::run(request, &event, deadline).await
     })
+}
+
+async fn a_step(request: &Request<'_>, work: Invocation, deadline: Deadline) -> Result<(), Error> {
+    let Invocation::Step(event) = work else {
+        panic!("a step");
+    };
+    step::run(request, &event, deadline).await
 }
 
 /// Sweeps the secret.
 pub(crate) fn sweep(services: &FakeServices) -> Outcome {
-    let event = json!({ "keyrota": "sweep", "secrets": [SECRET_ARN] });
-    request(services, event, async |request, work, deadline| {
-        let Work::Rotation(Invocation::Sweep(secrets)) = work else {
-            panic!("a sweep");
-        };
-        sweep::run(request, &secrets, deadline).await
-    })
+    request(services, sweep_event(), a_sweep)
+}
+
+/// Sweeps the secret. The sweep's calls wait for their turns.
+pub(crate) async fn sweep_in_turns(services: &FakeServices) -> Outcome {
+    request_in_turns(services, sweep_event(), a_sweep).await
+}
+
+fn sweep_event() -> Value {
+    json!({ "keyrota": "sweep", "secrets": [SECRET_ARN] })
+}
+
+async fn a_sweep(request: &Request<'_>, work: Invocation, deadline: Deadline) -> Result<(), Error> {
+    let Invocation::Sweep(secrets) = work else {
+        panic!("a sweep");
+    };
+    sweep::run(request, &secrets, deadline).await
 }
 
 /// Checks a version of the secret.
 pub(crate) fn check(services: &FakeServices, version: &str) -> Outcome<CheckAnswer> {
-    let event = json!({ "keyrota": "check", "secret": SECRET_ARN, "version": version });
-    request(services, event, async |request, work, _| {
-        let Work::Check(check) = work else {
-            panic!("a check");
-        };
-        check::run(request, &check).await
-    })
+    request(services, check_event(version), a_check)
+}
+
+/// Rehearses the next rotation.
+pub(crate) fn rehearse(services: &FakeServices) -> Outcome<CheckAnswer> {
+    let event = json!({ "keyrota": "check", "secret": SECRET_ARN });
+    request(services, event, a_check)
+}
+
+/// Checks a version of the secret. The check's calls wait for their turns.
+pub(crate) async fn check_in_turns(services: &FakeServices, version: &str) -> Outcome<CheckAnswer> {
+    request_in_turns(services, check_event(version), a_check).await
+}
+
+fn check_event(version: &str) -> Value {
+    json!({ "keyrota": "check", "secret": SECRET_ARN, "version": version })
+}
+
+async fn a_check(
+    request: &Request<'_>,
+    work: Invocation,
+    _: Deadline,
+) -> Result<CheckAnswer, Error> {
+    let Invocation::Check(check) = work else {
+        panic!("a check");
+    };
+    check::run(request, &check).await
 }
 
 /// Runs a rotation as Secrets Manager does, from the first step to the last, or to the first

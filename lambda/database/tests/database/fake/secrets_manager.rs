@@ -17,6 +17,7 @@ use serde_json::Value;
 
 use super::mishap::aws_error;
 use super::services::{FakeServices, HOST, MORNING, SECRET_ARN, USER};
+use super::twice::Told;
 
 /// What these tests know about a version besides its value and labels.
 #[derive(Clone, Debug, Default)]
@@ -98,7 +99,7 @@ impl FakeServices {
         versions::stages(&self.secrets.borrow()[SECRET_ARN].versions)
     }
 
-    async fn ask<T>(
+    async fn ask<T: Told>(
         &self,
         action: &'static str,
         effect: impl FnOnce() -> Result<T, CallErrorKind>,

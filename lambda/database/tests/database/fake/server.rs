@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use keyrota_database_function::port::{Clock, Moment};
 use keyrota_database_function::server::{
-    Change, Endpoint, Login, PreviousPassword, Server, ServerError, ServerFault,
+    Change, Endpoint, Login, PasswordExpiry, PreviousPassword, Server, ServerError, ServerFault,
 };
 use keyrota_test_function::secrets::FakeSecrets as _;
 use secrecy::ExposeSecret;
@@ -66,6 +66,8 @@ impl FakeServices {
     fn note<T>(&self, login: &Login, answer: Result<T, ServerFault>) -> Result<T, ServerError> {
         if let Err(fault) = &answer
             && ![ServerFault::WrongCredentials, ServerFault::Unclear].contains(fault)
+            // The two runs are processes of their own.
+            && !self.turns.are_taken()
         {
             let password = login.password.expose_secret().to_owned();
             self.broken_off.replace(Some(password));
@@ -79,6 +81,15 @@ impl Server for FakeServices {
         self.approach(endpoint, login);
         let answer = self.call("authenticate", || self.log_in(login)).await;
         self.note(login, answer)
+    }
+
+    async fn inspect(
+        &self,
+        endpoint: &Endpoint,
+        login: &Login,
+    ) -> Result<Option<PasswordExpiry>, ServerError> {
+        self.authenticate(endpoint, login).await?;
+        Ok(self.expiry.get())
     }
 
     async fn change(
@@ -145,6 +156,8 @@ impl Clock for FakeServices {
     }
 
     async fn sleep(&self, duration: Duration) {
+        let turn = self.turns.wait("sleep").await;
+        self.turns.answered(turn, || (duration, self.now.get()));
         self.pass(duration);
     }
 }

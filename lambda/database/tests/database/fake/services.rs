@@ -5,10 +5,11 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use keyrota_database_function::pin::Pins;
-use keyrota_database_function::server::{Engine, ServerFault};
+use keyrota_database_function::server::{Engine, PasswordExpiry, ServerFault};
 use keyrota_database_function::stage::CURRENT;
 use keyrota_test_function::output::Output;
 use keyrota_test_function::secrets::{FakeSecrets as _, Secrets};
+use keyrota_test_function::twice::Turns;
 use serde_json::{Value, json};
 
 use super::mishap::Mishap;
@@ -83,6 +84,8 @@ pub(crate) struct FakeServices {
     pub(crate) user: RefCell<Option<User>>,
     /// The server's fault, if it has one.
     pub(crate) down: Cell<Option<ServerFault>>,
+    /// When the user's password expires, if the server says so.
+    pub(crate) expiry: Cell<Option<PasswordExpiry>>,
     /// The server's answer to a change, if it refuses.
     pub(crate) refuses: Cell<Option<ServerFault>>,
     /// The response of `GetRandomPassword`, if it is not a valid password.
@@ -104,6 +107,11 @@ pub(crate) struct FakeServices {
     pub(crate) made: Cell<u32>,
     /// How often a principal that may write the secret has acted.
     pub(crate) forged: Cell<u32>,
+    /// Whether two runs overlap, or have. Two changes at once can displace the password that the
+    /// server keeps.
+    pub(crate) overlapped: Cell<bool>,
+    /// Whose turn it is, if two runs are interleaved.
+    pub(crate) turns: Turns<Mishap>,
 }
 
 /// Returns the pins, parsed as the function parses them. They are few, and live until the tests
@@ -142,6 +150,7 @@ impl FakeServices {
             secrets: RefCell::default(),
             user: RefCell::default(),
             down: Cell::default(),
+            expiry: Cell::default(),
             refuses: Cell::default(),
             random: RefCell::default(),
             calls: RefCell::default(),
@@ -155,6 +164,8 @@ impl FakeServices {
             violations: RefCell::default(),
             made: Cell::default(),
             forged: Cell::default(),
+            overlapped: Cell::default(),
+            turns: Turns::default(),
         };
         services.never_say(TOKEN);
         services.add_secret(SECRET_ARN);
@@ -189,6 +200,7 @@ impl FakeServices {
             secrets: self.secrets.clone(),
             user: self.user.clone(),
             down: self.down.clone(),
+            expiry: self.expiry.clone(),
             refuses: self.refuses.clone(),
             random: self.random.clone(),
             calls: RefCell::default(),
@@ -202,6 +214,8 @@ impl FakeServices {
             violations: RefCell::default(),
             made: self.made.clone(),
             forged: self.forged.clone(),
+            overlapped: self.overlapped.clone(),
+            turns: Turns::default(),
         }
     }
 

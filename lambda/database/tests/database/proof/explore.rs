@@ -39,17 +39,34 @@ type Work = dyn Fn(&State) -> Outcome;
 
 /// Explores every state that is reachable from the starting states.
 pub(super) fn explore(starts: &[Start], faults: usize) -> Result<Explored, Box<Violation>> {
-    search(starts, faults, false)
+    search(states_of(starts), faults, false)
+}
+
+/// Explores every state that is reachable from these states.
+pub(super) fn explore_from(
+    states: Vec<(String, State)>,
+    faults: usize,
+) -> Result<Explored, Box<Violation>> {
+    search(states, faults, false)
+}
+
+fn states_of(starts: &[Start]) -> Vec<(String, State)> {
+    let states = starts.iter().map(|it| (it.name.clone(), it.state()));
+    states.collect()
 }
 
 /// The same, but between any two calls, a principal acts that may write the secret and send
 /// events to the function. Because that can break the secret's own credential, this search does
 /// not check whether a rotation succeeds.
 pub(super) fn explore_forged(starts: &[Start]) -> Result<Explored, Box<Violation>> {
-    search(starts, 0, true)
+    search(states_of(starts), 0, true)
 }
 
-fn search(starts: &[Start], faults: usize, forging: bool) -> Result<Explored, Box<Violation>> {
+fn search(
+    starts: Vec<(String, State)>,
+    faults: usize,
+    forging: bool,
+) -> Result<Explored, Box<Violation>> {
     let mut search = Search {
         faults,
         forging,
@@ -60,8 +77,8 @@ fn search(starts: &[Start], faults: usize, forging: bool) -> Result<Explored, Bo
             ..Explored::default()
         },
     };
-    for start in starts {
-        search.arrive(start.state(), None, start.name.clone())?;
+    for (name, state) in starts {
+        search.arrive(state, None, name)?;
     }
     let mut at = 0;
     while at < search.reached.len() {

@@ -1,0 +1,198 @@
+//! Why calls of a rehearsal would be refused, and what to do about it.
+
+use keyrota_contract::check::{Signer, call};
+
+use super::{Principals, Rehearsal, RehearsedCall, TestMethod};
+use crate::model::{Entry, Kind};
+
+/// What a rehearsal found to be refused.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FailedRehearsal {
+    /// The calls, each with who makes it and the error code.
+    pub evidence: String,
+    /// What to do about it.
+    pub remedy: String,
+}
+
+/// The codes with which AWS says that credentials are not valid.
+const INVALID_CREDENTIALS: [&str; 4] = [
+    "InvalidClientTokenId",
+    "InvalidAccessKeyId",
+    "SignatureDoesNotMatch",
+    "UnrecognizedClientException",
+];
+
+/// The codes of a service that did not answer.
+const NO_ANSWER: [&str; 2] = ["unreachable", "no_answer"];
+
+/// Returns what the rehearsal of an entry's rotation found to be refused, or `None` if no refusal
+/// is known.
+pub fn failed_rehearsal(entry: &Entry, rehearsal: &Rehearsal) -> Option<FailedRehearsal> {
+    let principals = &rehearsal.principals;
+    if let Some(error) = &rehearsal.error {
+        return Some(FailedRehearsal {
+            evidence: format!("the function could not rehearse the next rotation: {error}"),
+            remedy: "fix the reported cause; a function that an earlier version of keyrota deployed knows no rehearsal, so run `keyrota bootstrap`".to_owned(),
+        });
+    }
+    let refused: Vec<&RehearsedCall> = rehearsal.refused().collect();
+    if refused.is_empty() {
+        return None;
+    }
+    let calls: Vec<String> = refused.iter().map(|call| told(entry, call)).collect();
+    let mut remedies: Vec<String> = Vec::new();
+    for call in &refused {
+        let remedy = remedy(entry, call, principals);
+        if !remedies.contains(&remedy) {
+            remedies.push(remedy);
+        }
+    }
+    Some(FailedRehearsal {
+        evidence: format!("the next rotation would fail: {}", calls.join("; ")),
+        remedy: remedies.join("; "),
+    })
+}
+
+/// Returns a call with who makes it and why it is refused.
+fn told(entry: &Entry, refused: &RehearsedCall) -> String {
+    let by = match (refused.by, &entry.kind) {
+        (Signer::Role, _) => "the function's role".to_owned(),
+        (Signer::User, _) => format!("the user `{}`", entry.user_name()),
+        (Signer::Administrator, _) => {
+            format!("the administrator in `{}`", entry.rotate_as.as_str())
+        }
+    };
+    let on = refused
+        .resource
+        .as_ref()
+        .map_or(String::new(), |on| format!(" on `{on}`"));
+    let code = refused.code.as_deref().unwrap_or("no code");
+    let how = match refused.how {
+        TestMethod::Simulated => "simulated",
+        TestMethod::Tested | TestMethod::NotTestable => "tested",
+    };
+    let reason = match (&refused.reason, refused.how) {
+        (Some(reason), TestMethod::Tested) => format!(": {reason}"),
+        _ => String::new(),
+    };
+    format!("{} by {by}{on} ({how}, {code}){reason}", refused.call)
+}
+
+/// Returns what to do about a call that is refused.
+fn remedy(entry: &Entry, refused: &RehearsedCall, principals: &Principals) -> String {
+    let code = refused.code.as_deref().unwrap_or_default();
+    let (service, _) = refused.call.split_once(':').unwrap_or_default();
+    if service == "database" {
+        return database(entry, refused, code);
+    }
+    if NO_ANSWER.contains(&code) {
+        return format!(
+            "let the function reach {service}: check `network` in the manifest, the security groups, and the VPC endpoints"
+        );
+    }
+    if let Some(named) = refused
+        .resource
+        .as_ref()
+        .filter(|_| service == "secretsmanager")
+    {
+        return administrators_secret(named, code, refused.policies_allow, principals);
+    }
+    let role = &principals.role;
+    match refused.by {
+        Signer::Role if refused.policies_allow == Some(true) => elsewhere(refused, principals),
+        Signer::Role => format!(
+            "restore the policies of the role {role}, which do not allow it: run `keyrota doctor --fix`, or compare them with `keyrota generate`"
+        ),
+        Signer::User if INVALID_CREDENTIALS.contains(&code) => format!(
+            "store an active key of `{}` in {}",
+            entry.user_name(),
+            entry.secret
+        ),
+        Signer::User if refused.resource.is_some() => format!(
+            "allow it in a policy of `{}`, or correct `probe` in the manifest",
+            entry.user_name()
+        ),
+        Signer::User if refused.policies_allow == Some(true) => format!(
+            "the user's own policies allow it, so find the policy of the organization that denies it to `{}`",
+            entry.user_name()
+        ),
+        Signer::User => format!(
+            "restore the inline policy keyrota-ManageOwnAccessKeys of the user `{}`, or find the policy or permissions boundary that denies it: run `keyrota doctor --fix`, or compare it with `keyrota generate`",
+            entry.user_name()
+        ),
+        Signer::Administrator if INVALID_CREDENTIALS.contains(&code) => format!(
+            "store an active key in the administrator's secret `{}`",
+            entry.rotate_as.as_str()
+        ),
+        Signer::Administrator => format!(
+            "allow it to the administrator whose key is in `{}`",
+            entry.rotate_as.as_str()
+        ),
+    }
+}
+
+/// Returns the remedy for a call that the role's own policies allow.
+fn elsewhere(refused: &RehearsedCall, principals: &Principals) -> String {
+    let role = &principals.role;
+    let reads = refused.call == call::GET_SECRET_VALUE;
+    match &principals.key {
+        Some(key) if reads => format!(
+            "the role's own policies allow it, so the key policy of {key} does not let the role in: add a statement that allows kms:Decrypt and kms:GenerateDataKey to {role} with the condition kms:ViaService {}, and check the secret's resource policy",
+            principals.via
+        ),
+        _ => format!(
+            "the policies of {role} allow it, so find what denies it: the secret's resource policy, a policy of the organization, or the policy of a VPC endpoint"
+        ),
+    }
+}
+
+/// Returns the remedy for an administrator's secret that the function cannot use.
+fn administrators_secret(
+    named: &str,
+    code: &str,
+    policies_allow: Option<bool>,
+    principals: &Principals,
+) -> String {
+    let role = &principals.role;
+    match (code, policies_allow) {
+        ("no_key" | "unfit", _) => format!(
+            "store the administrator's credential in `{named}`, or change `rotate_as` in the manifest"
+        ),
+        ("ResourceNotFoundException", _) => {
+            format!(
+                "create the administrator's secret `{named}`, or change `rotate_as` in the manifest"
+            )
+        }
+        (_, Some(true)) => format!(
+            "the role's own policies allow it, so let {role} in by the resource policy of `{named}` and by the policy of its KMS key"
+        ),
+        _ => format!(
+            "let {role} read the administrator's secret `{named}`: check the role's policy Administrators (`keyrota generate`), the secret's resource policy, and the policy of its KMS key"
+        ),
+    }
+}
+
+/// Returns the remedy for a login that fails.
+fn database(entry: &Entry, refused: &RehearsedCall, code: &str) -> String {
+    let Kind::Database(database) = &entry.kind else {
+        return "see the function's log".to_owned();
+    };
+    let endpoint = database.endpoint();
+    match code {
+        "unreachable" | "timed_out" | "name_unknown" => format!(
+            "let the function reach {endpoint}: check that the server runs, `host`, `port`, and `network` in the manifest, and the security groups"
+        ),
+        "no_tls" | "untrusted" => format!(
+            "check the certificate of {endpoint} against `host`, `tls`, and `tls_ca` in the manifest"
+        ),
+        "wrong_credentials" | "login_forbidden" if refused.by == Signer::Administrator => format!(
+            "store the administrator's current password in `{}`, and see that it may log in to {endpoint}",
+            entry.rotate_as.as_str()
+        ),
+        "wrong_credentials" | "login_forbidden" => format!(
+            "run `keyrota rotate {}`, which tries the password of each version; see also that the user may log in to {endpoint}",
+            entry.secret
+        ),
+        _ => format!("see the log of {endpoint}, fix the cause, then run `keyrota doctor` again"),
+    }
+}

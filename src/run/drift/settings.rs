@@ -1,0 +1,128 @@
+//! Restores by calls of their own what no change set may restore, or can.
+
+use super::super::error::Result;
+use super::super::import::restore_key;
+use super::super::{Context, switch_on};
+use crate::plan::drift::{
+    DEFAULT_KEY, DeployedResource, DeployedTemplate, Repair, SECRET, document, wanted_rotation,
+};
+use crate::plan::{TagDifference, tag_differences};
+
+/// Restores one resource.
+///
+/// # Errors
+///
+/// Returns the first call that was refused. Another run continues from there.
+pub(super) async fn restore_settings(
+    context: &Context<'_>,
+    template: &DeployedTemplate<'_>,
+    resource: DeployedResource<'_>,
+    repair: Repair,
+) -> Result<()> {
+    let cloud = context.cloud;
+    let id = resource.physical_id;
+    let secret = || template.text(resource, "SecretId").unwrap_or_default();
+    match repair {
+        Repair::Key => {
+            restore_key(context, id).await?;
+            return Ok(());
+        }
+        Repair::Restore => cloud.restore_secret(id).await?,
+        Repair::Settings => restore_secret(context, template, resource).await?,
+        Repair::SecretPolicy => {
+            let Some(policy) = document(template, resource, "ResourcePolicy") else {
+                return Ok(());
+            };
+            // With the secret, its policy is created again.
+            if cloud.secret(&secret()).await?.is_none() {
+                return Ok(());
+            }
+            cloud.put_resource_policy(&secret(), &policy).await?;
+        }
+        Repair::Schedule => {
+            let wanted = wanted_rotation(template, resource);
+            switch_on(context, &secret(), &wanted).await?;
+        }
+        // A statement is removed once it is certain that the change set that restores it may be
+        // executed.
+        Repair::Permission
+        | Repair::EnableRotation
+        | Repair::ChangeSet
+        | Repair::Replace
+        | Repair::Recreate => return Ok(()),
+    }
+    context.done(format!("restored {}", resource.logical_id));
+    Ok(())
+}
+
+/// Removes the statement of a permission from the function's resource policy.
+///
+/// # Errors
+///
+/// Returns the refusal of the call.
+pub(super) async fn remove_statement(
+    context: &Context<'_>,
+    template: &DeployedTemplate<'_>,
+    permission: DeployedResource<'_>,
+) -> Result<()> {
+    let function = template.text(permission, "FunctionName");
+    let function = function.unwrap_or_default();
+    let cloud = context.cloud;
+    let removed = cloud.remove_permission(&function, permission.physical_id);
+    Ok(removed.await?)
+}
+
+async fn restore_secret(
+    context: &Context<'_>,
+    template: &DeployedTemplate<'_>,
+    resource: DeployedResource<'_>,
+) -> Result<()> {
+    let Some(secret) = context.cloud.secret(resource.physical_id).await? else {
+        return Ok(());
+    };
+    let description = template.text(resource, "Description");
+    let description = description.filter(|wanted| *wanted != secret.description);
+    let key = template.text(resource, "KmsKeyId");
+    let key = key.unwrap_or_else(|| DEFAULT_KEY.to_owned());
+    let held = secret.kms_key.as_deref().unwrap_or(DEFAULT_KEY);
+    let is_same = crate::plan::same_key(held, &key)
+        || held.ends_with(DEFAULT_KEY) && key.ends_with(DEFAULT_KEY);
+    let key = (!is_same).then_some(key);
+    let update =
+        context
+            .cloud
+            .update_settings(resource.physical_id, description.as_deref(), key.as_deref());
+    Ok(update.await?)
+}
+
+/// Writes the tags of each secret that differ from the deployed ones, and removes keyrota's own
+/// tags that should not exist: a change set that restored them would contain the secret.
+///
+/// # Errors
+///
+/// Returns the first call that was refused.
+pub(super) async fn restore_tags(
+    context: &Context<'_>,
+    template: &DeployedTemplate<'_>,
+) -> Result<()> {
+    for resource in template.of_kind(SECRET) {
+        let Some(secret) = context.cloud.secret(resource.physical_id).await? else {
+            continue;
+        };
+        let list = template.property(resource, "Tags").unwrap_or_default();
+        let list = list.as_array().into_iter().flatten();
+        let expected = list.filter_map(|tag| {
+            let text = |key: &str| Some(tag.get(key)?.as_str()?.to_owned());
+            Some((text("Key")?, text("Value")?))
+        });
+        for difference in tag_differences(&expected.collect(), &secret) {
+            let TagDifference { key, expected, .. } = &difference;
+            match expected {
+                Some(value) => context.cloud.tag(&secret.arn, key, value).await?,
+                None => context.cloud.untag(&secret.arn, key).await?,
+            }
+            context.done(format!("{}: {difference}; restored", secret.name));
+        }
+    }
+    Ok(())
+}
