@@ -3,6 +3,7 @@
 use async_trait::async_trait;
 use aws_sdk_s3::error::BuildError;
 use aws_sdk_s3::error::SdkError;
+use aws_sdk_s3::operation::get_object::GetObjectOutput;
 use aws_sdk_s3::primitives::ByteStream;
 use aws_sdk_s3::types::{
     BucketLocationConstraint, BucketVersioningStatus, CreateBucketConfiguration,
@@ -127,31 +128,30 @@ impl Artifacts for Aws {
         account: &str,
         body: &[u8],
     ) -> Result<Option<Compared>> {
-        let get = self
-            .s3
-            .get_object()
-            .bucket(bucket)
-            .key(key)
-            .set_version_id(version.map(str::to_owned))
-            .expected_bucket_owner(account);
-        let call = match version {
-            Some(_) => "s3:GetObjectVersion",
-            None => "s3:GetObject",
-        };
-        let Some(object) = found(call, get.send()).await? else {
+        let Some((call, object)) = self.get(bucket, key, version, account).await? else {
             return Ok(None);
         };
-        let version = object.version_id.filter(|version| version != NULL);
+        let version = object.version_id.clone().filter(|version| version != NULL);
         // Other principals can store an object of any size that S3 accepts.
-        let length = object.content_length;
-        let same_length = length.and_then(|one| usize::try_from(one).ok()) == Some(body.len());
-        let same = same_length && {
-            let held = object.body.collect().await;
-            let held =
-                held.map_err(|error| refused(call, ErrorKind::Unavailable, error.to_string()))?;
-            held.into_bytes() == body
-        };
+        let same = length(&object) == Some(body.len()) && content(call, object).await? == body;
         Ok(Some(Compared { same, version }))
+    }
+
+    async fn object(
+        &self,
+        bucket: &str,
+        key: &str,
+        version: Option<&str>,
+        account: &str,
+        limit: usize,
+    ) -> Result<Option<Vec<u8>>> {
+        let Some((call, object)) = self.get(bucket, key, version, account).await? else {
+            return Ok(None);
+        };
+        if length(&object).is_none_or(|length| length > limit) {
+            return Ok(None);
+        }
+        content(call, object).await.map(Some)
     }
 
     async fn put_object(
@@ -247,6 +247,45 @@ impl Artifacts for Aws {
         let suffix = if region.starts_with("cn-") { ".cn" } else { "" };
         format!("https://{bucket}.s3.{region}.amazonaws.com{suffix}/{key}{version}")
     }
+}
+
+impl Aws {
+    /// Requests an object, or one version of it. Returns the call with the answer.
+    async fn get(
+        &self,
+        bucket: &str,
+        key: &str,
+        version: Option<&str>,
+        account: &str,
+    ) -> Result<Option<(&'static str, GetObjectOutput)>> {
+        let get = self
+            .s3
+            .get_object()
+            .bucket(bucket)
+            .key(key)
+            .set_version_id(version.map(str::to_owned))
+            .expected_bucket_owner(account);
+        let call = match version {
+            Some(_) => "s3:GetObjectVersion",
+            None => "s3:GetObject",
+        };
+        let object = found(call, get.send()).await?;
+        Ok(object.map(|object| (call, object)))
+    }
+}
+
+/// Returns how many bytes an object has.
+fn length(object: &GetObjectOutput) -> Option<usize> {
+    object
+        .content_length
+        .and_then(|length| usize::try_from(length).ok())
+}
+
+async fn content(call: &'static str, object: GetObjectOutput) -> Result<Vec<u8>> {
+    let content = object.body.collect().await;
+    let content =
+        content.map_err(|error| refused(call, ErrorKind::Unavailable, error.to_string()))?;
+    Ok(content.into_bytes().to_vec())
 }
 
 /// The settings of keyrota's own bucket. Each is read, and written if it differs. The writes

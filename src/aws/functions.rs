@@ -2,21 +2,35 @@
 
 use async_trait::async_trait;
 use aws_sdk_lambda::primitives::Blob;
+use aws_sdk_lambda::types::LastUpdateStatus;
 use jiff::Timestamp;
 
 use super::Aws;
 use super::error::{answered, failed, found, refused};
-use crate::port::{ErrorKind, Functions, Invoked, LogEvent, Optional, Result};
+use crate::port::{
+    ErrorKind, FunctionCode, Functions, Invoked, LogEvent, LogGroup, Optional, Result,
+};
 
 #[async_trait(?Send)]
 impl Functions for Aws {
-    async fn code_sha256(&self, function: &str) -> Result<Option<String>> {
+    async fn function_code(&self, function: &str) -> Result<Option<FunctionCode>> {
         let request = self
             .lambda
             .get_function_configuration()
             .function_name(function);
         let answer = found("lambda:GetFunctionConfiguration", request.send()).await?;
-        Ok(answer.and_then(|answer| answer.code_sha256))
+        Ok(answer.map(|answer| FunctionCode {
+            sha256: answer.code_sha256.unwrap_or_default(),
+            is_updating: answer.last_update_status == Some(LastUpdateStatus::InProgress),
+        }))
+    }
+
+    async fn update_code(&self, function: &str, zip: Vec<u8>) -> Result<()> {
+        let request = self.lambda.update_function_code().function_name(function);
+        let request = request.zip_file(Blob::new(zip));
+        answered("lambda:UpdateFunctionCode", request.send())
+            .await
+            .map(drop)
     }
 
     async fn function_policy(&self, function: &str) -> Result<Option<String>> {
@@ -72,20 +86,36 @@ impl Functions for Aws {
         Ok(found)
     }
 
-    async fn has_log_group(&self, group: &str) -> Result<bool> {
+    async fn log_group(&self, group: &str) -> Result<Option<LogGroup>> {
         let request = self.logs.describe_log_groups().log_group_name_prefix(group);
         let mut pages = request.into_paginator().send();
         while let Some(page) = pages.next().await {
             let page = page.map_err(failed("logs:DescribeLogGroups"))?;
-            let groups = page.log_groups.unwrap_or_default().into_iter();
-            if groups
-                .filter_map(|it| it.log_group_name)
-                .any(|it| it == group)
-            {
-                return Ok(true);
+            let mut groups = page.log_groups.unwrap_or_default().into_iter();
+            if let Some(held) = groups.find(|it| it.log_group_name.as_deref() == Some(group)) {
+                return Ok(Some(LogGroup {
+                    kms_key: held.kms_key_id,
+                }));
             }
         }
-        Ok(false)
+        Ok(None)
+    }
+
+    async fn set_log_key(&self, group: &str, key: Option<&str>) -> Result<()> {
+        match key {
+            Some(key) => {
+                let request = self.logs.associate_kms_key().log_group_name(group);
+                answered("logs:AssociateKmsKey", request.kms_key_id(key).send())
+                    .await
+                    .map(drop)
+            }
+            None => {
+                let request = self.logs.disassociate_kms_key().log_group_name(group);
+                answered("logs:DisassociateKmsKey", request.send())
+                    .await
+                    .map(drop)
+            }
+        }
     }
 
     async fn delete_log_group(&self, group: &str) -> Result<bool> {

@@ -10,10 +10,10 @@ use super::password;
 use super::session::Session;
 use super::settings::Settings;
 use crate::model::{Entry, InitialKey, Kind, Model};
-use crate::plan::{self, GoneSecret, Preflight, StackReport};
+use crate::plan::{self, Drift, GoneSecret, Preflight, StackReport};
 use crate::port::Event;
 use crate::render::Shard;
-use crate::run::{self, Bootstrapped, Cleared};
+use crate::run::{self, Bootstrapped, Cleared, Context};
 use crate::view::{BootstrapResult, DeployedFunction, DeployedSecret, imported};
 
 const EXAMPLES: &str = "\
@@ -62,7 +62,13 @@ pub(super) async fn run(settings: &Settings, verb: &Bootstrap) -> Result<Exit, F
     let rotates = !verb.no_rotate;
     let cleared = stacks.clear(&context, Preflight { rotates }).await?;
     let asked = password::collect(&context, &cleared).await?;
-    settings.confirm(verb.yes, &question(shards, &cleared, verb.no_rotate))?;
+    let shown = match verb.yes {
+        true => None,
+        false => Some(drift(&context, shards, &cleared).await?),
+    };
+    let restored = restored(shown.iter().flatten().flatten());
+    let question = question(shards, &cleared, verb.no_rotate);
+    settings.confirm(verb.yes, &format!("{question}{restored}"))?;
     let gone = cleared.iter();
     let gone: Vec<Vec<GoneSecret>> = gone
         .map(|cleared| plan::gone_secrets(&cleared.observed))
@@ -74,7 +80,7 @@ pub(super) async fn run(settings: &Settings, verb: &Bootstrap) -> Result<Exit, F
     let packages = source.packages(settings, fleet, &authorities).await?;
     let mut deployed: Option<BootstrapResult> = None;
     let stacks = shards.iter().zip(rendering.stacks()).zip(&cleared);
-    for (((shard, template), cleared), gone) in stacks.zip(gone) {
+    for (index, (((shard, template), cleared), gone)) in stacks.zip(gone).enumerate() {
         let model = &shard.model;
         if shards.len() > 1 {
             context
@@ -87,6 +93,7 @@ pub(super) async fn run(settings: &Settings, verb: &Bootstrap) -> Result<Exit, F
             passwords: &passwords,
             rotates,
             recreated: &gone.into_iter().map(|secret| secret.logical_id).collect(),
+            shown: shown.as_ref().map(|shown| shown[index].as_slice()),
         };
         let done = run::bootstrap(&context, model, cleared, inputs).await?;
         let result = result(model, done);
@@ -100,6 +107,35 @@ pub(super) async fn run(settings: &Settings, verb: &Bootstrap) -> Result<Exit, F
         settings.view.show(&result);
     }
     Ok(Exit::Done)
+}
+
+/// Returns what each stack's deployment restores, for the confirmation prompt.
+async fn drift(
+    context: &Context<'_>,
+    shards: &[Shard],
+    cleared: &[Cleared<'_>],
+) -> Result<Vec<Vec<Drift>>, Failed> {
+    let mut found = Vec::new();
+    for (shard, cleared) in shards.iter().zip(cleared) {
+        let observed = &cleared.observed;
+        let mut drift = Vec::new();
+        if let Some(stack) = &observed.stack {
+            drift = plan::tag_drift(&shard.model, observed, &[]);
+            let all = run::observe_drift(context, stack, &observed.resources).await?;
+            drift.extend(all.restored());
+        }
+        found.push(drift);
+    }
+    Ok(found)
+}
+
+/// Lists what is restored.
+fn restored<'a>(drift: impl Iterator<Item = &'a Drift>) -> String {
+    let lines: String = drift.map(|drift| format!("\n  {drift}")).collect();
+    match lines.is_empty() {
+        true => lines,
+        false => format!("\nThis differs from what was deployed, and is restored first:{lines}\n"),
+    }
 }
 
 /// Asks whether secrets that no longer exist are created again, since their clients need new ARNs.

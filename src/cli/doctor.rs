@@ -11,7 +11,7 @@ use super::fleet::Stacks;
 use super::session::Session;
 use super::settings::Settings;
 use crate::model::Model;
-use crate::plan::{Diagnosis, DoctorReport, Fix, Rehearsal};
+use crate::plan::{self, Diagnosis, DoctorReport, Fix, Rehearsal};
 use crate::port::{Event, Listener as _};
 use crate::run::{self, Context};
 
@@ -61,7 +61,8 @@ pub(super) async fn run(settings: &Settings, verb: &Doctor) -> Result<Exit, Fail
     let mut tried: Vec<Diagnosis> = Vec::new();
     let mut refused = false;
     // The fixes that failed, by stack. A fault may disappear although its fix has failed.
-    let mut failed: Vec<(&str, Option<Fix>)> = Vec::new();
+    let mut failed: Vec<(&str, Fix)> = Vec::new();
+    let mut left_out: Vec<String> = Vec::new();
     while verb.fix && looks.len() <= MAX_ROUNDS {
         let last = looks.last().map(Vec::as_slice).unwrap_or_default();
         let chosen: Vec<Vec<Diagnosis>> = last.iter().map(|it| untried(it, &tried)).collect();
@@ -70,22 +71,20 @@ pub(super) async fn run(settings: &Settings, verb: &Doctor) -> Result<Exit, Fail
         }
         let agreed = agree(settings, verb, &chosen)?;
         for (model, chosen) in models.iter().zip(chosen) {
-            let mut applied: Vec<Diagnosis> =
-                chosen.iter().filter(|it| agreed(it)).cloned().collect();
-            applied.sort_by_key(|it| it.fix);
-            for same in applied.chunk_by(|one, next| one.fix == next.fix) {
-                let failures = run::fix(&context, model, same).await?;
-                let is_aws = |error: &run::Error| {
-                    matches!(
-                        error,
-                        run::Error::Aws(_) | run::Error::RecoveryDenied { .. }
-                    )
-                };
-                refused |= failures.iter().any(is_aws);
-                let this = (model.stack.as_str(), same[0].fix);
-                failed.retain(|held| *held != this);
-                if !failures.is_empty() {
-                    failed.push(this);
+            let applied: Vec<Diagnosis> = chosen.iter().filter(|it| agreed(it)).cloned().collect();
+            let stack = model.stack.as_str();
+            let is_applied =
+                |fix: &Fix| applied.iter().any(|diagnosis| diagnosis.fix == Some(*fix));
+            failed.retain(|(of, fix)| *of != stack || !is_applied(fix));
+            for (fix, error) in run::fix(&context, model, &applied).await? {
+                failed.push((stack, fix));
+                refused |= matches!(
+                    error,
+                    run::Error::Aws(_) | run::Error::RecoveryDenied { .. }
+                );
+                if let run::Error::LeftOut { resources, .. } = error {
+                    let resources = resources.into_iter();
+                    left_out.extend(resources.map(|id| plan::resource_subject(&id, model)));
                 }
             }
             tried.extend(chosen);
@@ -101,7 +100,9 @@ pub(super) async fn run(settings: &Settings, verb: &Doctor) -> Result<Exit, Fail
     }
     settings.progress.finish();
     let looks: Vec<Vec<Diagnosis>> = looks.into_iter().map(|look| look.concat()).collect();
-    let report = DoctorReport::of(&looks).with_rehearsals(rehearsals, settings.verbose);
+    let report = DoctorReport::of(&looks)
+        .without(&left_out)
+        .with_rehearsals(rehearsals, settings.verbose);
     settings.view.show(&report);
     Ok(match report.is_well() {
         true if failed.is_empty() => Exit::Done,
@@ -132,16 +133,17 @@ fn untried(found: &[Diagnosis], tried: &[Diagnosis]) -> Vec<Diagnosis> {
     found.iter().filter(fresh).cloned().collect()
 }
 
-/// Asks whether to apply these fixes, first all together, and then each that a person must agree to by
-/// itself. Returns which of them may be applied.
+/// Asks whether to apply these fixes, first all together, and then each that may undo what somebody
+/// wanted. Returns which of them may be applied.
 fn agree(
     settings: &Settings,
     verb: &Doctor,
     chosen: &[Vec<Diagnosis>],
 ) -> Result<impl Fn(&Diagnosis) -> bool + use<>, Failed> {
-    let asks_itself = |it: &&Diagnosis| it.fix.is_some_and(Fix::needs_own_confirmation);
-    let (separate, together): (Vec<&Diagnosis>, Vec<&Diagnosis>) =
-        chosen.iter().flatten().partition(asks_itself);
+    let (separate, together): (Vec<&Diagnosis>, Vec<&Diagnosis>) = chosen
+        .iter()
+        .flatten()
+        .partition(|it| it.is_asked_separately());
     if !together.is_empty() {
         settings.confirm(verb.yes, &question(&together))?;
     }
@@ -149,7 +151,8 @@ fn agree(
     for diagnosis in separate {
         let id = diagnosis.fault.id;
         let is_allowed = verb.allow.iter().any(|allowed| allowed == id);
-        if is_allowed {
+        let must_be_allowed = diagnosis.fix.is_some_and(Fix::must_be_allowed);
+        if is_allowed || verb.yes && !must_be_allowed {
             continue;
         }
         if verb.yes {
@@ -201,6 +204,8 @@ fn question(chosen: &[&Diagnosis]) -> String {
         }
         if fix == Fix::ReplaceInactive {
             text.push_str("    Someone may have deactivated the key on purpose, for example because it leaked.\n");
+        } else if diagnosis.is_asked_separately() {
+            text.push_str("    Someone may have disabled rotation on purpose. The secret may rotate at once if its rotation is due.\n");
         }
     }
     text.push_str("Continue?");

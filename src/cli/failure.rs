@@ -168,15 +168,15 @@ impl From<run::Error> for Failed {
                 Self::new("not-verified", message).hint("run `keyrota status` to see the keys")
             }
             run::Error::NoArtifact { .. } => Self::new("bundle", message),
-            run::Error::OtherCode {
-                function, object, ..
-            } => Self::new("other-code", message).hint(format!(
-                "no credential was stored for it; find out who changed the code, deploy the uploaded zip file with `aws lambda update-function-code --function-name {function} --s3-bucket {} --s3-key {} --s3-object-version {}`, then run `keyrota bootstrap` again",
-                object.bucket, object.key, object.version
-            )),
+            run::Error::OtherCode { .. } => Self::new("other-code", message).hint(
+                "no credential was stored for it; find out who changes the code, then run `keyrota bootstrap` again, which restores it",
+            ),
             run::Error::OtherChangeSet { .. } => Self::new("other-change-set", message).hint(
                 "find out who replaced it from the versions in the bucket and from CloudTrail, then run the same command again",
             ),
+            run::Error::LeftOut { .. } => Self::new("left-out", message)
+                .hint("fix the cause, then run `keyrota bootstrap`"),
+            run::Error::CodeNotRestored { .. } => Self::new("code-not-restored", message),
             run::Error::NotVersioned { .. } => Self::new("not-versioned", message).hint(
                 "find out who suspended versioning; enable it for a bucket of your own with `aws s3api put-bucket-versioning`",
             ),

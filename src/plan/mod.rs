@@ -45,7 +45,8 @@ pub use changes::{
 pub use database::{FIRST, ObservedDatabase, ObservedLogin, RETAINED, SETTING};
 pub use doctor::{
     Diagnosis, DoctorFinding, DoctorReport, Examination, Examined, FAULTS, Fault, Fix,
-    NextRotation, Proof, diagnose, diagnose_next_rotation, wanted_rotation,
+    NextRotation, Proof, diagnose, diagnose_next_rotation, resource_subject, unasked,
+    wanted_rotation,
 };
 pub use drift::{GoneSecret, gone_secrets};
 pub use environment::{Environment, OptionFile, TLS_TAG, tls_of};

@@ -80,6 +80,16 @@ pub struct Drift {
     pub difference: String,
 }
 
+impl fmt::Display for Drift {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "{} ({}): {}",
+            self.logical_id, self.kind, self.difference
+        )
+    }
+}
+
 /// Returns the tags of a stack's secrets that someone has changed. A secret whose tags the change
 /// set changes is skipped, because its tags follow an earlier manifest.
 pub fn tag_drift(model: &Model, observed: &Observed<'_>, changes: &[Change]) -> Vec<Drift> {

@@ -235,6 +235,23 @@ pub enum Invoked {
     Failed(String),
 }
 
+/// The code of a function.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FunctionCode {
+    /// The zip file's SHA-256 in base64 (`CodeSha256`).
+    pub sha256: String,
+    /// Whether an update is in progress. Until it has ended, Lambda runs what was there before
+    /// (`functions-states`).
+    pub is_updating: bool,
+}
+
+/// A log group.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LogGroup {
+    /// The ARN of its KMS key, if it has one.
+    pub kms_key: Option<String>,
+}
+
 /// A line of a log.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LogEvent {
@@ -247,8 +264,10 @@ pub struct LogEvent {
 /// Lambda and its logs.
 #[async_trait(?Send)]
 pub trait Functions {
-    /// Returns the deployed code's SHA-256 in base64 (`lambda:GetFunctionConfiguration`).
-    async fn code_sha256(&self, function: &str) -> Result<Option<String>>;
+    /// Returns what is known of the code of a function (`lambda:GetFunctionConfiguration`).
+    async fn function_code(&self, function: &str) -> Result<Option<FunctionCode>>;
+    /// Replaces the code of a function with a zip file (`lambda:UpdateFunctionCode`).
+    async fn update_code(&self, function: &str, zip: Vec<u8>) -> Result<()>;
     /// Returns the resource policy of a function, or `None` if it has none or does not exist
     /// (`lambda:GetPolicy`).
     async fn function_policy(&self, function: &str) -> Result<Option<String>>;
@@ -261,8 +280,11 @@ pub trait Functions {
     /// Returns the events of a log group since a time (`logs:FilterLogEvents`). There are none
     /// if the log group does not exist.
     async fn log_events(&self, group: &str, since: Timestamp) -> Result<Vec<LogEvent>>;
-    /// Returns whether a log group exists (`logs:DescribeLogGroups`).
-    async fn has_log_group(&self, group: &str) -> Result<bool>;
+    /// Returns a log group (`logs:DescribeLogGroups`).
+    async fn log_group(&self, group: &str) -> Result<Option<LogGroup>>;
+    /// Encrypts what a log group will contain with a KMS key (`logs:AssociateKmsKey`), or with a
+    /// key of AWS (`logs:DisassociateKmsKey`).
+    async fn set_log_key(&self, group: &str, key: Option<&str>) -> Result<()>;
     /// Deletes a log group, and returns whether it existed (`logs:DeleteLogGroup`).
     async fn delete_log_group(&self, group: &str) -> Result<bool>;
 }
@@ -310,6 +332,17 @@ pub trait Artifacts {
         account: &str,
         body: &[u8],
     ) -> Result<Option<Compared>>;
+    /// Returns the content of an object, or of one version of it. Returns `None` if it does not
+    /// exist (`s3:GetObject`, `s3:GetObjectVersion`), or is longer than `limit` bytes: other
+    /// principals can store an object of any size.
+    async fn object(
+        &self,
+        bucket: &str,
+        key: &str,
+        version: Option<&str>,
+        account: &str,
+        limit: usize,
+    ) -> Result<Option<Vec<u8>>>;
     /// Stores an object and returns its version, or `None` if the bucket is not versioned
     /// (`s3:PutObject`).
     async fn put_object(

@@ -7,7 +7,7 @@ use super::{
     Verified, deploy, drift, import, rotate, seed, upload, verify,
 };
 use crate::model::Model;
-use crate::plan::{MADE, ObservedEntry, Preflight};
+use crate::plan::{Drift, MADE, ObservedEntry, Preflight};
 
 /// Everything is deployed, and every credential authenticates.
 #[derive(Clone, Debug)]
@@ -53,6 +53,8 @@ pub struct DeploymentInputs<'a> {
     pub rotates: bool,
     /// The secrets that do not exist, and that a person has asked to create again.
     pub recreated: &'a Recreation,
+    /// The drift that a person was shown before they agreed, or `None` if nobody was asked.
+    pub shown: Option<&'a [Drift]>,
 }
 
 /// How often other commands may change the stack before this one gives up.
@@ -76,18 +78,19 @@ pub async fn bootstrap<'model>(
         passwords,
         rotates,
         recreated,
+        shown,
     } = inputs;
     let intent = Preflight { rotates };
     let adopted = cleared.imports.adopted();
     let mut cleared = import::restore(context, model, cleared.clone(), intent).await?;
-    cleared = drift::restore(context, model, cleared, intent, recreated).await?;
+    cleared = drift::restore(context, model, cleared, intent, recreated, shown).await?;
     let mut overtaken = 0;
-    let (uploaded, deployed) = loop {
+    let deployed = loop {
         let uploaded = upload(context, model, &cleared, artifacts, template).await?;
         let bucket = uploaded.bucket.as_str();
         cleared = import::import(context, model, cleared, bucket, template, intent).await?;
         match deploy(context, model, &cleared, &uploaded, template).await? {
-            Deployment::Done(deployed) => break (uploaded, deployed),
+            Deployment::Done(deployed) => break deployed,
             Deployment::Overtaken { stack, .. } if overtaken < OVERTAKEN => {
                 overtaken += 1;
                 cleared.observed.stack = stack;
@@ -99,13 +102,13 @@ pub async fn bootstrap<'model>(
     let mut functions = Vec::new();
     for (strategy, artifact) in artifacts.of(model)? {
         let arn = deployed.function_arn(strategy).unwrap_or_default();
-        let code = context.cloud.code_sha256(arn).await?.unwrap_or_default();
+        let code = context.cloud.function_code(arn).await?;
+        let code = code.map(|code| code.sha256).unwrap_or_default();
         if code != artifact.code_sha256 {
             return Err(Error::OtherCode {
                 function: arn.to_owned(),
                 code,
                 expected: artifact.code_sha256.clone(),
-                object: Box::new(uploaded.object(model, strategy)),
             });
         }
         functions.push(DeployedFunction {

@@ -207,6 +207,7 @@ pub async fn deploy(
 pub(super) fn may_be_overtaken(error: &Error) -> bool {
     match error {
         Error::ChangeSet { .. } => true,
+        Error::LeftOut { error, .. } => may_be_overtaken(error),
         Error::Aws(error) => matches!(
             error.kind,
             ErrorKind::NotFound

@@ -1,6 +1,5 @@
 //! Errors of the engine.
 
-use super::StoredZip;
 use crate::model::Finding;
 use crate::plan::LeakRefusal;
 use crate::port;
@@ -192,8 +191,28 @@ pub enum Error {
         code: String,
         /// The hash that was expected.
         expected: String,
-        /// The object that the stack names.
-        object: Box<StoredZip>,
+    },
+    /// An interrupted replacement has left resources out of the stack, or may have.
+    #[error("{error}; {} {is} missing from the stack {stack} now, and `keyrota bootstrap` adds what is missing", .resources.join(", "))]
+    LeftOut {
+        /// The stack.
+        stack: String,
+        /// Their logical IDs.
+        resources: Vec<String>,
+        /// "is", "are", or "may be".
+        is: &'static str,
+        /// What ended the replacement.
+        error: Box<Error>,
+    },
+    /// The code of a function was not restored.
+    #[error(
+        "the code of {function} is not restored: {reason}; `keyrota bootstrap` uploads and deploys it again"
+    )]
+    CodeNotRestored {
+        /// Its name.
+        function: String,
+        /// Why.
+        reason: String,
     },
     /// A change set does not match its request. It was deleted.
     #[error(

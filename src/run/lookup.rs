@@ -48,7 +48,10 @@ async fn look_up(context: &Context<'_>, reference: &Reference) -> port::Result<L
             Lookup::of(user.map(|user| user.map(|user| user.arn)))
         }
         Reference::Boundary(arn) => named(arn, cloud.has_policy(arn).await),
-        Reference::LogGroup(name) => named(name, cloud.has_log_group(name).await),
+        Reference::LogGroup(name) => named(
+            name,
+            cloud.log_group(name).await.map(|group| group.is_some()),
+        ),
         Reference::Alias(name) => named(name, cloud.alias(name).await.map(|key| key.is_some())),
         Reference::UserPolicy(user) => {
             // IAM may still show the policy that a teardown has just deleted.

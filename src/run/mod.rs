@@ -75,7 +75,7 @@ pub use seed::{Seeded, SeededEntry, seed};
 pub use status::{Values, checked_status, status, with_drift};
 pub use survey::survey;
 pub use teardown::{TeardownReport, observe_teardown, teardown};
-pub use upload::{Artifact, Artifacts, StoredZip, Uploaded, upload};
+pub use upload::{Artifact, Artifacts, Uploaded, upload};
 pub use verify::{Verified, verify};
 
 /// What every stage needs: the ports, and the waiting times.

@@ -229,7 +229,7 @@ async fn prove(
     {
         let (name, secret) = (&seen.user_name, &seen.secret_name);
         return Err(format!(
-            "its key {id} was reported as leaked at {:.0}; to replace the key in AWSCURRENT, run `keyrota rotate {secret}`; if the report was a mistake, remove it: `aws iam untag-user --user-name {name} --tag-keys {LEAKED_TAG}`",
+            "its key {id} was reported as leaked at {:.0}; to replace the key in AWSCURRENT, run `keyrota rotate {secret}`, or `keyrota doctor --fix` if it does not work; if the report was a mistake, remove it: `aws iam untag-user --user-name {name} --tag-keys {LEAKED_TAG}`",
             leak.at
         ));
     }

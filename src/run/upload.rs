@@ -69,29 +69,6 @@ pub struct Uploaded {
     pub template: TemplateSource,
 }
 
-/// A zip file in S3.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct StoredZip {
-    /// The bucket.
-    pub bucket: String,
-    /// The object.
-    pub key: String,
-    /// Its version.
-    pub version: String,
-}
-
-impl Uploaded {
-    /// Returns the location of a function's zip file.
-    pub(super) fn object(&self, model: &Model, strategy: Strategy) -> StoredZip {
-        let parameter = |name| self.parameters.get(name).cloned().unwrap_or_default();
-        StoredZip {
-            bucket: self.bucket.clone(),
-            key: parameter(strategy.key_parameter(model)),
-            version: parameter(strategy.version_parameter(model)),
-        }
-    }
-}
-
 /// Creates the bucket if necessary, and uploads what is missing.
 ///
 /// # Errors

@@ -59,6 +59,22 @@ class ServiceKeys(DeployingTest):
         self.assertEqual(self.deploy(self.resources(mine), kind="UPDATE"), "UPDATE_COMPLETE")
         self.assertIsNone(self.key_of_group())
 
+    def test_the_key_of_a_log_group_can_be_changed(self) -> None:
+        self.deploy(self.resources(logs_may_use(self.stack)))
+        arn = self.client("kms").list_keys()["Keys"][0]["KeyArn"]
+        logs = self.client("logs")
+        logs.associate_kms_key(logGroupName=self.stack, kmsKeyId=arn)
+        self.assertEqual(self.key_of_group(), arn)
+        logs.disassociate_kms_key(logGroupName=self.stack)
+        self.assertIsNone(self.key_of_group())
+        logs.create_log_group(logGroupName="another")
+        for group, error in (
+            ("another", logs.exceptions.InvalidParameterException),
+            ("gone", logs.exceptions.ResourceNotFoundException),
+        ):
+            with self.assertRaises(error):
+                logs.associate_kms_key(logGroupName=group, kmsKeyId=arn)
+
     def test_a_topic_has_its_key(self) -> None:
         def topic(**key: Any) -> dict[str, Any]:
             return {

@@ -13,12 +13,15 @@ mod ledger;
 mod rotation;
 mod start;
 mod trial;
+mod twice;
 
+use std::cell::RefCell;
 use std::io::Write;
 use std::time::Instant;
 
 use self::start::{Reach, Start};
 use self::trial::Trial;
+use self::twice::{Overlap, Overlaps};
 use crate::environment::{Cut, LIST_ARTIFACTS, TestEnvironment};
 
 const USER: &str = "mailer";
@@ -38,9 +41,8 @@ const CUTS: [Cut; 5] = [
 /// An entry's `rotate_as`, its other settings, and how its rotations are interrupted.
 type Account<'a> = (&'a str, &'a str, &'a [(Start, Reach)]);
 
-/// Interrupts rotations in an account of their own, and returns the problems.
-async fn cut((rotate_as, settings, starts): Account<'_>) -> Vec<String> {
-    let began = Instant::now();
+/// Deploys an account with one entry.
+async fn deployed(rotate_as: &str, settings: &str) -> TestEnvironment {
     let test = TestEnvironment::new().await;
     if !settings.contains("create_user") {
         test.make_user(USER).await;
@@ -58,6 +60,13 @@ async fn cut((rotate_as, settings, starts): Account<'_>) -> Vec<String> {
     ));
     let bootstrap = "bootstrap --yes --function-zip function.zip --format json";
     test.keyrota(bootstrap).await.exits(0);
+    test
+}
+
+/// Interrupts rotations in an account of their own, and returns the problems.
+async fn cut((rotate_as, settings, starts): Account<'_>) -> Vec<String> {
+    let began = Instant::now();
+    let test = deployed(rotate_as, settings).await;
     let trial = Trial::hold(&test, async |trial| {
         for &(start, reach) in starts {
             for cut in CUTS.into_iter().filter(|cut| start.knows(*cut)) {
@@ -98,7 +107,46 @@ fn a_rotation_that_is_cut_anywhere_harms_nobody_and_is_finished_by_the_next() {
         ("role", AT_ONCE, &[(Single, Whole)]),
         ("ops/administrator", "", &shared),
     ];
-    // Most of the time is spent waiting, so all run concurrently.
+    expect_nothing(accounts, cut);
+}
+
+/// Two runs of one step of a rotation, and a step beside the sweep and a rehearsal.
+#[test]
+fn two_runs_at_once_harm_nobody_and_the_rotation_ends() {
+    let accounts = [
+        ("self", Overlap::Again),
+        ("role", Overlap::Again),
+        ("role", Overlap::SweepAndCheck),
+    ];
+    expect_nothing(accounts, overlap);
+}
+
+/// Overlaps rotations in an account of their own, and returns the problems.
+async fn overlap((rotate_as, overlap): (&str, Overlap)) -> Vec<String> {
+    let began = Instant::now();
+    let test = deployed(rotate_as, "").await;
+    let overlaps = RefCell::<Overlaps>::default();
+    let trial = Trial::hold(&test, async |trial| {
+        overlaps.replace(trial.overlap_everywhere(overlap).await);
+    })
+    .await;
+    let _ = writeln!(
+        std::io::stderr(),
+        "rotate_as: {rotate_as}, {overlap:?}: {}, {} calls of the application, {:.1} s",
+        overlaps.take(),
+        trial.calls,
+        began.elapsed().as_secs_f32(),
+    );
+    let wrong = trial.findings().into_iter();
+    wrong.map(|wrong| format!("{rotate_as}: {wrong}")).collect()
+}
+
+/// Runs a trial in each account, and expects that it finds nothing. Most of the time is spent
+/// waiting, so all run concurrently.
+fn expect_nothing<A: Send, R: Future<Output = Vec<String>>, const N: usize>(
+    accounts: [A; N],
+    trial: impl Fn(A) -> R + Copy + Send,
+) {
     let wrong: Vec<String> = std::thread::scope(|scope| {
         let trials = accounts.map(|account| {
             scope.spawn(move || {
@@ -106,7 +154,7 @@ fn a_rotation_that_is_cut_anywhere_harms_nobody_and_is_finished_by_the_next() {
                     .enable_all()
                     .build()
                     .expect("a runtime")
-                    .block_on(cut(account))
+                    .block_on(trial(account))
             })
         });
         let found = trials.map(|trial| trial.join().expect("the trial comes to its end"));

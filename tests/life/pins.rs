@@ -117,36 +117,6 @@ async fn bootstrap_replaces_a_wrong_zip_that_was_deployed_by_hand() {
     test.keyrota("rotate --format json").await.exits(0);
 }
 
-/// `bootstrap` names the command that restores the uploaded code, and succeeds after it.
-#[tokio::test]
-async fn code_that_was_replaced_by_hand_is_put_back_by_the_named_command() {
-    let test = TestEnvironment::new().await;
-    test.make_user("ci-deployer").await;
-    test.manifest(MANIFEST);
-    test.keyrota(BOOTSTRAP).await.exits(0);
-    replace_code(&test, bare().bytes().to_vec()).await;
-    let ran = test.keyrota(BOOTSTRAP).await.exits(1);
-    let hint = ran.json()["error"]["hint"]
-        .as_str()
-        .map(str::to_owned)
-        .unwrap_or_else(|| panic!("{ran}"));
-    let option = |name: &str| {
-        let (_, rest) = hint
-            .split_once(name)
-            .unwrap_or_else(|| panic!("{name}: {hint}"));
-        let value = rest.trim_start().split([' ', '`']).next();
-        value.expect("a value").to_owned()
-    };
-    let request = test.lambda.update_function_code();
-    let request = request.function_name(option("--function-name"));
-    let request = request.s3_bucket(option("--s3-bucket"));
-    let request = request.s3_key(option("--s3-key"));
-    let request = request.s3_object_version(option("--s3-object-version"));
-    request.send().await.expect("the code is put back");
-    test.keyrota(BOOTSTRAP).await.exits(0);
-    test.keyrota("rotate --format json").await.exits(0);
-}
-
 /// With a zip file for another manifest or without pins, nothing is rotated, and the error says
 /// why and names the next step.
 #[tokio::test]

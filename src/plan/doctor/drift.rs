@@ -1,10 +1,13 @@
 //! Faults of the stack's resources: what differs from what was deployed.
 
+use std::collections::BTreeSet;
+
 use super::fault::{DRIFT_UNCHECKED, RESOURCE_CHANGED, RESOURCE_GONE};
 use super::{Diagnosis, Examined, Fix};
 use crate::model::{Entry, Model};
 use crate::plan::drift::{
-    DriftChange, DriftedResource, Repair, SCHEDULE, SECRET, SECRET_POLICY, is_comparable, repair_of,
+    DriftChange, DriftedResource, Repair, SCHEDULE, SECRET, SECRET_POLICY, StackDrift,
+    is_comparable, repair_of,
 };
 use crate::port::Stack;
 use crate::render;
@@ -19,9 +22,8 @@ pub(super) fn diagnose(
     found: &[Diagnosis],
 ) -> Vec<Diagnosis> {
     let drift = &examined.drift;
-    let resources = drift.resources.iter();
-    let mut faults: Vec<Diagnosis> = resources
-        .filter(|resource| !is_told(model, resource, found))
+    let mut faults: Vec<Diagnosis> = each(drift)
+        .filter(|resource| !is_told(model, &resource[0], found))
         .map(|resource| of(model, resource))
         .collect();
     let obstacles = drift.obstacles();
@@ -38,7 +40,34 @@ pub(super) fn diagnose(
     faults
 }
 
-fn of(model: &Model, resource: &DriftedResource) -> Diagnosis {
+/// Returns how a finding names a resource of the stack.
+pub fn resource_subject(logical_id: &str, model: &Model) -> String {
+    format!("resource {logical_id} of stack {}", model.stack)
+}
+
+/// Returns the differences of each resource.
+fn each(drift: &StackDrift) -> impl Iterator<Item = &[DriftedResource]> {
+    let resources = drift.resources.as_slice();
+    resources.chunk_by(|one, next| one.logical_id == next.logical_id)
+}
+
+/// Returns the logical IDs of the resources that differ in a way that these diagnoses do not say, so
+/// that nobody has agreed to restore them.
+pub fn unasked(model: &Model, drift: &StackDrift, agreed: &[Diagnosis]) -> BTreeSet<String> {
+    let is_asked = |resource: &[DriftedResource]| {
+        let now = of(model, resource);
+        let is_it = |held: &Diagnosis| held.is_same(&now) && held.evidence == now.evidence;
+        agreed.iter().any(is_it) || is_told(model, &resource[0], agreed)
+    };
+    let unasked = each(drift).filter(|resource| !is_asked(resource));
+    unasked
+        .map(|resource| resource[0].logical_id.clone())
+        .collect()
+}
+
+/// Returns the fault of a resource, with each of its differences.
+fn of(model: &Model, differences: &[DriftedResource]) -> Diagnosis {
+    let resource = &differences[0];
     let DriftedResource {
         logical_id,
         kind,
@@ -53,7 +82,11 @@ fn of(model: &Model, resource: &DriftedResource) -> Diagnosis {
         DriftChange::Gone => format!("{logical_id}, {kind} {physical_id}, does not exist"),
         _ => format!(
             "{logical_id}, {kind} {physical_id}: {}",
-            resource.differences().join("; ")
+            differences
+                .iter()
+                .flat_map(DriftedResource::differences)
+                .collect::<Vec<_>>()
+                .join("; ")
         ),
     };
     let (remedy, is_fixed) = match repair_of(resource) {
@@ -74,7 +107,7 @@ fn of(model: &Model, resource: &DriftedResource) -> Diagnosis {
         ),
         _ => remedy.to_owned(),
     };
-    let subject = format!("resource {logical_id} of stack {}", model.stack);
+    let subject = resource_subject(logical_id, model);
     let found = fault.seen(subject, evidence, remedy);
     found.fixed_by(Fix::Revert, is_fixed)
 }

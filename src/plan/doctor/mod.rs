@@ -17,6 +17,7 @@ mod report;
 mod secret;
 mod stack;
 
+use fault::ROTATION_OFF;
 use jiff::{SignedDuration, Timestamp};
 use keyrota_contract::check::{Signer, call};
 
@@ -26,6 +27,7 @@ use crate::model::{Entry, Model, SecretName};
 use crate::port::Stack;
 use crate::render::Strategy;
 
+pub use drift::{resource_subject, unasked};
 pub use fault::{FAULTS, Fault};
 pub use rehearsal::{NextRotation, diagnose_next_rotation};
 pub use report::{DoctorFinding, DoctorReport};
@@ -114,6 +116,12 @@ pub struct Diagnosis {
 }
 
 impl Diagnosis {
+    /// Returns whether a person is asked about its fix by itself: somebody may have wanted what it
+    /// reverts.
+    pub fn is_asked_separately(&self) -> bool {
+        self.fix.is_some_and(Fix::must_be_allowed) || self.fault.id == ROTATION_OFF.id
+    }
+
     /// Returns whether both are the same fault of the same resource.
     pub fn is_same(&self, other: &Self) -> bool {
         self.fault.id == other.fault.id && self.subject == other.subject
@@ -145,8 +153,8 @@ pub enum Fix {
 }
 
 impl Fix {
-    /// Returns whether a person must agree to this fix by itself, so that `--yes` is not enough.
-    pub const fn needs_own_confirmation(self) -> bool {
+    /// Returns whether a person must ask for this fix by name, so that `--yes` is not enough.
+    pub const fn must_be_allowed(self) -> bool {
         matches!(self, Self::ReplaceInactive)
     }
 }

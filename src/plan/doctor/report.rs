@@ -65,6 +65,19 @@ impl DoctorReport {
         }
     }
 
+    /// Says of each of these resources, `resource ID of stack NAME`, that it is not restored: an
+    /// interrupted fix has left it out of the stack, where no diagnosis looks for it.
+    #[must_use]
+    pub fn without(mut self, left_out: &[String]) -> Self {
+        for finding in &mut self.findings {
+            if left_out.contains(&finding.subject) {
+                finding.fixed = false;
+                finding.remedy = "run `keyrota bootstrap`, which adds it to the stack again".into();
+            }
+        }
+        self
+    }
+
     /// Adds the rehearsals of the last diagnosis.
     #[must_use]
     pub fn with_rehearsals(self, rehearsals: Vec<Rehearsal>, lists_calls: bool) -> Self {

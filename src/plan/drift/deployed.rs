@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use serde_json::{Map, Value as Json};
 use serde_yaml::Value;
 
+use super::DeployedCode;
 use crate::port::{Stack, StackResource};
 
 /// A deployed template, and what its references refer to.
@@ -85,6 +86,24 @@ impl<'a> DeployedTemplate<'a> {
             Json::String(text) => Some(text),
             _ => None,
         }
+    }
+
+    /// Returns the zip file of a function. An object version that is not set is empty.
+    pub fn code(&self, of: DeployedResource<'_>) -> Option<DeployedCode> {
+        let code = of.properties.get("Code")?;
+        let text = |value: &Value| match self.resolve(value)? {
+            Json::String(text) if !text.is_empty() => Some(text),
+            _ => None,
+        };
+        let version = code.get("S3ObjectVersion").and_then(|value| match value {
+            Value::Tagged(tagged) if tagged.tag == "If" => text(tagged.value.get(1)?),
+            value => text(value),
+        });
+        Some(DeployedCode {
+            bucket: text(code.get("S3Bucket")?)?,
+            key: text(code.get("S3Key")?)?,
+            version,
+        })
     }
 
     /// Returns the account that the stack is in.

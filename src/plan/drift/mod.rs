@@ -5,7 +5,10 @@
 //! that invoke it, the policy of the topic, and the state of KMS keys.
 
 mod deployed;
+mod detection;
 mod difference;
+mod function;
+mod look;
 mod policy;
 mod revert;
 mod secret;
@@ -14,20 +17,21 @@ mod tests;
 
 use std::collections::BTreeMap;
 
-use jiff::Timestamp;
-
-use crate::plan::{Drift, Lookup, Observed, same_key};
-use crate::port::{
-    DriftStatus, EncryptionKey, ResourceDrift, Secret, StackResource, StackStatus, Subscription,
-};
+use crate::plan::{Drift, Lookup, Observed};
+use crate::port::{EncryptionKey, FunctionCode, LogGroup, ResourceDrift, Secret, Subscription};
 use crate::render;
 
 pub use deployed::{DeployedResource, DeployedTemplate};
-pub use revert::{Repair, check_replacement, check_revert, repair_of, without_resources};
+pub use detection::{is_comparable, is_detected, without_stale};
+pub use function::DeployedCode;
+pub use look::topics;
+pub use revert::{
+    Consent, Repair, check_replacement, check_revert, is_restored, repair_of, without_resources,
+};
 pub use secret::{DEFAULT_KEY, document, wanted_rotation};
 
-use difference::differences;
-use policy::{ServiceRequest, policy_differences, refusal};
+use detection::{is_held, of_cloudformation};
+use look::{Look, look_at};
 
 /// The types of resources, as CloudFormation names them.
 pub const SECRET: &str = "AWS::SecretsManager::Secret";
@@ -45,13 +49,16 @@ pub const KMS_KEY: &str = "AWS::KMS::Key";
 pub const ALIAS: &str = "AWS::KMS::Alias";
 /// A subscription to a topic.
 pub const SUBSCRIPTION: &str = "AWS::SNS::Subscription";
-
-const SECRETS_MANAGER: &str = "secretsmanager.amazonaws.com";
+/// A function.
+pub const FUNCTION: &str = "AWS::Lambda::Function";
+/// A log group.
+pub const LOG_GROUP: &str = "AWS::Logs::LogGroup";
 
 /// How a stack differs from what was deployed.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct StackDrift {
-    /// The resources that differ, in the order of the template.
+    /// The resources that differ, in the order of the template. One that differs in what
+    /// CloudFormation compares, and in what it does not, is here twice.
     pub resources: Vec<DriftedResource>,
     /// The resources that could not be checked.
     pub unchecked: Vec<UncheckedResource>,
@@ -87,6 +94,10 @@ pub enum DriftChange {
     RotationDisabled,
     /// The KMS key is disabled or awaits its deletion.
     KeyUnusable(String),
+    /// The function has other code than that of the zip file it was deployed from.
+    Code(String),
+    /// The log group is encrypted with another KMS key.
+    LogKey(String),
 }
 
 /// A resource whose drift is unknown.
@@ -96,18 +107,32 @@ pub struct UncheckedResource {
     pub logical_id: String,
     /// Its type.
     pub kind: String,
-    /// Why it is unknown, or `None` if CloudFormation does not compare resources of its type.
+    /// Why it is unknown, or `None` if nothing compares it.
     pub reason: Option<String>,
 }
 
 impl DriftedResource {
+    /// Returns each difference as `plan` and `status` show it.
+    pub fn shown(&self) -> Vec<Drift> {
+        let texts = self.differences().into_iter();
+        let drift = texts.map(|difference| Drift {
+            logical_id: self.logical_id.clone(),
+            kind: self.kind.clone(),
+            difference,
+        });
+        drift.collect()
+    }
+
     /// Returns the differences, one text for each.
     pub fn differences(&self) -> Vec<String> {
         match &self.change {
             DriftChange::Gone => vec!["it does not exist".to_owned()],
             DriftChange::Deleted => vec!["it is scheduled for deletion".to_owned()],
             DriftChange::Changed(texts) => texts.clone(),
-            DriftChange::Refuses(text) | DriftChange::KeyUnusable(text) => vec![text.clone()],
+            DriftChange::Refuses(text)
+            | DriftChange::KeyUnusable(text)
+            | DriftChange::Code(text)
+            | DriftChange::LogKey(text) => vec![text.clone()],
             DriftChange::RotationDisabled => {
                 vec!["rotation is disabled; `keyrota doctor --fix` enables it".to_owned()]
             }
@@ -118,15 +143,14 @@ impl DriftedResource {
 impl StackDrift {
     /// Returns each difference as `plan` and `status` show it.
     pub fn shown(&self) -> Vec<Drift> {
-        let each = self.resources.iter().flat_map(|resource| {
-            let texts = resource.differences().into_iter();
-            texts.map(|difference| Drift {
-                logical_id: resource.logical_id.clone(),
-                kind: resource.kind.clone(),
-                difference,
-            })
-        });
-        each.collect()
+        let resources = self.resources.iter();
+        resources.flat_map(DriftedResource::shown).collect()
+    }
+
+    /// Returns each difference that is reverted without further questions.
+    pub fn restored(&self) -> Vec<Drift> {
+        let resources = self.resources.iter().filter(|one| is_restored(one));
+        resources.flat_map(DriftedResource::shown).collect()
     }
 
     /// Returns what could not be checked because a call failed, with the reason.
@@ -138,7 +162,25 @@ impl StackDrift {
         self.obstacle.iter().cloned().chain(failed).collect()
     }
 
-    /// Returns the resources of types that CloudFormation does not compare.
+    /// Adds what was found of a resource.
+    fn add(&mut self, resource: DeployedResource<'_>, found: Found) {
+        match found {
+            Ok(None) => {}
+            Ok(Some(change)) => self.resources.push(DriftedResource {
+                logical_id: resource.logical_id.to_owned(),
+                kind: resource.kind.to_owned(),
+                physical_id: resource.physical_id.to_owned(),
+                change,
+            }),
+            Err(reason) => self.unchecked.push(UncheckedResource {
+                logical_id: resource.logical_id.to_owned(),
+                kind: resource.kind.to_owned(),
+                reason,
+            }),
+        }
+    }
+
+    /// Returns the resources that cannot be compared.
     pub fn uncompared(&self) -> impl Iterator<Item = &UncheckedResource> {
         self.unchecked.iter().filter(|one| one.reason.is_none())
     }
@@ -161,61 +203,10 @@ pub struct DirectLooks {
     pub subscriptions: BTreeMap<String, Lookup<Subscription>>,
     /// The resource policies of secrets.
     pub secret_policies: BTreeMap<String, Lookup<String>>,
-}
-
-/// Returns whether CloudFormation is asked about a resource. It does not compare these types
-/// (`resource-import-supported-resources` in its user guide), or reads values of secrets to do so.
-/// They are looked at directly.
-pub fn is_detected(resource: &StackResource) -> bool {
-    let kind = resource.kind.as_str();
-    is_held(resource)
-        && ![
-            SECRET,
-            SCHEDULE,
-            SECRET_POLICY,
-            TOPIC_POLICY,
-            SUBSCRIPTION,
-            ALIAS,
-        ]
-        .contains(&kind)
-}
-
-/// Returns whether CloudFormation detects drift of a stack in this status
-/// (`using-cfn-stack-drift` in its user guide, which also recommends to detect drift after an
-/// import).
-pub fn is_comparable(status: &StackStatus) -> bool {
-    status.is_healthy() || status.as_str() == "UPDATE_ROLLBACK_FAILED"
-}
-
-/// Returns the drift of each requested resource after a detection that failed for some of them.
-/// `reason` stands for those that have none of their own.
-///
-/// A resource without a result was not compared, and neither was one whose result is older than the
-/// detection. A difference that was found earlier is still reported.
-pub fn without_stale(
-    detected: Vec<ResourceDrift>,
-    requested: &[&StackResource],
-    began: Timestamp,
-    reason: &str,
-) -> Vec<ResourceDrift> {
-    let drift = |resource: &&StackResource| {
-        let mut found = detected.iter();
-        let found = found.find(|one| one.logical_id == resource.logical_id);
-        let mut drift = found.cloned().unwrap_or_else(|| ResourceDrift {
-            logical_id: resource.logical_id.clone(),
-            kind: resource.kind.clone(),
-            status: DriftStatus::Unchecked,
-            differences: Vec::new(),
-            reason: None,
-            at: None,
-        });
-        if drift.status == DriftStatus::InSync && drift.at.is_some_and(|at| at < began) {
-            drift.status = DriftStatus::Unchecked;
-        }
-        drift.reason.get_or_insert_with(|| reason.to_owned());
-        drift
-    };
-    requested.iter().map(drift).collect()
+    /// The code of functions.
+    pub codes: BTreeMap<String, Lookup<FunctionCode>>,
+    /// The log groups.
+    pub log_groups: BTreeMap<String, Lookup<LogGroup>>,
 }
 
 /// Returns how a stack differs from what was deployed. `detected` is what CloudFormation found, or
@@ -230,33 +221,26 @@ pub fn stack_drift(
         ..StackDrift::default()
     };
     for resource in template.resources() {
-        let found = match look_at(template, resource, looks) {
-            Look::Decides(found) => found,
-            look => match detected {
-                Err(_) => look.into_found(),
-                Ok(detected) => match of_cloudformation(resource, detected) {
-                    Ok(None) => look.into_found(),
-                    found => found,
-                },
-            },
-        };
-        match found {
-            Ok(None) => {}
-            Ok(Some(change)) => drift.resources.push(DriftedResource {
-                logical_id: resource.logical_id.to_owned(),
-                kind: resource.kind.to_owned(),
-                physical_id: resource.physical_id.to_owned(),
-                change,
-            }),
-            Err(reason) => drift.unchecked.push(UncheckedResource {
-                logical_id: resource.logical_id.to_owned(),
-                kind: resource.kind.to_owned(),
-                reason,
-            }),
+        let of_cloudformation = detected.map(|detected| of_cloudformation(resource, detected));
+        let of_cloudformation = of_cloudformation.unwrap_or(Ok(None));
+        match (look_at(template, resource, looks), of_cloudformation) {
+            (Look::Decides(found) | Look::Adds(found), Ok(None)) | (Look::Decides(found), _) => {
+                drift.add(resource, found);
+            }
+            (Look::Adds(_), found) | (Look::Compares(_), found @ Ok(Some(DriftChange::Gone))) => {
+                drift.add(resource, found);
+            }
+            (Look::Compares(seen), found) => {
+                drift.add(resource, found);
+                drift.add(resource, seen);
+            }
         }
     }
     drift
 }
+
+/// How a resource differs, or why that is unknown.
+type Found = Result<Option<DriftChange>, Option<String>>;
 
 /// A secret of the stack that does not exist.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -289,228 +273,4 @@ pub fn gone_secrets(observed: &Observed<'_>) -> Vec<GoneSecret> {
         })
     })
     .collect()
-}
-
-/// Returns whether the stack has created a resource and keeps it.
-fn is_held(resource: &StackResource) -> bool {
-    let status = resource.status.as_str();
-    !resource.physical_id.is_empty()
-        && !status.starts_with("DELETE_")
-        && !status.starts_with("CREATE_F")
-}
-
-/// How a resource differs, or why that is unknown.
-type Found = Result<Option<DriftChange>, Option<String>>;
-
-/// The result of a direct look at a resource.
-enum Look {
-    /// It decides.
-    Decides(Found),
-    /// It counts unless CloudFormation found something.
-    Adds(Found),
-}
-
-impl Look {
-    fn into_found(self) -> Found {
-        match self {
-            Self::Decides(found) | Self::Adds(found) => found,
-        }
-    }
-}
-
-fn of_cloudformation(resource: DeployedResource<'_>, detected: &[ResourceDrift]) -> Found {
-    let is_it = |one: &&ResourceDrift| one.logical_id == resource.logical_id;
-    let Some(found) = detected.iter().find(is_it) else {
-        return Err(None);
-    };
-    match found.status {
-        DriftStatus::InSync => Ok(None),
-        DriftStatus::Deleted => Ok(Some(DriftChange::Gone)),
-        DriftStatus::Modified => {
-            let texts = differences(&found.differences);
-            Ok((!texts.is_empty()).then_some(DriftChange::Changed(texts)))
-        }
-        DriftStatus::Unchecked => {
-            let reason = found.reason.clone();
-            Err(Some(reason.unwrap_or_else(|| {
-                "CloudFormation gave no reason".to_owned()
-            })))
-        }
-    }
-}
-
-fn look_at(
-    template: &DeployedTemplate<'_>,
-    resource: DeployedResource<'_>,
-    looks: &DirectLooks,
-) -> Look {
-    match resource.kind {
-        SECRET => Look::Decides(
-            seen(looks.secrets.get(resource.physical_id))
-                .map(|found| secret::secret_drift(template, resource, found)),
-        ),
-        SCHEDULE => {
-            let id = template.text(resource, "SecretId").unwrap_or_default();
-            Look::Decides(
-                seen(looks.secrets.get(&id))
-                    .map(|found| secret::schedule_drift(template, resource, found)),
-            )
-        }
-        SECRET_POLICY => {
-            let id = template.text(resource, "SecretId").unwrap_or_default();
-            let policy = looks.secret_policies.get(&id);
-            let document = template.property(resource, "ResourcePolicy");
-            Look::Decides(policy_drift(document, policy))
-        }
-        TOPIC_POLICY => Look::Decides(topic_policy(template, resource, looks)),
-        SUBSCRIPTION => Look::Decides(subscription(template, resource, looks)),
-        ALIAS => Look::Decides(alias(template, resource, looks)),
-        KMS_KEY => match seen(looks.keys.get(resource.physical_id)) {
-            Ok(found) => match secret::key_drift(found) {
-                Some(change) => Look::Decides(Ok(Some(change))),
-                None => Look::Adds(Ok(None)),
-            },
-            Err(reason) => Look::Adds(Err(reason)),
-        },
-        PERMISSION => Look::Adds(permission(template, resource, looks)),
-        _ => Look::Adds(Ok(None)),
-    }
-}
-
-/// Returns what a look-up found.
-fn seen<T>(look: Option<&Lookup<T>>) -> Result<Option<&T>, Option<String>> {
-    match look {
-        Some(Lookup::Found(found)) => Ok(Some(found)),
-        Some(Lookup::Missing) => Ok(None),
-        Some(Lookup::Denied(error)) => Err(Some(error.to_string())),
-        None => Err(Some("it was not looked at".to_owned())),
-    }
-}
-
-/// Returns how a policy differs from the document in the template.
-fn policy_drift(expected: Option<serde_json::Value>, look: Option<&Lookup<String>>) -> Found {
-    let Some(expected) = expected else {
-        return Err(None);
-    };
-    // What does not exist has no policy either.
-    let policy = seen(look)?.map_or("", String::as_str);
-    Ok(match policy_differences(&expected, policy) {
-        None => Some(DriftChange::Gone),
-        Some(texts) => (!texts.is_empty()).then_some(DriftChange::Changed(texts)),
-    })
-}
-
-fn topic_policy(
-    template: &DeployedTemplate<'_>,
-    resource: DeployedResource<'_>,
-    looks: &DirectLooks,
-) -> Found {
-    for topic in topics(template, resource) {
-        let document = template.property(resource, "PolicyDocument");
-        let found = policy_drift(document, looks.topic_policies.get(&topic))?;
-        if found.is_some() {
-            return Ok(found);
-        }
-    }
-    Ok(None)
-}
-
-fn subscription(
-    template: &DeployedTemplate<'_>,
-    resource: DeployedResource<'_>,
-    looks: &DirectLooks,
-) -> Found {
-    // It has no ARN of its own before it is confirmed, if it was made without asking for one.
-    if !resource.physical_id.starts_with("arn:") {
-        return Err(None);
-    }
-    let Some(held) = seen(looks.subscriptions.get(resource.physical_id))? else {
-        return Ok(Some(DriftChange::Gone));
-    };
-    let mut texts = Vec::new();
-    for (property, found) in [
-        ("Endpoint", &held.endpoint),
-        ("Protocol", &held.protocol),
-        ("TopicArn", &held.topic),
-    ] {
-        let wanted = template.text(resource, property);
-        // SNS may leave out what is not set.
-        if !found.is_empty() && wanted.is_some_and(|wanted| wanted != *found) {
-            texts.push(format!("`/{property}` is `{found}`"));
-        }
-    }
-    if held.is_filtered && template.property(resource, "FilterPolicy").is_none() {
-        texts.push("`/FilterPolicy` is not in the template".to_owned());
-    }
-    Ok((!texts.is_empty()).then_some(DriftChange::Changed(texts)))
-}
-
-fn alias(
-    template: &DeployedTemplate<'_>,
-    resource: DeployedResource<'_>,
-    looks: &DirectLooks,
-) -> Found {
-    let Some(key) = seen(looks.aliases.get(resource.physical_id))? else {
-        return Ok(Some(DriftChange::Gone));
-    };
-    let wanted = template.text(resource, "TargetKeyId");
-    let is_other = wanted.as_ref().is_some_and(|wanted| !same_key(wanted, key));
-    Ok(is_other.then(|| {
-        let wanted = wanted.unwrap_or_default();
-        DriftChange::Changed(vec![format!("`/TargetKeyId` is `{key}`, not `{wanted}`")])
-    }))
-}
-
-/// Returns the topics that a topic policy is for.
-pub fn topics(template: &DeployedTemplate<'_>, policy: DeployedResource<'_>) -> Vec<String> {
-    let topics = template.property(policy, "Topics");
-    let topics = topics.as_ref().and_then(serde_json::Value::as_array);
-    let topics = topics.into_iter().flatten();
-    topics
-        .filter_map(|topic| topic.as_str().map(str::to_owned))
-        .collect()
-}
-
-/// Returns whether a permission admits each request that it is for.
-fn permission(
-    template: &DeployedTemplate<'_>,
-    resource: DeployedResource<'_>,
-    looks: &DirectLooks,
-) -> Found {
-    let (Some(function), Some(service)) = (
-        template.text(resource, "FunctionName"),
-        template.text(resource, "Principal"),
-    ) else {
-        return Err(None);
-    };
-    let policy = match seen(looks.function_policies.get(&function)) {
-        Ok(policy) => policy.map(String::as_str),
-        Err(reason) => return Err(reason),
-    };
-    let sources = match template.text(resource, "SourceArn") {
-        Some(source) => vec![source],
-        None if service == SECRETS_MANAGER => rotated_by(template, &function),
-        None => Vec::new(),
-    };
-    let refused = sources.iter().find_map(|source| {
-        refusal(
-            policy,
-            ServiceRequest {
-                service: &service,
-                account: template.account(),
-                source,
-            },
-        )
-    });
-    Ok(refused.map(DriftChange::Refuses))
-}
-
-/// Returns the ARNs of the secrets that a function rotates.
-fn rotated_by(template: &DeployedTemplate<'_>, function: &str) -> Vec<String> {
-    let schedules = template.of_kind(SCHEDULE);
-    let mine = schedules.filter(|schedule| {
-        template.text(*schedule, "RotationLambdaARN").as_deref() == Some(function)
-    });
-    mine.filter_map(|schedule| template.text(schedule, "SecretId"))
-        .collect()
 }

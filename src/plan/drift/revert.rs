@@ -22,6 +22,10 @@ pub enum Repair {
     Settings,
     /// The resource policy of the secret is written.
     SecretPolicy,
+    /// The function gets the code of its zip file.
+    Code,
+    /// The log group is associated with its KMS key.
+    LogKey,
     /// The rotation schedule is set.
     Schedule,
     /// Rotation is enabled, which a person has to ask for.
@@ -40,6 +44,8 @@ pub enum Repair {
 /// Returns how the drift of a resource is reverted.
 pub fn repair_of(drifted: &DriftedResource) -> Repair {
     match (drifted.kind.as_str(), &drifted.change) {
+        (_, DriftChange::Code(_)) => Repair::Code,
+        (_, DriftChange::LogKey(_)) => Repair::LogKey,
         (SECRET, DriftChange::Gone) => Repair::Recreate,
         (SECRET, DriftChange::Deleted) => Repair::Restore,
         (SECRET, DriftChange::Changed(_)) => Repair::Settings,
@@ -54,26 +60,43 @@ pub fn repair_of(drifted: &DriftedResource) -> Repair {
     }
 }
 
+/// Returns whether the drift of a resource is reverted without a question about it alone.
+pub fn is_restored(drifted: &DriftedResource) -> bool {
+    !matches!(
+        repair_of(drifted),
+        Repair::EnableRotation | Repair::Recreate
+    )
+}
+
+/// What a person has and has not agreed to, by logical ID.
+#[derive(Clone, Debug, Default)]
+pub struct Consent {
+    /// The secrets that do not exist, and that the person has asked to create again.
+    pub recreated: BTreeSet<String>,
+    /// The rotation schedules that someone has disabled, and that stay so.
+    pub disabled: BTreeSet<String>,
+    /// The resources that differ, or differ in another way, only since the person was asked.
+    pub unasked: BTreeSet<String>,
+}
+
 /// Returns why a change set that reverts drift may not be executed, a finding for each reason.
 ///
 /// `SecretString` can only be written, so CloudFormation cannot compare it, and AWS does not
 /// document whether a change set that restores another property writes it again. So no change set
 /// with a secret is executed, unless the secret does not exist and a person has asked for another
-/// one: `recreated` has its logical ID. `disabled` has the logical IDs of schedules that someone
-/// has disabled.
-pub fn check_revert(
-    changes: &[Change],
-    recreated: &BTreeSet<String>,
-    disabled: &BTreeSet<String>,
-) -> Vec<Finding> {
+/// one.
+pub fn check_revert(changes: &[Change], consent: &Consent) -> Vec<Finding> {
     let refusal = |change: &Change| {
         let is_new = change.drift == Some(DriftStatus::Deleted) || change.action == "Add";
         let why = match change.kind.as_str() {
             _ if change.action == "SyncWithActual" => return None,
-            SECRET if is_new && recreated.contains(&change.logical_id) => return None,
+            SECRET if is_new && consent.recreated.contains(&change.logical_id) => return None,
             SECRET => "it contains a secret, whose value it could overwrite",
-            SCHEDULE if disabled.contains(&change.logical_id) => {
+            SCHEDULE if consent.disabled.contains(&change.logical_id) => {
                 "it would enable rotation, which someone has disabled"
+            }
+            _ if consent.unasked.contains(&change.logical_id) => {
+                "it would restore this too, which was changed after it was shown to you; run the command again"
             }
             KMS_KEY if change.replacement.as_deref() == Some("True") || is_new => {
                 "it would create another KMS key, with which nothing that exists can be decrypted"
@@ -183,7 +206,20 @@ mod tests {
         let this = BTreeSet::from(["Resource".to_owned()]);
         let is_refused = |kind: &str, action: &str, drift, recreated, disabled| {
             let changes = [change(kind, action, drift)];
-            !check_revert(&changes, recreated, disabled).is_empty()
+            let consent = Consent {
+                recreated: BTreeSet::clone(recreated),
+                disabled: BTreeSet::clone(disabled),
+                unasked: BTreeSet::new(),
+            };
+            !check_revert(&changes, &consent).is_empty()
+        };
+        let is_unasked = |unasked: &BTreeSet<String>| {
+            let changes = [change("AWS::IAM::Role", "Modify", DriftStatus::Modified)];
+            let consent = Consent {
+                unasked: unasked.clone(),
+                ..Consent::default()
+            };
+            !check_revert(&changes, &consent).is_empty()
         };
         use DriftStatus::{Deleted, InSync, Modified};
         for action in ["Add", "Modify", "Dynamic"] {
@@ -201,5 +237,8 @@ mod tests {
         assert!(is_refused("AWS::IAM::Role", "Remove", InSync, &none, &none));
         assert!(!is_refused("AWS::IAM::Role", "Add", Deleted, &none, &none));
         assert!(!is_refused(SECRET, "SyncWithActual", InSync, &none, &none));
+        // What was changed after a person was asked.
+        assert!(is_unasked(&this));
+        assert!(!is_unasked(&none));
     }
 }

@@ -2,15 +2,27 @@
 
 use std::collections::BTreeMap;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use serde_json::json;
 
 use super::super::tests::sample;
 use super::*;
-use crate::port::{DifferenceKind, Error, ErrorKind, PropertyDifference, Rotation, Stack};
+use crate::port::{
+    DifferenceKind, DriftStatus, Error, ErrorKind, PropertyDifference, Rotation, Stack,
+    StackResource, StackStatus,
+};
 
 const TEMPLATE: &str = r#"
 Resources:
-  Function: { Type: "AWS::Lambda::Function" }
+  Function:
+    Type: AWS::Lambda::Function
+    Properties:
+      Code:
+        S3Bucket: artifacts
+        S3Key: keys/function/0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a.zip
+        S3ObjectVersion: !If [HasArtifactVersion, "7", !Ref AWS::NoValue]
+  Log: { Type: "AWS::Logs::LogGroup", Properties: { KmsKeyId: !GetAtt Key.Arn } }
   Permission:
     Type: AWS::Lambda::Permission
     Properties:
@@ -54,6 +66,7 @@ const KEY: &str = "0a1b2c3d-4e5f-6789-abcd-ef0123456789";
 fn resources() -> Vec<StackResource> {
     let pairs = [
         ("Function", "AWS::Lambda::Function", "keys-Function"),
+        ("Log", LOG_GROUP, "/keyrota/keys"),
         ("Permission", PERMISSION, "keys-Permission"),
         ("Topic", "AWS::SNS::Topic", TOPIC),
         ("TopicPolicy", TOPIC_POLICY, "keys-TopicPolicy"),
@@ -125,6 +138,13 @@ impl Account {
             endpoint: "ops@example.com".to_owned(),
             is_filtered: false,
         };
+        let code = FunctionCode {
+            sha256: STANDARD.encode([0x0a; 32]),
+            is_updating: false,
+        };
+        let log = LogGroup {
+            kms_key: Some(format!("arn:aws:kms:eu-west-1:111122223333:key/{KEY}")),
+        };
         let readers = json!({ "Statement": [{ "Sid": "Readers", "Resource": ARN }] }).to_string();
         Self {
             detected: Ok(detected),
@@ -136,6 +156,8 @@ impl Account {
                 aliases: of("alias/keys", Lookup::Found(KEY.to_owned())),
                 subscriptions: of(MAIL, Lookup::Found(mail)),
                 secret_policies: of(ARN, Lookup::Found(readers)),
+                codes: of("keys-Function", Lookup::Found(code)),
+                log_groups: of("/keyrota/keys", Lookup::Found(log)),
             },
         }
     }
@@ -145,6 +167,17 @@ impl Account {
             Lookup::Found(secret) => secret,
             other => panic!("{other:?}"),
         }
+    }
+
+    fn change_memory(&mut self) {
+        let function = self.detected("Function");
+        function.status = DriftStatus::Modified;
+        function.differences = vec![PropertyDifference {
+            path: "/MemorySize".to_owned(),
+            expected: "256".to_owned(),
+            actual: "128".to_owned(),
+            difference: DifferenceKind::NotEqual,
+        }];
     }
 
     fn detected(&mut self, id: &str) -> &mut ResourceDrift {
@@ -190,6 +223,77 @@ fn expect(found: &[(String, Repair, String)], id: &str, repair: Repair, text: &s
     assert!(told.contains(text), "{text}: {told}");
 }
 
+/// CloudFormation compares neither, so both are reported beside what it has found.
+#[test]
+fn the_code_and_the_key_of_a_log_group_are_compared() {
+    let code = |sha256: &str| {
+        let sha256 = sha256.to_owned();
+        let is_updating = false;
+        of(
+            "keys-Function",
+            Lookup::Found(FunctionCode {
+                sha256,
+                is_updating,
+            }),
+        )
+    };
+    let other = found(|it| it.looks.codes = code("another"));
+    let text = "SHA-256 another, not CgoKCg";
+    expect(&other, "Function", Repair::Code, text);
+    let text = ", that of s3://artifacts/keys/function/0a0a";
+    expect(&other, "Function", Repair::Code, text);
+    expect(&other, "Function", Repair::Code, ".zip (version 7)");
+    let both = found(|it| {
+        it.looks.codes = code("another");
+        it.change_memory();
+    });
+    let repairs: Vec<_> = both.iter().map(|(id, how, _)| (&id[..], *how)).collect();
+    let expected = [("Function", Repair::ChangeSet), ("Function", Repair::Code)];
+    assert_eq!(repairs, expected);
+    let gone = found(|it| {
+        it.looks.codes = of("keys-Function", Lookup::Missing);
+        it.detected("Function").status = DriftStatus::Deleted;
+    });
+    expect(&gone, "Function", Repair::ChangeSet, "does not exist");
+    let key = |kms_key: Option<&str>| {
+        let kms_key = kms_key.map(str::to_owned);
+        of("/keyrota/keys", Lookup::Found(LogGroup { kms_key }))
+    };
+    let other = found(|it| it.looks.log_groups = key(Some("theirs")));
+    expect(
+        &other,
+        "Log",
+        Repair::LogKey,
+        "`/KmsKeyId` is `theirs`, not `arn:aws:kms",
+    );
+    let none = found(|it| it.looks.log_groups = key(None));
+    expect(
+        &none,
+        "Log",
+        Repair::LogKey,
+        "`/KmsKeyId` is nothing, not `arn:aws:kms",
+    );
+    // Nobody knows what a zip file with another name contains.
+    let unknown = |key: &str| {
+        let (bucket, key) = ("artifacts".to_owned(), key.to_owned());
+        let version = None;
+        DeployedCode {
+            bucket,
+            key,
+            version,
+        }
+        .sha256()
+    };
+    for key in [
+        "function.zip",
+        "keys/function/0a.zip",
+        "a/\u{e4}\u{e4}.zip",
+        "",
+    ] {
+        assert_eq!(unknown(key), None, "{key}");
+    }
+}
+
 #[test]
 fn nothing_differs() {
     assert_eq!(drift(|_| {}), StackDrift::default());
@@ -199,17 +303,7 @@ fn nothing_differs() {
 fn each_difference_is_found_once_and_has_its_repair() {
     let gone = found(|it| it.detected("Function").status = DriftStatus::Deleted);
     expect(&gone, "Function", Repair::ChangeSet, "does not exist");
-    let memory = PropertyDifference {
-        path: "/MemorySize".to_owned(),
-        expected: "256".to_owned(),
-        actual: "128".to_owned(),
-        difference: DifferenceKind::NotEqual,
-    };
-    let changed = found(|it| {
-        let function = it.detected("Function");
-        function.status = DriftStatus::Modified;
-        function.differences = vec![memory];
-    });
+    let changed = found(|it| it.change_memory());
     expect(
         &changed,
         "Function",

@@ -60,7 +60,7 @@ pub enum LeakRefusal {
         /// The key.
         key: Key,
     },
-    /// A key that was reported as leaked has the other place.
+    /// A key that was reported as leaked takes the other slot.
     #[error("{user} has no room for a new key, and the key {} was reported as leaked ({}), so it is kept for the investigation; to delete it, run this command again with --delete-old-key, which also deletes {leaked} in the end, or run `{}` and then this command again", .key.id, key_details(.key), deletion_of(.user, &.key.id))]
     ReportedInTheWay {
         /// The user.

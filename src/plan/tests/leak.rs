@@ -223,7 +223,7 @@ const CASES: &[Case] = &[
         ..CASE
     },
     Case {
-        name: "the same, and leaked keys are to be deleted",
+        name: "the same, with a request to delete the leaked key",
         delete: true,
         change: |seen| {
             reported(seen);
@@ -348,7 +348,7 @@ const CASES: &[Case] = &[
         ..CASE
     },
     Case {
-        name: "the leaked key is to be deleted",
+        name: "with a request to delete the leaked key",
         delete: true,
         deny: true,
         change: one_key,

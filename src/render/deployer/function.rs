@@ -15,7 +15,7 @@ const FUNCTION: &[Action] = &[
         "lambda:GetFunctionCodeSigningConfig",
         &[Bootstrap, DetectDrift],
     ),
-    ("lambda:GetFunctionConfiguration", &[Bootstrap]),
+    ("lambda:GetFunctionConfiguration", &[Bootstrap, DetectDrift]),
     (
         "lambda:GetFunctionRecursionConfig",
         &[Bootstrap, DetectDrift],

@@ -1,14 +1,14 @@
 //! Applies the fixes that need no person.
 
-use super::super::drift::{Recreation, revert};
+use super::super::drift::revert;
 use super::super::error::{Error, Result};
 use super::super::recover::{InactiveKey, recover};
 use super::super::replica::replicate;
 use super::super::{Context, Deployed, rotate_entry, verify};
 use super::{deployed, diagnose, examine_entry};
 use crate::model::{Model, SecretName};
-use crate::plan::drift::StackDrift;
-use crate::plan::{Diagnosis, Examination, Fix, ObservedEntry, wanted_rotation};
+use crate::plan::drift::{Consent, StackDrift};
+use crate::plan::{self, Diagnosis, Examination, Fix, ObservedEntry, wanted_rotation};
 use crate::port::{ErrorKind, Invoked, Rotation};
 use crate::render::Strategy;
 
@@ -22,7 +22,7 @@ pub async fn fix(
     context: &Context<'_>,
     model: &Model,
     diagnoses: &[Diagnosis],
-) -> Result<Vec<Error>> {
+) -> Result<Vec<(Fix, Error)>> {
     let mut fixes: Vec<(&Diagnosis, Fix)> = diagnoses
         .iter()
         .filter_map(|diagnosis| Some((diagnosis, diagnosis.fix?)))
@@ -33,10 +33,10 @@ pub async fn fix(
     for (diagnosis, fix) in fixes {
         if fix == Fix::Revert {
             if !std::mem::replace(&mut reverted, true)
-                && let Err(error) = revert_drift(context, model).await
+                && let Err(error) = revert_drift(context, model, diagnoses).await
             {
                 context.warn(refusal(&error));
-                failures.push(error);
+                failures.push((fix, error));
             }
             continue;
         }
@@ -45,19 +45,24 @@ pub async fn fix(
         };
         if let Err(error) = fix_one(context, model, secret, diagnosis, fix).await {
             context.warn(format!("{}: {error}", diagnosis.subject));
-            failures.push(error);
+            failures.push((fix, error));
         }
     }
     Ok(failures)
 }
 
-/// Reverts what differs from what was deployed at this moment.
-async fn revert_drift(context: &Context<'_>, model: &Model) -> Result<()> {
+/// Reverts what differs from what was deployed, as far as these diagnoses say so: somebody may have
+/// changed more since they were shown.
+async fn revert_drift(context: &Context<'_>, model: &Model, agreed: &[Diagnosis]) -> Result<()> {
     let Some(deployed) = deployed(context, model).await? else {
         return Ok(());
     };
     let drift = deployed.observe_drift(context).await?;
-    revert(context, model, &deployed, &drift, &Recreation::new()).await
+    let consent = Consent {
+        unasked: plan::unasked(model, &drift, agreed),
+        ..Consent::default()
+    };
+    revert(context, model, &deployed, &drift, consent).await
 }
 
 /// Returns why drift was not reverted, with each resource that keeps it.

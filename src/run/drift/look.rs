@@ -8,12 +8,12 @@ use super::super::error::Result;
 use super::super::{CONCURRENCY, Context};
 use crate::plan::Lookup;
 use crate::plan::drift::{
-    ALIAS, DeployedTemplate, DirectLooks, KMS_KEY, PERMISSION, SECRET, SECRET_POLICY, SUBSCRIPTION,
-    TOPIC_POLICY, topics,
+    ALIAS, DeployedTemplate, DirectLooks, FUNCTION, KMS_KEY, LOG_GROUP, PERMISSION, SECRET,
+    SECRET_POLICY, SUBSCRIPTION, TOPIC_POLICY, topics,
 };
 use crate::port;
 
-/// Looks at the secrets, the functions' resource policies, the topics' policies, and the KMS keys.
+/// Looks at what CloudFormation does not compare, or compares in part.
 pub(super) async fn look(
     context: &Context<'_>,
     template: &DeployedTemplate<'_>,
@@ -46,6 +46,8 @@ pub(super) async fn look(
             cloud.resource_policy(id).await
         })
         .await?,
+        codes: each(physical(FUNCTION), async |id| cloud.function_code(id).await).await?,
+        log_groups: each(physical(LOG_GROUP), async |id| cloud.log_group(id).await).await?,
     })
 }
 

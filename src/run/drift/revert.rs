@@ -12,11 +12,11 @@ use super::super::{Cleared, Context, Deployed, preflight};
 use super::detect::{observe_drift, read};
 use super::settings::{remove_statement, restore_settings, restore_tags};
 use crate::model::{Finding, Model};
-use crate::plan::Preflight;
 use crate::plan::drift::{
-    DriftedResource, Repair, StackDrift, check_replacement, check_revert, repair_of,
-    without_resources,
+    Consent, DriftedResource, Repair, StackDrift, check_replacement, check_revert, is_restored,
+    repair_of, without_resources,
 };
+use crate::plan::{Drift, Preflight};
 use crate::port::{
     self, Change, ChangeSetRequest, DriftStatus, RefusedResource, Stack, Stage, TemplateSource,
 };
@@ -29,7 +29,8 @@ pub type Recreation = BTreeSet<String>;
 const OVERTAKEN: usize = 5;
 
 /// Reverts what differs from the deployed template, before a deployment, and observes the account
-/// again. Rotation that someone has disabled stays disabled.
+/// again. Rotation that someone has disabled stays disabled. If a person was asked, only what `shown`
+/// says is reverted.
 ///
 /// # Errors
 ///
@@ -40,6 +41,7 @@ pub(in super::super) async fn restore<'model>(
     mut cleared: Cleared<'model>,
     intent: Preflight,
     recreated: &Recreation,
+    shown: Option<&[Drift]>,
 ) -> Result<Cleared<'model>> {
     for overtaken in 0.. {
         let Some(stack) = cleared.observed.stack.clone() else {
@@ -58,12 +60,30 @@ pub(in super::super) async fn restore<'model>(
                 ));
             }
         }
-        let is_reverted = |one: &DriftedResource| match repair_of(one) {
-            Repair::EnableRotation => false,
-            Repair::Recreate => recreated.contains(&one.logical_id),
-            _ => true,
+        let mut consent = Consent {
+            recreated: recreated.clone(),
+            ..Consent::default()
         };
-        if !drift.resources.iter().any(is_reverted) {
+        let mut is_left = true;
+        for one in drift.resources.iter().filter(|one| is_restored(one)) {
+            let differences = one.shown();
+            if shown.is_none_or(|shown| differences.iter().all(|it| shown.contains(it))) {
+                is_left = false;
+                for difference in differences {
+                    context.warn(format!("{difference}; this is restored"));
+                }
+            } else {
+                consent.unasked.insert(one.logical_id.clone());
+                context.warn(format!(
+                    "{} was changed after you were asked, and stays as it is; run `keyrota bootstrap` again",
+                    one.logical_id
+                ));
+            }
+        }
+        let is_recreated = |one: &DriftedResource| {
+            repair_of(one) == Repair::Recreate && recreated.contains(&one.logical_id)
+        };
+        if is_left && !drift.resources.iter().any(is_recreated) {
             return Ok(cleared);
         }
         let deployed = Deployed {
@@ -73,8 +93,13 @@ pub(in super::super) async fn restore<'model>(
         };
         let name = model.stack.as_str();
         let before = newest(context, name).await?;
-        match revert(context, model, &deployed, &drift, recreated).await {
+        match revert(context, model, &deployed, &drift, consent).await {
             Ok(()) => return preflight(context, model, intent).await,
+            // The deployment uploads the zip file again, and compares the code at its end.
+            Err(error @ Error::CodeNotRestored { .. }) => {
+                context.warn(error.to_string());
+                return preflight(context, model, intent).await;
+            }
             Err(error) if !may_be_overtaken(&error) || overtaken >= OVERTAKEN => return Err(error),
             Err(error) => {
                 if !began_since(context, name, before.as_ref()).await? {
@@ -88,7 +113,7 @@ pub(in super::super) async fn restore<'model>(
     Ok(cleared)
 }
 
-/// Reverts drift. Secrets that do not exist are created again only if they are in `recreated`.
+/// Reverts drift, except where a person has not agreed to it.
 ///
 /// # Errors
 ///
@@ -99,7 +124,7 @@ pub(in super::super) async fn revert(
     model: &Model,
     deployed: &Deployed,
     drift: &StackDrift,
-    recreated: &Recreation,
+    mut consent: Consent,
 ) -> Result<()> {
     context.stage(Stage::RevertingDrift);
     let stack = &deployed.stack;
@@ -108,13 +133,19 @@ pub(in super::super) async fn revert(
     let mut repairs: Vec<(Repair, &str)> = drift
         .resources
         .iter()
+        .filter(|one| !consent.unasked.contains(&one.logical_id))
         .map(|one| (repair_of(one), one.logical_id.as_str()))
         .collect();
     repairs.sort_unstable();
     restore_tags(context, &template).await?;
+    // Nothing else depends on the code.
+    let mut code = Ok(());
     for (repair, id) in &repairs {
         if let Some(resource) = template.resource(id) {
-            restore_settings(context, &template, resource, *repair).await?;
+            match restore_settings(context, &template, resource, *repair).await {
+                Err(error @ Error::CodeNotRestored { .. }) => code = Err(error),
+                restored => restored?,
+            }
         }
     }
     let of = |wanted: Repair| {
@@ -125,18 +156,18 @@ pub(in super::super) async fn revert(
     };
     let permissions = of(Repair::Permission);
     let created = of(Repair::Recreate);
-    let is_asked = created.iter().any(|id| recreated.contains(id));
+    let is_asked = created.iter().any(|id| consent.recreated.contains(id));
+    consent.disabled = of(Repair::EnableRotation);
     let changes = Changes {
         context,
         model,
         stack,
         template: &text,
     };
-    let disabled = of(Repair::EnableRotation);
     let is_alone = !is_asked && of(Repair::ChangeSet).is_empty();
     if !permissions.is_empty() {
         changes
-            .check_without_executing(recreated, &disabled, &permissions, is_alone)
+            .check_without_executing(&consent, &permissions, is_alone)
             .await?;
         for id in &permissions {
             if let Some(permission) = template.resource(id) {
@@ -145,13 +176,13 @@ pub(in super::super) async fn revert(
         }
     }
     if is_asked || !of(Repair::ChangeSet).is_empty() || !permissions.is_empty() {
-        changes.revert(recreated, &disabled).await?;
+        changes.revert(&consent).await?;
     }
     let replaced = of(Repair::Replace);
-    match replaced.is_empty() {
-        true => Ok(()),
-        false => changes.replace(&replaced).await,
+    if !replaced.is_empty() {
+        changes.replace(&replaced).await?;
     }
+    code
 }
 
 /// The change sets that restore a stack.
@@ -165,8 +196,8 @@ struct Changes<'a> {
 
 impl Changes<'_> {
     /// Reverts drift, if the change set that does so may be executed.
-    async fn revert(&self, recreated: &Recreation, disabled: &BTreeSet<String>) -> Result<()> {
-        let check = |changes: &[Change]| check_revert(changes, recreated, disabled);
+    async fn revert(&self, consent: &Consent) -> Result<()> {
+        let check = |changes: &[Change]| check_revert(changes, consent);
         let source = TemplateSource::Previous;
         self.execute(source, self.template, true, check).await
     }
@@ -179,15 +210,14 @@ impl Changes<'_> {
     /// differs, or if CloudFormation names only the permissions as the reason.
     async fn check_without_executing(
         &self,
-        recreated: &Recreation,
-        disabled: &BTreeSet<String>,
+        consent: &Consent,
         permissions: &BTreeSet<String>,
         is_alone: bool,
     ) -> Result<()> {
         let request = self.request(TemplateSource::Previous, true);
         match create(self.context, request, self.template).await? {
             CreatedSet::Computed(computed) => {
-                let findings = check_revert(&computed.changes, recreated, disabled);
+                let findings = check_revert(&computed.changes, consent);
                 computed.remove(self.context).await?;
                 match findings.is_empty() {
                     true => Ok(()),
@@ -212,7 +242,7 @@ impl Changes<'_> {
 
     /// Removes resources from the stack, and adds them again. If this is interrupted, the next
     /// deployment adds them. No drift is found then, because the deployed template does not have them,
-    /// so the warning says what is missing.
+    /// so the error says what is missing.
     async fn replace(&self, ids: &BTreeSet<String>) -> Result<()> {
         let Self {
             context,
@@ -233,35 +263,28 @@ impl Changes<'_> {
         let removed = self.execute(without, &rest, false, check).await;
         if let Err(error) = removed {
             // The operation may have begun, and may go on.
-            if !matches!(
-                error,
-                Error::Refused(_) | Error::ChangeSet { .. } | Error::OtherChangeSet { .. }
-            ) {
-                self.warn_of_missing(ids, false);
-            }
-            return Err(error);
+            return Err(match error {
+                Error::Refused(_) | Error::ChangeSet { .. } | Error::OtherChangeSet { .. } => error,
+                error => self.left_out(ids, false, error),
+            });
         }
         let check = |changes: &[Change]| check_replacement(changes, "Add", ids);
         let added = self.execute(with, template, false, check).await;
-        if added.is_err() {
-            self.warn_of_missing(ids, true);
-        }
-        added
+        added.map_err(|error| self.left_out(ids, true, error))
     }
 
-    /// Says which resources an interrupted replacement has left out of the stack.
-    fn warn_of_missing(&self, ids: &BTreeSet<String>, has_been_removed: bool) {
-        let ids: Vec<&str> = ids.iter().map(String::as_str).collect();
-        let is = match (has_been_removed, ids.len()) {
-            (true, 1) => "is",
-            (true, _) => "are",
-            (false, _) => "may be",
-        };
-        self.context.warn(format!(
-            "{} {is} missing from the stack {} now; `keyrota plan` shows what is missing, and `keyrota bootstrap` adds it again",
-            ids.join(", "),
-            self.stack.name
-        ));
+    /// Returns the error of an interrupted replacement.
+    fn left_out(&self, ids: &BTreeSet<String>, has_been_removed: bool, error: Error) -> Error {
+        Error::LeftOut {
+            stack: self.stack.name.clone(),
+            resources: ids.iter().cloned().collect(),
+            is: match (has_been_removed, ids.len()) {
+                (true, 1) => "is",
+                (true, _) => "are",
+                (false, _) => "may be",
+            },
+            error: Box::new(error),
+        }
     }
 
     /// Computes a change set, shows it, and executes it if nothing is found against it.

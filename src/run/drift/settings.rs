@@ -1,12 +1,16 @@
 //! Restores by calls of their own what no change set may restore, or can.
 
-use super::super::error::Result;
+use super::super::error::{Error, Result};
 use super::super::import::restore_key;
 use super::super::{Context, switch_on};
+use crate::bundle::sha256_base64;
 use crate::plan::drift::{
     DEFAULT_KEY, DeployedResource, DeployedTemplate, Repair, SECRET, document, wanted_rotation,
 };
 use crate::plan::{TagDifference, tag_differences};
+
+/// How long a zip file in a request may be, in bytes (`gettingstarted-limits`).
+const MAX_ZIP_IN_REQUEST: usize = 50 << 20;
 
 /// Restores one resource.
 ///
@@ -39,6 +43,11 @@ pub(super) async fn restore_settings(
             }
             cloud.put_resource_policy(&secret(), &policy).await?;
         }
+        Repair::Code => restore_code(context, template, resource).await?,
+        Repair::LogKey => {
+            let key = template.text(resource, "KmsKeyId");
+            cloud.set_log_key(id, key.as_deref()).await?;
+        }
         Repair::Schedule => {
             let wanted = wanted_rotation(template, resource);
             switch_on(context, &secret(), &wanted).await?;
@@ -53,6 +62,47 @@ pub(super) async fn restore_settings(
     }
     context.done(format!("restored {}", resource.logical_id));
     Ok(())
+}
+
+/// Gives a function the code of the zip file that it was deployed from. Lambda gets what was
+/// compared with the SHA-256 in the object's name: somebody else may write to the bucket.
+async fn restore_code(
+    context: &Context<'_>,
+    template: &DeployedTemplate<'_>,
+    function: DeployedResource<'_>,
+) -> Result<()> {
+    let id = function.physical_id;
+    let failed = |reason: String| Error::CodeNotRestored {
+        function: id.to_owned(),
+        reason,
+    };
+    let code = template.code(function).ok_or_else(|| {
+        failed("the stack does not say which zip file it was deployed from".into())
+    })?;
+    let zip = context
+        .cloud
+        .object(
+            &code.bucket,
+            &code.key,
+            code.version.as_deref(),
+            template.account(),
+            MAX_ZIP_IN_REQUEST,
+        )
+        .await?
+        .filter(|zip| code.sha256() == Some(sha256_base64(zip)))
+        .ok_or_else(|| failed(format!("{code} is not the zip file that was deployed")))?;
+    context.cloud.update_code(id, zip).await?;
+    let began = context.clock.now();
+    loop {
+        let held = context.cloud.function_code(id).await?;
+        if !held.is_some_and(|held| held.is_updating) {
+            return Ok(());
+        }
+        if context.waited(began) >= context.pace.after_error {
+            return Err(failed("Lambda still updates it".to_owned()));
+        }
+        context.wait().await;
+    }
 }
 
 /// Removes the statement of a permission from the function's resource policy.

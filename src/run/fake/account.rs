@@ -7,9 +7,10 @@ use jiff::Timestamp;
 
 use super::FakeAws;
 use super::state::refused;
+use crate::bundle::sha256_base64;
 use crate::port::{
-    Encryption, EncryptionKey, ErrorKind, Functions, Invoked, LogEvent, NetworkPart, Networks,
-    Result, TrailEvent, TrailHistory, Trails,
+    Encryption, EncryptionKey, ErrorKind, FunctionCode, Functions, Invoked, LogEvent, LogGroup,
+    NetworkPart, Networks, Result, TrailEvent, TrailHistory, Trails,
 };
 
 impl FakeAws {
@@ -124,9 +125,24 @@ impl Networks for FakeAws {
 
 #[async_trait(?Send)]
 impl Functions for FakeAws {
-    async fn code_sha256(&self, function: &str) -> Result<Option<String>> {
+    async fn function_code(&self, function: &str) -> Result<Option<FunctionCode>> {
         self.act("lambda:GetFunctionConfiguration", |state| {
-            Ok(state.functions.get(function).cloned())
+            let held = state.functions.get(function);
+            Ok(held.map(|sha256| FunctionCode {
+                sha256: sha256.clone(),
+                is_updating: false,
+            }))
+        })
+        .await
+    }
+
+    async fn update_code(&self, function: &str, zip: Vec<u8>) -> Result<()> {
+        self.act("lambda:UpdateFunctionCode", |state| {
+            match state.functions.get_mut(function) {
+                Some(held) => *held = sha256_base64(&zip),
+                None => return refused(ErrorKind::NotFound, "no such function"),
+            }
+            Ok(())
         })
         .await
     }
@@ -168,9 +184,27 @@ impl Functions for FakeAws {
         .await
     }
 
-    async fn has_log_group(&self, group: &str) -> Result<bool> {
+    async fn log_group(&self, group: &str) -> Result<Option<LogGroup>> {
         self.act("logs:DescribeLogGroups", |state| {
-            Ok(state.logs.contains_key(group))
+            Ok(state.logs.contains_key(group).then(|| LogGroup {
+                kms_key: state.log_keys.get(group).cloned(),
+            }))
+        })
+        .await
+    }
+
+    async fn set_log_key(&self, group: &str, key: Option<&str>) -> Result<()> {
+        let call = match key {
+            Some(_) => "logs:AssociateKmsKey",
+            None => "logs:DisassociateKmsKey",
+        };
+        self.act(call, |state| {
+            state.log_keys.remove(group);
+            let group = group.to_owned();
+            state
+                .log_keys
+                .extend(key.map(|key| (group, key.to_owned())));
+            Ok(())
         })
         .await
     }

@@ -98,6 +98,11 @@ impl AwsState {
 
     /// Has the writer write.
     pub fn intrude(&mut self) {
+        if let Some(code) = &self.code_writer {
+            for held in self.functions.values_mut() {
+                held.clone_from(code);
+            }
+        }
         let Some(writer) = self.writer.clone() else {
             return;
         };
@@ -182,6 +187,22 @@ impl Artifacts for FakeAws {
                 same: held.body == body,
                 version: (held.version != NULL).then(|| held.version.clone()),
             }))
+        })
+        .await
+    }
+
+    async fn object(
+        &self,
+        bucket: &str,
+        key: &str,
+        version: Option<&str>,
+        account: &str,
+        limit: usize,
+    ) -> Result<Option<Vec<u8>>> {
+        self.act("s3:GetObject", |state| {
+            let held = state.bucket(bucket, account)?.get(key, version);
+            let body = held.map(|held| held.body.clone());
+            Ok(body.filter(|body| body.len() <= limit))
         })
         .await
     }

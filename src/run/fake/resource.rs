@@ -197,6 +197,9 @@ impl AwsState {
                     return Err(format!("{name} already exists"));
                 }
                 self.logs.insert(name.clone(), Vec::new());
+                let key = resource.properties.get("KmsKeyId");
+                let key = key.map(|key| scope.text(key));
+                self.log_keys.extend(key.map(|key| (name.clone(), key)));
                 Ok(name)
             }
             "AWS::KMS::Alias" => {
@@ -252,11 +255,18 @@ impl AwsState {
         let bucket = scope.text(&properties["Code"]["S3Bucket"]);
         let key = scope.text(&properties["Code"]["S3Key"]);
         let version = scope.optional(&properties["Code"]["S3ObjectVersion"]);
-        let held = self.buckets.get(&bucket);
-        let held = held.and_then(|held| held.get(&key, version.as_deref()));
+        let object = (bucket, key, version);
+        // An update of the stack leaves the code as it is if its template names the same object.
+        if self.code_objects.get(arn) == Some(&object) && self.functions.contains_key(arn) {
+            return Ok(());
+        }
+        let (bucket, key, version) = &object;
+        let held = self.buckets.get(bucket);
+        let held = held.and_then(|held| held.get(key, version.as_deref()));
         let held = held.ok_or("the code is not in the bucket")?;
-        let digest = crate::bundle::sha256_hex(&held.body);
+        let digest = crate::bundle::sha256_base64(&held.body);
         self.functions.insert(arn.to_owned(), digest);
+        self.code_objects.insert(arn.to_owned(), object);
         Ok(())
     }
 
@@ -405,6 +415,7 @@ impl AwsState {
             }
             "AWS::Logs::LogGroup" => {
                 self.logs.remove(id);
+                self.log_keys.remove(id);
             }
             "AWS::Lambda::Function" => {
                 self.functions.remove(id);

@@ -108,8 +108,14 @@ pub struct AwsState {
     pub aliases: BTreeSet<String>,
     /// Each function's code, as its SHA-256.
     pub functions: BTreeMap<String, String>,
+    /// What somebody replaces the code of every function with, after each call.
+    pub code_writer: Option<String>,
+    /// The bucket, object, and version that CloudFormation has given each function.
+    pub code_objects: BTreeMap<String, (String, String, Option<String>)>,
     /// Each log group's lines.
     pub logs: BTreeMap<String, Vec<(Timestamp, String)>>,
+    /// The KMS keys of log groups.
+    pub log_keys: BTreeMap<String, String>,
     pub profiles: BTreeMap<String, String>,
     /// Database servers by `HOST:PORT`.
     pub servers: BTreeMap<String, Server>,
@@ -181,7 +187,10 @@ impl AwsState {
             key_policies: BTreeMap::new(),
             aliases: BTreeSet::new(),
             functions: BTreeMap::new(),
+            code_writer: None,
+            code_objects: BTreeMap::new(),
             logs: BTreeMap::new(),
+            log_keys: BTreeMap::new(),
             profiles: BTreeMap::new(),
             servers: BTreeMap::new(),
             rotations: Vec::new(),

@@ -53,7 +53,7 @@ fn own_bucket(scenario: &Scenario) -> String {
 fn deploys_ours(scenario: &Scenario, fake: &FakeAws) {
     let state = fake.state.borrow();
     assert_eq!(state.stacks[0].template, scenario.template);
-    let code = crate::bundle::sha256_hex(b"the function");
+    let code = crate::bundle::sha256_base64(b"the function");
     assert!(state.functions.values().all(|held| *held == code));
     assert!(!state.functions.is_empty());
 }

@@ -122,7 +122,7 @@ fn both_kinds_in_one_stack() {
     let done = scenario.bootstrap(&fake, None).unwrap().unwrap();
     check(&fake, &done);
     let codes: Vec<&str> = done.functions.iter().map(|one| &*one.code_sha256).collect();
-    let digest = |zip: &[u8]| crate::bundle::sha256_hex(zip);
+    let digest = |zip: &[u8]| crate::bundle::sha256_base64(zip);
     let expected = [
         digest(b"the function"),
         digest(b"the function of databases"),

@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use super::super::fake::{FakeAws, Fault, Step};
+use super::super::fake::{FakeAws, Step};
 use super::super::{Pace, Values, examine, fix, status};
-use super::scenario::{Ended, Scenario, explore, tell};
+use super::scenario::{Scenario, explore, tell};
 use crate::plan::{Diagnosis, State};
 use crate::port::{CURRENT, Rotation};
 
@@ -39,21 +39,6 @@ fn ids(found: &[Diagnosis]) -> Vec<&'static str> {
     found.iter().map(|it| it.fault.id).collect()
 }
 
-/// Looks, fixes, and looks again, until nothing is left; fails with what did not go well.
-fn repair(scenario: &Scenario, fake: &FakeAws, fault: Option<Fault>) -> Ended<Vec<Diagnosis>> {
-    scenario.run(fake, fault, async |context| {
-        let mut found = examine(context, &scenario.model).await?.faults;
-        for _ in 0..3 {
-            let failures = fix(context, &scenario.model, &found).await?;
-            if let Some(error) = failures.into_iter().next() {
-                return Err(error);
-            }
-            found = examine(context, &scenario.model).await?.faults;
-        }
-        Ok(found)
-    })
-}
-
 fn current(fake: &FakeAws) -> String {
     let state = fake.state.borrow();
     state.secrets["keys/ada"]
@@ -71,7 +56,7 @@ fn repairs(id: &str, rotates: bool, prepare: impl Fn(&FakeAws)) {
     let start = prepared.state.into_inner();
     let explored = explore(
         || FakeAws::new(start.clone()),
-        |fake, fault| repair(&scenario, fake, fault),
+        |fake, fault| scenario.repair(fake, fault),
         |fake, left| {
             assert_eq!(ids(left), [""; 0]);
             assert_eq!(current(fake) != before, rotates);

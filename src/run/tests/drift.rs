@@ -4,10 +4,10 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use super::super::fake::{AwsState, FakeAws, Fault, FaultKind};
-use super::super::{Error, Pace, examine, fix};
+use super::super::{Error, Pace, examine, fix, observe_drift};
 use super::scenario::{Ended, Scenario, explore, tell};
-use crate::plan::Diagnosis;
 use crate::plan::drift::GoneSecret;
+use crate::plan::{Diagnosis, Fix};
 use crate::port::{CURRENT, Event};
 use crate::tool::testing::Recorder;
 
@@ -45,7 +45,7 @@ fn repair(scenario: &Scenario, fake: &FakeAws, fault: Option<Fault>) -> Ended<Ve
         let found = examine(context, &scenario.model).await?.faults;
         let failures = fix(context, &scenario.model, &found).await?;
         match failures.into_iter().next() {
-            Some(error) => Err(error),
+            Some((_, error)) => Err(error),
             None => examine(context, &scenario.model).await.map(|it| it.faults),
         }
     })
@@ -148,6 +148,103 @@ fn a_permission_that_admits_nobody_is_made_anew() {
         let id = "keys-SecretsManagerPermission".to_owned();
         state.drift.conditions.insert(id, condition);
     });
+}
+
+/// CloudFormation does not compare it.
+#[test]
+fn the_code_of_a_function_is_restored() {
+    reverts("resource-changed", &["Function"], |state| {
+        for code in state.functions.values_mut() {
+            *code = "another".to_owned();
+        }
+    });
+}
+
+/// The code and another property differ. Both are reported, and both are restored.
+#[test]
+fn a_resource_that_differs_twice_is_one_fault() {
+    let damage = |state: &mut AwsState| {
+        state.drift.changed.insert("Function".to_owned());
+        for code in state.functions.values_mut() {
+            *code = "another".to_owned();
+        }
+    };
+    let scenario = scenario();
+    let fake = deployed(&scenario);
+    damage(&mut fake.state.borrow_mut());
+    let found = look(&scenario, &fake);
+    let evidence = &found[0].evidence;
+    assert!(evidence.contains("`/Description`") && evidence.contains("SHA-256 another"));
+    reverts("resource-changed", &["Function"], damage);
+}
+
+/// What the bucket holds under the name of the zip file is not it. `doctor --fix` gives the function
+/// nothing, and a deployment uploads the zip file again.
+#[test]
+fn code_is_restored_from_nothing_but_its_zip_file() {
+    let scenario = scenario();
+    let fake = deployed(&scenario);
+    let mut state = fake.state.borrow_mut();
+    for code in state.functions.values_mut() {
+        *code = "another".to_owned();
+    }
+    for bucket in state.buckets.values_mut() {
+        for stored in bucket.objects.values_mut().flatten() {
+            stored.body = b"theirs".to_vec();
+        }
+    }
+    drop(state);
+    let failed = repair(&scenario, &fake, None).unwrap();
+    assert!(matches!(failed, Err(Error::CodeNotRestored { .. })));
+    assert!(!fake.names().contains(&"lambda:UpdateFunctionCode"));
+    scenario.bootstrap(&fake, None).unwrap().unwrap();
+    assert_eq!(ids(&look(&scenario, &fake)), [""; 0]);
+}
+
+/// CloudFormation does not compare it either.
+#[test]
+fn the_key_of_a_log_group_is_restored() {
+    reverts("resource-changed", &["FunctionLogGroup"], |state| {
+        let group = state.logs.keys().next().unwrap().clone();
+        let key = "arn:aws:kms:eu-west-1:111122223333:key/theirs".to_owned();
+        state.log_keys.insert(group, key);
+    });
+}
+
+/// Somebody changes more after a person was asked.
+#[test]
+fn nothing_is_restored_that_nobody_was_shown() {
+    let mut scenario = scenario();
+    let fake = deployed(&scenario);
+    let change = |id: &str| {
+        let mut state = fake.state.borrow_mut();
+        state.drift.changed.insert(id.to_owned());
+    };
+    change("SweepRule");
+    let found = look(&scenario, &fake);
+    let shown = scenario.run(&fake, None, async |context| {
+        let stack = context.cloud.stack("keys").await?.unwrap();
+        let resources = context.cloud.resources("keys").await?;
+        observe_drift(context, &stack, &resources).await
+    });
+    let shown = shown.unwrap().unwrap().restored();
+    assert_eq!(shown.len(), 1, "{shown:?}");
+    change("Function");
+    let failures = scenario.run(&fake, None, async |context| {
+        fix(context, &scenario.model, &found).await
+    });
+    let failures = failures.unwrap().unwrap();
+    let [(Fix::Revert, Error::Refused(findings))] = &failures[..] else {
+        panic!("{failures:?}");
+    };
+    assert_eq!(findings[0].path, "Function");
+    assert!(!fake.names().contains(&"cloudformation:ExecuteChangeSet"));
+    scenario.shown = Some(shown);
+    let ended = scenario.bootstrap(&fake, None).unwrap();
+    assert!(matches!(ended, Err(Error::Refused(_))), "{ended:?}");
+    scenario.shown = None;
+    scenario.bootstrap(&fake, None).unwrap().unwrap();
+    assert_eq!(ids(&look(&scenario, &fake)), [""; 0]);
 }
 
 #[test]

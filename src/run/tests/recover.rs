@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use super::super::fake::{AwsState, FakeAws, Fault, FaultKind, Origin};
 use super::super::{Pace, examine, fix};
-use super::scenario::{Ended, Scenario, explore, tell};
+use super::scenario::{Scenario, explore, tell};
 use crate::plan::{Diagnosis, Fix, LEAKED_TAG, SEEDING_TAG};
 use crate::port::{CURRENT, PREVIOUS};
 
@@ -35,21 +35,6 @@ fn deployed(scenario: &Scenario) -> FakeAws {
     scenario.bootstrap(&fake, None).unwrap().unwrap();
     fake.state.borrow_mut().next_day();
     fake
-}
-
-/// Looks, fixes, and looks again, until nothing is left; fails with what did not go well.
-fn repair(scenario: &Scenario, fake: &FakeAws, fault: Option<Fault>) -> Ended<Vec<Diagnosis>> {
-    scenario.run(fake, fault, async |context| {
-        let mut found = examine(context, &scenario.model).await?.faults;
-        for _ in 0..3 {
-            let failures = fix(context, &scenario.model, &found).await?;
-            if let Some(error) = failures.into_iter().next() {
-                return Err(error);
-            }
-            found = examine(context, &scenario.model).await?.faults;
-        }
-        Ok(found)
-    })
 }
 
 fn look(scenario: &Scenario, fake: &FakeAws) -> Vec<Diagnosis> {
@@ -147,7 +132,7 @@ fn recovers_of(more: &str, id: &str, fix: Fix, then: Then, prepare: impl Fn(&mut
     let start = prepared.state.into_inner();
     let explored = explore(
         || FakeAws::new(start.clone()),
-        |fake, fault| repair(&scenario, fake, fault),
+        |fake, fault| scenario.repair(fake, fault),
         |fake, left| {
             assert_eq!(ids(left), []);
             {
@@ -244,7 +229,7 @@ fn an_inactive_key_makes_room_on_request_if_the_other_is_not_ours() {
         action.contains(&format!("deletes the key {inactive}")),
         "{action}"
     );
-    let left = repair(&scenario, &fake, None).unwrap().unwrap();
+    let left = scenario.repair(&fake, None).unwrap().unwrap();
     assert_eq!(ids(&left), [("foreign-key", None)]);
     let state = fake.state.borrow();
     assert!(state.keys[&foreign].active);
@@ -267,7 +252,7 @@ fn recovers_beside_a_foreign_key(prepare: impl Fn(&mut AwsState)) {
     let start = prepared.state.into_inner();
     let explored = explore(
         || FakeAws::new(start.clone()),
-        |fake, fault| repair(&scenario, fake, fault),
+        |fake, fault| scenario.repair(fake, fault),
         |fake, left| {
             assert_eq!(ids(left), [("foreign-key", None)]);
             let state = fake.state.borrow();
@@ -312,7 +297,7 @@ fn the_keys_of_an_interrupted_fix_are_named() {
     };
     let start = prepared.state.into_inner();
     let fake = FakeAws::new(start.clone());
-    repair(&scenario, &fake, None).unwrap().unwrap();
+    scenario.repair(&fake, None).unwrap().unwrap();
     for (name, what) in [
         ("iam:CreateAccessKey", "deletes"),
         ("secretsmanager:PutSecretValue", "makes"),
@@ -320,7 +305,7 @@ fn the_keys_of_an_interrupted_fix_are_named() {
         let (call, _) = fake.first(name).unwrap();
         let kind = FaultKind::DiesAfter;
         let fake = FakeAws::new(start.clone());
-        assert!(repair(&scenario, &fake, Some(Fault { call, kind })).is_none());
+        assert!(scenario.repair(&fake, Some(Fault { call, kind })).is_none());
         let keys = fake.state.borrow().keys_of("ada");
         let made = keys.into_iter().find(|id| *id != foreign).unwrap();
         let found = look(&scenario, &fake);
@@ -348,7 +333,7 @@ fn a_leaked_key_gives_way_to_a_new_one() {
     };
     let found = look(&scenario, &fake);
     assert!(ids(&found).contains(&("current-key-missing", Some(Fix::Recover))));
-    let left = repair(&scenario, &fake, None).unwrap().unwrap();
+    let left = scenario.repair(&fake, None).unwrap().unwrap();
     assert!(
         ids(&left).contains(&("leaked-key-active", None)),
         "{left:#?}"
@@ -435,7 +420,7 @@ fn keys_that_are_not_ours_keep_their_slots() {
         let command = format!("aws iam delete-access-key --user-name ada --access-key-id {id}");
         assert!(found[0].remedy.contains(&command), "{found:#?}");
     }
-    repair(&scenario, &fake, None).unwrap().unwrap();
+    scenario.repair(&fake, None).unwrap().unwrap();
     let state = fake.state.borrow();
     assert!(foreign.iter().all(|id| state.keys[id].active));
     assert_eq!(state.keys_of("ada").len(), 2);
@@ -482,7 +467,7 @@ fn a_caller_without_the_permission_is_told_which_statements_are_missing() {
             state.expect_broken();
             state.denied_calls.insert(call);
         }
-        let error = repair(&scenario, &fake, None).unwrap().unwrap_err();
+        let error = scenario.repair(&fake, None).unwrap().unwrap_err();
         let told = error.to_string();
         assert!(told.contains("begins with `Recover`"), "{told}");
         assert!(told.contains(call), "{told}");
@@ -494,7 +479,7 @@ fn a_caller_without_the_permission_is_told_which_statements_are_missing() {
         );
         state.denied_calls.clear();
         drop(state);
-        let left = repair(&scenario, &fake, None).unwrap().unwrap();
+        let left = scenario.repair(&fake, None).unwrap().unwrap();
         assert_eq!(ids(&left), []);
     }
 }
@@ -511,7 +496,7 @@ fn a_new_key_that_is_not_known_yet_is_made_current_later() {
         state.expect_broken();
         state.lag = Duration::from_secs(90);
     }
-    let left = repair(&scenario, &fake, None).unwrap().unwrap();
+    let left = scenario.repair(&fake, None).unwrap().unwrap();
     assert_eq!(ids(&left), []);
     let state = fake.state.borrow();
     assert_eq!(state.keys_of("ada").len(), 1);

@@ -191,7 +191,7 @@ fn doctor_replicates_again_whatever_fails_on_the_way() {
                     .into_iter()
                     .next()
                 {
-                    Some(error) => Err(error),
+                    Some((_, error)) => Err(error),
                     None => examine(context, &scenario.model).await.map(|it| it.faults),
                 }
             })

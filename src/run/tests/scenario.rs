@@ -7,11 +7,11 @@ use futures_util::FutureExt;
 use super::super::fake::{AwsState, FakeAws, Fault, FaultKind};
 use super::super::{
     Artifact, Artifacts, Bootstrapped, Context, Deployed, DeploymentInputs, Error, LogReader, Pace,
-    Passwords, Recreation, Restored, TeardownReport, Verified, bootstrap, observe_entry,
-    observe_teardown, preflight, restore, rotate_entry, teardown, verify,
+    Passwords, Recreation, Restored, TeardownReport, Verified, bootstrap, examine, fix,
+    observe_entry, observe_teardown, preflight, restore, rotate_entry, teardown, verify,
 };
 use crate::model::{self, Model};
-use crate::plan::{Preflight, TeardownOptions};
+use crate::plan::{Diagnosis, Drift, Preflight, TeardownOptions};
 use crate::render::{self, Fleet, Record, Strategy};
 use crate::tool::testing::Recorder;
 
@@ -23,6 +23,8 @@ pub struct Scenario {
     pub pace: Pace,
     pub passwords: Passwords,
     pub recreated: Recreation,
+    /// The drift that a person was shown, or `None` if nobody was asked.
+    pub shown: Option<Vec<Drift>>,
 }
 
 /// How a process ended: nothing where it died.
@@ -53,6 +55,7 @@ impl Scenario {
             pace: Pace::AWS,
             passwords: Passwords::new(),
             recreated: Recreation::new(),
+            shown: None,
         }
     }
 
@@ -122,6 +125,7 @@ impl Scenario {
                 passwords: &passwords,
                 rotates,
                 recreated: &self.recreated,
+                shown: self.shown.as_deref(),
             };
             bootstrap(context, &self.model, &cleared, inputs).await
         })
@@ -170,6 +174,23 @@ impl Scenario {
     }
 }
 
+impl Scenario {
+    /// Looks, fixes, and looks again, until nothing is left; fails with what did not go well.
+    pub fn repair(&self, fake: &FakeAws, fault: Option<Fault>) -> Ended<Vec<Diagnosis>> {
+        self.run(fake, fault, async |context| {
+            let mut found = examine(context, &self.model).await?.faults;
+            for _ in 0..3 {
+                let failures = fix(context, &self.model, &found).await?;
+                if let Some((_, error)) = failures.into_iter().next() {
+                    return Err(error);
+                }
+                found = examine(context, &self.model).await?.faults;
+            }
+            Ok(found)
+        })
+    }
+}
+
 /// Returns the functions' zips.
 pub fn artifacts() -> Artifacts {
     let mut artifacts = Artifacts::default();
@@ -179,7 +200,7 @@ pub fn artifacts() -> Artifacts {
     ] {
         let artifact = Artifact {
             sha256: crate::bundle::sha256_hex(zip),
-            code_sha256: crate::bundle::sha256_hex(zip),
+            code_sha256: crate::bundle::sha256_base64(zip),
             executable_sha256: crate::bundle::sha256_hex(zip),
             zip: zip.to_vec(),
         };

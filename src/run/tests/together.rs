@@ -104,6 +104,7 @@ async fn deploy(scenario: &Scenario, context: &Context<'_>, rotates: bool) -> Re
         passwords: &scenario.passwords,
         rotates,
         recreated: &scenario.recreated,
+        shown: None,
     };
     bootstrap(context, model, &cleared, inputs).await.map(drop)
 }

@@ -202,7 +202,7 @@ impl<'a> Trial<'a> {
         }
     }
 
-    fn note(&self, what: &str) {
+    pub(super) fn note(&self, what: &str) {
         self.now.borrow_mut().push_str(what);
     }
 }

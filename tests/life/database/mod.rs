@@ -17,4 +17,5 @@ pub mod site;
 mod soak;
 pub mod test_server;
 mod trouble;
+mod twice;
 mod whole;

@@ -34,7 +34,7 @@ async fn outages(engine: Engine) {
     site.test.send_function_through(&proxy.endpoint()).await;
     for outage in [Outage::Restarted, Outage::Stopped] {
         for (number, (step, error)) in (1..).zip(STEPS) {
-            proxy.meet(Fault::Hold(number, "DescribeSecret"));
+            proxy.meet(Fault::Hold(number, Some("DescribeSecret")));
             let befall = async {
                 proxy.stopped().await;
                 let server = site.server.owned();

@@ -1,11 +1,13 @@
 //! How each type of resource is changed.
 
+use aws_sdk_lambda::primitives::Blob;
 use serde_json::json;
 
 use super::Held;
 use super::account::{cloudwatch, events, sns};
 use super::remove::{function, policy_of, set_topic_policy};
 use crate::environment::{ACCOUNT, REGION, TestEnvironment};
+use crate::pins::bare;
 
 /// A policy that allows nothing that the stack needs.
 fn other_policy() -> String {
@@ -115,6 +117,29 @@ pub async fn change(test: &TestEnvironment, held: &Held) {
         }
         other => panic!("write here how {other} is changed"),
     }
+}
+
+/// Returns the SHA-256 of the function's code.
+pub async fn code(test: &TestEnvironment) -> String {
+    let request = test.lambda.get_function_configuration();
+    let request = request.function_name(function(test).await).send().await;
+    let code = request.expect("the function").code_sha256;
+    code.expect("the SHA-256 of its code")
+}
+
+/// Replaces the code of the function with the zip file without pins.
+pub async fn replace_code(test: &TestEnvironment) {
+    let zip = bare().bytes().to_vec();
+    let request = test.lambda.update_function_code();
+    let request = request.function_name(function(test).await);
+    let request = request.zip_file(Blob::new(zip)).send().await;
+    request.expect("the code is replaced");
+}
+
+/// Has CloudWatch Logs encrypt a log group with its own key.
+pub async fn disassociate_key(test: &TestEnvironment, group: &str) {
+    let request = test.logs.disassociate_kms_key().log_group_name(group);
+    request.send().await.expect("the log group has no key");
 }
 
 /// Adds a condition that no request meets, which is no property of the template.

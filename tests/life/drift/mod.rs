@@ -213,6 +213,31 @@ async fn each_resource_that_is_changed_is_named_and_restored_other_half() {
     check(1, 2, Damage::Changed).await;
 }
 
+/// The code of a function and the KMS key of a log group, which CloudFormation does not compare: each
+/// is found, with what CloudFormation finds of the same resource, and restored.
+#[tokio::test]
+async fn what_cloudformation_does_not_compare_is_named_and_restored() {
+    let test = deployed().await;
+    let deployed = change::code(&test).await;
+    for command in [FIX, BOOTSTRAP] {
+        change::replace_code(&test).await;
+        change::disassociate_key(&test, "/keyrota/keys").await;
+        for id in ["Function", "FunctionLogGroup"] {
+            change::change(&test, &current(&test, id).await).await;
+        }
+        let ran = test.changes_nothing(DOCTOR).await.exits(5);
+        for difference in ["Code", "MemorySize", "KmsKeyId", "RetentionInDays"] {
+            let difference = format!("`/{difference}` ");
+            assert!(ran.stdout.contains(&difference), "{difference}: {ran}");
+        }
+        test.keyrota(command).await.exits(0);
+        assert_eq!(change::code(&test).await, deployed);
+        let ran = test.keyrota(DOCTOR).await.exits(0);
+        assert_eq!(ran.json()["findings"], serde_json::json!([]), "{ran}");
+        test.keyrota("rotate").await.exits(0);
+    }
+}
+
 /// Bootstrap restores what somebody removed or changed, shows it in a plan first, and leaves
 /// rotation disabled.
 #[tokio::test]

@@ -2,9 +2,14 @@
 
 use std::time::{Duration, Instant};
 
+use aws_sdk_lambda::primitives::Blob;
 use aws_sdk_lambda::types::{Environment, LastUpdateStatus};
+use serde_json::json;
 
 use super::TestEnvironment;
+
+/// The steps of a rotation, in order (`rotate-secrets_lambda-functions`).
+pub const STEPS: [&str; 4] = ["createSecret", "setSecret", "testSecret", "finishSecret"];
 
 impl TestEnvironment {
     /// Sends the function's calls to an endpoint, by its environment. This restarts its
@@ -29,6 +34,25 @@ impl TestEnvironment {
             assert!(Instant::now() < deadline, "{answer:?}");
             tokio::time::sleep(Duration::from_millis(10)).await;
         }
+    }
+
+    /// Invokes the function, and returns its error if it fails.
+    pub async fn invoke(&self, event: String) -> Result<(), String> {
+        let request = self.lambda.invoke().payload(Blob::new(event));
+        let request = request.function_name(self.function().await);
+        let answer = request.send().await.expect("an answer");
+        if answer.function_error().is_none() {
+            return Ok(());
+        }
+        let payload = answer.payload().map(Blob::as_ref).unwrap_or_default();
+        Err(String::from_utf8_lossy(payload).into_owned())
+    }
+
+    /// Runs a step of a rotation of a secret, as Secrets Manager does.
+    pub async fn run_step(&self, secret: &str, step: &str, version: &str) -> Result<(), String> {
+        let arn = self.secret(secret).await.expect("the secret").arn;
+        let event = json!({ "Step": step, "SecretId": arn, "ClientRequestToken": version });
+        self.invoke(event.to_string()).await
     }
 
     /// Returns everything in the account's log groups, line by line.

@@ -29,6 +29,7 @@ use keyrota::sandbox::{self, Options, RootKey, Sandbox, Strictness};
 use secrecy::ExposeSecret;
 
 pub use command::CommandOutput;
+pub use function::STEPS;
 pub use home::Home;
 pub use part::is_in_part;
 pub use policy::{ADMINISTRATOR, KEY_ADMINISTRATOR, LIST_ARTIFACTS};

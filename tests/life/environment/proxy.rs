@@ -67,8 +67,8 @@ pub enum Fault {
     Stop(Stop),
     /// Only the n-th request from now on that can be broken in this way is.
     Cut(u32, Cut),
-    /// The n-th request for this action from now on waits until it is released.
-    Hold(u32, &'static str),
+    /// The n-th request from now on, or the n-th for this action, waits until it is released.
+    Hold(u32, Option<&'static str>),
 }
 
 /// A request that was received.
@@ -187,6 +187,30 @@ impl Proxy {
         std::mem::take(&mut now.seen)
     }
 
+    /// Runs something, and has its n-th call wait until something else has ended. Returns both
+    /// results, or only the first if there was no such call.
+    pub async fn overlap<W, O>(
+        &self,
+        number: u32,
+        waiting: impl Future<Output = W>,
+        other: impl Future<Output = O>,
+    ) -> Result<(W, O), W> {
+        self.meet(Fault::Hold(number, None));
+        let mut waiting = std::pin::pin!(waiting);
+        tokio::select! {
+            ended = &mut waiting => {
+                self.meet(Fault::None);
+                return Err(ended);
+            }
+            () = self.stopped() => {}
+        }
+        let other = other.await;
+        self.release();
+        let ended = waiting.await;
+        self.meet(Fault::None);
+        Ok((ended, other))
+    }
+
     /// Returns the requests since the fault was set.
     pub fn seen(&self) -> ObservedCalls {
         self.state.now().seen.clone()
@@ -295,9 +319,9 @@ impl State {
                 }
             }
             Fault::Hold(number, action) => {
-                let calls = now.seen.calls.iter();
-                let held = calls.filter(|call| call.action == action).count();
-                match call.action == action && held == number as usize {
+                let is_it = |call: &Call| action.is_none_or(|action| call.action == action);
+                let held = now.seen.calls.iter().filter(|call| is_it(call)).count();
+                match is_it(&call) && held == number as usize {
                     true => Disposition::Hold,
                     false => Disposition::Pass,
                 }

@@ -157,7 +157,7 @@ NAMES: dict[str, tuple[str, ...]] = {
     ),
     "ministack.services.cloudtrail": ("record_event",),
     "ministack.services.cloudwatch": ("_alarms", "_resource_tags", "record_metric"),
-    "ministack.services.cloudwatch_logs": ("_log_groups",),
+    "ministack.services.cloudwatch_logs": ("_log_groups", "handle_request"),
     "ministack.services.ec2": ("_security_groups", "_subnets"),
     "ministack.services.eventbridge": (
         "_cron_next_fire",

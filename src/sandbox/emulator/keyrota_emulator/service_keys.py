@@ -4,7 +4,7 @@ ministack stores none of these settings. Here, the stack's properties reach the 
 key must allow what the service documents. Nothing is encrypted.
 
 * CloudWatch Logs tries the key when it is associated with a log group, in the encryption context
-  ``aws:logs:arn``.
+  ``aws:logs:arn``. ministack lacks AssociateKmsKey and DisassociateKmsKey.
   https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/encrypt-log-data-kms.html
 * Who publishes to a topic must be allowed to use its key. A request of EventBridge has none of
   the condition keys ``aws:SourceAccount``, ``aws:SourceArn``, and ``aws:SourceOrgID``.
@@ -16,13 +16,20 @@ key must allow what the service documents. Nothing is encrypted.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 from ministack.core import iam_evaluator
-from ministack.core.responses import get_account_id, get_region
+from ministack.core.responses import (
+    error_response_json,
+    get_account_id,
+    get_region,
+    json_response,
+)
 from ministack.services import cloudwatch_logs, kms, lambda_svc, sns
 from ministack.services.cloudformation import provisioners
+
+from .replaced import put
 
 Properties = dict[str, Any]
 
@@ -33,6 +40,7 @@ _USES = ("kms:Decrypt", "kms:GenerateDataKey")
 def install() -> None:
     """Puts the keys of a stack's properties on its resources."""
     _after("AWS::Logs::LogGroup", _associate, _check_log_group)
+    put(cloudwatch_logs, "handle_request", _handle_request(cloudwatch_logs.handle_request))
     _after("AWS::SNS::Topic", _encrypt_topic)
     _after("AWS::Lambda::Function", _encrypt_function, _check_function)
 
@@ -112,6 +120,31 @@ def _check_log_group(properties: Properties) -> None:
 
 def _associate(name: str, properties: Properties) -> None:
     cloudwatch_logs._log_groups[name]["kmsKeyId"] = properties.get("KmsKeyId")
+
+
+def _handle_request(original: Callable[..., Awaitable[Any]]) -> Callable[..., Awaitable[Any]]:
+    """Serves the two operations that change the key of a log group."""
+
+    async def handle_request(
+        method: str, path: str, headers: dict[str, str], body: bytes, *rest: Any
+    ) -> Any:
+        operation = headers.get("x-amz-target", "").rpartition(".")[2]
+        if operation not in ("AssociateKmsKey", "DisassociateKmsKey"):
+            return await original(method, path, headers, body, *rest)
+        data = json.loads(body or b"{}")
+        name, key = data.get("logGroupName"), data.get("kmsKeyId")
+        if name not in cloudwatch_logs._log_groups:
+            message = "The specified log group does not exist."
+            return error_response_json("ResourceNotFoundException", message, 400)
+        properties = {"LogGroupName": name, "KmsKeyId": key}
+        try:
+            _check_log_group(properties)
+        except ValueError as refused:
+            return error_response_json("InvalidParameterException", str(refused), 400)
+        _associate(name, properties)
+        return json_response({})
+
+    return handle_request
 
 
 def _encrypt_topic(arn: str, properties: Properties) -> None:
