@@ -55,7 +55,9 @@ pub(super) async fn run(
         &mut result,
     );
     if let Err(error) = responded.await? {
-        let error = error.to_string();
+        let error = Failed::from(error).failure;
+        let hint = error.hint.map(|hint| format!("; {hint}"));
+        let error = error.message + &hint.unwrap_or_default();
         settings.progress.on(Event::Warning(error.clone()));
         result.error = Some(error);
     }

@@ -48,6 +48,8 @@ fn last_use(report: &LeakReport, text: &mut String) {
 fn trail(trail: &TrailReport, text: &mut String) {
     if let Some(why) = &trail.unavailable {
         let _ = writeln!(text, "CloudTrail cannot be read: {}", paragraph(why));
+    }
+    if trail.regions.is_empty() {
         return;
     }
     let regions = trail.regions.join(", ");

@@ -219,8 +219,11 @@ impl Functions for FakeAws {
 
 #[async_trait(?Send)]
 impl Trails for FakeAws {
-    async fn key_events(&self, _: &str, key: &str) -> Result<Vec<TrailEvent>> {
+    async fn key_events(&self, region: &str, key: &str) -> Result<Vec<TrailEvent>> {
         self.act("cloudtrail:LookupEvents", |state| {
+            if state.denied_regions.contains(region) {
+                return refused(ErrorKind::Denied, "explicit deny of the Region");
+            }
             Ok(state.trail.get(key).cloned().unwrap_or_default())
         })
         .await

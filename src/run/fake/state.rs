@@ -136,6 +136,8 @@ pub struct AwsState {
     pub report_delay: u32,
     /// Each key's events in CloudTrail.
     pub trail: BTreeMap<String, Vec<TrailEvent>>,
+    /// The Regions in which an organization denies every call.
+    pub denied_regions: BTreeSet<&'static str>,
     /// How long a new key is unknown to STS and missing from lists, and a new secret is described
     /// without its tags.
     pub lag: Duration,
@@ -202,6 +204,7 @@ impl AwsState {
             report: None,
             report_delay: 0,
             trail: BTreeMap::new(),
+            denied_regions: BTreeSet::new(),
             lag: Duration::ZERO,
             watch: Watch::default(),
             serial: 0,

@@ -30,14 +30,16 @@ pub async fn investigate_leak(
     let account = user_arn.and_then(|arn| arn.split(':').nth(4));
     let (cloudtrail, events) = trail(context, assessment).await;
     let mut unknown = Vec::new();
-    match &cloudtrail.unavailable {
-        Some(why) => unknown.push(format!(
+    if let Some(why) = &cloudtrail.unavailable {
+        unknown.push(format!(
             "which roles the key assumed, because CloudTrail cannot be read: {why}"
-        )),
-        None => unknown.push(format!(
+        ));
+    }
+    if !cloudtrail.regions.is_empty() {
+        unknown.push(format!(
             "roles that the key assumed in other Regions than {}",
             cloudtrail.regions.join(", ")
-        )),
+        ));
     }
     if cloudtrail.has_more {
         unknown.push(format!(
@@ -103,6 +105,7 @@ async fn trail(
     regions.extend(used.map(|used| used.region.clone()));
     let mut report = TrailReport::default();
     let mut all = Vec::new();
+    let mut unread = Vec::new();
     for region in regions {
         match context.cloud.key_history(&region, &assessment.leaked).await {
             Ok(history) => {
@@ -121,12 +124,10 @@ async fn trail(
                 all.extend(history.events);
                 report.regions.push(region);
             }
-            Err(error) => {
-                report.unavailable = Some(error.to_string());
-                break;
-            }
+            Err(error) => unread.push(format!("{region}: {error}")),
         }
     }
+    report.unavailable = (!unread.is_empty()).then(|| unread.join("; "));
     report
         .events
         .sort_by_key(|event| std::cmp::Reverse(event.time));

@@ -548,6 +548,13 @@ fn what_is_known_is_reported_and_what_may_not_be_read_is_unknown() {
     assert_eq!(known.roles.len(), 1);
     assert_eq!(known.roles[0].role, ROLE);
     assert!(known.roles[0].last_assumed.is_some());
+    // One Region that cannot be read does not hide the others.
+    fake.state.borrow_mut().denied_regions.insert("eu-west-1");
+    let partly = report(&scenario, &fake);
+    assert_eq!(partly.cloudtrail.regions, ["us-east-1"]);
+    assert_eq!(partly.roles[0].role, ROLE);
+    assert!(partly.cloudtrail.unavailable.unwrap().contains("eu-west-1"));
+    assert_eq!(partly.roles_unknown.len(), 2, "{:?}", partly.roles_unknown);
     fake.state.borrow_mut().denied_calls.extend([
         "cloudtrail:LookupEvents",
         "iam:ListAttachedUserPolicies",
