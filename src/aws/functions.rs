@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use super::Aws;
 use super::error::{answered, failed, found, refused};
 use crate::port::{
-    ErrorKind, FunctionCode, Functions, Invoked, LogEvent, LogGroup, Optional, Result,
+    CodeUpdate, ErrorKind, FunctionCode, Functions, Invoked, LogEvent, LogGroup, Optional, Result,
 };
 
 #[async_trait(?Send)]
@@ -21,7 +21,11 @@ impl Functions for Aws {
         let answer = found("lambda:GetFunctionConfiguration", request.send()).await?;
         Ok(answer.map(|answer| FunctionCode {
             sha256: answer.code_sha256.unwrap_or_default(),
-            is_updating: answer.last_update_status == Some(LastUpdateStatus::InProgress),
+            update: match answer.last_update_status {
+                Some(LastUpdateStatus::InProgress) => CodeUpdate::InProgress,
+                Some(LastUpdateStatus::Failed) => CodeUpdate::Failed,
+                _ => CodeUpdate::Done,
+            },
         }))
     }
 
@@ -101,21 +105,11 @@ impl Functions for Aws {
         Ok(None)
     }
 
-    async fn set_log_key(&self, group: &str, key: Option<&str>) -> Result<()> {
-        match key {
-            Some(key) => {
-                let request = self.logs.associate_kms_key().log_group_name(group);
-                answered("logs:AssociateKmsKey", request.kms_key_id(key).send())
-                    .await
-                    .map(drop)
-            }
-            None => {
-                let request = self.logs.disassociate_kms_key().log_group_name(group);
-                answered("logs:DisassociateKmsKey", request.send())
-                    .await
-                    .map(drop)
-            }
-        }
+    async fn set_log_key(&self, group: &str, key: &str) -> Result<()> {
+        let request = self.logs.associate_kms_key().log_group_name(group);
+        answered("logs:AssociateKmsKey", request.kms_key_id(key).send())
+            .await
+            .map(drop)
     }
 
     async fn delete_log_group(&self, group: &str) -> Result<bool> {

@@ -1,5 +1,7 @@
 //! `keyrota bootstrap`.
 
+use std::io::IsTerminal as _;
+
 use clap::Args;
 
 use super::Exit;
@@ -14,7 +16,7 @@ use crate::plan::{self, Drift, GoneSecret, Preflight, StackReport};
 use crate::port::Event;
 use crate::render::Shard;
 use crate::run::{self, Bootstrapped, Cleared, Context};
-use crate::view::{BootstrapResult, DeployedFunction, DeployedSecret, imported};
+use crate::view::{BootstrapResult, DeployedFunction, DeployedSecret, imported, visible};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -62,9 +64,11 @@ pub(super) async fn run(settings: &Settings, verb: &Bootstrap) -> Result<Exit, F
     let rotates = !verb.no_rotate;
     let cleared = stacks.clear(&context, Preflight { rotates }).await?;
     let asked = password::collect(&context, &cleared).await?;
-    let shown = match verb.yes {
-        true => None,
-        false => Some(drift(&context, shards, &cleared).await?),
+    // Without a terminal, the prompt fails.
+    let is_asked = !verb.yes && std::io::stdin().is_terminal();
+    let shown = match is_asked {
+        true => Some(drift(&context, &cleared).await?),
+        false => None,
     };
     let restored = restored(shown.iter().flatten().flatten());
     let question = question(shards, &cleared, verb.no_rotate);
@@ -110,28 +114,28 @@ pub(super) async fn run(settings: &Settings, verb: &Bootstrap) -> Result<Exit, F
 }
 
 /// Returns what each stack's deployment restores, for the confirmation prompt.
-async fn drift(
-    context: &Context<'_>,
-    shards: &[Shard],
-    cleared: &[Cleared<'_>],
-) -> Result<Vec<Vec<Drift>>, Failed> {
+async fn drift(context: &Context<'_>, cleared: &[Cleared<'_>]) -> Result<Vec<Vec<Drift>>, Failed> {
     let mut found = Vec::new();
-    for (shard, cleared) in shards.iter().zip(cleared) {
-        let observed = &cleared.observed;
-        let mut drift = Vec::new();
+    for Cleared { observed, .. } in cleared {
+        let mut restored = Vec::new();
         if let Some(stack) = &observed.stack {
-            drift = plan::tag_drift(&shard.model, observed, &[]);
-            let all = run::observe_drift(context, stack, &observed.resources).await?;
-            drift.extend(all.restored());
+            let drift = run::observe_drift(context, stack, &observed.resources).await?;
+            for obstacle in drift.obstacles() {
+                let warning = format!("cannot check for drift: {obstacle}");
+                context.listener.on(Event::Warning(warning));
+            }
+            restored = drift.restored();
         }
-        found.push(drift);
+        found.push(restored);
     }
     Ok(found)
 }
 
 /// Lists what is restored.
 fn restored<'a>(drift: impl Iterator<Item = &'a Drift>) -> String {
-    let lines: String = drift.map(|drift| format!("\n  {drift}")).collect();
+    let lines: String = drift
+        .map(|drift| format!("\n  {}", visible(&drift.to_string())))
+        .collect();
     match lines.is_empty() {
         true => lines,
         false => format!("\nThis differs from what was deployed, and is restored first:{lines}\n"),

@@ -14,6 +14,7 @@ use crate::model::Model;
 use crate::plan::{self, Diagnosis, DoctorReport, Fix, Rehearsal};
 use crate::port::{Event, Listener as _};
 use crate::run::{self, Context};
+use crate::view::visible;
 
 /// Find faults, with the evidence and one remedy for each
 ///
@@ -62,7 +63,7 @@ pub(super) async fn run(settings: &Settings, verb: &Doctor) -> Result<Exit, Fail
     let mut refused = false;
     // The fixes that failed, by stack. A fault may disappear although its fix has failed.
     let mut failed: Vec<(&str, Fix)> = Vec::new();
-    let mut left_out: Vec<String> = Vec::new();
+    let mut left_out: Vec<(&str, String)> = Vec::new();
     while verb.fix && looks.len() <= MAX_ROUNDS {
         let last = looks.last().map(Vec::as_slice).unwrap_or_default();
         let chosen: Vec<Vec<Diagnosis>> = last.iter().map(|it| untried(it, &tried)).collect();
@@ -70,21 +71,24 @@ pub(super) async fn run(settings: &Settings, verb: &Doctor) -> Result<Exit, Fail
             break;
         }
         let agreed = agree(settings, verb, &chosen)?;
-        for (model, chosen) in models.iter().zip(chosen) {
+        for (index, (model, chosen)) in models.iter().zip(chosen).enumerate() {
             let applied: Vec<Diagnosis> = chosen.iter().filter(|it| agreed(it)).cloned().collect();
             let stack = model.stack.as_str();
             let is_applied =
                 |fix: &Fix| applied.iter().any(|diagnosis| diagnosis.fix == Some(*fix));
             failed.retain(|(of, fix)| *of != stack || !is_applied(fix));
-            for (fix, error) in run::fix(&context, model, &applied).await? {
+            left_out.retain(|(of, _)| *of != stack || !is_applied(&Fix::Revert));
+            let shown: Vec<Diagnosis> = looks.iter().flat_map(|look| look[index].clone()).collect();
+            for (fix, error) in run::fix(&context, model, &applied, &shown).await? {
                 failed.push((stack, fix));
                 refused |= matches!(
-                    error,
+                    error.cause(),
                     run::Error::Aws(_) | run::Error::RecoveryDenied { .. }
                 );
                 if let run::Error::LeftOut { resources, .. } = error {
                     let resources = resources.into_iter();
-                    left_out.extend(resources.map(|id| plan::resource_subject(&id, model)));
+                    left_out
+                        .extend(resources.map(|id| (stack, plan::resource_subject(&id, model))));
                 }
             }
             tried.extend(chosen);
@@ -100,8 +104,9 @@ pub(super) async fn run(settings: &Settings, verb: &Doctor) -> Result<Exit, Fail
     }
     settings.progress.finish();
     let looks: Vec<Vec<Diagnosis>> = looks.into_iter().map(|look| look.concat()).collect();
+    let left_out = left_out.into_iter().map(|(_, subject)| subject);
     let report = DoctorReport::of(&looks)
-        .without(&left_out)
+        .without(&left_out.collect::<Vec<_>>())
         .with_rehearsals(rehearsals, settings.verbose);
     settings.view.show(&report);
     Ok(match report.is_well() {
@@ -198,7 +203,7 @@ fn question(chosen: &[&Diagnosis]) -> String {
             Fix::Replicate => "replicate",
             Fix::Revert => "restore",
         };
-        let _ = writeln!(text, "  {what} {subject}: {}", diagnosis.evidence);
+        let _ = writeln!(text, "  {what} {subject}: {}", visible(&diagnosis.evidence));
         if let Some(action) = &diagnosis.action {
             let _ = writeln!(text, "    this {action}");
         }

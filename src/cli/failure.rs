@@ -174,9 +174,14 @@ impl From<run::Error> for Failed {
             run::Error::OtherChangeSet { .. } => Self::new("other-change-set", message).hint(
                 "find out who replaced it from the versions in the bucket and from CloudTrail, then run the same command again",
             ),
-            run::Error::LeftOut { .. } => Self::new("left-out", message)
-                .hint("fix the cause, then run `keyrota bootstrap`"),
-            run::Error::CodeNotRestored { .. } => Self::new("code-not-restored", message),
+            run::Error::LeftOut { error, .. } => {
+                let mut failed = Self::from(*error);
+                failed.failure.message = message;
+                let hint = failed.failure.hint.take();
+                let hint = hint.unwrap_or_else(|| "fix the cause, then run `keyrota bootstrap`".into());
+                failed.hint(hint)
+            }
+            run::Error::ResourceNotRestored { .. } => Self::new("not-restored", message),
             run::Error::NotVersioned { .. } => Self::new("not-versioned", message).hint(
                 "find out who suspended versioning; enable it for a bucket of your own with `aws s3api put-bucket-versioning`",
             ),

@@ -45,7 +45,7 @@ pub use changes::{
 pub use database::{FIRST, ObservedDatabase, ObservedLogin, RETAINED, SETTING};
 pub use doctor::{
     Diagnosis, DoctorFinding, DoctorReport, Examination, Examined, FAULTS, Fault, Fix,
-    NextRotation, Proof, diagnose, diagnose_next_rotation, resource_subject, unasked,
+    NextRotation, Proof, diagnose, diagnose_next_rotation, resource_subject, unseen,
     wanted_rotation,
 };
 pub use drift::{GoneSecret, gone_secrets};

@@ -240,9 +240,19 @@ pub enum Invoked {
 pub struct FunctionCode {
     /// The zip file's SHA-256 in base64 (`CodeSha256`).
     pub sha256: String,
-    /// Whether an update is in progress. Until it has ended, Lambda runs what was there before
-    /// (`functions-states`).
-    pub is_updating: bool,
+    /// How the last update ended.
+    pub update: CodeUpdate,
+}
+
+/// How the last update of a function ended (`functions-states`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CodeUpdate {
+    /// It succeeded.
+    Done,
+    /// It is in progress. Until it has ended, Lambda runs what was there before.
+    InProgress,
+    /// It failed, and Lambda runs what was there before.
+    Failed,
 }
 
 /// A log group.
@@ -282,9 +292,8 @@ pub trait Functions {
     async fn log_events(&self, group: &str, since: Timestamp) -> Result<Vec<LogEvent>>;
     /// Returns a log group (`logs:DescribeLogGroups`).
     async fn log_group(&self, group: &str) -> Result<Option<LogGroup>>;
-    /// Encrypts what a log group will contain with a KMS key (`logs:AssociateKmsKey`), or with a
-    /// key of AWS (`logs:DisassociateKmsKey`).
-    async fn set_log_key(&self, group: &str, key: Option<&str>) -> Result<()>;
+    /// Encrypts what a log group will contain with a KMS key (`logs:AssociateKmsKey`).
+    async fn set_log_key(&self, group: &str, key: &str) -> Result<()>;
     /// Deletes a log group, and returns whether it existed (`logs:DeleteLogGroup`).
     async fn delete_log_group(&self, group: &str) -> Result<bool>;
 }

@@ -17,9 +17,9 @@ use async_trait::async_trait;
 use jiff::Timestamp;
 
 pub use account::{
-    Artifacts, Caller, Compared, Encryption, EncryptionKey, FunctionCode, Functions, Identity,
-    Invoked, Key, KeyPair, Keys, LastUse, LogEvent, LogGroup, NetworkPart, Networks, ObjectVersion,
-    ReportDocument, Simulated, Simulation, UsedIn, User,
+    Artifacts, Caller, CodeUpdate, Compared, Encryption, EncryptionKey, FunctionCode, Functions,
+    Identity, Invoked, Key, KeyPair, Keys, LastUse, LogEvent, LogGroup, NetworkPart, Networks,
+    ObjectVersion, ReportDocument, Simulated, Simulation, UsedIn, User,
 };
 pub use drift::{DifferenceKind, DriftDetection, DriftStatus, PropertyDifference, ResourceDrift};
 pub use error::{Error, ErrorKind, Optional, Result};

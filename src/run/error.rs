@@ -204,13 +204,11 @@ pub enum Error {
         /// What ended the replacement.
         error: Box<Error>,
     },
-    /// The code of a function was not restored.
-    #[error(
-        "the code of {function} is not restored: {reason}; `keyrota bootstrap` uploads and deploys it again"
-    )]
-    CodeNotRestored {
-        /// Its name.
-        function: String,
+    /// The code of a function, or the key of a log group, was not restored.
+    #[error("{resource} is not restored: {reason}")]
+    ResourceNotRestored {
+        /// Its name in AWS.
+        resource: String,
         /// Why.
         reason: String,
     },
@@ -253,6 +251,16 @@ fn listed(reasons: &[String]) -> String {
         .iter()
         .map(|reason| format!("\n  {reason}"))
         .collect()
+}
+
+impl Error {
+    /// Returns what ended the operation, without what it has left behind.
+    pub fn cause(&self) -> &Self {
+        match self {
+            Self::LeftOut { error, .. } => error.cause(),
+            error => error,
+        }
+    }
 }
 
 /// What a stage returns.

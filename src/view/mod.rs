@@ -46,7 +46,7 @@ pub use rotate::{RotateResult, RotatedSecret};
 pub use sandbox::{LIKE_AWS_VARIABLE, SandboxResult};
 pub use schedule::{RefusedSchedule, ScheduleResult};
 pub use survey::{SurveyResult, WrittenManifest, survey_page};
-pub use text::{Questions, stderr_is_terminal};
+pub use text::{Questions, stderr_is_terminal, visible};
 pub use tour::Tour;
 pub use watch::Watch;
 

@@ -55,7 +55,7 @@ fn escape(text: &str, is_escaped: impl Fn(char) -> bool) -> Cow<'_, str> {
 }
 
 /// Returns text from outside for use within a line: line feeds and tabs become visible.
-pub(super) fn visible(text: &str) -> Cow<'_, str> {
+pub fn visible(text: &str) -> Cow<'_, str> {
     escape(text, is_hidden)
 }
 

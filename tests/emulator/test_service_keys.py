@@ -61,7 +61,10 @@ class ServiceKeys(DeployingTest):
 
     def test_the_key_of_a_log_group_can_be_changed(self) -> None:
         self.deploy(self.resources(logs_may_use(self.stack)))
-        arn = self.client("kms").list_keys()["Keys"][0]["KeyArn"]
+        resource = {"StackName": self.stack, "LogicalResourceId": "Key"}
+        detail = self.client("cloudformation").describe_stack_resource(**resource)
+        key = detail["StackResourceDetail"]["PhysicalResourceId"]
+        arn = self.client("kms").describe_key(KeyId=key)["KeyMetadata"]["Arn"]
         logs = self.client("logs")
         logs.associate_kms_key(logGroupName=self.stack, kmsKeyId=arn)
         self.assertEqual(self.key_of_group(), arn)

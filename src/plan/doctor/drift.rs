@@ -12,6 +12,9 @@ use crate::plan::drift::{
 use crate::port::Stack;
 use crate::render;
 
+/// The faults of a secret that hide everything else about it.
+const HIDING: [&str; 3] = ["secret-missing", "secret-deleted", "secret-not-in-stack"];
+
 const USER: &str = "AWS::IAM::User";
 const ROLE: &str = "AWS::IAM::Role";
 
@@ -22,7 +25,8 @@ pub(super) fn diagnose(
     found: &[Diagnosis],
 ) -> Vec<Diagnosis> {
     let drift = &examined.drift;
-    let mut faults: Vec<Diagnosis> = each(drift)
+    let mut faults: Vec<Diagnosis> = drift
+        .by_resource()
         .filter(|resource| !is_told(model, &resource[0], found))
         .map(|resource| of(model, resource))
         .collect();
@@ -45,22 +49,22 @@ pub fn resource_subject(logical_id: &str, model: &Model) -> String {
     format!("resource {logical_id} of stack {}", model.stack)
 }
 
-/// Returns the differences of each resource.
-fn each(drift: &StackDrift) -> impl Iterator<Item = &[DriftedResource]> {
-    let resources = drift.resources.as_slice();
-    resources.chunk_by(|one, next| one.logical_id == next.logical_id)
-}
-
 /// Returns the logical IDs of the resources that differ in a way that these diagnoses do not say, so
-/// that nobody has agreed to restore them.
-pub fn unasked(model: &Model, drift: &StackDrift, agreed: &[Diagnosis]) -> BTreeSet<String> {
-    let is_asked = |resource: &[DriftedResource]| {
+/// that nobody who has seen them can have agreed to restore them.
+pub fn unseen(model: &Model, drift: &StackDrift, seen: &[Diagnosis]) -> BTreeSet<String> {
+    let is_seen = |resource: &[DriftedResource]| {
         let now = of(model, resource);
         let is_it = |held: &Diagnosis| held.is_same(&now) && held.evidence == now.evidence;
-        agreed.iter().any(is_it) || is_told(model, &resource[0], agreed)
+        // Nothing was known of the settings of a secret that was gone.
+        let seen: Vec<Diagnosis> = seen
+            .iter()
+            .filter(|held| !HIDING.contains(&held.fault.id))
+            .cloned()
+            .collect();
+        seen.iter().any(is_it) || is_told(model, &resource[0], &seen)
     };
-    let unasked = each(drift).filter(|resource| !is_asked(resource));
-    unasked
+    let unseen = drift.by_resource().filter(|resource| !is_seen(resource));
+    unseen
         .map(|resource| resource[0].logical_id.clone())
         .collect()
 }
@@ -120,25 +124,24 @@ fn is_told(model: &Model, resource: &DriftedResource, found: &[Diagnosis]) -> bo
             .iter()
             .any(|it| it.secret.as_ref() == Some(&entry.secret) && ids.contains(&it.fault.id))
     };
-    const HIDDEN: [&str; 3] = ["secret-missing", "secret-deleted", "secret-not-in-stack"];
     let id = resource.logical_id.as_str();
     match resource.kind.as_str() {
         SECRET => {
             let mut entries = model.entries.iter();
             let entry = entries.find(|entry| render::secret_logical_id(entry) == id);
-            entry.is_some_and(|entry| has(entry, &HIDDEN))
+            entry.is_some_and(|entry| has(entry, &HIDING))
         }
         SCHEDULE => {
             let mut entries = model.entries.iter();
             let entry = entries.find(|entry| render::schedule_logical_id(entry) == id);
             entry.is_some_and(|entry| {
-                has(entry, &HIDDEN) || has(entry, &["rotation-off", "rotation-differs"])
+                has(entry, &HIDING) || has(entry, &["rotation-off", "rotation-differs"])
             })
         }
         SECRET_POLICY => {
             let mut entries = model.entries.iter();
             let entry = entries.find(|entry| render::readers_logical_id(entry) == id);
-            entry.is_some_and(|entry| has(entry, &HIDDEN))
+            entry.is_some_and(|entry| has(entry, &HIDING))
         }
         USER => {
             let mut entries = model.access_keys();

@@ -27,7 +27,7 @@ use crate::model::{Entry, Model, SecretName};
 use crate::port::Stack;
 use crate::render::Strategy;
 
-pub use drift::{resource_subject, unasked};
+pub use drift::{resource_subject, unseen};
 pub use fault::{FAULTS, Fault};
 pub use rehearsal::{NextRotation, diagnose_next_rotation};
 pub use report::{DoctorFinding, DoctorReport};

@@ -14,6 +14,7 @@ pub struct DeployedTemplate<'a> {
     root: Value,
     parameters: &'a BTreeMap<String, String>,
     resources: &'a [StackResource],
+    stack_id: &'a str,
     /// `arn`, partition, service, Region, account, and resource of the stack's ID.
     stack: Vec<&'a str>,
 }
@@ -45,6 +46,7 @@ impl<'a> DeployedTemplate<'a> {
             root: serde_yaml::from_str(template)?,
             parameters: &stack.parameters,
             resources,
+            stack_id: &stack.id,
             stack: stack.id.splitn(6, ':').collect(),
         })
     }
@@ -80,6 +82,11 @@ impl<'a> DeployedTemplate<'a> {
         self.resolve(of.properties.get(name)?)
     }
 
+    /// Returns whether the template specifies a property.
+    pub fn has_property(&self, of: DeployedResource<'_>, name: &str) -> bool {
+        of.properties.get(name).is_some()
+    }
+
     /// Returns a property that is text.
     pub fn text(&self, of: DeployedResource<'_>, name: &str) -> Option<String> {
         match self.property(of, name)? {
@@ -104,6 +111,16 @@ impl<'a> DeployedTemplate<'a> {
             key: text(code.get("S3Key")?)?,
             version,
         })
+    }
+
+    /// Returns the ID of the stack.
+    pub fn stack_id(&self) -> &str {
+        self.stack_id
+    }
+
+    /// Returns whether a stack still has the parameters that the references were replaced by.
+    pub fn is_of(&self, stack: &Stack) -> bool {
+        stack.id == self.stack_id && stack.parameters == *self.parameters
     }
 
     /// Returns the account that the stack is in.

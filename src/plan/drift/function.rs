@@ -68,7 +68,8 @@ pub(super) fn code_drift(
     }))
 }
 
-/// Returns whether a log group is encrypted with another KMS key.
+/// Returns whether a log group is encrypted with another KMS key than the template says. If it says
+/// none, somebody else may encrypt the log group, as an organisation's rules do.
 pub(super) fn log_key_drift(
     template: &DeployedTemplate<'_>,
     resource: DeployedResource<'_>,
@@ -77,21 +78,16 @@ pub(super) fn log_key_drift(
     let Some(held) = seen(looks.log_groups.get(resource.physical_id))? else {
         return Ok(None);
     };
+    if !template.has_property(resource, "KmsKeyId") {
+        return Ok(None);
+    }
+    // CloudFormation resolves a dynamic reference, and the template does not tell to what.
     let wanted = template.text(resource, "KmsKeyId");
-    let is_same = match (&held.kms_key, &wanted) {
-        (Some(held), Some(wanted)) => same_key(held, wanted),
-        (None, None) => true,
-        _ => false,
+    let Some(wanted) = wanted.filter(|wanted| !wanted.contains("{{resolve:")) else {
+        return Err(None);
     };
-    let shown = |key: &Option<String>| {
-        let key = key.as_ref();
-        key.map_or_else(|| "nothing".to_owned(), |key| format!("`{key}`"))
-    };
-    Ok((!is_same).then(|| {
-        DriftChange::LogKey(format!(
-            "`/KmsKeyId` is {}, not {}",
-            shown(&held.kms_key),
-            shown(&wanted)
-        ))
-    }))
+    let held = held.kms_key.as_deref();
+    let is_same = held.is_some_and(|held| same_key(held, &wanted));
+    let shown = held.map_or_else(|| "nothing".to_owned(), |held| format!("`{held}`"));
+    Ok((!is_same).then(|| DriftChange::LogKey(format!("`/KmsKeyId` is {shown}, not `{wanted}`"))))
 }

@@ -6,7 +6,7 @@ use super::{
     ALIAS, DeployedResource, DeployedTemplate, DirectLooks, DriftChange, FUNCTION, Found, KMS_KEY,
     LOG_GROUP, PERMISSION, SCHEDULE, SECRET, SECRET_POLICY, SUBSCRIPTION, TOPIC_POLICY, secret,
 };
-use crate::plan::{Lookup, same_key};
+use crate::plan::{Drift, Lookup, same_key, tag_differences};
 
 /// The service that invokes the functions to rotate.
 const SECRETS_MANAGER: &str = "secretsmanager.amazonaws.com";
@@ -60,6 +60,24 @@ pub(super) fn look_at(
         LOG_GROUP => Look::Compares(log_key_drift(template, resource, looks)),
         _ => Look::Adds(Ok(None)),
     }
+}
+
+/// Returns how the tags of a secret differ from those in the template.
+pub(super) fn secret_tags(
+    template: &DeployedTemplate<'_>,
+    resource: DeployedResource<'_>,
+    looks: &DirectLooks,
+) -> Vec<Drift> {
+    let Ok(Some(secret)) = seen(looks.secrets.get(resource.physical_id)) else {
+        return Vec::new();
+    };
+    let differences = tag_differences(&secret::wanted_tags(template, resource), secret);
+    let drift = differences.iter().map(|difference| Drift {
+        logical_id: resource.logical_id.to_owned(),
+        kind: resource.kind.to_owned(),
+        difference: difference.to_string(),
+    });
+    drift.collect()
 }
 
 /// Returns what a look-up found.

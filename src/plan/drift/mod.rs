@@ -15,10 +15,12 @@ mod secret;
 #[cfg(test)]
 mod tests;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::plan::{Drift, Lookup, Observed};
-use crate::port::{EncryptionKey, FunctionCode, LogGroup, ResourceDrift, Secret, Subscription};
+use crate::port::{
+    DriftStatus, EncryptionKey, FunctionCode, LogGroup, ResourceDrift, Secret, Subscription,
+};
 use crate::render;
 
 pub use deployed::{DeployedResource, DeployedTemplate};
@@ -28,10 +30,10 @@ pub use look::topics;
 pub use revert::{
     Consent, Repair, check_replacement, check_revert, is_restored, repair_of, without_resources,
 };
-pub use secret::{DEFAULT_KEY, document, wanted_rotation};
+pub use secret::{DEFAULT_KEY, document, wanted_rotation, wanted_tags};
 
 use detection::{is_held, of_cloudformation};
-use look::{Look, look_at};
+use look::{Look, look_at, secret_tags};
 
 /// The types of resources, as CloudFormation names them.
 pub const SECRET: &str = "AWS::SecretsManager::Secret";
@@ -62,6 +64,11 @@ pub struct StackDrift {
     pub resources: Vec<DriftedResource>,
     /// The resources that could not be checked.
     pub unchecked: Vec<UncheckedResource>,
+    /// The logical IDs of resources that CloudFormation finds changed only in what the template does
+    /// not specify. That is no drift, but a change set may contain them.
+    pub ignored: BTreeSet<String>,
+    /// The tags of secrets that differ from the deployed ones.
+    pub tags: Vec<Drift>,
     /// Why CloudFormation could not be asked at all.
     pub obstacle: Option<String>,
 }
@@ -150,7 +157,14 @@ impl StackDrift {
     /// Returns each difference that is reverted without further questions.
     pub fn restored(&self) -> Vec<Drift> {
         let resources = self.resources.iter().filter(|one| is_restored(one));
-        resources.flat_map(DriftedResource::shown).collect()
+        let restored = resources.flat_map(DriftedResource::shown);
+        self.tags.iter().cloned().chain(restored).collect()
+    }
+
+    /// Returns the differences of each resource that differs.
+    pub fn by_resource(&self) -> impl Iterator<Item = &[DriftedResource]> {
+        let resources = self.resources.as_slice();
+        resources.chunk_by(|one, next| one.logical_id == next.logical_id)
     }
 
     /// Returns what could not be checked because a call failed, with the reason.
@@ -223,6 +237,9 @@ pub fn stack_drift(
     for resource in template.resources() {
         let of_cloudformation = detected.map(|detected| of_cloudformation(resource, detected));
         let of_cloudformation = of_cloudformation.unwrap_or(Ok(None));
+        if resource.kind == SECRET {
+            drift.tags.extend(secret_tags(template, resource, looks));
+        }
         match (look_at(template, resource, looks), of_cloudformation) {
             (Look::Decides(found) | Look::Adds(found), Ok(None)) | (Look::Decides(found), _) => {
                 drift.add(resource, found);
@@ -236,6 +253,13 @@ pub fn stack_drift(
             }
         }
     }
+    let modified = detected.into_iter().flatten();
+    let modified = modified.filter(|one| one.status == DriftStatus::Modified);
+    let told = |id: &str| drift.resources.iter().any(|one| one.logical_id == id);
+    drift.ignored = modified
+        .map(|one| one.logical_id.clone())
+        .filter(|id| !told(id))
+        .collect();
     drift
 }
 

@@ -75,8 +75,8 @@ pub struct Consent {
     pub recreated: BTreeSet<String>,
     /// The rotation schedules that someone has disabled, and that stay so.
     pub disabled: BTreeSet<String>,
-    /// The resources that differ, or differ in another way, only since the person was asked.
-    pub unasked: BTreeSet<String>,
+    /// The resources that the person was shown before they agreed, or `None` if nobody was asked.
+    pub shown: Option<BTreeSet<String>>,
 }
 
 /// Returns why a change set that reverts drift may not be executed, a finding for each reason.
@@ -86,6 +86,17 @@ pub struct Consent {
 /// with a secret is executed, unless the secret does not exist and a person has asked for another
 /// one.
 pub fn check_revert(changes: &[Change], consent: &Consent) -> Vec<Finding> {
+    let is_unseen = |change: &Change| {
+        let is_drift = matches!(
+            change.drift,
+            Some(DriftStatus::Modified | DriftStatus::Deleted)
+        );
+        // They are gone with their secret.
+        let is_recreated = !consent.recreated.is_empty()
+            && [SCHEDULE, SECRET_POLICY].contains(&change.kind.as_str());
+        let shown = consent.shown.as_ref();
+        is_drift && !is_recreated && shown.is_some_and(|shown| !shown.contains(&change.logical_id))
+    };
     let refusal = |change: &Change| {
         let is_new = change.drift == Some(DriftStatus::Deleted) || change.action == "Add";
         let why = match change.kind.as_str() {
@@ -95,8 +106,8 @@ pub fn check_revert(changes: &[Change], consent: &Consent) -> Vec<Finding> {
             SCHEDULE if consent.disabled.contains(&change.logical_id) => {
                 "it would enable rotation, which someone has disabled"
             }
-            _ if consent.unasked.contains(&change.logical_id) => {
-                "it would restore this too, which was changed after it was shown to you; run the command again"
+            _ if is_unseen(change) => {
+                "it would restore this too, and you were not shown how it differs; run the command again"
             }
             KMS_KEY if change.replacement.as_deref() == Some("True") || is_new => {
                 "it would create another KMS key, with which nothing that exists can be decrypted"
@@ -209,14 +220,14 @@ mod tests {
             let consent = Consent {
                 recreated: BTreeSet::clone(recreated),
                 disabled: BTreeSet::clone(disabled),
-                unasked: BTreeSet::new(),
+                shown: None,
             };
             !check_revert(&changes, &consent).is_empty()
         };
-        let is_unasked = |unasked: &BTreeSet<String>| {
-            let changes = [change("AWS::IAM::Role", "Modify", DriftStatus::Modified)];
+        let is_unseen = |shown: &BTreeSet<String>, drift| {
+            let changes = [change("AWS::IAM::Role", "Modify", drift)];
             let consent = Consent {
-                unasked: unasked.clone(),
+                shown: Some(shown.clone()),
                 ..Consent::default()
             };
             !check_revert(&changes, &consent).is_empty()
@@ -237,8 +248,8 @@ mod tests {
         assert!(is_refused("AWS::IAM::Role", "Remove", InSync, &none, &none));
         assert!(!is_refused("AWS::IAM::Role", "Add", Deleted, &none, &none));
         assert!(!is_refused(SECRET, "SyncWithActual", InSync, &none, &none));
-        // What was changed after a person was asked.
-        assert!(is_unasked(&this));
-        assert!(!is_unasked(&none));
+        // What was changed after a person was asked, or what nobody could look at.
+        assert!(is_unseen(&none, Modified) && is_unseen(&none, Deleted));
+        assert!(!is_unseen(&this, Modified) && !is_unseen(&none, InSync));
     }
 }

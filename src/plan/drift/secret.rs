@@ -3,6 +3,8 @@
 //! CloudFormation reads the value of a secret to detect its drift (the `read` handler of its
 //! published schema), so it is never asked to: `DescribeSecret` shows everything that is compared.
 
+use std::collections::BTreeMap;
+
 use serde_json::Value as Json;
 
 use super::DriftChange;
@@ -41,6 +43,20 @@ pub(super) fn secret_drift(
         texts.push(format!("`/KmsKeyId` is `{held}`, not `{wanted}`"));
     }
     changed(texts)
+}
+
+/// Returns the tags that a secret has in the template.
+pub fn wanted_tags(
+    template: &DeployedTemplate<'_>,
+    resource: DeployedResource<'_>,
+) -> BTreeMap<String, String> {
+    let list = template.property(resource, "Tags").unwrap_or_default();
+    let list = list.as_array().into_iter().flatten();
+    let tags = list.filter_map(|tag| {
+        let text = |key: &str| Some(tag.get(key)?.as_str()?.to_owned());
+        Some((text("Key")?, text("Value")?))
+    });
+    tags.collect()
 }
 
 /// Returns how a secret's rotation differs from its schedule in the template. `None` if it does

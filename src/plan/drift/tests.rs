@@ -9,7 +9,7 @@ use serde_json::json;
 use super::super::tests::sample;
 use super::*;
 use crate::port::{
-    DifferenceKind, DriftStatus, Error, ErrorKind, PropertyDifference, Rotation, Stack,
+    CodeUpdate, DifferenceKind, DriftStatus, Error, ErrorKind, PropertyDifference, Rotation, Stack,
     StackResource, StackStatus,
 };
 
@@ -140,7 +140,7 @@ impl Account {
         };
         let code = FunctionCode {
             sha256: STANDARD.encode([0x0a; 32]),
-            is_updating: false,
+            update: CodeUpdate::Done,
         };
         let log = LogGroup {
             kms_key: Some(format!("arn:aws:kms:eu-west-1:111122223333:key/{KEY}")),
@@ -191,11 +191,15 @@ fn of<T>(id: &str, look: Lookup<T>) -> BTreeMap<String, Lookup<T>> {
 }
 
 fn drift(change: impl FnOnce(&mut Account)) -> StackDrift {
+    drift_of(TEMPLATE, change)
+}
+
+fn drift_of(template: &str, change: impl FnOnce(&mut Account)) -> StackDrift {
     let mut account = Account::new();
     change(&mut account);
     let resources = resources();
     let stack: Stack = sample::stack("CREATE_COMPLETE");
-    let template = DeployedTemplate::read(TEMPLATE, &stack, &resources).unwrap();
+    let template = DeployedTemplate::read(template, &stack, &resources).unwrap();
     let detected = account.detected.as_deref().map_err(String::as_str);
     stack_drift(&template, detected, &account.looks)
 }
@@ -228,13 +232,10 @@ fn expect(found: &[(String, Repair, String)], id: &str, repair: Repair, text: &s
 fn the_code_and_the_key_of_a_log_group_are_compared() {
     let code = |sha256: &str| {
         let sha256 = sha256.to_owned();
-        let is_updating = false;
+        let update = CodeUpdate::Done;
         of(
             "keys-Function",
-            Lookup::Found(FunctionCode {
-                sha256,
-                is_updating,
-            }),
+            Lookup::Found(FunctionCode { sha256, update }),
         )
     };
     let other = found(|it| it.looks.codes = code("another"));
@@ -273,6 +274,21 @@ fn the_code_and_the_key_of_a_log_group_are_compared() {
         Repair::LogKey,
         "`/KmsKeyId` is nothing, not `arn:aws:kms",
     );
+    // Nobody knows what CloudFormation has resolved these to, and without a key others may choose one.
+    let with = |value: &str| {
+        let template = TEMPLATE.replace("KmsKeyId: !GetAtt Key.Arn } }", value);
+        drift_of(&template, |it| it.looks.log_groups = key(Some("theirs")))
+    };
+    for value in [
+        "KmsKeyId: '{{resolve:ssm:key}}' } }",
+        "KmsKeyId: !If [A, B, C] } }",
+    ] {
+        let drift = with(value);
+        assert_eq!(drift.resources, []);
+        let uncompared = drift.uncompared().map(|one| one.logical_id.as_str());
+        assert_eq!(uncompared.collect::<Vec<_>>(), ["Log"], "{value}");
+    }
+    assert_eq!(with("} }"), StackDrift::default());
     // Nobody knows what a zip file with another name contains.
     let unknown = |key: &str| {
         let (bucket, key) = ("artifacts".to_owned(), key.to_owned());

@@ -1,19 +1,20 @@
 //! Applies the fixes that need no person.
 
-use super::super::drift::revert;
+use super::super::drift::{revert, unseen};
 use super::super::error::{Error, Result};
 use super::super::recover::{InactiveKey, recover};
 use super::super::replica::replicate;
 use super::super::{Context, Deployed, rotate_entry, verify};
 use super::{deployed, diagnose, examine_entry};
 use crate::model::{Model, SecretName};
-use crate::plan::drift::{Consent, StackDrift};
+use crate::plan::drift::{Consent, StackDrift, is_restored};
 use crate::plan::{self, Diagnosis, Examination, Fix, ObservedEntry, wanted_rotation};
 use crate::port::{ErrorKind, Invoked, Rotation};
 use crate::render::Strategy;
 
 /// Applies the fix of each of these faults, after checking that the fault is still present. A fix
-/// that fails does not stop the others. Its failure is reported and returned.
+/// that fails does not stop the others. Its failure is reported and returned. `shown` has everything
+/// that a person has been shown, with and without a fix.
 ///
 /// # Errors
 ///
@@ -22,6 +23,7 @@ pub async fn fix(
     context: &Context<'_>,
     model: &Model,
     diagnoses: &[Diagnosis],
+    shown: &[Diagnosis],
 ) -> Result<Vec<(Fix, Error)>> {
     let mut fixes: Vec<(&Diagnosis, Fix)> = diagnoses
         .iter()
@@ -33,7 +35,7 @@ pub async fn fix(
     for (diagnosis, fix) in fixes {
         if fix == Fix::Revert {
             if !std::mem::replace(&mut reverted, true)
-                && let Err(error) = revert_drift(context, model, diagnoses).await
+                && let Err(error) = revert_drift(context, model, shown).await
             {
                 context.warn(refusal(&error));
                 failures.push((fix, error));
@@ -51,15 +53,25 @@ pub async fn fix(
     Ok(failures)
 }
 
-/// Reverts what differs from what was deployed, as far as these diagnoses say so: somebody may have
-/// changed more since they were shown.
-async fn revert_drift(context: &Context<'_>, model: &Model, agreed: &[Diagnosis]) -> Result<()> {
+/// Reverts what differs from what was deployed, as far as it was shown: somebody may have changed
+/// more since.
+async fn revert_drift(context: &Context<'_>, model: &Model, shown: &[Diagnosis]) -> Result<()> {
     let Some(deployed) = deployed(context, model).await? else {
         return Ok(());
     };
     let drift = deployed.observe_drift(context).await?;
+    let late = plan::unseen(model, &drift, shown);
+    let mut seen = drift.ignored.clone();
+    for resource in drift.by_resource() {
+        let id = resource[0].logical_id.as_str();
+        if !late.contains(id) {
+            seen.insert(id.to_owned());
+        } else if resource.iter().any(is_restored) {
+            context.warn(unseen(id, "doctor --fix"));
+        }
+    }
     let consent = Consent {
-        unasked: plan::unasked(model, &drift, agreed),
+        shown: Some(seen),
         ..Consent::default()
     };
     revert(context, model, &deployed, &drift, consent).await

@@ -50,7 +50,7 @@ pub async fn examine(context: &Context<'_>, model: &Model) -> Result<Health> {
     };
     for one in drift.uncompared() {
         context.warn(format!(
-            "CloudFormation cannot compare {} ({}) with what was deployed",
+            "cannot compare everything of {} ({}) with what was deployed",
             one.logical_id, one.kind
         ));
     }

@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 
 use super::super::change_set::{ComputedChangeSet, CreatedSet, create, reason};
-use super::super::deploy::may_be_overtaken;
+use super::super::deploy::{look, may_be_overtaken};
 use super::super::error::{Error, Result};
 use super::super::operation::{began_since, caught_up, newest, settle};
 use super::super::upload::store_template;
@@ -18,7 +18,8 @@ use crate::plan::drift::{
 };
 use crate::plan::{Drift, Preflight};
 use crate::port::{
-    self, Change, ChangeSetRequest, DriftStatus, RefusedResource, Stack, Stage, TemplateSource,
+    self, Change, ChangeSetRequest, DriftStatus, ErrorKind, RefusedResource, Stack, Stage,
+    TemplateSource,
 };
 use crate::render;
 
@@ -44,10 +45,10 @@ pub(in super::super) async fn restore<'model>(
     shown: Option<&[Drift]>,
 ) -> Result<Cleared<'model>> {
     for overtaken in 0.. {
-        let Some(stack) = cleared.observed.stack.clone() else {
+        // Another command may have deployed since the preflight.
+        let (Some(stack), resources) = look(context, model.stack.as_str()).await? else {
             return Ok(cleared);
         };
-        let resources = cleared.observed.resources.clone();
         let drift = observe_drift(context, &stack, &resources).await?;
         for obstacle in drift.obstacles() {
             context.warn(format!("cannot check for drift: {obstacle}"));
@@ -60,26 +61,29 @@ pub(in super::super) async fn restore<'model>(
                 ));
             }
         }
-        let mut consent = Consent {
-            recreated: recreated.clone(),
-            ..Consent::default()
-        };
+        let mut seen = drift.ignored.clone();
         let mut is_left = true;
-        for one in drift.resources.iter().filter(|one| is_restored(one)) {
-            let differences = one.shown();
+        for resource in drift
+            .by_resource()
+            .filter(|one| one.iter().any(is_restored))
+        {
+            let id = resource[0].logical_id.as_str();
+            let differences: Vec<Drift> = resource.iter().flat_map(|one| one.shown()).collect();
             if shown.is_none_or(|shown| differences.iter().all(|it| shown.contains(it))) {
                 is_left = false;
+                seen.insert(id.to_owned());
                 for difference in differences {
                     context.warn(format!("{difference}; this is restored"));
                 }
             } else {
-                consent.unasked.insert(one.logical_id.clone());
-                context.warn(format!(
-                    "{} was changed after you were asked, and stays as it is; run `keyrota bootstrap` again",
-                    one.logical_id
-                ));
+                context.warn(unseen(id, "bootstrap"));
             }
         }
+        let consent = Consent {
+            recreated: recreated.clone(),
+            shown: shown.map(|_| seen),
+            ..Consent::default()
+        };
         let is_recreated = |one: &DriftedResource| {
             repair_of(one) == Repair::Recreate && recreated.contains(&one.logical_id)
         };
@@ -95,8 +99,8 @@ pub(in super::super) async fn restore<'model>(
         let before = newest(context, name).await?;
         match revert(context, model, &deployed, &drift, consent).await {
             Ok(()) => return preflight(context, model, intent).await,
-            // The deployment uploads the zip file again, and compares the code at its end.
-            Err(error @ Error::CodeNotRestored { .. }) => {
+            // The deployment uploads the zip file again if it is gone, and compares the code at its end.
+            Err(error @ Error::ResourceNotRestored { .. }) => {
                 context.warn(error.to_string());
                 return preflight(context, model, intent).await;
             }
@@ -133,17 +137,25 @@ pub(in super::super) async fn revert(
     let mut repairs: Vec<(Repair, &str)> = drift
         .resources
         .iter()
-        .filter(|one| !consent.unasked.contains(&one.logical_id))
+        .filter(|one| {
+            let shown = consent.shown.as_ref();
+            shown.is_none_or(|shown| shown.contains(&one.logical_id))
+        })
         .map(|one| (repair_of(one), one.logical_id.as_str()))
         .collect();
     repairs.sort_unstable();
     restore_tags(context, &template).await?;
-    // Nothing else depends on the code.
-    let mut code = Ok(());
+    let disabled = drift.resources.iter();
+    let disabled = disabled.filter(|one| repair_of(one) == Repair::EnableRotation);
+    consent.disabled = disabled.map(|one| one.logical_id.clone()).collect();
+    // Nothing else depends on the code of a function and on the key of a log group.
+    let mut independent = Ok(());
     for (repair, id) in &repairs {
         if let Some(resource) = template.resource(id) {
             match restore_settings(context, &template, resource, *repair).await {
-                Err(error @ Error::CodeNotRestored { .. }) => code = Err(error),
+                Err(error) if matches!(repair, Repair::Code | Repair::LogKey) => {
+                    independent = Err(not_restored(id, error));
+                }
                 restored => restored?,
             }
         }
@@ -157,7 +169,6 @@ pub(in super::super) async fn revert(
     let permissions = of(Repair::Permission);
     let created = of(Repair::Recreate);
     let is_asked = created.iter().any(|id| consent.recreated.contains(id));
-    consent.disabled = of(Repair::EnableRotation);
     let changes = Changes {
         context,
         model,
@@ -182,7 +193,24 @@ pub(in super::super) async fn revert(
     if !replaced.is_empty() {
         changes.replace(&replaced).await?;
     }
-    code
+    independent
+}
+
+fn not_restored(id: &str, error: Error) -> Error {
+    match error {
+        error @ Error::ResourceNotRestored { .. } => error,
+        error => Error::ResourceNotRestored {
+            resource: id.to_owned(),
+            reason: error.to_string(),
+        },
+    }
+}
+
+/// Says that a resource was changed too late to be restored.
+pub(in super::super) fn unseen(id: &str, command: &str) -> String {
+    format!(
+        "{id} was changed after you were asked, and stays as it is; run `keyrota {command}` again"
+    )
 }
 
 /// The change sets that restore a stack.
@@ -199,7 +227,8 @@ impl Changes<'_> {
     async fn revert(&self, consent: &Consent) -> Result<()> {
         let check = |changes: &[Change]| check_revert(changes, consent);
         let source = TemplateSource::Previous;
-        self.execute(source, self.template, true, check).await
+        let computed = self.compute(source, self.template, true, check).await?;
+        self.run(&computed).await
     }
 
     /// Computes the change set that reverts drift, and deletes it. Nothing that still works is
@@ -260,17 +289,20 @@ impl Changes<'_> {
         let without = store_template(context, model, &bucket, account, &rest).await?;
         let with = store_template(context, model, &bucket, account, template).await?;
         let check = |changes: &[Change]| check_replacement(changes, "Remove", ids);
-        let removed = self.execute(without, &rest, false, check).await;
-        if let Err(error) = removed {
-            // The operation may have begun, and may go on.
+        let removal = self.compute(without, &rest, false, check).await?;
+        if let Err(error) = self.run(&removal).await {
             return Err(match error {
-                Error::Refused(_) | Error::ChangeSet { .. } | Error::OtherChangeSet { .. } => error,
+                // Nothing was executed.
+                Error::Aws(error) if is_refusal(&error) => error.into(),
                 error => self.left_out(ids, false, error),
             });
         }
         let check = |changes: &[Change]| check_replacement(changes, "Add", ids);
-        let added = self.execute(with, template, false, check).await;
-        added.map_err(|error| self.left_out(ids, true, error))
+        let added = async {
+            let addition = self.compute(with, template, false, check).await?;
+            self.run(&addition).await
+        };
+        added.await.map_err(|error| self.left_out(ids, true, error))
     }
 
     /// Returns the error of an interrupted replacement.
@@ -287,15 +319,15 @@ impl Changes<'_> {
         }
     }
 
-    /// Computes a change set, shows it, and executes it if nothing is found against it.
-    async fn execute(
+    /// Computes a change set and shows it. Deletes it if something is found against it.
+    async fn compute(
         &self,
         source: TemplateSource,
         template: &str,
         reverts_drift: bool,
         check: impl Fn(&[Change]) -> Vec<Finding>,
-    ) -> Result<()> {
-        let Self { context, stack, .. } = *self;
+    ) -> Result<ComputedChangeSet> {
+        let context = self.context;
         let request = self.request(source, reverts_drift);
         let computed = match create(context, request, template).await? {
             CreatedSet::Computed(computed) => computed,
@@ -307,6 +339,12 @@ impl Changes<'_> {
             computed.remove(context).await?;
             return Err(Error::Refused(findings));
         }
+        Ok(computed)
+    }
+
+    /// Executes a change set, and waits for the end of the operation.
+    async fn run(&self, computed: &ComputedChangeSet) -> Result<()> {
+        let Self { context, stack, .. } = *self;
         let ended = computed.execute(context).await?;
         if !ended.status.succeeded() {
             return Err(ended.into_error(&stack.name));
@@ -337,6 +375,11 @@ impl Changes<'_> {
             reason: reason(own, refused),
         }
     }
+}
+
+/// Returns whether CloudFormation refused to execute a change set.
+fn is_refusal(error: &port::Error) -> bool {
+    error.call == "cloudformation:ExecuteChangeSet" && error.kind != ErrorKind::Unavailable
 }
 
 fn show(context: &Context<'_>, computed: &ComputedChangeSet) {

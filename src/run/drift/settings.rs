@@ -5,9 +5,11 @@ use super::super::import::restore_key;
 use super::super::{Context, switch_on};
 use crate::bundle::sha256_base64;
 use crate::plan::drift::{
-    DEFAULT_KEY, DeployedResource, DeployedTemplate, Repair, SECRET, document, wanted_rotation,
+    DEFAULT_KEY, DeployedResource, DeployedTemplate, Repair, SECRET, document, is_comparable,
+    wanted_rotation, wanted_tags,
 };
 use crate::plan::{TagDifference, tag_differences};
+use crate::port::CodeUpdate;
 
 /// How long a zip file in a request may be, in bytes (`gettingstarted-limits`).
 const MAX_ZIP_IN_REQUEST: usize = 50 << 20;
@@ -45,8 +47,8 @@ pub(super) async fn restore_settings(
         }
         Repair::Code => restore_code(context, template, resource).await?,
         Repair::LogKey => {
-            let key = template.text(resource, "KmsKeyId");
-            cloud.set_log_key(id, key.as_deref()).await?;
+            let key = template.text(resource, "KmsKeyId").unwrap_or_default();
+            cloud.set_log_key(id, &key).await?;
         }
         Repair::Schedule => {
             let wanted = wanted_rotation(template, resource);
@@ -72,36 +74,46 @@ async fn restore_code(
     function: DeployedResource<'_>,
 ) -> Result<()> {
     let id = function.physical_id;
-    let failed = |reason: String| Error::CodeNotRestored {
-        function: id.to_owned(),
+    let failed = |reason: String| Error::ResourceNotRestored {
+        resource: id.to_owned(),
         reason,
     };
     let code = template.code(function).ok_or_else(|| {
         failed("the stack does not say which zip file it was deployed from".into())
     })?;
+    let (key, version) = (&code.key, code.version.as_deref());
+    let account = template.account();
     let zip = context
         .cloud
-        .object(
-            &code.bucket,
-            &code.key,
-            code.version.as_deref(),
-            template.account(),
-            MAX_ZIP_IN_REQUEST,
-        )
+        .object(&code.bucket, key, version, account, MAX_ZIP_IN_REQUEST)
         .await?
         .filter(|zip| code.sha256() == Some(sha256_base64(zip)))
-        .ok_or_else(|| failed(format!("{code} is not the zip file that was deployed")))?;
+        .ok_or_else(|| {
+            failed(format!(
+                "{code} is not the zip file that was deployed; `keyrota bootstrap` uploads and deploys it again"
+            ))
+        })?;
+    // Another command may have deployed another zip file meanwhile.
+    let stack = context.cloud.stack(template.stack_id()).await?;
+    if !stack.is_some_and(|stack| is_comparable(&stack.status) && template.is_of(&stack)) {
+        return Err(failed("the stack is being changed".to_owned()));
+    }
     context.cloud.update_code(id, zip).await?;
     let began = context.clock.now();
     loop {
         let held = context.cloud.function_code(id).await?;
-        if !held.is_some_and(|held| held.is_updating) {
-            return Ok(());
+        match held.map(|held| held.update) {
+            Some(CodeUpdate::Done) => return Ok(()),
+            Some(CodeUpdate::InProgress) if context.waited(began) < context.pace.after_error => {
+                context.wait().await;
+            }
+            Some(CodeUpdate::InProgress) => {
+                return Err(failed("Lambda has not finished the update".to_owned()));
+            }
+            Some(CodeUpdate::Failed) | None => {
+                return Err(failed("Lambda could not update it".to_owned()));
+            }
         }
-        if context.waited(began) >= context.pace.after_error {
-            return Err(failed("Lambda still updates it".to_owned()));
-        }
-        context.wait().await;
     }
 }
 
@@ -159,13 +171,7 @@ pub(super) async fn restore_tags(
         let Some(secret) = context.cloud.secret(resource.physical_id).await? else {
             continue;
         };
-        let list = template.property(resource, "Tags").unwrap_or_default();
-        let list = list.as_array().into_iter().flatten();
-        let expected = list.filter_map(|tag| {
-            let text = |key: &str| Some(tag.get(key)?.as_str()?.to_owned());
-            Some((text("Key")?, text("Value")?))
-        });
-        for difference in tag_differences(&expected.collect(), &secret) {
+        for difference in tag_differences(&wanted_tags(template, resource), &secret) {
             let TagDifference { key, expected, .. } = &difference;
             match expected {
                 Some(value) => context.cloud.tag(&secret.arn, key, value).await?,

@@ -9,8 +9,8 @@ use super::FakeAws;
 use super::state::refused;
 use crate::bundle::sha256_base64;
 use crate::port::{
-    Encryption, EncryptionKey, ErrorKind, FunctionCode, Functions, Invoked, LogEvent, LogGroup,
-    NetworkPart, Networks, Result, TrailEvent, TrailHistory, Trails,
+    CodeUpdate, Encryption, EncryptionKey, ErrorKind, FunctionCode, Functions, Invoked, LogEvent,
+    LogGroup, NetworkPart, Networks, Result, TrailEvent, TrailHistory, Trails,
 };
 
 impl FakeAws {
@@ -130,7 +130,7 @@ impl Functions for FakeAws {
             let held = state.functions.get(function);
             Ok(held.map(|sha256| FunctionCode {
                 sha256: sha256.clone(),
-                is_updating: false,
+                update: CodeUpdate::Done,
             }))
         })
         .await
@@ -193,17 +193,9 @@ impl Functions for FakeAws {
         .await
     }
 
-    async fn set_log_key(&self, group: &str, key: Option<&str>) -> Result<()> {
-        let call = match key {
-            Some(_) => "logs:AssociateKmsKey",
-            None => "logs:DisassociateKmsKey",
-        };
-        self.act(call, |state| {
-            state.log_keys.remove(group);
-            let group = group.to_owned();
-            state
-                .log_keys
-                .extend(key.map(|key| (group, key.to_owned())));
+    async fn set_log_key(&self, group: &str, key: &str) -> Result<()> {
+        self.act("logs:AssociateKmsKey", |state| {
+            state.log_keys.insert(group.to_owned(), key.to_owned());
             Ok(())
         })
         .await

@@ -23,5 +23,5 @@ mod watch;
 pub(super) use act::{FakeAws, Fault, FaultKind};
 pub(super) use bucket::{Bucket, Writer};
 pub(super) use rotation::Step;
-pub(super) use state::{ACCOUNT, AwsState, Origin, REGION, Version};
+pub(super) use state::{ACCOUNT, AwsState, Origin, REGION, SecretRecord, Version};
 pub(super) use watch::Watch;

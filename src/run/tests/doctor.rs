@@ -140,7 +140,7 @@ fn what_has_changed_since_is_left_alone() {
         old.unwrap().1.last_used = Some(now);
     }
     let failures = scenario.run(&fake, None, async |context| {
-        fix(context, &scenario.model, &found).await
+        fix(context, &scenario.model, &found, &found).await
     });
     assert!(failures.unwrap().unwrap().is_empty());
     assert_eq!(current(&fake), before);

@@ -4,16 +4,21 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use super::super::fake::{AwsState, FakeAws, Fault, FaultKind};
-use super::super::{Error, Pace, examine, fix, observe_drift};
+use super::super::{Error, Pace, examine, fix};
 use super::scenario::{Ended, Scenario, explore, tell};
+use crate::plan::Diagnosis;
 use crate::plan::drift::GoneSecret;
-use crate::plan::{Diagnosis, Fix};
 use crate::port::{CURRENT, Event};
 use crate::tool::testing::Recorder;
 
-fn scenario() -> Scenario {
-    let entries = "  - { user: ada, rotate_as: role, create_user: true }\n";
-    let scenario = Scenario::new(entries, |_| {});
+const ENTRY: &str = "  - { user: ada, rotate_as: role, create_user: true }\n";
+
+pub fn scenario() -> Scenario {
+    with(ENTRY, |_| {})
+}
+
+fn with(entries: &str, prepare: impl FnOnce(&mut AwsState)) -> Scenario {
+    let scenario = Scenario::new(entries, prepare);
     // Each look is a call, and each call is interrupted.
     let pace = Pace {
         poll: Duration::from_secs(5),
@@ -22,28 +27,28 @@ fn scenario() -> Scenario {
     Scenario { pace, ..scenario }
 }
 
-fn deployed(scenario: &Scenario) -> FakeAws {
+pub fn deployed(scenario: &Scenario) -> FakeAws {
     let fake = scenario.fake();
     scenario.bootstrap(&fake, None).unwrap().unwrap();
     fake.state.borrow_mut().next_day();
     fake
 }
 
-fn look(scenario: &Scenario, fake: &FakeAws) -> Vec<Diagnosis> {
+pub fn look(scenario: &Scenario, fake: &FakeAws) -> Vec<Diagnosis> {
     let ended = scenario.run(fake, None, async |context| {
         examine(context, &scenario.model).await.map(|it| it.faults)
     });
     ended.unwrap().unwrap()
 }
 
-fn ids(found: &[Diagnosis]) -> Vec<&'static str> {
+pub fn ids(found: &[Diagnosis]) -> Vec<&'static str> {
     found.iter().map(|it| it.fault.id).collect()
 }
 
 fn repair(scenario: &Scenario, fake: &FakeAws, fault: Option<Fault>) -> Ended<Vec<Diagnosis>> {
     scenario.run(fake, fault, async |context| {
         let found = examine(context, &scenario.model).await?.faults;
-        let failures = fix(context, &scenario.model, &found).await?;
+        let failures = fix(context, &scenario.model, &found, &found).await?;
         match failures.into_iter().next() {
             Some((_, error)) => Err(error),
             None => examine(context, &scenario.model).await.map(|it| it.faults),
@@ -70,11 +75,19 @@ fn holds(scenario: &Scenario, fake: &FakeAws, logical_id: &str) -> bool {
 /// Expects that this is found as a fault of these resources and reverted, whatever fails on the way,
 /// by `doctor --fix` and by `bootstrap`, and that the secret keeps its value.
 fn reverts(fault: &str, resources: &[&str], damage: impl Fn(&mut AwsState)) {
-    let scenario = scenario();
-    let damaged = deployed(&scenario);
+    reverts_in(&scenario(), fault, resources, damage);
+}
+
+fn reverts_in(
+    scenario: &Scenario,
+    fault: &str,
+    resources: &[&str],
+    damage: impl Fn(&mut AwsState),
+) {
+    let damaged = deployed(scenario);
     let before = value(&damaged);
     damage(&mut damaged.state.borrow_mut());
-    let found = look(&scenario, &damaged);
+    let found = look(scenario, &damaged);
     for resource in resources {
         let is_it = |it: &&Diagnosis| it.fault.id == fault && it.evidence.contains(resource);
         assert!(found.iter().any(|it| is_it(&it)), "{resource}: {found:#?}");
@@ -82,18 +95,18 @@ fn reverts(fault: &str, resources: &[&str], damage: impl Fn(&mut AwsState)) {
     assert_eq!(found.len(), resources.len(), "{found:#?}");
     assert!(!format!("{found:?}").contains("hush"));
     let start = damaged.state.into_inner();
-    let has_all = |fake: &FakeAws| resources.iter().all(|id| holds(&scenario, fake, id));
+    let has_all = |fake: &FakeAws| resources.iter().all(|id| holds(scenario, fake, id));
     let repaired = FakeAws::new(start.clone());
-    repair(&scenario, &repaired, None).unwrap().unwrap();
+    repair(scenario, &repaired, None).unwrap().unwrap();
     assert!(has_all(&repaired));
     let explored = explore(
         || FakeAws::new(start.clone()),
-        |fake, fault| repair(&scenario, fake, fault),
+        |fake, fault| repair(scenario, fake, fault),
         |fake, left| {
             // An interrupted run may have begun an operation that goes on.
             if ids(left).contains(&"stack-busy") {
                 fake.state.borrow_mut().next_day();
-                repair(&scenario, fake, None).unwrap().unwrap();
+                repair(scenario, fake, None).unwrap().unwrap();
             }
             // The deployed template of an interrupted replacement lacks the resource, so only a
             // deployment adds it again.
@@ -101,14 +114,14 @@ fn reverts(fault: &str, resources: &[&str], damage: impl Fn(&mut AwsState)) {
                 scenario.bootstrap(fake, None).unwrap().unwrap();
                 assert!(has_all(fake));
             }
-            assert_eq!(ids(&look(&scenario, fake)), [""; 0]);
+            assert_eq!(ids(&look(scenario, fake)), [""; 0]);
             assert_eq!(value(fake), before);
         },
     );
     tell(fault, explored);
     let fake = FakeAws::new(start);
     scenario.bootstrap(&fake, None).unwrap().unwrap();
-    assert_eq!(ids(&look(&scenario, &fake)), [""; 0]);
+    assert_eq!(ids(&look(scenario, &fake)), [""; 0]);
     assert!(has_all(&fake));
     assert_eq!(value(&fake), before);
 }
@@ -195,7 +208,7 @@ fn code_is_restored_from_nothing_but_its_zip_file() {
     }
     drop(state);
     let failed = repair(&scenario, &fake, None).unwrap();
-    assert!(matches!(failed, Err(Error::CodeNotRestored { .. })));
+    assert!(matches!(failed, Err(Error::ResourceNotRestored { .. })));
     assert!(!fake.names().contains(&"lambda:UpdateFunctionCode"));
     scenario.bootstrap(&fake, None).unwrap().unwrap();
     assert_eq!(ids(&look(&scenario, &fake)), [""; 0]);
@@ -204,47 +217,21 @@ fn code_is_restored_from_nothing_but_its_zip_file() {
 /// CloudFormation does not compare it either.
 #[test]
 fn the_key_of_a_log_group_is_restored() {
-    reverts("resource-changed", &["FunctionLogGroup"], |state| {
-        let group = state.logs.keys().next().unwrap().clone();
-        let key = "arn:aws:kms:eu-west-1:111122223333:key/theirs".to_owned();
-        state.log_keys.insert(group, key);
+    const KEY: &str = "arn:aws:kms:eu-west-1:111122223333:key/0a1b2c3d-4e5f-6789-abcd-ef0123456789";
+    let entries = format!("{ENTRY}encrypt: {{ logs: '{KEY}' }}\n");
+    let scenario = with(&entries, |state| {
+        state.kms_keys.insert(KEY.to_owned(), "Enabled".to_owned());
     });
-}
-
-/// Somebody changes more after a person was asked.
-#[test]
-fn nothing_is_restored_that_nobody_was_shown() {
-    let mut scenario = scenario();
-    let fake = deployed(&scenario);
-    let change = |id: &str| {
-        let mut state = fake.state.borrow_mut();
-        state.drift.changed.insert(id.to_owned());
-    };
-    change("SweepRule");
-    let found = look(&scenario, &fake);
-    let shown = scenario.run(&fake, None, async |context| {
-        let stack = context.cloud.stack("keys").await?.unwrap();
-        let resources = context.cloud.resources("keys").await?;
-        observe_drift(context, &stack, &resources).await
-    });
-    let shown = shown.unwrap().unwrap().restored();
-    assert_eq!(shown.len(), 1, "{shown:?}");
-    change("Function");
-    let failures = scenario.run(&fake, None, async |context| {
-        fix(context, &scenario.model, &found).await
-    });
-    let failures = failures.unwrap().unwrap();
-    let [(Fix::Revert, Error::Refused(findings))] = &failures[..] else {
-        panic!("{failures:?}");
-    };
-    assert_eq!(findings[0].path, "Function");
-    assert!(!fake.names().contains(&"cloudformation:ExecuteChangeSet"));
-    scenario.shown = Some(shown);
-    let ended = scenario.bootstrap(&fake, None).unwrap();
-    assert!(matches!(ended, Err(Error::Refused(_))), "{ended:?}");
-    scenario.shown = None;
-    scenario.bootstrap(&fake, None).unwrap().unwrap();
-    assert_eq!(ids(&look(&scenario, &fake)), [""; 0]);
+    reverts_in(
+        &scenario,
+        "resource-changed",
+        &["FunctionLogGroup"],
+        |state| {
+            let group = state.logs.keys().next().unwrap().clone();
+            let key = "arn:aws:kms:eu-west-1:111122223333:key/theirs".to_owned();
+            state.log_keys.insert(group, key);
+        },
+    );
 }
 
 #[test]
@@ -279,7 +266,7 @@ fn an_interrupted_replacement_says_what_is_missing() {
     let recorder = Recorder::default();
     let failures = scenario.run_with(&fake, Some(fault), &recorder, async |context| {
         let found = examine(context, &scenario.model).await?.faults;
-        fix(context, &scenario.model, &found).await
+        fix(context, &scenario.model, &found, &found).await
     });
     assert_eq!(failures.unwrap().unwrap().len(), 1);
     let events = recorder.events();

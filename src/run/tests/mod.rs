@@ -2,6 +2,7 @@
 
 mod artifact;
 mod bootstrap;
+mod consent;
 mod database;
 mod discover;
 mod doctor;

@@ -442,7 +442,7 @@ fn a_key_that_appears_meanwhile_keeps_its_slot() {
     let second = fake.state.borrow_mut().add_key("ada", Origin::Somebody);
     fake.state.borrow_mut().next_day();
     let failures = scenario.run(&fake, None, async |context| {
-        fix(context, &scenario.model, &found).await
+        fix(context, &scenario.model, &found, &found).await
     });
     let failures = failures.unwrap().unwrap();
     // The fault has another fix now, so nothing is tried.

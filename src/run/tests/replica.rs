@@ -186,7 +186,7 @@ fn doctor_replicates_again_whatever_fails_on_the_way() {
         |fake, fault| {
             scenario.run(fake, fault, async |context| {
                 let found = examine(context, &scenario.model).await?.faults;
-                match fix(context, &scenario.model, &found)
+                match fix(context, &scenario.model, &found, &found)
                     .await?
                     .into_iter()
                     .next()

@@ -179,8 +179,10 @@ impl Scenario {
     pub fn repair(&self, fake: &FakeAws, fault: Option<Fault>) -> Ended<Vec<Diagnosis>> {
         self.run(fake, fault, async |context| {
             let mut found = examine(context, &self.model).await?.faults;
+            let mut shown = Vec::new();
             for _ in 0..3 {
-                let failures = fix(context, &self.model, &found).await?;
+                shown.extend(found.clone());
+                let failures = fix(context, &self.model, &found, &shown).await?;
                 if let Some((_, error)) = failures.into_iter().next() {
                     return Err(error);
                 }
