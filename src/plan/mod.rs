@@ -78,7 +78,9 @@ pub use preflight::{
     check_service_key, check_service_key_region, check_stack, import_changes, references,
 };
 pub use quarantine::Quarantine;
-pub use recorded_keys::{KEYS_TAG, MADE, MAKING_TAG, is_recorded as is_recorded_key, with_key};
+pub use recorded_keys::{
+    KEYS_TAG, MADE, MAKING_TAG, REPLACED, is_recorded as is_recorded_key, with_key,
+};
 pub use rehearsal::{
     CallOutcome, FailedRehearsal, Principals, Rehearsal, RehearsedCall, TestMethod,
     failed_rehearsal, simulations,
