@@ -133,7 +133,9 @@ pub enum Error {
     /// The administrator's secret cannot be used.
     #[error(
         "change the password of {secret} as its administrator: the secret {administrator} {problem}, so \
-         nothing was sent; correct it, or change `rotate_as` in the manifest and then `keyrota bootstrap`"
+         nothing was sent; correct that secret (it needs `username` and `password`, and other fields must \
+         agree with the manifest), or change `rotate_as` in the manifest and run `keyrota bootstrap`, \
+         then rotate again"
     )]
     AdministratorUnfit {
         /// The secret's name.
@@ -141,7 +143,7 @@ pub enum Error {
         /// The administrator's secret's name.
         administrator: String,
         /// What is wrong with it.
-        problem: &'static str,
+        problem: String,
     },
 
     /// The new password does not work.

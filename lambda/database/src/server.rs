@@ -17,6 +17,9 @@ pub struct Endpoint {
     pub port: u16,
     /// The database to connect to. If absent, the engine's default is used.
     pub dbname: Option<String>,
+    /// Whether the engine's default database serves as well, if the session's user cannot connect
+    /// to `dbname`.
+    pub any_database: bool,
     /// How the server's certificate is verified.
     pub verification: Verification,
     /// The file in the function's package that contains the trusted certificate authorities. If

@@ -238,7 +238,7 @@ fn secrets(scope: &Scope<'_>) -> Vec<Grant> {
         SecretReference::Arn(arn) => vec![arn.to_string()],
     };
     let own = |secret: &SecretReference| match secret {
-        SecretReference::Name(name) => all().any(|entry| entry.secret == *name),
+        SecretReference::Name(name) => all().any(|entry| entry.secret.as_str() == name.as_str()),
         SecretReference::Arn(_) => false,
     };
     let administrators = all().filter_map(Entry::administrator);

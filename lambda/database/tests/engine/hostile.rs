@@ -56,6 +56,7 @@ impl Impostor {
             host: "127.0.0.1".to_owned(),
             port: listener.local_addr().expect("an address").port(),
             dbname: None,
+            any_database: false,
             verification: Verification::None,
             authorities: None,
         };

@@ -139,6 +139,16 @@ async fn the_database_is_the_one_that_is_named() {
     assert_eq!(at(&closed).await, Ok(()));
     test_server.sql(&format!("REVOKE CONNECT ON DATABASE {closed} FROM PUBLIC"));
     check(at(&closed).await, ServerFault::LoginForbidden, "42501");
+    // A password can be changed from any database.
+    for dbname in ["none_of_that_name", &closed] {
+        let endpoint = Endpoint {
+            dbname: Some(dbname.to_owned()),
+            any_database: true,
+            ..test_server.endpoint.clone()
+        };
+        let result = test_server.engines.authenticate(&endpoint, &login).await;
+        assert_eq!(result, Ok(()), "{dbname}");
+    }
 }
 
 #[tokio::test]

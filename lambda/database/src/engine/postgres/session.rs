@@ -33,6 +33,10 @@ pub struct Session {
     carrier: JoinSet<Result<(), Error>>,
 }
 
+/// The codes of a database that does not exist, and of one that the user may not connect to. The
+/// server looks for the database after it has authenticated the user.
+const NO_DATABASE: [&str; 2] = ["3D000", "42501"];
+
 /// Connects to a server and logs in.
 pub async fn log_in(
     tls: &Configurations,
@@ -40,6 +44,27 @@ pub async fn log_in(
     login: &Login,
 ) -> Result<Session, ServerError> {
     fit(endpoint, login)?;
+    let named = endpoint.dbname.as_deref().unwrap_or(DEFAULT_DATABASE);
+    let has_no_database = |error: &ServerError| {
+        let code = error.code.as_deref();
+        error.fault == ServerFault::LoginForbidden && NO_DATABASE.iter().any(|it| code == Some(it))
+    };
+    match log_in_to(tls, endpoint, login, named).await {
+        Err(error)
+            if endpoint.any_database && named != DEFAULT_DATABASE && has_no_database(&error) =>
+        {
+            log_in_to(tls, endpoint, login, DEFAULT_DATABASE).await
+        }
+        done => done,
+    }
+}
+
+async fn log_in_to(
+    tls: &Configurations,
+    endpoint: &Endpoint,
+    login: &Login,
+    dbname: &str,
+) -> Result<Session, ServerError> {
     let stream = name::reach(endpoint).await?;
     let stream = timed(budget::TLS, async {
         let stream = ask_for_tls(stream).await?;
@@ -50,7 +75,7 @@ pub async fn log_in(
     config
         .user(&login.username)
         .password(login.password.expose_secret())
-        .dbname(endpoint.dbname.as_deref().unwrap_or(DEFAULT_DATABASE))
+        .dbname(dbname)
         .application_name("keyrota")
         .ssl_mode(SslMode::Require)
         .ssl_negotiation(SslNegotiation::Direct);
