@@ -7,8 +7,8 @@ use super::fields::Fields;
 use super::reader::Field;
 use super::word_or_arn::{parse_rotate_as, parse_secret_arn};
 use super::{
-    Arn, Duration, Entry, Finding, IamPath, Probe, ReferencedName, RotateAs, SecretName, SecretReference,
-    StackName, UserName, field_names, key_age, old_key, probe,
+    Arn, Duration, Entry, Finding, IamPath, Probe, ReferencedName, RotateAs, SecretName,
+    SecretReference, StackName, UserName, field_names, key_age, old_key, probe,
 };
 
 /// An access key of an IAM user.

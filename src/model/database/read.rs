@@ -7,7 +7,8 @@ use crate::model::entry::{Entry, Identity, Kind, Specific};
 use crate::model::fields::Fields;
 use crate::model::word_or_arn::{parse_administrator, parse_secret_arn};
 use crate::model::{
-    Finding, HostName, OldKey, ReferencedName, RotateAs, SecretName, SecretReference, StackName, field_names,
+    Finding, HostName, OldKey, ReferencedName, RotateAs, SecretName, SecretReference, StackName,
+    field_names,
 };
 
 /// The characters of a password by Secrets Manager's default (`API_GetRandomPassword`): printable

@@ -12,7 +12,7 @@ pub(super) const SECRET: Text =
     Text::matching("^[A-Za-z0-9/_+=.@-]{1,512}$").except(Except::Pattern("-.{6}$"));
 /// The name or full ARN of an administrator's secret, or a word.
 pub(super) const ADMINISTRATOR: Text = Text::matching(
-    "^(arn:[^:]+:secretsmanager:[^:]*:[^:]*:secret:.*-.{6}|[A-Za-z0-9/_+=.@-]{1,256})$",
+    "^(arn:[^:]+:secretsmanager:[^:]*:[^:]*:secret:.*-.{6}|[A-Za-z0-9/_+=.@!-]{1,256})$",
 );
 
 /// The fields that entries of every kind have.

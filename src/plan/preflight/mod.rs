@@ -211,9 +211,9 @@ fn check_secret(stack: &str, held: HeldSecret<'_>, in_stack: bool) -> Option<Fin
     let secret = held.secret;
     let name = &secret.name;
     let path = format!("secret {name}");
-    if secret.deleted.is_some() {
+    if let Some(date) = secret.deleted {
         let message = format!(
-            "the secret `{name}` is scheduled for deletion, and its name cannot be used until then"
+            "the secret `{name}` is scheduled for deletion (`DeletedDate`: {date}), and its name cannot be used until Secrets Manager has deleted it"
         );
         return Some(
             Finding::error("scheduled-for-deletion", path, message).hint({
@@ -223,7 +223,7 @@ fn check_secret(stack: &str, held: HeldSecret<'_>, in_stack: bool) -> Option<Fin
                     // No command that deletes: the secret may be someone else's, and `teardown`
                     // would remove the rest of the stack too.
                     false => format!(
-                        "choose another name with `secret:`, or wait until it is deleted; to keep and rotate its value, restore it ({restore}) and set `adopt: true`"
+                        "to keep and rotate its value, restore it ({restore}) and set `adopt: true` for this entry; or choose another name with `secret:`; or wait until it is deleted, at most 30 days after the deletion was requested"
                     ),
                 }
             }),

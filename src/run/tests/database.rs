@@ -229,10 +229,7 @@ fn another_user_for_a_secret_is_refused() {
 #[test]
 fn an_administrator_of_another_server_is_refused() {
     let entries = ONE.replace("username: app", "username: app, rotate_as: ops/master");
-    for (host, port, field) in [
-        ("elsewhere", 5432, "host"),
-        ("db.internal", 5433, "port"),
-    ] {
+    for (host, port, field) in [("elsewhere", 5432, "host"), ("db.internal", 5433, "port")] {
         let scenario = with_password(Scenario::of(&entries, |state| {
             account(state);
             state.add_master("ops/master", host, port);
