@@ -5,6 +5,7 @@ mod database;
 mod encrypt;
 mod fields;
 mod import;
+mod key_policy;
 mod reference;
 mod replica;
 
@@ -21,6 +22,7 @@ pub use encrypt::{
 pub use import::{
     ImportEvidence, KeyImport, KeyOwner, check_import, check_key_import, import_changes,
 };
+pub use key_policy::{ObservedKeyPolicy, check_key_policy};
 pub use reference::{ObservedNetwork, Reference, check_network, check_references, references};
 pub use replica::{ObservedReplica, check_replica, check_replica_region};
 

@@ -314,7 +314,8 @@ fn a_wrong_administrators_password_is_an_error() {
         &[CURRENT],
         Some(value.to_string()),
     );
-    assert_eq!(run(&services, Step::Set).name(), "NotChanged");
+    assert_eq!(run(&services, Step::Set).name(), "NoAdministratorLogin");
+    assert!(services.output.said().contains("as the administrator in "));
     assert_eq!(asked(&services), ["authenticate", "change"]);
 }
 
