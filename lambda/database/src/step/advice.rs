@@ -296,6 +296,15 @@ const ROWS: &[Row] = &[
     Row {
         fault: Fault::UserUnknown,
         codes: &[],
+        by: Some(Signer::Administrator),
+        cause: "the user was dropped, or was never created; MySQL: or the administrator has no `CREATE USER`, \
+                without which it does not see the user",
+        remedy: "create the user on the server if it does not exist, or remove its entry from the manifest; if it \
+                 exists, on MySQL grant the administrator CREATE USER on *.*; then rotate again",
+    },
+    Row {
+        fault: Fault::UserUnknown,
+        codes: &[],
         by: None,
         cause: "the user was dropped, or was never created",
         remedy: "create the user on the server, or remove its entry from the manifest",
