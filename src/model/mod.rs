@@ -49,7 +49,8 @@ pub use keyrota_contract::value::names::Names;
 pub use login::{Login, Place};
 pub use manifest::{Loaded, load, parse_address};
 pub use name::{
-    AccountId, Arn, BucketName, HostName, IamPath, Region, SecretName, StackName, UserName,
+    AccountId, Arn, BucketName, HostName, IamPath, ReferencedName, Region, SecretName, StackName,
+    UserName,
 };
 pub use old_key::{OldKey, Retirement, USE_RECORDED_EVERY};
 pub use probe::Probe;
@@ -191,7 +192,7 @@ pub enum RotateAs {
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum SecretReference {
     /// By name, in the stack's own account and Region.
-    Name(SecretName),
+    Name(ReferencedName),
     /// By full ARN.
     Arn(Arn),
 }

@@ -435,10 +435,18 @@ pub(super) async fn observe_administrator(
     match Lookup::of(context.cloud.secret(reference.as_str()).await)? {
         Lookup::Denied(error) => Ok(Some(Administrator::Denied(error))),
         Lookup::Missing => unusable("does not exist"),
+        // Secrets Manager also finds a secret by an ARN without the six characters at its end.
+        Lookup::Found(secret) if is_other_arn(reference, &secret) => {
+            unusable(&format!("has the ARN {}, so write that one", secret.arn))
+        }
         Lookup::Found(secret) if secret.deleted.is_some() => unusable("is scheduled for deletion"),
         Lookup::Found(secret) if secret.version_with(CURRENT).is_none() => unusable("has no value"),
         Lookup::Found(secret) => Ok(Some(read(secret).await?)),
     }
+}
+
+fn is_other_arn(reference: &SecretReference, secret: &Secret) -> bool {
+    matches!(reference, SecretReference::Arn(arn) if arn.as_str() != secret.arn)
 }
 
 async fn observe_profile(context: &Context<'_>, name: &str) -> Result<FirstKey> {

@@ -116,6 +116,7 @@ impl Pin {
                 host: entry.host.clone(),
                 port: entry.port,
                 dbname: entry.dbname.clone(),
+                any_database: false,
                 verification: entry.tls,
                 authorities: entry.tls_ca.clone(),
             },

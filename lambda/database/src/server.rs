@@ -17,6 +17,9 @@ pub struct Endpoint {
     pub port: u16,
     /// The database to connect to. If absent, the engine's default is used.
     pub dbname: Option<String>,
+    /// Whether the engine's default database serves as well, if the session's user cannot connect
+    /// to `dbname`.
+    pub any_database: bool,
     /// How the server's certificate is verified.
     pub verification: Verification,
     /// The file in the function's package that contains the trusted certificate authorities. If
@@ -94,6 +97,12 @@ pub enum ServerFault {
     /// The password is correct, but the user may not log in: the account is locked or expired,
     /// it may not connect from this host, or the database does not exist.
     LoginForbidden,
+    /// The password is correct, but has expired.
+    PasswordExpired,
+    /// The user has reached a limit of its own, for example on its connections.
+    UserLimit,
+    /// A pooler in front of the server failed before it could test the password, or after that.
+    Pooler,
     /// The host name has no address.
     NameUnknown,
     /// There is no route to the host, or nothing listens on the port.
@@ -111,6 +120,12 @@ pub enum ServerFault {
     PasswordRefused,
     /// The user may not change this password.
     NotAllowed,
+    /// The administrator lacks PostgreSQL's attribute for changing other roles.
+    NoCreateRole,
+    /// The administrator lacks the option that PostgreSQL 16 and later require on the user's role.
+    NoAdminOption,
+    /// Only a superuser may change this user's password.
+    SuperuserNeeded,
     /// The user whose password must change does not exist on the server.
     UserUnknown,
     /// The connection broke after the change was requested, so the change may have been carried
@@ -126,6 +141,9 @@ impl ServerFault {
         match self {
             Self::WrongCredentials => "wrong_credentials",
             Self::LoginForbidden => "login_forbidden",
+            Self::PasswordExpired => "password_expired",
+            Self::UserLimit => "user_limit",
+            Self::Pooler => "pooler",
             Self::NameUnknown => "name_unknown",
             Self::Unreachable => "unreachable",
             Self::TimedOut => "timed_out",
@@ -134,6 +152,9 @@ impl ServerFault {
             Self::Busy => "busy",
             Self::PasswordRefused => "password_refused",
             Self::NotAllowed => "not_allowed",
+            Self::NoCreateRole => "no_create_role",
+            Self::NoAdminOption => "no_admin_option",
+            Self::SuperuserNeeded => "superuser_needed",
             Self::UserUnknown => "user_unknown",
             Self::Unclear => "unclear",
             Self::Refused => "refused",
@@ -144,7 +165,13 @@ impl ServerFault {
     pub fn is_transient(self) -> bool {
         matches!(
             self,
-            Self::NameUnknown | Self::Unreachable | Self::TimedOut | Self::Busy | Self::Unclear
+            Self::NameUnknown
+                | Self::Unreachable
+                | Self::TimedOut
+                | Self::Busy
+                | Self::UserLimit
+                | Self::Pooler
+                | Self::Unclear
         )
     }
 }
@@ -165,6 +192,9 @@ impl fmt::Display for ServerError {
         let reason = match self.fault {
             ServerFault::WrongCredentials => "the user name or the password is wrong",
             ServerFault::LoginForbidden => "the user may not log in",
+            ServerFault::PasswordExpired => "the password has expired",
+            ServerFault::UserLimit => "the user has reached its own limit",
+            ServerFault::Pooler => "the pooler in front of the server cannot log in to it",
             ServerFault::NameUnknown => "the host's name has no address",
             ServerFault::Unreachable => {
                 "there is no way to the host, or nobody listens on the port"
@@ -175,6 +205,11 @@ impl fmt::Display for ServerError {
             ServerFault::Busy => "the server is starting, stopping or full, or takes no changes",
             ServerFault::PasswordRefused => "the server's rules refuse the new password",
             ServerFault::NotAllowed => "the user may not change that password",
+            ServerFault::NoCreateRole => "the administrator has no CREATEROLE",
+            ServerFault::NoAdminOption => {
+                "the administrator has no ADMIN option on the user's role"
+            }
+            ServerFault::SuperuserNeeded => "only a superuser may change a superuser's password",
             ServerFault::UserUnknown => "the server does not know the user",
             ServerFault::Unclear => "the connection broke before the answer",
             ServerFault::Refused => "the server refused",

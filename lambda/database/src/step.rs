@@ -5,6 +5,7 @@
 //! previous one: it observes, decides, and acts, and its actions are idempotent.
 
 mod administrator;
+mod advice;
 mod create;
 mod finish;
 mod login;
@@ -13,7 +14,7 @@ mod test;
 
 pub(crate) use administrator::administrator;
 pub(crate) use finish::promote;
-pub(crate) use login::{advice, authenticate, no_login, server};
+pub(crate) use login::{advice_on_change, authenticate, no_login, server};
 
 pub use keyrota_function_base::clock::Deadline;
 pub(crate) use keyrota_function_base::step::describe;

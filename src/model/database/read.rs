@@ -7,7 +7,8 @@ use crate::model::entry::{Entry, Identity, Kind, Specific};
 use crate::model::fields::Fields;
 use crate::model::word_or_arn::{parse_administrator, parse_secret_arn};
 use crate::model::{
-    Finding, HostName, OldKey, RotateAs, SecretName, SecretReference, StackName, field_names,
+    Finding, HostName, OldKey, ReferencedName, RotateAs, SecretName, SecretReference, StackName,
+    field_names,
 };
 
 /// The characters of a password by Secrets Manager's default (`API_GetRandomPassword`): printable
@@ -294,7 +295,7 @@ impl InitialPassword {
     /// in a message because it may be a password.
     fn parse(text: &str) -> Result<Self, String> {
         let refused = || {
-            "expected prompt, env:NAME, or the name or complete ARN of a secret; a manifest must not contain a password"
+            "expected prompt, env:NAME, or the name or complete ARN of a secret (the ARN if its name ends with a hyphen and six characters); a manifest must not contain a password"
                 .to_owned()
         };
         if text == "prompt" {
@@ -310,7 +311,7 @@ impl InitialPassword {
         }
         let secret = match text.starts_with("arn:") {
             true => parse_secret_arn(text).map(SecretReference::Arn),
-            false => SecretName::parse(text).map(SecretReference::Name),
+            false => ReferencedName::parse(text).map(SecretReference::Name),
         };
         secret.map(Self::Secret).map_err(|_| refused())
     }

@@ -49,7 +49,7 @@ pub(super) static OWN: [Field; 11] = [
     Field::default(
         "initial_password",
         Form::Text(Text::matching(
-            "^(env:[A-Za-z_][A-Za-z0-9_]*|arn:[^:]+:secretsmanager:[^:]*:[^:]*:secret:.*-.{6}|[A-Za-z0-9/_+=.@-]{1,512})$",
+            "^(env:[A-Za-z_][A-Za-z0-9_]*|arn:[^:]+:secretsmanager:[^:]*:[^:]*:secret:.*-.{6}|[A-Za-z0-9/_+=.@!-]{1,6}|[A-Za-z0-9/_+=.@!-]{0,505}[A-Za-z0-9/_+=.@!][A-Za-z0-9/_+=.@!-]{6})$",
         )),
         "prompt",
         "The source of the first password: `prompt`, `env:NAME`, or the name or full ARN of a secret. It is never the password itself.",

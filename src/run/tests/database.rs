@@ -229,7 +229,7 @@ fn another_user_for_a_secret_is_refused() {
 #[test]
 fn an_administrator_of_another_server_is_refused() {
     let entries = ONE.replace("username: app", "username: app, rotate_as: ops/master");
-    for (host, port) in [("elsewhere", 5432), ("db.internal", 5433)] {
+    for (host, port, field) in [("elsewhere", 5432, "host"), ("db.internal", 5433, "port")] {
         let scenario = with_password(Scenario::of(&entries, |state| {
             account(state);
             state.add_master("ops/master", host, port);
@@ -239,8 +239,8 @@ fn an_administrator_of_another_server_is_refused() {
             panic!("refused");
         };
         assert_eq!(findings[0].kind, "no-administrator");
-        let text = "another server than postgres on db.internal:5432";
-        assert!(findings[0].message.contains(text), "{findings:?}");
+        let text = format!("has another `{field}` than the server in the manifest");
+        assert!(findings[0].message.contains(&text), "{findings:?}");
         assert!(!findings[0].message.contains("elsewhere"));
         assert!(fake.state.borrow().stacks.is_empty());
     }

@@ -91,11 +91,12 @@ impl Engine {
     /// Aurora cluster.
     ///
     /// Source: "JSON structure of AWS Secrets Manager database credential secrets" in the Secrets
-    /// Manager User Guide, and `Engine` in `CreateDBCluster` of the RDS API Reference.
+    /// Manager User Guide, and `Engine` in `CreateDBCluster` of the RDS API Reference. `aurora` is
+    /// what the first Aurora clusters are called there, which are compatible with MySQL 5.6.
     pub fn of_value(name: &str) -> Option<Self> {
         match name {
             "aurora-postgresql" => Some(Self::Postgres),
-            "aurora-mysql" => Some(Self::MySql),
+            "aurora" | "aurora-mysql" => Some(Self::MySql),
             _ => Self::ALL.into_iter().find(|engine| engine.name() == name),
         }
     }

@@ -90,20 +90,18 @@ fn classify(number: u16, when: RefusalPhase) -> ServerFault {
             RefusalPhase::Login => ServerFault::WrongCredentials,
             RefusalPhase::Statement => ServerFault::NotAllowed,
         },
-        // Too many connections, in total or of the user; out of resources; shutdown in
-        // progress; read-only, in its forms; a lock that another session holds.
-        1040 | 1041 | 1203 | 1226 | 1053 | 1290 | 1792 | 1836 | 1205 | 1213 | 3170 => {
-            ServerFault::Busy
-        }
+        // The account's own limits: connections at a time, and per hour.
+        1203 | 1226 => ServerFault::UserLimit,
+        // Too many connections in total; out of resources; shutdown in progress; read-only, in
+        // its forms; a lock that another session holds.
+        1040 | 1041 | 1053 | 1290 | 1792 | 1836 | 1205 | 1213 | 3170 => ServerFault::Busy,
         // No permission for the database, or no such database; the host is not allowed or is
-        // blocked; the account is locked, in both servers' codes; the password has expired; the
-        // password must be changed first.
-        1044 | 1049 | 1130 | 1129 | 3118 | 3955 | 4151 | 1862 | 1820
-            if when != RefusalPhase::Statement =>
-        {
+        // blocked; the account is locked, in both servers' codes.
+        1044 | 1049 | 1130 | 1129 | 3118 | 3955 | 4151 if when != RefusalPhase::Statement => {
             ServerFault::LoginForbidden
         }
-        1820 => ServerFault::LoginForbidden,
+        // The password must be changed before the login, or in it.
+        1862 | 1820 => ServerFault::PasswordExpired,
         1819 | 3638 => ServerFault::PasswordRefused,
         1044 | 1131 | 1132 | 1142 | 1143 | 1227 | 1370 | 1410 => ServerFault::NotAllowed,
         1133 | 1396 => ServerFault::UserUnknown,

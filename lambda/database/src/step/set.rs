@@ -15,7 +15,7 @@
 //!    AWSCURRENT's as wrong.
 
 use super::administrator::administrator;
-use super::login::{advice, authenticate, no_login, server};
+use super::login::{advice_on_change, authenticate, no_login, not_changed, server};
 use super::{
     Admission, abandon, admit, current_credential, describe, find, label, pending_credential,
     promote, read, stray, usable,
@@ -260,7 +260,7 @@ async fn failed<P: Ports>(
     let pin = &context.pin;
     match decide::after_change(error.fault) {
         AfterChange::GiveUp => {
-            let advice = advice(pin, error.fault);
+            let advice = advice_on_change(pin, &error);
             let reason = format!("{error} ({advice})");
             return Err(abandon(ports, context.event, None, reason).await.into());
         }
@@ -272,10 +272,5 @@ async fn failed<P: Ports>(
         }
         AfterChange::TryAnother | AfterChange::Ask | AfterChange::Fail => {}
     }
-    Err(Error::NotChanged {
-        server: server(pin),
-        username: pin.username.clone(),
-        advice: advice(pin, error.fault),
-        source: error,
-    })
+    Err(not_changed(pin, error))
 }

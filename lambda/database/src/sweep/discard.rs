@@ -12,7 +12,7 @@ use crate::port::{Clock, Journal, Ports};
 use crate::secret::Credential;
 use crate::server::Server;
 use crate::stage::{self, CURRENT};
-use crate::step::{administrator, advice, describe, server, unlabel};
+use crate::step::{administrator, advice_on_change, describe, server, unlabel};
 
 /// Makes the server discard the old password. `current` is the content of AWSCURRENT, and
 /// `promoted` is when it became AWSCURRENT.
@@ -57,7 +57,7 @@ pub(crate) async fn discard<P: Ports>(
     discarded.map_err(|source| Error::NotDiscarded {
         server: server(pin),
         username: pin.username.clone(),
-        advice: advice(pin, source.fault),
+        advice: advice_on_change(pin, &source),
         source,
     })?;
     unlabel(ports, secret, RETAINED, version).await;

@@ -11,9 +11,12 @@ use keyrota_database_function::moment::Moment;
 use keyrota_database_function::server::ServerFault;
 use keyrota_database_function::stage::{CURRENT, PENDING, Stages, VersionId};
 
-const FAULTS: [ServerFault; 13] = [
+const FAULTS: [ServerFault; 19] = [
     ServerFault::WrongCredentials,
     ServerFault::LoginForbidden,
+    ServerFault::PasswordExpired,
+    ServerFault::UserLimit,
+    ServerFault::Pooler,
     ServerFault::NameUnknown,
     ServerFault::Unreachable,
     ServerFault::TimedOut,
@@ -22,6 +25,9 @@ const FAULTS: [ServerFault; 13] = [
     ServerFault::Busy,
     ServerFault::PasswordRefused,
     ServerFault::NotAllowed,
+    ServerFault::NoCreateRole,
+    ServerFault::NoAdminOption,
+    ServerFault::SuperuserNeeded,
     ServerFault::UserUnknown,
     ServerFault::Unclear,
     ServerFault::Refused,

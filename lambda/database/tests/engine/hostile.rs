@@ -56,6 +56,7 @@ impl Impostor {
             host: "127.0.0.1".to_owned(),
             port: listener.local_addr().expect("an address").port(),
             dbname: None,
+            any_database: false,
             verification: Verification::None,
             authorities: None,
         };
@@ -137,6 +138,28 @@ async fn postgres_has_to_end_what_it_begins() {
     let (begun, done) = (message(b'R', SCRAM), message(b'R', b"\0\0\0\0"));
     let impostor = postgres(&[&begun, &done]);
     refused(impostor, ServerFault::Refused, "protocol").await;
+}
+
+/// PgBouncer has one code for most of its errors, so it means what was tested.
+#[tokio::test]
+async fn a_poolers_error_is_about_what_was_asked_before() {
+    let error = message(b'E', b"SFATAL\0VFATAL\0C08P01\0Mno\0\0");
+    let (md5, done) = (message(b'R', b"\0\0\0\x05salt"), message(b'R', b"\0\0\0\0"));
+    for (said, expected) in [
+        (vec![&error[..]], ServerFault::Pooler),
+        (vec![&md5[..], &error], ServerFault::WrongCredentials),
+        (
+            vec![&md5[..], &[&done[..], &error].concat()],
+            ServerFault::Pooler,
+        ),
+    ] {
+        let (result, _) = postgres(&said).log_in().await;
+        let error = result.expect_err("a refusal");
+        assert_eq!(
+            (error.fault, error.code.as_deref()),
+            (expected, Some("08P01"))
+        );
+    }
 }
 
 #[tokio::test]

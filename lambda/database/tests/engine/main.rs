@@ -7,5 +7,6 @@ mod mariadb;
 mod mysql;
 mod network;
 mod postgres;
+mod remedies;
 mod test_server;
 mod tls;

@@ -176,14 +176,14 @@ async fn an_expired_password_can_still_be_changed() {
     let (old, new) = (login(&name, "old"), login(&name, "new'new"));
     check(
         test_server.authenticate(&old).await,
-        ServerFault::LoginForbidden,
+        ServerFault::PasswordExpired,
         "1820",
     );
     // A mode that cannot be determined would change the meaning of this.
     let result = test_server
         .change(&old, &login(&name, "back\\slash"), false)
         .await;
-    check(result, ServerFault::LoginForbidden, "1820");
+    check(result, ServerFault::PasswordExpired, "1820");
     assert_eq!(
         test_server.change(&old, &new, true).await,
         Ok(PreviousPassword::Void)
@@ -213,7 +213,7 @@ async fn who_may_not_log_in_is_told_apart() {
     let name = user("often", "WITH MAX_CONNECTIONS_PER_HOUR 1");
     assert_eq!(test_server.authenticate(&login(&name, "old")).await, Ok(()));
     let result = test_server.authenticate(&login(&name, "old")).await;
-    check(result, ServerFault::Busy, "1226");
+    check(result, ServerFault::UserLimit, "1226");
 }
 
 #[tokio::test]

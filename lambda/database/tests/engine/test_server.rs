@@ -47,6 +47,7 @@ impl TestServer {
             host: "localhost".to_owned(),
             port: server.port(),
             dbname: None,
+            any_database: false,
             verification: Verification::Full,
             authorities: Some(AUTHORITY.to_owned()),
         };

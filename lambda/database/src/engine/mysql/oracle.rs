@@ -29,7 +29,7 @@ pub async fn change(
     let secret = change.password.expose_secret();
     // Under a mode that could not be set, these would be read differently.
     if !plain && secret.contains(['\\', '\0']) {
-        return Err(coded(ServerFault::LoginForbidden, EXPIRED));
+        return Err(coded(ServerFault::PasswordExpired, EXPIRED));
     }
     let new = literal(secret);
     let own = account == OWN;
