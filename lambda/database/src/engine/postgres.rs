@@ -9,17 +9,17 @@ mod watch;
 use postgres_protocol::password;
 use secrecy::ExposeSecret;
 
-use crate::server::{Change, PasswordExpiry, ServerError, ServerFault};
+use crate::server::{Change, ChangeError, PasswordExpiry, ServerError, ServerFault};
 
 use super::{Failure, budget, coded, sent, timed};
 
 pub use session::{Session, log_in};
 
 /// Changes a password: that of the session's user, or of another user.
-pub async fn change(session: &mut Session, change: &Change<'_>) -> Result<(), ServerError> {
+pub async fn change(session: &mut Session, change: &Change<'_>) -> Result<(), ChangeError> {
     // Neither the name nor the verifier can contain the character that ends a protocol message.
     if change.username.contains('\0') {
-        return Err(coded(ServerFault::UserUnknown, "NUL"));
+        return Err(coded(ServerFault::UserUnknown, "NUL").into());
     }
     let encryption = timed(budget::STATEMENT, encryption(session)).await?;
     let secret = change.password.expose_secret().as_bytes();
@@ -37,8 +37,8 @@ pub async fn change(session: &mut Session, change: &Change<'_>) -> Result<(), Se
         budget::LOCK.as_millis(),
         identifier(change.username),
     );
-    sent(session.query(&statement)).await?;
-    Ok(())
+    let changed = sent(session.query(&statement)).await;
+    changed.map(drop).map_err(Failure::of_change)
 }
 
 /// Returns until when the session's own password is valid (`VALID UNTIL`), if that ends. Every role
