@@ -155,7 +155,7 @@ fn a_rehearsal_tells_when_the_password_expires() {
     assert_eq!(answer.expiry, Some(PasswordExpiry::DaysAfterChange(90)));
 }
 
-/// Returns what is said about the accounts of the user's name: the result, the code, and the reason.
+/// Returns the result, the code, and the reason of the call that reads the accounts.
 fn told(calls: &[CheckedCall]) -> (CallResult, &str, &str) {
     let told = calls.iter().find(|it| it.call == call::READ_ACCOUNTS);
     let told = told.expect("the call");

@@ -13,6 +13,14 @@ use super::{Session, literal};
 /// A role of MariaDB, which shares the table with accounts and cannot log in.
 pub const NO_ROLE: &str = "NOT JSON_EXISTS(Priv, '$.is_role')";
 
+/// Counts what shows that a session of MySQL may read the accounts of others: such an account, or the
+/// privilege that shows them. The second view shows a session its own privileges.
+const MAY_READ_OTHERS: &str = "SELECT \
+    (SELECT COUNT(*) FROM information_schema.USER_ATTRIBUTES \
+     WHERE CONCAT(USER, '@', HOST) <> CURRENT_USER()) + \
+    (SELECT COUNT(*) FROM information_schema.USER_PRIVILEGES \
+     WHERE PRIVILEGE_TYPE = 'CREATE USER')";
+
 /// Returns the accounts of a name. `own` is the session's account, if it has that name.
 pub async fn read(
     session: &mut Session,
@@ -47,16 +55,17 @@ pub async fn hosts(
     if engine == Engine::MariaDb {
         return Ok(None);
     }
-    // Since 8.0.21, each session may read the accounts that it may change, and its own. It may read
-    // those of other names only if it may change accounts.
-    let view = "FROM information_schema.USER_ATTRIBUTES WHERE USER";
-    let others =
-        format!("SELECT COUNT(*) {view} <> {user} AND CONCAT(USER, '@', HOST) <> CURRENT_USER()");
-    let others = column(session, &others).await?;
-    if others.is_none_or(|count| count == ["0"]) {
-        return Ok(None);
+    // Since 8.0.21, each session may read the accounts that it may change, and its own.
+    match column(session, MAY_READ_OTHERS).await? {
+        Some(count) if count != ["0"] => {}
+        _ => return Ok(None),
     }
-    column(session, &format!("SELECT HOST {view} = {user}")).await
+    let view = "information_schema.USER_ATTRIBUTES";
+    column(
+        session,
+        &format!("SELECT HOST FROM {view} WHERE USER = {user}"),
+    )
+    .await
 }
 
 /// Returns the column that a statement reads, or `None` if the server refuses it.
