@@ -34,8 +34,8 @@ use std::collections::BTreeMap;
 pub use access_key::{AccessKey, InitialKey};
 pub use credential::{AccessKeyId, Content, Credential, malformed};
 pub use database::{
-    Database, Engine, InitialPassword, Network, PasswordRule, Verification, authorities_file,
-    tag_text,
+    Database, Engine, Hosts, InitialPassword, Network, PasswordRule, Verification,
+    authorities_file, tag_text,
 };
 pub use document::decode;
 pub use draft::{Draft, DraftEntry};

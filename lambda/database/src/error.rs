@@ -88,7 +88,7 @@ pub enum Error {
     },
     /// The login failed.
     #[error(
-        "log in as {login} with the {version} of {secret}: {source}; the password was not changed; \
+        "log in as {login} with the {version} of {secret}: {source}; this try sent no change; \
          {advice}"
     )]
     NoLogin {
@@ -119,8 +119,8 @@ pub enum Error {
         /// The versions whose passwords were tried.
         tried: String,
     },
-    /// The password was not changed.
-    #[error("change the password of {username} on {server}: {source}; {advice}")]
+    /// The password was not changed, as far as logins show.
+    #[error("change the password of {username} on {server}: {source}; {tested}; {advice}")]
     NotChanged {
         /// The server's address.
         server: String,
@@ -128,6 +128,8 @@ pub enum Error {
         username: String,
         /// What went wrong.
         source: ServerError,
+        /// What was found out about the password that the server has.
+        tested: &'static str,
         /// The next step.
         advice: &'static str,
     },
@@ -147,6 +149,41 @@ pub enum Error {
         source: ServerError,
         /// The next step.
         advice: &'static str,
+    },
+    /// It is not known which password the server has.
+    #[error(
+        "change the password of {username} on {server}: {source}; {tested}; the password may have changed, \
+         and the next try finds out"
+    )]
+    ChangeUnknown {
+        /// The server's address.
+        server: String,
+        /// The pinned user.
+        username: String,
+        /// What went wrong.
+        source: ServerError,
+        /// What was found out about the password that the server has.
+        tested: &'static str,
+    },
+    /// The user name has several accounts, and the manifest does not say that all of them change.
+    #[error(
+        "rotate {secret}: {reason}, then `keyrota bootstrap`; nothing was sent to change a password"
+    )]
+    SeveralAccounts {
+        /// The secret's name.
+        secret: String,
+        /// The accounts, and the next step.
+        reason: String,
+    },
+    /// The user name may have several accounts.
+    #[error(
+        "rotate {secret}: {reason}, then `keyrota bootstrap`; nothing was sent to change a password"
+    )]
+    AccountsUnseen {
+        /// The secret's name.
+        secret: String,
+        /// The account that the login used, and the next step.
+        reason: String,
     },
     /// The administrator's secret cannot be used.
     #[error(

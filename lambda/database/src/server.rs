@@ -44,6 +44,74 @@ pub struct Change<'change> {
     pub password: &'change SecretString,
     /// Whether the previous password must stay valid, if the server supports that.
     pub retain: bool,
+    /// Whether every account of the name changes, and not only the session's own or the only
+    /// one.
+    pub every: bool,
+}
+
+/// What a server says about its session and about the accounts of a user.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Inspection {
+    /// When the session's own password expires. `None` means that the server does not say.
+    pub expiry: Option<PasswordExpiry>,
+    /// The accounts of the user's name, on engines where a name may have several.
+    pub accounts: Accounts,
+}
+
+/// The accounts of one user name, as far as a session may read them. On MySQL and MariaDB, a name
+/// has an account for each pattern of hosts, and each account has its own password. Which of them
+/// a client uses depends on the host that the client connects from.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Accounts {
+    /// The account that the session's login used, if the session is the user's.
+    pub own: Option<Account>,
+    /// Every account of the name, if the session may read them.
+    pub all: Option<Vec<Account>>,
+}
+
+/// The pattern of hosts that tells an account from others of its name.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Account {
+    /// The pattern, such as `%` or `10.0.%`. It may be any text that a server sends.
+    host: String,
+}
+
+/// The longest host that is shown, in characters.
+const LONGEST_HOST: usize = 64;
+
+impl Account {
+    /// Returns the account for these hosts.
+    pub fn new(host: impl Into<String>) -> Self {
+        Self { host: host.into() }
+    }
+
+    /// Returns whether the account is for clients on all hosts.
+    pub fn is_for_any_host(&self) -> bool {
+        matches!(self.host.as_str(), "" | "%")
+    }
+
+    /// Returns the account as statements name it. The host is reduced to the characters of host
+    /// names, addresses, and patterns, because a server could send any text.
+    pub fn shown(&self, username: &str) -> String {
+        let plain = |one: &char| one.is_ascii_alphanumeric() || "%_.:-/".contains(*one);
+        let host: String = self.host.chars().filter(plain).take(LONGEST_HOST).collect();
+        format!("'{}'@'{host}'", username.replace('\'', "''"))
+    }
+}
+
+/// A password change that failed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ChangeError {
+    /// The change was not requested, so this call changed nothing.
+    Unsent(ServerError),
+    /// The change was requested. Whatever the answer was, the server may have carried it out.
+    Sent(ServerError),
+}
+
+impl From<ServerError> for ChangeError {
+    fn from(error: ServerError) -> Self {
+        Self::Unsent(error)
+    }
 }
 
 /// The state of the previous password.
@@ -61,30 +129,32 @@ pub trait Server {
     /// Logs in, reads the session's user, and logs out. It does not retry.
     async fn authenticate(&self, endpoint: &Endpoint, login: &Login) -> Result<(), ServerError>;
 
-    /// Does the same, and asks when the session's own password expires, if it does. `None` means
-    /// that the server does not say.
+    /// Does the same, and asks when the session's own password expires, and which accounts of a
+    /// user's name there are.
     async fn inspect(
         &self,
         endpoint: &Endpoint,
         login: &Login,
-    ) -> Result<Option<PasswordExpiry>, ServerError>;
+        username: &str,
+    ) -> Result<Inspection, ServerError>;
 
-    /// Logs in and changes a password. It does not retry: after [`ServerFault::Unclear`], the
+    /// Logs in and changes a password. It does not retry: after [`ChangeError::Sent`], the
     /// password may have changed.
     async fn change(
         &self,
         endpoint: &Endpoint,
         login: &Login,
         change: &Change<'_>,
-    ) -> Result<PreviousPassword, ServerError>;
+    ) -> Result<PreviousPassword, ChangeError>;
 
-    /// Logs in and discards the retained password of the session's user or of another user. It
-    /// succeeds if there is none.
+    /// Logs in and discards the retained password of the session's user or of another user, or
+    /// of every account of the name. It succeeds if there is none.
     async fn discard(
         &self,
         endpoint: &Endpoint,
         login: &Login,
         username: &str,
+        every: bool,
     ) -> Result<(), ServerError>;
 }
 
@@ -131,7 +201,7 @@ pub enum ServerFault {
     /// The connection broke after the change was requested, so the change may have been carried
     /// out.
     Unclear,
-    /// Any other refusal. Nothing was changed.
+    /// Any other refusal.
     Refused,
 }
 

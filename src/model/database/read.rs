@@ -2,7 +2,7 @@
 
 use keyrota_contract::value::OF_DATABASES;
 
-use super::{Database, Engine, InitialPassword, PasswordRule, Verification, tag};
+use super::{Database, Engine, Hosts, InitialPassword, PasswordRule, Verification, tag};
 use crate::model::entry::{Entry, Identity, Kind, Specific};
 use crate::model::fields::Fields;
 use crate::model::word_or_arn::{parse_administrator, parse_secret_arn};
@@ -98,6 +98,9 @@ fn read_kind(item: &Fields<'_>) -> Option<Database> {
         );
     }
     let password = item.mapping("password").and_then(|rule| read_rule(&rule));
+    let hosts = item.optional("hosts", |field| {
+        field.parse("invalid-value", |text| parse_hosts(text, engine))
+    });
     Some(Database {
         engine: engine?,
         host: host?,
@@ -108,6 +111,7 @@ fn read_kind(item: &Fields<'_>) -> Option<Database> {
         tls: tls?,
         tls_ca: tls_ca?,
         password: password?,
+        hosts: hosts?,
     })
 }
 
@@ -278,6 +282,17 @@ fn parse_engine(text: &str) -> Result<Engine, String> {
         "aurora-mysql" | "aurora" => format!("`{text}` is not supported; use mysql"),
         _ => format!("`{text}` is not supported; use postgres, mysql, or mariadb"),
     })
+}
+
+fn parse_hosts(text: &str, engine: Option<Engine>) -> Result<Hosts, String> {
+    if let Some(engine) = engine.filter(|engine| !engine.has_hosts()) {
+        return Err(format!(
+            "{} has one account for each user name, whatever host a client connects from; remove this",
+            engine.title()
+        ));
+    }
+    let found = Hosts::EVERY.into_iter().find(|hosts| hosts.name() == text);
+    found.ok_or_else(|| format!("`{text}` is not supported; use all or own"))
 }
 
 fn parse_verification(text: &str) -> Result<Verification, String> {

@@ -3,13 +3,13 @@
 use super::entry::{ADMINISTRATOR, COMMON, SECRET};
 use super::names::DATABASE_FIELDS;
 use super::{Except, FieldDefinition as Field, Form, MappingDefinition, Text};
-use crate::model::{Engine, Verification};
+use crate::model::{Engine, Hosts, Verification};
 
 /// Text without control characters.
 const PRINTABLE: Text = Text::matching(r"^[^\u0000-\u001f\u007f]+$");
 
 /// The fields of a database only.
-pub(super) static OWN: [Field; 11] = [
+pub(super) static OWN: [Field; 12] = [
     Field::required("secret", Form::Text(SECRET), "The name of the secret."),
     Field::required(
         "engine",
@@ -84,6 +84,12 @@ pub(super) static OWN: [Field; 11] = [
     )
     .examples(&["self", "ops/orders-administrator"])
     .in_defaults(),
+    Field::optional(
+        "hosts",
+        Form::Choice(&[Hosts::All.name(), Hosts::Own.name()]),
+        "MySQL and MariaDB only: which accounts of the user's name change. `all` changes each of them, and `own` states that clients use only the account that the function's own login uses. Without it, a rotation is refused if there are several accounts, or may be.",
+    )
+    .examples(&["all"]),
 ];
 
 /// A database user.

@@ -1,6 +1,6 @@
 //! Why calls of a rehearsal would be refused, and what to do about it.
 
-use keyrota_contract::check::{Signer, call};
+use keyrota_contract::check::{ACCOUNTS_UNSEEN, SEVERAL_ACCOUNTS, Signer, call};
 
 use super::{Principals, Rehearsal, RehearsedCall, TestMethod};
 use crate::model::{Entry, Kind};
@@ -184,6 +184,8 @@ fn database(entry: &Entry, refused: &RehearsedCall, code: &str) -> String {
     };
     let endpoint = database.endpoint();
     match code {
+        SEVERAL_ACCOUNTS => "set `hosts: all` in the manifest, or drop the accounts that no client uses, then run `keyrota bootstrap`".to_owned(),
+        ACCOUNTS_UNSEEN => "let the login that changes the password read the accounts, as the evidence says, or set `hosts` in the manifest, then run `keyrota bootstrap`".to_owned(),
         "unreachable" | "timed_out" | "name_unknown" => format!(
             "let the function reach {endpoint}: check that the server runs, `host`, `port`, and `network` in the manifest, and the security groups"
         ),

@@ -11,6 +11,7 @@ mod cut;
 mod doctor;
 mod exec;
 pub mod function;
+mod hosts;
 mod outage;
 mod retained;
 pub mod rotation;

@@ -1,9 +1,11 @@
 //! The protocol that MySQL and MariaDB share, and the statements of each.
 //!
+//! - `accounts`: which accounts of a name there are
 //! - `plugin`: the authentication plugins, and the form in which a server stores a password
 //! - `session`: one login, followed by statements
 //! - `oracle`, `mariadb`: password changes in each
 
+mod accounts;
 pub mod mariadb;
 pub mod oracle;
 mod plugin;
@@ -11,7 +13,7 @@ mod session;
 
 use secrecy::{ExposeSecret, SecretString};
 
-use crate::server::{PasswordExpiry, ServerError, ServerFault};
+use crate::server::{Engine, Inspection, Login, PasswordExpiry, ServerError, ServerFault};
 
 pub use session::{Session, log_in};
 
@@ -35,10 +37,25 @@ pub fn is_expired(error: &ServerError) -> bool {
     error.code.as_deref() == Some(EXPIRED)
 }
 
+/// Returns what the server says about the session and the accounts of a user's name.
+pub async fn inspect(
+    session: &mut Session,
+    engine: Engine,
+    login: &Login,
+    username: &str,
+) -> Result<Inspection, ServerError> {
+    let account = session.read().await?;
+    let own = (login.username == username).then_some(account);
+    Ok(Inspection {
+        expiry: expiry(session).await.ok().flatten(),
+        accounts: accounts::read(session, engine, own, username).await?,
+    })
+}
+
 /// Returns how long after a change the session's own password expires, if it does. Every account
 /// may read its own statement (*SHOW CREATE USER*), but not when its password was last changed.
 /// The statement may contain the stored form of the password, and is discarded.
-pub async fn expiry(session: &mut Session) -> Result<Option<PasswordExpiry>, ServerError> {
+async fn expiry(session: &mut Session) -> Result<Option<PasswordExpiry>, ServerError> {
     let rows = session.query("SHOW CREATE USER CURRENT_USER()").await?;
     let statement: Vec<String> = rows.into_iter().flatten().flatten().collect();
     let statement = SecretString::from(statement.join(" "));
@@ -67,6 +84,14 @@ fn literal(text: &str) -> String {
     }
     quoted.push('\'');
     quoted
+}
+
+/// Returns the refusal to change one of several accounts.
+fn several_accounts(count: usize) -> ServerError {
+    coded(
+        ServerFault::NotAllowed,
+        format!("{count} accounts of that name"),
+    )
 }
 
 /// When the server refused.

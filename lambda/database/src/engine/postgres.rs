@@ -9,17 +9,17 @@ mod watch;
 use postgres_protocol::password;
 use secrecy::ExposeSecret;
 
-use crate::server::{Change, PasswordExpiry, ServerError, ServerFault};
+use crate::server::{Change, ChangeError, PasswordExpiry, ServerError, ServerFault};
 
 use super::{Failure, budget, coded, sent, timed};
 
 pub use session::{Session, log_in};
 
 /// Changes a password: that of the session's user, or of another user.
-pub async fn change(session: &mut Session, change: &Change<'_>) -> Result<(), ServerError> {
+pub async fn change(session: &mut Session, change: &Change<'_>) -> Result<(), ChangeError> {
     // Neither the name nor the verifier can contain the character that ends a protocol message.
     if change.username.contains('\0') {
-        return Err(coded(ServerFault::UserUnknown, "NUL"));
+        return Err(coded(ServerFault::UserUnknown, "NUL").into());
     }
     let encryption = timed(budget::STATEMENT, encryption(session)).await?;
     let secret = change.password.expose_secret().as_bytes();
@@ -37,19 +37,18 @@ pub async fn change(session: &mut Session, change: &Change<'_>) -> Result<(), Se
         budget::LOCK.as_millis(),
         identifier(change.username),
     );
-    let error = match sent(session.query(&statement)).await {
+    let failure = match sent(session.query(&statement)).await {
         Ok(_) => return Ok(()),
-        Err(Failure::Lost(error)) => return Err(error),
-        Err(Failure::Answered(error)) => error,
+        Err(Failure::Answered(error)) if error.fault == ServerFault::NotAllowed => {
+            let missing = timed(budget::STATEMENT, missing(session, change.username)).await;
+            Failure::Answered(ServerError {
+                fault: missing.unwrap_or(error.fault),
+                ..error
+            })
+        }
+        Err(failure) => failure,
     };
-    if error.fault != ServerFault::NotAllowed {
-        return Err(error);
-    }
-    let missing = timed(budget::STATEMENT, missing(session, change.username)).await;
-    Err(ServerError {
-        fault: missing.unwrap_or(error.fault),
-        ..error
-    })
+    Err(Failure::of_change(failure))
 }
 
 /// Returns what the session's user lacks for changing another role's password. Every role may

@@ -53,8 +53,9 @@ pub(crate) fn advice_on_change(pin: &Pin, error: &ServerError) -> &'static str {
     advice::find(by, error)
 }
 
-/// Returns the error of a password change that failed. It says whose login failed.
-pub(crate) fn not_changed(pin: &Pin, source: ServerError) -> Error {
+/// Returns the error of a password change that failed. It says whose login failed, or what was found
+/// out about the password that the server has.
+pub(crate) fn not_changed(pin: &Pin, source: ServerError, tested: &'static str) -> Error {
     let advice = advice_on_change(pin, &source);
     let (server, username) = (server(pin), pin.username.clone());
     match pin.administrator() {
@@ -69,6 +70,7 @@ pub(crate) fn not_changed(pin: &Pin, source: ServerError) -> Error {
             server,
             username,
             source,
+            tested,
             advice,
         },
     }

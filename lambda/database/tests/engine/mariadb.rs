@@ -60,7 +60,7 @@ async fn a_user_changes_its_own_password() {
     );
     let discarded = test_server
         .engines
-        .discard(&test_server.endpoint, &newer, &name)
+        .discard(&test_server.endpoint, &newer, &name, false)
         .await;
     assert_eq!(discarded, Ok(()));
     test_server.check_log("SET PASSWORD = '*", &["Tr0ub4dor-own"]);

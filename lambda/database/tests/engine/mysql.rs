@@ -37,7 +37,7 @@ async fn discard(
 ) -> Result<(), ServerError> {
     test_server
         .engines
-        .discard(&test_server.endpoint, login, username)
+        .discard(&test_server.endpoint, login, username, false)
         .await
 }
 
@@ -244,9 +244,9 @@ async fn the_database_is_the_one_that_is_named() {
 async fn refused_changes_are_told_apart() {
     let (test_server, name, other) = (test_server(), user("refused", ""), user("other", ""));
     let own = login(&name, "old");
-    // The user cannot even see that the other one exists.
+    // The user cannot even see whether the other one exists.
     let result = test_server.change(&own, &login(&other, "new"), false).await;
-    check(result, ServerFault::UserUnknown, "");
+    check(result, ServerFault::NotAllowed, "accounts not readable");
     let administrator = user("administrator", "");
     test_server.sql(&format!("GRANT CREATE USER ON *.* TO {administrator}@'%'"));
     let administrator = login(&administrator, "old");

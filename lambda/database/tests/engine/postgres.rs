@@ -4,7 +4,9 @@ use std::io::Write as _;
 use std::sync::OnceLock;
 use std::time::Duration;
 
-use keyrota_database_function::server::{Endpoint, Server as _, ServerFault, Verification};
+use keyrota_database_function::server::{
+    ChangeError, Endpoint, Server as _, ServerFault, Verification,
+};
 
 use crate::test_server::{Kind, TestServer, any_characters, check, login, unique};
 
@@ -292,6 +294,7 @@ async fn a_server_that_dies_under_a_change_leaves_it_open() {
         username: "app",
         password: &new.password,
         retain: false,
+        every: false,
     };
     let waits = "SELECT count(*) FROM pg_stat_activity
                  WHERE usename = 'app' AND wait_event_type = 'Lock'";
@@ -303,7 +306,10 @@ async fn a_server_that_dies_under_a_change_leaves_it_open() {
     };
     let (result, ()) = tokio::join!(engines.change(endpoint, &old, &change), kill);
     drop(held);
-    assert_eq!(result.expect_err("it died").fault, ServerFault::Unclear);
+    let Err(ChangeError::Sent(error)) = result else {
+        panic!("{result:?}");
+    };
+    assert_eq!(error.fault, ServerFault::Unclear);
     // The server is down, and nothing listens on the port.
     check(
         test_server.authenticate(&old).await,
