@@ -49,7 +49,7 @@ pub struct DeploymentInputs<'a> {
     pub template: &'a str,
     /// The first passwords of databases whose secrets have none.
     pub passwords: &'a Passwords,
-    /// Whether to rotate secrets that have never rotated.
+    /// Whether to rotate secrets that have never rotated and whose first rotation is now.
     pub rotates: bool,
     /// The secrets that do not exist, and that a person has asked to create again.
     pub recreated: &'a Recreation,
@@ -153,10 +153,7 @@ async fn prove(
     rotates: bool,
 ) -> Result<Vec<Proven>> {
     let rotated: Vec<Result<Option<Rotated>>> = match rotates {
-        true => {
-            let rotated = rotate(context, model, deployed, seeded).await;
-            rotated.into_iter().map(|one| one.map(Some)).collect()
-        }
+        true => rotate(context, model, deployed, seeded).await,
         false => model.entries.iter().map(|_| Ok(None)).collect(),
     };
     let mut secrets = Vec::new();

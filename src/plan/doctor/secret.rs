@@ -12,7 +12,9 @@ use super::{Diagnosis, Examination, Fix, Scope};
 use crate::model::{Duration, Entry, KmsKey, Schedule, SecretName};
 use crate::plan::preflight::check_kms_key;
 use crate::plan::status::{State, overdue};
-use crate::plan::{ABANDONED_TAG, HeldSecret, LastRotation, Lookup, tag_differences};
+use crate::plan::{
+    ABANDONED_TAG, HeldSecret, LastRotation, Lookup, outstanding_rotation, tag_differences,
+};
 use crate::port::{EncryptionKey, Rotation, Secret};
 use crate::render;
 
@@ -171,11 +173,14 @@ pub(super) fn rotation(
     if is_unfinished {
         return found;
     }
-    if held.rotation.is_never() {
+    let is_overdue = || overdue(entry, held, scope.now).0 == State::Overdue;
+    let first = outstanding_rotation(entry, secret, held.rotation, scope.now);
+    let is_held_back = first.is_some_and(|first| first.is_held_back());
+    if held.rotation.is_never() && !is_held_back {
         let evidence = "Secrets Manager has not recorded a successful rotation, and no other key or password was current before";
         let remedy = format!("move the clients to the secret, then run `keyrota rotate {name}`");
         found.push(NEVER_ROTATED.of(name, evidence, remedy));
-    } else if secret.rotation_enabled && overdue(held, scope.now).0 == State::Overdue {
+    } else if secret.rotation_enabled && is_overdue() {
         let evidence = format!("{}; {}", due(secret.next_rotation), rotated(held.rotation));
         let remedy = format!("run `keyrota rotate {name}`");
         let fault = ROTATION_OVERDUE.of(name, noted(evidence), remedy);

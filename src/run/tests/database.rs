@@ -13,7 +13,7 @@ const SECRET: &str = "prod/orders";
 
 const ONE: &str = "\
 databases:
-  - { secret: prod/orders, engine: postgres, host: db.internal, dbname: orders, username: app }
+  - { secret: prod/orders, engine: postgres, host: db.internal, dbname: orders, username: app, first_rotation: now }
 ";
 
 const WINDOW: TeardownOptions = TeardownOptions {

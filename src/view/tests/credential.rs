@@ -27,6 +27,7 @@ fn bootstrap() {
         version_id: "two".to_owned(),
         rotated,
         verified,
+        first_rotation: None,
     };
     let mut result = BootstrapResult {
         stack: stack(),

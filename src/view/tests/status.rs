@@ -39,6 +39,7 @@ fn secret(state: State, reason: Option<&str>) -> SecretReport {
         reason: reason.map(str::to_owned),
         schedule: "rate(30 days)".to_owned(),
         rotation_enabled: true,
+        first_rotation: None,
         last_rotated: at("2026-11-01T09:00:30Z"),
         last_proven: at("2026-11-01T09:00:30Z"),
         next_rotation: None,

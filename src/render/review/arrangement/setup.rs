@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use crate::model::{
-    AccessKey, Arn, Database, Duration, Engine, Entry, InitialKey, InitialPassword, Kind, KmsKey,
-    Names, OldKey, PasswordRule, Probe, Replica, RotateAs, Verification,
+    AccessKey, Arn, Database, Duration, Engine, Entry, FirstRotation, InitialKey, InitialPassword,
+    Kind, KmsKey, Names, OldKey, PasswordRule, Probe, Replica, RotateAs, Verification,
 };
 
 /// An entry's settings, without the names of its credential and its secret.
@@ -16,6 +16,7 @@ pub struct Setup<'a> {
     window: Option<Duration>,
     kms_key: &'a KmsKey,
     old_key: OldKey,
+    first_rotation: FirstRotation,
     readers: &'a [Arn],
     tags: &'a BTreeMap<String, String>,
     replicas: &'a [Replica],
@@ -57,6 +58,7 @@ impl<'a> Setup<'a> {
             window,
             kms_key,
             old_key,
+            first_rotation,
             readers,
             replicas,
             rotate_as,
@@ -70,6 +72,7 @@ impl<'a> Setup<'a> {
             window: *window,
             kms_key,
             old_key: *old_key,
+            first_rotation: *first_rotation,
             readers,
             tags,
             replicas,
