@@ -164,7 +164,11 @@ fn confirm_recreation<'a>(
     })
 }
 
-fn question(shards: &[Shard], cleared: &[Cleared<'_>], first: Vec<OutstandingRotation>) -> String {
+fn question(
+    shards: &[Shard],
+    cleared: &[Cleared<'_>],
+    rotations: Vec<OutstandingRotation>,
+) -> String {
     let observed = &cleared[0].observed;
     let entries = || shards.iter().flat_map(|shard| &shard.model.entries);
     let adopted = entries().filter_map(Entry::as_access_key);
@@ -196,7 +200,7 @@ fn question(shards: &[Shard], cleared: &[Cleared<'_>], first: Vec<OutstandingRot
         observed.caller.arn,
         entries().count(),
         adopted.count(),
-        first_rotations(&first),
+        first_rotations(&rotations),
         imported(imports),
         keys.collect::<String>(),
     )

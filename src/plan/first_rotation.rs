@@ -6,9 +6,10 @@ use std::fmt;
 use jiff::Timestamp;
 use serde::Serialize;
 
-use super::{HeldSecret, LastRotation, ObservedEntry, Preflight};
+use super::doctor::differs;
+use super::{HeldSecret, LastRotation, ObservedEntry, Preflight, wanted_rotation};
 use crate::model::{Entry, FirstRotation, Kind, OldKey, Window};
-use crate::port::Secret;
+use crate::port::{Rotation, Secret};
 
 /// The first rotation of a credential that has never rotated.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -43,6 +44,37 @@ enum Replaced {
 /// `keyrota rotate NAME`.
 pub fn is_held_back(entry: &Entry, held: HeldSecret<'_>) -> bool {
     entry.first_rotation != FirstRotation::Now && held.rotation.is_never()
+}
+
+/// Returns whether nobody has requested the first rotation of a secret that waits for it.
+pub fn awaits_request(entry: &Entry, held: HeldSecret<'_>) -> bool {
+    entry.first_rotation == FirstRotation::OnRequest
+        && held.rotation.is_never()
+        && !held.secret.rotation_enabled
+}
+
+/// Returns the rotation configuration that a deployment sets on a secret whose schedule is not in
+/// the stack, after its first rotation was requested: the manifest has changed, or the deployment
+/// has removed the schedule that the stack had before.
+pub fn kept_rotation(
+    entry: &Entry,
+    before: Option<&Secret>,
+    held: HeldSecret<'_>,
+    function: Option<&str>,
+) -> Option<Rotation> {
+    if entry.first_rotation != FirstRotation::OnRequest {
+        return None;
+    }
+    let wanted = wanted_rotation(entry, function);
+    // Another function may have rotated an adopted secret, which nobody has requested here.
+    let was_ours = |secret: &Secret| {
+        secret.rotation_enabled && secret.rotation.function.as_deref() == function
+    };
+    let is_set = match held.secret.rotation_enabled {
+        true => differs(entry, &wanted, &held.secret.rotation),
+        false => before.is_some_and(was_ours) && !held.rotation.is_never(),
+    };
+    is_set.then_some(wanted)
 }
 
 /// Returns the first rotation of a deployed secret, or `None` if it has rotated or nothing will

@@ -54,7 +54,8 @@ pub use environment::{Environment, OptionFile, TLS_TAG, tls_of};
 pub use evidence::{Evidence, STACK_ID_TAG, same_key};
 pub use first_key::{FirstKey, UnusableKey};
 pub use first_rotation::{
-    OutstandingRotation, is_held_back, next_first_rotation, outstanding_rotation,
+    OutstandingRotation, awaits_request, is_held_back, kept_rotation, next_first_rotation,
+    outstanding_rotation,
 };
 pub use import::{
     ImportOrigin, ImportTemplate, ImportTemplateError, SecretImport, customer_key, import_of,

@@ -4,10 +4,11 @@ use super::error::{Error, Result};
 use super::tags::restore_tags;
 use super::{
     Artifacts, Cleared, Context, Deployed, Deployment, Passwords, Recreation, Rotated, Seeded,
-    Verified, deploy, drift, import, rotate, seed, upload, verify,
+    Verified, deploy, drift, import, observe_entry, rotate, seed, switch_on, upload, verify,
 };
 use crate::model::Model;
-use crate::plan::{Drift, MADE, ObservedEntry, Preflight};
+use crate::plan::{self, Drift, MADE, Observed, ObservedEntry, Preflight};
+use crate::render::Strategy;
 
 /// Everything is deployed, and every credential authenticates.
 #[derive(Clone, Debug)]
@@ -122,6 +123,7 @@ pub async fn bootstrap<'model>(
         one.changed |=
             adopted.contains(one.seen.entry().secret.as_str()) || awaits_rotation(&one.seen);
     }
+    keep_schedules(context, &deployed, &cleared.observed, &mut seeded).await?;
     let secrets = prove(context, model, &deployed, &seeded, rotates).await?;
     Ok(Bootstrapped {
         deployed,
@@ -141,6 +143,29 @@ fn awaits_rotation(seen: &ObservedEntry<'_>) -> bool {
         .as_ref()
         .and_then(|held| held.secret.version_with(MADE));
     entry.adopt && labelled.is_none()
+}
+
+/// Sets the schedules that the stack does not have, because a request turned them on.
+async fn keep_schedules(
+    context: &Context<'_>,
+    deployed: &Deployed,
+    before: &Observed<'_>,
+    seeded: &mut Seeded<'_>,
+) -> Result<()> {
+    for (one, before) in seeded.entries.iter_mut().zip(&before.entries) {
+        let entry = one.seen.entry();
+        let function = deployed.function_arn(Strategy::for_entry(entry));
+        let kept = one.seen.held().and_then(|held| {
+            let rotation = plan::kept_rotation(entry, before.secret(), held, function)?;
+            Some((held.secret.arn.clone(), rotation))
+        });
+        if let Some((arn, rotation)) = kept {
+            switch_on(context, &arn, &rotation).await?;
+            context.done(format!("set the rotation schedule of {}", entry.secret));
+            one.seen = observe_entry(context, entry).await?;
+        }
+    }
+    Ok(())
 }
 
 /// Rotates what has never rotated, and verifies every credential. All are tried before the first

@@ -139,6 +139,8 @@ pub(super) fn rotation(
         Some(note) => format!("{evidence}; {note}"),
         None => evidence,
     };
+    let first = outstanding_rotation(entry, secret, held.rotation, scope.now);
+    let is_held_back = first.is_some_and(|first| first.is_held_back());
     let mut found = Vec::new();
     let began = began(secret, examination);
     let is_unfinished = began.is_some();
@@ -148,7 +150,7 @@ pub(super) fn rotation(
         let fault = ROTATION_UNFINISHED.of(name, noted(evidence), remedy);
         found.push(fault.fixed_by(Fix::Resume, may.resume));
     }
-    if !secret.rotation_enabled {
+    if !secret.rotation_enabled && !is_held_back {
         let evidence = format!(
             "RotationEnabled is false; it was {}; {}",
             told(&secret.rotation),
@@ -160,7 +162,7 @@ pub(super) fn rotation(
         );
         let fault = ROTATION_OFF.of(name, evidence, remedy);
         found.push(fault.fixed_by(Fix::Schedule, may.schedule && wanted.function.is_some()));
-    } else if differs(entry, &wanted, &secret.rotation) {
+    } else if secret.rotation_enabled && differs(entry, &wanted, &secret.rotation) {
         let evidence = format!(
             "it is {}; the manifest specifies {}",
             told(&secret.rotation),
@@ -174,8 +176,6 @@ pub(super) fn rotation(
         return found;
     }
     let is_overdue = || overdue(entry, held, scope.now).0 == State::Overdue;
-    let first = outstanding_rotation(entry, secret, held.rotation, scope.now);
-    let is_held_back = first.is_some_and(|first| first.is_held_back());
     if held.rotation.is_never() && !is_held_back {
         let evidence = "Secrets Manager has not recorded a successful rotation, and no other key or password was current before";
         let remedy = format!("move the clients to the secret, then run `keyrota rotate {name}`");
@@ -208,7 +208,7 @@ fn began(secret: &Secret, examination: &Examination<'_>) -> Option<String> {
 
 /// Returns whether a secret's rotation configuration differs from the wanted one. If the manifest
 /// leaves the window to Secrets Manager, it may be reported or not.
-fn differs(entry: &Entry, wanted: &Rotation, held: &Rotation) -> bool {
+pub(in crate::plan) fn differs(entry: &Entry, wanted: &Rotation, held: &Rotation) -> bool {
     let schedule = held.schedule.as_deref().map(Schedule::parse);
     let schedule = schedule.and_then(Result::ok);
     let same_schedule = schedule.is_some_and(|held| held.calendar() == entry.schedule.calendar());

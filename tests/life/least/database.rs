@@ -108,7 +108,7 @@ async fn create_users(test: &TestEnvironment, server: &Server, users: &DatabaseU
          \x20 - {{ secret: {SECRET}, engine: postgres, host: localhost, port: {port}, \
          dbname: {dbname}, username: {username}, tls_ca: {AUTHORITY}, \
          initial_password: {FIRST_PASSWORD}, rotate_as: {ADMINISTRATOR}, kms_key: '{key}', \
-         readers: ['{reader}'] }}\n",
+         readers: ['{reader}'], first_rotation: now }}\n",
         subnet = network.subnet,
         security_group = network.security_group,
         architecture = function::architecture().as_str(),
