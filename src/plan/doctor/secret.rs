@@ -184,7 +184,8 @@ pub(super) fn rotation(
         let evidence = format!("{}; {}", due(secret.next_rotation), rotated(held.rotation));
         let remedy = format!("run `keyrota rotate {name}`");
         let fault = ROTATION_OVERDUE.of(name, noted(evidence), remedy);
-        found.push(fault.fixed_by(Fix::Rotate, may.rotate));
+        // Only a person decides that a password that clients may use is replaced.
+        found.push(fault.fixed_by(Fix::Rotate, may.rotate && !is_held_back));
     }
     found
 }

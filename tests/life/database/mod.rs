@@ -9,6 +9,7 @@ pub mod client;
 mod cut;
 mod doctor;
 mod exec;
+mod first;
 pub mod function;
 mod outage;
 mod retained;

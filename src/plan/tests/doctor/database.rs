@@ -130,9 +130,8 @@ fn all_is_well() {
 
 #[test]
 fn a_first_rotation_that_is_held_back_is_no_fault() {
-    let ids = |found: &[Diagnosis]| -> Vec<&str> {
-        ids(found).into_iter().map(|(id, _)| id).collect()
-    };
+    let ids =
+        |found: &[Diagnosis]| -> Vec<&str> { ids(found).into_iter().map(|(id, _)| id).collect() };
     let never = |it: &mut Changed| it.secret().last_rotated = None;
     assert_eq!(ids(&found(never)), ["never-rotated"]);
     assert_eq!(found_of(", first_rotation: scheduled", never), []);
@@ -164,6 +163,7 @@ fn a_first_rotation_that_is_held_back_is_no_fault() {
     };
     let found = found_of(", first_rotation: scheduled", missed);
     assert_eq!(ids(&found), ["rotation-overdue"]);
+    assert_eq!(found[0].fix, None);
 }
 
 #[test]
