@@ -26,7 +26,7 @@ Examples:
   # Deploy in a pipeline, with a function that was built before
   keyrota bootstrap --yes --function-zip function.zip --format json";
 
-/// Deploy the stack, rotate each credential for the first time, and verify the result
+/// Deploy the stack, start the first rotations, and verify each credential
 ///
 /// Checks the account first, and lists everything that prevents the deployment. Then
 /// builds and uploads the functions, deploys the stack, stores the first credentials,

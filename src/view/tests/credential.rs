@@ -51,6 +51,7 @@ fn bootstrap() {
         {
           "access_key_id": "AKIANEW",
           "arn": "arn:one",
+          "first_rotation": null,
           "kind": "access_key",
           "name": "prod/app",
           "rotated": true,

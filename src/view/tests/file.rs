@@ -68,6 +68,7 @@ fn plan() {
       ],
       "deleted_replicas": [],
       "drift": [],
+      "first_rotations": [],
       "imports": []
     }
     "#);

@@ -148,6 +148,7 @@ fn status() {
       "secrets": [
         {
           "arn": "arn:aws:secretsmanager:eu-west-1:111122223333:secret:prod/app-AbCdEf",
+          "first_rotation": null,
           "keys": [
             {
               "created": "2026-11-01T09:00:00Z",
