@@ -99,7 +99,7 @@ pub struct Context<'a> {
 #[derive(Clone, Copy, Debug)]
 pub struct Pace {
     /// How long another detection of drift, or an operation on the stack, may keep CloudFormation
-    /// from starting one.
+    /// from starting one, and how long Lambda may take to update the code of a function.
     pub detection: Duration,
     /// The interval between two queries of an operation's state.
     pub poll: Duration,

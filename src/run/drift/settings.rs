@@ -104,7 +104,7 @@ async fn restore_code(
         let held = context.cloud.function_code(id).await?;
         match held.map(|held| held.update) {
             Some(CodeUpdate::Done) => return Ok(()),
-            Some(CodeUpdate::InProgress) if context.waited(began) < context.pace.after_error => {
+            Some(CodeUpdate::InProgress) if context.waited(began) < context.pace.detection => {
                 context.wait().await;
             }
             Some(CodeUpdate::InProgress) => {
