@@ -181,7 +181,7 @@ impl From<run::Error> for Failed {
                 let hint = hint.unwrap_or_else(|| "fix the cause, then run `keyrota bootstrap`".into());
                 failed.hint(hint)
             }
-            run::Error::ResourceNotRestored { .. } => Self::new("not-restored", message),
+            run::Error::ResourceNotRestored { .. } => Self::new("resource-not-restored", message),
             run::Error::NotVersioned { .. } => Self::new("not-versioned", message).hint(
                 "find out who suspended versioning; enable it for a bucket of your own with `aws s3api put-bucket-versioning`",
             ),

@@ -52,15 +52,12 @@ pub fn resource_subject(logical_id: &str, model: &Model) -> String {
 /// Returns the logical IDs of the resources that differ in a way that these diagnoses do not say, so
 /// that nobody who has seen them can have agreed to restore them.
 pub fn unseen(model: &Model, drift: &StackDrift, seen: &[Diagnosis]) -> BTreeSet<String> {
+    // Nothing was known of the settings of a secret that was gone.
+    let seen = seen.iter().filter(|held| !HIDING.contains(&held.fault.id));
+    let seen: Vec<Diagnosis> = seen.cloned().collect();
     let is_seen = |resource: &[DriftedResource]| {
         let now = of(model, resource);
         let is_it = |held: &Diagnosis| held.is_same(&now) && held.evidence == now.evidence;
-        // Nothing was known of the settings of a secret that was gone.
-        let seen: Vec<Diagnosis> = seen
-            .iter()
-            .filter(|held| !HIDING.contains(&held.fault.id))
-            .cloned()
-            .collect();
         seen.iter().any(is_it) || is_told(model, &resource[0], &seen)
     };
     let unseen = drift.by_resource().filter(|resource| !is_seen(resource));

@@ -52,11 +52,8 @@ pub(super) fn code_drift(
     let Some(held) = seen(looks.codes.get(resource.physical_id))? else {
         return Ok(None);
     };
-    let Some((code, expected)) = template
-        .code(resource)
-        .and_then(|code| Some((code.sha256()?, code)))
-        .map(|(sha256, code)| (code, sha256))
-    else {
+    let code = template.code(resource);
+    let Some((expected, code)) = code.and_then(|code| Some((code.sha256()?, code))) else {
         return Err(None);
     };
     let is_other = held.sha256 != expected;

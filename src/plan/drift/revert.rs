@@ -107,7 +107,7 @@ pub fn check_revert(changes: &[Change], consent: &Consent) -> Vec<Finding> {
                 "it would enable rotation, which someone has disabled"
             }
             _ if is_unseen(change) => {
-                "it would restore this too, and you were not shown how it differs; run the command again"
+                "it would restore this too, and how it differs was not shown; run the command again when everything can be compared"
             }
             KMS_KEY if change.replacement.as_deref() == Some("True") || is_new => {
                 "it would create another KMS key, with which nothing that exists can be decrypted"

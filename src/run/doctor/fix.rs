@@ -1,6 +1,6 @@
 //! Applies the fixes that need no person.
 
-use super::super::drift::{revert, unseen};
+use super::super::drift::{changed_late, revert};
 use super::super::error::{Error, Result};
 use super::super::recover::{InactiveKey, recover};
 use super::super::replica::replicate;
@@ -67,7 +67,7 @@ async fn revert_drift(context: &Context<'_>, model: &Model, shown: &[Diagnosis])
         if !late.contains(id) {
             seen.insert(id.to_owned());
         } else if resource.iter().any(is_restored) {
-            context.warn(unseen(id, "doctor --fix"));
+            context.warn(changed_late(id, "doctor --fix"));
         }
     }
     let consent = Consent {

@@ -7,4 +7,4 @@ mod settings;
 
 pub use detect::observe_drift;
 pub use revert::Recreation;
-pub(super) use revert::{restore, revert, unseen};
+pub(super) use revert::{changed_late, restore, revert};

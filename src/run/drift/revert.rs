@@ -76,7 +76,7 @@ pub(in super::super) async fn restore<'model>(
                     context.warn(format!("{difference}; this is restored"));
                 }
             } else {
-                context.warn(unseen(id, "bootstrap"));
+                context.warn(changed_late(id, "bootstrap"));
             }
         }
         let consent = Consent {
@@ -207,9 +207,9 @@ fn not_restored(id: &str, error: Error) -> Error {
 }
 
 /// Says that a resource was changed too late to be restored.
-pub(in super::super) fn unseen(id: &str, command: &str) -> String {
+pub(in super::super) fn changed_late(id: &str, command: &str) -> String {
     format!(
-        "{id} was changed after you were asked, and stays as it is; run `keyrota {command}` again"
+        "{id} was changed after it was compared, and stays as it is; run `keyrota {command}` again"
     )
 }
 
