@@ -9,6 +9,7 @@ pub use retire::RetireError;
 
 pub use keyrota_function_base::error::{NamedError, ReadError, RequestError};
 
+use keyrota_function_base::denial::advice;
 use keyrota_function_base::pin::EntryError;
 use keyrota_function_base::secrets_manager::CallError;
 
@@ -37,7 +38,7 @@ pub enum Error {
 
     /// The secret could not be described or read.
     #[error(
-        "read {secret}: {source}; if that lasts, check the role's policy against `keyrota generate`"
+        "read {secret}: {source}; {next}", next = advice(.source)
     )]
     SecretUnread {
         /// The secret's name.
@@ -299,8 +300,8 @@ pub enum Error {
 
     /// AWSCURRENT could not be moved.
     #[error(
-        "make the new key {key} the AWSCURRENT of {secret}: {source}; both keys still work; if that \
-         lasts, check the role's policy against `keyrota generate`"
+        "make the new key {key} the AWSCURRENT of {secret}: {source}; both keys still work; {next}",
+        next = advice(.source)
     )]
     NotPromoted {
         /// The secret's name.

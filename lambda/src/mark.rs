@@ -16,10 +16,11 @@
 //! Nothing is recorded for a user that the stack created: each of its keys belongs to the
 //! stack, and its tags stay as the template defines them.
 //!
-//! One staging label remains, `KEYROTA_MADE`, on the version that stores the key that was
+//! Staging labels remain. `KEYROTA_MADE` is on the version that stores the key that was
 //! created last. It shows where to look for the key of a cancelled rotation, and proves
-//! nothing. Another one, `KEYROTA_CLEARING`, is set while a key that seems lost is deleted. It
-//! stops a rotation, and proves nothing either.
+//! nothing. `KEYROTA_REPLACED` is on the version whose key was replaced last, and shows where to
+//! look for it after someone stored a value by hand. Another one, `KEYROTA_CLEARING`, is set while
+//! a key that seems lost is deleted. It stops a rotation. These two prove nothing either.
 //!
 //! Sources: "Tagging IAM users" in the IAM User Guide, "Secrets Manager quotas" in the
 //! Secrets Manager User Guide.
@@ -32,7 +33,7 @@ use keyrota_function_base::stage::carrier_alone;
 use crate::decide::{AccessKeyId, Stages, VersionId};
 use crate::moment::Moment;
 
-pub use keyrota_contract::label::{CLEARING, MADE};
+pub use keyrota_contract::label::{CLEARING, MADE, REPLACED};
 pub use keyrota_contract::tag::{KEYS, MAKING};
 
 /// What is recorded on the user.
@@ -75,6 +76,12 @@ pub fn covers(intents: &[Moment], created: Option<Moment>) -> bool {
         return false;
     };
     intents.iter().any(|at| record::covers(at.0, created.0))
+}
+
+/// Returns the version whose key was replaced last, if it carries none of AWS's own labels because
+/// someone has stored a value by hand since.
+pub fn replaced(stages: &Stages) -> Option<&VersionId> {
+    carrier_alone(stages, REPLACED)
 }
 
 /// Returns the version of the key that was created last, if it carries none of AWS's own labels

@@ -2,7 +2,9 @@
 //! and writes the metrics that the alarms need.
 //!
 //! A sweep knows nothing about the previous one. It observes, asks [`retire`] about the one key
-//! that AWSPREVIOUS names, and carries out the decision. The next sweep does what this one
+//! that AWSCURRENT's replaced, and carries out the decision. That key is in AWSPREVIOUS, or in the
+//! version with the label `KEYROTA_REPLACED` if someone has stored the current key again by hand,
+//! which moves AWSPREVIOUS. The next sweep does what this one
 //! could not.
 //!
 //! [`retire`]: crate::retire
@@ -20,6 +22,7 @@ use crate::arn::SecretArn;
 use crate::decide::{self, CURRENT, PREVIOUS, VersionId};
 use crate::error::Error;
 use crate::log::Note;
+use crate::mark::{self, REPLACED};
 use crate::metric::Metric;
 use crate::pin::Pin;
 use crate::port::{Clock, Description, Journal, Ports, VersionSelector};
@@ -94,7 +97,7 @@ async fn sweep<P: Ports>(
     Ok(())
 }
 
-/// Handles the key that AWSPREVIOUS names, if it names one of the user's.
+/// Handles the key that AWSCURRENT's replaced, if it is one of the user's.
 async fn old_key<P: Ports>(
     ports: &P,
     pin: &Pin,
@@ -108,10 +111,27 @@ async fn old_key<P: Ports>(
         // The secret has no key yet.
         return Ok(Outcome::Settled);
     }
-    let promoted = description.promotion(current.created);
     let credential = current_credential(pin, current.content)?;
+    let of_previous = credential_of(pin, previous);
+    let is_moved = of_previous
+        .as_ref()
+        .is_none_or(|(_, previous)| previous.access_key == credential.access_key);
+    let (previous_label, found, promoted) = match mark::replaced(&description.stages) {
+        // Nothing but a rotation sets this label.
+        Some(version) if is_moved => {
+            let version = VersionSelector::Version(version);
+            let found = find(ports, &pin.secret, version).await?;
+            let promoted = description.last_rotated.or(current.created);
+            (REPLACED, credential_of(pin, found), promoted)
+        }
+        _ => (
+            PREVIOUS,
+            of_previous,
+            description.promotion(current.created),
+        ),
+    };
     let (Some(current_version), Some((previous_version, previous)), Some(promoted)) =
-        (current.version, credential_of(pin, previous), promoted)
+        (current.version, found, promoted)
     else {
         return Ok(Outcome::Settled);
     };
@@ -121,6 +141,7 @@ async fn old_key<P: Ports>(
         current_version: &current_version,
         previous: &previous,
         previous_version: &previous_version,
+        previous_label,
         promoted,
         timetable,
     };

@@ -7,8 +7,8 @@ use super::fields::Fields;
 use super::reader::Field;
 use super::word_or_arn::{parse_rotate_as, parse_secret_arn};
 use super::{
-    Arn, Duration, Entry, Finding, IamPath, Probe, RotateAs, SecretName, SecretReference,
-    StackName, UserName, field_names, key_age, old_key, probe,
+    Arn, Duration, Entry, Finding, IamPath, Probe, ReferencedName, RotateAs, SecretName,
+    SecretReference, StackName, UserName, field_names, key_age, old_key, probe,
 };
 
 /// An access key of an IAM user.
@@ -235,10 +235,10 @@ fn parse_initial_key(text: &str) -> Result<InitialKey, String> {
             let arn = parse_secret_arn(secret)?;
             Ok(InitialKey::Secret(SecretReference::Arn(arn)))
         }
-        Some(("secret", name)) => match SecretName::parse(name) {
-            Ok(name) => Ok(InitialKey::Secret(SecretReference::Name(name))),
-            Err(why) => Err(format!("{why}; write the full ARN of such a secret")),
-        },
+        Some(("secret", name)) => {
+            let name = ReferencedName::parse(name)?;
+            Ok(InitialKey::Secret(SecretReference::Name(name)))
+        }
         _ => Err(format!(
             "expected create, profile:NAME, or secret:NAME, found `{text}`"
         )),

@@ -6,7 +6,7 @@ mod tag;
 
 use super::{HostName, SecretReference};
 
-pub use keyrota_contract::pins::database::{Engine, Verification};
+pub use keyrota_contract::pins::database::{Engine, Hosts, Verification};
 pub use tag::{authorities_file, escaped as tag_text};
 
 /// The password of a database user.
@@ -32,6 +32,8 @@ pub struct Database {
     pub tls_ca: Option<String>,
     /// The rule for new passwords.
     pub password: PasswordRule,
+    /// Which accounts of the user's name change, if the manifest says so. PostgreSQL has one.
+    pub hosts: Option<Hosts>,
 }
 
 /// The source of the first password.

@@ -320,7 +320,7 @@ fn read_entry(fields: &Fields<'_>, specific: Specific) -> Option<Entry> {
         kind: kind?,
     };
     if let Some(SecretReference::Name(name)) = entry.administrator()
-        && *name == entry.secret
+        && name.as_str() == entry.secret.as_str()
     {
         let message =
             format!("the secret `{name}` cannot be the administrator's secret for itself");

@@ -34,8 +34,8 @@ use std::collections::BTreeMap;
 pub use access_key::{AccessKey, InitialKey};
 pub use credential::{AccessKeyId, Content, Credential, malformed};
 pub use database::{
-    Database, Engine, InitialPassword, Network, PasswordRule, Verification, authorities_file,
-    tag_text,
+    Database, Engine, Hosts, InitialPassword, Network, PasswordRule, Verification,
+    authorities_file, tag_text,
 };
 pub use document::decode;
 pub use draft::{Draft, DraftEntry};
@@ -49,7 +49,8 @@ pub use keyrota_contract::value::names::Names;
 pub use login::{Login, Place};
 pub use manifest::{Loaded, load, parse_address};
 pub use name::{
-    AccountId, Arn, BucketName, HostName, IamPath, Region, SecretName, StackName, UserName,
+    AccountId, Arn, BucketName, HostName, IamPath, ReferencedName, Region, SecretName, StackName,
+    UserName,
 };
 pub use old_key::{OldKey, Retirement, USE_RECORDED_EVERY};
 pub use probe::Probe;
@@ -191,7 +192,7 @@ pub enum RotateAs {
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum SecretReference {
     /// By name, in the stack's own account and Region.
-    Name(SecretName),
+    Name(ReferencedName),
     /// By full ARN.
     Arn(Arn),
 }

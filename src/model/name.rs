@@ -47,6 +47,13 @@ name!(
     check_secret
 );
 name!(
+    /// The name of a secret that the stack does not own (`API_DescribeSecret`). A service that
+    /// manages a secret also uses `!`, as in `rds!cluster-…` ("Secrets managed by other AWS
+    /// services" in the Secrets Manager User Guide).
+    ReferencedName,
+    check_referenced
+);
+name!(
     /// The name of an IAM user (`API_CreateUser`): 1 to 64 letters, digits, and `+=,.@_-`.
     UserName,
     check_user
@@ -144,13 +151,28 @@ fn check_secret(text: &str) -> Result<(), String> {
     }
     length(text, 1, 512)?;
     characters(text, "/_+=.@-")?;
-    let bytes = text.as_bytes();
-    if bytes.len() >= 7 && bytes[bytes.len() - 7] == b'-' {
+    if ends_like_an_arn(text) {
         return Err(format!(
             "`{text}` ends with a hyphen and six characters, which Secrets Manager interprets as the suffix of an ARN"
         ));
     }
     Ok(())
+}
+
+fn check_referenced(text: &str) -> Result<(), String> {
+    length(text, 1, 512)?;
+    characters(text, "/_+=.@-!")?;
+    if ends_like_an_arn(text) {
+        return Err(format!(
+            "`{text}` ends with a hyphen and six characters, which Secrets Manager interprets as the suffix of an ARN; write the complete ARN of this secret"
+        ));
+    }
+    Ok(())
+}
+
+fn ends_like_an_arn(text: &str) -> bool {
+    let bytes = text.as_bytes();
+    bytes.len() >= 7 && bytes[bytes.len() - 7] == b'-'
 }
 
 fn check_user(text: &str) -> Result<(), String> {

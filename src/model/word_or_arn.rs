@@ -1,6 +1,6 @@
 //! Settings that are a word, a name, or an ARN.
 
-use super::{AccountId, Arn, KmsKey, RotateAs, SecretName, SecretReference};
+use super::{AccountId, Arn, KmsKey, ReferencedName, RotateAs, SecretReference};
 
 /// The longest value of a tag (`API_Tag`).
 const MAX_TAG: usize = 256;
@@ -29,7 +29,7 @@ pub(super) fn parse_administrator(text: &str) -> Result<SecretReference, String>
         _ if text.len() > MAX_TAG => Err(format!(
             "the name of an administrator's secret can have at most {MAX_TAG} characters"
         )),
-        _ => SecretName::parse(text).map(SecretReference::Name),
+        _ => ReferencedName::parse(text).map(SecretReference::Name),
     }
 }
 

@@ -8,7 +8,7 @@ use crate::port::{CURRENT, EncryptionKey, Key, PENDING, PREVIOUS, Secret, User};
 
 use super::{
     ABANDONED_TAG, Administrator, BEFORE, FIRST, FirstKey, HeldSecret, KeyRole, LastRotation,
-    Lookup, MADE, SecretContent, Seeding, recorded_keys,
+    Lookup, MADE, REPLACED, SecretContent, Seeding, recorded_keys,
 };
 
 /// The observed state of an access key's entry.
@@ -47,6 +47,9 @@ pub struct ObservedSecret {
     pub previous_key: Option<String>,
     /// The ID of the key in the version with the label [`BEFORE`](super::BEFORE).
     pub before_key: Option<String>,
+    /// The ID of the key in the version with the label [`REPLACED`](super::REPLACED), if the version
+    /// has none of the other labels. Someone has stored a value by hand, which moves AWSPREVIOUS.
+    pub replaced_key: Option<String>,
     /// The ID of the key in AWSPENDING, if that label is not on the AWSCURRENT version.
     pub pending_key: Option<String>,
     /// The ID of the key in the version with the label [`MADE`](super::MADE), if the version has
@@ -80,6 +83,7 @@ impl ObservedSecret {
             current_since: None,
             previous_key: None,
             before_key: None,
+            replaced_key: None,
             pending_key: None,
             made_key: None,
             staged_key: None,
@@ -112,7 +116,8 @@ impl ObservedSecret {
         let current = self.secret.version_with(CURRENT);
         let made = current.is_some() && self.secret.version_with(MADE) == current;
         let previous = self.previous_key.as_deref();
-        made || previous.is_some_and(|previous| credential.accesskey != *previous)
+        let is_other = |key: Option<&str>| key.is_some_and(|key| credential.accesskey != *key);
+        made || is_other(previous) || is_other(self.replaced_key.as_deref())
     }
 
     /// Returns whether the secret contains no part of a key, as when the stack created it.
@@ -132,9 +137,19 @@ impl ObservedSecret {
     }
 
     /// Returns when the current key replaced the previous one: at the end of the last rotation, or
-    /// when someone stored a value manually after it.
+    /// when someone stored another key manually after it.
     pub fn replaced(&self) -> Option<Timestamp> {
-        self.secret.last_rotated.max(self.current_since)
+        match self.is_stored_again() && self.replaced_key.is_some() {
+            true => self.secret.last_rotated.or(self.current_since),
+            false => self.secret.last_rotated.max(self.current_since),
+        }
+    }
+
+    /// Returns whether AWSPREVIOUS, if it contains a key, contains the current one: someone has stored
+    /// it again with other fields.
+    fn is_stored_again(&self) -> bool {
+        let current = self.credential().map(|current| current.accesskey.as_str());
+        self.previous_key.is_none() || self.previous_key.as_deref() == current
     }
 }
 
@@ -195,6 +210,7 @@ impl ObservedAccessKey {
         let others = [
             &held.previous_key,
             &held.before_key,
+            &held.replaced_key,
             &held.made_key,
             &held.staged_key,
         ];
@@ -230,6 +246,8 @@ impl ObservedAccessKey {
             claim(KeyRole::Previous, Some(PREVIOUS))
         } else if is(&seen.before_key) {
             claim(KeyRole::Previous, Some(BEFORE))
+        } else if is(&seen.replaced_key) && seen.is_stored_again() {
+            claim(KeyRole::Previous, Some(REPLACED))
         } else if is(&seen.made_key) {
             claim(KeyRole::Pending, Some(MADE))
         } else if is(&seen.staged_key) {

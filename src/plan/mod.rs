@@ -72,13 +72,16 @@ pub use observed::{
 pub use old_key::{HoldReason, RemovalTimes, removal_times};
 pub use placement::check_placement;
 pub use preflight::{
-    ImportEvidence, KeyImport, KeyOwner, ObservedNetwork, ObservedReplica, ObservedServiceKey,
-    Preflight, Reference, check, check_account, check_import, check_key_import, check_network,
-    check_own_service_key, check_owner, check_references, check_replica, check_replica_region,
-    check_service_key, check_service_key_region, check_stack, import_changes, references,
+    ImportEvidence, KeyImport, KeyOwner, ObservedKeyPolicy, ObservedNetwork, ObservedReplica,
+    ObservedServiceKey, Preflight, Reference, check, check_account, check_import, check_key_import,
+    check_key_policy, check_network, check_own_service_key, check_owner, check_references,
+    check_replica, check_replica_region, check_service_key, check_service_key_region, check_stack,
+    import_changes, references,
 };
 pub use quarantine::Quarantine;
-pub use recorded_keys::{KEYS_TAG, MADE, MAKING_TAG, is_recorded as is_recorded_key, with_key};
+pub use recorded_keys::{
+    KEYS_TAG, MADE, MAKING_TAG, REPLACED, is_recorded as is_recorded_key, with_key,
+};
 pub use rehearsal::{
     CallOutcome, FailedRehearsal, Principals, Rehearsal, RehearsedCall, TestMethod,
     failed_rehearsal, simulations,

@@ -1,7 +1,7 @@
 //! Which keys an unfinished rotation created. An access key has no description, so the function
 //! records its intent before it creates a key: see `keyrota_contract::record`.
 
-pub use keyrota_contract::label::MADE;
+pub use keyrota_contract::label::{MADE, REPLACED};
 use keyrota_contract::record;
 pub use keyrota_contract::tag::{KEYS as KEYS_TAG, MAKING as MAKING_TAG};
 

@@ -31,7 +31,7 @@ use crate::model::{Entry, Finding, Kind, Model};
 
 pub use check::{
     Exception, INTENDED_WILDCARDS, IntendedWildcard, Level, Report, Rule, THEMES, Theme,
-    check_readers, lets_service, rules,
+    check_readers, lets_account, lets_service, rules,
 };
 use document::{Document, DocumentError};
 pub use fleet::{Assignment, Fleet, Record, Shard};
@@ -48,7 +48,7 @@ pub use quota::MAX_TEMPLATE_IN_REQUEST;
 pub use resolve::ResolveError;
 pub use review::{Baseline, FILE as REVIEW, registry as page_registry};
 use review::{ExternalPolicy, Holder};
-pub use service_statement::{ServiceStatement, service_statements};
+pub use service_statement::{ServiceStatement, account_statement, service_statements};
 pub use strategy::Strategy;
 pub use template::{TemplateError, Templates};
 #[cfg(test)]

@@ -129,6 +129,7 @@ fn login(entry: &Entry, database: &Database) -> database::Entry {
             None => database::RotateAs::Own,
             Some(secret) => database::RotateAs::Administrator(secret.as_str().to_owned()),
         },
+        hosts: database.hosts,
         deactivate_after: match entry.old_key {
             OldKey::UntilNextRotation => None,
             OldKey::After(retirement) => Some(retirement.deactivate_after.to_string()),

@@ -119,7 +119,7 @@ impl Policies<'_> {
         // The stack may own an administrator's secret. That secret is then in another part of
         // the policies.
         let administers = |of: &SecretName| match entry.administrator() {
-            Some(SecretReference::Name(name)) => name == of,
+            Some(SecretReference::Name(name)) => name.as_str() == of.as_str(),
             _ => false,
         };
         let needs = |of: Option<&Entry>| {

@@ -84,12 +84,68 @@ fn events() -> ServiceStatement {
     ServiceStatement { service, statement }
 }
 
+/// Returns the statement with which a key policy lets the account's IAM policies decide who uses
+/// the key for secrets: the execution role's policy allows it for the stack's secrets only.
+///
+/// Secrets Manager User Guide, `security-encryption`.
+pub fn account_statement(account: &AccountId, region: &Region) -> Json {
+    let resolver = Resolver::at(Some(region), Some(account));
+    json!({
+        "Sid": "SecretsManagerOfThisAccount",
+        "Effect": "Allow",
+        "Principal": { "AWS": resolver.iam_arn("root") },
+        "Action": ["kms:Decrypt", "kms:DescribeKey", "kms:GenerateDataKey"],
+        "Resource": "*",
+        "Condition": {
+            "StringEquals": {
+                "kms:CallerAccount": resolver.account(),
+                "kms:ViaService": resolver.via_secrets_manager(),
+            },
+        },
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::model::load;
-    use crate::render::lets_service;
     use crate::render::tests::{read, shards, templates};
+    use crate::render::{lets_account, lets_service};
+
+    #[test]
+    fn an_account_may_use_a_key_if_a_statement_lets_it_or_its_role() {
+        let account = AccountId::parse("111122223333").unwrap();
+        let region = Region::parse("eu-west-1").unwrap();
+        let needed = account_statement(&account, &region);
+        let policy = |statement: &Json| json!({ "Statement": [statement] }).to_string();
+        let lets = |statement: &Json| lets_account(&policy(statement), "111122223333", &["fn"]);
+        assert_eq!(lets(&needed), Some(true));
+        for (principal, expected) in [
+            (json!("*"), true),
+            (json!({ "AWS": "111122223333" }), true),
+            (
+                json!({ "AWS": "arn:aws:iam::111122223333:role/ops/fn" }),
+                true,
+            ),
+            (
+                json!({ "AWS": "arn:aws:iam::111122223333:role/other" }),
+                false,
+            ),
+            (json!({ "AWS": "arn:aws:iam::444455556666:root" }), false),
+            (json!({ "Service": "logs.eu-west-1.amazonaws.com" }), false),
+        ] {
+            let mut other = needed.clone();
+            other["Principal"] = principal;
+            assert_eq!(lets(&other), Some(expected), "{other}");
+        }
+        let mut less = needed.clone();
+        less["Action"] = "kms:Decrypt".into();
+        assert_eq!(lets(&less), Some(false));
+        let mut denies = needed;
+        denies["Effect"] = "Deny".into();
+        assert_eq!(lets(&denies), Some(false));
+        assert_eq!(lets_account("no policy", "111122223333", &[]), None);
+    }
 
     const MANIFEST: &str = "tests/manifests/valid/encrypt.yaml";
 

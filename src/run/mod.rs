@@ -21,6 +21,7 @@ mod error;
 mod fake;
 mod import;
 mod kept_fields;
+mod key_policy;
 mod leak;
 mod log;
 mod lookup;

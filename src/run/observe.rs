@@ -13,7 +13,7 @@ use crate::model::{
 };
 use crate::plan::{
     Administrator, BEFORE, FIRST, FirstKey, Lookup, MADE, Observed, ObservedAccessKey,
-    ObservedDatabase, ObservedEntry, ObservedSecret, SecretContent, UnusableKey,
+    ObservedDatabase, ObservedEntry, ObservedSecret, REPLACED, SecretContent, UnusableKey,
 };
 use crate::port::{
     self, CURRENT, EncryptionKey, ErrorKind, Key, KeyPair, LastUse, Optional, PENDING, PREVIOUS,
@@ -296,10 +296,11 @@ async fn read_labelled(
             Credential::read(text, names)
         })
     };
-    let ((current, previous), before, pending, made, staged) = future::try_join5(
-        future::try_join(
+    let ((current, previous, replaced), before, pending, made, staged) = future::try_join5(
+        future::try_join3(
             read(CURRENT, secret.version_with(CURRENT)),
             read(PREVIOUS, secret.version_with(PREVIOUS)),
+            read(REPLACED, alone(&secret, REPLACED)),
         ),
         read(BEFORE, secret.version_with(BEFORE)),
         read(PENDING, secret.unfinished()),
@@ -307,7 +308,9 @@ async fn read_labelled(
         read(FIRST, alone(&secret, FIRST)),
     )
     .await?;
-    let all = [&current, &previous, &before, &pending, &made, &staged];
+    let all = [
+        &current, &previous, &replaced, &before, &pending, &made, &staged,
+    ];
     let mut agree = all.iter().all(|held| held.agrees);
     if agree && all.iter().any(|held| held.missing) {
         // Either the version has no value, or the label moved. The labels show which.
@@ -320,6 +323,7 @@ async fn read_labelled(
         current: current.content,
         previous_key: key_id(previous.content),
         before_key: key_id(before.content),
+        replaced_key: key_id(replaced.content),
         pending_key: key_id(pending.content),
         made_key: key_id(made.content),
         staged_key: key_id(staged.content),
@@ -431,10 +435,18 @@ pub(super) async fn observe_administrator(
     match Lookup::of(context.cloud.secret(reference.as_str()).await)? {
         Lookup::Denied(error) => Ok(Some(Administrator::Denied(error))),
         Lookup::Missing => unusable("does not exist"),
+        // Secrets Manager also finds a secret by an ARN without the six characters at its end.
+        Lookup::Found(secret) if is_other_arn(reference, &secret) => {
+            unusable(&format!("has the ARN {}, so write that one", secret.arn))
+        }
         Lookup::Found(secret) if secret.deleted.is_some() => unusable("is scheduled for deletion"),
         Lookup::Found(secret) if secret.version_with(CURRENT).is_none() => unusable("has no value"),
         Lookup::Found(secret) => Ok(Some(read(secret).await?)),
     }
+}
+
+fn is_other_arn(reference: &SecretReference, secret: &Secret) -> bool {
+    matches!(reference, SecretReference::Arn(arn) if arn.as_str() != secret.arn)
 }
 
 async fn observe_profile(context: &Context<'_>, name: &str) -> Result<FirstKey> {

@@ -6,6 +6,7 @@ use super::bucket::check_named;
 use super::encrypt::check_encrypt;
 use super::error::{Error, Result};
 use super::import::{Imports, observe_imports};
+use super::key_policy::check_key_policies;
 use super::lookup::look_up_references;
 use super::operation::{began_since, newest, settle};
 use super::replica::check_replicas;
@@ -51,6 +52,7 @@ pub async fn preflight<'model>(
         let mut findings = plan::check(model, &observed, intent, context.clock.now());
         findings.extend(check_named(context, model, &observed.caller.account).await?);
         findings.extend(check_encrypt(context, model, &observed).await?);
+        findings.extend(check_key_policies(context, model, &observed).await?);
         findings.extend(check_replicas(context, &observed).await?);
         findings.extend(look_up_references(context, model, &observed).await?);
         let (imports, more) = observe_imports(context, model, &observed).await?;

@@ -84,7 +84,8 @@ fn rehearsals(all: &[Rehearsal]) -> String {
                 (CallOutcome::Ok, _) => "ok".to_owned(),
                 (CallOutcome::Refused, Some(code)) => format!("refused: {code}"),
                 (CallOutcome::Refused, None) => "refused".to_owned(),
-                (CallOutcome::Unknown, _) => "-".to_owned(),
+                (CallOutcome::Unknown, Some(code)) => format!("unknown: {code}"),
+                (CallOutcome::Unknown, None) => "-".to_owned(),
             };
             let on = call.resource.clone().unwrap_or_else(|| "-".to_owned());
             vec![call.call.clone(), by.to_owned(), on, how.to_owned(), result]

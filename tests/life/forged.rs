@@ -160,7 +160,12 @@ async fn with_claims(deployed: bool) -> (TestEnvironment, Key, String) {
         let request = attacker.0.create_secret().name(name).kms_key_id(&kms_key);
         let request = request.secret_string(value.to_string()).set_tags(tags());
         request.send().await.expect("the secret is made");
-        for label in ["AWSPREVIOUS", "AWSPENDING", "KEYROTA_MADE"] {
+        for label in [
+            "AWSPREVIOUS",
+            "AWSPENDING",
+            "KEYROTA_MADE",
+            "KEYROTA_REPLACED",
+        ] {
             attacker.store(name, &value, &[label]).await;
         }
         let Some(action) = policy else { continue };

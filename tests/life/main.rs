@@ -28,6 +28,7 @@ mod generate;
 mod hostile;
 mod init;
 mod interrupt;
+mod key_policy;
 mod leak;
 mod least;
 mod life;

@@ -274,3 +274,56 @@ async fn nothing_else_of_a_user_is_touched() {
     test.keyrota("rotate").await.exits(0);
     test.keyrota("status --check").await.exits(0);
 }
+
+/// Someone adds a field in the console, which moves AWSPREVIOUS. The old key keeps its times, the
+/// commands agree, and the next rotation succeeds and keeps the field.
+#[tokio::test]
+async fn an_old_key_is_known_after_somebody_added_a_field() {
+    let manifest = |old_key: &str| {
+        let old_key = format!("old_key: {{ {old_key}, hold_if_used_within: 1s }}");
+        format!(
+            "version: 1\nstack: payments-keys\naccess_keys:\n\
+             \x20 - {{ user: adopted, secret: adopted, {old_key} }}\n\
+             \x20 - {{ user: made, secret: made, create_user: true, rotate_as: role, {old_key} }}\n"
+        )
+    };
+    let test = TestEnvironment::new().await;
+    test.make_user("adopted").await;
+    test.manifest(&manifest("deactivate_after: 1d, delete_after: 2d"));
+    test.keyrota(BOOTSTRAP).await.exits(0);
+    let mut replaced = Vec::new();
+    for user in ["adopted", "made"] {
+        let before = old_key(&test, user).await.expect("it is there");
+        assert_eq!(
+            after(&before, "deactivates"),
+            SignedDuration::from_hours(24)
+        );
+        let mut value = test.value(user, "AWSCURRENT").await.expect("a value");
+        value["bucket"] = "artifacts".into();
+        test.store(user, &value).await;
+        let key = old_key(&test, user).await.expect("it is there");
+        for time in ["deactivates", "deletes"] {
+            assert_eq!(key[time], before[time], "{user}: {key:#}");
+        }
+        replaced.push(key["id"].as_str().expect("an ID").to_owned());
+    }
+    test.keyrota("doctor").await.exits(0);
+    // It goes in time, as far as its time has come.
+    test.manifest(&manifest("deactivate_after: 1s, delete_after: 1d"));
+    test.keyrota(BOOTSTRAP).await.exits(0);
+    test.sweep().await;
+    for (user, key) in ["adopted", "made"].into_iter().zip(&replaced) {
+        assert_eq!(test.keys(user).await.expect("keys")[key], false, "{user}");
+    }
+    test.keyrota("doctor").await.exits(0);
+    test.keyrota("rotate").await.exits(0);
+    for (user, key) in ["adopted", "made"].into_iter().zip(&replaced) {
+        assert!(!test.keys(user).await.expect("keys").contains_key(key));
+        let value = test.value(user, "AWSCURRENT").await.expect("a value");
+        assert_eq!(value["bucket"], "artifacts", "{user}");
+    }
+    test.keyrota("status --check").await.exits(0);
+    test.keyrota("doctor").await.exits(0);
+    let down = test.keyrota("teardown --yes --format json").await.exits(0);
+    assert!(!down.stdout.contains(&replaced[0]), "{down}");
+}

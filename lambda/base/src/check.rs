@@ -7,6 +7,9 @@ pub use keyrota_contract::check::{
 
 use crate::secrets_manager::{CallError, CallErrorKind};
 
+/// The code of a call about which nothing could be found out.
+const NOT_CHECKED: &str = "not_checked";
+
 /// The calls of a rotation, each with its result once it was tried.
 #[derive(Debug)]
 pub struct Calls(Vec<CheckedCall>);
@@ -62,6 +65,12 @@ impl Calls {
     /// Records that a call succeeded.
     pub fn allow(&mut self, call: &str, by: Signer) {
         self.set(call, by, None, CallResult::Allowed, None);
+    }
+
+    /// Records why nothing is known about a call.
+    pub fn leave(&mut self, call: &str, by: Signer, why: &str) {
+        let why = (NOT_CHECKED.to_owned(), why.to_owned());
+        self.set(call, by, None, CallResult::Untried, Some(why));
     }
 
     /// Returns the answer.

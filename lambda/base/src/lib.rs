@@ -9,6 +9,7 @@
 //! | [`event`], [`arn`] | parsed and validated input |
 //! | [`pins`] | what the manifest specified for each secret at deployment |
 //! | [`pin`] | the entry of the pins that a request concerns |
+//! | [`denial`] | the next step after AWS denied a call; pure |
 //! | [`secrets_manager`] | the port for Secrets Manager, without SDK types |
 //! | [`secret`] | the content of a version, whatever its fields |
 //! | [`error`], [`log`], [`metric`] | the function's output, which never contains a secret value |
@@ -22,6 +23,7 @@ pub mod arn;
 pub mod aws;
 pub mod check;
 pub mod clock;
+pub mod denial;
 pub mod dump;
 pub mod error;
 pub mod event;

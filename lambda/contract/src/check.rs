@@ -43,6 +43,8 @@ pub mod call {
     pub const GENERATE_DATA_KEY: &str = "kms:GenerateDataKey";
     /// Logs in to the database server.
     pub const LOG_IN: &str = "database:LogIn";
+    /// Reads which accounts of the user's name the database server has.
+    pub const READ_ACCOUNTS: &str = "database:ReadAccounts";
     /// Changes the password on the database server.
     pub const CHANGE_PASSWORD: &str = "database:ChangePassword";
 }
@@ -109,6 +111,11 @@ impl CheckedCall {
     }
 }
 
+/// The code of [`call::READ_ACCOUNTS`] if there are several accounts of the user's name.
+pub const SEVERAL_ACCOUNTS: &str = "several_accounts";
+/// The code of [`call::READ_ACCOUNTS`] if the accounts of the user's name cannot be read.
+pub const ACCOUNTS_UNSEEN: &str = "accounts_unseen";
+
 /// When the password of a login expires, as the server says to the login itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -153,6 +160,15 @@ impl CheckAnswer {
             _ => Some("the function does not say why".to_owned()),
         }
     }
+
+    /// Returns why one secret cannot serve all clients of the user, or `None` if no reason is
+    /// known.
+    pub fn accounts_refusal(&self) -> Option<String> {
+        let mut calls = self.calls.iter();
+        let refused =
+            calls.find(|it| it.call == call::READ_ACCOUNTS && it.result == CallResult::Failed)?;
+        refused.reason.clone()
+    }
 }
 
 #[cfg(test)]
@@ -188,6 +204,20 @@ mod tests {
         assert_eq!(refused.refusal().unwrap(), "a reason");
         assert!(login(CallResult::Busy, None).refusal().is_some());
         assert!(CheckAnswer::default().refusal().is_some());
+    }
+
+    #[test]
+    fn accounts_are_refused_only_by_that_call() {
+        let mut answer = login(CallResult::Failed, Some("a reason"));
+        assert_eq!(answer.accounts_refusal(), None);
+        answer.calls.push(CheckedCall {
+            result: CallResult::Failed,
+            reason: Some("several".to_owned()),
+            ..CheckedCall::untried(call::READ_ACCOUNTS, Signer::Administrator)
+        });
+        assert_eq!(answer.accounts_refusal().unwrap(), "several");
+        answer.calls[1].result = CallResult::Untried;
+        assert_eq!(answer.accounts_refusal(), None);
     }
 
     #[test]

@@ -15,6 +15,9 @@ pub const OF_AWS: [&str; 3] = [CURRENT, PENDING, PREVIOUS];
 /// The version that stores the access key that a rotation created last. Principals that may
 /// move labels can set it, so it proves nothing.
 pub const MADE: &str = "KEYROTA_MADE";
+/// The version whose access key a rotation replaced last. AWS moves AWSPREVIOUS when someone stores a
+/// value by hand, and this label stays. It says where to look for the old key, and proves nothing.
+pub const REPLACED: &str = "KEYROTA_REPLACED";
 /// The version with AWSCURRENT, while a run of `createSecret` deletes a key whose secret access key
 /// seems lost. Another run may have created that key, and may still store it. Until the label is
 /// removed, no rotation replaces this version.

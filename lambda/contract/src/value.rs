@@ -2,9 +2,11 @@
 //!
 //! | module | content |
 //! | --- | --- |
+//! | [`administrator`] | the login in the secret of a database's administrator |
 //! | [`names`] | the names that the fields have in one secret |
 //! | [`object`] | a JSON object that keeps what nobody changes as it was written |
 
+pub mod administrator;
 pub mod names;
 pub mod object;
 

@@ -1,7 +1,8 @@
 //! The check, which changes nothing.
 //!
-//! With a version, it tests whether that version's password works. The bootstrap requests it,
-//! because the server may be reachable only from the function. Without one, it rehearses the next
+//! With a version, it tests whether that version's password works, and whether it serves every
+//! account of the user's name. The bootstrap requests it, because the server may be reachable only
+//! from the function. Without one, it rehearses the next
 //! rotation: it makes the calls that read, logs in as the user and as the administrator, and asks
 //! the server when the user's password expires. The password that Secrets Manager makes for it is
 //! discarded. To store a value, to move a label, and to change the password would change something,
@@ -14,15 +15,15 @@ use keyrota_function_base::pin::is_served;
 use keyrota_function_base::secret::Content as Held;
 use keyrota_function_base::secrets_manager::CallError;
 
-use crate::decide::may_try_another;
+use crate::decide::{AccountsDecision, may_try_another};
 use crate::error::Error;
 use crate::event::Check;
 use crate::pin::{Pin, Pins, RotateAs, names};
 use crate::port::{Passwords, Ports, SecretsManager, VersionSelector};
 use crate::secret::Content;
-use crate::server::{Server, ServerError};
+use crate::server::{Inspection, Server, ServerError};
 use crate::stage::{CURRENT, VersionId};
-use crate::step::{administrator, authenticate, describe, find};
+use crate::step::{Administrator, accounts, administrator, describe, find};
 
 /// The name of the version in errors.
 const VERSION: &str = "version";
@@ -56,9 +57,30 @@ async fn log_in<P: Ports>(
             username: pin.username,
         });
     };
-    let mut calls = Calls::new([CheckedCall::untried(call::LOG_IN, Signer::User)]);
-    let answer = authenticate(ports, &pin, &credential).await;
-    record(&mut calls, Signer::User, answer.as_ref().err());
+    let by = changes(&pin.rotate_as);
+    let mut expected = vec![CheckedCall::untried(call::LOG_IN, Signer::User)];
+    if pin.endpoint.engine.has_hosts() {
+        expected.push(CheckedCall::untried(call::READ_ACCOUNTS, by));
+    }
+    let mut calls = Calls::new(expected);
+    let login = credential.login(&pin.username);
+    let inspected = ports.server().inspect(&pin.endpoint, &login, &pin.username);
+    let inspected = inspected.await;
+    record(&mut calls, Signer::User, inspected.as_ref().err());
+    let Ok(inspection) = inspected else {
+        return Ok(calls.into_answer());
+    };
+    match by {
+        Signer::Administrator if pin.endpoint.engine.has_hosts() => {
+            // Only the accounts are of interest, and a rotation reports an unfit secret.
+            if let Ok(Some(it)) = administrator(ports, &pin).await
+                && let Ok(inspection) = inspect_as(ports, &pin, &it).await
+            {
+                record_accounts(&mut calls, &pin, by, &inspection);
+            }
+        }
+        _ => record_accounts(&mut calls, &pin, by, &inspection),
+    }
     Ok(calls.into_answer())
 }
 
@@ -89,13 +111,17 @@ async fn rehearse<P: Ports>(ports: &P, check: &Check) -> Result<CheckAnswer, Err
     let mut may_go_on = true;
     if let Content::Complete(current) = &current {
         let login = current.login(&pin.username);
-        let inspected = ports.server().inspect(&pin.endpoint, &login).await;
+        let inspected = ports.server().inspect(&pin.endpoint, &login, &pin.username);
+        let inspected = inspected.await;
         record(&mut calls, Signer::User, inspected.as_ref().err());
+        if let (Ok(inspection), RotateAs::Own) = (&inspected, &pin.rotate_as) {
+            record_accounts(&mut calls, &pin, Signer::User, inspection);
+        }
         may_go_on = inspected
             .as_ref()
             .err()
             .is_none_or(|error| may_try_another(error.fault));
-        expiry = inspected.ok().flatten();
+        expiry = inspected.ok().and_then(|inspection| inspection.expiry);
     }
     if let RotateAs::Administrator(named) = &pin.rotate_as {
         let named = Some(named.as_str());
@@ -129,8 +155,11 @@ async fn read_administrator<P: Ports>(
 async fn as_administrator<P: Ports>(ports: &P, calls: &mut Calls, pin: &Pin, named: Option<&str>) {
     match administrator(ports, pin).await {
         Ok(Some(it)) => {
-            let answer = ports.server().authenticate(&it.endpoint, &it.login).await;
-            record(calls, Signer::Administrator, answer.as_ref().err());
+            let inspected = inspect_as(ports, pin, &it).await;
+            record(calls, Signer::Administrator, inspected.as_ref().err());
+            if let Ok(inspection) = inspected {
+                record_accounts(calls, pin, Signer::Administrator, &inspection);
+            }
         }
         Ok(None) => {}
         // The secret was read, and its value is of no use.
@@ -138,6 +167,36 @@ async fn as_administrator<P: Ports>(ports: &P, calls: &mut Calls, pin: &Pin, nam
             let why = error.to_string();
             calls.fail(call::GET_SECRET_VALUE, Signer::Role, named, "unfit", &why);
         }
+    }
+}
+
+/// Logs in as the administrator, and asks which accounts of the user's name there are.
+async fn inspect_as<P: Ports>(
+    ports: &P,
+    pin: &Pin,
+    it: &Administrator,
+) -> Result<Inspection, ServerError> {
+    let inspected = ports
+        .server()
+        .inspect(&it.endpoint, &it.login, &pin.username);
+    inspected.await
+}
+
+/// Returns whose login changes the password.
+fn changes(rotate_as: &RotateAs) -> Signer {
+    match rotate_as {
+        RotateAs::Own => Signer::User,
+        RotateAs::Administrator(_) => Signer::Administrator,
+    }
+}
+
+/// Records whether one secret serves all accounts of the user's name.
+fn record_accounts(calls: &mut Calls, pin: &Pin, by: Signer, inspection: &Inspection) {
+    let call = call::READ_ACCOUNTS;
+    match accounts::judge(pin, inspection) {
+        Ok(AccountsDecision::Unchecked) => calls.leave(call, by, accounts::UNCHECKED),
+        Ok(_) => calls.allow(call, by),
+        Err(refusal) => calls.fail(call, by, None, refusal.code(), refusal.reason()),
     }
 }
 
@@ -171,16 +230,16 @@ fn expected(pins: &Pins, check: &Check) -> Vec<CheckedCall> {
         of(call::PUT_SECRET_VALUE, role),
         of(call::LOG_IN, Signer::User),
     ]);
-    let by = match &entry.rotate_as {
-        RotateAs::Own => Signer::User,
-        RotateAs::Administrator(named) => {
-            expected.extend([
-                untried_on(call::GET_SECRET_VALUE, role, named),
-                of(call::LOG_IN, Signer::Administrator),
-            ]);
-            Signer::Administrator
-        }
-    };
+    let by = changes(&entry.rotate_as);
+    if let RotateAs::Administrator(named) = &entry.rotate_as {
+        expected.extend([
+            untried_on(call::GET_SECRET_VALUE, role, named),
+            of(call::LOG_IN, Signer::Administrator),
+        ]);
+    }
+    if entry.engine.has_hosts() {
+        expected.push(of(call::READ_ACCOUNTS, by));
+    }
     expected.extend([
         of(call::UPDATE_SECRET_VERSION_STAGE, role),
         of(call::CHANGE_PASSWORD, by),

@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use crate::mark::{RETAINED, SETTING};
 use crate::moment::Moment;
-use crate::server::{Engine, ServerFault};
+use crate::pin::Hosts;
+use crate::server::{Account, ChangeError, Engine, Inspection, PasswordExpiry, ServerFault};
 use crate::stage::{self, CURRENT, Stages};
 
 /// Returns whether another password may be tried after the server did not accept one.
@@ -21,26 +22,102 @@ pub fn retains(engine: Engine) -> bool {
     engine == Engine::MySql
 }
 
-/// What to do after a failed password change.
+/// Which accounts of the user's name a rotation changes, or why it must not begin.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum AfterChange {
-    /// Try the next login: this login's password is wrong.
-    TryAnother,
-    /// Test whether the server has the new password.
-    Ask,
-    /// Cancel the rotation: the server will never accept this password.
-    GiveUp,
-    /// Fail. The password is unchanged.
-    Fail,
+pub enum AccountsDecision<'accounts> {
+    /// The only account of that name.
+    Only,
+    /// The account that the login uses, although it could not be checked whether there are others.
+    Unchecked,
+    /// Every account of that name.
+    Every,
+    /// None: there are several, and the manifest does not say that all of them change.
+    Several(&'accounts [Account]),
+    /// None: there may be several, and clients on other hosts would use another one.
+    Unseen(Option<&'accounts Account>),
 }
 
-/// Returns what to do after a failed password change.
-pub fn after_change(fault: ServerFault) -> AfterChange {
-    match fault {
-        fault if may_try_another(fault) => AfterChange::TryAnother,
-        ServerFault::Unclear => AfterChange::Ask,
-        ServerFault::PasswordRefused => AfterChange::GiveUp,
-        _ => AfterChange::Fail,
+/// Returns which accounts of the user's name a rotation changes. `hosts` is what the manifest says.
+///
+/// An account for all hosts serves each client that no other account claims, so it is enough where
+/// the others cannot be read. An account for some hosts is not: the function's own login says
+/// nothing about clients on other hosts. A session whose password has expired can read nothing,
+/// and a rotation is what it needs.
+pub fn accounts(hosts: Option<Hosts>, inspection: &Inspection) -> AccountsDecision<'_> {
+    let accounts = &inspection.accounts;
+    match (&accounts.all, hosts) {
+        (Some(all), None | Some(Hosts::Own)) if all.len() > 1 => AccountsDecision::Several(all),
+        (Some(_), Some(Hosts::All)) => AccountsDecision::Every,
+        (Some(_), _) => AccountsDecision::Only,
+        (None, Some(Hosts::All)) => AccountsDecision::Unseen(accounts.own.as_ref()),
+        (None, Some(Hosts::Own)) => AccountsDecision::Only,
+        (None, None) if inspection.expiry == Some(PasswordExpiry::Expired) => {
+            AccountsDecision::Unchecked
+        }
+        (None, None) => match &accounts.own {
+            Some(own) if own.is_for_any_host() => AccountsDecision::Unchecked,
+            own => AccountsDecision::Unseen(own.as_ref()),
+        },
+    }
+}
+
+/// Returns whether a failed change may have changed some accounts and not others, so that a login
+/// with the new password does not show that all accounts have it. MySQL changes all accounts of a
+/// statement or none (*Atomic Data Definition Statement Support*); MariaDB changes those that it
+/// can.
+pub fn may_be_partial(engine: Engine, hosts: Option<Hosts>) -> bool {
+    engine == Engine::MariaDb && hosts == Some(Hosts::All)
+}
+
+/// Returns whether another login may be tried after a failed password change: only if this login's
+/// password is wrong, so that the change was not sent.
+pub fn may_try_another_login(error: &ChangeError) -> bool {
+    matches!(error, ChangeError::Unsent(error) if may_try_another(error.fault))
+}
+
+/// What logins showed after a change that failed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Found {
+    /// The server accepts the new password.
+    New,
+    /// It calls the new password wrong, and accepts the password that the change was made with.
+    Old,
+    /// It calls the new password wrong. An administrator made the change, so no other password
+    /// was tried.
+    NotNew,
+    /// It calls both passwords wrong.
+    Neither,
+    /// A login failed for another reason.
+    Unknown(ServerFault),
+}
+
+/// How a failed change ends, after logins.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ChangeEnd {
+    /// The password is set.
+    Set,
+    /// Cancel the rotation: the server will never accept this password.
+    GiveUp,
+    /// Fail: the server does not have the new password.
+    NotChanged,
+    /// Fail: the server has neither password.
+    NoPasswordWorks,
+    /// Fail: it is not known which password the server has.
+    Unknown,
+}
+
+/// Returns how a failed change ends. `fault` is the server's answer to the change. A login is of one
+/// account, so where a change may be `partial`, it does not show that all of them have the password.
+pub fn after_asking(fault: ServerFault, found: Found, partial: bool) -> ChangeEnd {
+    match found {
+        Found::New if partial => ChangeEnd::Unknown,
+        Found::New => ChangeEnd::Set,
+        Found::Neither => ChangeEnd::NoPasswordWorks,
+        Found::Unknown(_) => ChangeEnd::Unknown,
+        // The rules are the same for all accounts.
+        Found::Old | Found::NotNew if fault == ServerFault::PasswordRefused => ChangeEnd::GiveUp,
+        Found::Old | Found::NotNew if partial => ChangeEnd::Unknown,
+        Found::Old | Found::NotNew => ChangeEnd::NotChanged,
     }
 }
 

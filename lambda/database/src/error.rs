@@ -3,6 +3,7 @@
 
 pub use keyrota_function_base::error::{NamedError, ReadError, RequestError};
 
+use keyrota_function_base::denial::advice;
 use keyrota_function_base::pin::EntryError;
 use keyrota_function_base::secrets_manager::CallError;
 
@@ -22,8 +23,7 @@ pub enum Error {
     Pin(#[from] PinError),
     /// The secret could not be described or read.
     #[error(
-        "read {secret}: {source}; if that lasts, check the role's policy against `keyrota generate`, and \
-         where the function is in a VPC, its way to Secrets Manager"
+        "read {secret}: {source}; {next}", next = advice(.source)
     )]
     SecretUnread {
         /// The secret's name.
@@ -64,8 +64,8 @@ pub enum Error {
     },
     /// The new password could not be stored.
     #[error(
-        "store the new password of {secret}: {source}; the password that works is untouched; if that \
-         lasts, check the role's policy and the secret's KMS key against `keyrota generate`"
+        "store the new password of {secret}: {source}; the password that works is untouched; {next}",
+        next = advice(.source)
     )]
     NotStored {
         /// The secret's name.
@@ -77,7 +77,8 @@ pub enum Error {
     /// The version whose password is about to be sent could not be recorded.
     #[error(
         "write down in the labels of {secret} which password the server is given: {source}; the next try \
-         does it; if that lasts, check the role's policy against `keyrota generate`"
+         does it; {next}",
+        next = advice(.source)
     )]
     NotWrittenDown {
         /// The secret's name.
@@ -87,7 +88,7 @@ pub enum Error {
     },
     /// The login failed.
     #[error(
-        "log in as {login} with the {version} of {secret}: {source}; the password was not changed; \
+        "log in as {login} with the {version} of {secret}: {source}; this try sent no change; \
          {advice}"
     )]
     NoLogin {
@@ -118,8 +119,8 @@ pub enum Error {
         /// The versions whose passwords were tried.
         tried: String,
     },
-    /// The password was not changed.
-    #[error("change the password of {username} on {server}: {source}; {advice}")]
+    /// The password was not changed, as far as logins show.
+    #[error("change the password of {username} on {server}: {source}; {tested}; {advice}")]
     NotChanged {
         /// The server's address.
         server: String,
@@ -127,13 +128,69 @@ pub enum Error {
         username: String,
         /// What went wrong.
         source: ServerError,
+        /// What was found out about the password that the server has.
+        tested: &'static str,
         /// The next step.
         advice: &'static str,
+    },
+    /// The administrator's login failed.
+    #[error(
+        "log in to {server} as the administrator in {administrator}: {source}; the password of {username} was \
+         not changed; {advice}"
+    )]
+    NoAdministratorLogin {
+        /// The server's address.
+        server: String,
+        /// The administrator's secret's name.
+        administrator: String,
+        /// The pinned user.
+        username: String,
+        /// What went wrong.
+        source: ServerError,
+        /// The next step.
+        advice: &'static str,
+    },
+    /// It is not known which password the server has.
+    #[error(
+        "change the password of {username} on {server}: {source}; {tested}; the password may have changed, \
+         and the next try finds out"
+    )]
+    ChangeUnknown {
+        /// The server's address.
+        server: String,
+        /// The pinned user.
+        username: String,
+        /// What went wrong.
+        source: ServerError,
+        /// What was found out about the password that the server has.
+        tested: &'static str,
+    },
+    /// The user name has several accounts, and the manifest does not say that all of them change.
+    #[error(
+        "rotate {secret}: {reason}, then `keyrota bootstrap`; nothing was sent to change a password"
+    )]
+    SeveralAccounts {
+        /// The secret's name.
+        secret: String,
+        /// The accounts, and the next step.
+        reason: String,
+    },
+    /// The user name may have several accounts.
+    #[error(
+        "rotate {secret}: {reason}, then `keyrota bootstrap`; nothing was sent to change a password"
+    )]
+    AccountsUnseen {
+        /// The secret's name.
+        secret: String,
+        /// The account that the login used, and the next step.
+        reason: String,
     },
     /// The administrator's secret cannot be used.
     #[error(
         "change the password of {secret} as its administrator: the secret {administrator} {problem}, so \
-         nothing was sent; correct it, or change `rotate_as` in the manifest and then `keyrota bootstrap`"
+         nothing was sent; correct that secret (it needs `username` and `password`, and other fields must \
+         agree with the manifest), or change `rotate_as` in the manifest and run `keyrota bootstrap`, \
+         then rotate again"
     )]
     AdministratorUnfit {
         /// The secret's name.
@@ -141,7 +198,7 @@ pub enum Error {
         /// The administrator's secret's name.
         administrator: String,
         /// What is wrong with it.
-        problem: &'static str,
+        problem: String,
     },
 
     /// The new password does not work.
@@ -160,8 +217,8 @@ pub enum Error {
     },
     /// AWSCURRENT could not be moved.
     #[error(
-        "make the new password the AWSCURRENT of {secret}: {source}; the next try does it; if that \
-         lasts, check the role's policy against `keyrota generate`"
+        "make the new password the AWSCURRENT of {secret}: {source}; the next try does it; {next}",
+        next = advice(.source)
     )]
     NotPromoted {
         /// The secret's name.

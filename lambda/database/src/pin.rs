@@ -6,7 +6,7 @@
 
 use std::time::Duration;
 
-pub use keyrota_contract::pins::database::{Entry, Password, RotateAs};
+pub use keyrota_contract::pins::database::{Entry, Hosts, Password, RotateAs};
 use keyrota_contract::value::names::Names;
 use keyrota_contract::value::{DBNAME, ENGINE, HOST, MASTER_ARN, OF_DATABASES, PORT, USERNAME};
 
@@ -43,6 +43,8 @@ pub struct Pin {
     pub rule: PasswordRule,
     /// The principal that changes the password.
     pub rotate_as: RotateAs,
+    /// Which accounts of the user's name change, if the manifest says so.
+    pub hosts: Option<Hosts>,
     /// How long the old password keeps working after the promotion, if the server supports
     /// that. By default, it works until the next rotation.
     pub old_password: Option<Duration>,
@@ -104,6 +106,9 @@ impl Pin {
         if entry.password.length == 0 {
             return Err(invalid("password").into());
         }
+        if entry.hosts.is_some() && !entry.engine.has_hosts() {
+            return Err(invalid("hosts").into());
+        }
         let old_password = match &entry.deactivate_after {
             Some(text) => Some(duration(text).ok_or_else(|| invalid("deactivate_after"))?),
             None => None,
@@ -116,6 +121,7 @@ impl Pin {
                 host: entry.host.clone(),
                 port: entry.port,
                 dbname: entry.dbname.clone(),
+                any_database: false,
                 verification: entry.tls,
                 authorities: entry.tls_ca.clone(),
             },
@@ -124,6 +130,7 @@ impl Pin {
                 exclude: entry.password.exclude.clone(),
             },
             rotate_as: entry.rotate_as.clone(),
+            hosts: entry.hosts,
             old_password,
             names: entry.fields.clone(),
             administrator_names: entry

@@ -17,6 +17,9 @@ pub struct Endpoint {
     pub port: u16,
     /// The database to connect to. If absent, the engine's default is used.
     pub dbname: Option<String>,
+    /// Whether the engine's default database serves as well, if the session's user cannot connect
+    /// to `dbname`.
+    pub any_database: bool,
     /// How the server's certificate is verified.
     pub verification: Verification,
     /// The file in the function's package that contains the trusted certificate authorities. If
@@ -41,6 +44,74 @@ pub struct Change<'change> {
     pub password: &'change SecretString,
     /// Whether the previous password must stay valid, if the server supports that.
     pub retain: bool,
+    /// Whether every account of the name changes, and not only the session's own or the only
+    /// one.
+    pub every: bool,
+}
+
+/// What a server says about its session and about the accounts of a user.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Inspection {
+    /// When the session's own password expires. `None` means that the server does not say.
+    pub expiry: Option<PasswordExpiry>,
+    /// The accounts of the user's name, on engines where a name may have several.
+    pub accounts: Accounts,
+}
+
+/// The accounts of one user name, as far as a session may read them. On MySQL and MariaDB, a name
+/// has an account for each pattern of hosts, and each account has its own password. Which of them
+/// a client uses depends on the host that the client connects from.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Accounts {
+    /// The account that the session's login used, if the session is the user's.
+    pub own: Option<Account>,
+    /// Every account of the name, if the session may read them.
+    pub all: Option<Vec<Account>>,
+}
+
+/// The pattern of hosts that tells an account from others of its name.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Account {
+    /// The pattern, such as `%` or `10.0.%`. It may be any text that a server sends.
+    host: String,
+}
+
+/// The longest host that is shown, in characters.
+const LONGEST_HOST: usize = 64;
+
+impl Account {
+    /// Returns the account for these hosts.
+    pub fn new(host: impl Into<String>) -> Self {
+        Self { host: host.into() }
+    }
+
+    /// Returns whether the account is for clients on all hosts.
+    pub fn is_for_any_host(&self) -> bool {
+        matches!(self.host.as_str(), "" | "%")
+    }
+
+    /// Returns the account as statements name it. The host is reduced to the characters of host
+    /// names, addresses, and patterns, because a server could send any text.
+    pub fn shown(&self, username: &str) -> String {
+        let plain = |one: &char| one.is_ascii_alphanumeric() || "%_.:-/".contains(*one);
+        let host: String = self.host.chars().filter(plain).take(LONGEST_HOST).collect();
+        format!("'{}'@'{host}'", username.replace('\'', "''"))
+    }
+}
+
+/// A password change that failed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ChangeError {
+    /// The change was not requested, so this call changed nothing.
+    Unsent(ServerError),
+    /// The change was requested. Whatever the answer was, the server may have carried it out.
+    Sent(ServerError),
+}
+
+impl From<ServerError> for ChangeError {
+    fn from(error: ServerError) -> Self {
+        Self::Unsent(error)
+    }
 }
 
 /// The state of the previous password.
@@ -58,30 +129,32 @@ pub trait Server {
     /// Logs in, reads the session's user, and logs out. It does not retry.
     async fn authenticate(&self, endpoint: &Endpoint, login: &Login) -> Result<(), ServerError>;
 
-    /// Does the same, and asks when the session's own password expires, if it does. `None` means
-    /// that the server does not say.
+    /// Does the same, and asks when the session's own password expires, and which accounts of a
+    /// user's name there are.
     async fn inspect(
         &self,
         endpoint: &Endpoint,
         login: &Login,
-    ) -> Result<Option<PasswordExpiry>, ServerError>;
+        username: &str,
+    ) -> Result<Inspection, ServerError>;
 
-    /// Logs in and changes a password. It does not retry: after [`ServerFault::Unclear`], the
+    /// Logs in and changes a password. It does not retry: after [`ChangeError::Sent`], the
     /// password may have changed.
     async fn change(
         &self,
         endpoint: &Endpoint,
         login: &Login,
         change: &Change<'_>,
-    ) -> Result<PreviousPassword, ServerError>;
+    ) -> Result<PreviousPassword, ChangeError>;
 
-    /// Logs in and discards the retained password of the session's user or of another user. It
-    /// succeeds if there is none.
+    /// Logs in and discards the retained password of the session's user or of another user, or
+    /// of every account of the name. It succeeds if there is none.
     async fn discard(
         &self,
         endpoint: &Endpoint,
         login: &Login,
         username: &str,
+        every: bool,
     ) -> Result<(), ServerError>;
 }
 
@@ -94,6 +167,12 @@ pub enum ServerFault {
     /// The password is correct, but the user may not log in: the account is locked or expired,
     /// it may not connect from this host, or the database does not exist.
     LoginForbidden,
+    /// The password is correct, but has expired.
+    PasswordExpired,
+    /// The user has reached a limit of its own, for example on its connections.
+    UserLimit,
+    /// A pooler in front of the server failed before it could test the password, or after that.
+    Pooler,
     /// The host name has no address.
     NameUnknown,
     /// There is no route to the host, or nothing listens on the port.
@@ -111,12 +190,18 @@ pub enum ServerFault {
     PasswordRefused,
     /// The user may not change this password.
     NotAllowed,
+    /// The administrator lacks PostgreSQL's attribute for changing other roles.
+    NoCreateRole,
+    /// The administrator lacks the option that PostgreSQL 16 and later require on the user's role.
+    NoAdminOption,
+    /// Only a superuser may change this user's password.
+    SuperuserNeeded,
     /// The user whose password must change does not exist on the server.
     UserUnknown,
     /// The connection broke after the change was requested, so the change may have been carried
     /// out.
     Unclear,
-    /// Any other refusal. Nothing was changed.
+    /// Any other refusal.
     Refused,
 }
 
@@ -126,6 +211,9 @@ impl ServerFault {
         match self {
             Self::WrongCredentials => "wrong_credentials",
             Self::LoginForbidden => "login_forbidden",
+            Self::PasswordExpired => "password_expired",
+            Self::UserLimit => "user_limit",
+            Self::Pooler => "pooler",
             Self::NameUnknown => "name_unknown",
             Self::Unreachable => "unreachable",
             Self::TimedOut => "timed_out",
@@ -134,6 +222,9 @@ impl ServerFault {
             Self::Busy => "busy",
             Self::PasswordRefused => "password_refused",
             Self::NotAllowed => "not_allowed",
+            Self::NoCreateRole => "no_create_role",
+            Self::NoAdminOption => "no_admin_option",
+            Self::SuperuserNeeded => "superuser_needed",
             Self::UserUnknown => "user_unknown",
             Self::Unclear => "unclear",
             Self::Refused => "refused",
@@ -144,7 +235,13 @@ impl ServerFault {
     pub fn is_transient(self) -> bool {
         matches!(
             self,
-            Self::NameUnknown | Self::Unreachable | Self::TimedOut | Self::Busy | Self::Unclear
+            Self::NameUnknown
+                | Self::Unreachable
+                | Self::TimedOut
+                | Self::Busy
+                | Self::UserLimit
+                | Self::Pooler
+                | Self::Unclear
         )
     }
 }
@@ -165,6 +262,9 @@ impl fmt::Display for ServerError {
         let reason = match self.fault {
             ServerFault::WrongCredentials => "the user name or the password is wrong",
             ServerFault::LoginForbidden => "the user may not log in",
+            ServerFault::PasswordExpired => "the password has expired",
+            ServerFault::UserLimit => "the user has reached its own limit",
+            ServerFault::Pooler => "the pooler in front of the server cannot log in to it",
             ServerFault::NameUnknown => "the host's name has no address",
             ServerFault::Unreachable => {
                 "there is no way to the host, or nobody listens on the port"
@@ -175,6 +275,11 @@ impl fmt::Display for ServerError {
             ServerFault::Busy => "the server is starting, stopping or full, or takes no changes",
             ServerFault::PasswordRefused => "the server's rules refuse the new password",
             ServerFault::NotAllowed => "the user may not change that password",
+            ServerFault::NoCreateRole => "the administrator has no CREATEROLE",
+            ServerFault::NoAdminOption => {
+                "the administrator has no ADMIN option on the user's role"
+            }
+            ServerFault::SuperuserNeeded => "only a superuser may change a superuser's password",
             ServerFault::UserUnknown => "the server does not know the user",
             ServerFault::Unclear => "the connection broke before the answer",
             ServerFault::Refused => "the server refused",

@@ -4,16 +4,19 @@
 //! after the process died at an arbitrary point. Therefore a step assumes nothing about the
 //! previous one: it observes, decides, and acts, and its actions are idempotent.
 
+pub(crate) mod accounts;
 mod administrator;
+mod advice;
 mod create;
 mod finish;
 mod login;
+mod outcome;
 mod set;
 mod test;
 
-pub(crate) use administrator::administrator;
+pub(crate) use administrator::{Administrator, administrator};
 pub(crate) use finish::promote;
-pub(crate) use login::{advice, authenticate, no_login, server};
+pub(crate) use login::{advice_on_change, authenticate, no_login, server};
 
 pub use keyrota_function_base::clock::Deadline;
 pub(crate) use keyrota_function_base::step::describe;

@@ -157,8 +157,8 @@ async fn already_made<P: Ports>(
 }
 
 /// Returns the content of the versions that earlier rotations left behind: an AWSPENDING on a
-/// version other than this rotation's, and the version of the key that was created last if its
-/// rotation was cancelled.
+/// version other than this rotation's, the version of the key that was created last if its
+/// rotation was cancelled, and that of the key that was replaced last if AWSPREVIOUS was moved.
 async fn left_behind<P: Ports>(
     ports: &P,
     event: &Event,
@@ -170,7 +170,8 @@ async fn left_behind<P: Ports>(
         .find(|(version, labels)| **version != event.token && labels.contains(PENDING))
         .map(|(version, _)| version);
     let mut found = Vec::new();
-    for version in pending.into_iter().chain(mark::forgotten(stages)) {
+    let others = [mark::forgotten(stages), mark::replaced(stages)];
+    for version in pending.into_iter().chain(others.into_iter().flatten()) {
         found.push(read(ports, event, VersionSelector::Version(version)).await?);
     }
     Ok(found)

@@ -1,6 +1,6 @@
-//! Retires the key that AWSPREVIOUS names.
+//! Retires the key that AWSCURRENT's key replaced.
 
-use crate::decide::{self, AccessKeyId, Activity, CURRENT, PENDING, PREVIOUS, VersionId};
+use crate::decide::{self, AccessKeyId, Activity, CURRENT, PENDING, VersionId};
 use crate::error::{Error, RetireError};
 use crate::log::Note;
 use crate::mark::Record;
@@ -20,11 +20,13 @@ pub(crate) struct Succession<'secret> {
     pub(crate) current: &'secret Credential,
     /// The version that contains it.
     pub(crate) current_version: &'secret VersionId,
-    /// The content of AWSPREVIOUS.
+    /// The content of the version with the old key.
     pub(crate) previous: &'secret Credential,
-    /// The version that contains it.
+    /// That version.
     pub(crate) previous_version: &'secret VersionId,
-    /// When AWSCURRENT's key replaced AWSPREVIOUS's.
+    /// The label by which the version was found.
+    pub(crate) previous_label: &'static str,
+    /// When AWSCURRENT's key replaced the old one.
     pub(crate) promoted: Moment,
     pub(crate) timetable: Timetable,
 }
@@ -239,7 +241,7 @@ async fn is_unmoved<P: Ports>(ports: &P, succession: &Succession<'_>) -> Result<
     let carrier = |label| decide::carrier(&stages, label);
     let current = Some(succession.current_version);
     Ok(carrier(CURRENT) == current
-        && carrier(PREVIOUS) == Some(succession.previous_version)
+        && carrier(succession.previous_label) == Some(succession.previous_version)
         && matches!(carrier(PENDING), pending if pending.is_none() || pending == current))
 }
 

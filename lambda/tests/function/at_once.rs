@@ -17,6 +17,8 @@ const LATER: &str = "deactivate_after=1d delete_after=7d hold_if_used_within=1d"
 const PROMOTE: &str = "secretsmanager:UpdateSecretVersionStage";
 const DESCRIBE: &str = "secretsmanager:DescribeSecret";
 const READ: &str = "secretsmanager:GetSecretValue";
+/// The version that is replaced gets a label first.
+const MARK: &str = PROMOTE;
 const LIST: &str = "iam:ListAccessKeys";
 
 /// Returns AWS before `finishSecret`.
@@ -68,7 +70,7 @@ fn no_call_is_made_that_is_not_needed() {
     let without = [
         &[DESCRIBE, READ, READ],
         &test[..],
-        &[PROMOTE, "iam:UntagUser"],
+        &[MARK, PROMOTE, "iam:UntagUser"],
     ]
     .concat();
     for timetable in ["until_next_rotation", LATER] {
@@ -91,7 +93,7 @@ fn without_a_promotion_nothing_goes() {
         CallErrorKind::NotAuthorised,
     ] {
         let aws = tested("self", DELETE);
-        aws.inject_into_action(PROMOTE, &[Mishap::Before(fault)]);
+        aws.inject_into_action(PROMOTE, &[Mishap::Nothing, Mishap::Before(fault)]);
         assert_eq!(finish(&aws), "NotPromoted");
         assert!(!aws.actions().contains(&LIST));
         assert_eq!(aws.ids(), [key_id(1), key_id(4)]);
@@ -101,7 +103,8 @@ fn without_a_promotion_nothing_goes() {
 #[test]
 fn a_promotion_whose_answer_is_lost_is_certain_when_it_was_found() {
     let aws = tested("self", DELETE);
-    aws.inject_into_action(PROMOTE, &[Mishap::After(CallErrorKind::Unclear)]);
+    let lost = Mishap::After(CallErrorKind::Unclear);
+    aws.inject_into_action(PROMOTE, &[Mishap::Nothing, lost]);
     assert_eq!(finish(&aws), "done");
     assert_eq!(aws.ids(), [key_id(4)]);
     assert_eq!(aws.output.said().matches(r#""Rotations":1"#).count(), 1);
@@ -118,7 +121,7 @@ fn what_fails_is_left_to_the_sweep() {
                 CallErrorKind::Throttled,
                 CallErrorKind::NotAuthorised,
             ] {
-                for call in 8..15 {
+                for call in 9..16 {
                     for again in [true, false] {
                         let aws = tested(rotate_as, timetable);
                         aws.inject(call, Mishap::Before(fault));
@@ -148,7 +151,7 @@ fn what_fails_is_left_to_the_sweep() {
 fn a_process_that_dies_is_made_good_by_the_retry_and_by_the_sweep() {
     for (timetable, expected) in [(DEACTIVATE, Some(Activity::Inactive)), (DELETE, None)] {
         for mishap in [Mishap::DieBefore, Mishap::DieAfter] {
-            for call in 0..11 {
+            for call in 0..12 {
                 let aws = tested("self", timetable);
                 aws.inject(call, mishap);
                 assert_eq!(finish(&aws), "died");
@@ -183,7 +186,7 @@ fn a_late_retry_holds_a_key_in_use() {
 
 #[test]
 fn a_label_that_moves_meanwhile_stops_it() {
-    for call in [7, 8] {
+    for call in [8, 9] {
         let aws = tested("self", DELETE);
         aws.promote_before(call, "first");
         assert_eq!(finish(&aws), "done");

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use keyrota_function::decide::{Activity, CURRENT, PENDING, PREVIOUS};
 use keyrota_function::event::Step;
-use keyrota_function::mark::MADE;
+use keyrota_function::mark::{MADE, REPLACED};
 use keyrota_function::retire::CONCEALED;
 use keyrota_test_function::secrets::FakeSecrets as _;
 
@@ -38,7 +38,7 @@ fn untouched(aws: &FakeAws, key: &Key, case: &str) {
 fn a_foreign_key_that_a_version_names_is_not_deleted() {
     for rotate_as in WAYS {
         for owns_user in [true, false] {
-            for label in [PREVIOUS, MADE, PENDING] {
+            for label in [PREVIOUS, MADE, REPLACED, PENDING] {
                 for used in [true, false] {
                     // If the stack created the user, a key that was never used belongs to the
                     // stack.

@@ -69,6 +69,7 @@ fn no_call_is_made_that_is_not_needed() {
                 IDENTIFY,
                 IDENTIFY,
                 "secretsmanager:UpdateSecretVersionStage",
+                "secretsmanager:UpdateSecretVersionStage",
                 "iam:UntagUser",
             ],
         ),

@@ -88,12 +88,36 @@ fn untouched(aws: &FakeAws) {
 
 #[test]
 fn an_old_key_is_deactivated_watched_and_deleted_in_each_way() {
+    is_retired(|_| {});
+}
+
+/// AWS moves AWSPREVIOUS then. The old key keeps its times, and its next rotation succeeds.
+#[test]
+fn an_old_key_is_found_after_somebody_added_a_field() {
+    is_retired(FakeAws::add_field_by_hand);
+    for (rotate_as, owns_user) in [("self", false), ("role", true), ("ops/key-admin", false)] {
+        let aws = FakeAws::new(rotate_as, owns_user);
+        assert_eq!(rotate(&aws, TOKEN).name(), "done");
+        aws.use_key(&key_id(1));
+        aws.add_field_by_hand();
+        assert_eq!(
+            rotate(&aws, "another-token-000000000000000000").name(),
+            "done"
+        );
+        assert!(!aws.ids().contains(&key_id(1)), "{rotate_as}");
+        assert_eq!(aws.fields(CURRENT)["bucket"], "artifacts");
+    }
+}
+
+/// Expects that the old key is retired in time after a rotation and something that somebody does.
+fn is_retired(act: impl Fn(&FakeAws)) {
     for (rotate_as, signer) in [
         ("self", key_id(4).to_string()),
         ("role", "role".to_owned()),
         ("ops/key-admin", key_id(3).to_string()),
     ] {
         let aws = rotated_as(rotate_as, USUAL);
+        act(&aws);
         let mut seen = Vec::new();
         for hour in 0..24 * 9 {
             assert_eq!(swept(&aws), "done");

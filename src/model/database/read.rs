@@ -2,12 +2,13 @@
 
 use keyrota_contract::value::OF_DATABASES;
 
-use super::{Database, Engine, InitialPassword, PasswordRule, Verification, tag};
+use super::{Database, Engine, Hosts, InitialPassword, PasswordRule, Verification, tag};
 use crate::model::entry::{Entry, Identity, Kind, Specific};
 use crate::model::fields::Fields;
 use crate::model::word_or_arn::{parse_administrator, parse_secret_arn};
 use crate::model::{
-    Finding, HostName, OldKey, RotateAs, SecretName, SecretReference, StackName, field_names,
+    Finding, HostName, OldKey, ReferencedName, RotateAs, SecretName, SecretReference, StackName,
+    field_names,
 };
 
 /// The characters of a password by Secrets Manager's default (`API_GetRandomPassword`): printable
@@ -97,6 +98,9 @@ fn read_kind(item: &Fields<'_>) -> Option<Database> {
         );
     }
     let password = item.mapping("password").and_then(|rule| read_rule(&rule));
+    let hosts = item.optional("hosts", |field| {
+        field.parse("invalid-value", |text| parse_hosts(text, engine))
+    });
     Some(Database {
         engine: engine?,
         host: host?,
@@ -107,6 +111,7 @@ fn read_kind(item: &Fields<'_>) -> Option<Database> {
         tls: tls?,
         tls_ca: tls_ca?,
         password: password?,
+        hosts: hosts?,
     })
 }
 
@@ -279,6 +284,17 @@ fn parse_engine(text: &str) -> Result<Engine, String> {
     })
 }
 
+fn parse_hosts(text: &str, engine: Option<Engine>) -> Result<Hosts, String> {
+    if let Some(engine) = engine.filter(|engine| !engine.has_hosts()) {
+        return Err(format!(
+            "{} has one account for each user name, whatever host a client connects from; remove this",
+            engine.title()
+        ));
+    }
+    let found = Hosts::EVERY.into_iter().find(|hosts| hosts.name() == text);
+    found.ok_or_else(|| format!("`{text}` is not supported; use all or own"))
+}
+
 fn parse_verification(text: &str) -> Result<Verification, String> {
     let found = Verification::ALL.into_iter().find(|tls| tls.name() == text);
     found.ok_or_else(|| match text {
@@ -294,7 +310,7 @@ impl InitialPassword {
     /// in a message because it may be a password.
     fn parse(text: &str) -> Result<Self, String> {
         let refused = || {
-            "expected prompt, env:NAME, or the name or complete ARN of a secret; a manifest must not contain a password"
+            "expected prompt, env:NAME, or the name or complete ARN of a secret (the ARN if its name ends with a hyphen and six characters); a manifest must not contain a password"
                 .to_owned()
         };
         if text == "prompt" {
@@ -310,7 +326,7 @@ impl InitialPassword {
         }
         let secret = match text.starts_with("arn:") {
             true => parse_secret_arn(text).map(SecretReference::Arn),
-            false => SecretName::parse(text).map(SecretReference::Name),
+            false => ReferencedName::parse(text).map(SecretReference::Name),
         };
         secret.map(Self::Secret).map_err(|_| refused())
     }

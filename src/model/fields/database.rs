@@ -3,13 +3,13 @@
 use super::entry::{ADMINISTRATOR, COMMON, SECRET};
 use super::names::DATABASE_FIELDS;
 use super::{Except, FieldDefinition as Field, Form, MappingDefinition, Text};
-use crate::model::{Engine, Verification};
+use crate::model::{Engine, Hosts, Verification};
 
 /// Text without control characters.
 const PRINTABLE: Text = Text::matching(r"^[^\u0000-\u001f\u007f]+$");
 
 /// The fields of a database only.
-pub(super) static OWN: [Field; 11] = [
+pub(super) static OWN: [Field; 12] = [
     Field::required("secret", Form::Text(SECRET), "The name of the secret."),
     Field::required(
         "engine",
@@ -49,7 +49,7 @@ pub(super) static OWN: [Field; 11] = [
     Field::default(
         "initial_password",
         Form::Text(Text::matching(
-            "^(env:[A-Za-z_][A-Za-z0-9_]*|arn:[^:]+:secretsmanager:[^:]*:[^:]*:secret:.*-.{6}|[A-Za-z0-9/_+=.@-]{1,512})$",
+            "^(env:[A-Za-z_][A-Za-z0-9_]*|arn:[^:]+:secretsmanager:[^:]*:[^:]*:secret:.*-.{6}|[A-Za-z0-9/_+=.@!-]{1,6}|[A-Za-z0-9/_+=.@!-]{0,505}[A-Za-z0-9/_+=.@!][A-Za-z0-9/_+=.@!-]{6})$",
         )),
         "prompt",
         "The source of the first password: `prompt`, `env:NAME`, or the name or full ARN of a secret. It is never the password itself.",
@@ -84,6 +84,12 @@ pub(super) static OWN: [Field; 11] = [
     )
     .examples(&["self", "ops/orders-administrator"])
     .in_defaults(),
+    Field::optional(
+        "hosts",
+        Form::Choice(&[Hosts::All.name(), Hosts::Own.name()]),
+        "MySQL and MariaDB only: which accounts of the user's name change. `all` changes each of them, and `own` states that clients use only the account that the function's own login uses. Without it, a rotation is refused if there are several accounts, or may be.",
+    )
+    .examples(&["all"]),
 ];
 
 /// A database user.

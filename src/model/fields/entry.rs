@@ -10,9 +10,10 @@ use crate::model::probe;
 /// suffix of an ARN.
 pub(super) const SECRET: Text =
     Text::matching("^[A-Za-z0-9/_+=.@-]{1,512}$").except(Except::Pattern("-.{6}$"));
-/// The name or full ARN of an administrator's secret, or a word.
+/// The name or full ARN of an administrator's secret, or a word. The seventh character from the end
+/// of a name is no hyphen, because such a name looks like an ARN's suffix.
 pub(super) const ADMINISTRATOR: Text = Text::matching(
-    "^(arn:[^:]+:secretsmanager:[^:]*:[^:]*:secret:.*-.{6}|[A-Za-z0-9/_+=.@-]{1,256})$",
+    "^(arn:[^:]+:secretsmanager:[^:]*:[^:]*:secret:.*-.{6}|[A-Za-z0-9/_+=.@!-]{1,6}|[A-Za-z0-9/_+=.@!-]{0,249}[A-Za-z0-9/_+=.@!][A-Za-z0-9/_+=.@!-]{6})$",
 );
 
 /// The fields that entries of every kind have.

@@ -90,7 +90,9 @@ impl Proof {
             (_, Some("wrong_credentials")) => {
                 Self::Refused(login.reason.clone().unwrap_or_default())
             }
-            (_, Some("login_forbidden")) => Self::Failed(login.reason.clone().unwrap_or_default()),
+            (_, Some("login_forbidden" | "password_expired")) => {
+                Self::Failed(login.reason.clone().unwrap_or_default())
+            }
             _ => Self::Untried,
         }
     }

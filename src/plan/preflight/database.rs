@@ -19,7 +19,7 @@ pub(super) fn check(
             .chain(fields::check_login(entry, seen))
             .collect(),
         source: None,
-        administrator: "store the login of an administrator of the same server there, in the fields `engine`, `host`, `port`, `username`, and `password`",
+        administrator: "store the login of an administrator of this server there, in the fields `username` and `password`; `engine`, `host`, and `port` can be absent, and otherwise must be those of the manifest",
     }
 }
 

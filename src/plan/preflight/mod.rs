@@ -5,6 +5,7 @@ mod database;
 mod encrypt;
 mod fields;
 mod import;
+mod key_policy;
 mod reference;
 mod replica;
 
@@ -21,6 +22,7 @@ pub use encrypt::{
 pub use import::{
     ImportEvidence, KeyImport, KeyOwner, check_import, check_key_import, import_changes,
 };
+pub use key_policy::{ObservedKeyPolicy, check_key_policy};
 pub use reference::{ObservedNetwork, Reference, check_network, check_references, references};
 pub use replica::{ObservedReplica, check_replica, check_replica_region};
 
@@ -211,9 +213,9 @@ fn check_secret(stack: &str, held: HeldSecret<'_>, in_stack: bool) -> Option<Fin
     let secret = held.secret;
     let name = &secret.name;
     let path = format!("secret {name}");
-    if secret.deleted.is_some() {
+    if let Some(date) = secret.deleted {
         let message = format!(
-            "the secret `{name}` is scheduled for deletion, and its name cannot be used until then"
+            "the secret `{name}` is scheduled for deletion (`DeletedDate`: {date}), and its name cannot be used until Secrets Manager has deleted it"
         );
         return Some(
             Finding::error("scheduled-for-deletion", path, message).hint({
@@ -223,7 +225,7 @@ fn check_secret(stack: &str, held: HeldSecret<'_>, in_stack: bool) -> Option<Fin
                     // No command that deletes: the secret may be someone else's, and `teardown`
                     // would remove the rest of the stack too.
                     false => format!(
-                        "choose another name with `secret:`, or wait until it is deleted; to keep and rotate its value, restore it ({restore}) and set `adopt: true`"
+                        "to keep and rotate its value, restore it ({restore}) and set `adopt: true` for this entry; or choose another name with `secret:`; or wait until it is deleted, at most 30 days after the deletion was requested"
                     ),
                 }
             }),

@@ -1,6 +1,6 @@
 //! Why calls of a rehearsal would be refused, and what to do about it.
 
-use keyrota_contract::check::{Signer, call};
+use keyrota_contract::check::{ACCOUNTS_UNSEEN, SEVERAL_ACCOUNTS, Signer, call};
 
 use super::{Principals, Rehearsal, RehearsedCall, TestMethod};
 use crate::model::{Entry, Kind};
@@ -53,15 +53,20 @@ pub fn failed_rehearsal(entry: &Entry, rehearsal: &Rehearsal) -> Option<FailedRe
     })
 }
 
-/// Returns a call with who makes it and why it is refused.
-fn told(entry: &Entry, refused: &RehearsedCall) -> String {
-    let by = match (refused.by, &entry.kind) {
-        (Signer::Role, _) => "the function's role".to_owned(),
-        (Signer::User, _) => format!("the user `{}`", entry.user_name()),
-        (Signer::Administrator, _) => {
+/// Returns the principal that makes a call.
+fn whose(entry: &Entry, by: Signer) -> String {
+    match by {
+        Signer::Role => "the function's role".to_owned(),
+        Signer::User => format!("the user `{}`", entry.user_name()),
+        Signer::Administrator => {
             format!("the administrator in `{}`", entry.rotate_as.as_str())
         }
-    };
+    }
+}
+
+/// Returns a call with who makes it and why it is refused.
+fn told(entry: &Entry, refused: &RehearsedCall) -> String {
+    let by = whose(entry, refused.by);
     let on = refused
         .resource
         .as_ref()
@@ -179,20 +184,41 @@ fn database(entry: &Entry, refused: &RehearsedCall, code: &str) -> String {
     };
     let endpoint = database.endpoint();
     match code {
+        SEVERAL_ACCOUNTS => "set `hosts: all` in the manifest, or drop the accounts that no client uses, then run `keyrota bootstrap`".to_owned(),
+        ACCOUNTS_UNSEEN => "let the login that changes the password read the accounts, as the evidence says, or set `hosts` in the manifest, then run `keyrota bootstrap`".to_owned(),
         "unreachable" | "timed_out" | "name_unknown" => format!(
             "let the function reach {endpoint}: check that the server runs, `host`, `port`, and `network` in the manifest, and the security groups"
         ),
         "no_tls" | "untrusted" => format!(
             "check the certificate of {endpoint} against `host`, `tls`, and `tls_ca` in the manifest"
         ),
-        "wrong_credentials" | "login_forbidden" if refused.by == Signer::Administrator => format!(
-            "store the administrator's current password in `{}`, and see that it may log in to {endpoint}",
+        "wrong_credentials" if refused.by == Signer::Administrator => format!(
+            "store the administrator's current password in `{}`",
             entry.rotate_as.as_str()
         ),
-        "wrong_credentials" | "login_forbidden" => format!(
-            "run `keyrota rotate {}`, which tries the password of each version; see also that the user may log in to {endpoint}",
+        "wrong_credentials" => format!(
+            "run `keyrota rotate {}`, which tries the password of each version",
             entry.secret
         ),
+        "password_expired" if refused.by == Signer::Administrator => format!(
+            "set a new password of the administrator on {endpoint}, which ends the expiry, and store it in `{}`",
+            entry.rotate_as.as_str()
+        ),
+        "password_expired" => format!(
+            "run `keyrota rotate {}`, which sets a new password and so ends the expiry",
+            entry.secret
+        ),
+        "login_forbidden" => format!(
+            "see that {} may log in to {endpoint}: that it is not locked, that the database exists, and that the server accepts it from the function's network",
+            whose(entry, refused.by)
+        ),
+        "user_limit" => format!(
+            "close sessions of {} on {endpoint}, or raise its own limit of connections",
+            whose(entry, refused.by)
+        ),
+        "pooler" => {
+            format!("see the log of the pooler at {endpoint}, and that it reaches the server")
+        }
         _ => format!("see the log of {endpoint}, fix the cause, then run `keyrota doctor` again"),
     }
 }

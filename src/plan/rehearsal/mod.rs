@@ -192,7 +192,12 @@ fn rehearsed(checked: CheckedCall, simulated: &[Simulated]) -> RehearsedCall {
                 Some(why),
             )
         }
-        (CallResult::Untried, _) => (TestMethod::NotTestable, CallOutcome::Unknown, None, None),
+        (CallResult::Untried, _) => (
+            TestMethod::NotTestable,
+            CallOutcome::Unknown,
+            checked.code,
+            checked.reason,
+        ),
     };
     RehearsedCall {
         call: checked.call,

@@ -6,8 +6,8 @@ mod report;
 use jiff::{SignedDuration, Timestamp};
 
 use super::{
-    HeldSecret, LastRotation, ObservedAccessKey, ObservedDatabase, ObservedEntry, RemovalTimes,
-    removal_times,
+    HeldSecret, KeyClaim, LastRotation, ObservedAccessKey, ObservedDatabase, ObservedEntry,
+    RemovalTimes, removal_times,
 };
 use crate::model::{Database, Entry, EntryOf, OldKey, RotateAs};
 use crate::port::{CURRENT, Key, Secret};
@@ -131,8 +131,13 @@ fn state_without_values(
 }
 
 fn report_key(key: &Key, seen: &ObservedAccessKey, now: Timestamp, is_self: bool) -> KeyReport {
-    let role = seen.role_of(key);
+    let KeyClaim { role, label } = seen.claim_of(key);
     let removal_times = match &seen.secret {
+        // The sweep finds old keys by labels, and the next rotation finds this one.
+        Some(held) if role == KeyRole::Previous && label.is_none() => RemovalTimes {
+            deletes: held.secret.next_rotation,
+            ..RemovalTimes::default()
+        },
         // The function follows the secret's tags, even if the manifest has changed since. A stack
         // from before this tag existed keeps the key.
         Some(held) if role == KeyRole::Previous => {

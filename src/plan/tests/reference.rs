@@ -7,7 +7,7 @@ use super::super::{
     check_network, check_references, references,
 };
 use super::sample::{NOW, at, entry, observed_of, resource};
-use crate::model::{self, Arn, Finding, Model, SecretName, SecretReference};
+use crate::model::{self, Arn, Finding, Model, ReferencedName, SecretReference};
 use crate::port::{Error, ErrorKind, NetworkPart};
 
 const ACCOUNT: &str = "111122223333";
@@ -321,7 +321,7 @@ fn a_helper_that_may_not_be_looked_up_is_a_warning() {
     let whole = "arn:aws:secretsmanager:eu-west-1:111122223333:secret:ops/admin-AbCdEf";
     let reference = SecretReference::Arn(Arn::parse(whole).unwrap());
     assert_eq!(administrator.arn(&reference), Some(whole));
-    let name = SecretReference::Name(SecretName::parse("ops/admin").unwrap());
+    let name = SecretReference::Name(ReferencedName::parse("ops/admin").unwrap());
     assert_eq!(administrator.arn(&name), None);
     assert_eq!(
         Administrator::obstacle(Some(&administrator)),

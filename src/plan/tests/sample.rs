@@ -105,6 +105,7 @@ pub fn entry() -> ObservedAccessKey {
             current_since: Some(at("2026-11-01T08:59:00Z")),
             previous_key: Some("AKIAPREVIOUS".to_owned()),
             before_key: None,
+            replaced_key: None,
             pending_key: None,
             made_key: None,
             staged_key: None,

@@ -113,12 +113,7 @@ pub(super) fn is_documented(statement: &Statement<'_>, action: &str) -> bool {
 /// cannot be read.
 pub fn lets_service(policy: &str, service: &str) -> Option<bool> {
     const UNSUPPORTED: [&str; 3] = ["aws:SourceAccount", "aws:SourceArn", "aws:SourceOrgID"];
-    let policy: Value = serde_json::from_str::<serde_json::Value>(policy)
-        .ok()?
-        .into();
-    let statements = statement::values(&policy).iter().map(statement::read);
-    let statements: Vec<_> = statements.collect::<Result<_, _>>().ok()?;
-    let concerns = |one: &statement::Statement| {
+    lets(policy, |one| {
         let named = one.principals.iter().any(|principal| match principal {
             Principal::Anyone => true,
             Principal::Service(name) => name == service,
@@ -127,8 +122,44 @@ pub fn lets_service(policy: &str, service: &str) -> Option<bool> {
         let fails = |key: &str| UNSUPPORTED.iter().any(|one| one.eq_ignore_ascii_case(key));
         let fails = service == "events.amazonaws.com"
             && one.conditions.iter().any(|condition| fails(&condition.key));
-        !one.denies && !fails && (named || one.excepts.contains(&"NotPrincipal"))
+        !fails && (named || one.excepts.contains(&"NotPrincipal"))
+    })
+}
+
+/// Returns whether a key policy evidently lets the role with one of these names in an account use
+/// the key: statements allow the role itself, or leave it to the account's IAM policies, to
+/// decrypt and to generate data keys. Conditions are not compared with anything. Returns nothing
+/// for a policy that cannot be read.
+pub fn lets_account(policy: &str, account: &str, roles: &[&str]) -> Option<bool> {
+    let is_role = |name: &str| {
+        let of_account = name.split(':').nth(4) == Some(account) && name.contains(":role/");
+        of_account
+            && name
+                .rsplit('/')
+                .next()
+                .is_some_and(|it| roles.contains(&it))
     };
+    let is_account =
+        |name: &str| name == account || name.ends_with(&format!(":iam::{account}:root"));
+    lets(policy, |one| {
+        let named = one.principals.iter().any(|principal| match principal {
+            Principal::Anyone => true,
+            Principal::Aws(name) => is_account(name) || is_role(name),
+            Principal::Service(_) | Principal::Other(..) => false,
+        });
+        named || one.excepts.contains(&"NotPrincipal")
+    })
+}
+
+/// Returns whether the statements that concern a principal allow it to decrypt and to generate data
+/// keys.
+fn lets(policy: &str, concerns: impl Fn(&statement::Statement) -> bool) -> Option<bool> {
+    let policy: Value = serde_json::from_str::<serde_json::Value>(policy)
+        .ok()?
+        .into();
+    let statements = statement::values(&policy).iter().map(statement::read);
+    let statements: Vec<_> = statements.collect::<Result<_, _>>().ok()?;
+    let concerns = |one: &statement::Statement| !one.denies && concerns(one);
     let may = |action: &str| {
         let does = |one: &statement::Statement| {
             let named = one.actions.iter().any(|pattern| matches(pattern, action));

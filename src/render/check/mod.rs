@@ -35,7 +35,7 @@ use super::tree::Value;
 use crate::model::Finding;
 
 pub use access::{INTENDED_WILDCARDS, IntendedWildcard};
-pub use encrypt::lets_service;
+pub use encrypt::{lets_account, lets_service};
 pub use exception::Exception;
 pub(crate) use exception::conclude;
 pub use reader::check_readers;

@@ -143,6 +143,9 @@ const EXISTING_KEYS: &[Action] = &[(
     &[Plan, Bootstrap, Rotate, Doctor, RespondToLeak],
 )];
 
+/// The checks before a deployment read whom the policy of the key lets in.
+const READ_KEY_POLICY: &[Action] = &[("kms:GetKeyPolicy", &[Plan, Bootstrap])];
+
 /// The calls through Secrets Manager: reading a value needs `kms:Decrypt`, and storing one
 /// needs both actions.
 const USE_KEYS: &[Action] = &[
@@ -238,7 +241,7 @@ fn secrets(scope: &Scope<'_>) -> Vec<Grant> {
         SecretReference::Arn(arn) => vec![arn.to_string()],
     };
     let own = |secret: &SecretReference| match secret {
-        SecretReference::Name(name) => all().any(|entry| entry.secret == *name),
+        SecretReference::Name(name) => all().any(|entry| entry.secret.as_str() == name.as_str()),
         SecretReference::Arn(_) => false,
     };
     let administrators = all().filter_map(Entry::administrator);
@@ -429,6 +432,7 @@ fn existing_keys(scope: &Scope<'_>) -> Vec<Grant> {
     let via = json!({ "StringEquals": via(&scope.resolver.via_secrets_manager()) });
     vec![
         Grant::new("FindKeys", "key", arns.clone(), EXISTING_KEYS),
+        Grant::new("ReadKeyPolicies", "key", arns.clone(), READ_KEY_POLICY),
         Grant::new("UseKeys", "key", arns, USE_KEYS).when(via),
     ]
 }

@@ -1,6 +1,8 @@
 //! Observes a database's secret and its administrator's.
 
 use futures_util::future;
+use keyrota_contract::value::administrator::{self, PinnedServer};
+use secrecy::ExposeSecret;
 
 use super::super::Context;
 use super::super::error::Result;
@@ -88,22 +90,14 @@ async fn read_administrator(
         }
         Err(error) => return Err(error.into()),
     };
-    let names = entry.administrator_fields.clone();
-    let content = Login::read(&value.text, &names.unwrap_or_default());
-    let login = match content.complete() {
-        Ok(login) => login,
-        Err(why) => return unusable(&why),
+    let names = entry.administrator_fields.clone().unwrap_or_default();
+    let server = PinnedServer {
+        engine: entry.kind.engine,
+        host: entry.kind.host.as_str(),
+        port: entry.kind.port,
     };
-    let same = login.engine == entry.kind.engine
-        && login.host == entry.kind.host.as_str()
-        && login.port() == entry.kind.port;
-    if !same {
-        return unusable(&format!(
-            "is for another server than {} on {}:{}",
-            entry.kind.engine.name(),
-            entry.kind.host,
-            entry.kind.port
-        ));
+    match administrator::read(value.text.expose_secret(), &names, server) {
+        Ok(_) => Ok(Administrator::Usable { arn: secret.arn }),
+        Err(why) => unusable(&why.to_string()),
     }
-    Ok(Administrator::Usable { arn: secret.arn })
 }

@@ -150,7 +150,13 @@ async fn store(
         .await?;
     let answer = check(context, deployed, entry.secret.as_str(), arn, &version).await;
     let refusal = match answer {
-        Ok(answer) => answer.refusal(),
+        Ok(answer) => {
+            let (user, endpoint) = (&entry.kind.username, entry.kind.endpoint());
+            let login = answer.refusal().map(|reason| {
+                format!("{user} cannot log in to {endpoint} with this password: {reason}")
+            });
+            login.or_else(|| answer.accounts_refusal())
+        }
         Err(error) => {
             forget(context, arn, &version).await;
             return Err(error);
@@ -158,13 +164,9 @@ async fn store(
     };
     if let Some(reason) = refusal {
         forget(context, arn, &version).await;
-        let user = &entry.kind.username;
         return Err(Error::Seed {
             secret: entry.secret.to_string(),
-            reason: format!(
-                "{user} cannot log in to {} with this password: {reason}",
-                entry.kind.endpoint()
-            ),
+            reason,
         });
     }
     let current = secret.version_with(CURRENT);

@@ -4,7 +4,9 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use keyrota_contract::check::{CallResult, CheckAnswer, CheckedCall, Signer, call};
+use keyrota_contract::check::{
+    CallResult, CheckAnswer, CheckedCall, SEVERAL_ACCOUNTS, Signer, call,
+};
 use keyrota_contract::tag;
 use serde_json::{Value, json};
 
@@ -19,6 +21,8 @@ pub struct Server {
     pub users: BTreeMap<String, String>,
     /// Nobody listens.
     pub down: bool,
+    /// Why one password does not serve all accounts of a name.
+    pub accounts: Option<&'static str>,
 }
 
 /// Returns the answer to the rehearsal of a key's rotation that nothing refuses.
@@ -91,8 +95,16 @@ impl AwsState {
                         (call.code, call.reason) = (Some(code.into()), Some(reason.into()));
                     }
                 }
+                let endpoint = secret.tag(tag::ENDPOINT);
+                let accounts = self.servers.get(endpoint).and_then(|it| it.accounts);
+                let accounts = accounts.map(|why| CheckedCall {
+                    result: CallResult::Failed,
+                    code: Some(SEVERAL_ACCOUNTS.to_owned()),
+                    reason: Some(why.to_owned()),
+                    ..CheckedCall::untried(call::READ_ACCOUNTS, Signer::User)
+                });
                 let answer = CheckAnswer {
-                    calls: vec![call],
+                    calls: [call].into_iter().chain(accounts).collect(),
                     ..CheckAnswer::default()
                 };
                 Invoked::Answered(serde_json::to_string(&answer).unwrap())

@@ -9,7 +9,7 @@ use serde_json::json;
 
 use super::state::{AwsState, Origin, refused};
 use super::watch::field;
-use crate::plan::{MADE, MAKING_TAG};
+use crate::plan::{MADE, MAKING_TAG, REPLACED};
 use crate::port::{CURRENT, ErrorKind, PENDING, PREVIOUS};
 
 /// How long a step takes.
@@ -213,6 +213,8 @@ impl AwsState {
                 if held.labelled(PENDING) != Some(version) {
                     return Err("the version is not pending".to_owned());
                 }
+                let replaced = held.labelled(CURRENT).map(str::to_owned);
+                held.put_label(REPLACED, replaced.as_deref());
                 held.put_label(CURRENT, Some(version));
                 held.put_label(PENDING, None);
                 held.last_rotated = Some(now);
@@ -318,7 +320,7 @@ impl AwsState {
         let made = key.created.as_second();
         let announced = moments.any(|at: i64| (at - 5..=at + 60).contains(&made));
         let lost = key.last_used.is_none() && (owns || announced);
-        let ours = named(PREVIOUS) || named(MADE) || self.is_recorded(&other);
+        let ours = named(PREVIOUS) || named(MADE) || named(REPLACED) || self.is_recorded(&other);
         if ours || !key.active || lost {
             self.keys.remove(&other);
             return Ok(());

@@ -134,6 +134,30 @@ fn both_kinds_in_one_stack() {
     assert_eq!(kinds, [true, false]);
 }
 
+/// One secret does not serve all accounts of the user's name. Nothing is stored that clients read, and
+/// a secret is not called verified whose password does not serve them.
+#[test]
+fn a_password_that_does_not_serve_all_accounts_never_becomes_current_or_verified() {
+    const WHY: &str = "has several accounts of one name: 'app'@'127.0.0.1', 'app'@'%'";
+    let several = |state: &mut AwsState| {
+        let mut servers = state.servers.values_mut();
+        servers.next().expect("the server").accounts = Some(WHY);
+    };
+    let scenario = scenario();
+    let fake = scenario.fake();
+    several(&mut fake.state.borrow_mut());
+    let error = scenario.bootstrap(&fake, None).unwrap().unwrap_err();
+    assert!(matches!(error, Error::Seed { .. }), "{error}");
+    assert!(error.to_string().contains(WHY), "{error}");
+    assert_eq!(field(&fake, CURRENT, "password"), None);
+
+    let fake = deployed(&scenario);
+    several(&mut fake.state.borrow_mut());
+    let error = scenario.bootstrap(&fake, None).unwrap().unwrap_err();
+    assert!(matches!(error, Error::NotVerified { .. }), "{error}");
+    assert!(error.to_string().contains(WHY), "{error}");
+}
+
 #[test]
 fn a_wrong_first_password_never_becomes_current() {
     let mut scenario = scenario();
@@ -229,7 +253,7 @@ fn another_user_for_a_secret_is_refused() {
 #[test]
 fn an_administrator_of_another_server_is_refused() {
     let entries = ONE.replace("username: app", "username: app, rotate_as: ops/master");
-    for (host, port) in [("elsewhere", 5432), ("db.internal", 5433)] {
+    for (host, port, field) in [("elsewhere", 5432, "host"), ("db.internal", 5433, "port")] {
         let scenario = with_password(Scenario::of(&entries, |state| {
             account(state);
             state.add_master("ops/master", host, port);
@@ -239,8 +263,8 @@ fn an_administrator_of_another_server_is_refused() {
             panic!("refused");
         };
         assert_eq!(findings[0].kind, "no-administrator");
-        let text = "another server than postgres on db.internal:5432";
-        assert!(findings[0].message.contains(text), "{findings:?}");
+        let text = format!("has another `{field}` than the server in the manifest");
+        assert!(findings[0].message.contains(&text), "{findings:?}");
         assert!(!findings[0].message.contains("elsewhere"));
         assert!(fake.state.borrow().stacks.is_empty());
     }

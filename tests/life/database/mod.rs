@@ -4,12 +4,14 @@
 //! All tests share one server of each engine, and each has its own user and database. Tests
 //! that stop or restrict a server have their own.
 
+mod administrator;
 mod adopt;
 pub mod client;
 mod cut;
 mod doctor;
 mod exec;
 pub mod function;
+mod hosts;
 mod outage;
 mod retained;
 pub mod rotation;

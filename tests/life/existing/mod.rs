@@ -2,6 +2,7 @@
 
 mod article;
 mod foreign;
+mod leaving;
 mod leftover;
 mod refused;
 mod renamed;

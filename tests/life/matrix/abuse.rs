@@ -15,6 +15,7 @@ pub const LABELS: [&[&str]; 4] = [
     &["AWSPREVIOUS"],
     &[
         "KEYROTA_MADE",
+        "KEYROTA_REPLACED",
         "KEYROTA_FIRST",
         "KEYROTA_BEFORE",
         "KEYROTA_SETTING",

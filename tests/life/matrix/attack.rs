@@ -163,7 +163,12 @@ impl<'row> Attack<'row> {
         self.remember().await;
         let text = value::value(&self.scene, &self.attacker.key, 0).await;
         let mut calls = Vec::new();
-        for labels in ["AWSPREVIOUS", "AWSPENDING", "KEYROTA_MADE"] {
+        for labels in [
+            "AWSPREVIOUS",
+            "AWSPENDING",
+            "KEYROTA_MADE",
+            "KEYROTA_REPLACED",
+        ] {
             let token = self.next_token();
             calls.push(abuse::put(&self.scene, &text, &[labels], token));
         }

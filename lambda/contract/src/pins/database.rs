@@ -29,6 +29,9 @@ pub struct Entry {
     pub password: Password,
     /// The user that changes the password.
     pub rotate_as: RotateAs,
+    /// Which accounts of that name change, if the manifest says so. PostgreSQL has one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hosts: Option<Hosts>,
     /// How long the old password keeps working after its replacement, if the server supports
     /// that: a [`duration`](crate::duration). If absent, it works until the next rotation.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -62,6 +65,30 @@ pub enum RotateAs {
     Administrator(String),
 }
 
+/// Which accounts of a name change. MySQL and MariaDB have an account for each pair of a name and
+/// a pattern of hosts that clients connect from, and each account has its own password.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(into = "&str", try_from = "String")]
+pub enum Hosts {
+    /// Every account of the name.
+    All,
+    /// The account that the function's own login uses, which is the only one that clients use.
+    Own,
+}
+
+impl Hosts {
+    /// Every choice.
+    pub const EVERY: [Self; 2] = [Self::All, Self::Own];
+
+    /// Returns the name in manifests and in pins.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::All => "all",
+            Self::Own => "own",
+        }
+    }
+}
+
 /// A kind of database server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(into = "&str", try_from = "String")]
@@ -91,11 +118,12 @@ impl Engine {
     /// Aurora cluster.
     ///
     /// Source: "JSON structure of AWS Secrets Manager database credential secrets" in the Secrets
-    /// Manager User Guide, and `Engine` in `CreateDBCluster` of the RDS API Reference.
+    /// Manager User Guide, and `Engine` in `CreateDBCluster` of the RDS API Reference. `aurora` is
+    /// what the first Aurora clusters are called there, which are compatible with MySQL 5.6.
     pub fn of_value(name: &str) -> Option<Self> {
         match name {
             "aurora-postgresql" => Some(Self::Postgres),
-            "aurora-mysql" => Some(Self::MySql),
+            "aurora" | "aurora-mysql" => Some(Self::MySql),
             _ => Self::ALL.into_iter().find(|engine| engine.name() == name),
         }
     }
@@ -106,6 +134,14 @@ impl Engine {
             Self::Postgres => "PostgreSQL",
             Self::MySql => "MySQL",
             Self::MariaDb => "MariaDB",
+        }
+    }
+
+    /// Returns whether a user name may have several accounts, each with its own password.
+    pub const fn has_hosts(self) -> bool {
+        match self {
+            Self::Postgres => false,
+            Self::MySql | Self::MariaDb => true,
         }
     }
 
@@ -159,6 +195,21 @@ impl TryFrom<String> for Engine {
     }
 }
 
+impl From<Hosts> for &'static str {
+    fn from(hosts: Hosts) -> Self {
+        hosts.name()
+    }
+}
+
+impl TryFrom<String> for Hosts {
+    type Error = &'static str;
+
+    fn try_from(name: String) -> Result<Self, Self::Error> {
+        let found = Self::EVERY.into_iter().find(|hosts| hosts.name() == name);
+        found.ok_or("not a choice of accounts")
+    }
+}
+
 impl From<Verification> for &'static str {
     fn from(verification: Verification) -> Self {
         verification.name()
@@ -189,6 +240,11 @@ mod tests {
             let text = serde_json::to_string(&kind).unwrap();
             assert_eq!(text, format!("\"{}\"", kind.name()));
             assert_eq!(serde_json::from_str::<Verification>(&text).unwrap(), kind);
+        }
+        for hosts in Hosts::EVERY {
+            let text = serde_json::to_string(&hosts).unwrap();
+            assert_eq!(text, format!("\"{}\"", hosts.name()));
+            assert_eq!(serde_json::from_str::<Hosts>(&text).unwrap(), hosts);
         }
         assert!(serde_json::from_str::<Engine>("\"oracle\"").is_err());
     }

@@ -27,8 +27,8 @@ use std::path::Path;
 use std::time::Duration;
 
 use crate::server::{
-    Change, Endpoint, Engine, Login, PasswordExpiry, PreviousPassword, Server, ServerError,
-    ServerFault,
+    Change, ChangeError, Endpoint, Engine, Inspection, Login, PasswordExpiry, PreviousPassword,
+    Server, ServerError, ServerFault,
 };
 
 /// The timeout of each network step. A call takes 28 s at most, which leaves half of the
@@ -79,7 +79,7 @@ impl Server for Engines {
                 let mut session = mysql::log_in(&self.tls, endpoint, login).await?;
                 let read = timed(budget::STATEMENT, session.read()).await;
                 session.close().await;
-                read
+                read.map(drop)
             }
         }
     }
@@ -88,23 +88,33 @@ impl Server for Engines {
         &self,
         endpoint: &Endpoint,
         login: &Login,
-    ) -> Result<Option<PasswordExpiry>, ServerError> {
+        username: &str,
+    ) -> Result<Inspection, ServerError> {
         if endpoint.engine == Engine::Postgres {
             let mut session = postgres::log_in(&self.tls, endpoint, login).await?;
             let read = timed(budget::STATEMENT, session.read()).await;
             let expiry = timed(budget::STATEMENT, postgres::expiry(&mut session)).await;
             session.close().await;
             // The login is what matters, and any role may read its own date.
-            return read.map(|()| expiry.ok().flatten());
+            return read.map(|()| Inspection {
+                expiry: expiry.ok().flatten(),
+                ..Inspection::default()
+            });
         }
         let mut session = mysql::log_in(&self.tls, endpoint, login).await?;
-        let read = timed(budget::STATEMENT, session.read()).await;
-        let expiry = timed(budget::STATEMENT, mysql::expiry(&mut session)).await;
+        let inspected = timed(
+            budget::STATEMENT,
+            mysql::inspect(&mut session, endpoint.engine, login, username),
+        );
+        let inspected = inspected.await;
         session.close().await;
-        match read {
+        match inspected {
             // The login can change its password, and do nothing else.
-            Err(error) if mysql::is_expired(&error) => Ok(Some(PasswordExpiry::Expired)),
-            read => read.map(|()| expiry.ok().flatten()),
+            Err(error) if mysql::is_expired(&error) => Ok(Inspection {
+                expiry: Some(PasswordExpiry::Expired),
+                ..Inspection::default()
+            }),
+            inspected => inspected,
         }
     }
 
@@ -113,7 +123,7 @@ impl Server for Engines {
         endpoint: &Endpoint,
         login: &Login,
         change: &Change<'_>,
-    ) -> Result<PreviousPassword, ServerError> {
+    ) -> Result<PreviousPassword, ChangeError> {
         if endpoint.engine == Engine::Postgres {
             let mut session = postgres::log_in(&self.tls, endpoint, login).await?;
             let changed = postgres::change(&mut session, change).await;
@@ -134,13 +144,14 @@ impl Server for Engines {
         endpoint: &Endpoint,
         login: &Login,
         username: &str,
+        every: bool,
     ) -> Result<(), ServerError> {
         // The other engines keep one password per user.
         if endpoint.engine != Engine::MySql {
             return self.authenticate(endpoint, login).await;
         }
         let mut session = mysql::log_in(&self.tls, endpoint, login).await?;
-        let discarded = mysql::oracle::discard(&mut session, login, username).await;
+        let discarded = mysql::oracle::discard(&mut session, login, username, every).await;
         session.close().await;
         discarded
     }
@@ -169,10 +180,17 @@ async fn sent<T>(step: impl Future<Output = Result<T, Failure>>) -> Result<T, Fa
 
 /// How a statement failed.
 enum Failure {
-    /// The server refused it, so nothing changed.
+    /// The server answered with an error.
     Answered(ServerError),
     /// There was no answer.
     Lost(ServerError),
+}
+
+impl Failure {
+    /// Returns the error of a change that was sent.
+    fn of_change(self) -> ChangeError {
+        ChangeError::Sent(self.into())
+    }
 }
 
 impl From<Failure> for ServerError {

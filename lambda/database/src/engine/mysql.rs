@@ -1,9 +1,11 @@
 //! The protocol that MySQL and MariaDB share, and the statements of each.
 //!
+//! - `accounts`: which accounts of a name there are
 //! - `plugin`: the authentication plugins, and the form in which a server stores a password
 //! - `session`: one login, followed by statements
 //! - `oracle`, `mariadb`: password changes in each
 
+mod accounts;
 pub mod mariadb;
 pub mod oracle;
 mod plugin;
@@ -11,7 +13,7 @@ mod session;
 
 use secrecy::{ExposeSecret, SecretString};
 
-use crate::server::{PasswordExpiry, ServerError, ServerFault};
+use crate::server::{Engine, Inspection, Login, PasswordExpiry, ServerError, ServerFault};
 
 pub use session::{Session, log_in};
 
@@ -35,10 +37,25 @@ pub fn is_expired(error: &ServerError) -> bool {
     error.code.as_deref() == Some(EXPIRED)
 }
 
+/// Returns what the server says about the session and the accounts of a user's name.
+pub async fn inspect(
+    session: &mut Session,
+    engine: Engine,
+    login: &Login,
+    username: &str,
+) -> Result<Inspection, ServerError> {
+    let account = session.read().await?;
+    let own = (login.username == username).then_some(account);
+    Ok(Inspection {
+        expiry: expiry(session).await.ok().flatten(),
+        accounts: accounts::read(session, engine, own, username).await?,
+    })
+}
+
 /// Returns how long after a change the session's own password expires, if it does. Every account
 /// may read its own statement (*SHOW CREATE USER*), but not when its password was last changed.
 /// The statement may contain the stored form of the password, and is discarded.
-pub async fn expiry(session: &mut Session) -> Result<Option<PasswordExpiry>, ServerError> {
+async fn expiry(session: &mut Session) -> Result<Option<PasswordExpiry>, ServerError> {
     let rows = session.query("SHOW CREATE USER CURRENT_USER()").await?;
     let statement: Vec<String> = rows.into_iter().flatten().flatten().collect();
     let statement = SecretString::from(statement.join(" "));
@@ -69,6 +86,14 @@ fn literal(text: &str) -> String {
     quoted
 }
 
+/// Returns the refusal to change one of several accounts.
+fn several_accounts(count: usize) -> ServerError {
+    coded(
+        ServerFault::NotAllowed,
+        format!("{count} accounts of that name"),
+    )
+}
+
 /// When the server refused.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum RefusalPhase {
@@ -90,20 +115,18 @@ fn classify(number: u16, when: RefusalPhase) -> ServerFault {
             RefusalPhase::Login => ServerFault::WrongCredentials,
             RefusalPhase::Statement => ServerFault::NotAllowed,
         },
-        // Too many connections, in total or of the user; out of resources; shutdown in
-        // progress; read-only, in its forms; a lock that another session holds.
-        1040 | 1041 | 1203 | 1226 | 1053 | 1290 | 1792 | 1836 | 1205 | 1213 | 3170 => {
-            ServerFault::Busy
-        }
+        // The account's own limits: connections at a time, and per hour.
+        1203 | 1226 => ServerFault::UserLimit,
+        // Too many connections in total; out of resources; shutdown in progress; read-only, in
+        // its forms; a lock that another session holds.
+        1040 | 1041 | 1053 | 1290 | 1792 | 1836 | 1205 | 1213 | 3170 => ServerFault::Busy,
         // No permission for the database, or no such database; the host is not allowed or is
-        // blocked; the account is locked, in both servers' codes; the password has expired; the
-        // password must be changed first.
-        1044 | 1049 | 1130 | 1129 | 3118 | 3955 | 4151 | 1862 | 1820
-            if when != RefusalPhase::Statement =>
-        {
+        // blocked; the account is locked, in both servers' codes.
+        1044 | 1049 | 1130 | 1129 | 3118 | 3955 | 4151 if when != RefusalPhase::Statement => {
             ServerFault::LoginForbidden
         }
-        1820 => ServerFault::LoginForbidden,
+        // The password must be changed before the login, or in it.
+        1862 | 1820 => ServerFault::PasswordExpired,
         1819 | 3638 => ServerFault::PasswordRefused,
         1044 | 1131 | 1132 | 1142 | 1143 | 1227 | 1370 | 1410 => ServerFault::NotAllowed,
         1133 | 1396 => ServerFault::UserUnknown,

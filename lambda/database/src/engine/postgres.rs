@@ -9,17 +9,17 @@ mod watch;
 use postgres_protocol::password;
 use secrecy::ExposeSecret;
 
-use crate::server::{Change, PasswordExpiry, ServerError, ServerFault};
+use crate::server::{Change, ChangeError, PasswordExpiry, ServerError, ServerFault};
 
 use super::{Failure, budget, coded, sent, timed};
 
 pub use session::{Session, log_in};
 
 /// Changes a password: that of the session's user, or of another user.
-pub async fn change(session: &mut Session, change: &Change<'_>) -> Result<(), ServerError> {
+pub async fn change(session: &mut Session, change: &Change<'_>) -> Result<(), ChangeError> {
     // Neither the name nor the verifier can contain the character that ends a protocol message.
     if change.username.contains('\0') {
-        return Err(coded(ServerFault::UserUnknown, "NUL"));
+        return Err(coded(ServerFault::UserUnknown, "NUL").into());
     }
     let encryption = timed(budget::STATEMENT, encryption(session)).await?;
     let secret = change.password.expose_secret().as_bytes();
@@ -37,8 +37,53 @@ pub async fn change(session: &mut Session, change: &Change<'_>) -> Result<(), Se
         budget::LOCK.as_millis(),
         identifier(change.username),
     );
-    sent(session.query(&statement)).await?;
-    Ok(())
+    let failure = match sent(session.query(&statement)).await {
+        Ok(_) => return Ok(()),
+        Err(Failure::Answered(error)) if error.fault == ServerFault::NotAllowed => {
+            let missing = timed(budget::STATEMENT, missing(session, change.username)).await;
+            Failure::Answered(ServerError {
+                fault: missing.unwrap_or(error.fault),
+                ..error
+            })
+        }
+        Err(failure) => failure,
+    };
+    Err(Failure::of_change(failure))
+}
+
+/// Returns what the session's user lacks for changing another role's password. Every role may
+/// read `pg_roles`.
+async fn missing(session: &mut Session, username: &str) -> Result<ServerFault, ServerError> {
+    let rows = session
+        .query(&format!(
+            "ROLLBACK; SELECT current_setting('server_version_num'), own.rolcreaterole, other.rolsuper \
+             FROM pg_catalog.pg_roles own, pg_catalog.pg_roles other \
+             WHERE own.rolname = session_user AND other.rolname = {} AND own.oid <> other.oid",
+            literal(username)
+        ))
+        .await?;
+    let Some(row) = rows.first() else {
+        return Ok(ServerFault::NotAllowed);
+    };
+    let column = |index| row.try_get(index).ok().flatten().unwrap_or_default();
+    let version = column(0).parse().unwrap_or_default();
+    Ok(missing_privilege(
+        version,
+        column(1) == "t",
+        column(2) == "t",
+    ))
+}
+
+/// Returns the privilege that a user lacks that was refused a change of another role's password.
+///
+/// Source: *ALTER ROLE*, *Role Attributes*, and the release notes of PostgreSQL 16.
+fn missing_privilege(version: u32, may_create_roles: bool, is_superuser: bool) -> ServerFault {
+    match (version, may_create_roles) {
+        _ if is_superuser => ServerFault::SuperuserNeeded,
+        (_, false) => ServerFault::NoCreateRole,
+        (160_000.., true) => ServerFault::NoAdminOption,
+        _ => ServerFault::NotAllowed,
+    }
 }
 
 /// Returns until when the session's own password is valid (`VALID UNTIL`), if that ends. Every role
@@ -73,23 +118,59 @@ async fn encryption(session: &mut Session) -> Result<String, ServerError> {
     }
 }
 
+/// Quotes a string literal with escapes (*Lexical Structure*), which no setting of the server reads
+/// in another way.
+fn literal(text: &str) -> String {
+    format!("E'{}'", text.replace('\\', "\\\\").replace('\'', "''"))
+}
+
 /// Quotes an identifier (*Lexical Structure*): quotation marks in it are doubled.
 fn identifier(name: &str) -> String {
     format!("\"{}\"", name.replace('"', "\"\""))
 }
 
-/// Classifies an error by its SQLSTATE.
-fn classify(state: &str, while_logging_in: bool) -> ServerFault {
-    match state {
+/// When the server refused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum RefusalPhase {
+    /// During the login, before or after the password was tested.
+    Login,
+    /// In response to the password.
+    Password,
+    /// In response to a statement.
+    Statement,
+}
+
+/// A server's refusal.
+#[derive(Clone, Copy, Debug)]
+struct Refusal<'error> {
+    /// The SQLSTATE.
+    state: &'error str,
+    /// The function in the server that refused. Poolers do not have it.
+    routine: Option<&'error str>,
+    phase: RefusalPhase,
+}
+
+/// Classifies an error by its SQLSTATE and by what was tested.
+///
+/// Source of the routine: `InitializeSessionUserId` in PostgreSQL's `miscinit.c` checks the limit
+/// of the role. That of the server has the same SQLSTATE, and is checked elsewhere.
+fn classify(refusal: Refusal<'_>) -> ServerFault {
+    let while_logging_in = refusal.phase != RefusalPhase::Statement;
+    match refusal.state {
         "28P01" => ServerFault::WrongCredentials,
+        // PgBouncer has no other code for most of its errors. In response to the password, the
+        // error is about the password.
+        "08P01" if refusal.phase == RefusalPhase::Password => ServerFault::WrongCredentials,
+        state if while_logging_in && state.starts_with("08") => ServerFault::Pooler,
+        "53300" if refusal.routine == Some("InitializeSessionUserId") => ServerFault::UserLimit,
         // cannot_connect_now, too_many_connections, read_only_sql_transaction,
         // lock_not_available, query_canceled, and the shutdown codes.
         "57P01" | "57P02" | "57P03" | "53300" | "25006" | "55P03" | "57014" => ServerFault::Busy,
         // Out of memory, disk full, and similar.
-        _ if state.starts_with("53") => ServerFault::Busy,
+        state if state.starts_with("53") => ServerFault::Busy,
         // No such database, no permission to connect to it, or refused by pg_hba.conf.
         "3D000" | "42501" if while_logging_in => ServerFault::LoginForbidden,
-        _ if while_logging_in && state.starts_with("28") => ServerFault::LoginForbidden,
+        state if while_logging_in && state.starts_with("28") => ServerFault::LoginForbidden,
         "42501" => ServerFault::NotAllowed,
         "42704" => ServerFault::UserUnknown,
         // invalid_parameter_value, which password checks raise.
@@ -100,10 +181,71 @@ fn classify(state: &str, while_logging_in: bool) -> ServerFault {
 
 /// Returns the server's error, or an unclear result: if the session ends itself, as after an
 /// error more severe than ERROR, it may have committed before.
-fn answered(state: &str, is_error: bool, while_logging_in: bool) -> Failure {
-    let error = coded(classify(state, while_logging_in), state);
+fn answered(refusal: Refusal<'_>, is_error: bool) -> Failure {
+    let error = coded(classify(refusal), refusal.state);
     if is_error {
         return Failure::Answered(error);
     }
     Failure::Lost(error)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn fault(state: &str, phase: RefusalPhase) -> ServerFault {
+        classify(Refusal {
+            state,
+            routine: None,
+            phase,
+        })
+    }
+
+    #[test]
+    fn a_poolers_only_code_means_what_was_tested() {
+        for (phase, expected) in [
+            (RefusalPhase::Login, ServerFault::Pooler),
+            (RefusalPhase::Password, ServerFault::WrongCredentials),
+            (RefusalPhase::Statement, ServerFault::Refused),
+        ] {
+            assert_eq!(fault("08P01", phase), expected);
+        }
+        assert_eq!(fault("08006", RefusalPhase::Password), ServerFault::Pooler);
+    }
+
+    #[test]
+    fn a_full_server_is_not_a_roles_limit() {
+        let full = |routine| {
+            classify(Refusal {
+                state: "53300",
+                routine,
+                phase: RefusalPhase::Login,
+            })
+        };
+        assert_eq!(full(Some("InitProcess")), ServerFault::Busy);
+        assert_eq!(full(None), ServerFault::Busy);
+        assert_eq!(
+            full(Some("InitializeSessionUserId")),
+            ServerFault::UserLimit
+        );
+    }
+
+    #[test]
+    fn what_an_administrator_lacks_depends_on_the_version() {
+        for (version, may_create_roles, is_superuser, expected) in [
+            (150_006, false, false, ServerFault::NoCreateRole),
+            (160_001, false, false, ServerFault::NoCreateRole),
+            (160_001, true, false, ServerFault::NoAdminOption),
+            (150_006, true, false, ServerFault::NotAllowed),
+            (170_000, true, true, ServerFault::SuperuserNeeded),
+        ] {
+            let missing = missing_privilege(version, may_create_roles, is_superuser);
+            assert_eq!(missing, expected, "{version}");
+        }
+    }
+
+    #[test]
+    fn a_literal_ends_where_it_should() {
+        assert_eq!(literal(r"o'r\d"), r"E'o''r\\d'");
+    }
 }

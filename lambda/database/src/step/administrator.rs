@@ -1,11 +1,11 @@
 //! The login of the administrator.
 
-use keyrota_function_base::step;
+use keyrota_contract::value::administrator::{PinnedServer, read};
+use secrecy::ExposeSecret;
 
-use crate::error::Error;
+use crate::error::{Error, ReadError};
 use crate::pin::Pin;
-use crate::port::{Ports, VersionSelector};
-use crate::secret::{Content, LoginTarget};
+use crate::port::{CallErrorKind, Ports, SecretsManager, StoredValue, VersionSelector};
 use crate::server::{Endpoint, Engine, Login};
 use crate::stage::CURRENT;
 
@@ -19,8 +19,8 @@ pub(crate) struct Administrator {
 ///
 /// # Errors
 ///
-/// Fails if the administrator's secret does not belong to the pinned server, since its password
-/// must not be sent to any other server.
+/// Fails if the administrator's secret is for another server than the pinned one, since its
+/// password must not be sent to any other server.
 pub(crate) async fn administrator<P: Ports>(
     ports: &P,
     pin: &Pin,
@@ -28,56 +28,56 @@ pub(crate) async fn administrator<P: Ports>(
     let Some(arn) = pin.administrator() else {
         return Ok(None);
     };
-    let unfit = |administrator: &str, problem| Error::AdministratorUnfit {
+    let unfit = |problem: String| Error::AdministratorUnfit {
         secret: pin.secret.name().to_owned(),
-        administrator: administrator.to_owned(),
+        administrator: arn.name().to_owned(),
         problem,
     };
-    let name = arn.name();
-    let found = step::find(
-        ports,
-        &arn,
-        VersionSelector::Labelled(CURRENT),
-        &pin.administrator_names,
-    )
-    .await?;
-    let administrator = match found.content {
-        Content::Complete(administrator) => administrator,
-        Content::Nothing => return Err(unfit(name, "has no value")),
-        Content::Unreadable(_) | Content::Partial(_) => {
-            let problem = "is not a JSON object with `engine`, `host`, `username` and `password`";
-            return Err(unfit(name, problem));
+    let current = VersionSelector::Labelled(CURRENT);
+    let stored = match ports.secrets_manager().read(&arn, current).await {
+        Ok(version) => version.stored,
+        Err(error) => {
+            return Err(match error.kind {
+                CallErrorKind::NotFound => unfit("does not exist, or has no value".to_owned()),
+                CallErrorKind::Undecryptable => {
+                    unfit("cannot be decrypted with its KMS key".to_owned())
+                }
+                _ => Error::from(ReadError {
+                    secret: arn.name().to_owned(),
+                    source: error,
+                }),
+            });
         }
     };
-    let target = &administrator.target;
-    let Some(problem) = elsewhere(&pin.endpoint, target) else {
-        let username = target.username.clone().unwrap_or_default();
-        let mut endpoint = pin.endpoint.clone();
-        // MySQL accepts a login without a database, and an administrator may not have access to
-        // the user's database.
-        if target.dbname.is_some() || endpoint.engine != Engine::Postgres {
-            endpoint.dbname.clone_from(&target.dbname);
-        }
-        return Ok(Some(Administrator {
-            endpoint,
-            login: administrator.login(&username),
-        }));
+    let StoredValue::Text(value) = &stored else {
+        return Err(unfit("is binary, not text".to_owned()));
     };
-    Err(unfit(name, problem))
+    let server = PinnedServer {
+        engine: pin.endpoint.engine,
+        host: &pin.endpoint.host,
+        port: pin.endpoint.port,
+    };
+    let found = read(value.expose_secret(), &pin.administrator_names, server);
+    let found = found.map_err(|why| unfit(why.to_string()))?;
+    Ok(Some(Administrator {
+        endpoint: endpoint(&pin.endpoint),
+        login: Login {
+            username: found.username,
+            password: found.password,
+        },
+    }))
 }
 
-/// Returns how a value differs from the pinned server, or `None` if it belongs to that server.
-fn elsewhere(pinned: &Endpoint, target: &LoginTarget) -> Option<&'static str> {
-    let host = target.host.as_deref().unwrap_or_default();
-    if !host.eq_ignore_ascii_case(&pinned.host) {
-        return Some("is of another `host` than the manifest names");
+/// Returns where an administrator logs in. A password can be changed from any database of the
+/// server, and the administrator may not have access to the user's.
+fn endpoint(pinned: &Endpoint) -> Endpoint {
+    let mut endpoint = Endpoint {
+        any_database: true,
+        ..pinned.clone()
+    };
+    if endpoint.engine != Engine::Postgres {
+        // MySQL and MariaDB accept a login without a database.
+        endpoint.dbname = None;
     }
-    // Without a port, it is the engine's default port.
-    if target.port.unwrap_or(pinned.engine.default_port()) != pinned.port {
-        return Some("is of another `port` than the manifest names");
-    }
-    if !target.may_be_of(pinned.engine) {
-        return Some("is of another `engine` than the manifest names");
-    }
-    None
+    endpoint
 }

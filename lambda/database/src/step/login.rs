@@ -1,5 +1,6 @@
 //! Logs in to the pinned server.
 
+use super::advice::{self, Signer};
 use crate::error::Error;
 use crate::pin::{Pin, RotateAs};
 use crate::port::Ports;
@@ -33,49 +34,56 @@ pub(crate) fn no_login(pin: &Pin, version: &'static str, source: ServerError) ->
         secret: pin.secret.name().to_owned(),
         login: format!("{} on {}", pin.username, server(pin)),
         version,
-        advice: advice(pin, source.fault),
+        advice: advice(&source),
         source,
     }
 }
 
-/// Returns the next step after a server refused a request or was unreachable.
-pub(crate) fn advice(pin: &Pin, fault: ServerFault) -> &'static str {
-    match (fault, &pin.rotate_as) {
-        (ServerFault::WrongCredentials, _) => {
-            "see that the user exists and that nothing else changes its password, then rotate again"
-        }
-        (ServerFault::LoginForbidden, _) => {
-            "unlock the user, see that it may log in from the function's network and that the \
-             database exists, then rotate again"
-        }
-        (ServerFault::NameUnknown, _) => {
-            "check `host` in the manifest and that the function's VPC resolves it; it is tried again"
-        }
-        (ServerFault::Unreachable | ServerFault::TimedOut, _) => {
-            "check `host`, `port` and `network` in the manifest, and that the server's security \
-             group lets the function's in; it is tried again"
-        }
-        (ServerFault::NoTls, _) => "turn TLS on on the server; a password is never sent without it",
-        (ServerFault::Untrusted, _) => {
-            "check `host`, `tls` and `tls_ca` in the manifest against the server's certificate, then \
-             `keyrota bootstrap`"
-        }
-        (ServerFault::Busy | ServerFault::Unclear, _) => "it is tried again",
-        (ServerFault::PasswordRefused, _) => {
-            "check `password` in the manifest against the server's rules, then `keyrota bootstrap`"
-        }
-        (ServerFault::NotAllowed, RotateAs::Own) => {
-            "allow the user to change its own password, or set `rotate_as` in the manifest to an \
-             administrator's secret, then rotate again"
-        }
-        (ServerFault::NotAllowed, RotateAs::Administrator(_)) => {
-            "allow it to the administrator, then rotate again"
-        }
-        (ServerFault::UserUnknown, _) => {
-            "make the user on the server, or take its entry out of the manifest"
-        }
-        (ServerFault::Refused, _) => {
-            "look the code up in the server's manual, and into its log, then rotate again"
-        }
+/// Returns the next step after a request with the user's own login failed.
+pub(crate) fn advice(error: &ServerError) -> &'static str {
+    advice::find(Signer::User, error)
+}
+
+/// Returns the next step after a request that the pinned principal made for the user failed.
+pub(crate) fn advice_on_change(pin: &Pin, error: &ServerError) -> &'static str {
+    let by = match pin.rotate_as {
+        RotateAs::Own => Signer::User,
+        RotateAs::Administrator(_) => Signer::Administrator,
+    };
+    advice::find(by, error)
+}
+
+/// Returns the error of a password change that failed. It says whose login failed, or what was found
+/// out about the password that the server has.
+pub(crate) fn not_changed(pin: &Pin, source: ServerError, tested: &'static str) -> Error {
+    let advice = advice_on_change(pin, &source);
+    let (server, username) = (server(pin), pin.username.clone());
+    match pin.administrator() {
+        Some(administrator) if is_of_login(source.fault) => Error::NoAdministratorLogin {
+            server,
+            administrator: administrator.name().to_owned(),
+            username,
+            source,
+            advice,
+        },
+        _ => Error::NotChanged {
+            server,
+            username,
+            source,
+            tested,
+            advice,
+        },
     }
+}
+
+/// Returns whether a fault is one of the login, and not of the change after it.
+fn is_of_login(fault: ServerFault) -> bool {
+    matches!(
+        fault,
+        ServerFault::WrongCredentials
+            | ServerFault::LoginForbidden
+            | ServerFault::PasswordExpired
+            | ServerFault::UserLimit
+            | ServerFault::Pooler
+    )
 }

@@ -8,21 +8,28 @@
 //! 2. If a rotation was broken off after its password was sent, the step tries that password.
 //!    If it works, its version becomes AWSCURRENT: clients again have a password that works,
 //!    and it stays in a version with a label.
-//! 3. The pending version receives the label `KEYROTA_SETTING`, so that the version outlives
+//! 3. The step asks the server which accounts of the user's name there are, and refuses if one
+//!    password cannot serve them ([`accounts`]).
+//! 4. The pending version receives the label `KEYROTA_SETTING`, so that the version outlives
 //!    its rotation.
-//! 4. The password is changed, either by the administrator or by the user. The user logs in
+//! 5. The password is changed, either by the administrator or by the user. The user logs in
 //!    with the password of AWSCURRENT, or with that of AWSPREVIOUS if the server reports
 //!    AWSCURRENT's as wrong.
+//! 6. If the server answers with an error, or not at all, the step finds out by logging in which
+//!    password the server has ([`outcome`](super::outcome)).
 
 use super::administrator::administrator;
-use super::login::{advice, authenticate, no_login, server};
+use super::login::{authenticate, no_login, server};
+use super::outcome::{OwnLogin, failed};
 use super::{
-    Admission, abandon, admit, current_credential, describe, find, label, pending_credential,
-    promote, read, stray, usable,
+    Admission, abandon, accounts, admit, current_credential, describe, find, label,
+    pending_credential, promote, read, stray, usable,
 };
+use std::cell::Cell;
+
 use keyrota_function_base::step::unreadable;
 
-use crate::decide::{self, AfterChange};
+use crate::decide;
 use crate::error::Error;
 use crate::event::Event;
 use crate::log::Note;
@@ -30,15 +37,17 @@ use crate::mark::{self, RETAINED, SETTING};
 use crate::pin::{Pin, RotateAs};
 use crate::port::{Description, Journal, Ports, VersionSelector};
 use crate::secret::{Content, Credential, Unreadable};
-use crate::server::{Change, Endpoint, Login, PreviousPassword, Server, ServerError};
+use crate::server::{Change, ChangeError, Endpoint, Login, PreviousPassword, Server};
 use crate::stage::{CURRENT, PENDING, PREVIOUS};
 
 /// What `setSecret` knows after it has read the secret.
-struct SetContext<'event> {
-    event: &'event Event,
-    pin: Pin,
+pub(super) struct SetContext<'event> {
+    pub(super) event: &'event Event,
+    pub(super) pin: Pin,
     description: Description,
-    pending: Credential,
+    pub(super) pending: Credential,
+    /// Whether the pending version has received the label.
+    is_labelled: Cell<bool>,
 }
 
 pub(super) async fn run<P: Ports>(ports: &P, event: &Event) -> Result<(), Error> {
@@ -69,8 +78,19 @@ pub(super) async fn run<P: Ports>(ports: &P, event: &Event) -> Result<(), Error>
         pin,
         description,
         pending,
+        is_labelled: Cell::new(false),
     };
+    let own = |version, credential: &Credential| OwnLogin {
+        login: credential.login(&context.pin.username),
+        version,
+    };
+    let mut first = None;
     match authenticate(ports, &context.pin, &context.pending).await {
+        Ok(()) if decide::may_be_partial(context.pin.endpoint.engine, context.pin.hosts) => {
+            let reason = "an account has the pending password already, and others may not";
+            ports.journal().note(Note::new("set again", reason));
+            first = Some(own(PENDING, &context.pending));
+        }
         Ok(()) => {
             let note = Note::new("keep", "the server has the pending password already");
             ports.journal().note(note);
@@ -80,23 +100,19 @@ pub(super) async fn run<P: Ports>(ports: &P, event: &Event) -> Result<(), Error>
         Err(error) if decide::may_try_another(error.fault) => {}
         Err(error) => return Err(no_login(&context.pin, PENDING, error)),
     }
-    let resumed = resume(ports, &context, &current).await?;
-    let administrator = administrator(ports, &context.pin).await?;
-    label(ports, event, &context.description, SETTING).await?;
-    if let Some(administrator) = administrator {
-        let changed = change(
-            ports,
-            &context,
-            &administrator.endpoint,
-            &administrator.login,
-        )
-        .await;
-        return match changed {
-            Ok(before) => set(ports, &context, before).await,
-            Err(error) => failed(ports, &context, error).await,
-        };
+    if first.is_none() {
+        let resumed = resume(ports, &context, &current).await?;
+        first = resumed.map(|resumed| own(SETTING, &resumed));
     }
-    by_the_user(ports, &context, current, resumed).await
+    let Some(administrator) = administrator(ports, &context.pin).await? else {
+        let first = first.unwrap_or_else(|| own(CURRENT, &current));
+        return by_the_user(ports, &context, &current, first).await;
+    };
+    let (endpoint, login) = (&administrator.endpoint, &administrator.login);
+    match change(ports, &context, endpoint, login).await? {
+        Ok(before) => set(ports, &context, before).await,
+        Err(error) => failed(ports, &context, None, error).await,
+    }
 }
 
 /// Returns why there is no password to set, or `None` if there is one. `finishSecret` promotes
@@ -165,7 +181,7 @@ async fn beside_a_stray<P: Ports>(
     }
 }
 
-fn none_works(pin: &Pin, tried: &[&str]) -> Error {
+pub(super) fn none_works(pin: &Pin, tried: &[&str]) -> Error {
     Error::NoPasswordWorks {
         secret: pin.secret.name().to_owned(),
         server: server(pin),
@@ -178,48 +194,58 @@ fn none_works(pin: &Pin, tried: &[&str]) -> Error {
 async fn by_the_user<P: Ports>(
     ports: &P,
     context: &SetContext<'_>,
-    current: Credential,
-    resumed: Option<Credential>,
+    current: &Credential,
+    first: OwnLogin,
 ) -> Result<(), Error> {
     let pin = &context.pin;
     let mut tried = vec![PENDING];
-    let mut next = Some(match resumed {
-        Some(resumed) => (SETTING, resumed),
-        None => (CURRENT, current),
-    });
-    while let Some((version, credential)) = next.take() {
-        let login = credential.login(&pin.username);
-        let error = match change(ports, context, &pin.endpoint, &login).await {
+    let mut next = Some(first);
+    while let Some(own) = next.take() {
+        let error = match change(ports, context, &pin.endpoint, &own.login).await? {
             Ok(before) => return set(ports, context, before).await,
             Err(error) => error,
         };
-        if decide::after_change(error.fault) != AfterChange::TryAnother {
-            return failed(ports, context, error).await;
+        if !decide::may_try_another_login(&error) {
+            return failed(ports, context, Some(&own), error).await;
         }
-        tried.push(version);
-        if version == CURRENT {
+        tried.push(own.version);
+        if own.version == CURRENT {
             let previous = read(ports, context.event, VersionSelector::Labelled(PREVIOUS)).await?;
             let previous = usable(pin, previous);
             next = previous
-                .filter(|previous| !previous.has_password_of(&credential))
-                .map(|previous| (PREVIOUS, previous));
+                .filter(|previous| !previous.has_password_of(current))
+                .map(|previous| OwnLogin {
+                    login: previous.login(&pin.username),
+                    version: PREVIOUS,
+                });
         }
     }
     Err(none_works(pin, &tried))
 }
 
+/// Asks the server which accounts there are, puts the label on the pending version, and sends its
+/// password.
 async fn change<P: Ports>(
     ports: &P,
     context: &SetContext<'_>,
     endpoint: &Endpoint,
     login: &Login,
-) -> Result<PreviousPassword, ServerError> {
-    let change = Change {
-        username: &context.pin.username,
-        password: context.pending.password(),
-        retain: decide::retains(context.pin.endpoint.engine),
+) -> Result<Result<PreviousPassword, ChangeError>, Error> {
+    let pin = &context.pin;
+    let every = match accounts::look(ports, pin, endpoint, login).await {
+        Ok(inspection) => accounts::admit(ports, pin, inspection.as_ref())?,
+        Err(error) => return Ok(Err(ChangeError::Unsent(error))),
     };
-    ports.server().change(endpoint, login, &change).await
+    if !context.is_labelled.replace(true) {
+        label(ports, context.event, &context.description, SETTING).await?;
+    }
+    let change = Change {
+        username: &pin.username,
+        password: context.pending.password(),
+        retain: decide::retains(pin.endpoint.engine),
+        every,
+    };
+    Ok(ports.server().change(endpoint, login, &change).await)
 }
 
 /// Ends the step after the password was changed.
@@ -244,38 +270,9 @@ async fn set<P: Ports>(
 }
 
 /// Records that the previous password still works, or may.
-async fn retained<P: Ports>(ports: &P, context: &SetContext<'_>) -> Result<(), Error> {
+pub(super) async fn retained<P: Ports>(ports: &P, context: &SetContext<'_>) -> Result<(), Error> {
     if decide::retains(context.pin.endpoint.engine) {
         label(ports, context.event, &context.description, RETAINED).await?;
     }
     Ok(())
-}
-
-/// Ends the step after a password change that failed or was not confirmed.
-async fn failed<P: Ports>(
-    ports: &P,
-    context: &SetContext<'_>,
-    error: ServerError,
-) -> Result<(), Error> {
-    let pin = &context.pin;
-    match decide::after_change(error.fault) {
-        AfterChange::GiveUp => {
-            let advice = advice(pin, error.fault);
-            let reason = format!("{error} ({advice})");
-            return Err(abandon(ports, context.event, None, reason).await.into());
-        }
-        // The connection broke, but possibly after the change.
-        AfterChange::Ask if authenticate(ports, pin, &context.pending).await.is_ok() => {
-            let note = Note::new("set", "the server was found to have the pending password");
-            ports.journal().note(note);
-            return retained(ports, context).await;
-        }
-        AfterChange::TryAnother | AfterChange::Ask | AfterChange::Fail => {}
-    }
-    Err(Error::NotChanged {
-        server: server(pin),
-        username: pin.username.clone(),
-        advice: advice(pin, error.fault),
-        source: error,
-    })
 }

@@ -109,7 +109,7 @@ pub(super) async fn attempt<P: Ports>(
                 return Err(Error::TestFailed {
                     server: server(pin),
                     username: pin.username.clone(),
-                    advice: advice(pin, source.fault),
+                    advice: advice(&source),
                     source,
                 });
             }

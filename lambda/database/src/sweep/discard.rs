@@ -7,12 +7,12 @@ use crate::error::Error;
 use crate::log::Note;
 use crate::mark::RETAINED;
 use crate::moment::Moment;
-use crate::pin::Pin;
+use crate::pin::{Hosts, Pin};
 use crate::port::{Clock, Journal, Ports};
 use crate::secret::Credential;
 use crate::server::Server;
 use crate::stage::{self, CURRENT};
-use crate::step::{administrator, advice, describe, server, unlabel};
+use crate::step::{administrator, advice_on_change, describe, server, unlabel};
 
 /// Makes the server discard the old password. `current` is the content of AWSCURRENT, and
 /// `promoted` is when it became AWSCURRENT.
@@ -39,25 +39,18 @@ pub(crate) async fn discard<P: Ports>(
     };
     let note = Note::new("discard", "the time of the old password is over");
     ports.journal().note(note.of(secret));
-    let discarded = match administrator {
-        Some(it) => {
-            ports
-                .server()
-                .discard(&it.endpoint, &it.login, &pin.username)
-                .await
-        }
-        None => {
-            let login = current.login(&pin.username);
-            ports
-                .server()
-                .discard(&pin.endpoint, &login, &pin.username)
-                .await
-        }
+    let (endpoint, login) = match administrator {
+        Some(it) => (it.endpoint, it.login),
+        None => (pin.endpoint.clone(), current.login(&pin.username)),
     };
-    discarded.map_err(|source| Error::NotDiscarded {
+    let every = pin.hosts == Some(Hosts::All);
+    let discarded = ports
+        .server()
+        .discard(&endpoint, &login, &pin.username, every);
+    discarded.await.map_err(|source| Error::NotDiscarded {
         server: server(pin),
         username: pin.username.clone(),
-        advice: advice(pin, source.fault),
+        advice: advice_on_change(pin, &source),
         source,
     })?;
     unlabel(ports, secret, RETAINED, version).await;

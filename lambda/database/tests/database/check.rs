@@ -5,6 +5,7 @@ use keyrota_database_function::event::{EventError, Invocation};
 use keyrota_database_function::port::CallErrorKind;
 use keyrota_database_function::server::{PasswordExpiry, ServerFault};
 use keyrota_database_function::stage::CURRENT;
+use keyrota_function_base::check::{CallResult, CheckedCall, call};
 use keyrota_test_function::secrets::FakeSecrets as _;
 use serde_json::json;
 
@@ -51,7 +52,7 @@ fn rehearsed(services: &FakeServices) -> (Vec<String>, CheckAnswer) {
         "secretsmanager:DescribeSecret",
         "secretsmanager:GetSecretValue",
         "secretsmanager:GetRandomPassword",
-        "authenticate",
+        "inspect",
     ];
     for call in services.calls.borrow().iter() {
         assert!(harmless.contains(call), "{call}");
@@ -154,6 +155,103 @@ fn a_rehearsal_tells_when_the_password_expires() {
     assert_eq!(answer.expiry, Some(PasswordExpiry::DaysAfterChange(90)));
 }
 
+/// Returns the result, the code, and the reason of the call that reads the accounts.
+fn told(calls: &[CheckedCall]) -> (CallResult, &str, &str) {
+    let told = calls.iter().find(|it| it.call == call::READ_ACCOUNTS);
+    let told = told.expect("the call");
+    let code = told.code.as_deref().unwrap_or_default();
+    (
+        told.result,
+        code,
+        told.reason.as_deref().unwrap_or_default(),
+    )
+}
+
+#[test]
+fn both_checks_say_whether_one_secret_serves_all_accounts() {
+    let administrator = Setting {
+        rotate_as: Setting::ADMINISTRATOR.rotate_as,
+        ..Setting::MYSQL
+    };
+    for (setting, sees, hosts, pinned, expected) in [
+        (Setting::MYSQL, None, vec!["%"], None, "not_checked"),
+        (
+            Setting::MYSQL,
+            None,
+            vec!["127.0.0.1", "%"],
+            None,
+            "accounts_unseen",
+        ),
+        (Setting::MYSQL, None, vec!["127.0.0.1"], Some("own"), ""),
+        (Setting::MYSQL, Some(true), vec!["127.0.0.1"], None, ""),
+        (
+            Setting::MYSQL,
+            Some(true),
+            vec!["127.0.0.1", "%"],
+            None,
+            "several_accounts",
+        ),
+        (
+            Setting::MYSQL,
+            Some(true),
+            vec!["127.0.0.1", "%"],
+            Some("own"),
+            "several_accounts",
+        ),
+        (
+            Setting::MYSQL,
+            Some(true),
+            vec!["127.0.0.1", "%"],
+            Some("all"),
+            "",
+        ),
+        (
+            administrator,
+            None,
+            vec!["127.0.0.1", "%"],
+            None,
+            "several_accounts",
+        ),
+        (administrator, None, vec!["127.0.0.1", "%"], Some("all"), ""),
+        (
+            administrator,
+            Some(false),
+            vec!["%"],
+            None,
+            "accounts_unseen",
+        ),
+    ] {
+        let services = FakeServices::new(setting);
+        services.sees.set(sees);
+        services.hosts.replace(hosts.clone());
+        services.pin("hosts", json!(pinned));
+        let (_, rehearsed) = rehearsed(&services);
+        let Outcome::Done(checked) = check(&services, "first") else {
+            panic!("an answer");
+        };
+        for answer in [&rehearsed, &checked] {
+            let (result, code, reason) = told(&answer.calls);
+            assert_eq!(code, expected, "{setting:?} {hosts:?} {pinned:?}");
+            let refused = !["", "not_checked"].contains(&code);
+            assert_eq!(result == CallResult::Failed, refused);
+            assert_eq!(result == CallResult::Allowed, code.is_empty());
+            assert_eq!(answer.accounts_refusal().is_some(), refused);
+            if code == "several_accounts" {
+                for host in &hosts {
+                    let account = format!("'orders \"app\"'@'{host}'");
+                    assert!(reason.contains(&account), "{reason}");
+                }
+            }
+            if code == "accounts_unseen" {
+                assert!(
+                    reason.contains("GRANT SELECT (Host, User) ON mysql.user"),
+                    "{reason}"
+                );
+            }
+        }
+    }
+}
+
 #[test]
 fn a_secret_that_is_at_fault_is_an_error() {
     let services = FakeServices::new(Setting::POSTGRES);
@@ -169,7 +267,7 @@ fn a_secret_that_is_at_fault_is_an_error() {
             .calls
             .borrow()
             .iter()
-            .filter(|call| **call == "authenticate")
+            .filter(|call| **call == "inspect")
             .count(),
         0
     );

@@ -1,6 +1,7 @@
 //! Tests the function for databases through its library, with fakes of Secrets Manager and of a
 //! server.
 
+mod accounts;
 mod bad_input;
 mod check;
 mod create;
@@ -8,6 +9,7 @@ mod decide;
 mod fake;
 mod fields;
 mod finish;
+mod outcome;
 mod pin;
 mod proof;
 mod set;

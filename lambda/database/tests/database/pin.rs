@@ -71,6 +71,7 @@ fn what_makes_no_sense_is_no_pin() {
         ("tls", json!("disable")),
         ("password", json!({ "length": 32 })),
         ("rotate_as", json!("role")),
+        ("hosts", json!("some")),
         ("more", json!(1)),
     ] {
         let mut entry = entry();
@@ -90,6 +91,8 @@ fn a_pin_that_contradicts_stops_each_step() {
         ("tls_ca", json!("")),
         ("password", json!({ "length": 0, "exclude": "" })),
         ("deactivate_after", json!("soon")),
+        // A role of PostgreSQL has one account.
+        ("hosts", json!("all")),
         ("rotate_as", json!({ "administrator": SECRET })),
         (
             "rotate_as",

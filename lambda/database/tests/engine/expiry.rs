@@ -9,8 +9,8 @@ async fn inspect(server: &TestServer, create: &str, options: &str) -> Option<Pas
     let name = unique("expiry");
     server.sql(&create.replace("NAME", &name).replace("OPTIONS", options));
     let login = login(&name, "Tr0ub4dor-expiry");
-    let answer = server.engines.inspect(&server.endpoint, &login).await;
-    answer.expect("the login works")
+    let answer = server.engines.inspect(&server.endpoint, &login, &name);
+    answer.await.expect("the login works").expiry
 }
 
 #[tokio::test]

@@ -5,7 +5,8 @@ use std::sync::{Arc, OnceLock};
 
 use keyrota_database_function::engine::Engines;
 use keyrota_database_function::server::{
-    Endpoint, Engine, Server as _, ServerError, ServerFault, Verification,
+    Change, ChangeError, Endpoint, Engine, PreviousPassword, Server as _, ServerError, ServerFault,
+    Verification,
 };
 use rustls::ServerConfig;
 use rustls::crypto::ring;
@@ -51,14 +52,7 @@ impl Impostor {
     /// Logs in to the impostor. Returns the result, and what the impostor received.
     async fn log_in(self) -> (Result<(), ServerError>, Vec<u8>) {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
-        let endpoint = Endpoint {
-            engine: self.engine,
-            host: "127.0.0.1".to_owned(),
-            port: listener.local_addr().expect("an address").port(),
-            dbname: None,
-            verification: Verification::None,
-            authorities: None,
-        };
+        let endpoint = self.endpoint(listener.local_addr().expect("an address").port());
         let package = tempfile::tempdir().expect("a folder");
         let engines = Engines::new(package.path());
         let login = login("app", PASSWORD);
@@ -66,6 +60,37 @@ impl Impostor {
             engines.authenticate(&endpoint, &login),
             self.serve(&listener)
         )
+    }
+
+    /// Changes the password of a user at the impostor.
+    async fn change(self) -> Result<PreviousPassword, ChangeError> {
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        let port = listener.local_addr().expect("an address").port();
+        let endpoint = self.endpoint(port);
+        let package = tempfile::tempdir().expect("a folder");
+        let engines = Engines::new(package.path());
+        let (login, new) = (login("app", PASSWORD), login("app", "Tr0ub4dor-new"));
+        let change = Change {
+            username: "app",
+            password: &new.password,
+            retain: false,
+            every: false,
+        };
+        let changed = engines.change(&endpoint, &login, &change);
+        let (changed, _) = tokio::join!(changed, self.serve(&listener));
+        changed
+    }
+
+    fn endpoint(&self, port: u16) -> Endpoint {
+        Endpoint {
+            engine: self.engine,
+            host: "127.0.0.1".to_owned(),
+            port,
+            dbname: None,
+            any_database: false,
+            verification: Verification::None,
+            authorities: None,
+        }
     }
 
     async fn serve(self, listener: &TcpListener) -> Vec<u8> {
@@ -85,7 +110,8 @@ impl Impostor {
         let Ok(mut stream) = tls().accept(stream).await else {
             return Vec::new();
         };
-        let mut heard = Vec::new();
+        // Enough for each message as a whole.
+        let mut heard = Vec::with_capacity(4_096);
         for said in self.said {
             let spoken_to = stream.read_buf(&mut heard).await.is_ok();
             if !spoken_to || stream.write_all(&said).await.is_err() {
@@ -137,6 +163,28 @@ async fn postgres_has_to_end_what_it_begins() {
     let (begun, done) = (message(b'R', SCRAM), message(b'R', b"\0\0\0\0"));
     let impostor = postgres(&[&begun, &done]);
     refused(impostor, ServerFault::Refused, "protocol").await;
+}
+
+/// PgBouncer has one code for most of its errors, so it means what was tested.
+#[tokio::test]
+async fn a_poolers_error_is_about_what_was_asked_before() {
+    let error = message(b'E', b"SFATAL\0VFATAL\0C08P01\0Mno\0\0");
+    let (md5, done) = (message(b'R', b"\0\0\0\x05salt"), message(b'R', b"\0\0\0\0"));
+    for (said, expected) in [
+        (vec![&error[..]], ServerFault::Pooler),
+        (vec![&md5[..], &error], ServerFault::WrongCredentials),
+        (
+            vec![&md5[..], &[&done[..], &error].concat()],
+            ServerFault::Pooler,
+        ),
+    ] {
+        let (result, _) = postgres(&said).log_in().await;
+        let error = result.expect_err("a refusal");
+        assert_eq!(
+            (error.fault, error.code.as_deref()),
+            (expected, Some("08P01"))
+        );
+    }
 }
 
 #[tokio::test]
@@ -269,4 +317,70 @@ async fn a_refusal_that_anybody_could_have_said_is_not_the_passwords() {
         ..mysql(Engine::MySql, &[])
     };
     refused(impostor, ServerFault::Refused, "1045").await;
+}
+
+/// Returns what an impostor of PostgreSQL says that lets anyone in and answers a change with an
+/// error, after it may have carried it out.
+fn changing_postgres(severity: &str, state: &str) -> Impostor {
+    let ready = message(b'Z', b"I");
+    let let_in = [message(b'R', b"\0\0\0\0"), ready.clone()].concat();
+    let column = |name: &str| {
+        let kind = b"\0\0\0\0\0\0\0\0\0\x19\xff\xff\xff\xff\xff\xff\0\0";
+        [name.as_bytes(), b"\0", kind].concat()
+    };
+    let columns = [b"\0\x02".to_vec(), column("a"), column("b")].concat();
+    let row = b"\0\x02\0\0\0\x0dscram-sha-256\0\0\0\x01f";
+    let encryption = [
+        message(b'T', &columns),
+        message(b'D', row),
+        message(b'C', b"SELECT 1\0"),
+        ready.clone(),
+    ];
+    let error = format!("S{severity}\0V{severity}\0C{state}\0Mno\0\0");
+    let answer = [message(b'E', error.as_bytes()), ready].concat();
+    postgres(&[&let_in, &encryption.concat(), &answer])
+}
+
+/// Returns the same for MySQL and MariaDB.
+fn changing_mysql(engine: Engine, number: u16) -> Impostor {
+    let fine = |sequence| packet(sequence, &[0, 0, 0, 2, 0, 0, 0]);
+    let [low, high] = number.to_le_bytes();
+    let answer = packet(1, &[&[0xff, low, high], b"#HY000no".as_slice()].concat());
+    mysql(engine, &[&fine(3), &fine(1), &answer])
+}
+
+/// Whatever a server answers to a change, the change was sent, and only a login can show what came
+/// of it.
+#[tokio::test]
+async fn an_error_in_answer_to_a_change_does_not_mean_that_nothing_changed() {
+    let mut cases = Vec::new();
+    for (severity, state, fault) in [
+        ("ERROR", "28P01", ServerFault::WrongCredentials),
+        ("ERROR", "42501", ServerFault::NotAllowed),
+        ("ERROR", "22023", ServerFault::PasswordRefused),
+        ("ERROR", "08P01", ServerFault::Refused),
+        ("FATAL", "57P01", ServerFault::Unclear),
+    ] {
+        cases.push((changing_postgres(severity, state), fault));
+    }
+    for engine in [Engine::MySql, Engine::MariaDb] {
+        for (number, fault) in [
+            (1045, ServerFault::NotAllowed),
+            (1227, ServerFault::NotAllowed),
+            (1396, ServerFault::UserUnknown),
+            (1819, ServerFault::PasswordRefused),
+            (1205, ServerFault::Busy),
+            (1105, ServerFault::Refused),
+            (1317, ServerFault::Unclear),
+        ] {
+            cases.push((changing_mysql(engine, number), fault));
+        }
+    }
+    for (impostor, fault) in cases {
+        let changed = impostor.change().await;
+        let Err(ChangeError::Sent(error)) = changed else {
+            panic!("{fault:?}: {changed:?}");
+        };
+        assert_eq!(error.fault, fault, "{error}");
+    }
 }

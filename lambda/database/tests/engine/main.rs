@@ -1,11 +1,13 @@
 //! Tests the drivers against real servers: each fault comes from a server that really has it.
 //! The tests share one server per engine, and each test has its own user.
 
+mod accounts;
 mod expiry;
 mod hostile;
 mod mariadb;
 mod mysql;
 mod network;
 mod postgres;
+mod remedies;
 mod test_server;
 mod tls;

@@ -60,7 +60,7 @@ async fn a_user_changes_its_own_password() {
     );
     let discarded = test_server
         .engines
-        .discard(&test_server.endpoint, &newer, &name)
+        .discard(&test_server.endpoint, &newer, &name, false)
         .await;
     assert_eq!(discarded, Ok(()));
     test_server.check_log("SET PASSWORD = '*", &["Tr0ub4dor-own"]);
@@ -113,7 +113,7 @@ async fn an_expired_password_can_still_be_changed() {
     let (old, new) = (login(&name, "old"), login(&name, "back\\slash"));
     check(
         test_server.authenticate(&old).await,
-        ServerFault::LoginForbidden,
+        ServerFault::PasswordExpired,
         "1820",
     );
     assert_eq!(
@@ -142,7 +142,7 @@ async fn who_may_not_log_in_is_told_apart() {
     let name = user("often", "WITH MAX_CONNECTIONS_PER_HOUR 1");
     assert_eq!(test_server.authenticate(&login(&name, "old")).await, Ok(()));
     let result = test_server.authenticate(&login(&name, "old")).await;
-    check(result, ServerFault::Busy, "1226");
+    check(result, ServerFault::UserLimit, "1226");
 }
 
 #[tokio::test]

@@ -17,6 +17,7 @@ async fn reach(engine: Engine, host: &str, port: u16) -> Result<(), ServerError>
         host: host.to_owned(),
         port,
         dbname: None,
+        any_database: false,
         verification: Verification::None,
         authorities: None,
     };

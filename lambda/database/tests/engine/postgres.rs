@@ -4,7 +4,9 @@ use std::io::Write as _;
 use std::sync::OnceLock;
 use std::time::Duration;
 
-use keyrota_database_function::server::{Endpoint, Server as _, ServerFault, Verification};
+use keyrota_database_function::server::{
+    ChangeError, Endpoint, Server as _, ServerFault, Verification,
+};
 
 use crate::test_server::{Kind, TestServer, any_characters, check, login, unique};
 
@@ -115,7 +117,7 @@ async fn who_may_not_log_in_is_told_apart() {
     check(result, ServerFault::LoginForbidden, "28000");
     let name = user("full", "CONNECTION LIMIT 0");
     let result = test_server.authenticate(&login(&name, "old")).await;
-    check(result, ServerFault::Busy, "53300");
+    check(result, ServerFault::UserLimit, "53300");
 }
 
 #[tokio::test]
@@ -139,6 +141,16 @@ async fn the_database_is_the_one_that_is_named() {
     assert_eq!(at(&closed).await, Ok(()));
     test_server.sql(&format!("REVOKE CONNECT ON DATABASE {closed} FROM PUBLIC"));
     check(at(&closed).await, ServerFault::LoginForbidden, "42501");
+    // A password can be changed from any database.
+    for dbname in ["none_of_that_name", &closed] {
+        let endpoint = Endpoint {
+            dbname: Some(dbname.to_owned()),
+            any_database: true,
+            ..test_server.endpoint.clone()
+        };
+        let result = test_server.engines.authenticate(&endpoint, &login).await;
+        assert_eq!(result, Ok(()), "{dbname}");
+    }
 }
 
 #[tokio::test]
@@ -147,7 +159,10 @@ async fn refused_changes_are_told_apart() {
     let own = login(&name, "old");
     let other = user("other", "");
     let result = test_server.change(&own, &login(&other, "new"), false).await;
-    check(result, ServerFault::NotAllowed, "42501");
+    check(result, ServerFault::NoCreateRole, "42501");
+    let superuser = login(&user("superuser", "SUPERUSER"), "new");
+    let result = test_server.change(&own, &superuser, false).await;
+    check(result, ServerFault::SuperuserNeeded, "42501");
     let administrator = login(&user("administrator", "CREATEROLE"), "old");
     let nobody = login("nobody_of_that_name", "new");
     let result = test_server.change(&administrator, &nobody, false).await;
@@ -172,6 +187,23 @@ async fn a_password_in_clear_text_goes_to_a_proven_server_only() {
     };
     let result = test_server.engines.authenticate(&endpoint, &login).await;
     check(result, ServerFault::Untrusted, "password in clear text");
+}
+
+#[tokio::test]
+async fn a_full_server_is_told_from_a_limit_of_the_role() {
+    let test_server = TestServer::start(Kind::Postgres, &["max_connections=5"]);
+    test_server.sql("CREATE ROLE app LOGIN PASSWORD 'old'");
+    let app = login("app", "old");
+    assert_eq!(test_server.authenticate(&app).await, Ok(()));
+    let sessions: Vec<_> = (0..5)
+        .map_while(|_| test_server.server.hold("SELECT 1").ok())
+        .collect();
+    assert!(sessions.len() >= 2, "{}", sessions.len());
+    check(
+        test_server.authenticate(&app).await,
+        ServerFault::Busy,
+        "53300",
+    );
 }
 
 #[tokio::test]
@@ -262,6 +294,7 @@ async fn a_server_that_dies_under_a_change_leaves_it_open() {
         username: "app",
         password: &new.password,
         retain: false,
+        every: false,
     };
     let waits = "SELECT count(*) FROM pg_stat_activity
                  WHERE usename = 'app' AND wait_event_type = 'Lock'";
@@ -273,7 +306,10 @@ async fn a_server_that_dies_under_a_change_leaves_it_open() {
     };
     let (result, ()) = tokio::join!(engines.change(endpoint, &old, &change), kill);
     drop(held);
-    assert_eq!(result.expect_err("it died").fault, ServerFault::Unclear);
+    let Err(ChangeError::Sent(error)) = result else {
+        panic!("{result:?}");
+    };
+    assert_eq!(error.fault, ServerFault::Unclear);
     // The server is down, and nothing listens on the port.
     check(
         test_server.authenticate(&old).await,

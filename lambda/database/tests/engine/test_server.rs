@@ -4,8 +4,8 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use keyrota_database_function::engine::Engines;
 use keyrota_database_function::server::{
-    Change, Endpoint, Engine, Login, PreviousPassword, Server as _, ServerError, ServerFault,
-    Verification,
+    Change, ChangeError, Endpoint, Engine, Login, PreviousPassword, Server as _, ServerError,
+    ServerFault, Verification,
 };
 use keyrota_test_servers::{self as servers, Certificate, Options, Server};
 use secrecy::SecretString;
@@ -47,6 +47,7 @@ impl TestServer {
             host: "localhost".to_owned(),
             port: server.port(),
             dbname: None,
+            any_database: false,
             verification: Verification::Full,
             authorities: Some(AUTHORITY.to_owned()),
         };
@@ -77,8 +78,12 @@ impl TestServer {
             username: &new.username,
             password: &new.password,
             retain,
+            every: false,
         };
-        self.engines.change(&self.endpoint, login, &change).await
+        let changed = self.engines.change(&self.endpoint, login, &change).await;
+        changed.map_err(|error| match error {
+            ChangeError::Sent(error) | ChangeError::Unsent(error) => error,
+        })
     }
 
     /// Changes a password, and checks that the new one works and the previous one does not.

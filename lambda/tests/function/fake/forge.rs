@@ -3,7 +3,7 @@
 //! that permission.
 
 use keyrota_function::decide::{Activity, CURRENT, KEYS_PER_USER, PENDING, PREVIOUS, VersionId};
-use keyrota_function::mark::MADE;
+use keyrota_function::mark::{MADE, REPLACED};
 use keyrota_test_function::secrets::FakeSecrets as _;
 use serde_json::json;
 
@@ -35,9 +35,10 @@ pub(crate) enum Forgery {
 
 impl Forgery {
     /// All possible actions.
-    pub(crate) const ALL: [Self; 13] = [
+    pub(crate) const ALL: [Self; 14] = [
         Self::Named(PREVIOUS),
         Self::Named(MADE),
+        Self::Named(REPLACED),
         Self::Named(PENDING),
         Self::Named(CURRENT),
         Self::InPending,

@@ -153,6 +153,14 @@ impl FakeAws {
     pub(crate) fn promote_by_hand(&self, id: &VersionId) {
         self.relabel_by_hand(CURRENT, Some(id));
     }
+
+    /// Stores AWSCURRENT's key again with another field, as the console does. This moves AWSPREVIOUS.
+    pub(crate) fn add_field_by_hand(&self) {
+        let mut value = self.fields(CURRENT);
+        value["bucket"] = "artifacts".into();
+        self.store("by hand", &[], &value.to_string());
+        self.promote_by_hand(&VersionId::new("by hand"));
+    }
 }
 
 impl SecretsManager for FakeAws {

@@ -1,7 +1,7 @@
 //! The starting states.
 
 use keyrota_function::decide::{Activity, CURRENT, PENDING, PREVIOUS};
-use keyrota_function::mark::MADE;
+use keyrota_function::mark::{MADE, REPLACED};
 use keyrota_test_function::secrets::FakeSecrets as _;
 
 use super::state::{Phase, State};
@@ -63,6 +63,14 @@ fn ours(aws: &FakeAws, origin: &str, version: &str, labels: &[&str]) -> Key {
     key
 }
 
+/// Makes a key one that a rotation has replaced. Then somebody stores the current key again with
+/// another field, which moves AWSPREVIOUS.
+fn added_by_hand(aws: &FakeAws, origin: &str) -> Key {
+    let key = ours(aws, origin, "before", &[REPLACED]);
+    aws.add_field_by_hand();
+    key
+}
+
 fn deactivate(aws: &FakeAws, key: &Key) {
     aws.change_key(&key.id, |key| key.activity = Activity::Inactive);
 }
@@ -84,6 +92,21 @@ const STATES: &[(&str, Prepare)] = &[
         deactivate(aws, &key);
         None
     }),
+    (
+        "the previous key, after a field was added by hand",
+        |aws, origin| {
+            added_by_hand(aws, origin);
+            None
+        },
+    ),
+    (
+        "the previous key, inactive, after a field was added by hand",
+        |aws, origin| {
+            let key = added_by_hand(aws, origin);
+            deactivate(aws, &key);
+            None
+        },
+    ),
     ("a foreign key in use", |aws, _| {
         aws.give_foreign_key(true);
         None

@@ -2,6 +2,7 @@
 
 use keyrota_function::decide::VersionId;
 use keyrota_function::event::Step;
+use keyrota_function::mark::REPLACED;
 use keyrota_test_function::secrets::FakeSecrets as _;
 
 use super::*;
@@ -57,6 +58,7 @@ fn a_secret_without_a_key_is_left_alone() {
 #[test]
 fn a_previous_version_that_names_no_key_of_the_user_is_left_alone() {
     let aws = rotated(USUAL);
+    aws.relabel_by_hand(REPLACED, None);
     aws.pass(30 * DAY);
     let other = aws.find_key(key_id(2).as_str()).expect("a key").1;
     let current = aws.fields(CURRENT).to_string();
@@ -155,6 +157,7 @@ fn a_version_brought_back_by_hand_is_the_one_that_stays() {
 fn a_value_that_breaks_away_from_the_pins_stops_it() {
     let aws = rotated(USUAL);
     aws.guarded.set(false);
+    aws.relabel_by_hand(REPLACED, None);
     aws.pass(30 * DAY);
     let other = aws.find_key(key_id(2).as_str()).expect("a key").1;
     aws.store(

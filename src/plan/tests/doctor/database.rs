@@ -412,6 +412,43 @@ fn a_password_that_expires_before_the_next_rotation_is_found() {
     );
 }
 
+/// What counts is that clients log in, and not that the function does.
+#[test]
+fn accounts_that_one_secret_does_not_serve_are_a_fault_although_the_login_works() {
+    let of = |result: CallResult, code: &str| {
+        let login = CheckedCall {
+            result: CallResult::Allowed,
+            ..CheckedCall::untried(call::LOG_IN, Signer::User)
+        };
+        let accounts = CheckedCall {
+            result,
+            code: Some(code.to_owned()),
+            reason: Some("'app'@'127.0.0.1', 'app'@'%'".to_owned()),
+            ..CheckedCall::untried(call::READ_ACCOUNTS, Signer::User)
+        };
+        let answer = CheckAnswer {
+            calls: vec![login, accounts],
+            ..CheckAnswer::default()
+        };
+        let rehearsal = Rehearsal::of("prod/orders", answer, &Principals::default(), &[]);
+        let reason = rehearsal.calls[1].reason.clone();
+        assert_eq!(reason.as_deref(), Some("'app'@'127.0.0.1', 'app'@'%'"));
+        found(|it| it.rehearsal = Some(rehearsal))
+    };
+    for (code, remedy) in [
+        ("several_accounts", "`hosts: all`"),
+        ("accounts_unseen", "set `hosts` in the manifest"),
+    ] {
+        let evidence = [
+            &*format!("database:ReadAccounts by the user `app` (tested, {code})"),
+            "'app'@'127.0.0.1', 'app'@'%'",
+        ];
+        let found = of(CallResult::Failed, code);
+        expect(&found, "rotation-rehearsal-failed", None, &evidence, remedy);
+    }
+    assert_eq!(of(CallResult::Untried, "not_checked"), []);
+}
+
 #[test]
 fn a_server_that_is_not_reached_says_nothing_about_the_password() {
     let of = |code: &str| {

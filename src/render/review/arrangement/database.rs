@@ -4,7 +4,7 @@ use super::super::prose::{self, Prose};
 use super::super::recurrence;
 use super::{Fact, READERS, encrypted, named};
 use crate::model::{
-    Database, Duration, Engine, Entry, InitialPassword, OldKey, PasswordRule, RotateAs,
+    Database, Duration, Engine, Entry, Hosts, InitialPassword, OldKey, PasswordRule, RotateAs,
     Verification,
 };
 
@@ -39,6 +39,7 @@ pub fn facts(entry: &Entry, database: &Database, account: &str) -> Vec<Fact> {
         ("The first password", first(&database.initial_password)),
         ("The server’s certificate", certificate(database)),
         ("A new password", password(&database.password)),
+        ("Accounts", accounts(database)),
         ("Encrypted with", encrypted(&entry.kms_key)),
         (READERS, named(&entry.readers, account)),
         ("The old password", old_password(entry, database)),
@@ -90,6 +91,21 @@ fn certificate(database: &Database) -> Prose {
             "is not verified: the password is encrypted, but any server can receive it",
         ),
     }
+}
+
+fn accounts(database: &Database) -> Prose {
+    Prose::words(match (database.engine.has_hosts(), database.hosts) {
+        (false, _) => "the user has one account, for clients on all hosts",
+        (true, Some(Hosts::All)) => {
+            "all accounts of the user’s name are changed, whatever hosts they are for"
+        }
+        (true, Some(Hosts::Own)) => {
+            "only the account that the function’s login uses is changed; the manifest states that clients use no other of that name"
+        }
+        (true, None) => {
+            "a rotation is refused if the user’s name has several accounts, each for other hosts, or if it may have and the function’s own is not for all hosts"
+        }
+    })
 }
 
 fn password(rule: &PasswordRule) -> Prose {

@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use crate::model::{
-    AccessKey, Arn, Database, Duration, Engine, Entry, InitialKey, InitialPassword, Kind, KmsKey,
-    Names, OldKey, PasswordRule, Probe, Replica, RotateAs, Verification,
+    AccessKey, Arn, Database, Duration, Engine, Entry, Hosts, InitialKey, InitialPassword, Kind,
+    KmsKey, Names, OldKey, PasswordRule, Probe, Replica, RotateAs, Verification,
 };
 
 /// An entry's settings, without the names of its credential and its secret.
@@ -38,6 +38,7 @@ enum Credential<'a> {
         tls: Verification,
         tls_ca: Option<&'a str>,
         password: &'a PasswordRule,
+        hosts: Option<Hosts>,
         has_name: bool,
     },
 }
@@ -113,6 +114,7 @@ impl<'a> Credential<'a> {
             tls,
             tls_ca,
             password,
+            hosts,
         } = database;
         Self::Database {
             engine: *engine,
@@ -120,6 +122,7 @@ impl<'a> Credential<'a> {
             tls: *tls,
             tls_ca: tls_ca.as_deref(),
             password,
+            hosts: *hosts,
             has_name: dbname.is_some(),
         }
     }

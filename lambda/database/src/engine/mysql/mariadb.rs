@@ -9,55 +9,75 @@
 use mysql_common::packets::AuthPlugin;
 use secrecy::{ExposeSecret, SecretString};
 
-use crate::server::{Change, Login, PreviousPassword, ServerError, ServerFault};
+use crate::server::{Change, ChangeError, Login, PreviousPassword, ServerError, ServerFault};
 
 use super::super::{Failure, budget, coded, fault, sent, timed};
+use super::accounts::NO_ROLE;
 use super::plugin;
-use super::{Session, literal, preparation};
+use super::{Session, literal, preparation, several_accounts};
 
-/// The account whose password is changed, and the plugin that stores it.
+/// An account whose password is changed, and the plugin that stores it.
 struct Account {
-    /// The part of the statement before the password or the verifier.
-    statement: String,
+    /// The account as statements name it, or `None` for the session's own.
+    name: Option<String>,
     plugin: AuthPlugin<'static>,
 }
 
-/// Changes a password: that of the session's user, or of another user. MariaDB keeps one
-/// password per plugin.
+/// Returns the statement that changes accounts. `stored` returns what an account's plugin stores, as
+/// an expression. The session's own account is changed alone.
+///
+/// If the statement names several accounts, the server changes those that it can, and answers with
+/// an error if it could not change all of them.
+fn statement(
+    accounts: &[Account],
+    stored: impl Fn(&AuthPlugin<'static>) -> Option<String>,
+) -> Result<SecretString, ServerError> {
+    let mut changed = Vec::new();
+    for Account { name, plugin } in accounts {
+        let method = plugin::name(plugin);
+        let stored = stored(plugin).ok_or_else(|| coded(ServerFault::NotAllowed, &method))?;
+        changed.push(match name {
+            None => return Ok(format!("SET PASSWORD = {stored}").into()),
+            Some(name) => format!("{name} IDENTIFIED VIA {method} USING {stored}"),
+        });
+    }
+    Ok(format!("ALTER USER {}", changed.join(", ")).into())
+}
+
+/// Changes a password: that of the session's user, or of another user, or of every account of the
+/// name. MariaDB keeps one password per plugin.
 pub async fn change(
     session: &mut Session,
     login: &Login,
     change: &Change<'_>,
-) -> Result<PreviousPassword, ServerError> {
-    let account = timed(budget::STATEMENT, prepare(session, login, change.username)).await?;
+) -> Result<PreviousPassword, ChangeError> {
+    let accounts = timed(budget::STATEMENT, prepare(session, login, change)).await?;
     let secret = change.password.expose_secret();
-    let Some(verifier) = plugin::verifier(&account.plugin, secret.as_bytes()) else {
-        return Err(coded(
-            ServerFault::NotAllowed,
-            plugin::name(&account.plugin),
-        ));
-    };
-    let statement = format!("{} {}", account.statement, literal(&verifier));
-    match sent(session.query(&statement)).await {
+    let verifiers = statement(&accounts, |plugin| {
+        plugin::verifier(plugin, secret.as_bytes()).map(|verifier| literal(&verifier))
+    })?;
+    match sent(session.query(verifiers.expose_secret())).await {
         Ok(_) => return Ok(PreviousPassword::Void),
         // The server is read-only, or it requires the password itself.
         Err(Failure::Answered(error)) if error.code.as_deref() == Some("1290") => {
-            timed(budget::STATEMENT, may_be_shown(session, error)).await?;
+            let shown = timed(budget::STATEMENT, may_be_shown(session, error)).await;
+            shown.map_err(ChangeError::Sent)?;
         }
-        Err(failure) => return Err(failure.into()),
+        Err(failure) => return Err(failure.of_change()),
     }
-    let statement = format!("{} PASSWORD({})", account.statement, literal(secret));
-    let statement = SecretString::from(statement);
-    sent(session.query(statement.expose_secret())).await?;
+    let password = format!("PASSWORD({})", literal(secret));
+    let passwords = statement(&accounts, |_| Some(password.clone()))?;
+    let changed = sent(session.query(passwords.expose_secret())).await;
+    changed.map_err(Failure::of_change)?;
     Ok(PreviousPassword::Void)
 }
 
-/// Prepares a session, and finds the account to change.
+/// Prepares a session, and finds the accounts to change.
 async fn prepare(
     session: &mut Session,
     login: &Login,
-    username: &str,
-) -> Result<Account, ServerError> {
+    change: &Change<'_>,
+) -> Result<Vec<Account>, ServerError> {
     match session.query(&preparation()).await {
         Ok(_) => {}
         // With an expired password, only the password can be changed. A verifier contains
@@ -65,40 +85,39 @@ async fn prepare(
         Err(Failure::Answered(error)) if error.code.as_deref() == Some("1820") => {}
         Err(failure) => return Err(failure.into()),
     }
-    if username == login.username {
-        return Ok(Account {
-            statement: "SET PASSWORD =".to_owned(),
+    if change.username == login.username && !change.every {
+        return Ok(vec![Account {
+            name: None,
             plugin: session.plugin.clone(),
-        });
+        }]);
     }
-    another(session, username).await
+    others(session, change.username, change.every).await
 }
 
-/// Returns another user's account, which requires `SELECT` on `mysql.global_priv`. If several
-/// accounts differ in their host part, it returns none: each may have its own password.
-async fn another(session: &mut Session, username: &str) -> Result<Account, ServerError> {
+/// Returns another user's account, or every account of the name, which requires `SELECT` on
+/// `mysql.global_priv`. If there are several and only one may change, it returns none: each has its
+/// own password.
+async fn others(
+    session: &mut Session,
+    username: &str,
+    every: bool,
+) -> Result<Vec<Account>, ServerError> {
     let user = literal(username);
     let rows = session
         .query(&format!(
             "SELECT Host, JSON_VALUE(Priv, '$.plugin'), JSON_EXISTS(Priv, '$.auth_or') \
-             FROM mysql.global_priv \
-             WHERE User = {user} AND NOT JSON_EXISTS(Priv, '$.is_role')"
+             FROM mysql.global_priv WHERE User = {user} AND {NO_ROLE}"
         ))
         .await?;
-    let several = |count: usize| {
-        coded(
-            ServerFault::NotAllowed,
-            format!("{count} accounts of that name"),
-        )
-    };
-    let mut rows = rows.into_iter();
-    let count = rows.len();
-    let (Some(row), None) = (rows.next(), rows.next()) else {
-        return Err(match count {
-            0 => fault(ServerFault::UserUnknown),
-            count => several(count),
-        });
-    };
+    match rows.len() {
+        0 => Err(fault(ServerFault::UserUnknown)),
+        several @ 2.. if !every => Err(several_accounts(several)),
+        _ => rows.into_iter().map(|row| account(&user, row)).collect(),
+    }
+}
+
+/// Returns the account in a row of [`others`].
+fn account(user: &str, row: Vec<Option<String>>) -> Result<Account, ServerError> {
     let mut row = row.into_iter();
     let (host, name, either) = (
         row.next().flatten(),
@@ -113,10 +132,7 @@ async fn another(session: &mut Session, username: &str) -> Result<Account, Serve
     let plugin = plugin::named(&name).ok_or_else(|| coded(ServerFault::NotAllowed, &name))?;
     let host = literal(&host.unwrap_or_default());
     Ok(Account {
-        statement: format!(
-            "ALTER USER {user}@{host} IDENTIFIED VIA {} USING",
-            plugin::name(&plugin)
-        ),
+        name: Some(format!("{user}@{host}")),
         plugin,
     })
 }

@@ -6,10 +6,12 @@
 
 use secrecy::{ExposeSecret, SecretString};
 
-use crate::server::{Change, Login, PreviousPassword, ServerError, ServerFault};
+use crate::server::{
+    Change, ChangeError, Engine, Login, PreviousPassword, ServerError, ServerFault,
+};
 
 use super::super::{Failure, budget, coded, fault, sent, timed};
-use super::{Session, literal, preparation};
+use super::{Session, accounts, literal, preparation, several_accounts};
 
 /// The account of the session, whatever its host part is.
 const OWN: &str = "CURRENT_USER()";
@@ -24,25 +26,25 @@ pub async fn change(
     session: &mut Session,
     login: &Login,
     change: &Change<'_>,
-) -> Result<PreviousPassword, ServerError> {
-    let (account, plain) = prepare(session, login, change.username).await?;
+) -> Result<PreviousPassword, ChangeError> {
+    let (accounts, plain) = prepare(session, login, change.username, change.every).await?;
     let secret = change.password.expose_secret();
     // Under a mode that could not be set, these would be read differently.
     if !plain && secret.contains(['\\', '\0']) {
-        return Err(coded(ServerFault::LoginForbidden, EXPIRED));
+        return Err(coded(ServerFault::PasswordExpired, EXPIRED).into());
     }
     let new = literal(secret);
-    let own = account == OWN;
+    let own = accounts == [OWN];
     let old = own.then_some(&login.password);
     let statement = |replace: bool, retain: bool| {
-        let mut statement = format!("ALTER USER {account} IDENTIFIED BY {new}");
+        let mut option = format!(" IDENTIFIED BY {new}");
         if let Some(old) = old.filter(|_| replace) {
-            statement += &format!(" REPLACE {}", literal(old.expose_secret()));
+            option += &format!(" REPLACE {}", literal(old.expose_secret()));
         }
         if retain {
-            statement += " RETAIN CURRENT PASSWORD";
+            option += " RETAIN CURRENT PASSWORD";
         }
-        SecretString::from(statement)
+        SecretString::from(alter(&accounts, &option))
     };
     let (mut replace, mut retain) = (false, change.retain);
     loop {
@@ -51,16 +53,26 @@ pub async fn change(
             Ok(_) if retain => return Ok(PreviousPassword::Retained),
             Ok(_) => return Ok(PreviousPassword::Void),
             Err(Failure::Answered(error)) => error,
-            Err(Failure::Lost(error)) => return Err(error),
+            Err(failure) => return Err(failure.of_change()),
         };
         match error.code.as_deref() {
             // Servers may require the current password as well (`password_require_current`).
             Some("3892") if own && !replace => replace = true,
             // Not allowed; not supported before 8.0.14; not supported by this plugin.
             Some("1227" | "1064" | "3894" | "3895" | "3878") if retain => retain = false,
-            _ => return Err(error),
+            _ => return Err(ChangeError::Sent(error)),
         }
     }
+}
+
+/// Returns the statement that changes accounts: all of them, or none (*Atomic Data Definition
+/// Statement Support*).
+fn alter(accounts: &[String], option: &str) -> String {
+    let changed: Vec<String> = accounts
+        .iter()
+        .map(|account| account.clone() + option)
+        .collect();
+    format!("ALTER USER {}", changed.join(", "))
 }
 
 /// Discards the retained password.
@@ -68,55 +80,52 @@ pub async fn discard(
     session: &mut Session,
     login: &Login,
     username: &str,
+    every: bool,
 ) -> Result<(), ServerError> {
-    let (account, _) = prepare(session, login, username).await?;
-    sent(session.query(&format!("ALTER USER {account} DISCARD OLD PASSWORD"))).await?;
+    let (accounts, _) = prepare(session, login, username, every).await?;
+    sent(session.query(&alter(&accounts, " DISCARD OLD PASSWORD"))).await?;
     Ok(())
 }
 
-/// Prepares a session. Returns the account to change, as statements name it, and whether the
+/// Prepares a session. Returns the accounts to change, as statements name them, and whether the
 /// server now reads string literals as this module writes them. With an expired password, only
 /// the password can be changed.
 async fn prepare(
     session: &mut Session,
     login: &Login,
     username: &str,
-) -> Result<(String, bool), ServerError> {
+    every: bool,
+) -> Result<(Vec<String>, bool), ServerError> {
     timed(budget::STATEMENT, async {
         let plain = match session.query(&preparation()).await {
             Ok(_) => true,
             Err(Failure::Answered(error)) if error.code.as_deref() == Some(EXPIRED) => false,
             Err(failure) => return Err(failure.into()),
         };
-        if username == login.username {
-            return Ok((OWN.to_owned(), plain));
+        if username == login.username && !every {
+            return Ok((vec![OWN.to_owned()], plain));
         }
-        Ok((account(session, username).await?, plain))
+        Ok((accounts(session, username, every).await?, plain))
     })
     .await
 }
 
-/// Returns another user's account. If several accounts differ in their host part, it returns
-/// none: each may have its own password.
-async fn account(session: &mut Session, username: &str) -> Result<String, ServerError> {
+/// Returns another user's account, or every account of the name. If there are several and only one
+/// may change, it returns none: each has its own password.
+async fn accounts(
+    session: &mut Session,
+    username: &str,
+    every: bool,
+) -> Result<Vec<String>, ServerError> {
+    let hosts = accounts::hosts(session, Engine::MySql, username).await?;
+    let hosts = hosts.ok_or_else(|| coded(ServerFault::NotAllowed, "accounts not readable"))?;
     let user = literal(username);
-    // Since 8.0.21, every user may read which accounts it may change.
-    let attributes =
-        format!("SELECT HOST FROM information_schema.USER_ATTRIBUTES WHERE USER = {user}");
-    let rows = match session.query(&attributes).await {
-        Err(Failure::Answered(_)) => {
-            let table = format!("SELECT Host FROM mysql.user WHERE User = {user}");
-            session.query(&table).await
-        }
-        rows => rows,
-    };
-    let hosts: Vec<String> = rows?.into_iter().flatten().flatten().collect();
-    match hosts.as_slice() {
-        [] => Err(fault(ServerFault::UserUnknown)),
-        [host] => Ok(format!("{user}@{}", literal(host))),
-        several => Err(coded(
-            ServerFault::NotAllowed,
-            format!("{} accounts of that name", several.len()),
-        )),
+    match hosts.len() {
+        0 => Err(fault(ServerFault::UserUnknown)),
+        several @ 2.. if !every => Err(several_accounts(several)),
+        _ => Ok(hosts
+            .iter()
+            .map(|host| format!("{user}@{}", literal(host)))
+            .collect()),
     }
 }

@@ -19,7 +19,7 @@ use tokio::net::TcpStream;
 use tokio::time::timeout;
 use tokio_rustls::client::TlsStream;
 
-use crate::server::{Endpoint, Engine, Login, ServerError, ServerFault, Verification};
+use crate::server::{Account, Endpoint, Engine, Login, ServerError, ServerFault, Verification};
 
 use super::super::tls::Configurations;
 use super::super::{Failure, broken, budget, coded, fault, fit, name, timed};
@@ -150,10 +150,16 @@ fn capabilities(endpoint: &Endpoint) -> CapabilityFlags {
 impl Session {
     /// Reads the authenticated account itself, not an account that the server substitutes for
     /// it.
-    pub async fn read(&mut self) -> Result<(), ServerError> {
+    pub async fn read(&mut self) -> Result<Account, ServerError> {
         let rows = self.query("SELECT CURRENT_USER()").await?;
-        match rows.as_slice() {
-            [row] if row.len() == 1 => Ok(()),
+        let [row] = rows.as_slice() else {
+            return Err(fault(ServerFault::Refused));
+        };
+        match row.as_slice() {
+            // A user's name may contain the character, a host may not.
+            [Some(account)] => Ok(Account::new(
+                account.rsplit_once('@').map_or("", |(_, host)| host),
+            )),
             _ => Err(fault(ServerFault::Refused)),
         }
     }

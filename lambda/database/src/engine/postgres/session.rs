@@ -20,8 +20,8 @@ use crate::server::{Endpoint, Login, ServerError, ServerFault, Verification};
 
 use super::super::tls::Configurations;
 use super::super::{Failure, budget, coded, fault, fit, name, timed};
-use super::answered;
 use super::watch::Watched;
+use super::{Refusal, RefusalPhase, answered};
 
 /// The default database, which every server has. AWS's own rotation functions use it too.
 const DEFAULT_DATABASE: &str = "postgres";
@@ -33,6 +33,10 @@ pub struct Session {
     carrier: JoinSet<Result<(), Error>>,
 }
 
+/// The codes of a database that does not exist, and of one that the user may not connect to. The
+/// server looks for the database after it has authenticated the user.
+const NO_DATABASE: [&str; 2] = ["3D000", "42501"];
+
 /// Connects to a server and logs in.
 pub async fn log_in(
     tls: &Configurations,
@@ -40,6 +44,27 @@ pub async fn log_in(
     login: &Login,
 ) -> Result<Session, ServerError> {
     fit(endpoint, login)?;
+    let named = endpoint.dbname.as_deref().unwrap_or(DEFAULT_DATABASE);
+    let has_no_database = |error: &ServerError| {
+        let code = error.code.as_deref();
+        error.fault == ServerFault::LoginForbidden && NO_DATABASE.iter().any(|it| code == Some(it))
+    };
+    match log_in_to(tls, endpoint, login, named).await {
+        Err(error)
+            if endpoint.any_database && named != DEFAULT_DATABASE && has_no_database(&error) =>
+        {
+            log_in_to(tls, endpoint, login, DEFAULT_DATABASE).await
+        }
+        done => done,
+    }
+}
+
+async fn log_in_to(
+    tls: &Configurations,
+    endpoint: &Endpoint,
+    login: &Login,
+    dbname: &str,
+) -> Result<Session, ServerError> {
     let stream = name::reach(endpoint).await?;
     let stream = timed(budget::TLS, async {
         let stream = ask_for_tls(stream).await?;
@@ -50,14 +75,21 @@ pub async fn log_in(
     config
         .user(&login.username)
         .password(login.password.expose_secret())
-        .dbname(endpoint.dbname.as_deref().unwrap_or(DEFAULT_DATABASE))
+        .dbname(dbname)
         .application_name("keyrota")
         .ssl_mode(SslMode::Require)
         .ssl_negotiation(SslNegotiation::Direct);
     let stream = Watched::new(stream, endpoint.verification != Verification::None);
+    let exchange = stream.exchange();
     timed(budget::LOGIN, async {
         let connected = config.connect_raw(stream, Secured).await;
-        let (client, connection) = connected.map_err(|error| driver_failure(error, true))?;
+        let (client, connection) = connected.map_err(|error| {
+            let phase = match exchange.awaits_verdict() {
+                true => RefusalPhase::Password,
+                false => RefusalPhase::Login,
+            };
+            driver_failure(error, phase)
+        })?;
         let mut carrier = JoinSet::new();
         carrier.spawn(connection);
         Ok(Session { client, carrier })
@@ -125,10 +157,10 @@ impl Session {
             Ok(messages) => Ok(messages.into_iter().filter_map(row).collect()),
             // The connection has the cause.
             Err(error) if error.is_closed() => Err(match self.carrier.join_next().await {
-                Some(Ok(Err(error))) => driver_failure(error, false),
+                Some(Ok(Err(error))) => driver_failure(error, RefusalPhase::Statement),
                 _ => Failure::Lost(fault(ServerFault::Busy)),
             }),
-            Err(error) => Err(driver_failure(error, false)),
+            Err(error) => Err(driver_failure(error, RefusalPhase::Statement)),
         }
     }
 }
@@ -136,7 +168,7 @@ impl Session {
 /// Classifies a driver error by its source: the server's own error, by its SQLSTATE and
 /// severity; a broken connection, by [`Watched`]; or the driver's own error about a message
 /// from the server.
-fn driver_failure(error: Error, while_logging_in: bool) -> Failure {
+fn driver_failure(error: Error, phase: RefusalPhase) -> Failure {
     let lost = |fault, code| Failure::Lost(coded(fault, code));
     let Some(source) = error.into_source() else {
         // An unexpected message.
@@ -148,14 +180,19 @@ fn driver_failure(error: Error, while_logging_in: bool) -> Failure {
             // Servers before 9.6 report it only in their own language.
             None => error.severity() == "ERROR",
         };
-        return answered(error.code().code(), is_error, while_logging_in);
+        let refusal = Refusal {
+            state: error.code().code(),
+            routine: error.routine(),
+            phase,
+        };
+        return answered(refusal, is_error);
     }
     match source.downcast_ref::<io::Error>() {
         Some(error) => match error.get_ref().and_then(|inner| inner.downcast_ref()) {
             Some(error) => Failure::Lost(ServerError::clone(error)),
             // The server does not have the password that it asks for, or its message is
             // malformed.
-            None if while_logging_in => lost(ServerFault::Untrusted, "SCRAM"),
+            None if phase != RefusalPhase::Statement => lost(ServerFault::Untrusted, "SCRAM"),
             None => lost(ServerFault::Refused, "protocol"),
         },
         // GSSAPI, SSPI, and others do not use a password.

@@ -3,6 +3,8 @@
 
 use std::io;
 use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll, ready};
 
 use bytes::BytesMut;
@@ -28,6 +30,33 @@ pub struct Watched<S> {
     seen: usize,
     /// How many more bytes the server may send.
     left: usize,
+    exchange: Exchange,
+}
+
+/// How far the exchange of the password has come. A driver does not report that with an error.
+#[derive(Clone, Default)]
+pub struct Exchange(Arc<AtomicBool>);
+
+impl Exchange {
+    /// Returns whether the server's next message is its verdict on the password: it has asked for
+    /// the password, or for the proof of it, and has neither proven nor said anything since.
+    pub fn awaits_verdict(&self) -> bool {
+        self.0.load(Ordering::Relaxed)
+    }
+
+    /// Notes a message of the server. An error leaves the state as it was when it came.
+    fn note(&self, message: Option<&Message>) {
+        let awaits = match message {
+            Some(
+                Message::AuthenticationCleartextPassword
+                | Message::AuthenticationMd5Password(_)
+                | Message::AuthenticationSaslContinue(_),
+            ) => true,
+            None | Some(Message::ErrorResponse(_) | Message::NoticeResponse(_)) => return,
+            Some(_) => false,
+        };
+        self.0.store(awaits, Ordering::Relaxed);
+    }
 }
 
 impl<S> Watched<S> {
@@ -39,7 +68,13 @@ impl<S> Watched<S> {
             received: BytesMut::new(),
             seen: 0,
             left: MOST,
+            exchange: Exchange::default(),
         }
+    }
+
+    /// Returns how far the exchange of the password has come, also after the stream is gone.
+    pub fn exchange(&self) -> Exchange {
+        self.exchange.clone()
     }
 
     /// Inspects the next message. Returns whether the message is complete.
@@ -62,6 +97,7 @@ impl<S> Watched<S> {
         if matches!(message, Some(Message::AuthenticationCleartextPassword)) && !self.is_proven {
             return Err(coded(ServerFault::Untrusted, "password in clear text"));
         }
+        self.exchange.note(message.as_ref());
         self.seen = length;
         Ok(true)
     }

@@ -28,14 +28,19 @@ pub(crate) enum Mishap {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum AnyFault {
     Aws(CallErrorKind),
+    /// The server's answer. If it is to a change, the change was sent.
     Server(server::ServerFault),
+    /// The same, but a change was not sent.
+    Unsent(server::ServerFault),
 }
 
 impl From<AnyFault> for CallErrorKind {
     fn from(fault: AnyFault) -> Self {
         match fault {
             AnyFault::Aws(fault) => fault,
-            AnyFault::Server(fault) => panic!("{fault:?} is no fault of AWS"),
+            AnyFault::Server(fault) | AnyFault::Unsent(fault) => {
+                panic!("{fault:?} is no fault of AWS")
+            }
         }
     }
 }
@@ -43,8 +48,24 @@ impl From<AnyFault> for CallErrorKind {
 impl From<AnyFault> for server::ServerFault {
     fn from(fault: AnyFault) -> Self {
         match fault {
-            AnyFault::Server(fault) => fault,
+            AnyFault::Server(fault) | AnyFault::Unsent(fault) => fault,
             AnyFault::Aws(fault) => panic!("{fault:?} is no fault of a server"),
+        }
+    }
+}
+
+/// How a change failed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum ChangeFault {
+    Sent(server::ServerFault),
+    Unsent(server::ServerFault),
+}
+
+impl From<AnyFault> for ChangeFault {
+    fn from(fault: AnyFault) -> Self {
+        match fault {
+            AnyFault::Unsent(fault) => Self::Unsent(fault),
+            fault => Self::Sent(fault.into()),
         }
     }
 }

@@ -4,12 +4,13 @@ use std::time::Duration;
 
 use keyrota_database_function::port::{Clock, Moment};
 use keyrota_database_function::server::{
-    Change, Endpoint, Login, PasswordExpiry, PreviousPassword, Server, ServerError, ServerFault,
+    Account, Accounts, Change, ChangeError, Endpoint, Inspection, Login, PreviousPassword, Server,
+    ServerError, ServerFault,
 };
 use keyrota_test_function::secrets::FakeSecrets as _;
 use secrecy::ExposeSecret;
 
-use super::mishap::server_error;
+use super::mishap::{ChangeFault, server_error};
 use super::services::{ADMINISTRATOR, ADMINISTRATOR_ARN, FakeServices, HOST, USER};
 
 impl FakeServices {
@@ -64,15 +65,34 @@ impl FakeServices {
 
     /// Records a login that was broken off.
     fn note<T>(&self, login: &Login, answer: Result<T, ServerFault>) -> Result<T, ServerError> {
-        if let Err(fault) = &answer
-            && ![ServerFault::WrongCredentials, ServerFault::Unclear].contains(fault)
+        if let Err(fault) = &answer {
+            self.note_fault(login, *fault);
+        }
+        answer.map_err(server_error)
+    }
+
+    fn note_fault(&self, login: &Login, fault: ServerFault) {
+        if ![ServerFault::WrongCredentials, ServerFault::Unclear].contains(&fault)
             // The two runs are processes of their own.
             && !self.turns.are_taken()
         {
             let password = login.password.expose_secret().to_owned();
             self.broken_off.replace(Some(password));
         }
-        answer.map_err(server_error)
+    }
+
+    /// Returns the accounts that a session may read.
+    fn accounts(&self, login: &Login) -> Accounts {
+        let hosts = self.hosts.borrow();
+        let is_user = login.username == USER;
+        let sees = self.sees.get().unwrap_or(!is_user);
+        Accounts {
+            own: hosts
+                .first()
+                .filter(|_| is_user)
+                .map(|host| Account::new(*host)),
+            all: sees.then(|| hosts.iter().map(|host| Account::new(*host)).collect()),
+        }
     }
 }
 
@@ -87,9 +107,19 @@ impl Server for FakeServices {
         &self,
         endpoint: &Endpoint,
         login: &Login,
-    ) -> Result<Option<PasswordExpiry>, ServerError> {
-        self.authenticate(endpoint, login).await?;
-        Ok(self.expiry.get())
+        username: &str,
+    ) -> Result<Inspection, ServerError> {
+        self.approach(endpoint, login);
+        assert_eq!(username, USER);
+        let effect = || {
+            self.log_in(login)?;
+            Ok(Inspection {
+                expiry: self.expiry.get(),
+                accounts: self.accounts(login),
+            })
+        };
+        let answer = self.call("inspect", effect).await;
+        self.note(login, answer)
     }
 
     async fn change(
@@ -97,20 +127,21 @@ impl Server for FakeServices {
         endpoint: &Endpoint,
         login: &Login,
         change: &Change<'_>,
-    ) -> Result<PreviousPassword, ServerError> {
+    ) -> Result<PreviousPassword, ChangeError> {
         self.approach(endpoint, login);
         let effect = || {
-            self.log_in(login)?;
+            self.log_in(login).map_err(ChangeFault::Unsent)?;
             if let Some(fault) = self.refuses.get() {
-                return Err(fault);
+                return Err(ChangeFault::Sent(fault));
             }
+            self.every.set(change.every);
             if change.username != USER {
                 self.violated("the password of a user was changed who is not pinned");
             }
             let mut user = self.user.borrow_mut();
             let user = match &mut *user {
                 Some(user) if change.username == USER => user,
-                _ => return Err(ServerFault::UserUnknown),
+                _ => return Err(ChangeFault::Sent(ServerFault::UserUnknown)),
             };
             let password = change.password.expose_secret().to_owned();
             let before = std::mem::replace(&mut user.primary, password);
@@ -123,7 +154,13 @@ impl Server for FakeServices {
             }
         };
         let answer = self.call("change", effect).await;
-        self.note(login, answer)
+        answer.map_err(|fault| match fault {
+            ChangeFault::Sent(fault) => ChangeError::Sent(server_error(fault)),
+            ChangeFault::Unsent(fault) => {
+                self.note_fault(login, fault);
+                ChangeError::Unsent(server_error(fault))
+            }
+        })
     }
 
     async fn discard(
@@ -131,6 +168,7 @@ impl Server for FakeServices {
         endpoint: &Endpoint,
         login: &Login,
         username: &str,
+        _: bool,
     ) -> Result<(), ServerError> {
         self.approach(endpoint, login);
         let effect = || {

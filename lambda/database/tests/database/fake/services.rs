@@ -84,6 +84,12 @@ pub(crate) struct FakeServices {
     pub(crate) user: RefCell<Option<User>>,
     /// The server's fault, if it has one.
     pub(crate) down: Cell<Option<ServerFault>>,
+    /// The hosts of the user's accounts, the one that a login uses first.
+    pub(crate) hosts: RefCell<Vec<&'static str>>,
+    /// Whether a session may read all accounts. By default, only the administrator's may.
+    pub(crate) sees: Cell<Option<bool>>,
+    /// Whether the last change was one of every account.
+    pub(crate) every: Cell<bool>,
     /// When the user's password expires, if the server says so.
     pub(crate) expiry: Cell<Option<PasswordExpiry>>,
     /// The server's answer to a change, if it refuses.
@@ -150,6 +156,9 @@ impl FakeServices {
             secrets: RefCell::default(),
             user: RefCell::default(),
             down: Cell::default(),
+            hosts: RefCell::new(vec!["%"]),
+            sees: Cell::default(),
+            every: Cell::default(),
             expiry: Cell::default(),
             refuses: Cell::default(),
             random: RefCell::default(),
@@ -200,6 +209,9 @@ impl FakeServices {
             secrets: self.secrets.clone(),
             user: self.user.clone(),
             down: self.down.clone(),
+            hosts: self.hosts.clone(),
+            sees: self.sees.clone(),
+            every: self.every.clone(),
             expiry: self.expiry.clone(),
             refuses: self.refuses.clone(),
             random: self.random.clone(),

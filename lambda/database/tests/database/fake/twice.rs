@@ -3,7 +3,7 @@
 use std::fmt::Debug;
 
 use keyrota_database_function::port::{CallErrorKind, Description, StoredVersion};
-use keyrota_database_function::server::{PreviousPassword, ServerFault};
+use keyrota_database_function::server::{Inspection, PreviousPassword, ServerFault};
 use keyrota_test_function::others::Others;
 use keyrota_test_function::twice::{Turns, World, tell_description, tell_version};
 use secrecy::{ExposeSecret, SecretString};
@@ -48,6 +48,12 @@ impl Told for PreviousPassword {
     }
 }
 
+impl Told for Inspection {
+    fn tell(&self) -> String {
+        format!("{self:?}")
+    }
+}
+
 /// A read has no effect. If its answer is lost, the run ends, as if its process died.
 const READ: &[Mishap] = &[Mishap::Before(Aws(CallErrorKind::Unclear))];
 
@@ -63,7 +69,8 @@ const LOGIN: &[Mishap] = &[Mishap::Before(Server(ServerFault::TimedOut))];
 
 const CHANGE: &[Mishap] = &[
     Mishap::Before(Server(ServerFault::Unclear)),
-    Mishap::After(Server(ServerFault::Unclear)),
+    // The answer is an error or is lost, and the change was carried out.
+    Mishap::After(Server(ServerFault::NotAllowed)),
     Mishap::DieBefore,
     Mishap::DieAfter,
 ];
@@ -95,7 +102,7 @@ impl World for FakeServices {
 
     fn mishaps(action: &str) -> &'static [Mishap] {
         match action {
-            "authenticate" => LOGIN,
+            "authenticate" | "inspect" => LOGIN,
             "change" | "discard" => CHANGE,
             "secretsmanager:DescribeSecret"
             | "secretsmanager:GetSecretValue"
@@ -109,7 +116,10 @@ impl World for FakeServices {
     fn changes(action: &str) -> bool {
         !matches!(
             action,
-            "authenticate" | "secretsmanager:DescribeSecret" | "secretsmanager:GetSecretValue"
+            "authenticate"
+                | "inspect"
+                | "secretsmanager:DescribeSecret"
+                | "secretsmanager:GetSecretValue"
         )
     }
 

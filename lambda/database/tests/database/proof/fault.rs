@@ -3,7 +3,7 @@
 use keyrota_database_function::port::CallErrorKind;
 use keyrota_database_function::server;
 
-use crate::fake::AnyFault::{Aws, Server};
+use crate::fake::AnyFault::{Aws, Server, Unsent};
 use crate::fake::Mishap;
 
 /// A read has no effect, so it does not matter whether it was carried out or when the process
@@ -30,12 +30,21 @@ const LOGIN: &[Mishap] = &[
     Mishap::DieBefore,
 ];
 
+/// A look at the accounts has no effect, and every failure of it ends the step.
+const INSPECTION: &[Mishap] = &[
+    Mishap::Before(Server(server::ServerFault::TimedOut)),
+    Mishap::DieBefore,
+];
+
+/// A server, or a proxy before it, may carry out a change and answer with any error.
 const CHANGE: &[Mishap] = &[
-    Mishap::Before(Server(server::ServerFault::Busy)),
+    Mishap::Before(Unsent(server::ServerFault::Busy)),
     Mishap::Before(Server(server::ServerFault::Unclear)),
     Mishap::After(Server(server::ServerFault::Unclear)),
     Mishap::Before(Server(server::ServerFault::NotAllowed)),
+    Mishap::After(Server(server::ServerFault::NotAllowed)),
     Mishap::Before(Server(server::ServerFault::PasswordRefused)),
+    Mishap::After(Server(server::ServerFault::PasswordRefused)),
     Mishap::DieBefore,
     Mishap::DieAfter,
 ];
@@ -51,6 +60,7 @@ const DISCARD: &[Mishap] = &[
 pub(super) fn mishaps(action: &str) -> &'static [Mishap] {
     match action {
         "authenticate" => LOGIN,
+        "inspect" => INSPECTION,
         "change" => CHANGE,
         "discard" => DISCARD,
         "secretsmanager:DescribeSecret"

@@ -1,0 +1,403 @@
+//! The next step after a server refused a request or was unreachable: one table, which
+//! `docs/reference/errors.md` shows too.
+//!
+//! A remedy works for its cause when it is followed literally, and does not do more.
+
+use crate::server::{ServerError, ServerFault};
+
+/// Whose login the request was made with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Signer {
+    /// The user whose password is rotated.
+    User,
+    /// The administrator that `rotate_as` names.
+    Administrator,
+}
+
+/// What to do about a fault.
+struct Row {
+    fault: ServerFault,
+    /// The codes to which the row applies, or none for all that no earlier row has.
+    codes: &'static [&'static str],
+    /// Whose login it applies to, or `None` for both.
+    by: Option<Signer>,
+    #[cfg_attr(
+        not(test),
+        expect(dead_code, reason = "only the documentation shows it")
+    )]
+    cause: &'static str,
+    remedy: &'static str,
+}
+
+/// Returns the next step after a request that was made with this login.
+pub(crate) fn find(by: Signer, error: &ServerError) -> &'static str {
+    let code = error.code.as_deref().unwrap_or_default();
+    let fits = |row: &&Row| {
+        row.fault == error.fault
+            && row.by.is_none_or(|of| of == by)
+            && (row.codes.is_empty() || row.codes.contains(&code))
+    };
+    let row = ROWS.iter().find(fits);
+    row.map_or("see the server's log, then rotate again", |row| row.remedy)
+}
+
+use ServerFault as Fault;
+
+const ROWS: &[Row] = &[
+    Row {
+        fault: Fault::WrongCredentials,
+        codes: &["28P01"],
+        by: Some(Signer::User),
+        cause: "PostgreSQL: the password is wrong, is past its `VALID UNTIL`, or there is no such role",
+        remedy: "see that the user exists, that its `VALID UNTIL` is not over, and that nothing else changes its \
+                 password, then rotate again",
+    },
+    Row {
+        fault: Fault::WrongCredentials,
+        codes: &["28P01"],
+        by: Some(Signer::Administrator),
+        cause: "PostgreSQL: the password is wrong, is past its `VALID UNTIL`, or there is no such role",
+        remedy: "store the administrator's current password in that secret, or extend the administrator's \
+                 `VALID UNTIL` if it is over, then rotate again",
+    },
+    Row {
+        fault: Fault::WrongCredentials,
+        codes: &[],
+        by: Some(Signer::User),
+        cause: "the password is wrong, or there is no such user",
+        remedy: "see that the user exists and that nothing else changes its password, then rotate again",
+    },
+    Row {
+        fault: Fault::WrongCredentials,
+        codes: &[],
+        by: Some(Signer::Administrator),
+        cause: "the password is wrong, or there is no such user",
+        remedy: "store the administrator's current password in that secret, then rotate again",
+    },
+    Row {
+        fault: Fault::PasswordExpired,
+        codes: &[],
+        by: Some(Signer::User),
+        cause: "MySQL, MariaDB: the password has expired",
+        remedy: "set a new password of the user on the server, which ends the expiry, and store it as \
+                 AWSCURRENT, or enter it as the first password, then repeat the command",
+    },
+    Row {
+        fault: Fault::PasswordExpired,
+        codes: &[],
+        by: Some(Signer::Administrator),
+        cause: "MySQL, MariaDB: the password has expired",
+        remedy: "set a new password of the administrator on the server, which ends the expiry, and store it \
+                 in that secret, then rotate again",
+    },
+    Row {
+        fault: Fault::LoginForbidden,
+        codes: &["3D000", "1049"],
+        by: None,
+        cause: "the database does not exist",
+        remedy: "correct `dbname` in the manifest and run `keyrota bootstrap`, or create the database, then \
+                 rotate again",
+    },
+    Row {
+        fault: Fault::LoginForbidden,
+        codes: &["42501"],
+        by: None,
+        cause: "PostgreSQL: the user may not connect to the database",
+        remedy: "grant it CONNECT on the database, then rotate again",
+    },
+    Row {
+        fault: Fault::LoginForbidden,
+        codes: &["1044"],
+        by: None,
+        cause: "MySQL, MariaDB: the user has no privilege on the database",
+        remedy: "grant it a privilege on the database, or correct `dbname` in the manifest and run \
+                 `keyrota bootstrap`, then rotate again",
+    },
+    Row {
+        fault: Fault::LoginForbidden,
+        codes: &["3118", "4151"],
+        by: None,
+        cause: "MySQL, MariaDB: the account is locked",
+        remedy: "unlock the account with ALTER USER … ACCOUNT UNLOCK, then rotate again",
+    },
+    Row {
+        fault: Fault::LoginForbidden,
+        codes: &["3955"],
+        by: None,
+        cause: "MySQL: the account is locked after failed logins",
+        remedy: "find out who logs in with a wrong password, unlock the account with \
+                 ALTER USER … ACCOUNT UNLOCK, then rotate again",
+    },
+    Row {
+        fault: Fault::LoginForbidden,
+        codes: &["28000"],
+        by: None,
+        cause: "PostgreSQL: the role may not log in, or `pg_hba.conf` refuses it",
+        remedy: "give the role LOGIN with ALTER ROLE, and see that pg_hba.conf lets it in from the function's \
+                 network, then rotate again",
+    },
+    Row {
+        fault: Fault::LoginForbidden,
+        codes: &[],
+        by: None,
+        cause: "another reason",
+        remedy: "see that the user may log in from the function's network, then rotate again",
+    },
+    Row {
+        fault: Fault::UserLimit,
+        codes: &["53300"],
+        by: None,
+        cause: "PostgreSQL: the role has reached its own `CONNECTION LIMIT`",
+        remedy: "close sessions of this user, or raise its limit with ALTER ROLE … CONNECTION LIMIT; it is \
+                 tried again",
+    },
+    Row {
+        fault: Fault::UserLimit,
+        codes: &[],
+        by: None,
+        cause: "MySQL, MariaDB: the account has reached one of its own limits",
+        remedy: "close sessions of this user, or raise its limit with ALTER USER … WITH (for 1203, \
+                 max_user_connections of the server applies if the account has none); it is tried again",
+    },
+    Row {
+        fault: Fault::Pooler,
+        codes: &[],
+        by: None,
+        cause: "a pooler in front of the server did not get to test the password, or has no connection to the \
+                server",
+        remedy: "see the pooler's log, and that it reaches the server; it is tried again",
+    },
+    Row {
+        fault: Fault::NameUnknown,
+        codes: &[],
+        by: None,
+        cause: "the host's name cannot be resolved",
+        remedy: "check `host` in the manifest and that the function's VPC resolves it; it is tried again",
+    },
+    Row {
+        fault: Fault::Unreachable,
+        codes: &[],
+        by: None,
+        cause: "nothing listens there, or there is no route",
+        remedy: REACH,
+    },
+    Row {
+        fault: Fault::TimedOut,
+        codes: &[],
+        by: None,
+        cause: "a firewall or security group drops the packets, or the server hangs",
+        remedy: REACH,
+    },
+    Row {
+        fault: Fault::NoTls,
+        codes: &[],
+        by: None,
+        cause: "TLS is off on the server",
+        remedy: "turn TLS on on the server; a password is never sent without it",
+    },
+    Row {
+        fault: Fault::Untrusted,
+        codes: &[],
+        by: None,
+        cause: "another authority, another name, or a certificate that is over",
+        remedy: "check `host`, `tls` and `tls_ca` in the manifest against the server's certificate, then \
+                 `keyrota bootstrap`",
+    },
+    Row {
+        fault: Fault::Busy,
+        codes: &["53300", "1040"],
+        by: None,
+        cause: "all connections of the server are in use",
+        remedy: "it is tried again; if that lasts, close idle sessions, or raise max_connections of the server",
+    },
+    Row {
+        fault: Fault::Busy,
+        codes: &["25006", "1290", "1792", "1836"],
+        by: None,
+        cause: "the server is a replica, or is read-only",
+        remedy: "name the server that takes changes as `host` in the manifest and run `keyrota bootstrap`, or \
+                 make this one writable; it is tried again",
+    },
+    Row {
+        fault: Fault::Busy,
+        codes: &[],
+        by: None,
+        cause: "the server is starting or stopping, or another session holds a lock",
+        remedy: "it is tried again",
+    },
+    Row {
+        fault: Fault::Unclear,
+        codes: &[],
+        by: None,
+        cause: "the connection broke after the change was sent",
+        remedy: "it is tried again",
+    },
+    Row {
+        fault: Fault::PasswordRefused,
+        codes: &[],
+        by: None,
+        cause: "the server's rules refuse the password",
+        remedy: "check `password` in the manifest against the server's rules, then `keyrota bootstrap`",
+    },
+    Row {
+        fault: Fault::NoCreateRole,
+        codes: &[],
+        by: None,
+        cause: "PostgreSQL: the administrator has no `CREATEROLE`",
+        remedy: "as a superuser, run ALTER ROLE … CREATEROLE for the administrator (from PostgreSQL 16 on, \
+                 also GRANT the user's role to it WITH ADMIN TRUE, INHERIT FALSE, SET FALSE), then rotate again",
+    },
+    Row {
+        fault: Fault::NoAdminOption,
+        codes: &[],
+        by: None,
+        cause: "PostgreSQL 16 and later: the administrator has `CREATEROLE`, but no `ADMIN` option on the user's role",
+        remedy: "as a superuser, GRANT the user's role to the administrator \
+                 WITH ADMIN TRUE, INHERIT FALSE, SET FALSE, then rotate again",
+    },
+    Row {
+        fault: Fault::SuperuserNeeded,
+        codes: &[],
+        by: None,
+        cause: "PostgreSQL: the user is a superuser, whose password only a superuser may change",
+        remedy: "set `rotate_as: self` in the manifest and run `keyrota bootstrap`, or name the secret of a \
+                 superuser in `rotate_as`, then rotate again",
+    },
+    Row {
+        fault: Fault::NotAllowed,
+        codes: &["1142"],
+        by: Some(Signer::Administrator),
+        cause: "MariaDB: the administrator may not read how accounts store their passwords",
+        remedy: "grant the administrator SELECT on mysql.global_priv, then rotate again",
+    },
+    Row {
+        fault: Fault::NotAllowed,
+        codes: &["1227"],
+        by: Some(Signer::Administrator),
+        cause: "MySQL, MariaDB: the administrator lacks a privilege",
+        remedy: "grant the administrator CREATE USER on *.*, and on MySQL 8 SYSTEM_USER if the user has it, \
+                 then rotate again",
+    },
+    Row {
+        fault: Fault::NotAllowed,
+        codes: &[],
+        by: Some(Signer::User),
+        cause: "the user may not change its own password",
+        remedy: "allow the user to change its own password, or set `rotate_as` in the manifest to an \
+                 administrator's secret, then rotate again",
+    },
+    Row {
+        fault: Fault::NotAllowed,
+        codes: &[],
+        by: Some(Signer::Administrator),
+        cause: "the administrator may not change this user's password",
+        remedy: "allow it to the administrator, then rotate again",
+    },
+    Row {
+        fault: Fault::UserUnknown,
+        codes: &[],
+        by: Some(Signer::Administrator),
+        cause: "the user was dropped, or was never created; MySQL: or the administrator has no `CREATE USER`, \
+                without which it does not see the user",
+        remedy: "create the user on the server if it does not exist, or remove its entry from the manifest; if it \
+                 exists, on MySQL grant the administrator CREATE USER on *.*; then rotate again",
+    },
+    Row {
+        fault: Fault::UserUnknown,
+        codes: &[],
+        by: None,
+        cause: "the user was dropped, or was never created",
+        remedy: "create the user on the server, or remove its entry from the manifest",
+    },
+    Row {
+        fault: Fault::Refused,
+        codes: &[],
+        by: None,
+        cause: "anything else, with the server's code",
+        remedy: "see the server's log for this code, then rotate again",
+    },
+];
+
+const REACH: &str = "check `host`, `port` and `network` in the manifest, and that the server's security \
+                     group lets the function's in; it is tried again";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn of(by: Signer, fault: Fault, code: &str) -> &'static str {
+        let code = Some(code.to_owned());
+        find(by, &ServerError { fault, code })
+    }
+
+    #[test]
+    fn each_cause_has_its_own_remedy() {
+        let (user, administrator) = (Signer::User, Signer::Administrator);
+        // A full server, and a limit of the user's own.
+        assert!(of(user, Fault::Busy, "53300").contains("max_connections of the server"));
+        assert!(of(user, Fault::UserLimit, "53300").contains("CONNECTION LIMIT"));
+        assert!(of(user, Fault::Busy, "1040").contains("max_connections"));
+        assert!(of(user, Fault::UserLimit, "1226").contains("ALTER USER"));
+        // A wrong password, and an expired one.
+        assert!(!of(user, Fault::WrongCredentials, "1045").contains("VALID UNTIL"));
+        assert!(of(user, Fault::WrongCredentials, "28P01").contains("VALID UNTIL"));
+        assert!(of(administrator, Fault::WrongCredentials, "1045").contains("that secret"));
+        assert!(of(administrator, Fault::PasswordExpired, "1820").contains("ends the expiry"));
+        // A missing privilege.
+        assert!(of(administrator, Fault::NotAllowed, "1142").contains("global_priv"));
+        assert!(of(administrator, Fault::NotAllowed, "1227").contains("CREATE USER"));
+        assert!(of(user, Fault::NotAllowed, "1227").contains("rotate_as"));
+    }
+
+    /// Every row can be reached, and an unknown code has the last row of its fault.
+    #[test]
+    fn no_row_hides_another() {
+        for (index, row) in ROWS.iter().enumerate() {
+            let by = row.by.unwrap_or(Signer::User);
+            let code = row.codes.first().copied().unwrap_or("unknown");
+            let found = of(by, row.fault, code);
+            assert_eq!(found, row.remedy, "row {index}: {}", row.cause);
+        }
+    }
+
+    const PAGE: &str = concat!(
+        env!("CARGO_MANIFEST_DIR"),
+        "/../../docs/reference/errors.md"
+    );
+    const BEGIN: &str = "<!-- generated: database-errors -->\n";
+    const END: &str = "<!-- end: database-errors -->";
+
+    #[test]
+    fn the_documentation_is_up_to_date() {
+        let mut table =
+            String::from("| cause | message | whose login | remedy |\n| --- | --- | --- | --- |\n");
+        for row in ROWS {
+            let message = ServerError {
+                fault: row.fault,
+                code: None,
+            };
+            let codes = match row.codes {
+                [] => String::new(),
+                codes => format!(" ({})", codes.join(", ")),
+            };
+            let by = match row.by {
+                None => "both",
+                Some(Signer::User) => "the user's",
+                Some(Signer::Administrator) => "the administrator's",
+            };
+            table += &format!(
+                "| {} | {message}{codes} | {by} | {} |\n",
+                row.cause, row.remedy
+            );
+        }
+        let page = std::fs::read_to_string(PAGE).unwrap();
+        let (before, rest) = page.split_once(BEGIN).unwrap();
+        let (_, after) = rest.split_once(END).unwrap();
+        let expected = format!("{before}{BEGIN}\n{table}\n{END}{after}");
+        if std::env::var_os("KEYROTA_UPDATE").is_some() {
+            std::fs::write(PAGE, expected).unwrap();
+        } else {
+            assert_eq!(page, expected, "write it again with KEYROTA_UPDATE=1");
+        }
+    }
+}

@@ -1,0 +1,117 @@
+//! What a password change came to if the server answered with an error, or not at all.
+//!
+//! A server may change a password and then answer with an error, and a proxy in between may answer in
+//! its place. Therefore the function logs in before it reports anything: with the new password, which
+//! is one failed login at most, and then with the password that the change was made with.
+
+use keyrota_function_base::step::abandon;
+
+use super::login::{advice_on_change, not_changed, server};
+use super::set::{SetContext, none_works, retained};
+use crate::decide::{self, ChangeEnd, Found};
+use crate::error::Error;
+use crate::log::Note;
+use crate::port::{Journal, Ports};
+use crate::server::{ChangeError, Login, Server, ServerError};
+use crate::stage::PENDING;
+
+/// The login with which a user changed its own password, and the version that it is from.
+pub(super) struct OwnLogin {
+    pub(super) login: Login,
+    pub(super) version: &'static str,
+}
+
+/// Ends the step after a password change that failed or was not confirmed. `own` is absent if an
+/// administrator made the change.
+pub(super) async fn failed<P: Ports>(
+    ports: &P,
+    context: &SetContext<'_>,
+    own: Option<&OwnLogin>,
+    error: ChangeError,
+) -> Result<(), Error> {
+    let pin = &context.pin;
+    let error = match error {
+        ChangeError::Unsent(error) => {
+            return Err(not_changed(pin, error, "the change was not sent"));
+        }
+        ChangeError::Sent(error) => error,
+    };
+    let found = find(ports, context, own).await;
+    let partial = decide::may_be_partial(pin.endpoint.engine, pin.hosts);
+    let tested = tested(found);
+    match decide::after_asking(error.fault, found, partial) {
+        ChangeEnd::Set => {
+            let note = Note::new("set", "the server was found to have the pending password");
+            ports.journal().note(note);
+            retained(ports, context).await
+        }
+        ChangeEnd::GiveUp => {
+            let advice = advice_on_change(pin, &error);
+            let reason = format!("{error}; {tested} ({advice})");
+            Err(abandon(ports, context.event, None, reason).await.into())
+        }
+        ChangeEnd::NotChanged => Err(not_changed(pin, error, tested)),
+        ChangeEnd::NoPasswordWorks => {
+            let used = own.map_or(PENDING, |own| own.version);
+            Err(none_works(pin, &[PENDING, used]))
+        }
+        ChangeEnd::Unknown => Err(Error::ChangeUnknown {
+            server: server(pin),
+            username: pin.username.clone(),
+            tested,
+            source: error,
+        }),
+    }
+}
+
+/// Finds out by logging in which password the server has. After a login that failed for another
+/// reason than a wrong password, no other password is sent.
+async fn find<P: Ports>(ports: &P, context: &SetContext<'_>, own: Option<&OwnLogin>) -> Found {
+    let pin = &context.pin;
+    let new = context.pending.login(&pin.username);
+    match log_in(ports, context, &new).await {
+        Ok(true) => return Found::New,
+        Ok(false) => {}
+        Err(error) => return Found::Unknown(error.fault),
+    }
+    let Some(own) = own else {
+        return Found::NotNew;
+    };
+    match log_in(ports, context, &own.login).await {
+        Ok(true) => Found::Old,
+        Ok(false) => Found::Neither,
+        Err(error) => Found::Unknown(error.fault),
+    }
+}
+
+/// Returns whether the server accepts a password, or calls it wrong.
+async fn log_in<P: Ports>(
+    ports: &P,
+    context: &SetContext<'_>,
+    login: &Login,
+) -> Result<bool, ServerError> {
+    let endpoint = &context.pin.endpoint;
+    match ports.server().authenticate(endpoint, login).await {
+        Ok(()) => Ok(true),
+        Err(error) if decide::may_try_another(error.fault) => Ok(false),
+        Err(error) => Err(error),
+    }
+}
+
+/// Returns what the logins showed, and nothing more.
+fn tested(found: Found) -> &'static str {
+    match found {
+        Found::New => "a login right after that succeeded with the new password",
+        Found::Old => {
+            "logins right after that failed with the new password and succeeded with the old one"
+        }
+        Found::NotNew => "a login right after that failed with the new password",
+        Found::Neither => {
+            "logins right after that failed with the new password and with the old one"
+        }
+        Found::Unknown(_) => {
+            "it could not be tested which password the server has, because the login right after \
+             that failed for another reason than a wrong password"
+        }
+    }
+}

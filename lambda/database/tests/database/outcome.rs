@@ -1,0 +1,92 @@
+//! What the function finds out after a change that failed, before it reports anything.
+
+use keyrota_database_function::event::Step;
+use keyrota_database_function::mark::{RETAINED, SETTING};
+use keyrota_database_function::server::{Engine, ServerFault};
+use keyrota_database_function::stage::{CURRENT, PENDING};
+use keyrota_test_function::secrets::FakeSecrets as _;
+
+use crate::fake::AnyFault::Server;
+use crate::fake::{Mishap, Setting, run};
+use crate::set::{asked, change_call, created};
+
+/// A server, or a proxy before it, may carry out a change and then answer with any error.
+#[test]
+fn a_change_that_failed_is_looked_for() {
+    let faults = [
+        ServerFault::Unclear,
+        ServerFault::WrongCredentials,
+        ServerFault::NotAllowed,
+        ServerFault::UserUnknown,
+        ServerFault::Busy,
+        ServerFault::LoginForbidden,
+        ServerFault::Refused,
+    ];
+    let mariadb = Setting {
+        engine: Engine::MariaDb,
+        ..Setting::POSTGRES
+    };
+    for fault in faults {
+        for setting in [
+            Setting::POSTGRES,
+            Setting::MYSQL,
+            mariadb,
+            Setting::ADMINISTRATOR,
+        ] {
+            let services = created(setting);
+            services.inject(change_call(setting), Mishap::Before(Server(fault)));
+            assert_eq!(run(&services, Step::Set).name(), "NotChanged", "{fault:?}");
+            let said = services.output.said().to_string();
+            let tested = match setting.rotate_as {
+                "self" => "failed with the new password and succeeded with the old one",
+                _ => "a login right after that failed with the new password",
+            };
+            assert!(said.contains(tested), "{said}");
+            assert!(services.works(CURRENT));
+            assert_eq!(run(&services, Step::Set).name(), "done");
+
+            let services = created(setting);
+            services.inject(change_call(setting), Mishap::After(Server(fault)));
+            assert_eq!(run(&services, Step::Set).name(), "done", "{fault:?}");
+            // It is unknown whether the old password was retained, so that is recorded.
+            let retained = setting.engine == Engine::MySql;
+            assert_eq!(services.carrier(RETAINED).is_some(), retained);
+            assert_eq!(asked(&services).last(), Some(&"authenticate"));
+            assert!(services.works(PENDING));
+        }
+    }
+}
+
+/// No claim about the password is made where no login could test it, and no other password is sent
+/// to a server that may be another one now.
+#[test]
+fn what_could_not_be_tested_is_not_claimed() {
+    for mishap in [Mishap::Before, Mishap::After] {
+        for fault in [ServerFault::Refused, ServerFault::PasswordRefused] {
+            let services = created(Setting::POSTGRES);
+            services.inject(5, mishap(Server(fault)));
+            services.inject(6, Mishap::Before(Server(ServerFault::Unreachable)));
+            assert_eq!(run(&services, Step::Set).name(), "ChangeUnknown");
+            assert_eq!(asked(&services), ["authenticate", "change", "authenticate"]);
+            assert!(
+                services
+                    .output
+                    .said()
+                    .contains("the password may have changed")
+            );
+            assert!(services.carrier(PENDING).is_some());
+            assert_eq!(run(&services, Step::Set).name(), "done");
+            assert!(services.works(PENDING));
+        }
+    }
+}
+
+/// A password that the server set and then refused is the one that works.
+#[test]
+fn a_refused_password_that_was_set_is_not_given_up() {
+    let services = created(Setting::POSTGRES);
+    services.inject(5, Mishap::After(Server(ServerFault::PasswordRefused)));
+    assert_eq!(run(&services, Step::Set).name(), "done");
+    assert!(services.works(PENDING));
+    assert_eq!(services.carrier(SETTING), services.carrier(PENDING));
+}
