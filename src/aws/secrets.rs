@@ -19,6 +19,14 @@ use crate::port::{
     SecretValue, Secrets, TaggedSecret,
 };
 
+/// Returns the schedule of a rotation configuration.
+fn rules(rotation: &Rotation) -> RotationRulesType {
+    RotationRulesType::builder()
+        .set_schedule_expression(rotation.schedule.clone())
+        .set_duration(rotation.window.clone())
+        .build()
+}
+
 #[async_trait(?Send)]
 impl Secrets for Aws {
     async fn secret(&self, id: &str) -> Result<Option<Secret>> {
@@ -139,25 +147,25 @@ impl Secrets for Aws {
         done("secretsmanager:UpdateSecretVersionStage", request.send()).await
     }
 
-    async fn rotate(&self, id: &str, token: &str) -> Result<String> {
+    async fn rotate(&self, id: &str, token: &str, attached: Option<&Rotation>) -> Result<String> {
         const CALL: &str = "secretsmanager:RotateSecret";
         let request = self.secretsmanager.rotate_secret().secret_id(id);
-        let request = request.client_request_token(token);
+        let request = request
+            .client_request_token(token)
+            .set_rotation_lambda_arn(attached.and_then(|it| it.function.clone()))
+            .set_rotation_rules(attached.map(rules));
         let version = answered(CALL, request.send()).await?.version_id;
         version.ok_or_else(|| refused(CALL, ErrorKind::Other, "the response contains no version"))
     }
 
     async fn schedule(&self, id: &str, token: &str, rotation: &Rotation) -> Result<()> {
-        let rules = RotationRulesType::builder()
-            .set_schedule_expression(rotation.schedule.clone())
-            .set_duration(rotation.window.clone());
         let request = self
             .secretsmanager
             .rotate_secret()
             .secret_id(id)
             .client_request_token(token)
             .set_rotation_lambda_arn(rotation.function.clone())
-            .rotation_rules(rules.build())
+            .rotation_rules(rules(rotation))
             .rotate_immediately(false);
         done("secretsmanager:RotateSecret", request.send()).await
     }

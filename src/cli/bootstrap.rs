@@ -12,11 +12,13 @@ use super::password;
 use super::session::Session;
 use super::settings::Settings;
 use crate::model::{Entry, InitialKey, Kind, Model};
-use crate::plan::{self, Drift, GoneSecret, Preflight, StackReport};
+use crate::plan::{self, Drift, GoneSecret, OutstandingRotation, Preflight, StackReport};
 use crate::port::Event;
 use crate::render::Shard;
 use crate::run::{self, Bootstrapped, Cleared, Context};
-use crate::view::{BootstrapResult, DeployedFunction, DeployedSecret, imported, visible};
+use crate::view::{
+    BootstrapResult, DeployedFunction, DeployedSecret, first_rotations, imported, visible,
+};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -28,11 +30,12 @@ Examples:
   # Deploy in a pipeline, with a function that was built before
   keyrota bootstrap --yes --function-zip function.zip --format json";
 
-/// Deploy the stack, rotate each credential once, and verify the result
+/// Deploy the stack, start the first rotations, and verify each credential
 ///
 /// Checks the account first, and lists everything that prevents the deployment. Then
 /// builds and uploads the functions, deploys the stack, stores the first credentials,
-/// and rotates them. Ends when each new credential has authenticated.
+/// and rotates those whose `first_rotation` is `now`. Ends when each credential has
+/// authenticated.
 ///
 /// The command is idempotent: it changes only what differs, and completes what an
 /// interrupted run began.
@@ -62,7 +65,8 @@ pub(super) async fn run(settings: &Settings, verb: &Bootstrap) -> Result<Exit, F
     let session = Session::open(settings, stacks.model()).await?;
     let context = session.context(settings);
     let rotates = !verb.no_rotate;
-    let cleared = stacks.clear(&context, Preflight { rotates }).await?;
+    let intent = Preflight { rotates };
+    let cleared = stacks.clear(&context, intent).await?;
     let asked = password::collect(&context, &cleared).await?;
     // Without a terminal, the prompt fails.
     let is_asked = !verb.yes && std::io::stdin().is_terminal();
@@ -71,7 +75,10 @@ pub(super) async fn run(settings: &Settings, verb: &Bootstrap) -> Result<Exit, F
         false => None,
     };
     let restored = restored(shown.iter().flatten().flatten());
-    let question = question(shards, &cleared, verb.no_rotate);
+    let now = context.clock.now();
+    let first = cleared.iter();
+    let first = first.flat_map(|cleared| cleared.first_rotations(intent, now));
+    let question = question(shards, &cleared, first.collect());
     settings.confirm(verb.yes, &format!("{question}{restored}"))?;
     let gone = cleared.iter();
     let gone: Vec<Vec<GoneSecret>> = gone
@@ -163,7 +170,11 @@ fn confirm_recreation<'a>(
     })
 }
 
-fn question(shards: &[Shard], cleared: &[Cleared<'_>], no_rotate: bool) -> String {
+fn question(
+    shards: &[Shard],
+    cleared: &[Cleared<'_>],
+    rotations: Vec<OutstandingRotation>,
+) -> String {
     let observed = &cleared[0].observed;
     let entries = || shards.iter().flat_map(|shard| &shard.model.entries);
     let adopted = entries().filter_map(Entry::as_access_key);
@@ -189,17 +200,13 @@ fn question(shards: &[Shard], cleared: &[Cleared<'_>], no_rotate: bool) -> Strin
         })
         .collect();
     format!(
-        "Deploy {what} to account {} in {} as {}?\n  {} secret(s), {} first key(s) adopted from profiles; {}{removed}{}{}",
+        "Deploy {what} to account {} in {} as {}?\n  {} secret(s), {} first key(s) adopted from profiles; each credential is proven.{removed}{}{}{}",
         observed.caller.account,
         observed.region,
         observed.caller.arn,
         entries().count(),
         adopted.count(),
-        if no_rotate {
-            "no rotation now."
-        } else {
-            "each is rotated once and proven."
-        },
+        first_rotations(&rotations),
         imported(imports),
         keys.collect::<String>(),
     )
@@ -219,6 +226,7 @@ fn result(model: &Model, done: Bootstrapped) -> BootstrapResult {
         version_id: proven.verified.version,
         rotated: proven.rotated,
         verified: true,
+        first_rotation: proven.verified.report.first_rotation,
     });
     let mut functions = done.functions.into_iter().map(|running| DeployedFunction {
         arn: running.arn,

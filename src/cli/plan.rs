@@ -62,6 +62,7 @@ pub(super) async fn run(settings: &Settings, verb: &Plan) -> Result<Exit, Failed
         imports: Vec::new(),
         drift: Vec::new(),
         removed: Vec::new(),
+        first_rotations: Vec::new(),
     };
     for ((shard, template), cleared) in shards.iter().zip(rendering.stacks()).zip(&cleared) {
         let model = &shard.model;
@@ -86,6 +87,9 @@ pub(super) async fn run(settings: &Settings, verb: &Plan) -> Result<Exit, Failed
             .extend(imports.map(|import| (stack.clone(), import)));
         let removed = plan::removed_replicas(&cleared.observed, Some(&changes));
         result.removed.extend(removed);
+        let rotates = Preflight { rotates: true };
+        let first = cleared.first_rotations(rotates, context.clock.now());
+        result.first_rotations.extend(first);
         result.stacks.push((stack, changes));
     }
     if let Some(file) = &verb.review {

@@ -9,7 +9,8 @@ use super::fleet::Stacks;
 use super::leak;
 use super::session::Session;
 use super::settings::Settings;
-use crate::model::{Entry, Model};
+use crate::model::{Entry, FirstRotation, Model};
+use crate::plan;
 use crate::port::{Event, Listener};
 use crate::render::Fleet;
 use crate::run::{self, Context, Deployed};
@@ -47,6 +48,9 @@ const OTHER_WAYS: [&str; 2] = ["names", "restore_previous"];
 #[command(after_long_help = EXAMPLES)]
 pub(super) struct Rotate {
     /// Names of secrets or users in the manifest. By default, all secrets are rotated
+    ///
+    /// The first rotation of an entry with `first_rotation: on_request` needs its name. It
+    /// also turns on the rotation schedule.
     #[arg(value_name = "NAME")]
     names: Vec<String>,
     /// Make the previous version of this secret current again, if it still works
@@ -92,6 +96,10 @@ pub(super) async fn run(settings: &Settings, verb: &Rotate) -> Result<Exit, Fail
     for (model, entries) in chosen {
         run::guard_account(&context, model).await?;
         let deployed = Deployed::observe(&context, model).await?;
+        let entries = match names.is_empty() {
+            true => requested(&context, entries).await?,
+            false => entries,
+        };
         // If several commands start at the same time, one of them rotates each secret.
         let mut since = Vec::new();
         for entry in &entries {
@@ -121,6 +129,32 @@ pub(super) async fn run(settings: &Settings, verb: &Rotate) -> Result<Exit, Fail
             false => Exit::Failed,
         },
     )
+}
+
+/// Returns the entries that a command without names rotates. A first rotation on request waits for
+/// a command that names the entry.
+async fn requested<'fleet>(
+    context: &Context<'_>,
+    entries: Vec<&'fleet Entry>,
+) -> Result<Vec<&'fleet Entry>, run::Error> {
+    let mut requested = Vec::new();
+    for entry in entries {
+        if entry.first_rotation == FirstRotation::OnRequest {
+            let seen = run::observe_entry(context, entry).await?;
+            if seen
+                .held()
+                .is_some_and(|held| plan::awaits_request(entry, held))
+            {
+                let secret = &entry.secret;
+                context.listener.on(Event::Done(format!(
+                    "{secret}: not rotated, because its first rotation waits for `keyrota rotate {secret}`"
+                )));
+                continue;
+            }
+        }
+        requested.push(entry);
+    }
+    Ok(requested)
 }
 
 fn is_called(entry: &Entry, name: &str) -> bool {

@@ -10,9 +10,9 @@ use super::manifest::{MAX_TAGS_WITH_DATABASES, read_tags};
 use super::reader::Field;
 use super::word_or_arn::{parse_kms_key, parse_reader};
 use super::{
-    AccessKey, Arn, Database, Duration, Finding, InitialKey, KmsKey, OldKey, Region, Replica,
-    RotateAs, Schedule, SecretName, SecretReference, StackName, access_key, database, field_names,
-    old_key, replica,
+    AccessKey, Arn, Database, Duration, Finding, FirstRotation, InitialKey, KmsKey, OldKey, Region,
+    Replica, RotateAs, Schedule, SecretName, SecretReference, StackName, access_key, database,
+    field_names, old_key, replica,
 };
 
 /// The longest description of a secret (`API_CreateSecret`).
@@ -41,6 +41,8 @@ pub struct Entry {
     pub kms_key: KmsKey,
     /// The treatment of the replaced credential.
     pub old_key: OldKey,
+    /// When the first rotation takes place.
+    pub first_rotation: FirstRotation,
     /// The principals that may read the secret, besides those whose own policies allow it.
     pub readers: Vec<Arn>,
     /// The replicas of the secret, in alphabetical order of their Regions.
@@ -302,6 +304,7 @@ fn read_entry(fields: &Fields<'_>, specific: Specific) -> Option<Entry> {
     } = specific;
     let adopt = fields.value("adopt", |field| field.boolean());
     let settings = settings?;
+    let kind = kind?;
     let entry = Entry {
         place: fields.at().path().to_owned(),
         secret: secret?,
@@ -312,12 +315,14 @@ fn read_entry(fields: &Fields<'_>, specific: Specific) -> Option<Entry> {
         window: settings.window,
         kms_key: settings.kms_key,
         old_key: settings.old_key,
+        first_rotation: (settings.first_rotation)
+            .unwrap_or_else(|| FirstRotation::default_of(&kind)),
         readers: settings.readers,
         replicas: settings.replicas,
         rotate_as: rotate_as?,
         fields: names?,
         administrator_fields: None,
-        kind: kind?,
+        kind,
     };
     if let Some(SecretReference::Name(name)) = entry.administrator()
         && name.as_str() == entry.secret.as_str()
@@ -364,6 +369,7 @@ struct Settings {
     window: Option<Duration>,
     kms_key: KmsKey,
     old_key: OldKey,
+    first_rotation: Option<FirstRotation>,
     readers: Vec<Arn>,
     replicas: Vec<Replica>,
 }
@@ -406,6 +412,9 @@ fn read_settings(fields: &Fields<'_>) -> Option<Settings> {
     let old_key = old_key.map_or(Some(OldKey::UntilNextRotation), |field| {
         old_key::read(&field)
     });
+    let first_rotation = fields.optional("first_rotation", |field| {
+        field.parse("invalid-value", FirstRotation::parse)
+    });
     let readers = fields.optional("readers", |field| {
         let items = field.list()?;
         let read = |item: &Field<'_>| item.parse("invalid-value", parse_reader);
@@ -417,6 +426,7 @@ fn read_settings(fields: &Fields<'_>) -> Option<Settings> {
         window,
         kms_key: kms_key?,
         old_key: old_key?,
+        first_rotation: first_rotation?,
         readers: readers?.unwrap_or_default(),
         replicas: replicas?,
     })

@@ -493,6 +493,32 @@ databases:
     );
 }
 
+#[test]
+fn a_password_waits_for_its_first_rotation_unless_the_manifest_says_otherwise() {
+    let first = |defaults: &str, own: &str| {
+        let text = format!(
+            "version: 1\nstack: keys\ndefaults: {{ {defaults} }}\naccess_keys: [{{ user: ada{own} }}]\n\
+             databases: [{{ secret: a, engine: mysql, host: db, username: app{own} }}]\n"
+        );
+        let entries = read(&text, None).entries;
+        let names = entries.iter().map(|entry| entry.first_rotation.name());
+        names.collect::<Vec<_>>().join(" ")
+    };
+    assert_eq!(first("", ""), "now scheduled");
+    assert_eq!(first("first_rotation: now", ""), "now now");
+    assert_eq!(
+        first("first_rotation: on_request", ""),
+        "on_request on_request"
+    );
+    let own = ", first_rotation: scheduled";
+    assert_eq!(first("first_rotation: now", own), "scheduled scheduled");
+    let text = "version: 1\nstack: keys\naccess_keys: [{ user: ada, first_rotation: later }]\n";
+    assert_eq!(
+        short(text),
+        ["invalid-value access_keys[0].first_rotation 3"]
+    );
+}
+
 /// Cuts, doubles or replaces a piece of a text.
 fn mutated() -> impl Strategy<Value = String> {
     let piece = prop::sample::select(vec![

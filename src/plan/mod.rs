@@ -11,6 +11,7 @@ pub mod drift;
 mod environment;
 mod evidence;
 mod first_key;
+mod first_rotation;
 mod import;
 mod key_use;
 mod leak;
@@ -52,6 +53,10 @@ pub use drift::{GoneSecret, gone_secrets};
 pub use environment::{Environment, OptionFile, TLS_TAG, tls_of};
 pub use evidence::{Evidence, STACK_ID_TAG, same_key};
 pub use first_key::{FirstKey, UnusableKey};
+pub use first_rotation::{
+    OutstandingRotation, awaits_request, is_held_back, kept_rotation, next_first_rotation,
+    outstanding_rotation,
+};
 pub use import::{
     ImportOrigin, ImportTemplate, ImportTemplateError, SecretImport, customer_key, import_of,
     import_template, imports, returning_keys,

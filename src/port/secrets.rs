@@ -211,8 +211,9 @@ pub trait Secrets {
         from: Option<&str>,
         to: Option<&str>,
     ) -> Result<()>;
-    /// Starts a rotation and returns its version.
-    async fn rotate(&self, id: &str, token: &str) -> Result<String>;
+    /// Starts a rotation and returns its version. With a rotation configuration, sets its function
+    /// and its schedule and enables rotation first (`API_RotateSecret`).
+    async fn rotate(&self, id: &str, token: &str, attached: Option<&Rotation>) -> Result<String>;
     /// Sets the function and the schedule, and enables rotation without starting one.
     /// Secrets Manager invokes the function to test the configuration
     /// (`secretsmanager:RotateSecret` with `RotateImmediately` false).

@@ -4,10 +4,11 @@ use super::error::{Error, Result};
 use super::tags::restore_tags;
 use super::{
     Artifacts, Cleared, Context, Deployed, Deployment, Passwords, Recreation, Rotated, Seeded,
-    Verified, deploy, drift, import, rotate, seed, upload, verify,
+    Verified, deploy, drift, import, observe_entry, rotate, seed, switch_on, upload, verify,
 };
 use crate::model::Model;
-use crate::plan::{Drift, MADE, ObservedEntry, Preflight};
+use crate::plan::{self, Drift, MADE, Observed, ObservedEntry, Preflight};
+use crate::render::Strategy;
 
 /// Everything is deployed, and every credential authenticates.
 #[derive(Clone, Debug)]
@@ -49,7 +50,7 @@ pub struct DeploymentInputs<'a> {
     pub template: &'a str,
     /// The first passwords of databases whose secrets have none.
     pub passwords: &'a Passwords,
-    /// Whether to rotate secrets that have never rotated.
+    /// Whether to rotate secrets that have never rotated and whose first rotation is now.
     pub rotates: bool,
     /// The secrets that do not exist, and that a person has asked to create again.
     pub recreated: &'a Recreation,
@@ -122,6 +123,7 @@ pub async fn bootstrap<'model>(
         one.changed |=
             adopted.contains(one.seen.entry().secret.as_str()) || awaits_rotation(&one.seen);
     }
+    keep_schedules(context, &deployed, &cleared.observed, &mut seeded).await?;
     let secrets = prove(context, model, &deployed, &seeded, rotates).await?;
     Ok(Bootstrapped {
         deployed,
@@ -143,6 +145,29 @@ fn awaits_rotation(seen: &ObservedEntry<'_>) -> bool {
     entry.adopt && labelled.is_none()
 }
 
+/// Sets the schedules that the stack does not have, because a request turned them on.
+async fn keep_schedules(
+    context: &Context<'_>,
+    deployed: &Deployed,
+    before: &Observed<'_>,
+    seeded: &mut Seeded<'_>,
+) -> Result<()> {
+    for (one, before) in seeded.entries.iter_mut().zip(&before.entries) {
+        let entry = one.seen.entry();
+        let function = deployed.function_arn(Strategy::for_entry(entry));
+        let kept = one.seen.held().and_then(|held| {
+            let rotation = plan::kept_rotation(entry, before.secret(), held, function)?;
+            Some((held.secret.arn.clone(), rotation))
+        });
+        if let Some((arn, rotation)) = kept {
+            switch_on(context, &arn, &rotation).await?;
+            context.done(format!("set the rotation schedule of {}", entry.secret));
+            one.seen = observe_entry(context, entry).await?;
+        }
+    }
+    Ok(())
+}
+
 /// Rotates what has never rotated, and verifies every credential. All are tried before the first
 /// failure ends the command. Other failures are reported as warnings.
 async fn prove(
@@ -153,10 +178,7 @@ async fn prove(
     rotates: bool,
 ) -> Result<Vec<Proven>> {
     let rotated: Vec<Result<Option<Rotated>>> = match rotates {
-        true => {
-            let rotated = rotate(context, model, deployed, seeded).await;
-            rotated.into_iter().map(|one| one.map(Some)).collect()
-        }
+        true => rotate(context, model, deployed, seeded).await,
         false => model.entries.iter().map(|_| Ok(None)).collect(),
     };
     let mut secrets = Vec::new();

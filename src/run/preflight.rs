@@ -12,7 +12,7 @@ use super::operation::{began_since, newest, settle};
 use super::replica::check_replicas;
 use super::{Context, guard_account, observe};
 use crate::model::{Finding, Model};
-use crate::plan::{self, Observed, ObservedEntry, Preflight, Seeding};
+use crate::plan::{self, Observed, ObservedEntry, OutstandingRotation, Preflight, Seeding};
 use crate::port::{StackEvent, StackResource, Stage};
 
 /// The account was observed, and nothing prevents the deployment.
@@ -24,6 +24,20 @@ pub struct Cleared<'model> {
     pub imports: Imports,
     /// The newest event of the stack before the observation, if there is one.
     pub(super) newest: Option<StackEvent>,
+}
+
+impl Cleared<'_> {
+    /// Returns the first rotation of each entry that has never rotated, as a deployment with this
+    /// intent leaves it.
+    pub fn first_rotations(&self, intent: Preflight, now: Timestamp) -> Vec<OutstandingRotation> {
+        let adopted = self.imports.adopted();
+        let entries = self.observed.entries.iter();
+        let first = entries.filter_map(|seen| {
+            let adopts = adopted.contains(seen.entry().secret.as_str());
+            plan::next_first_rotation(seen, intent, adopts, now)
+        });
+        first.collect()
+    }
 }
 
 /// Observes the account, and refuses with all findings.

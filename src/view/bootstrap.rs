@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use super::Show;
 use super::human::table;
 use super::text::{Styling as _, visible};
-use crate::plan::StackReport;
+use crate::plan::{OutstandingRotation, StackReport};
 
 /// The result of `bootstrap`.
 #[derive(Clone, Debug, Serialize)]
@@ -72,6 +72,20 @@ pub struct DeployedSecret {
     pub rotated: bool,
     /// Whether its credential has authenticated.
     pub verified: bool,
+    /// Its first rotation, if none has succeeded yet.
+    pub first_rotation: Option<OutstandingRotation>,
+}
+
+/// Returns when secrets rotate for the first time and what their clients notice, a line each.
+pub fn first_rotations<'a>(first: impl IntoIterator<Item = &'a OutstandingRotation>) -> String {
+    let line = |first: &OutstandingRotation| {
+        format!(
+            "\n  {}: {}",
+            visible(first.secret()),
+            visible(&first.to_string())
+        )
+    };
+    first.into_iter().map(line).collect()
 }
 
 impl Show for BootstrapResult {
@@ -104,6 +118,11 @@ impl Show for BootstrapResult {
             ),
             count => writeln!(text, "\n{count} stacks are deployed ({changes})."),
         };
+        let first = self.secrets.iter();
+        let first = first_rotations(first.filter_map(|secret| secret.first_rotation.as_ref()));
+        if !first.is_empty() {
+            let _ = writeln!(text, "\nThese secrets have not rotated yet:{first}");
+        }
         text
     }
 

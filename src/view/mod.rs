@@ -34,7 +34,7 @@ use anstream::ColorChoice;
 
 use crate::model::Finding;
 
-pub use bootstrap::{BootstrapResult, DeployedFunction, DeployedSecret};
+pub use bootstrap::{BootstrapResult, DeployedFunction, DeployedSecret, first_rotations};
 pub use bundle::BundleResult;
 pub use credentials::CredentialsResult;
 pub use generate::{GenerateResult, WrittenFile};

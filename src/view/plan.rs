@@ -5,9 +5,10 @@ use std::fmt::Write as _;
 use serde_json::{Value, json};
 
 use super::Show;
+use super::bootstrap::first_rotations;
 use super::human::table;
 use super::text::visible;
-use crate::plan::{Drift, ImportOrigin, RemovedReplica};
+use crate::plan::{Drift, ImportOrigin, OutstandingRotation, RemovedReplica};
 use crate::port::Change;
 use crate::run::ImportReport;
 
@@ -22,6 +23,8 @@ pub struct PlanResult {
     pub drift: Vec<(String, Drift)>,
     /// The replicas that the changes delete.
     pub removed: Vec<RemovedReplica>,
+    /// The first rotations of secrets that have never rotated, after a deployment.
+    pub first_rotations: Vec<OutstandingRotation>,
 }
 
 impl PlanResult {
@@ -35,6 +38,14 @@ impl PlanResult {
     /// Returns whether nothing would change.
     pub fn is_empty(&self) -> bool {
         self.changes().next().is_none() && self.drift.is_empty()
+    }
+
+    /// Returns when the secrets that have never rotated do so after a bootstrap.
+    fn first_rotations(&self) -> String {
+        match first_rotations(&self.first_rotations) {
+            none if none.is_empty() => none,
+            lines => format!("\nThe first rotations, if `keyrota bootstrap` runs now:{lines}\n"),
+        }
     }
 
     /// Returns what a bootstrap restores besides the changes.
@@ -83,10 +94,11 @@ impl Show for PlanResult {
             );
         }
         if self.is_empty() {
-            return match self.stacks.len() {
+            let text = match self.stacks.len() {
                 1 => "No changes. The stack matches the manifest.\n".to_owned(),
                 count => format!("No changes. The {count} stacks match the manifest.\n"),
             };
+            return text + &self.first_rotations();
         }
         let mut header = vec!["action", "resource", "type", ""];
         if self.stacks.len() > 1 {
@@ -122,6 +134,7 @@ impl Show for PlanResult {
                 "\nThe replica of {secret} in {region} is deleted permanently."
             );
         }
+        text.push_str(&self.first_rotations());
         let count = |action: &str| {
             let changes = self.changes();
             changes
@@ -164,11 +177,17 @@ impl Show for PlanResult {
             }
             import
         });
+        let first = self.first_rotations.iter().map(|first| {
+            let mut named = json!(first);
+            named["name"] = first.secret().into();
+            named
+        });
         json!({
             "imports": imports.collect::<Vec<_>>(),
             "changes": changes.collect::<Vec<_>>(),
             "drift": drift.collect::<Vec<_>>(),
             "deleted_replicas": self.removed,
+            "first_rotations": first.collect::<Vec<_>>(),
         })
     }
 }

@@ -156,7 +156,8 @@ async fn a_network_that_does_not_exist_or_is_in_two_vpcs_is_found() {
              network: {{ subnets: [{subnets}], security_groups: [{groups}] }}\n\
              databases:\n\
              \x20 - {{ secret: prod/orders-db, engine: postgres, host: db.internal, \
-             username: app, tls: require, initial_password: env:FIRST_PASSWORD }}\n"
+             username: app, tls: require, initial_password: env:FIRST_PASSWORD, \
+             first_rotation: now }}\n"
         ));
     };
     let plan = "plan --database-function-zip function.zip --format json";

@@ -4,7 +4,7 @@ use super::manifest::{PATH, REGION};
 use super::{
     Alternatives, Except, FieldDefinition as Field, Form, MappingDefinition, Text, database, names,
 };
-use crate::model::probe;
+use crate::model::{FirstRotation, probe};
 
 /// A secret's name. Secrets Manager would take a hyphen and six characters at the end for the
 /// suffix of an ARN.
@@ -17,7 +17,7 @@ pub(super) const ADMINISTRATOR: Text = Text::matching(
 );
 
 /// The fields that entries of every kind have.
-pub(super) static COMMON: [Field; 9] = [
+pub(super) static COMMON: [Field; 10] = [
     Field::default(
         "adopt",
         Form::Boolean,
@@ -63,6 +63,16 @@ pub(super) static COMMON: [Field; 9] = [
         "old_key",
         Form::Either(&OLD_KEY),
         "What happens to the credential that was replaced. Without it, `until_next_rotation`.",
+    )
+    .in_defaults(),
+    Field::optional(
+        "first_rotation",
+        Form::Choice(&[
+            FirstRotation::Now.name(),
+            FirstRotation::Scheduled.name(),
+            FirstRotation::OnRequest.name(),
+        ]),
+        "When the first rotation takes place: `now` (`keyrota bootstrap` rotates), `scheduled` (in the first rotation window), or `on_request` (the first `keyrota rotate NAME` rotates and turns on the schedule). Without it, `now` for an access key and `scheduled` for a database.",
     )
     .in_defaults(),
     Field::optional(

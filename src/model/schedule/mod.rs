@@ -152,6 +152,12 @@ impl Schedule {
     ) -> impl Iterator<Item = Window> {
         window::windows(&self.calendar, after, window)
     }
+
+    /// Returns the window in which a rotation takes place that Secrets Manager reports for this
+    /// moment at the latest: the end of its window, or shortly before that.
+    pub fn window_until(&self, at: Timestamp, window: Option<Duration>) -> Option<Window> {
+        window::window_until(&self.calendar, at, window)
+    }
 }
 
 impl fmt::Display for Schedule {

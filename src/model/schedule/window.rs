@@ -32,6 +32,34 @@ pub(super) fn windows(
     openings(calendar, after).map_while(window)
 }
 
+pub(super) fn window_until(
+    calendar: &Calendar,
+    at: Timestamp,
+    length: Option<Duration>,
+) -> Option<Window> {
+    let last = civil(at.checked_sub(SignedDuration::from_secs(1)).ok()?);
+    match calendar {
+        // A rate has no grid: its window is as long as it says, before this moment.
+        Calendar::Rate { unit, .. } => {
+            let hours = length.and_then(Duration::as_hours).unwrap_or(1);
+            let opens = match unit {
+                Unit::Hours => timestamp(last.date().at(last.hour(), 0, 0, 0))?
+                    .checked_sub(SignedDuration::from_hours(i64::try_from(hours).ok()? - 1))
+                    .ok()?,
+                Unit::Days => timestamp(last.date().at(0, 0, 0, 0))?,
+            };
+            let closes = closes(opens, *unit, length)?;
+            Some(Window { opens, closes })
+        }
+        // No window is longer than a day.
+        Calendar::Cron(_) => {
+            let before = at.checked_sub(SignedDuration::from_hours(25)).ok()?;
+            let windows = windows(calendar, before, length);
+            windows.take_while(|window| window.opens < at).last()
+        }
+    }
+}
+
 fn openings(calendar: &Calendar, after: Timestamp) -> Box<dyn Iterator<Item = Timestamp> + '_> {
     match calendar {
         Calendar::Rate { every, unit } => Box::new(counted(after, *every, *unit)),

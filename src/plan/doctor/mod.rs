@@ -31,6 +31,7 @@ pub use drift::{resource_subject, unseen};
 pub use fault::{FAULTS, Fault};
 pub use rehearsal::{NextRotation, diagnose_next_rotation};
 pub use report::{DoctorFinding, DoctorReport};
+pub(super) use secret::differs;
 pub use secret::wanted_rotation;
 
 /// The observed state of a stack and everything that belongs to it.

@@ -12,7 +12,9 @@ use super::{Diagnosis, Examination, Fix, Scope};
 use crate::model::{Duration, Entry, KmsKey, Schedule, SecretName};
 use crate::plan::preflight::check_kms_key;
 use crate::plan::status::{State, overdue};
-use crate::plan::{ABANDONED_TAG, HeldSecret, LastRotation, Lookup, tag_differences};
+use crate::plan::{
+    ABANDONED_TAG, HeldSecret, LastRotation, Lookup, outstanding_rotation, tag_differences,
+};
 use crate::port::{EncryptionKey, Rotation, Secret};
 use crate::render;
 
@@ -137,6 +139,8 @@ pub(super) fn rotation(
         Some(note) => format!("{evidence}; {note}"),
         None => evidence,
     };
+    let first = outstanding_rotation(entry, secret, held.rotation, scope.now);
+    let is_held_back = first.is_some_and(|first| first.is_held_back());
     let mut found = Vec::new();
     let began = began(secret, examination);
     let is_unfinished = began.is_some();
@@ -146,7 +150,7 @@ pub(super) fn rotation(
         let fault = ROTATION_UNFINISHED.of(name, noted(evidence), remedy);
         found.push(fault.fixed_by(Fix::Resume, may.resume));
     }
-    if !secret.rotation_enabled {
+    if !secret.rotation_enabled && !is_held_back {
         let evidence = format!(
             "RotationEnabled is false; it was {}; {}",
             told(&secret.rotation),
@@ -158,7 +162,7 @@ pub(super) fn rotation(
         );
         let fault = ROTATION_OFF.of(name, evidence, remedy);
         found.push(fault.fixed_by(Fix::Schedule, may.schedule && wanted.function.is_some()));
-    } else if differs(entry, &wanted, &secret.rotation) {
+    } else if secret.rotation_enabled && differs(entry, &wanted, &secret.rotation) {
         let evidence = format!(
             "it is {}; the manifest specifies {}",
             told(&secret.rotation),
@@ -171,15 +175,17 @@ pub(super) fn rotation(
     if is_unfinished {
         return found;
     }
-    if held.rotation.is_never() {
+    let is_overdue = || overdue(entry, held, scope.now).0 == State::Overdue;
+    if held.rotation.is_never() && !is_held_back {
         let evidence = "Secrets Manager has not recorded a successful rotation, and no other key or password was current before";
         let remedy = format!("move the clients to the secret, then run `keyrota rotate {name}`");
         found.push(NEVER_ROTATED.of(name, evidence, remedy));
-    } else if secret.rotation_enabled && overdue(held, scope.now).0 == State::Overdue {
+    } else if secret.rotation_enabled && is_overdue() {
         let evidence = format!("{}; {}", due(secret.next_rotation), rotated(held.rotation));
         let remedy = format!("run `keyrota rotate {name}`");
         let fault = ROTATION_OVERDUE.of(name, noted(evidence), remedy);
-        found.push(fault.fixed_by(Fix::Rotate, may.rotate));
+        // Only a person decides that a password that clients may use is replaced.
+        found.push(fault.fixed_by(Fix::Rotate, may.rotate && !is_held_back));
     }
     found
 }
@@ -203,7 +209,7 @@ fn began(secret: &Secret, examination: &Examination<'_>) -> Option<String> {
 
 /// Returns whether a secret's rotation configuration differs from the wanted one. If the manifest
 /// leaves the window to Secrets Manager, it may be reported or not.
-fn differs(entry: &Entry, wanted: &Rotation, held: &Rotation) -> bool {
+pub(in crate::plan) fn differs(entry: &Entry, wanted: &Rotation, held: &Rotation) -> bool {
     let schedule = held.schedule.as_deref().map(Schedule::parse);
     let schedule = schedule.and_then(Result::ok);
     let same_schedule = schedule.is_some_and(|held| held.calendar() == entry.schedule.calendar());

@@ -4,7 +4,9 @@ use jiff::Timestamp;
 
 use super::reference::check_boundary;
 use super::{Circumstances, Specific, fields};
-use crate::model::{AccessKey, Arn, EntryOf, Finding, IamPath, InitialKey, SecretReference};
+use crate::model::{
+    AccessKey, Arn, EntryOf, Finding, FirstRotation, IamPath, InitialKey, SecretReference,
+};
 use crate::plan::recorded_keys::is_recorded;
 use crate::plan::{
     FirstKey, Observed, ObservedAccessKey, ObservedSecret, SEEDING_TAG, Seeding, UnusableKey,
@@ -173,7 +175,8 @@ fn check_keys(
             "keyrota did not create the user's active key {}, and rotation needs its key slot",
             described.join("; ")
         );
-        findings.push(match circumstances.preflight.rotates {
+        let is_now = entry.first_rotation == FirstRotation::Now;
+        findings.push(match circumstances.preflight.rotates && is_now {
             true => Finding::error("foreign-key", path, what)
                 .hint(format!("adopt it with {ADOPTION}; or run with --no-rotate to store a first key, move the clients to the secret, delete the old key, and run the command again")),
             false => Finding::warning("foreign-key", path, what),

@@ -7,9 +7,9 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::{
     HeldSecret, KeyClaim, LastRotation, ObservedAccessKey, ObservedDatabase, ObservedEntry,
-    RemovalTimes, removal_times,
+    OutstandingRotation, RemovalTimes, outstanding_rotation, removal_times,
 };
-use crate::model::{Database, Entry, EntryOf, OldKey, RotateAs};
+use crate::model::{Database, Entry, EntryOf, FirstRotation, OldKey, RotateAs};
 use crate::port::{CURRENT, Key, Secret};
 use crate::render::OLD_KEY_TAG;
 
@@ -36,8 +36,12 @@ pub fn report(seen: &ObservedEntry<'_>, now: Timestamp) -> SecretReport {
         ObservedEntry::Database(..) => Vec::new(),
     };
     let last_rotated = seen.held().and_then(|held| held.rotation.at());
+    let first = seen
+        .held()
+        .and_then(|held| outstanding_rotation(entry, held.secret, held.rotation, now));
     SecretReport {
         last_proven: last_proven(seen),
+        first_rotation: first,
         ..SecretReport::new(entry, secret, state, last_rotated, keys)
     }
 }
@@ -87,10 +91,13 @@ pub fn report_without_values(
         unknown.extend(KEYS_UNKNOWN);
     }
     let last_rotated = secret.and_then(|secret| secret.last_rotated);
+    let first_rotation = secret
+        .and_then(|secret| outstanding_rotation(entry, secret, last_rotation(entry, secret), now));
     let keys = keys.iter();
     let keys = keys.map(|key| KeyReport::new(key, KeyRole::Unknown, RemovalTimes::default()));
     SecretReport {
         unknown,
+        first_rotation,
         ..SecretReport::new(entry, secret, (state, reason), last_rotated, keys.collect())
     }
 }
@@ -115,18 +122,25 @@ fn state_without_values(
     if entry.as_access_key().is_some() && !keys.iter().any(|key| key.active) {
         return because(State::Broken, "the user has no active key");
     }
-    // While rotation is disabled, Secrets Manager does not report whether one has succeeded.
-    let rotation = match secret.last_rotated {
-        Some(at) => LastRotation::At(at),
-        None if secret.rotation_enabled => LastRotation::Never,
-        None => LastRotation::Undated,
-    };
-    match rotation_state(secret, rotation, now) {
+    match rotation_state(entry, secret, last_rotation(entry, secret), now) {
         (State::Ok, _) => because(
             State::Unknown,
             "whether the credential works is not known without its value",
         ),
         known => known,
+    }
+}
+
+/// Returns when a secret last rotated, as far as that is known without its values. While rotation
+/// is disabled, Secrets Manager does not report whether one has succeeded. A secret to which no
+/// function was ever attached, because nobody has requested its first rotation, had none.
+fn last_rotation(entry: &Entry, secret: &Secret) -> LastRotation {
+    let is_unrequested =
+        entry.first_rotation == FirstRotation::OnRequest && secret.rotation.function.is_none();
+    match secret.last_rotated {
+        Some(at) => LastRotation::At(at),
+        None if secret.rotation_enabled || is_unrequested => LastRotation::Never,
+        None => LastRotation::Undated,
     }
 }
 
@@ -173,7 +187,7 @@ fn state(seen: &ObservedEntry<'_>, now: Timestamp) -> (State, Option<String>) {
     };
     match broken {
         Some(reason) => (State::Broken, Some(reason)),
-        None => overdue(held, now),
+        None => overdue(seen.entry(), held, now),
     }
 }
 
@@ -207,11 +221,16 @@ fn why_login_is_broken(entry: EntryOf<'_, Database>, seen: &ObservedDatabase) ->
 }
 
 /// Returns the state of a secret's rotation, if its credential works.
-pub(super) fn overdue(held: HeldSecret<'_>, now: Timestamp) -> (State, Option<String>) {
-    rotation_state(held.secret, held.rotation, now)
+pub(super) fn overdue(
+    entry: &Entry,
+    held: HeldSecret<'_>,
+    now: Timestamp,
+) -> (State, Option<String>) {
+    rotation_state(entry, held.secret, held.rotation, now)
 }
 
 fn rotation_state(
+    entry: &Entry,
     secret: &Secret,
     rotation: LastRotation,
     now: Timestamp,
@@ -223,16 +242,25 @@ fn rotation_state(
             "a rotation is unfinished; `keyrota rotate` completes it".into(),
         );
     }
+    let due = secret.next_rotation.filter(|_| secret.rotation_enabled);
+    let expired = |due: &Timestamp| due.checked_add(GRACE).is_ok_and(|expired| expired < now);
+    let missed = due
+        .filter(expired)
+        .map(|due| format!("a rotation was due by {due:.0}"));
     if rotation.is_never() {
-        return because(State::NeverRotated, "no rotation has succeeded yet".into());
+        let first = outstanding_rotation(entry, secret, rotation, now);
+        let first = first.filter(OutstandingRotation::is_held_back);
+        return match (first, missed) {
+            (Some(_), Some(missed)) => because(State::Overdue, missed),
+            (Some(first), None) => because(State::NeverRotated, first.to_string()),
+            (None, _) => because(State::NeverRotated, "no rotation has succeeded yet".into()),
+        };
     }
     if !secret.rotation_enabled {
         return because(State::Overdue, "no rotation is scheduled".into());
     }
-    if let Some(due) = secret.next_rotation
-        && due.checked_add(GRACE).is_ok_and(|expired| expired < now)
-    {
-        return because(State::Overdue, format!("a rotation was due by {due:.0}"));
+    match missed {
+        Some(missed) => because(State::Overdue, missed),
+        None => (State::Ok, None),
     }
-    (State::Ok, None)
 }

@@ -8,7 +8,10 @@ use serde::Serialize;
 
 use crate::model::{ByKind, Duration, Entry, longest_active};
 use crate::plan::replica::{ReplicaReport, replicas};
-use crate::plan::{DoctorFinding, Drift, HoldReason, RemovalTimes, TagDifference, tag_differences};
+use crate::plan::{
+    DoctorFinding, Drift, HoldReason, OutstandingRotation, RemovalTimes, TagDifference,
+    tag_differences,
+};
 use crate::port::{Key, Secret, Stack};
 
 /// The result of `keyrota status`.
@@ -45,7 +48,9 @@ impl SecretReport {
 
     /// Returns whether no known state needs a person.
     pub fn is_fine(&self) -> bool {
-        matches!(self.state, State::Ok | State::Unknown)
+        let is_held_back = self.state == State::NeverRotated
+            && (self.first_rotation.as_ref()).is_some_and(OutstandingRotation::is_held_back);
+        (matches!(self.state, State::Ok | State::Unknown) || is_held_back)
             && self.tags.is_empty()
             && self.replicas.iter().all(|replica| replica.fault.is_none())
     }
@@ -130,6 +135,8 @@ pub struct SecretReport {
     pub schedule: String,
     /// Whether rotation is enabled.
     pub rotation_enabled: bool,
+    /// The first rotation, if none has succeeded yet and one will take place.
+    pub first_rotation: Option<OutstandingRotation>,
     /// When a rotation last succeeded.
     pub last_rotated: Option<Timestamp>,
     /// When the current credential was last seen to authenticate: by the rotation that made it
@@ -176,6 +183,7 @@ impl SecretReport {
             reason,
             schedule: entry.schedule.to_string(),
             rotation_enabled: secret.is_some_and(|secret| secret.rotation_enabled),
+            first_rotation: None,
             last_rotated,
             last_proven: None,
             next_rotation: secret.and_then(|secret| secret.next_rotation),

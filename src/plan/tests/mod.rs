@@ -2,6 +2,7 @@
 
 mod doctor;
 mod encrypt;
+mod first_rotation;
 mod import;
 mod leak;
 mod old_key;

@@ -5,7 +5,7 @@ use std::collections::{HashMap, HashSet};
 use super::rule::{Level, Rule, RuleFindings, Theme};
 use super::stack::{Entry, Stack, holders};
 use super::template::Resource;
-use crate::model::{Duration, RotateAs, Schedule, SecretReference};
+use crate::model::{self, Duration, FirstRotation, RotateAs, Schedule, SecretReference};
 use crate::render::Strategy;
 use crate::render::resolve::{literal, target};
 use crate::render::tree::Value;
@@ -103,14 +103,16 @@ pub(super) const THEME: Theme = Theme {
         Rule {
             id: "secret-without-schedule",
             level: Level::Error,
-            title: "Every secret in the manifest has one schedule",
-            why: "Without a schedule, it never rotates.",
+            title: "Every secret in the manifest has one schedule, or none if its first rotation is on request",
+            why: "Without a schedule, it never rotates. With one, it rotates without a request.",
             remedy: "render the schedule, or remove the entry from the manifest",
             source: REFERENCE,
             check: Some(|stack, found| {
                 let schedules = stack.template.of_type(SCHEDULE);
                 let scheduled = schedules.filter_map(|one| target(one.get("SecretId")?));
-                once(stack, scheduled, "schedule", found);
+                named(stack, scheduled, "schedule", found, |entry| {
+                    usize::from(entry.first_rotation != FirstRotation::OnRequest)
+                });
             }),
         },
         Rule {
@@ -321,18 +323,33 @@ fn watched<'all>(
 /// Checks that each secret in the manifest has exactly one of something.
 fn once<'all>(
     stack: &'all Stack<'_>,
-    named: impl Iterator<Item = &'all str>,
+    names: impl Iterator<Item = &'all str>,
     what: &str,
     found: &mut RuleFindings,
 ) {
+    named(stack, names, what, found, |_| 1);
+}
+
+/// Checks that each secret in the manifest has as many of something as its entry wants.
+fn named<'all>(
+    stack: &'all Stack<'_>,
+    names: impl Iterator<Item = &'all str>,
+    what: &str,
+    found: &mut RuleFindings,
+    wanted: impl Fn(&model::Entry) -> usize,
+) {
     let mut counts: HashMap<&str, usize> = HashMap::new();
-    for id in named {
+    for id in names {
         *counts.entry(id).or_default() += 1;
     }
-    for secret in stack.entries.iter().filter_map(|entry| entry.secret) {
+    for entry in &stack.entries {
+        let Some(secret) = entry.secret else {
+            continue;
+        };
         match counts.get(secret.id).copied().unwrap_or_default() {
-            1 => {}
+            count if count == wanted(entry.served) => {}
             0 => found.add(secret.id, format!("no {what} names it")),
+            1 => found.add(secret.id, format!("a {what} names it")),
             more => found.add(secret.id, format!("{more} {what}s name it")),
         }
     }

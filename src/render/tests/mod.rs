@@ -418,6 +418,26 @@ fn databases_alone() {
 
 /// The stack contains the names that the deployment looks for.
 #[test]
+fn an_entry_on_request_has_no_schedule() {
+    let manifest = |first: &str| {
+        format!(
+            "version: 1\nstack: keys\nalarms: {{ email: [ops@example.com] }}\ndatabases:\n  - {{ secret: a, \
+             engine: mysql, host: db, username: app, first_rotation: {first} }}\n"
+        )
+    };
+    let text = |first: &str| rendered(&manifest(first)).stacks()[0].to_owned();
+    let (scheduled, request) = (text("scheduled"), text("on_request"));
+    assert_eq!(text("now"), scheduled);
+    let schedule = "Type: AWS::SecretsManager::RotationSchedule";
+    assert_eq!(scheduled.matches(schedule).count(), 1);
+    assert_eq!(request.matches(schedule).count(), 0);
+    assert!(request.contains("`keyrota rotate a` requests its first rotation"));
+    // Secrets Manager may invoke the function once a request attaches it.
+    let permission = "Principal: secretsmanager.amazonaws.com";
+    assert_eq!(request.matches(permission).count(), 1);
+}
+
+#[test]
 fn the_named_resources_and_outputs_are_there() {
     let manifest = include_str!("../../../examples/everything.yaml");
     let model = model::load(manifest, None).unwrap().model;

@@ -6,7 +6,7 @@ use keyrota_contract::tag;
 use serde_json::{Value as Json, json};
 
 use super::{Tag, boundary};
-use crate::model::{Entry, Kind, KmsKey, Model, Probe, Replica, RotateAs};
+use crate::model::{Entry, FirstRotation, Kind, KmsKey, Model, Probe, Replica, RotateAs};
 use crate::render::role::Policies;
 use crate::render::{Strategy, name};
 
@@ -45,6 +45,8 @@ pub fn view(entry: &Entry, model: &Model, tags: &[Tag], policies: &Policies<'_>)
         "tags": pinned(&super::tags_of(model, entry), pins(entry)),
         "probe": null,
         "function": strategy.function(),
+        // Its schedule is turned on outside of the stack.
+        "on_request": entry.first_rotation == FirstRotation::OnRequest,
         "schedule_id": name::schedule_logical_id(entry),
         "schedule": entry.schedule.as_str(),
         "window": window.map(|hours| format!("{hours}h")),

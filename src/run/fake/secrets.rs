@@ -105,8 +105,11 @@ impl Secrets for FakeAws {
         .await
     }
 
-    async fn rotate(&self, id: &str, token: &str) -> Result<String> {
+    async fn rotate(&self, id: &str, token: &str, attached: Option<&Rotation>) -> Result<String> {
         self.act("secretsmanager:RotateSecret", |state| {
+            if let Some(rotation) = attached {
+                state.live_secret(id)?.rotation = rotation.clone();
+            }
             state.rotate(id, token)
         })
         .await

@@ -195,6 +195,14 @@ async fn take_over(context: &Context<'_>, cleared: &Cleared<'_>) -> Result<()> {
         let Some(function) = &secret.rotation.function else {
             continue;
         };
+        // A request attaches the stack's function to a secret without a schedule in the stack.
+        let stack = observed.stack.iter();
+        if stack
+            .flat_map(|stack| stack.outputs.values())
+            .any(|output| output == function)
+        {
+            continue;
+        }
         if secret.rotation_enabled {
             disable(context, seen.entry(), secret, function).await?;
         }

@@ -9,8 +9,9 @@ use serde_json::Value;
 
 use super::super::error::{Error, Result};
 use super::super::{Context, Deployed};
-use crate::model::{Entry, Model};
-use crate::port::{CURRENT, ErrorKind, PENDING, PREVIOUS, Secret};
+use crate::model::{Entry, FirstRotation, Model};
+use crate::plan::wanted_rotation;
+use crate::port::{CURRENT, ErrorKind, PENDING, PREVIOUS, Rotation, Secret};
 use crate::render::Strategy;
 
 /// What became of a version that was pending.
@@ -54,6 +55,8 @@ pub(super) struct Attempt<'a> {
     /// The function's log group.
     group: Option<&'a str>,
     budget: Duration,
+    /// The rotation configuration that a new rotation sets, where the stack has no schedule.
+    attached: Option<Rotation>,
     /// It was said that the function's log cannot be read.
     blind: Cell<bool>,
 }
@@ -72,6 +75,8 @@ impl<'a> Attempt<'a> {
             arn: deployed.secret_arn(entry)?,
             group: deployed.log_group(Strategy::for_entry(entry)),
             budget: Duration::from_secs(4 * model.function.timeout.as_seconds() + 60),
+            attached: (entry.first_rotation == FirstRotation::OnRequest)
+                .then(|| wanted_rotation(entry, deployed.function_arn(Strategy::for_entry(entry)))),
             blind: Cell::new(false),
         })
     }
@@ -86,7 +91,12 @@ impl<'a> Attempt<'a> {
             if let Some(version) = self.rotated_since(from, secret.as_ref()) {
                 return Ok(version);
             }
-            match self.context.cloud.rotate(self.arn, &token).await {
+            match self
+                .context
+                .cloud
+                .rotate(self.arn, &token, self.attached.as_ref())
+                .await
+            {
                 Ok(version) => {
                     return match self.wait(&version, false, since).await? {
                         Outcome::Current => Ok(version),
@@ -151,7 +161,7 @@ impl<'a> Attempt<'a> {
         if let Some(outcome) = secret.and_then(|secret| Outcome::of(&secret, version)) {
             return Ok(outcome);
         }
-        match self.context.cloud.rotate(self.arn, version).await {
+        match self.context.cloud.rotate(self.arn, version, None).await {
             Ok(begun) => self.wait(&begun, true, since).await,
             Err(error) if error.kind == ErrorKind::Conflict => {
                 self.wait(version, true, since).await
@@ -257,7 +267,7 @@ impl<'a> Attempt<'a> {
     /// Has Secrets Manager run the steps of an unfinished rotation again: it does so when it
     /// refuses another one (`API_RotateSecret`).
     async fn try_again(&self, version: &str) -> Result<()> {
-        match self.context.cloud.rotate(self.arn, version).await {
+        match self.context.cloud.rotate(self.arn, version, None).await {
             Err(error) if error.kind != ErrorKind::Conflict => Err(error.into()),
             _ => Ok(()),
         }

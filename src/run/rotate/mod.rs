@@ -10,8 +10,8 @@ use self::attempt::{Attempt, Outcome};
 use self::key::Keys;
 use super::error::{Error, Result};
 use super::{CONCURRENCY, Context, Deployed, Seeded, SeededEntry};
-use crate::model::{AccessKey, EntryOf, Model};
-use crate::plan::{HeldSecret, ObservedEntry};
+use crate::model::{AccessKey, EntryOf, FirstRotation, Model};
+use crate::plan::{HeldSecret, ObservedEntry, is_held_back};
 use crate::port::{CURRENT, Stage};
 
 pub(super) use attempt::LoggedError;
@@ -28,15 +28,15 @@ pub struct Rotated {
     pub rotated: bool,
 }
 
-/// Rotates every secret that has never rotated, or whose rotation was left
-/// unfinished; the others are left alone. One failure does not stop the others.
-/// The results are in the order of the model.
+/// Rotates every secret that has never rotated and whose first rotation is now, or whose rotation
+/// was left unfinished; the others are left alone. One failure does not stop the others.
+/// The results are in the order of the model, and `None` for a first rotation that is held back.
 pub async fn rotate(
     context: &Context<'_>,
     model: &Model,
     deployed: &Deployed,
     seeded: &Seeded<'_>,
-) -> Vec<Result<Rotated>> {
+) -> Vec<Result<Option<Rotated>>> {
     stream::iter(&seeded.entries)
         .map(|seeded| rotate_seeded(context, model, deployed, seeded))
         .buffered(CONCURRENCY)
@@ -49,11 +49,18 @@ async fn rotate_seeded(
     model: &Model,
     deployed: &Deployed,
     seeded: &SeededEntry<'_>,
-) -> Result<Rotated> {
-    match stays(context, seeded).await? {
-        Some(stays) => Ok(stays),
-        None => rotate_entry(context, model, deployed, &seeded.seen).await,
+) -> Result<Option<Rotated>> {
+    let seen = &seeded.seen;
+    if seen
+        .held()
+        .is_some_and(|held| is_held_back(seen.entry(), held))
+    {
+        return Ok(None);
     }
+    Ok(Some(match stays(context, seeded).await? {
+        Some(stays) => stays,
+        None => rotate_entry(context, model, deployed, seen).await?,
+    }))
 }
 
 /// Rotates one secret and waits until AWSCURRENT has moved, as [`rotate_since`] does.
@@ -197,7 +204,10 @@ async fn stays(context: &Context<'_>, seeded: &SeededEntry<'_>) -> Result<Option
             seen.entry().secret
         ));
     }
-    let need_not = !seeded.changed
+    // A value that was stored is proven by a login. Only an entry that rotates at once is rotated
+    // for it.
+    let changed = seeded.changed && seen.entry().first_rotation == FirstRotation::Now;
+    let need_not = !changed
         && seen.abandoned().is_none()
         && !held.rotation.is_never()
         && (held.secret.unfinished().is_none() || ends_as_trial(context, held).await?);

@@ -13,7 +13,7 @@ const SECRET: &str = "prod/orders";
 
 const ONE: &str = "\
 databases:
-  - { secret: prod/orders, engine: postgres, host: db.internal, dbname: orders, username: app }
+  - { secret: prod/orders, engine: postgres, host: db.internal, dbname: orders, username: app, first_rotation: now }
 ";
 
 const WINDOW: TeardownOptions = TeardownOptions {
@@ -427,4 +427,116 @@ fn what_was_interrupted_before_a_password_was_stored_goes_at_once() {
     }
     let first = &scenario.passwords[SECRET];
     assert_eq!(first.expose_secret(), "hush-first");
+}
+
+/// The entry with another first rotation.
+fn first(value: &str) -> String {
+    ONE.replace("first_rotation: now", &format!("first_rotation: {value}"))
+}
+
+/// Returns whether the clients' password is still the first one, in the secret and on the server.
+fn is_untouched(fake: &FakeAws) -> bool {
+    let state = fake.state.borrow();
+    let password = state.secrets[SECRET].field(CURRENT, "password").unwrap();
+    password == "hush-first" && state.servers["db.internal:5432"].users["app"] == password
+}
+
+#[test]
+fn a_first_rotation_that_is_held_back_is_proven_by_a_login_and_stays_held_back() {
+    for value in ["null", "scheduled", "on_request"] {
+        let scenario = with_password(Scenario::of(&first(value), account));
+        let explored = explore(
+            || scenario.fake(),
+            |fake, fault| scenario.bootstrap(fake, fault),
+            |fake, done| {
+                assert!(is_untouched(fake) && !done.secrets[0].rotated, "{value}");
+                let first = &done.secrets[0].verified.report.first_rotation;
+                assert!(first.as_ref().unwrap().is_held_back());
+                let secret = &fake.state.borrow().secrets[SECRET];
+                assert_eq!(secret.rotates, value != "on_request");
+            },
+        );
+        tell(&format!("bootstrap, first rotation {value}"), explored);
+        let fake = deployed(&scenario);
+        // Neither another run nor another entry rotates it, even if the server has moved.
+        let more = format!(
+            "access_keys:\n  - {{ user: app, secret: prod/app }}\n{}",
+            first(value)
+        );
+        fake.state.borrow_mut().add_user("app");
+        fake.state
+            .borrow_mut()
+            .add_server("new:5432", "app", "hush-first");
+        let moved = first(value).replace("host: db.internal", "host: new");
+        for entries in [&first(value), &more, &moved] {
+            let again = after(&fake, entries);
+            let fake = again.fake();
+            let done = again.bootstrap(&fake, None).unwrap().unwrap();
+            assert!(!done.secrets.last().unwrap().rotated, "{value}");
+            assert!(is_untouched(&fake), "{value}");
+        }
+        // What the manifest says now counts.
+        let again = after(&fake, &first("now"));
+        let fake = again.fake();
+        let done = again.bootstrap(&fake, None).unwrap().unwrap();
+        assert!(done.secrets[0].rotated && !is_untouched(&fake), "{value}");
+    }
+}
+
+#[test]
+fn a_request_attaches_the_function_and_the_schedule() {
+    let request = first("on_request");
+    let scenario = with_password(Scenario::of(&request, account));
+    let start = deployed(&scenario).state.into_inner();
+    assert_eq!(start.secrets[SECRET].rotation.function, None);
+    let explored = explore(
+        || FakeAws::new(start.clone()),
+        |fake, fault| scenario.rotate(fake, fault),
+        |fake, _| {
+            assert!(!is_untouched(fake));
+            let secret = &fake.state.borrow().secrets[SECRET];
+            assert!(secret.rotates && !secret.in_rotation());
+            assert_eq!(secret.rotation.schedule.as_deref(), Some("rate(30 days)"));
+        },
+    );
+    tell("rotate, on request", explored);
+    let fake = FakeAws::new(start);
+    scenario.rotate(&fake, None).unwrap().unwrap();
+    fake.state.borrow_mut().next_day();
+    let password = field(&fake, CURRENT, "password");
+    let rotation = |fake: &FakeAws| {
+        let secret = &fake.state.borrow().secrets[SECRET];
+        (secret.rotates, secret.rotation.schedule.clone().unwrap())
+    };
+    // A deployment sets the manifest's schedule, which the stack does not have, and keeps it if
+    // the schedule leaves the stack.
+    let changed = request.replace("username", "schedule: rate(7 days), username");
+    let scheduled = changed.replace("on_request", "scheduled");
+    let mut fake = fake;
+    for (entries, schedule) in [
+        (&request, "rate(30 days)"),
+        (&changed, "rate(7 days)"),
+        (&scheduled, "rate(7 days)"),
+        (&changed, "rate(7 days)"),
+        (&request, "rate(30 days)"),
+    ] {
+        let next = after(&fake, entries);
+        fake = next.fake();
+        let done = next.bootstrap(&fake, None).unwrap().unwrap();
+        assert!(!done.secrets[0].rotated);
+        assert_eq!(rotation(&fake), (true, schedule.to_owned()));
+        fake.state.borrow_mut().next_day();
+    }
+    assert_eq!(field(&fake, CURRENT, "password"), password);
+}
+
+#[test]
+fn a_schedule_that_leaves_the_stack_before_the_first_rotation_is_not_kept() {
+    let scenario = with_password(Scenario::of(&first("scheduled"), account));
+    let fake = deployed(&scenario);
+    assert!(fake.state.borrow().secrets[SECRET].rotates);
+    let next = after(&fake, &first("on_request"));
+    let fake = next.fake();
+    next.bootstrap(&fake, None).unwrap().unwrap();
+    assert!(!fake.state.borrow().secrets[SECRET].rotates && is_untouched(&fake));
 }

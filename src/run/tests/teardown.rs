@@ -339,7 +339,7 @@ fn in_vpc() -> Scenario {
     let entries = "\
 network: { subnets: [subnet-1a1a1a1a], security_groups: [sg-1a1a1a1a] }
 databases:
-  - { secret: prod/orders, engine: postgres, host: db.internal, username: app }
+  - { secret: prod/orders, engine: postgres, host: db.internal, username: app, first_rotation: now }
 ";
     let mut scenario = Scenario::of(entries, |state| {
         state.add_server("db.internal:5432", "app", "hush-first");

@@ -27,6 +27,7 @@ fn bootstrap() {
         version_id: "two".to_owned(),
         rotated,
         verified,
+        first_rotation: None,
     };
     let mut result = BootstrapResult {
         stack: stack(),
@@ -50,6 +51,7 @@ fn bootstrap() {
         {
           "access_key_id": "AKIANEW",
           "arn": "arn:one",
+          "first_rotation": null,
           "kind": "access_key",
           "name": "prod/app",
           "rotated": true,

@@ -27,6 +27,7 @@ fn plan() {
         stacks: vec![("keys".to_owned(), changes)],
         drift: Vec::new(),
         removed: Vec::new(),
+        first_rotations: Vec::new(),
     };
     insta::assert_snapshot!(shown(&result), @"
     ACTION  RESOURCE       TYPE
@@ -67,6 +68,7 @@ fn plan() {
       ],
       "deleted_replicas": [],
       "drift": [],
+      "first_rotations": [],
       "imports": []
     }
     "#);
@@ -86,6 +88,7 @@ fn plan() {
         stacks: vec![("keys".to_owned(), Vec::new())],
         drift: Vec::new(),
         removed: Vec::new(),
+        first_rotations: Vec::new(),
     };
     insta::assert_snapshot!(shown(&none), @"No changes. The stack matches the manifest.");
     let drift = Drift {
@@ -126,6 +129,7 @@ fn a_plan_names_the_replicas_that_it_deletes() {
             secret: "prod/app".to_owned(),
             region: "us-west-2".to_owned(),
         }],
+        first_rotations: Vec::new(),
     };
     insta::assert_snapshot!(shown(&result), @"
     ACTION  RESOURCE       TYPE

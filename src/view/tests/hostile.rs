@@ -125,6 +125,7 @@ fn of_status() {
             reason: Some(text()),
             schedule: text(),
             rotation_enabled: true,
+            first_rotation: None,
             last_rotated: None,
             last_proven: None,
             next_rotation: None,
@@ -219,6 +220,7 @@ fn of_rotate_and_bootstrap() {
             version_id: text(),
             rotated: true,
             verified: true,
+            first_rotation: None,
         }],
         changes: 1,
     });
@@ -249,6 +251,7 @@ fn of_plan_and_teardown() {
             secret: text(),
             region: text(),
         }],
+        first_rotations: Vec::new(),
     });
     let items = || vec![Item::new("secret", text(), Some(text()))];
     check(&TeardownReport {

@@ -39,6 +39,7 @@ fn secret(state: State, reason: Option<&str>) -> SecretReport {
         reason: reason.map(str::to_owned),
         schedule: "rate(30 days)".to_owned(),
         rotation_enabled: true,
+        first_rotation: None,
         last_rotated: at("2026-11-01T09:00:30Z"),
         last_proven: at("2026-11-01T09:00:30Z"),
         next_rotation: None,
@@ -147,6 +148,7 @@ fn status() {
       "secrets": [
         {
           "arn": "arn:aws:secretsmanager:eu-west-1:111122223333:secret:prod/app-AbCdEf",
+          "first_rotation": null,
           "keys": [
             {
               "created": "2026-11-01T09:00:00Z",

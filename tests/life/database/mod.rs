@@ -10,6 +10,7 @@ pub mod client;
 mod cut;
 mod doctor;
 mod exec;
+mod first;
 pub mod function;
 mod hosts;
 mod outage;

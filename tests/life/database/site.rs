@@ -56,8 +56,14 @@ impl Site {
 
     /// Writes the manifest, with additional settings of the stack and of the entry.
     pub fn manifest_with(&self, stack: &str, settings: &str) {
-        let settings: String = settings
+        // Most tests are about a password that has rotated.
+        let first = match settings.contains("first_rotation:") {
+            true => "",
+            false => "first_rotation: now",
+        };
+        let settings: String = first
             .lines()
+            .chain(settings.lines())
             .map(|line| format!("    {}\n", line.trim()))
             .collect();
         self.test.manifest(&format!(

@@ -65,7 +65,11 @@ pub async fn prepare(test: &TestEnvironment, stage: Stage) {
     let server = test_server::shared(Engine::Postgres);
     let users = PEOPLE.get_or_init(|| make_users(server));
     test_server::set_password(server, &users.user, FIRST);
-    create_users(test, server, users).await;
+    let first = match stage {
+        Stage::OnRequest => "on_request",
+        _ => "now",
+    };
+    create_users(test, server, users, first).await;
     if stage == Stage::New {
         return;
     }
@@ -83,7 +87,7 @@ pub async fn prepare(test: &TestEnvironment, stage: Stage) {
 }
 
 /// Writes the zip file, the manifest, and the files and secrets that the manifest names.
-async fn create_users(test: &TestEnvironment, server: &Server, users: &DatabaseUsers) {
+async fn create_users(test: &TestEnvironment, server: &Server, users: &DatabaseUsers, first: &str) {
     test.conceal(FIRST);
     if !test.home.file(AUTHORITY).exists() {
         #[expect(clippy::disallowed_methods, reason = "a test's own file")]
@@ -108,7 +112,7 @@ async fn create_users(test: &TestEnvironment, server: &Server, users: &DatabaseU
          \x20 - {{ secret: {SECRET}, engine: postgres, host: localhost, port: {port}, \
          dbname: {dbname}, username: {username}, tls_ca: {AUTHORITY}, \
          initial_password: {FIRST_PASSWORD}, rotate_as: {ADMINISTRATOR}, kms_key: '{key}', \
-         readers: ['{reader}'] }}\n",
+         readers: ['{reader}'], first_rotation: {first} }}\n",
         subnet = network.subnet,
         security_group = network.security_group,
         architecture = function::architecture().as_str(),
@@ -168,7 +172,7 @@ const EXCUSED: [(&str, &str); 9] = [
 async fn each_action_of_the_databases_function_is_needed_by_a_step() {
     let test = TestEnvironment::without_function().await;
     let server = test_server::shared(Engine::Postgres);
-    create_users(&test, server, &make_users(server)).await;
+    create_users(&test, server, &make_users(server), "now").await;
     test.keyrota(BOOTSTRAP).await.exits(0);
     let policies = role_policies(&test).await;
 

@@ -263,6 +263,7 @@ async fn each_action_for_a_database_is_needed() {
         "status of a database",
         "status of a database without values",
         "rotate a database",
+        "rotate a database on request",
         "rotate a database that was left unfinished",
         "doctor of a database",
         "detecting drift of a database",

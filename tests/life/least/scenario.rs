@@ -3,9 +3,9 @@
 use super::database;
 use super::policy::DRIFT;
 use super::state::{
-    AILING, BUSY, CHANGED, DATABASE, DATABASE_DAMAGED, DATABASE_DEPLOYED, DATABASE_UNFINISHED,
-    DEPLOYED, GONE, LARGE, LARGE_CHANGED, LARGE_DEPLOYED, LEAKED, LEFT_BEHIND, LOCKED_OUT, SEEDED,
-    SMALL, State, TORN_DOWN, UNFINISHED,
+    AILING, BUSY, CHANGED, DATABASE, DATABASE_DAMAGED, DATABASE_DEPLOYED, DATABASE_ON_REQUEST,
+    DATABASE_UNFINISHED, DEPLOYED, GONE, LARGE, LARGE_CHANGED, LARGE_DEPLOYED, LEAKED, LEFT_BEHIND,
+    LOCKED_OUT, SEEDED, SMALL, State, TORN_DOWN, UNFINISHED,
 };
 
 /// A command in a state.
@@ -451,6 +451,16 @@ pub const SCENARIOS: &[Scenario] = &[
         DATABASE_DEPLOYED,
         ExpectedActions::TheRest,
     ),
+    Scenario {
+        anew: true,
+        ..scenario(
+            "rotate a database on request",
+            "Rotate",
+            "rotate prod/orders-db --format json",
+            DATABASE_ON_REQUEST,
+            ExpectedActions::These(&["lambda:InvokeFunction", "secretsmanager:RotateSecret"]),
+        )
+    },
     Scenario {
         code: 1,
         anew: true,

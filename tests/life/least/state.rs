@@ -41,6 +41,8 @@ pub enum State {
 pub enum Stage {
     New,
     Deployed,
+    /// Deployed, and its first rotation waits for a request.
+    OnRequest,
     /// A rotation is unfinished, and the function cannot complete it.
     Unfinished,
     /// The value is damaged, and the server has a password that no version contains.
@@ -84,6 +86,7 @@ pub const TORN_DOWN: State = State::TornDown;
 pub const BUSY: State = State::Busy;
 pub const DATABASE: State = State::Database(Stage::New);
 pub const DATABASE_DEPLOYED: State = State::Database(Stage::Deployed);
+pub const DATABASE_ON_REQUEST: State = State::Database(Stage::OnRequest);
 pub const DATABASE_UNFINISHED: State = State::Database(Stage::Unfinished);
 pub const DATABASE_DAMAGED: State = State::Database(Stage::Damaged);
 

@@ -372,3 +372,32 @@ fn dates_have_an_end() {
         .next();
     assert!(early.is_some());
 }
+
+#[test]
+fn the_window_of_a_reported_rotation() {
+    let window = |text: &str, length: Option<&str>, at: &str| {
+        let length = length.map(|length| Duration::parse(length).unwrap());
+        let window = schedule(text).window_until(at.parse().unwrap(), length);
+        let window = window.unwrap();
+        format!("{} {}", window.opens, window.closes)
+    };
+    let sunday = "2026-12-06T02:00:00Z 2026-12-06T05:00:00Z";
+    // Secrets Manager reports the end of a window, or the last second of it.
+    for at in ["2026-12-06T05:00:00Z", "2026-12-06T04:59:59Z"] {
+        assert_eq!(window("cron(0 2 ? * SUN *)", Some("3h"), at), sunday);
+        let day = "2026-12-06T02:00:00Z 2026-12-07T00:00:00Z";
+        assert_eq!(window("cron(0 2 ? * SUN *)", None, at), day);
+        let rate = "2026-12-06T00:00:00Z 2026-12-06T05:00:00Z";
+        assert_eq!(window("rate(30 days)", Some("5h"), at), rate);
+        let hours = "2026-12-06T03:00:00Z 2026-12-06T05:00:00Z";
+        assert_eq!(window("rate(8 hours)", Some("2h"), at), hours);
+        let hour = "2026-12-06T04:00:00Z 2026-12-06T05:00:00Z";
+        assert_eq!(window("rate(8 hours)", None, at), hour);
+    }
+    let midnight = "2026-12-07T00:00:00Z";
+    let day = "2026-12-06T00:00:00Z 2026-12-07T00:00:00Z";
+    assert_eq!(window("rate(1 day)", None, midnight), day);
+    assert_eq!(window("cron(0 0 * * ? *)", Some("24h"), midnight), day);
+    let four = "2026-12-06T20:00:00Z 2026-12-07T00:00:00Z";
+    assert_eq!(window("cron(0 /4 * * ? *)", Some("4h"), midnight), four);
+}

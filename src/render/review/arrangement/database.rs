@@ -45,7 +45,9 @@ pub fn facts(entry: &Entry, database: &Database, account: &str) -> Vec<Fact> {
         ("The old password", old_password(entry, database)),
         ("Fields", prose::list(fields, "and")),
     ];
-    let facts = facts.into_iter().chain(super::own_tags(entry));
+    let facts = facts.into_iter();
+    let facts = facts.chain(super::first_rotation(entry));
+    let facts = facts.chain(super::own_tags(entry));
     facts.map(|(what, prose)| Fact { what, prose }).collect()
 }
 

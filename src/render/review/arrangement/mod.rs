@@ -13,7 +13,8 @@ use super::recurrence;
 use super::subject;
 use super::timeline::{self, Timeline};
 use crate::model::{
-    self, AccessKey, Arn, Entry, InitialKey, Kind, KmsKey, Names, OldKey, Probe, Replica, RotateAs,
+    self, AccessKey, Arn, Entry, FirstRotation, InitialKey, Kind, KmsKey, Names, OldKey, Probe,
+    Replica, RotateAs,
 };
 use crate::render::statement::Principal;
 use crate::render::{Rendered, Strategy, name, resolve};
@@ -231,12 +232,28 @@ fn facts(entry: &Entry, key: &AccessKey, account: &str) -> Vec<Fact> {
     if let Some(probe) = &key.probe {
         facts.push(("A new key must first", self::probe(probe)));
     }
+    facts.extend(first_rotation(entry));
     facts.extend(own_tags(entry));
     let fields = keyrota_contract::value::OF_ACCESS_KEYS;
     let fields = fields.map(|name| field(&entry.fields, name));
     facts.push(("Fields", prose::list(fields, "and")));
     let facts = facts.into_iter();
     facts.map(|(what, prose)| Fact { what, prose }).collect()
+}
+
+/// Returns when the first rotation takes place, unless it is an access key that rotates at once.
+fn first_rotation(entry: &Entry) -> Option<(&'static str, Prose)> {
+    let when = match (entry.first_rotation, &entry.kind) {
+        (FirstRotation::Now, Kind::AccessKey(_)) => return None,
+        (FirstRotation::Now, Kind::Database(_)) => {
+            Prose::words("takes place during ").code("keyrota bootstrap")
+        }
+        (FirstRotation::Scheduled, _) => Prose::words("takes place in the first rotation window"),
+        (FirstRotation::OnRequest, _) => Prose::words("waits for ")
+            .code(format!("keyrota rotate {}", entry.secret))
+            .say(", which also turns on the schedule"),
+    };
+    Some(("The first rotation", when))
 }
 
 /// Returns the tags that the entry has in addition to the manifest's, if there are any.

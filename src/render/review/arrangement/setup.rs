@@ -3,8 +3,9 @@
 use std::collections::BTreeMap;
 
 use crate::model::{
-    AccessKey, Arn, Database, Duration, Engine, Entry, Hosts, InitialKey, InitialPassword, Kind,
-    KmsKey, Names, OldKey, PasswordRule, Probe, Replica, RotateAs, Verification,
+    AccessKey, Arn, Database, Duration, Engine, Entry, FirstRotation, Hosts, InitialKey,
+    InitialPassword, Kind, KmsKey, Names, OldKey, PasswordRule, Probe, Replica, RotateAs,
+    Verification,
 };
 
 /// An entry's settings, without the names of its credential and its secret.
@@ -16,6 +17,7 @@ pub struct Setup<'a> {
     window: Option<Duration>,
     kms_key: &'a KmsKey,
     old_key: OldKey,
+    first_rotation: FirstRotation,
     readers: &'a [Arn],
     tags: &'a BTreeMap<String, String>,
     replicas: &'a [Replica],
@@ -58,6 +60,7 @@ impl<'a> Setup<'a> {
             window,
             kms_key,
             old_key,
+            first_rotation,
             readers,
             replicas,
             rotate_as,
@@ -71,6 +74,7 @@ impl<'a> Setup<'a> {
             window: *window,
             kms_key,
             old_key: *old_key,
+            first_rotation: *first_rotation,
             readers,
             tags,
             replicas,

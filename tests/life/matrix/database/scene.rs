@@ -105,7 +105,7 @@ impl Scene {
             manifest.push_str(&format!(
                 "  - {{ secret: prod/{role}, engine: {}, host: localhost, port: {}, \
                  dbname: {database}, username: {}, initial_password: env:FIRST_PASSWORD, \
-                 tls_ca: {AUTHORITY}{rotate_as} }}\n",
+                 tls_ca: {AUTHORITY}, first_rotation: now{rotate_as} }}\n",
                 test_server::name(engine),
                 server.port(),
                 json!(user.name),
