@@ -65,14 +65,14 @@ pub(super) fn of_entry(entry: &Entry, rotations: Decimal) -> (Calls, Calls) {
 /// Returns the calls of this number of rotations.
 ///
 /// createSecret makes six: DescribeSecret twice, GetSecretValue for AWSCURRENT, AWSPREVIOUS, and
-/// AWSPENDING, and PutSecretValue. setSecret makes one. testSecret makes three: DescribeSecret, and
+/// AWSPENDING, and PutSecretValue. setSecret makes two: DescribeSecret, and one that moves a label. testSecret makes three: DescribeSecret, and
 /// GetSecretValue twice. finishSecret makes four: the same three, and one that moves a label. Calls
 /// of IAM and STS are free. Reading an administrator's key is one more call, of a secret that does
 /// not belong to the stack.
 fn of_rotations(entry: &Entry, count: Decimal) -> Calls {
     let administrator = administrator(entry);
     // AWSPENDING is read while it has no value, so nothing is decrypted.
-    let once = calls(14 + administrator, 6, PUTS);
+    let once = calls(15 + administrator, 6, PUTS);
     once.plus(at_once(entry)).times(count)
 }
 

@@ -17,14 +17,13 @@ use super::{
 };
 use keyrota_function_base::step;
 
-use crate::decide::{CURRENT, PREVIOUS, VersionId, carrier};
+use crate::decide::{CURRENT, PREVIOUS};
 use crate::error::{Error, ReadError};
 use crate::event::Event;
 use crate::log::Note;
-use crate::mark::REPLACED;
 use crate::metric::Metric;
 use crate::pin::Pin;
-use crate::port::{Clock, Description, Journal, Ports, SecretsManager as _, VersionSelector};
+use crate::port::{Clock, Description, Journal, Ports, VersionSelector};
 use crate::retire::{KeyUse, OldKeyPolicy, Timetable};
 use crate::secret::{Content, Credential};
 use crate::sweep::{self, Succession};
@@ -73,11 +72,7 @@ pub(super) async fn run<P: Ports>(
         current: &current.content,
         pending: &pending,
     };
-    let (authenticated, ()) = tokio::join!(
-        authenticate(ports, deadline, &trial),
-        mark_replaced(ports, event, &description, current.version.as_ref())
-    );
-    authenticated?;
+    authenticate(ports, deadline, &trial).await?;
     // The key is stored, so there is no key left for an intent to explain. An intent that
     // remained would explain a key that someone creates by hand in this minute.
     let (promoted, ()) = tokio::join!(
@@ -93,26 +88,6 @@ pub(super) async fn run<P: Ports>(
         report(ports, event, retired);
     }
     Ok(())
-}
-
-/// Puts the label `KEYROTA_REPLACED` on the version that is about to be replaced. Without the label,
-/// the old key is not found only if someone stores a value by hand, so a failure stops nothing.
-async fn mark_replaced<P: Ports>(
-    ports: &P,
-    event: &Event,
-    description: &Description,
-    replaced: Option<&VersionId>,
-) {
-    let from = carrier(&description.stages, REPLACED);
-    if replaced.is_none() || from == replaced {
-        return;
-    }
-    let secrets = ports.secrets_manager();
-    let moved = secrets.relabel(&event.secret, REPLACED, from, replaced);
-    if moved.await.is_err() {
-        let reason = "the version that is replaced could not get the label KEYROTA_REPLACED";
-        ports.journal().note(Note::new("continue", reason));
-    }
 }
 
 /// Makes the version AWSCURRENT.

@@ -284,7 +284,7 @@ fn a_pending_value_must_keep_to_the_pins_too() {
     aws.begin(TOKEN);
     let other = aws.find_key(key_id(2).as_str()).expect("the other's key").1;
     aws.store(TOKEN, &[PENDING], &aws.value_of(OTHER, &other, SECRET_ARN));
-    // `setSecret` does nothing, so it reads nothing.
+    // `setSecret` reads no value.
     for step in [Step::Create, Step::Test, Step::Finish] {
         assert_eq!(run(&aws, step).name(), "AnotherUser", "{}", step.name());
     }

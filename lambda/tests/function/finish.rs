@@ -4,7 +4,6 @@ use std::time::Duration;
 
 use keyrota_function::decide::{CURRENT, PENDING, PREVIOUS, VersionId};
 use keyrota_function::event::Step;
-use keyrota_function::mark::REPLACED;
 use keyrota_function::port::CallErrorKind;
 use keyrota_test_function::secrets::FakeSecrets as _;
 
@@ -26,33 +25,19 @@ fn finish(aws: &FakeAws) -> &'static str {
 }
 
 #[test]
-fn it_moves_labels_and_retires_nothing() {
+fn it_moves_one_label_and_retires_nothing() {
     let aws = tested();
     assert_eq!(finish(&aws), "done");
     assert_eq!(aws.carrier(CURRENT), Some(VersionId::new(TOKEN)));
     assert_eq!(aws.carrier(PENDING), Some(VersionId::new(TOKEN)));
     assert_eq!(aws.carrier(PREVIOUS), Some(VersionId::new("first")));
-    assert_eq!(aws.carrier(REPLACED), Some(VersionId::new("first")));
     assert_eq!(aws.ids(), [key_id(1), key_id(4)]);
-}
-
-/// The label only says where to look for the old key.
-#[test]
-fn a_version_that_cannot_be_marked_is_replaced_all_the_same() {
-    for fault in [CallErrorKind::Unclear, CallErrorKind::LimitExceeded] {
-        let aws = tested();
-        aws.inject_into_action(PROMOTE, &[Mishap::Before(fault)]);
-        assert_eq!(finish(&aws), "done");
-        assert_eq!(aws.current_key(), key_id(4));
-        assert!(aws.output.said().contains("KEYROTA_REPLACED"));
-    }
 }
 
 #[test]
 fn a_move_whose_answer_is_lost_is_found_out() {
     let aws = tested();
-    let lost = Mishap::After(CallErrorKind::Unclear);
-    aws.inject_into_action(PROMOTE, &[Mishap::Nothing, lost]);
+    aws.inject_into_action(PROMOTE, &[Mishap::After(CallErrorKind::Unclear)]);
     assert_eq!(finish(&aws), "done");
     assert_eq!(aws.current_key(), key_id(4));
 }
@@ -66,7 +51,7 @@ fn a_move_that_was_not_made_is_an_error_and_is_made_by_the_retry() {
         CallErrorKind::NotAuthorised,
     ] {
         let aws = tested();
-        aws.inject_into_action(PROMOTE, &[Mishap::Nothing, Mishap::Before(fault)]);
+        aws.inject_into_action(PROMOTE, &[Mishap::Before(fault)]);
         assert_eq!(finish(&aws), "NotPromoted");
         assert_eq!(aws.current_key(), key_id(1));
         assert_eq!(finish(&aws), "done");

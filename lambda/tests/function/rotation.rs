@@ -2,9 +2,11 @@
 
 use keyrota_function::decide::{CURRENT, PENDING, PREVIOUS, VersionId};
 use keyrota_function::event::Step;
+use keyrota_function::mark::REPLACED;
+use keyrota_function::port::CallErrorKind;
 use keyrota_test_function::secrets::FakeSecrets as _;
 
-use crate::fake::{ADMINISTRATOR, FakeAws, SECRET_ARN, TOKEN, key_id, rotate, run};
+use crate::fake::{ADMINISTRATOR, FakeAws, Mishap, SECRET_ARN, TOKEN, key_id, rotate, run};
 
 const DESCRIBE: &str = "secretsmanager:DescribeSecret";
 const READ: &str = "secretsmanager:GetSecretValue";
@@ -22,6 +24,7 @@ fn a_rotation_ends_with_a_new_current_key_in_each_way() {
         assert_eq!(aws.current_key(), key_id(4));
         assert_eq!(aws.carrier(CURRENT), Some(VersionId::new(TOKEN)));
         assert_eq!(aws.carrier(PREVIOUS), Some(VersionId::new("first")));
+        assert_eq!(aws.carrier(REPLACED), Some(VersionId::new("first")));
         assert_eq!(aws.carrier(PENDING), None);
         assert_eq!(aws.ids(), [key_id(1), key_id(4)]);
         let fields = aws.fields(CURRENT);
@@ -29,6 +32,26 @@ fn a_rotation_ends_with_a_new_current_key_in_each_way() {
         for (action, by) in aws.key_calls() {
             assert_eq!(by, signer, "{action} as {rotate_as}");
         }
+    }
+}
+
+/// The label only says where to look for the old key if someone stores a value by hand.
+#[test]
+fn a_version_that_cannot_get_the_label_is_replaced_all_the_same() {
+    for fault in [CallErrorKind::Unclear, CallErrorKind::LimitExceeded] {
+        let aws = FakeAws::new("self", false);
+        aws.begin(TOKEN);
+        assert_eq!(run(&aws, Step::Create).name(), "done");
+        aws.inject_into_action(
+            "secretsmanager:UpdateSecretVersionStage",
+            &[Mishap::Before(fault)],
+        );
+        for step in [Step::Set, Step::Test, Step::Finish] {
+            assert_eq!(run(&aws, step).name(), "done");
+        }
+        assert_eq!(aws.current_key(), key_id(4));
+        assert_eq!(aws.carrier(REPLACED), None);
+        assert!(aws.output.said().contains("KEYROTA_REPLACED"));
     }
 }
 
@@ -54,7 +77,7 @@ fn no_call_is_made_that_is_not_needed() {
                 "iam:TagUser",
             ],
         ),
-        (Step::Set, &[DESCRIBE]),
+        (Step::Set, &[DESCRIBE, LABEL]),
         (
             Step::Test,
             &[DESCRIBE, READ, READ, IDENTIFY, IDENTIFY, IDENTIFY],
@@ -68,13 +91,13 @@ fn no_call_is_made_that_is_not_needed() {
                 IDENTIFY,
                 IDENTIFY,
                 IDENTIFY,
-                "secretsmanager:UpdateSecretVersionStage",
-                "secretsmanager:UpdateSecretVersionStage",
+                LABEL,
                 "iam:UntagUser",
             ],
         ),
     ];
     const IDENTIFY: &str = "sts:GetCallerIdentity";
+    const LABEL: &str = "secretsmanager:UpdateSecretVersionStage";
     for (step, calls) in expected {
         aws.calls.borrow_mut().clear();
         assert_eq!(run(&aws, step).name(), "done");

@@ -21,8 +21,6 @@ pub(crate) const READS: [&str; 5] = [
 /// A mishap that affects a call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Mishap {
-    /// None: a later call of the same action is affected.
-    Nothing,
     /// The call fails and is not carried out.
     Before(CallErrorKind),
     /// The call is carried out, but fails.

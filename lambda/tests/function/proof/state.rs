@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use keyrota_function::decide::{AccessKeyId, Activity, CURRENT, PENDING, PREVIOUS, VersionId};
 use keyrota_function::event::Step;
-use keyrota_function::mark::{CLEARING, Record};
+use keyrota_function::mark::{CLEARING, REPLACED, Record};
 use keyrota_function::retire::KeyUse;
 use keyrota_test_function::secrets::FakeSecrets as _;
 
@@ -131,7 +131,10 @@ impl State {
         let keys = aws.users.borrow().get(USER).cloned().unwrap_or_default();
         let before = aws.before.borrow();
 
-        // `KEYROTA_CLEARING` means something on AWSCURRENT alone.
+        // `KEYROTA_CLEARING` means something on AWSCURRENT alone, and `KEYROTA_REPLACED` on a version
+        // without AWS's labels alone. Such a version gets that label when it is replaced. If it could
+        // not get it, the version that keeps it names a key that is gone: the user has two keys, those
+        // of AWSCURRENT and of the version that was replaced.
         let rotating = match &self.phase {
             Phase::Next { token, .. } | Phase::Failed { token, .. } => Some(token.as_str()),
             Phase::Idle => None,
@@ -141,6 +144,9 @@ impl State {
             let mut labels = version.labels.clone();
             let is_current = labels.contains(CURRENT);
             labels.retain(|label| label != CLEARING || is_current);
+            let mut of_aws = [CURRENT, PENDING, PREVIOUS].iter();
+            let is_of_aws = of_aws.any(|label| labels.contains(*label));
+            labels.retain(|label| label != REPLACED || !is_of_aws);
             (!labels.is_empty()).then_some((is_rotating, labels, version))
         });
         let versions: Vec<_> = versions.collect();
