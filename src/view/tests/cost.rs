@@ -12,7 +12,7 @@ fn cost() {
     insta::assert_snapshot!(shown(&estimate), @"
                             PER MONTH  PRICE                           USD
     secrets                         1  0.40 each                    0.4000
-    calls of rotations             14  0.05 per 10,000 calls        0.0001
+    calls of rotations             15  0.05 per 10,000 calls        0.0001
     calls of hourly sweeps      1,440  0.05 per 10,000 calls        0.0072
     calls of readers              720  0.05 per 10,000 calls        0.0036
     steps of rotations              4  0.20 per 1,000,000 requests  0.0000

@@ -65,11 +65,11 @@ pub async fn prepare(test: &TestEnvironment, stage: Stage) {
     let server = test_server::shared(Engine::Postgres);
     let users = PEOPLE.get_or_init(|| make_users(server));
     test_server::set_password(server, &users.user, FIRST);
-    let first = match stage {
+    let first_rotation = match stage {
         Stage::OnRequest => "on_request",
         _ => "now",
     };
-    create_users(test, server, users, first).await;
+    create_users(test, server, users, first_rotation).await;
     if stage == Stage::New {
         return;
     }
@@ -87,7 +87,12 @@ pub async fn prepare(test: &TestEnvironment, stage: Stage) {
 }
 
 /// Writes the zip file, the manifest, and the files and secrets that the manifest names.
-async fn create_users(test: &TestEnvironment, server: &Server, users: &DatabaseUsers, first: &str) {
+async fn create_users(
+    test: &TestEnvironment,
+    server: &Server,
+    users: &DatabaseUsers,
+    first_rotation: &str,
+) {
     test.conceal(FIRST);
     if !test.home.file(AUTHORITY).exists() {
         #[expect(clippy::disallowed_methods, reason = "a test's own file")]
@@ -112,7 +117,7 @@ async fn create_users(test: &TestEnvironment, server: &Server, users: &DatabaseU
          \x20 - {{ secret: {SECRET}, engine: postgres, host: localhost, port: {port}, \
          dbname: {dbname}, username: {username}, tls_ca: {AUTHORITY}, \
          initial_password: {FIRST_PASSWORD}, rotate_as: {ADMINISTRATOR}, kms_key: '{key}', \
-         readers: ['{reader}'], first_rotation: {first} }}\n",
+         readers: ['{reader}'], first_rotation: {first_rotation} }}\n",
         subnet = network.subnet,
         security_group = network.security_group,
         architecture = function::architecture().as_str(),
