@@ -3,10 +3,11 @@
 pub(super) mod network;
 pub(super) mod read;
 mod tag;
+mod user;
 
 use super::{HostName, SecretReference};
 
-pub use keyrota_contract::pins::database::{Engine, Hosts, Verification};
+pub use keyrota_contract::pins::database::{Engine, Hosts, UserRights, Verification};
 pub use tag::{authorities_file, escaped as tag_text};
 
 /// The password of a database user.
@@ -34,6 +35,8 @@ pub struct Database {
     pub password: PasswordRule,
     /// Which accounts of the user's name change, if the manifest says so. PostgreSQL has one.
     pub hosts: Option<Hosts>,
+    /// The rights of the user, if the function creates it.
+    pub create_user: Option<UserRights>,
 }
 
 /// The source of the first password.
@@ -45,6 +48,8 @@ pub enum InitialPassword {
     Environment(String),
     /// Another secret: its JSON field `password`, or its complete text if it is not JSON.
     Secret(SecretReference),
+    /// None: nobody knows a password, and the administrator sets the first one in a rotation.
+    Set,
 }
 
 /// The rule for new passwords.

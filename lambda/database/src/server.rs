@@ -49,6 +49,49 @@ pub struct Change<'change> {
     pub every: bool,
 }
 
+/// A user that an administrator creates if it is missing. The type has no `Debug`.
+pub struct NewUser<'user> {
+    /// The user's name.
+    pub username: &'user str,
+    /// Its password.
+    pub password: &'user SecretString,
+    /// Its rights.
+    pub rights: Rights<'user>,
+    /// Whether the password of every account of the name is set, if there are several.
+    pub every: bool,
+}
+
+/// The rights of a user that is created.
+#[derive(Clone, Copy)]
+pub enum Rights<'user> {
+    /// What the manifest grants.
+    Granted {
+        /// The privileges, each as the text between GRANT and TO.
+        grants: &'user [String],
+        /// The roles that it is a member of.
+        roles: &'user [String],
+    },
+}
+
+/// What an administrator found when it prepared a user.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Prepared {
+    /// The user was missing, and was created.
+    Created,
+    /// The user existed.
+    Existed,
+}
+
+/// What became of a user that an administrator tried to drop.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Dropped {
+    /// The server no longer has it.
+    Gone,
+    /// The server keeps it, for this reason, and nothing about it has changed. The reason contains
+    /// numbers, and no name that the server sent.
+    Kept(String),
+}
+
 /// What a server says about its session and about the accounts of a user.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Inspection {
@@ -147,6 +190,37 @@ pub trait Server {
         change: &Change<'_>,
     ) -> Result<PreviousPassword, ChangeError>;
 
+    /// Creates a user with its password, or sets the password of a user that exists, and grants it its
+    /// rights. It does not retry, and is idempotent: a user without some of its rights receives them.
+    ///
+    /// A password whose `VALID UNTIL` is over on PostgreSQL becomes valid without an end, because no
+    /// password would work otherwise. The other engines end an expiry when the password is set.
+    async fn prepare(
+        &self,
+        endpoint: &Endpoint,
+        login: &Login,
+        user: &NewUser<'_>,
+    ) -> Result<Prepared, ChangeError>;
+
+    /// Logs in as an administrator and returns whether the server has a user of this name.
+    async fn has_user(
+        &self,
+        endpoint: &Endpoint,
+        login: &Login,
+        username: &str,
+    ) -> Result<bool, ServerError>;
+
+    /// Logs in as an administrator, revokes these rights of a user, and drops it. The server keeps a
+    /// user that owns objects, or that others depend on. No object is dropped or given to another
+    /// owner.
+    async fn drop_user(
+        &self,
+        endpoint: &Endpoint,
+        login: &Login,
+        username: &str,
+        rights: Rights<'_>,
+    ) -> Result<Dropped, ServerError>;
+
     /// Logs in and discards the retained password of the session's user or of another user, or
     /// of every account of the name. It succeeds if there is none.
     async fn discard(
@@ -198,6 +272,8 @@ pub enum ServerFault {
     SuperuserNeeded,
     /// The user whose password must change does not exist on the server.
     UserUnknown,
+    /// The server refuses to grant one of the rights of a user that is created.
+    RightsRefused,
     /// The connection broke after the change was requested, so the change may have been carried
     /// out.
     Unclear,
@@ -226,6 +302,7 @@ impl ServerFault {
             Self::NoAdminOption => "no_admin_option",
             Self::SuperuserNeeded => "superuser_needed",
             Self::UserUnknown => "user_unknown",
+            Self::RightsRefused => "rights_refused",
             Self::Unclear => "unclear",
             Self::Refused => "refused",
         }
@@ -281,6 +358,9 @@ impl fmt::Display for ServerError {
             }
             ServerFault::SuperuserNeeded => "only a superuser may change a superuser's password",
             ServerFault::UserUnknown => "the server does not know the user",
+            ServerFault::RightsRefused => {
+                "the server refuses one of the user's `grants` or `roles`"
+            }
             ServerFault::Unclear => "the connection broke before the answer",
             ServerFault::Refused => "the server refused",
         };

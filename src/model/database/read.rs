@@ -2,7 +2,7 @@
 
 use keyrota_contract::value::OF_DATABASES;
 
-use super::{Database, Engine, Hosts, InitialPassword, PasswordRule, Verification, tag};
+use super::{Database, Engine, Hosts, InitialPassword, PasswordRule, Verification, tag, user};
 use crate::model::entry::{Entry, Identity, Kind, Specific};
 use crate::model::fields::Fields;
 use crate::model::word_or_arn::{parse_administrator, parse_secret_arn};
@@ -57,6 +57,7 @@ fn read_rotate_as(fields: &Fields<'_>) -> Option<RotateAs> {
 /// Checks the settings of an entry against those of its database.
 pub(in crate::model) fn check(entry: &Entry, database: &Database, fields: &Fields<'_>) {
     check_initial_password(entry, database, fields);
+    user::check(entry, database, fields);
     check_tags(entry, database, fields);
     check_old_key(entry, database, fields);
 }
@@ -82,9 +83,13 @@ fn read_kind(item: &Fields<'_>) -> Option<Database> {
     let username = item
         .require("username")
         .and_then(|field| field.parse("invalid-name", |text| check_name(text, engine, Word::User)));
-    let initial_password = item.value("initial_password", |field| {
-        field.parse("invalid-value", InitialPassword::parse)
-    });
+    let create_user = user::read_rights(item, engine);
+    let initial_password = match (item.get("initial_password"), &create_user) {
+        (None, Some(Some(_))) => Some(InitialPassword::Set),
+        _ => item.value("initial_password", |field| {
+            field.parse("invalid-value", InitialPassword::parse)
+        }),
+    };
     let tls = item.value("tls", |field| {
         field.parse("invalid-value", parse_verification)
     });
@@ -112,6 +117,7 @@ fn read_kind(item: &Fields<'_>) -> Option<Database> {
         tls_ca: tls_ca?,
         password: password?,
         hosts: hosts?,
+        create_user: create_user?,
     })
 }
 
@@ -219,7 +225,7 @@ fn check_excluded(text: &str) -> Result<String, String> {
 
 /// The kind of a name.
 #[derive(Clone, Copy)]
-enum Word {
+pub(super) enum Word {
     User,
     Database,
 }
@@ -229,7 +235,7 @@ enum Word {
 /// PostgreSQL truncates identifiers to 63 bytes ("Identifiers and Key Words" in its manual). MySQL
 /// allows 32 characters for users and 64 for databases ("Identifier Length Limits"). MariaDB allows
 /// 80 for users and 64 for databases ("Identifier Names").
-fn check_name(text: &str, engine: Option<Engine>, word: Word) -> Result<String, String> {
+pub(super) fn check_name(text: &str, engine: Option<Engine>, word: Word) -> Result<String, String> {
     if text.is_empty() {
         return Err("the name is empty".to_owned());
     }
@@ -306,15 +312,17 @@ fn parse_verification(text: &str) -> Result<Verification, String> {
 }
 
 impl InitialPassword {
-    /// Reads `prompt`, `env:NAME`, or the name or full ARN of a secret. The text is never repeated
+    /// Reads `prompt`, `set`, `env:NAME`, or the name or full ARN of a secret. The text is never repeated
     /// in a message because it may be a password.
     fn parse(text: &str) -> Result<Self, String> {
         let refused = || {
-            "expected prompt, env:NAME, or the name or complete ARN of a secret (the ARN if its name ends with a hyphen and six characters); a manifest must not contain a password"
+            "expected prompt, set, env:NAME, or the name or complete ARN of a secret (the ARN if its name ends with a hyphen and six characters); a manifest must not contain a password"
                 .to_owned()
         };
-        if text == "prompt" {
-            return Ok(Self::Prompt);
+        match text {
+            "prompt" => return Ok(Self::Prompt),
+            "set" => return Ok(Self::Set),
+            _ => {}
         }
         if let Some(name) = text.strip_prefix("env:") {
             let first = |one: char| one.is_ascii_alphabetic() || one == '_';

@@ -75,6 +75,7 @@ impl Database {
             None => self.tls.name().to_owned(),
         };
         let dbname = self.dbname.as_deref().map(escaped);
+        let owns_user = self.create_user.is_some().then(|| "true".to_owned());
         let mut tags = vec![
             (tag::USER, escaped(&self.username)),
             (tag::KIND, tag::DATABASE.to_owned()),
@@ -88,6 +89,7 @@ impl Database {
             (tag::ROTATE_AS, entry.rotate_as.as_str().to_owned()),
             (tag::OLD_KEY, entry.old_key.to_string()),
         ]);
+        tags.extend(owns_user.map(|owns| (tag::OWNS_USER, owns)));
         tags
     }
 }

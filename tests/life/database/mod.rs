@@ -7,6 +7,7 @@
 mod administrator;
 mod adopt;
 pub mod client;
+mod created;
 mod cut;
 mod doctor;
 mod exec;

@@ -32,6 +32,13 @@ pub struct Entry {
     /// Which accounts of that name change, if the manifest says so. PostgreSQL has one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub hosts: Option<Hosts>,
+    /// Whether a rotation may begin although AWSCURRENT has no password, because the administrator
+    /// sets the first one.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub sets_first: bool,
+    /// The rights of the user, if the function creates it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub create_user: Option<UserRights>,
     /// How long the old password keeps working after its replacement, if the server supports
     /// that: a [`duration`](crate::duration). If absent, it works until the next rotation.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -42,6 +49,18 @@ pub struct Entry {
     /// The names of the fields of the administrator's secret. If absent, they are the usual ones.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub administrator_fields: Option<Names>,
+}
+
+/// The rights of a user that the function creates.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct UserRights {
+    /// The privileges, each as the text between GRANT and TO: see [`grant`](crate::grant).
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub grants: Vec<String>,
+    /// The names of the roles that it is a member of.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub roles: Vec<String>,
 }
 
 /// The rules for new passwords.

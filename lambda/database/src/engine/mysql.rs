@@ -4,12 +4,14 @@
 //! - `plugin`: the authentication plugins, and the form in which a server stores a password
 //! - `session`: one login, followed by statements
 //! - `oracle`, `mariadb`: password changes in each
+//! - `user`: creates and drops users
 
 mod accounts;
 pub mod mariadb;
 pub mod oracle;
 mod plugin;
 mod session;
+pub mod user;
 
 use secrecy::{ExposeSecret, SecretString};
 

@@ -4,10 +4,11 @@
 //! `PQencryptPasswordConn` does, so no statement contains a password, and no log can.
 
 mod session;
+pub mod user;
 mod watch;
 
 use postgres_protocol::password;
-use secrecy::ExposeSecret;
+use secrecy::{ExposeSecret, SecretString};
 
 use crate::server::{Change, ChangeError, PasswordExpiry, ServerError, ServerFault};
 
@@ -17,18 +18,7 @@ pub use session::{Session, log_in};
 
 /// Changes a password: that of the session's user, or of another user.
 pub async fn change(session: &mut Session, change: &Change<'_>) -> Result<(), ChangeError> {
-    // Neither the name nor the verifier can contain the character that ends a protocol message.
-    if change.username.contains('\0') {
-        return Err(coded(ServerFault::UserUnknown, "NUL").into());
-    }
-    let encryption = timed(budget::STATEMENT, encryption(session)).await?;
-    let secret = change.password.expose_secret().as_bytes();
-    // A server that does not use SCRAM, because it is older than 10 or configured so, would
-    // store such a verifier as a password.
-    let verifier = match encryption.as_str() {
-        "scram-sha-256" => password::scram_sha_256(secret),
-        _ => password::md5(secret, change.username),
-    };
+    let verifier = verifier(session, change.username, change.password).await?;
     // One request to the server, one transaction. It can write even if the user's default is
     // read-only, acts as the user even if a role is set, and gives up before the client does.
     let statement = format!(
@@ -37,18 +27,46 @@ pub async fn change(session: &mut Session, change: &Change<'_>) -> Result<(), Ch
         budget::LOCK.as_millis(),
         identifier(change.username),
     );
-    let failure = match sent(session.query(&statement)).await {
-        Ok(_) => return Ok(()),
-        Err(Failure::Answered(error)) if error.fault == ServerFault::NotAllowed => {
-            let missing = timed(budget::STATEMENT, missing(session, change.username)).await;
+    match sent(session.query(&statement)).await {
+        Ok(_) => Ok(()),
+        Err(failure) => Err(not_allowed(session, change.username, failure).await),
+    }
+}
+
+/// Returns the stored form of a password, as the server is configured to store it.
+async fn verifier(
+    session: &mut Session,
+    username: &str,
+    password: &SecretString,
+) -> Result<String, ServerError> {
+    // Neither the name nor the verifier can contain the character that ends a protocol message.
+    if username.contains('\0') {
+        return Err(coded(ServerFault::UserUnknown, "NUL"));
+    }
+    let encryption = timed(budget::STATEMENT, encryption(session)).await?;
+    let secret = password.expose_secret().as_bytes();
+    // A server that does not use SCRAM, because it is older than 10 or configured so, would
+    // store such a verifier as a password.
+    Ok(match encryption.as_str() {
+        "scram-sha-256" => password::scram_sha_256(secret),
+        _ => password::md5(secret, username),
+    })
+}
+
+/// Returns the error of a change that was sent. If the server does not allow it, the error says what
+/// the session's user lacks.
+async fn not_allowed(session: &mut Session, username: &str, failure: Failure) -> ChangeError {
+    let failure = match failure {
+        Failure::Answered(error) if error.fault == ServerFault::NotAllowed => {
+            let missing = timed(budget::STATEMENT, missing(session, username)).await;
             Failure::Answered(ServerError {
                 fault: missing.unwrap_or(error.fault),
                 ..error
             })
         }
-        Err(failure) => failure,
+        failure => failure,
     };
-    Err(Failure::of_change(failure))
+    failure.of_change()
 }
 
 /// Returns what the session's user lacks for changing another role's password. Every role may

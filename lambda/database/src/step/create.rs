@@ -5,10 +5,8 @@ use std::time::Duration;
 
 use secrecy::{ExposeSecret, SecretString};
 
-use super::{
-    Admission, abandon, admit, current_credential, describe, is_repeated, pending_credential, read,
-    stray,
-};
+use super::current::Current;
+use super::{Admission, abandon, admit, describe, pending_credential, read, stray};
 use crate::error::Error;
 use crate::event::Event;
 use crate::log::Note;
@@ -33,10 +31,10 @@ pub(super) async fn run<P: Ports>(ports: &P, event: &Event) -> Result<(), Error>
         return Ok(());
     }
     let pin = Pin::read(ports.pins(), &event.secret, &description)?;
-    let current = current_credential(&pin, current?)?;
+    let current = Current::read(&pin, current?)?;
     let pending = pending?;
     if !matches!(pending, Content::Nothing) {
-        return already_made(ports, event, &pin, Content::Complete(current), pending).await;
+        return already_made(ports, event, &pin, &current, pending).await;
     }
 
     let secret = || event.secret.name().to_owned();
@@ -61,7 +59,7 @@ async fn already_made<P: Ports>(
     ports: &P,
     event: &Event,
     pin: &Pin,
-    current: Content,
+    current: &Current,
     pending: Content,
 ) -> Result<(), Error> {
     let undecryptable = matches!(pending, Content::Unreadable(Unreadable::Undecryptable));
@@ -77,7 +75,7 @@ async fn already_made<P: Ports>(
         }
         Ok(pending) => pending,
     };
-    if is_repeated(&pending, &current) {
+    if current.has_password_of(&pending) {
         let reason = "its AWSPENDING holds the password that is AWSCURRENT already".to_owned();
         return Err(abandon(ports, event, None, reason).await.into());
     }

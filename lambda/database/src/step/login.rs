@@ -5,7 +5,7 @@ use crate::error::Error;
 use crate::pin::{Pin, RotateAs};
 use crate::port::Ports;
 use crate::secret::Credential;
-use crate::server::{Server, ServerError, ServerFault};
+use crate::server::{Endpoint, Server, ServerError, ServerFault};
 
 /// Logs in as the pinned user with a version's password. The server is always the pinned one,
 /// whatever the version contains.
@@ -16,6 +16,16 @@ pub(crate) async fn authenticate<P: Ports>(
 ) -> Result<(), ServerError> {
     let login = credential.login(&pin.username);
     ports.server().authenticate(&pin.endpoint, &login).await
+}
+
+/// Returns where a login shows the password of a user that may lack rights. MySQL and MariaDB accept
+/// a login without a database, and refuse one to a database on which the user has no privilege.
+pub(crate) fn without_database(endpoint: &Endpoint) -> Endpoint {
+    let mut endpoint = endpoint.clone();
+    if endpoint.engine.has_hosts() {
+        endpoint.dbname = None;
+    }
+    endpoint
 }
 
 /// Returns the server's address for errors.

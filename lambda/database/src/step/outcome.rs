@@ -12,7 +12,7 @@ use crate::decide::{self, ChangeEnd, Found};
 use crate::error::Error;
 use crate::log::Note;
 use crate::port::{Journal, Ports};
-use crate::server::{ChangeError, Login, Server, ServerError};
+use crate::server::{ChangeError, Login, Server, ServerError, ServerFault};
 use crate::stage::PENDING;
 
 /// The login with which a user changed its own password, and the version that it is from.
@@ -37,8 +37,13 @@ pub(super) async fn failed<P: Ports>(
         ChangeError::Sent(error) => error,
     };
     let found = find(ports, context, own).await;
-    let partial = decide::may_be_partial(pin.endpoint.engine, pin.hosts);
     let tested = tested(found);
+    if error.fault == ServerFault::RightsRefused {
+        return Err(not_changed(pin, error, tested));
+    }
+    let creates = context.is_prepared.get() && pin.create_user.is_some();
+    let partial = decide::may_be_partial(pin.endpoint.engine, pin.hosts)
+        || creates && decide::may_lack_rights(pin.endpoint.engine, error.fault);
     match decide::after_asking(error.fault, found, partial) {
         ChangeEnd::Set => {
             let note = Note::new("set", "the server was found to have the pending password");
@@ -90,8 +95,7 @@ async fn log_in<P: Ports>(
     context: &SetContext<'_>,
     login: &Login,
 ) -> Result<bool, ServerError> {
-    let endpoint = &context.pin.endpoint;
-    match ports.server().authenticate(endpoint, login).await {
+    match ports.server().authenticate(&context.endpoint, login).await {
         Ok(()) => Ok(true),
         Err(error) if decide::may_try_another(error.fault) => Ok(false),
         Err(error) => Err(error),

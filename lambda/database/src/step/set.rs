@@ -17,13 +17,17 @@
 //!    AWSCURRENT's as wrong.
 //! 6. If the server answers with an error, or not at all, the step finds out by logging in which
 //!    password the server has ([`outcome`](super::outcome)).
+//!
+//! If AWSCURRENT has no password yet, or the function creates the user, the administrator makes the
+//! change in another way ([`prepare`](super::prepare)).
 
-use super::administrator::administrator;
-use super::login::{authenticate, no_login, server};
+use super::administrator::{Administrator, administrator};
+use super::current::Current;
+use super::login::{authenticate, no_login, server, without_database};
 use super::outcome::{OwnLogin, failed};
 use super::{
-    Admission, abandon, accounts, admit, current_credential, describe, find, label,
-    pending_credential, promote, read, stray, usable,
+    Admission, abandon, accounts, admit, describe, find, label, pending_credential, prepare,
+    promote, read, stray, usable,
 };
 use std::cell::Cell;
 
@@ -37,17 +41,35 @@ use crate::mark::{self, RETAINED, SETTING};
 use crate::pin::{Pin, RotateAs};
 use crate::port::{Description, Journal, Ports, VersionSelector};
 use crate::secret::{Content, Credential, Unreadable};
-use crate::server::{Change, ChangeError, Endpoint, Login, PreviousPassword, Server};
-use crate::stage::{CURRENT, PENDING, PREVIOUS};
+use crate::server::{Change, ChangeError, Endpoint, Login, PreviousPassword, Server, ServerError};
+use crate::stage::{CURRENT, PENDING, PREVIOUS, VersionId};
 
 /// What `setSecret` knows after it has read the secret.
 pub(super) struct SetContext<'event> {
     pub(super) event: &'event Event,
     pub(super) pin: Pin,
-    description: Description,
+    pub(super) description: Description,
     pub(super) pending: Credential,
+    /// Where a login shows which password the user has.
+    pub(super) endpoint: Endpoint,
+    /// Whether AWSCURRENT has no password yet.
+    pub(super) is_first: bool,
     /// Whether the pending version has received the label.
     is_labelled: Cell<bool>,
+    /// Whether the change sets the rights of the user too, and keeps no password beside the new one.
+    pub(super) is_prepared: Cell<bool>,
+}
+
+impl SetContext<'_> {
+    /// Logs in as the user, to find out whether it has a version's password.
+    pub(super) async fn log_in<P: Ports>(
+        &self,
+        ports: &P,
+        credential: &Credential,
+    ) -> Result<(), ServerError> {
+        let login = credential.login(&self.pin.username);
+        ports.server().authenticate(&self.endpoint, &login).await
+    }
 }
 
 pub(super) async fn run<P: Ports>(ports: &P, event: &Event) -> Result<(), Error> {
@@ -61,7 +83,7 @@ pub(super) async fn run<P: Ports>(ports: &P, event: &Event) -> Result<(), Error>
         return Ok(());
     }
     let pin = Pin::read(ports.pins(), &event.secret, &description)?;
-    let current = current_credential(&pin, current?)?;
+    let current = Current::read(&pin, current?)?;
     let pending = pending?;
     if let Some(reason) = nothing_to_set(&current, &pending) {
         ports.journal().note(Note::new("nothing to set", reason));
@@ -73,12 +95,25 @@ pub(super) async fn run<P: Ports>(ports: &P, event: &Event) -> Result<(), Error>
         }
         other => other?,
     };
+    let is_first = current.credential().is_none();
     let context = SetContext {
         event,
+        endpoint: match is_first || pin.create_user.is_some() {
+            true => without_database(&pin.endpoint),
+            false => pin.endpoint.clone(),
+        },
         pin,
         description,
         pending,
+        is_first,
         is_labelled: Cell::new(false),
+        is_prepared: Cell::new(false),
+    };
+    let Some(current) = current
+        .credential()
+        .filter(|_| context.pin.create_user.is_none())
+    else {
+        return prepare::run(ports, &context, &current).await;
     };
     let own = |version, credential: &Credential| OwnLogin {
         login: credential.login(&context.pin.username),
@@ -101,27 +136,36 @@ pub(super) async fn run<P: Ports>(ports: &P, event: &Event) -> Result<(), Error>
         Err(error) => return Err(no_login(&context.pin, PENDING, error)),
     }
     if first.is_none() {
-        let resumed = resume(ports, &context, &current).await?;
+        let resumed = resume(ports, &context, current).await?;
         first = resumed.map(|resumed| own(SETTING, &resumed));
     }
     let Some(administrator) = administrator(ports, &context.pin).await? else {
-        let first = first.unwrap_or_else(|| own(CURRENT, &current));
-        return by_the_user(ports, &context, &current, first).await;
+        let first = first.unwrap_or_else(|| own(CURRENT, current));
+        return by_the_user(ports, &context, current, first).await;
     };
+    by_an_administrator(ports, &context, &administrator).await
+}
+
+/// Changes the password with the administrator's login.
+pub(super) async fn by_an_administrator<P: Ports>(
+    ports: &P,
+    context: &SetContext<'_>,
+    administrator: &Administrator,
+) -> Result<(), Error> {
     let (endpoint, login) = (&administrator.endpoint, &administrator.login);
-    match change(ports, &context, endpoint, login).await? {
-        Ok(before) => set(ports, &context, before).await,
-        Err(error) => failed(ports, &context, None, error).await,
+    match change(ports, context, endpoint, login).await? {
+        Ok(before) => set(ports, context, before).await,
+        Err(error) => failed(ports, context, None, error).await,
     }
 }
 
 /// Returns why there is no password to set, or `None` if there is one. `finishSecret` promotes
 /// no version without a password.
-fn nothing_to_set(current: &Credential, pending: &Content) -> Option<&'static str> {
+fn nothing_to_set(current: &Current, pending: &Content) -> Option<&'static str> {
     match pending {
         Content::Nothing => Some("the version has no value"),
         Content::Partial(partial) if !partial.has_password => Some("the version has no password"),
-        Content::Complete(pending) if pending.has_password_of(current) => {
+        Content::Complete(pending) if current.has_password_of(pending) => {
             Some("the version holds the current password")
         }
         _ => None,
@@ -135,6 +179,22 @@ async fn resume<P: Ports>(
     context: &SetContext<'_>,
     current: &Credential,
 ) -> Result<Option<Credential>, Error> {
+    let Some((version, credential)) = broken_off(ports, context, Some(current)).await? else {
+        return Ok(None);
+    };
+    let reason = "the server has the password of a rotation that was broken off";
+    ports.journal().note(Note::new("promote", reason));
+    promote(ports, &context.event.secret, &context.description, &version).await?;
+    Ok(Some(credential))
+}
+
+/// Returns the version of a rotation that was broken off after its password was sent, if that
+/// password works.
+pub(super) async fn broken_off<P: Ports>(
+    ports: &P,
+    context: &SetContext<'_>,
+    current: Option<&Credential>,
+) -> Result<Option<(VersionId, Credential)>, Error> {
     let Some(version) = mark::broken_off(&context.description.stages) else {
         return Ok(None);
     };
@@ -146,15 +206,13 @@ async fn resume<P: Ports>(
         return Err(unreadable::<Credential>(secret, SETTING, problem).into());
     }
     let Some(credential) = usable(&context.pin, found.content) else {
-        return beside_a_stray(ports, context, current).await.map(|()| None);
-    };
-    match authenticate(ports, &context.pin, &credential).await {
-        Ok(()) => {
-            let reason = "the server has the password of a rotation that was broken off";
-            ports.journal().note(Note::new("promote", reason));
-            promote(ports, secret, &context.description, version).await?;
-            Ok(Some(credential))
+        if let Some(current) = current {
+            beside_a_stray(ports, context, current).await?;
         }
+        return Ok(None);
+    };
+    match context.log_in(ports, &credential).await {
+        Ok(()) => Ok(Some((version.clone(), credential))),
         Err(error) if decide::may_try_another(error.fault) => Ok(None),
         Err(error) => Err(no_login(&context.pin, SETTING, error)),
     }
@@ -236,9 +294,7 @@ async fn change<P: Ports>(
         Ok(inspection) => accounts::admit(ports, pin, inspection.as_ref())?,
         Err(error) => return Ok(Err(ChangeError::Unsent(error))),
     };
-    if !context.is_labelled.replace(true) {
-        label(ports, context.event, &context.description, SETTING).await?;
-    }
+    mark_pending(ports, context).await?;
     let change = Change {
         username: &pin.username,
         password: context.pending.password(),
@@ -246,6 +302,17 @@ async fn change<P: Ports>(
         every,
     };
     Ok(ports.server().change(endpoint, login, &change).await)
+}
+
+/// Puts the label on the pending version, before its password is sent.
+pub(super) async fn mark_pending<P: Ports>(
+    ports: &P,
+    context: &SetContext<'_>,
+) -> Result<(), Error> {
+    if !context.is_labelled.replace(true) {
+        label(ports, context.event, &context.description, SETTING).await?;
+    }
+    Ok(())
 }
 
 /// Ends the step after the password was changed.
@@ -271,7 +338,7 @@ async fn set<P: Ports>(
 
 /// Records that the previous password still works, or may.
 pub(super) async fn retained<P: Ports>(ports: &P, context: &SetContext<'_>) -> Result<(), Error> {
-    if decide::retains(context.pin.endpoint.engine) {
+    if decide::retains(context.pin.endpoint.engine) && !context.is_prepared.get() {
         label(ports, context.event, &context.description, RETAINED).await?;
     }
     Ok(())

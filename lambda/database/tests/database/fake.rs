@@ -18,9 +18,9 @@ mod twice;
 pub(crate) use forge::Forgery;
 pub(crate) use mishap::{AnyFault, Mishap};
 pub(crate) use rotation::{
-    Outcome, check, check_in_turns, rehearse, rotate, run, run_for, step_in_turns, sweep,
-    sweep_in_turns,
+    Outcome, check, check_in_turns, drop_user, rehearse, rotate, run, run_for, step_in_turns,
+    sweep, sweep_in_turns,
 };
 pub(crate) use services::{
-    ADMINISTRATOR_ARN, FakeServices, HOST, SECRET, SECRET_ARN, Setting, TOKEN, USER,
+    ADMINISTRATOR_ARN, FakeServices, First, HOST, SECRET, SECRET_ARN, Setting, TOKEN, USER,
 };

@@ -9,6 +9,7 @@ mod decide;
 mod fake;
 mod fields;
 mod finish;
+mod first;
 mod outcome;
 mod pin;
 mod proof;

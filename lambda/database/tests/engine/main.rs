@@ -11,3 +11,4 @@ mod postgres;
 mod remedies;
 mod test_server;
 mod tls;
+mod users;

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use crate::model::{
     AccessKey, Arn, Database, Duration, Engine, Entry, FirstRotation, Hosts, InitialKey,
     InitialPassword, Kind, KmsKey, Names, OldKey, PasswordRule, Probe, Replica, RotateAs,
-    Verification,
+    UserRights, Verification,
 };
 
 /// An entry's settings, without the names of its credential and its secret.
@@ -41,6 +41,7 @@ enum Credential<'a> {
         tls_ca: Option<&'a str>,
         password: &'a PasswordRule,
         hosts: Option<Hosts>,
+        create_user: Option<&'a UserRights>,
         has_name: bool,
     },
 }
@@ -119,6 +120,7 @@ impl<'a> Credential<'a> {
             tls_ca,
             password,
             hosts,
+            create_user,
         } = database;
         Self::Database {
             engine: *engine,
@@ -127,6 +129,7 @@ impl<'a> Credential<'a> {
             tls_ca: tls_ca.as_deref(),
             password,
             hosts: *hosts,
+            create_user: create_user.as_ref(),
             has_name: dbname.is_some(),
         }
     }

@@ -65,6 +65,9 @@ impl FakeServices {
         }
         self.some_works.set(of_aws || of_ours);
         let works = self.works(CURRENT);
+        if works && self.lacks_rights.get() {
+            self.violated("the user of AWSCURRENT lacks rights");
+        }
         let keeps = self.setting.retains && !self.overlapped.get();
         let excused = self.is_setting() && !keeps;
         if self.current_works.get() && !works && !excused {

@@ -4,14 +4,15 @@ use std::time::Duration;
 
 use keyrota_database_function::port::{Clock, Moment};
 use keyrota_database_function::server::{
-    Account, Accounts, Change, ChangeError, Endpoint, Inspection, Login, PreviousPassword, Server,
-    ServerError, ServerFault,
+    Account, Accounts, Change, ChangeError, Dropped, Endpoint, Inspection, Login, NewUser,
+    Prepared, PreviousPassword, Rights, Server, ServerError, ServerFault,
 };
 use keyrota_test_function::secrets::FakeSecrets as _;
 use secrecy::ExposeSecret;
 
+use super::mishap::AnyFault::Server as Answer;
 use super::mishap::{ChangeFault, server_error};
-use super::services::{ADMINISTRATOR, ADMINISTRATOR_ARN, FakeServices, HOST, USER};
+use super::services::{ADMINISTRATOR, ADMINISTRATOR_ARN, FakeServices, HOST, USER, User};
 
 impl FakeServices {
     /// Records what is sent to which server. After a login that was broken off for a reason
@@ -83,7 +84,10 @@ impl FakeServices {
 
     /// Returns the accounts that a session may read.
     fn accounts(&self, login: &Login) -> Accounts {
-        let hosts = self.hosts.borrow();
+        let mut hosts = self.hosts.borrow().clone();
+        if self.user.borrow().is_none() {
+            hosts.clear();
+        }
         let is_user = login.username == USER;
         let sees = self.sees.get().unwrap_or(!is_user);
         Accounts {
@@ -161,6 +165,94 @@ impl Server for FakeServices {
                 ChangeError::Unsent(server_error(fault))
             }
         })
+    }
+
+    async fn prepare(
+        &self,
+        endpoint: &Endpoint,
+        login: &Login,
+        user: &NewUser<'_>,
+    ) -> Result<Prepared, ChangeError> {
+        self.approach(endpoint, login);
+        let effect = || {
+            self.log_in(login).map_err(ChangeFault::Unsent)?;
+            if let Some(fault) = self.refuses.get() {
+                return Err(ChangeFault::Sent(fault));
+            }
+            if user.username != USER {
+                self.violated("a user was prepared who is not pinned");
+            }
+            let mut held = self.user.borrow_mut();
+            let found = held.is_some();
+            let primary = user.password.expose_secret().to_owned();
+            let secondary = None;
+            match (self.half.get(), found) {
+                (None, _) => {
+                    held.replace(User { primary, secondary });
+                    self.lacks_rights.set(false);
+                }
+                // In PostgreSQL, it is one transaction.
+                (Some(_), _) if !self.setting.engine.has_hosts() => {}
+                // The password is refused after the rights of a user that exists are granted, and
+                // before a user is created.
+                (Some(Answer(ServerFault::PasswordRefused)), true) => self.lacks_rights.set(false),
+                (Some(_), true) | (Some(Answer(ServerFault::PasswordRefused)), false) => {}
+                (Some(_), false) => {
+                    held.replace(User { primary, secondary });
+                    self.lacks_rights.set(true);
+                }
+            }
+            Ok(match found {
+                true => Prepared::Existed,
+                false => Prepared::Created,
+            })
+        };
+        let answer = self.call("prepare", effect).await;
+        answer.map_err(|fault| match fault {
+            ChangeFault::Sent(fault) => ChangeError::Sent(server_error(fault)),
+            ChangeFault::Unsent(fault) => {
+                self.note_fault(login, fault);
+                ChangeError::Unsent(server_error(fault))
+            }
+        })
+    }
+
+    async fn has_user(
+        &self,
+        endpoint: &Endpoint,
+        login: &Login,
+        username: &str,
+    ) -> Result<bool, ServerError> {
+        self.approach(endpoint, login);
+        let effect = || {
+            self.log_in(login)?;
+            assert_eq!(username, USER);
+            Ok(self.user.borrow().is_some())
+        };
+        let answer = self.call("has_user", effect).await;
+        self.note(login, answer)
+    }
+
+    async fn drop_user(
+        &self,
+        endpoint: &Endpoint,
+        login: &Login,
+        username: &str,
+        _: Rights<'_>,
+    ) -> Result<Dropped, ServerError> {
+        self.approach(endpoint, login);
+        let effect = || {
+            self.log_in(login)?;
+            assert_eq!(username, USER);
+            if let Some(reason) = self.keeps_user.get() {
+                return Ok(Dropped::Kept(reason.to_owned()));
+            }
+            self.user.replace(None);
+            self.allow_breakage();
+            Ok(Dropped::Gone)
+        };
+        let answer = self.call("drop_user", effect).await;
+        self.note(login, answer)
     }
 
     async fn discard(

@@ -12,7 +12,7 @@ use keyrota_test_function::secrets::{FakeSecrets as _, Secrets};
 use keyrota_test_function::twice::Turns;
 use serde_json::{Value, json};
 
-use super::mishap::Mishap;
+use super::mishap::{AnyFault, Mishap};
 use super::secrets_manager::Details;
 
 pub(crate) const USER: &str = "orders \"app\"";
@@ -38,6 +38,19 @@ pub(crate) struct Setting {
     pub(crate) retains: bool,
     /// When an old password is discarded, such as `deactivate_after=1d`, if ever.
     pub(crate) old_key: &'static str,
+    /// Who sets the first password.
+    pub(crate) first: First,
+}
+
+/// Where the first password comes from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum First {
+    /// It is in AWSCURRENT, and works.
+    Stored,
+    /// The administrator sets it. Nobody knows the user's present one.
+    Set,
+    /// The administrator creates the user.
+    Created,
 }
 
 impl Setting {
@@ -46,6 +59,24 @@ impl Setting {
         rotate_as: "self",
         retains: false,
         old_key: "until_next_rotation",
+        first: First::Stored,
+    };
+
+    pub(crate) const SET: Self = Self {
+        first: First::Set,
+        ..Self::ADMINISTRATOR
+    };
+
+    pub(crate) const CREATED: Self = Self {
+        first: First::Created,
+        ..Self::ADMINISTRATOR
+    };
+
+    /// A server on which a user and its rights are no transaction.
+    pub(crate) const CREATED_ON_MYSQL: Self = Self {
+        engine: Engine::MySql,
+        retains: true,
+        ..Self::CREATED
     };
 
     pub(crate) const MYSQL: Self = Self {
@@ -82,6 +113,14 @@ pub(crate) struct FakeServices {
     pub(crate) secrets: Secrets<Details>,
     /// The user, unless it was dropped.
     pub(crate) user: RefCell<Option<User>>,
+    /// Whether the user lacks rights of the manifest.
+    pub(crate) lacks_rights: Cell<bool>,
+    /// The fault with which half of the call ends, if only half of it is carried out.
+    pub(super) half: Cell<Option<AnyFault>>,
+    /// Why the server does not drop the user, if it does not.
+    pub(crate) keeps_user: Cell<Option<&'static str>>,
+    /// Whether the rotation of the secret is cancelled.
+    pub(crate) cancelled: Cell<bool>,
     /// The server's fault, if it has one.
     pub(crate) down: Cell<Option<ServerFault>>,
     /// The hosts of the user's accounts, the one that a login uses first.
@@ -144,6 +183,12 @@ impl FakeServices {
                 other => json!({ "administrator": other }),
             },
         });
+        if setting.first != First::Stored {
+            pin["sets_first"] = json!(true);
+        }
+        if setting.first == First::Created {
+            pin["create_user"] = json!({ "grants": ["SELECT ON shop.orders"] });
+        }
         let words = setting.old_key.split(' ');
         let mut fields = words.filter_map(|word| word.split_once('='));
         if let Some((_, time)) = fields.find(|(name, _)| *name == "deactivate_after") {
@@ -155,6 +200,10 @@ impl FakeServices {
             pin: RefCell::new(pin),
             secrets: RefCell::default(),
             user: RefCell::default(),
+            lacks_rights: Cell::default(),
+            half: Cell::default(),
+            keeps_user: Cell::default(),
+            cancelled: Cell::default(),
             down: Cell::default(),
             hosts: RefCell::new(vec!["%"]),
             sees: Cell::default(),
@@ -180,11 +229,17 @@ impl FakeServices {
         services.add_secret(SECRET_ARN);
         services.add_secret(ADMINISTRATOR_ARN);
         let password = services.make_password();
-        services.user.replace(Some(User {
+        let user = User {
             primary: password.clone(),
             secondary: None,
-        }));
-        services.store("first", &[CURRENT], &services.value(&password));
+        };
+        let user = Some(user).filter(|_| setting.first != First::Created);
+        services.user.replace(user);
+        let mut value = services.value(&password);
+        if let (true, Some(fields)) = (setting.first != First::Stored, value.as_object_mut()) {
+            fields.remove("password");
+        }
+        services.store("first", &[CURRENT], &value);
         let administrator = json!({
             "engine": setting.engine.name(), "host": HOST, "port": 5432,
             "username": ADMINISTRATOR, "password": services.administrator_password(),
@@ -208,6 +263,10 @@ impl FakeServices {
             pins: self.pins.clone(),
             secrets: self.secrets.clone(),
             user: self.user.clone(),
+            lacks_rights: self.lacks_rights.clone(),
+            half: Cell::default(),
+            keeps_user: self.keeps_user.clone(),
+            cancelled: self.cancelled.clone(),
             down: self.down.clone(),
             hosts: self.hosts.clone(),
             sees: self.sees.clone(),
@@ -297,6 +356,8 @@ impl FakeServices {
             primary: password.to_owned(),
             secondary: None,
         }));
+        // The person who did this also saw to the rights.
+        self.lacks_rights.set(false);
         self.allow_breakage();
     }
 }

@@ -3,7 +3,9 @@
 use std::fmt::Debug;
 
 use keyrota_database_function::port::{CallErrorKind, Description, StoredVersion};
-use keyrota_database_function::server::{Inspection, PreviousPassword, ServerFault};
+use keyrota_database_function::server::{
+    Dropped, Inspection, Prepared, PreviousPassword, ServerFault,
+};
 use keyrota_test_function::others::Others;
 use keyrota_test_function::twice::{Turns, World, tell_description, tell_version};
 use secrecy::{ExposeSecret, SecretString};
@@ -54,6 +56,24 @@ impl Told for Inspection {
     }
 }
 
+impl Told for bool {
+    fn tell(&self) -> String {
+        self.to_string()
+    }
+}
+
+impl Told for Prepared {
+    fn tell(&self) -> String {
+        format!("{self:?}")
+    }
+}
+
+impl Told for Dropped {
+    fn tell(&self) -> String {
+        format!("{self:?}")
+    }
+}
+
 /// A read has no effect. If its answer is lost, the run ends, as if its process died.
 const READ: &[Mishap] = &[Mishap::Before(Aws(CallErrorKind::Unclear))];
 
@@ -93,7 +113,7 @@ impl World for FakeServices {
         format!(
             "{versions:?}{:?}{:?}{:?}{:?}{}",
             secrets.values().collect::<Vec<_>>(),
-            self.user.borrow(),
+            (self.user.borrow(), self.lacks_rights.get()),
             self.now.get(),
             self.guards(),
             self.made.get(),
@@ -102,8 +122,8 @@ impl World for FakeServices {
 
     fn mishaps(action: &str) -> &'static [Mishap] {
         match action {
-            "authenticate" | "inspect" => LOGIN,
-            "change" | "discard" => CHANGE,
+            "authenticate" | "inspect" | "has_user" => LOGIN,
+            "change" | "discard" | "prepare" => CHANGE,
             "secretsmanager:DescribeSecret"
             | "secretsmanager:GetSecretValue"
             | "secretsmanager:GetRandomPassword" => READ,
@@ -118,6 +138,7 @@ impl World for FakeServices {
             action,
             "authenticate"
                 | "inspect"
+                | "has_user"
                 | "secretsmanager:DescribeSecret"
                 | "secretsmanager:GetSecretValue"
         )

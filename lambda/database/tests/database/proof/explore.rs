@@ -324,6 +324,7 @@ impl Search {
         let dropped = state.services.user.borrow().is_none();
         let lost = state.by_hand.is_some() && !state.services.guards().0;
         if dropped && (why == "NoPasswordWorks" || why == "NotChanged")
+            || state.by_hand.is_some() && why == "UserExists"
             || lost && why == "NoPasswordWorks" && state.services.setting.rotate_as == "self"
         {
             self.explored.stopped += 1;

@@ -124,7 +124,8 @@ impl State {
             }
         };
         let (by_hand, forged) = (self.by_hand.is_some(), services.forged.get());
-        let mut text = format!("{:?} {by_hand} {forged} ", services.guards());
+        let lacks = services.lacks_rights.get();
+        let mut text = format!("{:?} {by_hand} {forged} {lacks} ", services.guards());
         if let Some(user) = &*user {
             let primary = number(&user.primary);
             let secondary = user.secondary.as_deref().map(&mut number);
@@ -184,6 +185,11 @@ impl State {
     /// Returns whether only the password of a broken-off rotation works.
     pub(super) fn is_only_broken_off(&self) -> bool {
         let services = &self.services;
+        let current = services.version(CURRENT);
+        // A rotation continues what was broken off before there was a password.
+        if current.is_none_or(|current| current.details.password.is_none()) {
+            return false;
+        }
         let works = [CURRENT, PENDING, PREVIOUS]
             .iter()
             .any(|label| services.works(label));
