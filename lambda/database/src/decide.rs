@@ -5,7 +5,9 @@ use std::time::Duration;
 use crate::mark::{RETAINED, SETTING};
 use crate::moment::Moment;
 use crate::pin::Hosts;
-use crate::server::{Account, ChangeError, Engine, Inspection, PasswordExpiry, ServerFault};
+use crate::server::{
+    Account, ChangeError, Engine, FailureLimit, Inspection, PasswordExpiry, ServerFault,
+};
 use crate::stage::{self, CURRENT, Stages};
 
 /// Returns whether another password may be tried after the server did not accept one.
@@ -73,6 +75,19 @@ pub fn may_be_partial(engine: Engine, hosts: Option<Hosts>) -> bool {
 /// password is wrong, so that the change was not sent.
 pub fn may_try_another_login(error: &ChangeError) -> bool {
     matches!(error, ChangeError::Unsent(error) if may_try_another(error.fault))
+}
+
+/// Returns whether a login with the replaced password may be tried after a change, to see that the
+/// server refuses it. `failed` is the number of logins that have just failed.
+///
+/// The server must tolerate this failure: the login that follows uses the new password and must
+/// succeed. If the limit is unknown, the login is not tried.
+pub fn may_try_replaced(limit: FailureLimit, failed: u32) -> bool {
+    match limit {
+        FailureLimit::Unlimited => true,
+        FailureLimit::After(limit) => failed.saturating_add(1) < limit,
+        FailureLimit::Unknown => false,
+    }
 }
 
 /// What logins showed after a change that failed.

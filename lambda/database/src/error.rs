@@ -201,6 +201,18 @@ pub enum Error {
         problem: String,
     },
 
+    /// The password that was replaced still works.
+    #[error(
+        "end the old password of {username} on {server}: a login with it still succeeds after the change; \
+         see whether the login is of another account or goes to another server, for example a replica that \
+         has not applied the change, then rotate again"
+    )]
+    ReplacedWorks {
+        /// The server's address.
+        server: String,
+        /// The pinned user.
+        username: String,
+    },
     /// The new password does not work.
     #[error(
         "test the new password of {username} on {server}: {source}; AWSCURRENT stays as it is; {advice}"

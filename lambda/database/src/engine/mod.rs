@@ -92,14 +92,10 @@ impl Server for Engines {
     ) -> Result<Inspection, ServerError> {
         if endpoint.engine == Engine::Postgres {
             let mut session = postgres::log_in(&self.tls, endpoint, login).await?;
-            let read = timed(budget::STATEMENT, session.read()).await;
-            let expiry = timed(budget::STATEMENT, postgres::expiry(&mut session)).await;
+            let inspected = timed(budget::STATEMENT, postgres::inspect(&mut session, username));
+            let inspected = inspected.await;
             session.close().await;
-            // The login is what matters, and any role may read its own date.
-            return read.map(|()| Inspection {
-                expiry: expiry.ok().flatten(),
-                ..Inspection::default()
-            });
+            return inspected;
         }
         let mut session = mysql::log_in(&self.tls, endpoint, login).await?;
         let inspected = timed(

@@ -9,7 +9,10 @@ mod watch;
 use postgres_protocol::password;
 use secrecy::ExposeSecret;
 
-use crate::server::{Change, ChangeError, PasswordExpiry, ServerError, ServerFault};
+use crate::server::{
+    Accounts, Change, ChangeError, FailureLimit, Inspection, Limits, PasswordExpiry, ServerError,
+    ServerFault,
+};
 
 use super::{Failure, budget, coded, sent, timed};
 
@@ -86,9 +89,54 @@ fn missing_privilege(version: u32, may_create_roles: bool, is_superuser: bool) -
     }
 }
 
+/// Returns what the server says about the session and about a role. Every role may read
+/// `pg_roles`.
+pub async fn inspect(session: &mut Session, username: &str) -> Result<Inspection, ServerError> {
+    session.read().await?;
+    // The login is what matters, so what cannot be read is unknown.
+    Ok(Inspection {
+        expiry: expiry(session).await.ok().flatten(),
+        accounts: Accounts::default(),
+        limits: limits(session, username).await.unwrap_or_default(),
+    })
+}
+
+/// Returns what limits the logins of a role. PostgreSQL itself does not count failed logins. The
+/// extension `credcheck` does, and so do the profiles of EDB Postgres Advanced Server, whose limit
+/// this function does not read.
+///
+/// Source: *pg_roles*; `credcheck.max_auth_failure` in the extension's documentation.
+async fn limits(session: &mut Session, username: &str) -> Result<Limits, ServerError> {
+    let rows = session
+        .query(&format!(
+            "SELECT rolconnlimit, current_setting('credcheck.max_auth_failure', true), \
+             to_regclass('pg_catalog.edb_profile') IS NOT NULL \
+             FROM pg_catalog.pg_roles WHERE rolname = {}",
+            literal(username)
+        ))
+        .await?;
+    let Some(row) = rows.first() else {
+        return Ok(Limits::default());
+    };
+    let column = |index| row.try_get(index).ok().flatten();
+    let failures = match (column(1), column(2)) {
+        (_, Some("t") | None) => FailureLimit::Unknown,
+        (None | Some(""), _) => FailureLimit::Unlimited,
+        (Some(limit), _) => limit
+            .parse()
+            .map_or(FailureLimit::Unknown, FailureLimit::after),
+    };
+    Ok(Limits {
+        failures,
+        // -1 means no limit.
+        sessions: column(0).and_then(|limit| limit.parse().ok()),
+        methods: Vec::new(),
+    })
+}
+
 /// Returns until when the session's own password is valid (`VALID UNTIL`), if that ends. Every role
 /// may read `pg_roles`.
-pub async fn expiry(session: &mut Session) -> Result<Option<PasswordExpiry>, ServerError> {
+async fn expiry(session: &mut Session) -> Result<Option<PasswordExpiry>, ServerError> {
     let rows = session
         .query(
             "SELECT floor(extract(epoch FROM rolvaliduntil))::bigint FROM pg_catalog.pg_roles \

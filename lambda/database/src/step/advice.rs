@@ -368,7 +368,10 @@ mod tests {
     const END: &str = "<!-- end: database-errors -->";
 
     #[test]
-    #[expect(clippy::disallowed_methods, reason = "the test reads and writes the page")]
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "the test reads and writes the page"
+    )]
     fn the_documentation_is_up_to_date() {
         let mut table =
             String::from("| cause | message | whose login | remedy |\n| --- | --- | --- | --- |\n");

@@ -6,7 +6,7 @@
 
 use keyrota_function_base::step::abandon;
 
-use super::login::{advice_on_change, not_changed, server};
+use super::login::{advice_on_change, not_sent, refused, server};
 use super::set::{SetContext, none_works, retained};
 use crate::decide::{self, ChangeEnd, Found};
 use crate::error::Error;
@@ -32,7 +32,7 @@ pub(super) async fn failed<P: Ports>(
     let pin = &context.pin;
     let error = match error {
         ChangeError::Unsent(error) => {
-            return Err(not_changed(pin, error, "the change was not sent"));
+            return Err(not_sent(pin, error));
         }
         ChangeError::Sent(error) => error,
     };
@@ -50,7 +50,7 @@ pub(super) async fn failed<P: Ports>(
             let reason = format!("{error}; {tested} ({advice})");
             Err(abandon(ports, context.event, None, reason).await.into())
         }
-        ChangeEnd::NotChanged => Err(not_changed(pin, error, tested)),
+        ChangeEnd::NotChanged => Err(refused(pin, error, tested)),
         ChangeEnd::NoPasswordWorks => {
             let used = own.map_or(PENDING, |own| own.version);
             Err(none_works(pin, &[PENDING, used]))

@@ -4,19 +4,23 @@
 //! that the user is never locked out, every password that the server may have is in a version
 //! that carries a label:
 //!
-//! 1. The step tries the pending password. If it works, an earlier run has changed it.
+//! 1. If the pending version has the label `KEYROTA_SETTING`, its password was sent, or was about to
+//!    be. The step tries it. If it works, an earlier run has changed it.
 //! 2. If a rotation was broken off after its password was sent, the step tries that password.
 //!    If it works, its version becomes AWSCURRENT: clients again have a password that works,
 //!    and it stays in a version with a label.
-//! 3. The step asks the server which accounts of the user's name there are, and refuses if one
-//!    password cannot serve them ([`accounts`]).
+//! 3. The step asks the server which accounts of the user's name there are and what limits their
+//!    logins, and refuses if one password cannot serve them ([`accounts`]).
 //! 4. The pending version receives the label `KEYROTA_SETTING`, so that the version outlives
 //!    its rotation.
 //! 5. The password is changed, either by the administrator or by the user. The user logs in
 //!    with the password of AWSCURRENT, or with that of AWSPREVIOUS if the server reports
-//!    AWSCURRENT's as wrong.
+//!    AWSCURRENT's as wrong. If it reports both as wrong, the pending password is the last that
+//!    it may have: someone could have moved the label.
 //! 6. If the server answers with an error, or not at all, the step finds out by logging in which
 //!    password the server has ([`outcome`](super::outcome)).
+//! 7. After a change that voids the old password, the step logs in with it once, to see that the
+//!    server refuses it, if the server tolerates a failed login.
 
 use super::administrator::administrator;
 use super::login::{authenticate, no_login, server};
@@ -37,8 +41,8 @@ use crate::mark::{self, RETAINED, SETTING};
 use crate::pin::{Pin, RotateAs};
 use crate::port::{Description, Journal, Ports, VersionSelector};
 use crate::secret::{Content, Credential, Unreadable};
-use crate::server::{Change, ChangeError, Endpoint, Login, PreviousPassword, Server};
-use crate::stage::{CURRENT, PENDING, PREVIOUS};
+use crate::server::{Change, ChangeError, Endpoint, FailureLimit, Login, PreviousPassword, Server};
+use crate::stage::{self, CURRENT, PENDING, PREVIOUS};
 
 /// What `setSecret` knows after it has read the secret.
 pub(super) struct SetContext<'event> {
@@ -48,6 +52,22 @@ pub(super) struct SetContext<'event> {
     pub(super) pending: Credential,
     /// Whether the pending version has received the label.
     is_labelled: Cell<bool>,
+    /// How many logins in succession the server has refused because of the password.
+    failed_logins: Cell<u32>,
+    /// How many failed logins in succession the server tolerates.
+    failure_limit: Cell<FailureLimit>,
+}
+
+impl SetContext<'_> {
+    /// Counts a login that the server refused because of the password.
+    pub(super) fn record_failed_login(&self) {
+        self.failed_logins.update(|count| count + 1);
+    }
+
+    /// Returns whether this version's password was sent, or was about to be.
+    fn was_sent(&self) -> bool {
+        stage::carrier(&self.description.stages, SETTING) == Some(&self.event.token)
+    }
 }
 
 pub(super) async fn run<P: Ports>(ports: &P, event: &Event) -> Result<(), Error> {
@@ -79,26 +99,21 @@ pub(super) async fn run<P: Ports>(ports: &P, event: &Event) -> Result<(), Error>
         description,
         pending,
         is_labelled: Cell::new(false),
+        failed_logins: Cell::new(0),
+        failure_limit: Cell::default(),
     };
     let own = |version, credential: &Credential| OwnLogin {
         login: credential.login(&context.pin.username),
         version,
     };
     let mut first = None;
-    match authenticate(ports, &context.pin, &context.pending).await {
-        Ok(()) if decide::may_be_partial(context.pin.endpoint.engine, context.pin.hosts) => {
-            let reason = "an account has the pending password already, and others may not";
-            ports.journal().note(Note::new("set again", reason));
-            first = Some(own(PENDING, &context.pending));
+    if context.was_sent() && has_pending(ports, &context).await? {
+        if !decide::may_be_partial(context.pin.endpoint.engine, context.pin.hosts) {
+            return keep(ports, &context).await;
         }
-        Ok(()) => {
-            let note = Note::new("keep", "the server has the pending password already");
-            ports.journal().note(note);
-            label(ports, event, &context.description, SETTING).await?;
-            return retained(ports, &context).await;
-        }
-        Err(error) if decide::may_try_another(error.fault) => {}
-        Err(error) => return Err(no_login(&context.pin, PENDING, error)),
+        let reason = "an account has the pending password already, and others may not";
+        ports.journal().note(Note::new("set again", reason));
+        first = Some(own(PENDING, &context.pending));
     }
     if first.is_none() {
         let resumed = resume(ports, &context, &current).await?;
@@ -110,9 +125,37 @@ pub(super) async fn run<P: Ports>(ports: &P, event: &Event) -> Result<(), Error>
     };
     let (endpoint, login) = (&administrator.endpoint, &administrator.login);
     match change(ports, &context, endpoint, login).await? {
-        Ok(before) => set(ports, &context, before).await,
+        Ok(before) => {
+            set(
+                ports,
+                &context,
+                &current.login(&context.pin.username),
+                before,
+            )
+            .await
+        }
         Err(error) => failed(ports, &context, None, error).await,
     }
+}
+
+/// Returns whether the server has the pending password.
+async fn has_pending<P: Ports>(ports: &P, context: &SetContext<'_>) -> Result<bool, Error> {
+    match authenticate(ports, &context.pin, &context.pending).await {
+        Ok(()) => Ok(true),
+        Err(error) if decide::may_try_another(error.fault) => {
+            context.record_failed_login();
+            Ok(false)
+        }
+        Err(error) => Err(no_login(&context.pin, PENDING, error)),
+    }
+}
+
+/// Ends the step if the server has the pending password already.
+async fn keep<P: Ports>(ports: &P, context: &SetContext<'_>) -> Result<(), Error> {
+    let note = Note::new("keep", "the server has the pending password already");
+    ports.journal().note(note);
+    label(ports, context.event, &context.description, SETTING).await?;
+    retained(ports, context).await
 }
 
 /// Returns why there is no password to set, or `None` if there is one. `finishSecret` promotes
@@ -150,12 +193,16 @@ async fn resume<P: Ports>(
     };
     match authenticate(ports, &context.pin, &credential).await {
         Ok(()) => {
+            context.failed_logins.set(0);
             let reason = "the server has the password of a rotation that was broken off";
             ports.journal().note(Note::new("promote", reason));
             promote(ports, secret, &context.description, version).await?;
             Ok(Some(credential))
         }
-        Err(error) if decide::may_try_another(error.fault) => Ok(None),
+        Err(error) if decide::may_try_another(error.fault) => {
+            context.record_failed_login();
+            Ok(None)
+        }
         Err(error) => Err(no_login(&context.pin, SETTING, error)),
     }
 }
@@ -198,16 +245,24 @@ async fn by_the_user<P: Ports>(
     first: OwnLogin,
 ) -> Result<(), Error> {
     let pin = &context.pin;
-    let mut tried = vec![PENDING];
+    let mut tried = Vec::from_iter(context.was_sent().then_some(PENDING));
     let mut next = Some(first);
     while let Some(own) = next.take() {
         let error = match change(ports, context, &pin.endpoint, &own.login).await? {
-            Ok(before) => return set(ports, context, before).await,
+            Ok(before) => {
+                // The pending password may be the one that the change was made with.
+                let replaced = match own.version {
+                    PENDING => current.login(&pin.username),
+                    _ => own.login,
+                };
+                return set(ports, context, &replaced, before).await;
+            }
             Err(error) => error,
         };
         if !decide::may_try_another_login(&error) {
             return failed(ports, context, Some(&own), error).await;
         }
+        context.record_failed_login();
         tried.push(own.version);
         if own.version == CURRENT {
             let previous = read(ports, context.event, VersionSelector::Labelled(PREVIOUS)).await?;
@@ -219,6 +274,12 @@ async fn by_the_user<P: Ports>(
                     version: PREVIOUS,
                 });
         }
+    }
+    if !tried.contains(&PENDING) {
+        if has_pending(ports, context).await? {
+            return keep(ports, context).await;
+        }
+        tried.push(PENDING);
     }
     Err(none_works(pin, &tried))
 }
@@ -232,8 +293,15 @@ async fn change<P: Ports>(
     login: &Login,
 ) -> Result<Result<PreviousPassword, ChangeError>, Error> {
     let pin = &context.pin;
-    let every = match accounts::look(ports, pin, endpoint, login).await {
-        Ok(inspection) => accounts::admit(ports, pin, inspection.as_ref())?,
+    let inspected = ports.server().inspect(endpoint, login, &pin.username).await;
+    let every = match inspected {
+        Ok(inspection) => {
+            if login.username == pin.username {
+                context.failed_logins.set(0);
+            }
+            context.failure_limit.set(inspection.limits.failures);
+            accounts::admit(ports, pin, &inspection)?
+        }
         Err(error) => return Ok(Err(ChangeError::Unsent(error))),
     };
     if !context.is_labelled.replace(true) {
@@ -252,19 +320,60 @@ async fn change<P: Ports>(
 async fn set<P: Ports>(
     ports: &P,
     context: &SetContext<'_>,
+    replaced: &Login,
     before: PreviousPassword,
 ) -> Result<(), Error> {
     match before {
         PreviousPassword::Void => {
-            ports
-                .journal()
-                .note(Note::new("set", "the old password no longer works"));
+            let note = Note::new(
+                "set",
+                "the server has answered that it has the new password",
+            );
+            ports.journal().note(note);
+            try_replaced(ports, context, replaced).await;
             Ok(())
         }
         PreviousPassword::Retained => {
             let note = Note::new("set", "the old password works beside the new one");
             ports.journal().note(note);
             retained(ports, context).await
+        }
+    }
+}
+
+/// Logs in with the replaced password, which the server must refuse. The result is only reported:
+/// without the promotion, clients would have no password that is certain to work.
+async fn try_replaced<P: Ports>(ports: &P, context: &SetContext<'_>, replaced: &Login) {
+    let (limit, failed) = (context.failure_limit.get(), context.failed_logins.get());
+    if !decide::may_try_replaced(limit, failed) {
+        let reason = match limit {
+            FailureLimit::Unknown => {
+                "the old password was not tried, because it is unknown after how many failed logins the server refuses others"
+            }
+            _ => {
+                "the old password was not tried, because the server refuses logins after a few failed ones"
+            }
+        };
+        ports.journal().note(Note::new("not tested", reason));
+        return;
+    }
+    let endpoint = &context.pin.endpoint;
+    match ports.server().authenticate(endpoint, replaced).await {
+        Err(error) if decide::may_try_another(error.fault) => {
+            let reason = "the server refuses the old password";
+            ports.journal().note(Note::new("passed", reason));
+        }
+        Err(_) => {
+            let reason =
+                "a login with the old password failed for another reason than a wrong password";
+            ports.journal().note(Note::new("not tested", reason));
+        }
+        Ok(()) => {
+            let error = Error::ReplacedWorks {
+                server: server(&context.pin),
+                username: context.pin.username.clone(),
+            };
+            ports.journal().trouble(&context.event.secret, &error);
         }
     }
 }

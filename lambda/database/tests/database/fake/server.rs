@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use keyrota_database_function::port::{Clock, Moment};
 use keyrota_database_function::server::{
-    Account, Accounts, Change, ChangeError, Endpoint, Inspection, Login, PreviousPassword, Server,
-    ServerError, ServerFault,
+    Account, Accounts, Change, ChangeError, Endpoint, Inspection, Limits, Login, PreviousPassword,
+    Server, ServerError, ServerFault,
 };
 use keyrota_test_function::secrets::FakeSecrets as _;
 use secrecy::ExposeSecret;
@@ -116,6 +116,10 @@ impl Server for FakeServices {
             Ok(Inspection {
                 expiry: self.expiry.get(),
                 accounts: self.accounts(login),
+                limits: Limits {
+                    failures: self.tolerates.get(),
+                    ..Limits::default()
+                },
             })
         };
         let answer = self.call("inspect", effect).await;
@@ -148,6 +152,9 @@ impl Server for FakeServices {
             if change.retain && self.setting.retains {
                 user.secondary = Some(before);
                 Ok(PreviousPassword::Retained)
+            } else if self.keeps_old.get() {
+                user.secondary = Some(before);
+                Ok(PreviousPassword::Void)
             } else {
                 // MySQL keeps the password that was retained before.
                 Ok(PreviousPassword::Void)

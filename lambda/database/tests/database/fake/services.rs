@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use keyrota_database_function::pin::Pins;
-use keyrota_database_function::server::{Engine, PasswordExpiry, ServerFault};
+use keyrota_database_function::server::{Engine, FailureLimit, PasswordExpiry, ServerFault};
 use keyrota_database_function::stage::CURRENT;
 use keyrota_test_function::output::Output;
 use keyrota_test_function::secrets::{FakeSecrets as _, Secrets};
@@ -88,6 +88,10 @@ pub(crate) struct FakeServices {
     pub(crate) hosts: RefCell<Vec<&'static str>>,
     /// Whether a session may read all accounts. By default, only the administrator's may.
     pub(crate) sees: Cell<Option<bool>>,
+    /// How many failed logins the server tolerates.
+    pub(crate) tolerates: Cell<FailureLimit>,
+    /// Whether the server says that the old password is void, and still accepts it.
+    pub(crate) keeps_old: Cell<bool>,
     /// Whether the last change was one of every account.
     pub(crate) every: Cell<bool>,
     /// When the user's password expires, if the server says so.
@@ -158,6 +162,8 @@ impl FakeServices {
             down: Cell::default(),
             hosts: RefCell::new(vec!["%"]),
             sees: Cell::default(),
+            tolerates: Cell::new(FailureLimit::Unlimited),
+            keeps_old: Cell::default(),
             every: Cell::default(),
             expiry: Cell::default(),
             refuses: Cell::default(),
@@ -211,6 +217,8 @@ impl FakeServices {
             down: self.down.clone(),
             hosts: self.hosts.clone(),
             sees: self.sees.clone(),
+            tolerates: self.tolerates.clone(),
+            keeps_old: self.keeps_old.clone(),
             every: self.every.clone(),
             expiry: self.expiry.clone(),
             refuses: self.refuses.clone(),
