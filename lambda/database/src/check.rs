@@ -107,7 +107,7 @@ async fn rehearse<P: Ports>(ports: &P, check: &Check) -> Result<CheckAnswer, Err
         Held::parse(&version.stored, names(ports.pins(), secret))
     });
     pin.check_present(CURRENT, &current)?;
-    let mut expiry = None;
+    let (mut expiry, mut limits) = (None, None);
     let mut may_go_on = true;
     if let Content::Complete(current) = &current {
         let login = current.login(&pin.username);
@@ -121,18 +121,23 @@ async fn rehearse<P: Ports>(ports: &P, check: &Check) -> Result<CheckAnswer, Err
             .as_ref()
             .err()
             .is_none_or(|error| may_try_another(error.fault));
-        expiry = inspected.ok().and_then(|inspection| inspection.expiry);
+        if let Ok(inspection) = inspected {
+            expiry = inspection.expiry;
+            limits = Some(inspection.limits);
+        }
     }
     if let RotateAs::Administrator(named) = &pin.rotate_as {
         let named = Some(named.as_str());
         if let Some(()) = read_administrator(ports, &mut calls, &pin, named).await
             && may_go_on
         {
-            as_administrator(ports, &mut calls, &pin, named).await;
+            let inspection = as_administrator(ports, &mut calls, &pin, named).await;
+            limits = inspection.map(|inspection| inspection.limits).or(limits);
         }
     }
     Ok(CheckAnswer {
         expiry,
+        limits,
         ..calls.into_answer()
     })
 }
@@ -151,21 +156,26 @@ async fn read_administrator<P: Ports>(
     calls.record(call, by, named, read).map(drop)
 }
 
-/// Logs in as the administrator.
-async fn as_administrator<P: Ports>(ports: &P, calls: &mut Calls, pin: &Pin, named: Option<&str>) {
+/// Logs in as the administrator. Returns what the server says about the user.
+async fn as_administrator<P: Ports>(
+    ports: &P,
+    calls: &mut Calls,
+    pin: &Pin,
+    named: Option<&str>,
+) -> Option<Inspection> {
     match administrator(ports, pin).await {
-        Ok(Some(it)) => {
-            let inspected = inspect_as(ports, pin, &it).await;
+        Ok(it) => {
+            let inspected = inspect_as(ports, pin, &it?).await;
             record(calls, Signer::Administrator, inspected.as_ref().err());
-            if let Ok(inspection) = inspected {
-                record_accounts(calls, pin, Signer::Administrator, &inspection);
-            }
+            let inspection = inspected.ok()?;
+            record_accounts(calls, pin, Signer::Administrator, &inspection);
+            Some(inspection)
         }
-        Ok(None) => {}
         // The secret was read, and its value is of no use.
         Err(error) => {
             let why = error.to_string();
             calls.fail(call::GET_SECRET_VALUE, Signer::Role, named, "unfit", &why);
+            None
         }
     }
 }
@@ -192,6 +202,9 @@ fn changes(rotate_as: &RotateAs) -> Signer {
 
 /// Records whether one secret serves all accounts of the user's name.
 fn record_accounts(calls: &mut Calls, pin: &Pin, by: Signer, inspection: &Inspection) {
+    if !pin.endpoint.engine.has_hosts() {
+        return;
+    }
     let call = call::READ_ACCOUNTS;
     match accounts::judge(pin, inspection) {
         Ok(AccountsDecision::Unchecked) => calls.leave(call, by, accounts::UNCHECKED),

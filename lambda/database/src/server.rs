@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-pub use keyrota_contract::check::PasswordExpiry;
+pub use keyrota_contract::check::{FailureLimit, LoginLimits, PasswordExpiry};
 pub use keyrota_contract::pins::database::{Engine, Verification};
 use secrecy::SecretString;
 
@@ -57,43 +57,7 @@ pub struct Inspection {
     /// The accounts of the user's name, on engines where a name may have several.
     pub accounts: Accounts,
     /// What limits the logins of the user, as far as the session may read it.
-    pub limits: Limits,
-}
-
-/// What a server says about the logins of a user. If the user's name has several accounts, the
-/// strictest limit applies.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Limits {
-    /// How many failed logins in succession make the server refuse further ones.
-    pub failures: FailureLimit,
-    /// How many sessions the user may have at a time. `None` means that there is no limit of the
-    /// user's own, or that the session may not read it.
-    pub sessions: Option<u32>,
-    /// The methods with which the user may authenticate, as the server names them, if the session may
-    /// read them. The first is the one whose password a rotation changes.
-    pub methods: Vec<String>,
-}
-
-/// How many failed logins in succession a server tolerates.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
-pub enum FailureLimit {
-    /// The session may not read it, or the server does not say.
-    #[default]
-    Unknown,
-    /// After this many, further logins are refused.
-    After(u32),
-    /// Any number.
-    Unlimited,
-}
-
-impl FailureLimit {
-    /// Returns the limit after this many failures, of which 0 means none.
-    pub fn after(failures: u32) -> Self {
-        match failures {
-            0 => Self::Unlimited,
-            failures => Self::After(failures),
-        }
-    }
+    pub limits: LoginLimits,
 }
 
 /// The accounts of one user name, as far as a session may read them. On MySQL and MariaDB, a name

@@ -10,8 +10,8 @@ use postgres_protocol::password;
 use secrecy::ExposeSecret;
 
 use crate::server::{
-    Accounts, Change, ChangeError, FailureLimit, Inspection, Limits, PasswordExpiry, ServerError,
-    ServerFault,
+    Accounts, Change, ChangeError, FailureLimit, Inspection, LoginLimits, PasswordExpiry,
+    ServerError, ServerFault,
 };
 
 use super::{Failure, budget, coded, sent, timed};
@@ -106,7 +106,7 @@ pub async fn inspect(session: &mut Session, username: &str) -> Result<Inspection
 /// this function does not read.
 ///
 /// Source: *pg_roles*; `credcheck.max_auth_failure` in the extension's documentation.
-async fn limits(session: &mut Session, username: &str) -> Result<Limits, ServerError> {
+async fn limits(session: &mut Session, username: &str) -> Result<LoginLimits, ServerError> {
     let rows = session
         .query(&format!(
             "SELECT rolconnlimit, current_setting('credcheck.max_auth_failure', true), \
@@ -116,7 +116,7 @@ async fn limits(session: &mut Session, username: &str) -> Result<Limits, ServerE
         ))
         .await?;
     let Some(row) = rows.first() else {
-        return Ok(Limits::default());
+        return Ok(LoginLimits::default());
     };
     let column = |index| row.try_get(index).ok().flatten();
     let failures = match (column(1), column(2)) {
@@ -126,7 +126,7 @@ async fn limits(session: &mut Session, username: &str) -> Result<Limits, ServerE
             .parse()
             .map_or(FailureLimit::Unknown, FailureLimit::after),
     };
-    Ok(Limits {
+    Ok(LoginLimits {
         failures,
         // -1 means no limit.
         sessions: column(0).and_then(|limit| limit.parse().ok()),

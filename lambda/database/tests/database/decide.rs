@@ -11,7 +11,7 @@ use keyrota_database_function::mark::{RETAINED, SETTING, broken_off};
 use keyrota_database_function::moment::Moment;
 use keyrota_database_function::pin::Hosts;
 use keyrota_database_function::server::{
-    Account, Accounts, ChangeError, Engine, FailureLimit, Inspection, Limits, PasswordExpiry,
+    Account, Accounts, ChangeError, Engine, FailureLimit, Inspection, LoginLimits, PasswordExpiry,
     ServerError, ServerFault,
 };
 use keyrota_database_function::stage::{CURRENT, PENDING, Stages, VersionId};
@@ -87,7 +87,7 @@ fn inspection(own: Option<&str>, all: Option<&[&str]>) -> Inspection {
             own: own.map(Account::new),
             all: all.map(|hosts| hosts.iter().map(|host| Account::new(*host)).collect()),
         },
-        limits: Limits::default(),
+        limits: LoginLimits::default(),
     }
 }
 

@@ -4,6 +4,7 @@
 mod accounts;
 mod expiry;
 mod hostile;
+mod limits;
 mod mariadb;
 mod mysql;
 mod network;

@@ -8,13 +8,15 @@
 
 use secrecy::ExposeSecret;
 
-use crate::server::{Engine, FailureLimit, Limits, ServerError};
+use crate::server::{Engine, FailureLimit, LoginLimits, ServerError};
 
 use super::super::expiry::{Word, words};
 use super::{Session, accounts, literal};
 
 /// `max_password_errors` of a server that tolerates any number.
 const ANY_NUMBER: u32 = u32::MAX;
+/// The longest name of a method that is shown, in characters.
+const LONGEST_METHOD: usize = 64;
 
 /// Returns what limits the logins of a user: of the session's own account, or of every account of a
 /// name. What the session may not read is unknown.
@@ -24,7 +26,7 @@ pub async fn read(
     own: bool,
     username: &str,
     hosts: Option<&[String]>,
-) -> Result<Limits, ServerError> {
+) -> Result<LoginLimits, ServerError> {
     let names = match (own, hosts) {
         (true, None) => vec!["CURRENT_USER()".to_owned()],
         (_, Some(hosts)) => {
@@ -32,13 +34,13 @@ pub async fn read(
             let named = hosts.iter().map(|host| format!("{user}@{}", literal(host)));
             named.collect()
         }
-        (false, None) => return Ok(Limits::default()),
+        (false, None) => return Ok(LoginLimits::default()),
     };
-    let mut limits: Option<Limits> = None;
+    let mut limits: Option<LoginLimits> = None;
     for name in names {
         let found = match accounts::statement(session, &name).await? {
             Some(statement) => of_statement(statement.expose_secret()),
-            None => Limits::default(),
+            None => LoginLimits::default(),
         };
         limits = Some(match limits {
             Some(limits) => strictest(limits, found),
@@ -63,14 +65,14 @@ async fn of_server(session: &mut Session) -> Result<FailureLimit, ServerError> {
     })
 }
 
-fn strictest(one: Limits, other: Limits) -> Limits {
+fn strictest(one: LoginLimits, other: LoginLimits) -> LoginLimits {
     let mut methods = one.methods;
     for method in other.methods {
         if !methods.contains(&method) {
             methods.push(method);
         }
     }
-    Limits {
+    LoginLimits {
         failures: one.failures.min(other.failures),
         sessions: [one.sessions, other.sessions].into_iter().flatten().min(),
         methods,
@@ -78,7 +80,7 @@ fn strictest(one: Limits, other: Limits) -> Limits {
 }
 
 /// Returns what a statement says about an account.
-fn of_statement(statement: &str) -> Limits {
+fn of_statement(statement: &str) -> LoginLimits {
     let words = words(statement);
     let number = |keyword: &str| {
         let at = words.iter().position(|word| word.is(keyword))?;
@@ -89,7 +91,7 @@ fn of_statement(statement: &str) -> Limits {
         Some(at) => words.get(at + 1).is_some_and(|time| !time.is("0")),
     };
     let failures = number("FAILED_LOGIN_ATTEMPTS").filter(|_| locks);
-    Limits {
+    LoginLimits {
         failures: FailureLimit::after(failures.unwrap_or_default()),
         sessions: number("MAX_USER_CONNECTIONS").filter(|sessions| *sessions > 0),
         methods: methods(&words),
@@ -106,7 +108,7 @@ fn methods(words: &[Word]) -> Vec<String> {
     for word in &words[at + 1..] {
         match word {
             _ if is_name => {
-                methods.push(word.text().to_ascii_lowercase());
+                methods.push(shown(word.text()));
                 is_name = false;
             }
             _ if ["WITH", "VIA", "OR", "AND"].iter().any(|it| word.is(it)) => is_name = true,
@@ -123,11 +125,18 @@ fn methods(words: &[Word]) -> Vec<String> {
     methods
 }
 
+/// Returns the name of a method as it is shown. A server could send any text.
+fn shown(name: &str) -> String {
+    let plain = |one: &char| one.is_ascii_alphanumeric() || *one == '_';
+    let name = name.chars().filter(plain).take(LONGEST_METHOD);
+    name.collect::<String>().to_ascii_lowercase()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn of(options: &str) -> Limits {
+    fn of(options: &str) -> LoginLimits {
         of_statement(&format!(
             "CREATE USER `app`@`%` IDENTIFIED WITH 'caching_sha2_password' AS '$A$OR' REQUIRE NONE {options} ACCOUNT UNLOCK"
         ))
@@ -183,7 +192,7 @@ mod tests {
 
     #[test]
     fn the_strictest_limit_applies_to_several_accounts() {
-        let limits = |failures, sessions| Limits {
+        let limits = |failures, sessions| LoginLimits {
             failures,
             sessions,
             methods: vec!["a".to_owned()],
@@ -193,7 +202,7 @@ mod tests {
             limits(FailureLimit::Unlimited, Some(2)),
         );
         assert_eq!(both, limits(FailureLimit::After(3), Some(2)));
-        let unknown = strictest(limits(FailureLimit::After(3), None), Limits::default());
+        let unknown = strictest(limits(FailureLimit::After(3), None), LoginLimits::default());
         assert_eq!(unknown.failures, FailureLimit::Unknown);
     }
 }

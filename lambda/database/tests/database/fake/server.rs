@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use keyrota_database_function::port::{Clock, Moment};
 use keyrota_database_function::server::{
-    Account, Accounts, Change, ChangeError, Endpoint, Inspection, Limits, Login, PreviousPassword,
-    Server, ServerError, ServerFault,
+    Account, Accounts, Change, ChangeError, Endpoint, Inspection, Login, LoginLimits,
+    PreviousPassword, Server, ServerError, ServerFault,
 };
 use keyrota_test_function::secrets::FakeSecrets as _;
 use secrecy::ExposeSecret;
@@ -116,9 +116,9 @@ impl Server for FakeServices {
             Ok(Inspection {
                 expiry: self.expiry.get(),
                 accounts: self.accounts(login),
-                limits: Limits {
+                limits: LoginLimits {
                     failures: self.tolerates.get(),
-                    ..Limits::default()
+                    ..LoginLimits::default()
                 },
             })
         };
