@@ -4,7 +4,7 @@ pub(super) mod network;
 pub(super) mod read;
 mod tag;
 
-use super::{HostName, SecretReference};
+use super::{Duration, HostName, SecretReference};
 
 pub use keyrota_contract::pins::database::{Engine, Hosts, Verification};
 pub use tag::{authorities_file, escaped as tag_text};
@@ -34,6 +34,19 @@ pub struct Database {
     pub password: PasswordRule,
     /// Which accounts of the user's name change, if the manifest says so. PostgreSQL has one.
     pub hosts: Option<Hosts>,
+    /// Where clients log in, if that is not where the function rotates.
+    pub clients: Option<ClientEndpoint>,
+    /// How long it takes until every member of a farm of servers knows a new password.
+    pub propagation: Option<Duration>,
+}
+
+/// Where clients log in: a pooler, a proxy, or an endpoint for readers.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct ClientEndpoint {
+    /// The DNS name or address.
+    pub host: HostName,
+    /// The TCP port, 1 to 65,535.
+    pub port: u16,
 }
 
 /// The source of the first password.

@@ -35,7 +35,7 @@ use std::collections::BTreeMap;
 pub use access_key::{AccessKey, InitialKey};
 pub use credential::{AccessKeyId, Content, Credential, malformed};
 pub use database::{
-    Database, Engine, Hosts, InitialPassword, Network, PasswordRule, Verification,
+    ClientEndpoint, Database, Engine, Hosts, InitialPassword, Network, PasswordRule, Verification,
     authorities_file, tag_text,
 };
 pub use document::decode;

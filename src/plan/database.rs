@@ -104,9 +104,10 @@ impl ObservedDatabase {
             (RotateAs::Administrator(name), Some(administrator)) => Some(administrator.arn(name)?),
             (RotateAs::Administrator(_), None) => return None,
         };
+        let (host, port) = entry.kind.published();
         Some(Place {
-            host: entry.kind.host.as_str(),
-            port: entry.kind.port,
+            host: host.as_str(),
+            port,
             dbname: entry.kind.dbname.as_deref(),
             masterarn,
         })

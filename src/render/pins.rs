@@ -130,6 +130,11 @@ fn login(entry: &Entry, database: &Database) -> database::Entry {
             Some(secret) => database::RotateAs::Administrator(secret.as_str().to_owned()),
         },
         hosts: database.hosts,
+        clients: database.clients.as_ref().map(|clients| database::Place {
+            host: clients.host.to_string(),
+            port: clients.port,
+        }),
+        propagation: database.propagation.map(|it| it.to_string()),
         deactivate_after: match entry.old_key {
             OldKey::UntilNextRotation => None,
             OldKey::After(retirement) => Some(retirement.deactivate_after.to_string()),

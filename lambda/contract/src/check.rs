@@ -43,6 +43,8 @@ pub mod call {
     pub const GENERATE_DATA_KEY: &str = "kms:GenerateDataKey";
     /// Logs in to the database server.
     pub const LOG_IN: &str = "database:LogIn";
+    /// Logs in where clients do, if that is not the database server.
+    pub const CLIENT_LOG_IN: &str = "database:ClientLogIn";
     /// Reads which accounts of the user's name the database server has.
     pub const READ_ACCOUNTS: &str = "database:ReadAccounts";
     /// Changes the password on the database server.

@@ -21,7 +21,7 @@ use crate::event::Check;
 use crate::pin::{Pin, Pins, RotateAs, names};
 use crate::port::{Passwords, Ports, SecretsManager, VersionSelector};
 use crate::secret::Content;
-use crate::server::{Inspection, Server, ServerError};
+use crate::server::{Inspection, Login, Server, ServerError};
 use crate::stage::{CURRENT, VersionId};
 use crate::step::{Administrator, accounts, administrator, describe, find};
 
@@ -124,6 +124,7 @@ async fn rehearse<P: Ports>(ports: &P, check: &Check) -> Result<CheckAnswer, Err
         if let Ok(inspection) = inspected {
             expiry = inspection.expiry;
             limits = Some(inspection.limits);
+            as_clients(ports, &mut calls, &pin, &login).await;
         }
     }
     if let RotateAs::Administrator(named) = &pin.rotate_as {
@@ -140,6 +141,21 @@ async fn rehearse<P: Ports>(ports: &P, check: &Check) -> Result<CheckAnswer, Err
         limits,
         ..calls.into_answer()
     })
+}
+
+/// Logs in where clients do. Only a wrong password is a fault: the function may have no way there.
+async fn as_clients<P: Ports>(ports: &P, calls: &mut Calls, pin: &Pin, login: &Login) {
+    let Some(endpoint) = &pin.clients else {
+        return;
+    };
+    let (call, by) = (call::CLIENT_LOG_IN, Signer::User);
+    match ports.server().authenticate(endpoint, login).await {
+        Ok(()) => calls.allow(call, by),
+        Err(error) if may_try_another(error.fault) => {
+            calls.fail(call, by, None, error.fault.name(), &error.to_string());
+        }
+        Err(error) => calls.leave(call, by, &error.to_string()),
+    }
 }
 
 /// Reads the administrator's secret.
@@ -243,6 +259,8 @@ fn expected(pins: &Pins, check: &Check) -> Vec<CheckedCall> {
         of(call::PUT_SECRET_VALUE, role),
         of(call::LOG_IN, Signer::User),
     ]);
+    let clients = entry.clients.as_ref();
+    expected.extend(clients.map(|_| of(call::CLIENT_LOG_IN, Signer::User)));
     let by = changes(&entry.rotate_as);
     if let RotateAs::Administrator(named) = &entry.rotate_as {
         expected.extend([

@@ -227,6 +227,20 @@ pub enum Error {
         /// The next step.
         advice: &'static str,
     },
+    /// The new password does not work where clients log in.
+    #[error(
+        "log in as {username} at {place}, where clients do: {source}; the server itself accepts the new \
+         password, so the rotation goes on; if a pooler there has a list of passwords, write the new one to it \
+         and reload it, or let it ask the server (`auth_query` of PgBouncer)"
+    )]
+    ClientsRefused {
+        /// Where clients log in.
+        place: String,
+        /// The pinned user.
+        username: String,
+        /// What went wrong.
+        source: ServerError,
+    },
     /// AWSCURRENT could not be moved.
     #[error(
         "make the new password the AWSCURRENT of {secret}: {source}; the next try does it; {next}",

@@ -37,7 +37,7 @@ pub struct Pin {
     pub secret: SecretArn,
     /// The only user whose password may be changed.
     pub username: String,
-    /// The only server that anything is sent to.
+    /// The only server that anything is sent to, apart from where clients log in.
     pub endpoint: Endpoint,
     /// The rules for new passwords.
     pub rule: PasswordRule,
@@ -45,6 +45,10 @@ pub struct Pin {
     pub rotate_as: RotateAs,
     /// Which accounts of the user's name change, if the manifest says so.
     pub hosts: Option<Hosts>,
+    /// Where clients log in, if that is not the server. It is what the value contains.
+    pub clients: Option<Endpoint>,
+    /// How long it takes until every member of a farm of servers knows a new password.
+    pub propagation: Duration,
     /// How long the old password keeps working after the promotion, if the server supports
     /// that. By default, it works until the next rotation.
     pub old_password: Option<Duration>,
@@ -113,18 +117,29 @@ impl Pin {
             Some(text) => Some(duration(text).ok_or_else(|| invalid("deactivate_after"))?),
             None => None,
         };
+        let propagation = match &entry.propagation {
+            Some(text) => duration(text).ok_or_else(|| invalid("propagation"))?,
+            None => Duration::ZERO,
+        };
+        let endpoint = Endpoint {
+            engine: entry.engine,
+            host: entry.host.clone(),
+            port: entry.port,
+            dbname: entry.dbname.clone(),
+            any_database: false,
+            verification: entry.tls,
+            authorities: entry.tls_ca.clone(),
+        };
         Ok(Self {
             secret: event_secret.clone(),
             username: entry.username.clone(),
-            endpoint: Endpoint {
-                engine: entry.engine,
-                host: entry.host.clone(),
-                port: entry.port,
-                dbname: entry.dbname.clone(),
-                any_database: false,
-                verification: entry.tls,
-                authorities: entry.tls_ca.clone(),
-            },
+            clients: entry.clients.as_ref().map(|clients| Endpoint {
+                host: clients.host.clone(),
+                port: clients.port,
+                ..endpoint.clone()
+            }),
+            propagation,
+            endpoint,
             rule: PasswordRule {
                 length: entry.password.length,
                 exclude: entry.password.exclude.clone(),
@@ -177,7 +192,7 @@ impl Pin {
             port,
             dbname,
             ..
-        } = &self.endpoint;
+        } = self.clients.as_ref().unwrap_or(&self.endpoint);
         // DNS names are case-insensitive.
         let is_host = |it: &String| it.eq_ignore_ascii_case(host);
         let checks = [

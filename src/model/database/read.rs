@@ -2,13 +2,15 @@
 
 use keyrota_contract::value::OF_DATABASES;
 
-use super::{Database, Engine, Hosts, InitialPassword, PasswordRule, Verification, tag};
+use super::{
+    ClientEndpoint, Database, Engine, Hosts, InitialPassword, PasswordRule, Verification, tag,
+};
 use crate::model::entry::{Entry, Identity, Kind, Specific};
 use crate::model::fields::Fields;
 use crate::model::word_or_arn::{parse_administrator, parse_secret_arn};
 use crate::model::{
-    Finding, HostName, OldKey, ReferencedName, RotateAs, SecretName, SecretReference, StackName,
-    field_names,
+    Duration, Finding, HostName, OldKey, ReferencedName, RotateAs, SecretName, SecretReference,
+    StackName, field_names,
 };
 
 /// The characters of a password by Secrets Manager's default (`API_GetRandomPassword`): printable
@@ -101,6 +103,10 @@ fn read_kind(item: &Fields<'_>) -> Option<Database> {
     let hosts = item.optional("hosts", |field| {
         field.parse("invalid-value", |text| parse_hosts(text, engine))
     });
+    let clients = read_clients(item, engine);
+    let propagation = item.optional("propagation", |field| {
+        field.parse("invalid-duration", parse_propagation)
+    });
     Some(Database {
         engine: engine?,
         host: host?,
@@ -112,7 +118,40 @@ fn read_kind(item: &Fields<'_>) -> Option<Database> {
         tls_ca: tls_ca?,
         password: password?,
         hosts: hosts?,
+        clients: clients?,
+        propagation: propagation?,
     })
+}
+
+/// Reads where clients log in. The inner `None` is the server itself.
+fn read_clients(item: &Fields<'_>, engine: Option<Engine>) -> Option<Option<ClientEndpoint>> {
+    if item.get("clients").is_none() {
+        return Some(None);
+    }
+    let clients = item.mapping("clients")?;
+    let host = clients
+        .require("host")
+        .and_then(|field| field.parse("invalid-name", HostName::parse));
+    let port = match clients.get("port") {
+        Some(_) => clients
+            .integer("port")
+            .and_then(|port| u16::try_from(port).ok()),
+        None => engine.map(Engine::default_port),
+    };
+    Some(Some(ClientEndpoint {
+        host: host?,
+        port: port?,
+    }))
+}
+
+/// The longest time for which a step of a rotation waits. Lambda ends a function after 15 minutes.
+const LONGEST_PROPAGATION: u64 = 10 * 60;
+
+fn parse_propagation(text: &str) -> Result<Duration, String> {
+    match Duration::parse(text)? {
+        duration if (1..=LONGEST_PROPAGATION).contains(&duration.as_seconds()) => Ok(duration),
+        duration => Err(format!("expected 1s to 10m, and not {duration}")),
+    }
 }
 
 /// Refuses the entry's own secret as the source of its first password.
@@ -140,7 +179,7 @@ fn check_tags(entry: &Entry, database: &Database, item: &Fields<'_>) {
             "dbname",
             tag::escaped(database.dbname.as_deref().unwrap_or_default()),
         ),
-        ("rotate_as", entry.rotate_as.as_str().to_owned()),
+        ("rotate_as", tag::escaped(entry.rotate_as.as_str())),
         ("password", database.password.to_string()),
     ];
     for (key, value) in fields {

@@ -8,8 +8,13 @@ use crate::model::{Engine, Hosts, Verification};
 /// Text without control characters.
 const PRINTABLE: Text = Text::matching(r"^[^\u0000-\u001f\u007f]+$");
 
+/// A host name or an IP address.
+const HOST: Text = Text::matching("^[A-Za-z0-9_.:-]+$")
+    .at_most(253)
+    .or(&["number"]);
+
 /// The fields of a database only.
-pub(super) static OWN: [Field; 12] = [
+pub(super) static OWN: [Field; 14] = [
     Field::required("secret", Form::Text(SECRET), "The name of the secret."),
     Field::required(
         "engine",
@@ -22,11 +27,7 @@ pub(super) static OWN: [Field; 12] = [
     ),
     Field::required(
         "host",
-        Form::Text(
-            Text::matching("^[A-Za-z0-9_.:-]+$")
-                .at_most(253)
-                .or(&["number"]),
-        ),
+        Form::Text(HOST),
         "The server's host name or IP address.",
     )
     .examples(&["orders.internal"]),
@@ -90,7 +91,33 @@ pub(super) static OWN: [Field; 12] = [
         "MySQL and MariaDB only: which accounts of the user's name change. `all` changes each of them, and `own` states that clients use only the account that the function's own login uses. Without it, a rotation is refused if there are several accounts, or may be.",
     )
     .examples(&["all"]),
+    Field::optional(
+        "clients",
+        Form::Mapping(&CLIENTS),
+        "Where clients log in, such as a pooler, a proxy, or an endpoint for readers. The secret's value contains this host and port. Without it, they are the server's.",
+    ),
+    Field::optional(
+        "propagation",
+        Form::Duration,
+        "How long it takes until every member of a farm of servers knows a new password, `1s` to `10m`. The rotation waits for it before it makes the new password AWSCURRENT.",
+    )
+    .examples(&["30s"]),
 ];
+
+/// Where clients log in.
+static CLIENTS: MappingDefinition = MappingDefinition::new(
+    "Clients",
+    "Where clients log in.",
+    &[&[
+        Field::required("host", Form::Text(HOST), "The host name or IP address.")
+            .examples(&["pooler.internal"]),
+        Field::optional(
+            "port",
+            Form::Integer(1, 65_535),
+            "The TCP port. Without it, the engine's default.",
+        ),
+    ]],
+);
 
 /// A database user.
 pub(in crate::model) static DATABASE: MappingDefinition = MappingDefinition::new(

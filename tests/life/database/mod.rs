@@ -14,6 +14,7 @@ mod first;
 pub mod function;
 mod hosts;
 mod outage;
+mod pooler;
 mod retained;
 pub mod rotation;
 pub mod site;

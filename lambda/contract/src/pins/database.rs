@@ -32,6 +32,13 @@ pub struct Entry {
     /// Which accounts of that name change, if the manifest says so. PostgreSQL has one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub hosts: Option<Hosts>,
+    /// Where clients log in, which the value contains. If absent, they use the server's address.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub clients: Option<Place>,
+    /// How long it takes until every member of a farm of servers knows a new password: a
+    /// [`duration`](crate::duration). If absent, each knows it at once.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub propagation: Option<String>,
     /// How long the old password keeps working after its replacement, if the server supports
     /// that: a [`duration`](crate::duration). If absent, it works until the next rotation.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -42,6 +49,16 @@ pub struct Entry {
     /// The names of the fields of the administrator's secret. If absent, they are the usual ones.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub administrator_fields: Option<Names>,
+}
+
+/// Where something listens.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Place {
+    /// A DNS name or an address.
+    pub host: String,
+    /// The TCP port.
+    pub port: u16,
 }
 
 /// The rules for new passwords.

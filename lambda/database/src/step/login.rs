@@ -5,7 +5,7 @@ use crate::error::Error;
 use crate::pin::{Pin, RotateAs};
 use crate::port::Ports;
 use crate::secret::Credential;
-use crate::server::{Server, ServerError, ServerFault};
+use crate::server::{Endpoint, Server, ServerError, ServerFault};
 
 /// Logs in as the pinned user with a version's password. The server is always the pinned one,
 /// whatever the version contains.
@@ -20,7 +20,12 @@ pub(crate) async fn authenticate<P: Ports>(
 
 /// Returns the server's address for errors.
 pub(crate) fn server(pin: &Pin) -> String {
-    let (host, port) = (&pin.endpoint.host, pin.endpoint.port);
+    place(&pin.endpoint)
+}
+
+/// Returns an address for errors.
+pub(super) fn place(endpoint: &Endpoint) -> String {
+    let (host, port) = (&endpoint.host, endpoint.port);
     if host.contains(':') {
         format!("[{host}]:{port}")
     } else {

@@ -9,7 +9,7 @@
 
 use std::time::Duration;
 
-use super::login::{advice, authenticate, server};
+use super::login::{advice, authenticate, place, server};
 use super::{
     Admission, Deadline, admit, current_credential, describe, is_repeated, pending_credential, read,
 };
@@ -19,7 +19,7 @@ use crate::log::Note;
 use crate::pin::Pin;
 use crate::port::{Clock, Journal, Ports, VersionSelector};
 use crate::secret::{Content, Credential, Unreadable};
-use crate::server::{ServerError, ServerFault};
+use crate::server::{Server, ServerError, ServerFault};
 use crate::stage::{self, CURRENT, PENDING, VersionState};
 
 /// The delays before retries, for a server that fails over, or one that replicates the change
@@ -66,7 +66,52 @@ pub(super) async fn run<P: Ports>(
         return attempt(ports, &pin, &current, deadline).await;
     }
     let pending = pending_credential("test", &pin, pending)?;
-    attempt(ports, &pin, &pending, deadline).await
+    attempt(ports, &pin, &pending, deadline).await?;
+    if !pin.propagation.is_zero() {
+        let note = Note::new("wait", "the members of a farm learn the new password");
+        ports.journal().note(note);
+        ports.clock().sleep(pin.propagation).await;
+        attempt(ports, &pin, &pending, deadline).await?;
+    }
+    as_clients(ports, &pin, &pending, deadline).await;
+    Ok(())
+}
+
+/// Logs in where clients do, if that is not the server. The result is only reported: the server has
+/// the new password already, so to stop the rotation would leave clients without it.
+async fn as_clients<P: Ports>(ports: &P, pin: &Pin, credential: &Credential, deadline: Deadline) {
+    let Some(endpoint) = &pin.clients else {
+        return;
+    };
+    if deadline.remaining_time(ports.clock()) < ENOUGH {
+        return not_tested(
+            ports,
+            "there was no time left for a login where clients log in",
+        );
+    }
+    let login = credential.login(&pin.username);
+    match ports.server().authenticate(endpoint, &login).await {
+        Ok(()) => {
+            let reason = "the new password is accepted where clients log in";
+            ports.journal().note(Note::new("passed", reason));
+        }
+        Err(source) if source.fault == ServerFault::WrongCredentials => {
+            let error = Error::ClientsRefused {
+                place: place(endpoint),
+                username: pin.username.clone(),
+                source,
+            };
+            ports.journal().trouble(&pin.secret, &error);
+        }
+        Err(_) => not_tested(
+            ports,
+            "a login where clients log in failed for another reason than a wrong password",
+        ),
+    }
+}
+
+fn not_tested<P: Ports>(ports: &P, reason: &'static str) {
+    ports.journal().note(Note::new("not tested", reason));
 }
 
 /// Returns why this is a test of the configuration, or `None` if it is a rotation.

@@ -8,6 +8,7 @@ mod limits;
 mod mariadb;
 mod mysql;
 mod network;
+mod pooler;
 mod postgres;
 mod remedies;
 mod test_server;

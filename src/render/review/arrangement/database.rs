@@ -46,6 +46,18 @@ pub fn facts(entry: &Entry, database: &Database, account: &str) -> Vec<Fact> {
         ("Fields", prose::list(fields, "and")),
     ];
     let facts = facts.into_iter();
+    let clients = database.clients.as_ref().map(|clients| {
+        let prose = Prose::words("").code(&clients.endpoint());
+        (
+            "Clients log in to",
+            prose.say(", which the value names; the function logs in there to test the new password, and changes nothing there"),
+        )
+    });
+    let propagation = database.propagation.map(|propagation| {
+        let text = format!("{propagation} after a change, for the other members of a farm");
+        ("A rotation waits", Prose::words(text))
+    });
+    let facts = facts.chain(clients).chain(propagation);
     let facts = facts.chain(super::first_rotation(entry));
     let facts = facts.chain(super::own_tags(entry));
     facts.map(|(what, prose)| Fact { what, prose }).collect()

@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 
 use crate::model::{
-    AccessKey, Arn, Database, Duration, Engine, Entry, FirstRotation, Hosts, InitialKey,
-    InitialPassword, Kind, KmsKey, Names, OldKey, PasswordRule, Probe, Replica, RotateAs,
-    Verification,
+    AccessKey, Arn, ClientEndpoint, Database, Duration, Engine, Entry, FirstRotation, Hosts,
+    InitialKey, InitialPassword, Kind, KmsKey, Names, OldKey, PasswordRule, Probe, Replica,
+    RotateAs, Verification,
 };
 
 /// An entry's settings, without the names of its credential and its secret.
@@ -41,6 +41,8 @@ enum Credential<'a> {
         tls_ca: Option<&'a str>,
         password: &'a PasswordRule,
         hosts: Option<Hosts>,
+        clients: Option<&'a ClientEndpoint>,
+        propagation: Option<Duration>,
         has_name: bool,
     },
 }
@@ -119,6 +121,8 @@ impl<'a> Credential<'a> {
             tls_ca,
             password,
             hosts,
+            clients,
+            propagation,
         } = database;
         Self::Database {
             engine: *engine,
@@ -127,6 +131,8 @@ impl<'a> Credential<'a> {
             tls_ca: tls_ca.as_deref(),
             password,
             hosts: *hosts,
+            clients: clients.as_ref(),
+            propagation: *propagation,
             has_name: dbname.is_some(),
         }
     }
