@@ -1,11 +1,12 @@
 //! What is specific to databases.
 
-use super::{Specific, fields};
+use super::{Circumstances, Specific, dropped_secrets, fields};
 use crate::model::{Database, EntryOf, Finding, Login};
 use crate::plan::ObservedDatabase;
 
 /// Checks the login of a secret, unless something is wrong with the secret itself.
 pub(super) fn check(
+    circumstances: Circumstances<'_>,
     entry: EntryOf<'_, Database>,
     seen: &ObservedDatabase,
     secret_is_fine: bool,
@@ -17,10 +18,32 @@ pub(super) fn check(
             .and_then(|login| check_login(entry, login))
             .into_iter()
             .chain(fields::check_login(entry, seen))
+            .chain(check_renamed(circumstances, entry, seen))
             .collect(),
         source: None,
         administrator: "store the login of an administrator of this server there, in the fields `username` and `password`; `engine`, `host`, and `port` can be absent, and otherwise must be those of the manifest",
     }
+}
+
+/// Returns the finding where the stack has a secret that the manifest no longer names, and the entry's
+/// secret has no password yet: the name of the entry's secret may have been changed.
+fn check_renamed(
+    circumstances: Circumstances<'_>,
+    entry: EntryOf<'_, Database>,
+    seen: &ObservedDatabase,
+) -> Option<Finding> {
+    let dropped = dropped_secrets(circumstances);
+    let old = dropped.first().filter(|_| seen.wants_password())?;
+    let (new, user) = (&entry.secret, &entry.kind.username);
+    let named: Vec<String> = dropped.iter().map(|name| format!("`{name}`")).collect();
+    let path = format!("secret {new}");
+    let message = format!(
+        "`{new}` has no password yet, and the stack has {}, which the manifest no longer names; if that secret is for `{user}` too, its clients are refused from the first rotation of `{new}` on",
+        named.join(", ")
+    );
+    Some(Finding::warning("renamed-secret", path, message).hint(format!(
+        "a secret cannot be renamed: write `secret: {old}` again; or to move the password to `{new}`, set `initial_password: {old}` and `first_rotation: on_request`, move the clients to `{new}`, then run `keyrota rotate {new}`"
+    )))
 }
 
 /// Returns the finding where a secret holds the login of somebody else: rotated,

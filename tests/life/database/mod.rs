@@ -15,6 +15,7 @@ pub mod function;
 mod hosts;
 mod outage;
 mod pooler;
+mod renamed;
 mod retained;
 pub mod rotation;
 pub mod site;
