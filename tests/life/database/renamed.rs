@@ -24,7 +24,10 @@ async fn the_password_moves_to_the_new_secret_as_the_hint_says() {
     renamed("env:FIRST_PASSWORD");
     let plan = "plan --database-function-zip database.zip --format json";
     let ran = site.test.keyrota(plan).await;
-    for text in ["renamed-secret", "initial_password: prod/orders-db"] {
+    for text in [
+        "a secret cannot be renamed",
+        "initial_password: prod/orders-db",
+    ] {
         assert!(ran.stderr.contains(text), "{text}\n{ran}");
     }
 

@@ -31,4 +31,4 @@ pub use certificate::Certificate;
 pub use error::Error;
 pub use pooler::{Passwords, Pooler};
 pub use programs::Engine;
-pub use server::{OpenSession, Options, Server};
+pub use server::{OpenSession, Options, Server, Superuser};
