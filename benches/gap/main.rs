@@ -206,7 +206,10 @@ async fn measure(
         Place::OneServer => arguments.rotations,
         _ => arguments.rotations.div_ceil(5),
     };
-    clients::watch(&site, rotations, spread).await
+    let observed = clients::watch(&site, rotations, spread).await;
+    // It asks the site's server until it ends.
+    drop(farm);
+    observed
 }
 
 /// Creates a superuser with a secret of its own.

@@ -1,5 +1,6 @@
 //! Finds an engine's programs, on this machine or in the cache.
 
+use std::borrow::Cow;
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
@@ -55,7 +56,7 @@ pub struct Source {
 static POSTGRES: Source = Source {
     recipe: Recipe {
         engine: "PostgreSQL",
-        suite: "bookworm",
+        suite: Cow::Borrowed("bookworm"),
         packages: &["postgresql-15", "postgresql-client-15"],
         alone: &[],
         needless: &["perl", "libperl", "libllvm", "debconf", "dpkg", "adduser"],
@@ -68,7 +69,7 @@ static POSTGRES: Source = Source {
 static MARIADB: Source = Source {
     recipe: Recipe {
         engine: "MariaDB",
-        suite: "bookworm",
+        suite: Cow::Borrowed("bookworm"),
         packages: &["mariadb-server-core", "mariadb-client-core", "libcrack2"],
         // The plug-ins are in the package that also contains the server.
         alone: &["mariadb-server", "mariadb-plugin-cracklib-password-check"],
@@ -82,7 +83,7 @@ static MARIADB: Source = Source {
 static MYSQL: Source = Source {
     recipe: Recipe {
         engine: "MySQL",
-        suite: "unstable",
+        suite: Cow::Borrowed("unstable"),
         packages: &["mysql-server-core", "mysql-client-core"],
         alone: &[],
         needless: &["perl", "libperl", "debconf", "dpkg"],
@@ -96,7 +97,7 @@ static MYSQL: Source = Source {
 pub static PGBOUNCER: Source = Source {
     recipe: Recipe {
         engine: "PgBouncer",
-        suite: "bookworm",
+        suite: Cow::Borrowed("bookworm"),
         packages: &["pgbouncer"],
         alone: &[],
         needless: &[
@@ -137,10 +138,11 @@ impl Programs {
 /// Finds an engine's programs, and downloads them if the machine has none.
 ///
 /// Of the programs of this machine, only PostgreSQL is used, which keeps programs, plug-ins,
-/// and messages together in the folders of one version.
+/// and messages together in the folders of one version. `.ci/versions` names the folder of another
+/// version in [`POSTGRES_FOLDER`].
 pub fn find(engine: Engine) -> Result<Programs, Error> {
     if engine == Engine::Postgres
-        && let Some(programs) = installed()
+        && let Some(programs) = named().or_else(installed)
     {
         return Ok(programs);
     }
@@ -149,16 +151,40 @@ pub fn find(engine: Engine) -> Result<Programs, Error> {
 
 /// Returns programs from the cache, and downloads them first if they are not there.
 pub fn fetch(source: &Source) -> Result<Programs, Error> {
-    let recipe = &source.recipe;
+    let suite = match source.folder {
+        "mariadb" => std::env::var(MARIADB_SUITE).ok(),
+        _ => None,
+    };
+    let recipe = Recipe {
+        suite: suite.map_or_else(|| source.recipe.suite.clone(), Cow::Owned),
+        ..source.recipe.clone()
+    };
     let name = format!("{}-{}", source.folder, recipe.suite);
     let place = cache::once(&name, |partial, place| {
-        archive::unpack(recipe, &partial.join("root"))?;
+        archive::unpack(&recipe, &partial.join("root"))?;
         wrap(source, partial, place)
     })?;
     Ok(Programs {
         bin: place.join(source.bin),
         usr: place.join("root/usr"),
         identity: name,
+    })
+}
+
+/// The environment variable with a folder of PostgreSQL's programs.
+const POSTGRES_FOLDER: &str = "KEYROTA_TEST_POSTGRES";
+
+/// The environment variable with the Debian release from which MariaDB comes.
+const MARIADB_SUITE: &str = "KEYROTA_TEST_MARIADB_SUITE";
+
+/// Returns the PostgreSQL that the environment names.
+fn named() -> Option<Programs> {
+    let bin = PathBuf::from(std::env::var_os(POSTGRES_FOLDER)?);
+    let version = bin.file_name()?.to_string_lossy().into_owned();
+    Some(Programs {
+        usr: bin.clone(),
+        bin,
+        identity: format!("postgres-{version}"),
     })
 }
 

@@ -13,3 +13,4 @@ mod postgres;
 mod remedies;
 mod test_server;
 mod tls;
+mod version;
