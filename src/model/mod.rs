@@ -38,6 +38,7 @@ pub use database::{
     Database, Engine, Hosts, InitialPassword, Network, PasswordRule, Verification,
     authorities_file, tag_text,
 };
+use database::ALTERNATE;
 pub use document::decode;
 pub use draft::{Draft, DraftEntry};
 pub use duration::Duration;

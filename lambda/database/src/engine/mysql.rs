@@ -4,18 +4,23 @@
 //! - `plugin`: the authentication plugins, and the form in which a server stores a password
 //! - `session`: one login, followed by statements
 //! - `oracle`, `mariadb`: password changes in each
+//! - `grants`: what a server says about the rights of an account
+//! - `user`: creates a user with the rights of another one
 
 mod accounts;
+mod grants;
 pub mod mariadb;
 pub mod oracle;
 mod plugin;
 mod session;
+mod user;
 
 use secrecy::{ExposeSecret, SecretString};
 
 use crate::server::{Engine, Inspection, Login, PasswordExpiry, ServerError, ServerFault};
 
 pub use session::{Session, log_in};
+pub use user::prepare_like;
 
 use super::{Failure, coded, expiry};
 

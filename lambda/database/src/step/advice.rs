@@ -264,6 +264,15 @@ const ROWS: &[Row] = &[
                  superuser in `rotate_as`, then rotate again",
     },
     Row {
+        fault: Fault::RightsNotGranted,
+        codes: &[],
+        by: None,
+        cause: "MySQL, MariaDB, with `users`: the administrator may not read the user's rights, not create the \
+                other user, or not grant it these rights",
+        remedy: "grant the administrator CREATE USER on *.*, SELECT on mysql.*, and the rights of the current \
+                 user WITH GRANT OPTION (roles WITH ADMIN OPTION), then rotate again",
+    },
+    Row {
         fault: Fault::NotAllowed,
         codes: &["1142"],
         by: Some(Signer::Administrator),

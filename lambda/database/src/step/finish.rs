@@ -63,7 +63,8 @@ pub(super) async fn run<P: Ports>(
     if is_set(&description, &event.token) {
         unlabel(ports, &event.secret, SETTING, &event.token).await;
     }
-    if pin.old_password == Some(Duration::ZERO)
+    if pin.alternate.is_none()
+        && pin.old_password == Some(Duration::ZERO)
         && deadline.remaining_time(ports.clock()) >= DISCARDING
     {
         let promoted = ports.clock().moment();

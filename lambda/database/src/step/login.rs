@@ -14,7 +14,7 @@ pub(crate) async fn authenticate<P: Ports>(
     pin: &Pin,
     credential: &Credential,
 ) -> Result<(), ServerError> {
-    let login = credential.login(&pin.username);
+    let login = pin.login(credential);
     ports.server().authenticate(&pin.endpoint, &login).await
 }
 
@@ -77,7 +77,7 @@ pub(crate) fn not_changed(pin: &Pin, source: ServerError, tested: &'static str) 
 }
 
 /// Returns whether a fault is one of the login, and not of the change after it.
-fn is_of_login(fault: ServerFault) -> bool {
+pub(super) fn is_of_login(fault: ServerFault) -> bool {
     matches!(
         fault,
         ServerFault::WrongCredentials

@@ -108,7 +108,7 @@ pub(super) async fn attempt<P: Ports>(
             _ => {
                 return Err(Error::TestFailed {
                     server: server(pin),
-                    username: pin.username.clone(),
+                    username: pin.user_of(credential).to_owned(),
                     advice: advice(&source),
                     source,
                 });

@@ -41,6 +41,7 @@ enum Credential<'a> {
         tls_ca: Option<&'a str>,
         password: &'a PasswordRule,
         hosts: Option<Hosts>,
+        alternates: bool,
         has_name: bool,
     },
 }
@@ -114,6 +115,7 @@ impl<'a> Credential<'a> {
             port: _,
             dbname,
             username: _,
+            alternate,
             initial_password,
             tls,
             tls_ca,
@@ -127,6 +129,7 @@ impl<'a> Credential<'a> {
             tls_ca: tls_ca.as_deref(),
             password,
             hosts: *hosts,
+            alternates: alternate.is_some(),
             has_name: dbname.is_some(),
         }
     }
