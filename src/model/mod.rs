@@ -34,11 +34,11 @@ use std::collections::BTreeMap;
 
 pub use access_key::{AccessKey, InitialKey};
 pub use credential::{AccessKeyId, Content, Credential, malformed};
+use database::ALTERNATE;
 pub use database::{
     Database, Engine, Hosts, InitialPassword, Network, PasswordRule, Verification,
     authorities_file, tag_text,
 };
-use database::ALTERNATE;
 pub use document::decode;
 pub use draft::{Draft, DraftEntry};
 pub use duration::Duration;

@@ -34,7 +34,10 @@ pub(super) fn read(item: &Fields<'_>, engine: Option<Engine>) -> Option<(String,
             }
         };
         if first == second {
-            field.refuse("contradiction", "two users that alternate cannot be the same");
+            field.refuse(
+                "contradiction",
+                "two users that alternate cannot be the same",
+            );
             return None;
         }
         let username = username?;
@@ -43,10 +46,10 @@ pub(super) fn read(item: &Fields<'_>, engine: Option<Engine>) -> Option<(String,
             Some(username) if username != first => {
                 let message = format!("`{username}` is not one of the two users in `users`");
                 let path = item.path("username");
-                item.place("username").report(
-                    Finding::error("contradiction", path, message)
-                        .hint("name the user there whose login the secret holds first, or remove `username`"),
-                );
+                item.place("username")
+                    .report(Finding::error("contradiction", path, message).hint(
+                    "name the user there whose login the secret holds first, or remove `username`",
+                ));
                 None
             }
             _ => Some((first, Some(second))),
@@ -102,6 +105,14 @@ pub(super) fn check(entry: &Entry, database: &Database, item: &Fields<'_>) {
         field.report(
             Finding::error("contradiction", field.path(), message)
                 .hint("set `rotate_as` to the name or full ARN of an administrator's secret"),
+        );
+    }
+    if database.engine == Engine::Postgres && database.dbname.is_none() {
+        let path = item.path("dbname");
+        let message = "clients of PostgreSQL that are given no database connect to the one with the user's name, and the user alternates";
+        field.report(
+            Finding::warning("alternating-database", path, message)
+                .hint("name the database in `dbname`, which the secret's value then has too"),
         );
     }
     if database.hosts == Some(Hosts::Own) {

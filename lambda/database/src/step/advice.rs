@@ -265,6 +265,14 @@ const ROWS: &[Row] = &[
     },
     Row {
         fault: Fault::RightsNotGranted,
+        codes: &["42501"],
+        by: None,
+        cause: "PostgreSQL, with `users`: the first user has a setting (`ALTER ROLE … SET`) that only a superuser may give to the second one",
+        remedy: "as a superuser, GRANT SET ON PARAMETER … TO the administrator for this parameter (PostgreSQL 15 and \
+                 later), or create the second user and its settings by hand, then rotate again",
+    },
+    Row {
+        fault: Fault::RightsNotGranted,
         codes: &[],
         by: None,
         cause: "MySQL, MariaDB, with `users`: the administrator may not read the user's rights, not create the \
@@ -377,7 +385,10 @@ mod tests {
     const END: &str = "<!-- end: database-errors -->";
 
     #[test]
-    #[expect(clippy::disallowed_methods, reason = "the test reads and writes the page")]
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "the test reads and writes the page"
+    )]
     fn the_documentation_is_up_to_date() {
         let mut table =
             String::from("| cause | message | whose login | remedy |\n| --- | --- | --- | --- |\n");

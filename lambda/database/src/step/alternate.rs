@@ -75,7 +75,9 @@ pub(super) async fn run<P: Ports>(ports: &P, it: &Alternation<'_>) -> Result<(),
     match prepare(ports, it, endpoint, login, every).await {
         Ok(prepared) => {
             let note = match prepared {
-                Prepared::Created => Note::new("create", "the user that is not current was missing"),
+                Prepared::Created => {
+                    Note::new("create", "the user that is not current was missing")
+                }
                 Prepared::Existed => Note::new("set", "the current user was not changed"),
             };
             ports.journal().note(note);

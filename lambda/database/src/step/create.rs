@@ -86,7 +86,9 @@ async fn already_made<P: Ports>(
     if let Some(next) = pin.next_user(&current)
         && pin.user_of(&pending) != next
     {
-        return Err(abandon(ports, event, None, is_current(pin, &pending)).await.into());
+        return Err(abandon(ports, event, None, is_current(pin, &pending))
+            .await
+            .into());
     }
     if is_repeated(&pending, &Content::Complete(current)) {
         let reason = "its AWSPENDING holds the password that is AWSCURRENT already".to_owned();

@@ -92,11 +92,7 @@ async fn find<P: Ports>(
 }
 
 /// Returns whether the server accepts a password, or calls it wrong.
-async fn log_in<P: Ports>(
-    ports: &P,
-    pin: &Pin,
-    login: &Login,
-) -> Result<bool, ServerError> {
+async fn log_in<P: Ports>(ports: &P, pin: &Pin, login: &Login) -> Result<bool, ServerError> {
     match ports.server().authenticate(&pin.endpoint, login).await {
         Ok(()) => Ok(true),
         Err(error) if decide::may_try_another(error.fault) => Ok(false),

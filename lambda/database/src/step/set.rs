@@ -25,8 +25,8 @@ use super::administrator::administrator;
 use super::login::{authenticate, no_login, server};
 use super::outcome::{OwnLogin, failed};
 use super::{
-    Admission, abandon, accounts, admit, alternate, current_credential, describe, find, label,
-    SecretVersion, pending_credential, promote, read, stray, usable,
+    Admission, SecretVersion, abandon, accounts, admit, alternate, current_credential, describe,
+    find, label, pending_credential, promote, read, stray, usable,
 };
 use std::cell::Cell;
 

@@ -41,7 +41,10 @@ impl Right {
         if grantee != (username.to_owned(), host.to_owned()) {
             return None;
         }
-        let mut words = rest.iter().filter_map(Token::word).skip_while(|it| *it != "WITH");
+        let mut words = rest
+            .iter()
+            .filter_map(Token::word)
+            .skip_while(|it| *it != "WITH");
         let option = match words.find(|it| ["GRANT", "ADMIN"].contains(it)) {
             Some("GRANT") => " WITH GRANT OPTION",
             Some(_) => " WITH ADMIN OPTION",
@@ -99,7 +102,10 @@ impl Definition {
         let mut default_roles = Vec::new();
         if let Some(at) = position(&["DEFAULT", "ROLE"]) {
             let listed = tokens.get(at + 2..)?;
-            let ends = |it: &Token| it.word().is_some_and(|word| !["NONE", "@", ","].contains(&word));
+            let ends = |it: &Token| {
+                it.word()
+                    .is_some_and(|word| !["NONE", "@", ","].contains(&word))
+            };
             let end = listed.iter().position(ends).unwrap_or(listed.len());
             let listed = listed.get(..end)?;
             for role in listed.split(|it| it.word() == Some(",")) {
@@ -343,6 +349,9 @@ mod tests {
         let plain = read("CREATE USER `app`@`%` IDENTIFIED BY PASSWORD '*0'");
         assert_eq!(plain, Definition::default());
         let none = read("CREATE USER `app`@`%` IDENTIFIED WITH 'x' DEFAULT ROLE NONE REQUIRE NONE");
-        assert_eq!((none.default_roles.len(), none.options.as_str()), (0, " REQUIRE NONE"));
+        assert_eq!(
+            (none.default_roles.len(), none.options.as_str()),
+            (0, " REQUIRE NONE")
+        );
     }
 }

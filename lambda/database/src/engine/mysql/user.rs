@@ -139,7 +139,11 @@ async fn pair(
     }
     let missing = rights.into_iter().filter(|right| !right.is_among(&held));
     let rights: Vec<Right> = missing.collect();
-    if exists && rights.iter().any(|right| right.effect() == Effect::Restricts) {
+    if exists
+        && rights
+            .iter()
+            .any(|right| right.effect() == Effect::Restricts)
+    {
         // It could take a right away that the account was granted by itself.
         return Err(coded(ServerFault::NotAllowed, "partial revoke"));
     }
@@ -155,7 +159,9 @@ async fn pair(
 
 /// Reads what would create an account again. It may contain the stored form of the password.
 async fn definition(session: &mut Session, account: &str) -> Result<Definition, ServerError> {
-    let rows = session.query(&format!("SHOW CREATE USER {account}")).await?;
+    let rows = session
+        .query(&format!("SHOW CREATE USER {account}"))
+        .await?;
     let statement: Vec<String> = rows.into_iter().flatten().flatten().collect();
     let statement = SecretString::from(statement.join(" "));
     let read = Definition::read(statement.expose_secret());
@@ -242,6 +248,10 @@ async fn complete(session: &mut Session, pair: &Pair) -> Result<(), Failure> {
     roles.extend(wanted.iter().cloned());
     roles.sort();
     roles.dedup();
-    let statement = format!("ALTER USER {} DEFAULT ROLE {}", pair.account, roles.join(", "));
+    let statement = format!(
+        "ALTER USER {} DEFAULT ROLE {}",
+        pair.account,
+        roles.join(", ")
+    );
     session.query(&statement).await.map(drop)
 }

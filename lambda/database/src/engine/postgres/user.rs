@@ -55,8 +55,10 @@ pub async fn prepare_like(
     if !roles.is_member {
         statements += &format!("; GRANT {of} TO {role}");
     }
+    let mut has_settings = false;
     if !roles.exists {
         let settings = timed(budget::STATEMENT, settings(session, base)).await?;
+        has_settings = !settings.is_empty();
         for setting in settings {
             statements += &format!("; {}", setting.statement(&role)?);
         }
@@ -70,19 +72,26 @@ pub async fn prepare_like(
         Ok(_) => return Ok(prepared),
         Err(failure) => failure,
     };
-    let is_refused = matches!(&failure, Failure::Answered(error) if error.fault == ServerFault::NotAllowed);
+    let is_refused =
+        matches!(&failure, Failure::Answered(error) if error.fault == ServerFault::NotAllowed);
     let mut error = ServerError::from(failure);
     if is_refused {
         // The administrator needs the same for the membership and for the password.
         let subject = if roles.exists { user.username } else { base };
         let missing = timed(budget::STATEMENT, missing(session, subject)).await;
-        error.fault = missing.unwrap_or(error.fault);
+        error.fault = match missing.unwrap_or(error.fault) {
+            // The administrator may create the role, so it may not set one of its parameters.
+            ServerFault::NotAllowed if has_settings => ServerFault::RightsNotGranted,
+            fault => fault,
+        };
     }
     // Where rights are missing, a login with the password shows nothing about them.
-    Err(match roles.is_member || error.fault == ServerFault::PasswordRefused {
-        true => ChangeError::Sent(error),
-        false => ChangeError::Unsent(error),
-    })
+    Err(
+        match roles.is_member || error.fault == ServerFault::PasswordRefused {
+            true => ChangeError::Sent(error),
+            false => ChangeError::Unsent(error),
+        },
+    )
 }
 
 /// Reads what the server says about both roles. Every role may read `pg_roles` and

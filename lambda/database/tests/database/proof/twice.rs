@@ -35,6 +35,7 @@ const DAY: Duration = Duration::from_secs(86_400);
 const STARTS: &[&str] = &[
     "AWSCURRENT alone;",
     "a previous password;",
+    "the other user is current;",
     "AWSPENDING left behind;",
     "AWSPENDING left behind, its password sent;",
     "a rotation that was broken off, its password not set;",
