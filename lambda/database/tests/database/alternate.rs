@@ -66,7 +66,7 @@ fn a_retry_prepares_the_user_again() {
             assert!(services.works(PENDING) && services.works(CURRENT));
         }
         let expected: &[&str] = match setting.engine.has_hosts() {
-            true => &["inspect", "prepare"],
+            true => &["inspect", "grant", "prepare"],
             false => &["prepare"],
         };
         assert_eq!(asked(&services), expected);

@@ -196,27 +196,45 @@ impl Server for FakeServices {
                 false => Err(ChangeFault::Unsent(ServerFault::UserUnknown)),
             }
         };
-        let mut prepared = Prepared::Existed;
-        // Servers with hosts create a user, and then grant it its rights.
-        if slot.borrow().is_none() && self.setting.engine.has_hosts() {
+        // Servers with hosts create a user, grant it its rights, and then set the password of one
+        // that existed.
+        if self.setting.engine.has_hosts() {
+            let is_missing = slot.borrow().is_none();
+            if is_missing {
+                let effect = || {
+                    admitted()?;
+                    slot.replace(Some(User {
+                        has_rights: false,
+                        ..User::new(password)
+                    }));
+                    Ok(())
+                };
+                let answer = self.call("create", effect).await;
+                answer.map_err(|fault| self.unprepared(login, fault))?;
+            }
             let effect = || {
-                admitted()?;
-                let new = User::new(password);
-                slot.replace(Some(User {
-                    has_rights: false,
-                    ..new
-                }));
+                if let Some(user) = &mut *slot.borrow_mut() {
+                    user.has_rights = true;
+                }
                 Ok(())
             };
-            let answer = self.call("create", effect).await;
-            answer.map_err(|fault| self.unprepared(login, fault))?;
-            prepared = Prepared::Created;
+            let answer = self.call("grant", effect).await;
+            answer.map_err(|fault: ChangeFault| self.unprepared(login, fault))?;
+            if is_missing {
+                return Ok(Prepared::Created);
+            }
         }
         let effect = || {
             admitted()?;
-            let before = slot.replace(Some(User::new(password)));
+            let mut user = slot.borrow_mut();
+            let has_rights = !self.setting.engine.has_hosts()
+                || user.as_ref().is_some_and(|user| user.has_rights);
+            let before = user.replace(User {
+                has_rights,
+                ..User::new(password)
+            });
             Ok(match before {
-                Some(_) => prepared,
+                Some(_) => Prepared::Existed,
                 None => Prepared::Created,
             })
         };

@@ -81,7 +81,7 @@ const CHANGE: &[Mishap] = &[
     Mishap::DieAfter,
 ];
 
-/// A creation that failed is reported as one whose password was not sent.
+/// A creation or a grant that failed is reported as one whose password was not sent.
 const CREATION: &[Mishap] = &[
     Mishap::Before(Unsent(ServerFault::Unclear)),
     Mishap::After(Unsent(ServerFault::RightsNotGranted)),
@@ -119,7 +119,7 @@ impl World for FakeServices {
     fn mishaps(action: &str) -> &'static [Mishap] {
         match action {
             "authenticate" | "inspect" => LOGIN,
-            "create" => CREATION,
+            "create" | "grant" => CREATION,
             "change" | "prepare" | "discard" => CHANGE,
             "secretsmanager:DescribeSecret"
             | "secretsmanager:GetSecretValue"

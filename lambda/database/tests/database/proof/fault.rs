@@ -66,6 +66,15 @@ const CREATION: &[Mishap] = &[
     Mishap::DieAfter,
 ];
 
+/// A right that was not granted, or of which that is not known, is reported before the password is set.
+const GRANT: &[Mishap] = &[
+    Mishap::Before(Unsent(server::ServerFault::RightsNotGranted)),
+    Mishap::Before(Unsent(server::ServerFault::Unclear)),
+    Mishap::After(Unsent(server::ServerFault::Unclear)),
+    Mishap::DieBefore,
+    Mishap::DieAfter,
+];
+
 /// Returns the mishaps that may affect a call of an action.
 pub(super) fn mishaps(action: &str) -> &'static [Mishap] {
     match action {
@@ -73,6 +82,7 @@ pub(super) fn mishaps(action: &str) -> &'static [Mishap] {
         "inspect" => INSPECTION,
         "change" | "prepare" => CHANGE,
         "create" => CREATION,
+        "grant" => GRANT,
         "discard" => DISCARD,
         "secretsmanager:DescribeSecret"
         | "secretsmanager:GetSecretValue"
