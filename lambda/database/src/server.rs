@@ -243,6 +243,8 @@ pub enum ServerFault {
     SuperuserNeeded,
     /// The administrator may not read the rights of a user, or not grant them to another.
     RightsNotGranted,
+    /// The user to prepare has an account for hosts that the other user has none for.
+    AccountsDiffer,
     /// The user whose password must change does not exist on the server.
     UserUnknown,
     /// The connection broke after the change was requested, so the change may have been carried
@@ -273,6 +275,7 @@ impl ServerFault {
             Self::NoAdminOption => "no_admin_option",
             Self::SuperuserNeeded => "superuser_needed",
             Self::RightsNotGranted => "rights_not_granted",
+            Self::AccountsDiffer => "accounts_differ",
             Self::UserUnknown => "user_unknown",
             Self::Unclear => "unclear",
             Self::Refused => "refused",
@@ -330,6 +333,9 @@ impl fmt::Display for ServerError {
             ServerFault::SuperuserNeeded => "only a superuser may change a superuser's password",
             ServerFault::RightsNotGranted => {
                 "the administrator may not give the user's rights to another"
+            }
+            ServerFault::AccountsDiffer => {
+                "the user has an account for hosts that the current user has none for"
             }
             ServerFault::UserUnknown => "the server does not know the user",
             ServerFault::Unclear => "the connection broke before the answer",

@@ -281,6 +281,14 @@ const ROWS: &[Row] = &[
                  user WITH GRANT OPTION (roles WITH ADMIN OPTION), then rotate again",
     },
     Row {
+        fault: Fault::AccountsDiffer,
+        codes: &[],
+        by: None,
+        cause: "MySQL, MariaDB, with `users`: an account of the other user would keep its password, and serve clients on its hosts",
+        remedy: "drop that account, or create one of the current user for the same hosts and set `hosts: all` in the \
+                 manifest and run `keyrota bootstrap`, then rotate again",
+    },
+    Row {
         fault: Fault::NotAllowed,
         codes: &["1142"],
         by: Some(Signer::Administrator),

@@ -100,8 +100,8 @@ fn the_first_user_is_made_again_only_where_that_gives_it_its_rights() {
     }
 }
 
-/// Whoever may write the secret can make a pending version name any user. The one that clients log in
-/// as is not changed.
+/// A principal that may write the secret can make a pending version name any user. The one that
+/// clients log in as is not changed.
 #[test]
 fn the_user_that_is_current_is_never_changed() {
     for setting in BOTH {

@@ -21,7 +21,7 @@ pub struct Right {
 pub enum Effect {
     /// It grants something, or sets the default role.
     Adds,
-    /// It takes something away from what another right grants (*Partial Revokes*).
+    /// It restricts what another right grants (*Partial Revokes*).
     Restricts,
 }
 

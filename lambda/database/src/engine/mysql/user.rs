@@ -73,9 +73,10 @@ pub async fn prepare_like(
 
 /// Returns the error of reading, creating, or granting.
 fn of_rights(error: ServerError) -> ServerError {
-    let is_several = error.code.as_deref().is_some_and(|code| code.contains(' '));
+    // The server's own codes are numbers.
+    let code = error.code.as_deref().unwrap_or_default();
     match error.fault {
-        ServerFault::NotAllowed if !is_several => ServerError {
+        ServerFault::NotAllowed if code.parse::<u16>().is_ok() => ServerError {
             fault: ServerFault::RightsNotGranted,
             ..error
         },
@@ -107,10 +108,12 @@ async fn pairs(
     if hosts.is_empty() {
         return Err(fault(ServerFault::UserUnknown));
     }
+    if !user.every && hosts.len() > 1 {
+        return Err(several_accounts(hosts.len()));
+    }
     // An account for other hosts would keep another password, and clients there would use it.
-    let others = own.iter().filter(|host| !hosts.contains(host)).count();
-    if !user.every && hosts.len() + others > 1 {
-        return Err(several_accounts(hosts.len() + others));
+    if !user.every && own.iter().any(|host| !hosts.contains(host)) {
+        return Err(fault(ServerFault::AccountsDiffer));
     }
     let mut pairs = Vec::new();
     for host in hosts {
@@ -144,7 +147,7 @@ async fn pair(
             .iter()
             .any(|right| right.effect() == Effect::Restricts)
     {
-        // It could take a right away that the account was granted by itself.
+        // It could remove a right that the account was granted by itself.
         return Err(coded(ServerFault::NotAllowed, "partial revoke"));
     }
     Ok(Pair {
@@ -224,10 +227,16 @@ async fn create(
     }
 }
 
-/// Returns the error of a creation. Its rights are not granted yet, so that a login with the password
+/// Returns the error of a creation. If the account exists by now, another run has created it. Its rights are not granted yet, so that a login with the password
 /// would show nothing; only the server's rules for passwords end the rotation.
 fn of_creation(error: ChangeError) -> ChangeError {
     match error {
+        ChangeError::Sent(error) if error.fault == ServerFault::UserUnknown => {
+            ChangeError::Unsent(ServerError {
+                fault: ServerFault::Busy,
+                ..error
+            })
+        }
         ChangeError::Sent(error) if error.fault != ServerFault::PasswordRefused => {
             ChangeError::Unsent(of_rights(error))
         }

@@ -203,6 +203,10 @@ impl Server for FakeServices {
             if is_missing {
                 let effect = || {
                     admitted()?;
+                    // Another run may have created it meanwhile.
+                    if slot.borrow().is_some() {
+                        return Err(ChangeFault::Unsent(ServerFault::Busy));
+                    }
                     slot.replace(Some(User {
                         has_rights: false,
                         ..User::new(password)

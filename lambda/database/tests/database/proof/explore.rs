@@ -258,7 +258,9 @@ impl Search {
             services.user.replace(None);
             services.allow_breakage();
         })?;
+        // `keyrota rotate --restore-previous` proves its login first.
         if state.services.setting.alternates
+            && state.services.works(PREVIOUS)
             && let (Some(current), Some(previous)) = (
                 state.services.carrier(CURRENT),
                 state.services.carrier(PREVIOUS),

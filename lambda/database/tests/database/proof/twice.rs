@@ -58,6 +58,8 @@ enum Case {
 const OPEN: &[&str] = &[
     "rotation and restore",
     "step 1 and cancel and next",
+    // Only if two users alternate: for one user, the label excuses it.
+    "step 3 and cancel and next",
     "sweep and restore",
 ];
 
