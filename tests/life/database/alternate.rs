@@ -129,7 +129,7 @@ async fn nobody_is_refused(engine: Engine) {
     assert_eq!(rotated.json()["secrets"][0]["username"], other["username"]);
     let restored = site
         .test
-        .keyrota("rotate --restore-previous --format json")
+        .keyrota("rotate --restore-previous prod/orders-db --format json")
         .await;
     let ran = restored.exits(0);
     assert_eq!(
