@@ -11,7 +11,8 @@ use std::time::Duration;
 
 use super::login::{advice, authenticate, server};
 use super::{
-    Admission, Deadline, admit, current_credential, describe, is_repeated, pending_credential, read,
+    Admission, Deadline, abandon, admit, current_credential, describe, is_current, is_repeated,
+    pending_credential, read,
 };
 use crate::error::Error;
 use crate::event::Event;
@@ -66,7 +67,36 @@ pub(super) async fn run<P: Ports>(
         return attempt(ports, &pin, &current, deadline).await;
     }
     let pending = pending_credential("test", &pin, pending)?;
-    attempt(ports, &pin, &pending, deadline).await
+    prove(ports, event, &pin, &current, &pending, deadline).await
+}
+
+/// Logs in with the pending version's password.
+///
+/// If two users alternate, someone may have stored a login of the same user as AWSCURRENT by hand. If
+/// the pending password is wrong then, it is never set, because AWSCURRENT's user is not changed, and
+/// the rotation is cancelled.
+pub(super) async fn prove<P: Ports>(
+    ports: &P,
+    event: &Event,
+    pin: &Pin,
+    current: &Content,
+    pending: &Credential,
+    deadline: Deadline,
+) -> Result<(), Error> {
+    let tested = attempt(ports, pin, pending, deadline).await;
+    let is_wrong = matches!(
+        &tested,
+        Err(Error::TestFailed { source, .. }) if source.fault == ServerFault::WrongCredentials
+    );
+    if let Content::Complete(current) = current
+        && let Some(next) = pin.next_user(current)
+        && next != pin.user_of(pending)
+        && is_wrong
+    {
+        let reason = is_current(pin, pending);
+        return Err(abandon(ports, event, None, reason).await.into());
+    }
+    tested
 }
 
 /// Returns why this is a test of the configuration, or `None` if it is a rotation.
@@ -85,7 +115,7 @@ fn configuration_test(absent: bool, current: &Content, pending: &Content) -> Opt
 }
 
 /// Logs in, and retries if that may help.
-pub(super) async fn attempt<P: Ports>(
+async fn attempt<P: Ports>(
     ports: &P,
     pin: &Pin,
     credential: &Credential,

@@ -121,6 +121,25 @@ fn the_user_that_is_current_is_never_changed() {
     }
 }
 
+/// Someone stores a login of the user that a rotation has just prepared.
+#[test]
+fn a_rotation_whose_user_became_current_by_hand_is_given_up() {
+    for step in [Step::Test, Step::Finish] {
+        let services = created(Setting::ALTERNATING);
+        assert!(run(&services, Step::Set).is_done());
+        let password = services.make_password();
+        services.other.replace(Some(User::new(&password)));
+        let mut value = services.value(&password);
+        value["username"] = json!(OTHER);
+        services.store("by-hand", &[CURRENT], &value);
+        services.allow_breakage();
+        assert_eq!(run(&services, step).name(), "GivenUp");
+        assert!(services.works(CURRENT));
+        assert_eq!(rotate(&services, "token-2").name(), "done");
+        assert_eq!(services.fields(CURRENT)["username"], USER);
+    }
+}
+
 #[test]
 fn another_user_is_not_accepted() {
     let services = FakeServices::new(Setting::ALTERNATING);
