@@ -47,6 +47,27 @@ fn the_users_take_turns_and_no_login_is_refused_before_its_time() {
 }
 
 #[test]
+fn a_rotation_takes_these_calls() {
+    let services = FakeServices::new(Setting::ALTERNATING);
+    assert_eq!(rotate(&services, TOKEN).name(), "done");
+    let calls: Vec<String> = services
+        .calls
+        .borrow()
+        .iter()
+        .map(|call| call.replace("secretsmanager:", ""))
+        .collect();
+    assert_eq!(
+        calls.join(" "),
+        "DescribeSecret GetSecretValue GetSecretValue GetRandomPassword PutSecretValue \
+         DescribeSecret GetSecretValue GetSecretValue GetSecretValue DescribeSecret prepare \
+         DescribeSecret GetSecretValue GetSecretValue authenticate \
+         DescribeSecret GetSecretValue GetSecretValue authenticate UpdateSecretVersionStage"
+    );
+    let said = services.output.said();
+    assert!(!said.contains(USER) && !said.contains(SECRET));
+}
+
+#[test]
 fn the_value_keeps_its_other_fields() {
     let services = created(Setting::ALTERNATING);
     let (mut current, pending) = (services.fields(CURRENT), services.fields(PENDING));
