@@ -209,7 +209,7 @@ impl Pin {
     }
 
     /// Returns whether this is a pinned user.
-    fn has_user(&self, username: &str) -> bool {
+    pub fn has_user(&self, username: &str) -> bool {
         username == self.username || self.alternate.as_deref() == Some(username)
     }
 

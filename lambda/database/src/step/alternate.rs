@@ -54,6 +54,16 @@ pub(super) async fn run<P: Ports>(ports: &P, it: &Alternation<'_>) -> Result<(),
         return Err(EntryError::PinInvalid { secret, field }.into());
     };
     let (endpoint, login) = (&administrator.endpoint, &administrator.login);
+    if pin.has_user(&login.username) {
+        // The rotation after the next would void the administrator's own password.
+        return Err(Error::AdministratorUnfit {
+            secret: event.secret.name().to_owned(),
+            administrator: pin
+                .administrator()
+                .map_or_else(String::new, |arn| arn.name().to_owned()),
+            problem: "names one of the two users that alternate".to_owned(),
+        });
+    }
     let of_pending = pin.of(pending);
     // The other user receives the accounts of the current one.
     let of_current = pin.of(current);

@@ -9,8 +9,8 @@ use serde_json::json;
 
 use crate::fake::AnyFault::{Server, Unsent};
 use crate::fake::{
-    FakeServices, Mishap, OTHER, Outcome, SECRET, Setting, TOKEN, USER, User, check, rehearse,
-    rotate, run, sweep,
+    ADMINISTRATOR_ARN, FakeServices, Mishap, OTHER, Outcome, SECRET, Setting, TOKEN, USER, User,
+    check, rehearse, rotate, run, sweep,
 };
 use crate::set::{asked, created};
 
@@ -258,6 +258,20 @@ fn an_existing_user_receives_what_it_lacks() {
     }));
     assert_eq!(run(&services, Step::Set).name(), "done");
     assert!(services.works(PENDING));
+}
+
+#[test]
+fn the_administrator_is_not_one_of_the_two_users() {
+    let services = created(Setting::ALTERNATING);
+    let mut value = services.value(&services.administrator_password());
+    value["username"] = json!(OTHER);
+    let value = Some(value.to_string());
+    services.store_in(ADMINISTRATOR_ARN, "only", &[CURRENT], value);
+    services.calls.borrow_mut().clear();
+    let ended = run(&services, Step::Set);
+    assert_eq!(ended.name(), "AdministratorUnfit");
+    assert!(error(&ended).contains("names one of the two users that alternate"));
+    assert_eq!(asked(&services), [""; 0]);
 }
 
 #[test]
