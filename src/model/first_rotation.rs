@@ -32,11 +32,13 @@ impl FirstRotation {
     }
 
     /// Returns the default for a kind of credential. An access key stays valid while its clients
-    /// move to the new one. A password does not: whether MySQL retains it depends on the server's
-    /// version and on the user's privileges, which no manifest shows.
+    /// move to the new one, and so does the login of a user that alternates with another one. A
+    /// password does not: whether MySQL retains it depends on the server's version and on the user's
+    /// privileges, which no manifest shows.
     pub const fn default_of(kind: &Kind) -> Self {
         match kind {
             Kind::AccessKey(_) => Self::Now,
+            Kind::Database(database) if database.alternate.is_some() => Self::Now,
             Kind::Database(_) => Self::Scheduled,
         }
     }

@@ -34,6 +34,7 @@ use std::collections::BTreeMap;
 
 pub use access_key::{AccessKey, InitialKey};
 pub use credential::{AccessKeyId, Content, Credential, malformed};
+use database::ALTERNATE;
 pub use database::{
     ClientEndpoint, Database, Engine, Hosts, InitialPassword, Network, PasswordRule, Verification,
     authorities_file, tag_text,

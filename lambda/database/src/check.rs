@@ -57,6 +57,7 @@ async fn log_in<P: Ports>(
             username: pin.username,
         });
     };
+    let pin = pin.of(&credential);
     let by = changes(&pin.rotate_as);
     let mut expected = vec![CheckedCall::untried(call::LOG_IN, Signer::User)];
     if pin.endpoint.engine.has_hosts() {
@@ -107,6 +108,10 @@ async fn rehearse<P: Ports>(ports: &P, check: &Check) -> Result<CheckAnswer, Err
         Held::parse(&version.stored, names(ports.pins(), secret))
     });
     pin.check_present(CURRENT, &current)?;
+    let pin = match &current {
+        Content::Complete(current) => pin.of(current),
+        _ => pin,
+    };
     let (mut expiry, mut limits) = (None, None);
     let mut may_go_on = true;
     if let Content::Complete(current) = &current {

@@ -63,6 +63,14 @@ pub fn accounts(hosts: Option<Hosts>, inspection: &Inspection) -> AccountsDecisi
     }
 }
 
+/// Returns whether the user that a rotation prepares may be created, if two users alternate.
+///
+/// On PostgreSQL the rights of the second user come from its membership in the first, which also
+/// owns what both create. A first user that is gone cannot be made again from the second one.
+pub fn may_create(engine: Engine, is_first: bool) -> bool {
+    engine != Engine::Postgres || !is_first
+}
+
 /// Returns whether a failed change may have changed some accounts and not others, so that a login
 /// with the new password does not show that all accounts have it. MySQL changes all accounts of a
 /// statement or none (*Atomic Data Definition Statement Support*); MariaDB changes those that it

@@ -133,6 +133,32 @@ pub enum Error {
         /// The next step.
         advice: &'static str,
     },
+    /// The user that is not current could not be prepared.
+    #[error(
+        "prepare {username} on {server} with the rights of {current}, who alternates with it: {source}; \
+         {current} was not changed; {advice}"
+    )]
+    NotPrepared {
+        /// The server's address.
+        server: String,
+        /// The user that the rotation prepares.
+        username: String,
+        /// The user that AWSCURRENT names.
+        current: String,
+        /// What went wrong.
+        source: ServerError,
+        /// The next step.
+        advice: &'static str,
+    },
+    /// The labels moved while the step ran.
+    #[error(
+        "rotate {secret}: its labels moved while the step ran, so another user may be current now, and no \
+         password was sent; it is tried again"
+    )]
+    LabelsMoved {
+        /// The secret's name.
+        secret: String,
+    },
     /// The administrator's login failed.
     #[error(
         "log in to {server} as the administrator in {administrator}: {source}; the password of {username} was \

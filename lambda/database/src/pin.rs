@@ -18,7 +18,7 @@ pub use keyrota_function_base::pin::EntryError;
 use crate::arn::SecretArn;
 use crate::moment::duration;
 use crate::secret::{Content, Credential, LoginTarget};
-use crate::server::Endpoint;
+use crate::server::{Endpoint, Login};
 
 /// The pins of all secrets that this function serves.
 pub type Pins = keyrota_function_base::pins::Pins<Entry>;
@@ -35,8 +35,11 @@ pub fn names<'pins>(pins: &'pins Pins, secret: &SecretArn) -> &'pins Names {
 pub struct Pin {
     /// The secret itself.
     pub secret: SecretArn,
-    /// The only user whose password may be changed.
+    /// The only user whose password may be changed, besides the one that alternates with it.
     pub username: String,
+    /// The user that alternates with it, if there is one. Each rotation changes the one of the two
+    /// that AWSCURRENT does not name.
+    pub alternate: Option<String>,
     /// The only server that anything is sent to, apart from where clients log in.
     pub endpoint: Endpoint,
     /// The rules for new passwords.
@@ -113,6 +116,14 @@ impl Pin {
         if entry.hosts.is_some() && !entry.engine.has_hosts() {
             return Err(invalid("hosts").into());
         }
+        if let Some(alternate) = &entry.alternate
+            && (alternate.is_empty()
+                || *alternate == entry.username
+                || entry.rotate_as == RotateAs::Own
+                || entry.hosts == Some(Hosts::Own))
+        {
+            return Err(invalid("alternate").into());
+        }
         let old_password = match &entry.deactivate_after {
             Some(text) => Some(duration(text).ok_or_else(|| invalid("deactivate_after"))?),
             None => None,
@@ -133,6 +144,7 @@ impl Pin {
         Ok(Self {
             secret: event_secret.clone(),
             username: entry.username.clone(),
+            alternate: entry.alternate.clone(),
             clients: entry.clients.as_ref().map(|clients| Endpoint {
                 host: clients.host.clone(),
                 port: clients.port,
@@ -200,7 +212,7 @@ impl Pin {
             (is(&target.host, is_host), HOST),
             (is(&target.port, |it| it == port), PORT),
             (is(&target.dbname, |it| Some(it) == dbname.as_ref()), DBNAME),
-            (is(&target.username, |it| *it == self.username), USERNAME),
+            (is(&target.username, |it| self.has_user(it)), USERNAME),
             (is(&target.master, |it| self.is_master(it)), MASTER_ARN),
         ];
         for (agrees, field) in checks {
@@ -209,6 +221,47 @@ impl Pin {
             }
         }
         Ok(())
+    }
+
+    /// Returns whether this is a pinned user.
+    pub fn has_user(&self, username: &str) -> bool {
+        username == self.username || self.alternate.as_deref() == Some(username)
+    }
+
+    /// Returns the pinned user that a credential names.
+    pub fn user_of(&self, credential: &Credential) -> &str {
+        let named = credential.target.username.as_deref();
+        match &self.alternate {
+            Some(alternate) if named == Some(alternate) => alternate,
+            _ => &self.username,
+        }
+    }
+
+    /// Returns the user that a rotation changes while this credential is AWSCURRENT, if two users
+    /// alternate. It is never the one that the credential names.
+    pub fn next_user(&self, current: &Credential) -> Option<&str> {
+        let alternate = self.alternate.as_deref()?;
+        match self.user_of(current) == alternate {
+            true => Some(&self.username),
+            false => Some(alternate),
+        }
+    }
+
+    /// Returns the same pin with the user that a credential names in the first place.
+    #[must_use]
+    pub fn of(&self, credential: &Credential) -> Self {
+        let mut pin = self.clone();
+        if let Some(alternate) = &mut pin.alternate
+            && self.user_of(credential) == alternate
+        {
+            std::mem::swap(&mut pin.username, alternate);
+        }
+        pin
+    }
+
+    /// Returns the login of a credential, as the pinned user that it names.
+    pub fn login(&self, credential: &Credential) -> Login {
+        credential.login(self.user_of(credential))
     }
 
     /// Returns the administrator's secret that the pin names, if there is one. A value's

@@ -75,13 +75,21 @@ impl Credential {
         self.password.expose_secret() == other.password.expose_secret()
     }
 
-    /// Returns this value with a different password, as it is stored. Fields that have been
-    /// renamed take the next step. Every other field stays as it is. The same password results
-    /// in the same bytes, so that storing the value is idempotent.
-    pub fn with_password(&self, password: &SecretString, names: &Names) -> SecretString {
+    /// Returns this value with a different password, and with another user if there is one, as it
+    /// is stored. Fields that have been renamed take the next step. Every other field stays as it
+    /// is. The same login results in the same bytes, so that storing the value is idempotent.
+    pub fn with_login(
+        &self,
+        username: Option<&str>,
+        password: &SecretString,
+        names: &Names,
+    ) -> SecretString {
         let mut value = self.value.clone();
         for field in OF_DATABASES {
             names.rename(&mut value, field);
+        }
+        if let Some(username) = username {
+            names.set(&mut value, USERNAME, &json(username));
         }
         names.set(&mut value, PASSWORD, &json(password.expose_secret()));
         SecretString::from(value.to_text())

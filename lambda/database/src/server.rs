@@ -49,6 +49,40 @@ pub struct Change<'change> {
     pub every: bool,
 }
 
+/// A user that an administrator creates if it is missing. The type has no `Debug`.
+pub struct NewUser<'user> {
+    /// The user's name.
+    pub username: &'user str,
+    /// The password, which the user has afterwards in either case.
+    pub password: &'user SecretString,
+    /// The rights that the user has afterwards, besides those that it had before.
+    pub rights: Rights<'user>,
+    /// Whether the user may have several accounts, on engines where a name may.
+    pub every: bool,
+}
+
+/// The rights of a user that is created.
+pub enum Rights<'user> {
+    /// Those of another user of the server.
+    Of(&'user str),
+    /// What the manifest grants.
+    Granted {
+        /// Privileges and what they are for, such as `SELECT ON shop.*`.
+        grants: &'user [String],
+        /// Roles that the user becomes a member of.
+        roles: &'user [String],
+    },
+}
+
+/// Whether a user that was prepared existed before.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Prepared {
+    /// It was created.
+    Created,
+    /// It existed.
+    Existed,
+}
+
 /// What a server says about its session and about the accounts of a user.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Inspection {
@@ -149,6 +183,17 @@ pub trait Server {
         change: &Change<'_>,
     ) -> Result<PreviousPassword, ChangeError>;
 
+    /// Logs in as an administrator and creates a user with its password, or sets the password of a
+    /// user that exists. Rights that the user lacks are granted, and none are revoked. It does not
+    /// retry. After [`ChangeError::Unsent`], the user may have been created and may lack rights;
+    /// after [`ChangeError::Sent`], it lacks none.
+    async fn prepare(
+        &self,
+        endpoint: &Endpoint,
+        login: &Login,
+        user: &NewUser<'_>,
+    ) -> Result<Prepared, ChangeError>;
+
     /// Logs in and discards the retained password of the session's user or of another user, or
     /// of every account of the name. It succeeds if there is none.
     async fn discard(
@@ -198,6 +243,10 @@ pub enum ServerFault {
     NoAdminOption,
     /// Only a superuser may change this user's password.
     SuperuserNeeded,
+    /// The administrator may not read the rights of a user, or not grant them to another.
+    RightsNotGranted,
+    /// The user to prepare has an account for hosts that the other user has none for.
+    AccountsDiffer,
     /// The user whose password must change does not exist on the server.
     UserUnknown,
     /// The connection broke after the change was requested, so the change may have been carried
@@ -227,6 +276,8 @@ impl ServerFault {
             Self::NoCreateRole => "no_create_role",
             Self::NoAdminOption => "no_admin_option",
             Self::SuperuserNeeded => "superuser_needed",
+            Self::RightsNotGranted => "rights_not_granted",
+            Self::AccountsDiffer => "accounts_differ",
             Self::UserUnknown => "user_unknown",
             Self::Unclear => "unclear",
             Self::Refused => "refused",
@@ -282,6 +333,12 @@ impl fmt::Display for ServerError {
                 "the administrator has no ADMIN option on the user's role"
             }
             ServerFault::SuperuserNeeded => "only a superuser may change a superuser's password",
+            ServerFault::RightsNotGranted => {
+                "the administrator may not give the user's rights to another"
+            }
+            ServerFault::AccountsDiffer => {
+                "the user has an account for hosts that the current user has none for"
+            }
             ServerFault::UserUnknown => "the server does not know the user",
             ServerFault::Unclear => "the connection broke before the answer",
             ServerFault::Refused => "the server refused",

@@ -4,6 +4,7 @@ use keyrota_contract::value::OF_DATABASES;
 
 use super::{
     ClientEndpoint, Database, Engine, Hosts, InitialPassword, PasswordRule, Verification, tag,
+    users,
 };
 use crate::model::entry::{Entry, Identity, Kind, Specific};
 use crate::model::fields::Fields;
@@ -29,20 +30,29 @@ pub(in crate::model) fn read(fields: &Fields<'_>, _: Option<&StackName>) -> Spec
     Specific {
         secret: secret.and_then(|field| field.parse("invalid-name", SecretName::parse)),
         rotate_as: read_rotate_as(fields),
-        user: database.as_ref().map(|database| Identity {
-            key: format!(
-                "{} {} {}",
-                database.engine.name(),
-                database.endpoint().to_ascii_lowercase(),
-                database.username
-            ),
-            field: "username",
-            name: format!("the same user of {}", database.endpoint()),
-            reason: "use one entry per user, because a user has only one password",
-        }),
+        users: database.as_ref().map(identities).unwrap_or_default(),
         names: field_names::read(fields, &OF_DATABASES),
         kind: database.map(Kind::Database),
     }
+}
+
+/// Returns the identities of a database's users. Two entries cannot have the same one, also not as
+/// one of two that alternate.
+fn identities(database: &Database) -> Vec<Identity> {
+    let of = |user: &str| Identity {
+        key: format!(
+            "{} {} {user}",
+            database.engine.name(),
+            database.endpoint().to_ascii_lowercase(),
+        ),
+        field: match user == database.username {
+            true => "username",
+            false => "users",
+        },
+        name: format!("the same user of {}", database.endpoint()),
+        reason: "use one entry per user, because a user has only one password",
+    };
+    database.users().map(of).collect()
 }
 
 fn read_rotate_as(fields: &Fields<'_>) -> Option<RotateAs> {
@@ -61,6 +71,7 @@ pub(in crate::model) fn check(entry: &Entry, database: &Database, fields: &Field
     check_initial_password(entry, database, fields);
     check_tags(entry, database, fields);
     check_old_key(entry, database, fields);
+    users::check(entry, database, fields);
 }
 
 fn read_kind(item: &Fields<'_>) -> Option<Database> {
@@ -81,9 +92,7 @@ fn read_kind(item: &Fields<'_>) -> Option<Database> {
             check_name(text, engine, Word::Database)
         })
     });
-    let username = item
-        .require("username")
-        .and_then(|field| field.parse("invalid-name", |text| check_name(text, engine, Word::User)));
+    let users = users::read(item, engine);
     let initial_password = item.value("initial_password", |field| {
         field.parse("invalid-value", InitialPassword::parse)
     });
@@ -107,12 +116,14 @@ fn read_kind(item: &Fields<'_>) -> Option<Database> {
     let propagation = item.optional("propagation", |field| {
         field.parse("invalid-duration", parse_propagation)
     });
+    let (username, alternate) = users?;
     Some(Database {
         engine: engine?,
         host: host?,
         port: port?,
         dbname: dbname?,
-        username: username?,
+        username,
+        alternate,
         initial_password: initial_password?,
         tls: tls?,
         tls_ca: tls_ca?,
@@ -200,13 +211,17 @@ fn check_old_key(entry: &Entry, database: &Database, item: &Fields<'_>) {
     let OldKey::After(retirement) = entry.old_key else {
         return;
     };
-    let keeps = database.engine == Engine::MySql;
+    let alternates = database.alternate.is_some();
+    let keeps = database.engine == Engine::MySql && !alternates;
     // The defaults may be meant for other entries.
     if let (Some(field), false) = (item.own("old_key"), keeps) {
-        let message = format!(
-            "{} does not retain the old password, which is invalid as soon as it is changed",
-            database.engine.title()
-        );
+        let message = match alternates {
+            true => "with `users`, the password of the replaced user works until the rotation after the next, which gives that user a new one".to_owned(),
+            false => format!(
+                "{} does not retain the old password, which is invalid as soon as it is changed",
+                database.engine.title()
+            ),
+        };
         field.report(Finding::warning("unused-old-key", field.path(), message));
     }
     if let (Some(field), true, Some(interval)) = (item.get("old_key"), keeps, entry.schedule.rate())
@@ -258,7 +273,7 @@ fn check_excluded(text: &str) -> Result<String, String> {
 
 /// The kind of a name.
 #[derive(Clone, Copy)]
-enum Word {
+pub(super) enum Word {
     User,
     Database,
 }
@@ -268,7 +283,7 @@ enum Word {
 /// PostgreSQL truncates identifiers to 63 bytes ("Identifiers and Key Words" in its manual). MySQL
 /// allows 32 characters for users and 64 for databases ("Identifier Length Limits"). MariaDB allows
 /// 80 for users and 64 for databases ("Identifier Names").
-fn check_name(text: &str, engine: Option<Engine>, word: Word) -> Result<String, String> {
+pub(super) fn check_name(text: &str, engine: Option<Engine>, word: Word) -> Result<String, String> {
     if text.is_empty() {
         return Err("the name is empty".to_owned());
     }

@@ -3,7 +3,7 @@
 use super::entry::{ADMINISTRATOR, COMMON, SECRET};
 use super::names::DATABASE_FIELDS;
 use super::{Except, FieldDefinition as Field, Form, MappingDefinition, Text};
-use crate::model::{Engine, Hosts, Verification};
+use crate::model::{ALTERNATE, Engine, Hosts, Verification};
 
 /// Text without control characters.
 const PRINTABLE: Text = Text::matching(r"^[^\u0000-\u001f\u007f]+$");
@@ -14,7 +14,7 @@ const HOST: Text = Text::matching("^[A-Za-z0-9_.:-]+$")
     .or(&["number"]);
 
 /// The fields of a database only.
-pub(super) static OWN: [Field; 14] = [
+pub(super) static OWN: [Field; 15] = [
     Field::required("secret", Form::Text(SECRET), "The name of the secret."),
     Field::required(
         "engine",
@@ -41,12 +41,22 @@ pub(super) static OWN: [Field; 14] = [
         Form::Text(PRINTABLE.at_most(64).or(&["number", "boolean"])),
         "The database to connect to. Without it, PostgreSQL uses the user's name, and the other engines need none.",
     ),
-    Field::required(
+    Field::optional(
         "username",
         Form::Text(PRINTABLE.at_most(80).or(&["number", "boolean"])),
-        "The name of the database user.",
+        "The name of the database user. It can be absent only if `users` lists a pair; then the first of the pair is current first.",
     )
     .examples(&["orders_app"]),
+    Field::optional(
+        "users",
+        Form::WordOrTexts(
+            ALTERNATE,
+            PRINTABLE.at_most(80).or(&["number", "boolean"]),
+            2,
+        ),
+        "Two users that alternate, so that clients are never refused; this requires an administrator in `rotate_as`. `alternate` keeps the user and `NAME_clone`, and a list names both. Each rotation gives the user that is not current the same rights and a new password, and makes it current.",
+    )
+    .examples(&["alternate"]),
     Field::default(
         "initial_password",
         Form::Text(Text::matching(
@@ -120,11 +130,14 @@ static CLIENTS: MappingDefinition = MappingDefinition::new(
 );
 
 /// A database user.
-pub(in crate::model) static DATABASE: MappingDefinition = MappingDefinition::new(
-    "Database",
-    "A database user whose password is in a secret and rotates.",
-    &[&OWN, &COMMON, &DATABASE_FIELDS],
-);
+pub(in crate::model) static DATABASE: MappingDefinition = MappingDefinition {
+    one_of: &["username", "users"],
+    ..MappingDefinition::new(
+        "Database",
+        "A database user whose password is in a secret and rotates.",
+        &[&OWN, &COMMON, &DATABASE_FIELDS],
+    )
+};
 
 /// The rule for new passwords.
 static PASSWORD: MappingDefinition = MappingDefinition::new(

@@ -55,10 +55,10 @@ fn check_login(entry: EntryOf<'_, Database>, login: &Login) -> Option<Finding> {
             login.engine.name(),
             entry.kind.engine.name()
         )
-    } else if login.username != entry.kind.username {
+    } else if !entry.kind.has_user(&login.username) {
         format!(
-            "names another user than `{}`, the user in the manifest",
-            entry.kind.username
+            "names another user than {}, the user in the manifest",
+            entry.kind.users_shown()
         )
     } else {
         return None;

@@ -61,7 +61,7 @@ pub fn failed_rehearsal(entry: &Entry, rehearsal: &Rehearsal) -> Option<FailedRe
 fn whose(entry: &Entry, by: Signer) -> String {
     match by {
         Signer::Role => "the function's role".to_owned(),
-        Signer::User => format!("the user `{}`", entry.user_name()),
+        Signer::User => format!("the user {}", entry.users_shown()),
         Signer::Administrator => {
             format!("the administrator in `{}`", entry.rotate_as.as_str())
         }

@@ -6,6 +6,7 @@
 
 mod administrator;
 mod adopt;
+mod alternate;
 pub mod client;
 mod cut;
 mod doctor;

@@ -10,6 +10,10 @@ use crate::value::names::Names;
 pub struct Entry {
     /// The user whose password is rotated.
     pub username: String,
+    /// The user that alternates with it: each rotation changes the one of the two that AWSCURRENT
+    /// does not name. If absent, there is one user.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub alternate: Option<String>,
     /// The kind of server.
     pub engine: Engine,
     /// Where the server listens: a DNS name or an address.

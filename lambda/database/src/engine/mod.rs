@@ -27,8 +27,8 @@ use std::path::Path;
 use std::time::Duration;
 
 use crate::server::{
-    Change, ChangeError, Endpoint, Engine, Inspection, Login, PasswordExpiry, PreviousPassword,
-    Server, ServerError, ServerFault,
+    Change, ChangeError, Endpoint, Engine, Inspection, Login, NewUser, PasswordExpiry, Prepared,
+    PreviousPassword, Rights, Server, ServerError, ServerFault,
 };
 
 /// The timeout of each network step. A call takes 28 s at most, which leaves half of the
@@ -133,6 +133,28 @@ impl Server for Engines {
         };
         session.close().await;
         changed
+    }
+
+    async fn prepare(
+        &self,
+        endpoint: &Endpoint,
+        login: &Login,
+        user: &NewUser<'_>,
+    ) -> Result<Prepared, ChangeError> {
+        let Rights::Of(other) = user.rights else {
+            return Err(coded(ServerFault::Refused, "rights from a manifest").into());
+        };
+        if endpoint.engine == Engine::Postgres {
+            let mut session = postgres::log_in(&self.tls, endpoint, login).await?;
+            let prepared = postgres::prepare_like(&mut session, user, other).await;
+            session.close().await;
+            return prepared;
+        }
+        let mut session = mysql::log_in(&self.tls, endpoint, login).await?;
+        let engine = endpoint.engine;
+        let prepared = mysql::prepare_like(&mut session, engine, login, user, other).await;
+        session.close().await;
+        prepared
     }
 
     async fn discard(

@@ -4,10 +4,12 @@
 //! `PQencryptPasswordConn` does, so no statement contains a password, and no log can.
 
 mod session;
+mod setting;
+mod user;
 mod watch;
 
 use postgres_protocol::password;
-use secrecy::ExposeSecret;
+use secrecy::{ExposeSecret, SecretString};
 
 use crate::server::{
     Accounts, Change, ChangeError, FailureLimit, Inspection, LoginLimits, PasswordExpiry,
@@ -17,6 +19,7 @@ use crate::server::{
 use super::{Failure, budget, coded, sent, timed};
 
 pub use session::{Session, log_in};
+pub use user::prepare_like;
 
 /// Changes a password: that of the session's user, or of another user.
 pub async fn change(session: &mut Session, change: &Change<'_>) -> Result<(), ChangeError> {
@@ -24,22 +27,15 @@ pub async fn change(session: &mut Session, change: &Change<'_>) -> Result<(), Ch
     if change.username.contains('\0') {
         return Err(coded(ServerFault::UserUnknown, "NUL").into());
     }
-    let encryption = timed(budget::STATEMENT, encryption(session)).await?;
-    let secret = change.password.expose_secret().as_bytes();
-    // A server that does not use SCRAM, because it is older than 10 or configured so, would
-    // store such a verifier as a password.
-    let verifier = match encryption.as_str() {
-        "scram-sha-256" => password::scram_sha_256(secret),
-        _ => password::md5(secret, change.username),
-    };
-    // One request to the server, one transaction. It can write even if the user's default is
-    // read-only, acts as the user even if a role is set, and gives up before the client does.
-    let statement = format!(
-        "BEGIN READ WRITE; SET LOCAL statement_timeout = {}; SET LOCAL ROLE NONE; \
-         ALTER ROLE {} PASSWORD '{verifier}'; COMMIT",
-        budget::LOCK.as_millis(),
+    let verifier = timed(
+        budget::STATEMENT,
+        verifier(session, change.username, change.password),
+    )
+    .await?;
+    let statement = transaction(&format!(
+        "ALTER ROLE {} PASSWORD '{verifier}'",
         identifier(change.username),
-    );
+    ));
     let failure = match sent(session.query(&statement)).await {
         Ok(_) => return Ok(()),
         Err(Failure::Answered(error)) if error.fault == ServerFault::NotAllowed => {
@@ -52,6 +48,30 @@ pub async fn change(session: &mut Session, change: &Change<'_>) -> Result<(), Ch
         Err(failure) => failure,
     };
     Err(Failure::of_change(failure))
+}
+
+/// Returns the form of a password that the server stores.
+async fn verifier(
+    session: &mut Session,
+    username: &str,
+    password: &SecretString,
+) -> Result<String, ServerError> {
+    let secret = password.expose_secret().as_bytes();
+    // A server that does not use SCRAM, because it is older than 10 or configured so, would
+    // store such a verifier as a password.
+    Ok(match encryption(session).await?.as_str() {
+        "scram-sha-256" => password::scram_sha_256(secret),
+        _ => password::md5(secret, username),
+    })
+}
+
+/// Returns one request to the server with one transaction. It can write even if the user's default
+/// is read-only, acts as the user even if a role is set, and gives up before the client does.
+fn transaction(statements: &str) -> String {
+    format!(
+        "BEGIN READ WRITE; SET LOCAL statement_timeout = {}; SET LOCAL ROLE NONE; {statements}; COMMIT",
+        budget::LOCK.as_millis(),
+    )
 }
 
 /// Returns what the session's user lacks for changing another role's password. Every role may

@@ -6,8 +6,8 @@ use std::time::Duration;
 use secrecy::{ExposeSecret, SecretString};
 
 use super::{
-    Admission, abandon, admit, current_credential, describe, is_repeated, pending_credential, read,
-    stray,
+    Admission, abandon, admit, current_credential, describe, is_current, is_repeated,
+    pending_credential, read, stray,
 };
 use crate::error::Error;
 use crate::event::Event;
@@ -16,7 +16,7 @@ use crate::pin::Pin;
 use crate::port::{
     CallErrorKind, Clock, Journal, PasswordRule, Passwords, Ports, SecretsManager, VersionSelector,
 };
-use crate::secret::{Content, Unreadable};
+use crate::secret::{Content, Credential, Unreadable};
 use crate::stage::{CURRENT, PENDING};
 
 /// How often the value may be sent. The same value with the same token is stored once.
@@ -36,7 +36,7 @@ pub(super) async fn run<P: Ports>(ports: &P, event: &Event) -> Result<(), Error>
     let current = current_credential(&pin, current?)?;
     let pending = pending?;
     if !matches!(pending, Content::Nothing) {
-        return already_made(ports, event, &pin, Content::Complete(current), pending).await;
+        return already_made(ports, event, &pin, current, pending).await;
     }
 
     let secret = || event.secret.name().to_owned();
@@ -53,7 +53,13 @@ pub(super) async fn run<P: Ports>(ports: &P, event: &Event) -> Result<(), Error>
     }
     let note = Note::new("make", "this version has no password yet");
     ports.journal().note(note);
-    store(ports, event, &current.with_password(&password, &pin.names)).await
+    let next = pin.next_user(&current);
+    store(
+        ports,
+        event,
+        &current.with_login(next, &password, &pin.names),
+    )
+    .await
 }
 
 /// Ends the step if the version has a value: the version cannot store another one.
@@ -61,7 +67,7 @@ async fn already_made<P: Ports>(
     ports: &P,
     event: &Event,
     pin: &Pin,
-    current: Content,
+    current: Credential,
     pending: Content,
 ) -> Result<(), Error> {
     let undecryptable = matches!(pending, Content::Unreadable(Unreadable::Undecryptable));
@@ -77,7 +83,14 @@ async fn already_made<P: Ports>(
         }
         Ok(pending) => pending,
     };
-    if is_repeated(&pending, &current) {
+    if let Some(next) = pin.next_user(&current)
+        && pin.user_of(&pending) != next
+    {
+        return Err(abandon(ports, event, None, is_current(pin, &pending))
+            .await
+            .into());
+    }
+    if is_repeated(&pending, &Content::Complete(current)) {
         let reason = "its AWSPENDING holds the password that is AWSCURRENT already".to_owned();
         return Err(abandon(ports, event, None, reason).await.into());
     }

@@ -14,7 +14,7 @@ pub(crate) async fn authenticate<P: Ports>(
     pin: &Pin,
     credential: &Credential,
 ) -> Result<(), ServerError> {
-    let login = credential.login(&pin.username);
+    let login = pin.login(credential);
     ports.server().authenticate(&pin.endpoint, &login).await
 }
 
@@ -98,7 +98,7 @@ pub(super) fn refused(pin: &Pin, source: ServerError, tested: &'static str) -> E
 }
 
 /// Returns whether a fault is one of the login, and not of the change after it.
-fn is_of_login(fault: ServerFault) -> bool {
+pub(super) fn is_of_login(fault: ServerFault) -> bool {
     matches!(
         fault,
         ServerFault::WrongCredentials

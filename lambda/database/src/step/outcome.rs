@@ -7,11 +7,14 @@
 use keyrota_function_base::step::abandon;
 
 use super::login::{advice_on_change, not_sent, refused, server};
-use super::set::{SetContext, none_works, retained};
+use super::set::none_works;
 use crate::decide::{self, ChangeEnd, Found};
 use crate::error::Error;
+use crate::event::Event;
 use crate::log::Note;
+use crate::pin::Pin;
 use crate::port::{Journal, Ports};
+use crate::secret::Credential;
 use crate::server::{ChangeError, Login, Server, ServerError};
 use crate::stage::PENDING;
 
@@ -21,34 +24,35 @@ pub(super) struct OwnLogin {
     pub(super) version: &'static str,
 }
 
-/// Ends the step after a password change that failed or was not confirmed. `own` is absent if an
-/// administrator made the change.
+/// Finds out what a password change that failed or was not confirmed came to. It succeeds if the
+/// server has the pending password. `own` is absent if an administrator made the change.
 pub(super) async fn failed<P: Ports>(
     ports: &P,
-    context: &SetContext<'_>,
+    event: &Event,
+    pin: &Pin,
+    pending: &Credential,
     own: Option<&OwnLogin>,
     error: ChangeError,
 ) -> Result<(), Error> {
-    let pin = &context.pin;
     let error = match error {
         ChangeError::Unsent(error) => {
             return Err(not_sent(pin, error));
         }
         ChangeError::Sent(error) => error,
     };
-    let found = find(ports, context, own).await;
+    let found = find(ports, pin, pending, own).await;
     let partial = decide::may_be_partial(pin.endpoint.engine, pin.hosts);
     let tested = tested(found);
     match decide::after_asking(error.fault, found, partial) {
         ChangeEnd::Set => {
             let note = Note::new("set", "the server was found to have the pending password");
             ports.journal().note(note);
-            retained(ports, context).await
+            Ok(())
         }
         ChangeEnd::GiveUp => {
             let advice = advice_on_change(pin, &error);
             let reason = format!("{error}; {tested} ({advice})");
-            Err(abandon(ports, context.event, None, reason).await.into())
+            Err(abandon(ports, event, None, reason).await.into())
         }
         ChangeEnd::NotChanged => Err(refused(pin, error, tested)),
         ChangeEnd::NoPasswordWorks => {
@@ -66,10 +70,13 @@ pub(super) async fn failed<P: Ports>(
 
 /// Finds out by logging in which password the server has. After a login that failed for another
 /// reason than a wrong password, no other password is sent.
-async fn find<P: Ports>(ports: &P, context: &SetContext<'_>, own: Option<&OwnLogin>) -> Found {
-    let pin = &context.pin;
-    let new = context.pending.login(&pin.username);
-    match log_in(ports, context, &new).await {
+async fn find<P: Ports>(
+    ports: &P,
+    pin: &Pin,
+    pending: &Credential,
+    own: Option<&OwnLogin>,
+) -> Found {
+    match log_in(ports, pin, &pin.login(pending)).await {
         Ok(true) => return Found::New,
         Ok(false) => {}
         Err(error) => return Found::Unknown(error.fault),
@@ -77,7 +84,7 @@ async fn find<P: Ports>(ports: &P, context: &SetContext<'_>, own: Option<&OwnLog
     let Some(own) = own else {
         return Found::NotNew;
     };
-    match log_in(ports, context, &own.login).await {
+    match log_in(ports, pin, &own.login).await {
         Ok(true) => Found::Old,
         Ok(false) => Found::Neither,
         Err(error) => Found::Unknown(error.fault),
@@ -85,13 +92,8 @@ async fn find<P: Ports>(ports: &P, context: &SetContext<'_>, own: Option<&OwnLog
 }
 
 /// Returns whether the server accepts a password, or calls it wrong.
-async fn log_in<P: Ports>(
-    ports: &P,
-    context: &SetContext<'_>,
-    login: &Login,
-) -> Result<bool, ServerError> {
-    let endpoint = &context.pin.endpoint;
-    match ports.server().authenticate(endpoint, login).await {
+async fn log_in<P: Ports>(ports: &P, pin: &Pin, login: &Login) -> Result<bool, ServerError> {
+    match ports.server().authenticate(&pin.endpoint, login).await {
         Ok(()) => Ok(true),
         Err(error) if decide::may_try_another(error.fault) => Ok(false),
         Err(error) => Err(error),

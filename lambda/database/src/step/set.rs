@@ -21,13 +21,16 @@
 //!    password the server has ([`outcome`](super::outcome)).
 //! 7. After a change that voids the old password, the step logs in with it once, to see that the
 //!    server refuses it, if the server tolerates a failed login.
+//!
+//! If two users alternate, the step changes the one that nobody logs in as yet, so that it can do
+//! without the labels ([`alternate`]).
 
 use super::administrator::administrator;
 use super::login::{authenticate, no_login, server};
 use super::outcome::{OwnLogin, failed};
 use super::{
-    Admission, abandon, accounts, admit, current_credential, describe, find, label,
-    pending_credential, promote, read, stray, usable,
+    Admission, SecretVersion, abandon, accounts, admit, alternate, current_credential, describe,
+    find, label, pending_credential, promote, read, stray, usable,
 };
 use std::cell::Cell;
 
@@ -45,11 +48,11 @@ use crate::server::{Change, ChangeError, Endpoint, FailureLimit, Login, Previous
 use crate::stage::{self, CURRENT, PENDING, PREVIOUS};
 
 /// What `setSecret` knows after it has read the secret.
-pub(super) struct SetContext<'event> {
-    pub(super) event: &'event Event,
-    pub(super) pin: Pin,
+struct SetContext<'event> {
+    event: &'event Event,
+    pin: Pin,
     description: Description,
-    pub(super) pending: Credential,
+    pending: Credential,
     /// Whether the pending version has received the label.
     is_labelled: Cell<bool>,
     /// How many logins in succession the server has refused because of the password.
@@ -73,7 +76,7 @@ impl SetContext<'_> {
 pub(super) async fn run<P: Ports>(ports: &P, event: &Event) -> Result<(), Error> {
     let (description, current, pending) = tokio::join!(
         describe(ports, &event.secret),
-        read(ports, event, VersionSelector::Labelled(CURRENT)),
+        find(ports, &event.secret, VersionSelector::Labelled(CURRENT)),
         read(ports, event, VersionSelector::Version(&event.token)),
     );
     let description = description?;
@@ -81,7 +84,10 @@ pub(super) async fn run<P: Ports>(ports: &P, event: &Event) -> Result<(), Error>
         return Ok(());
     }
     let pin = Pin::read(ports.pins(), &event.secret, &description)?;
-    let current = current_credential(&pin, current?)?;
+    let SecretVersion {
+        version, content, ..
+    } = current?;
+    let current = current_credential(&pin, content)?;
     let pending = pending?;
     if let Some(reason) = nothing_to_set(&current, &pending) {
         ports.journal().note(Note::new("nothing to set", reason));
@@ -93,6 +99,17 @@ pub(super) async fn run<P: Ports>(ports: &P, event: &Event) -> Result<(), Error>
         }
         other => other?,
     };
+    if let Some(next) = pin.next_user(&current) {
+        let alternation = alternate::Alternation {
+            event,
+            pin: &pin,
+            next,
+            version: version.as_ref(),
+            current: &current,
+            pending: &pending,
+        };
+        return alternate::run(ports, &alternation).await;
+    }
     let context = SetContext {
         event,
         pin,
@@ -134,7 +151,7 @@ pub(super) async fn run<P: Ports>(ports: &P, event: &Event) -> Result<(), Error>
             )
             .await
         }
-        Err(error) => failed(ports, &context, None, error).await,
+        Err(error) => unconfirmed(ports, &context, None, error).await,
     }
 }
 
@@ -260,7 +277,7 @@ async fn by_the_user<P: Ports>(
             Err(error) => error,
         };
         if !decide::may_try_another_login(&error) {
-            return failed(ports, context, Some(&own), error).await;
+            return unconfirmed(ports, context, Some(&own), error).await;
         }
         context.record_failed_login();
         tried.push(own.version);
@@ -314,6 +331,23 @@ async fn change<P: Ports>(
         every,
     };
     Ok(ports.server().change(endpoint, login, &change).await)
+}
+
+/// Ends the step after a change that failed or was not confirmed.
+async fn unconfirmed<P: Ports>(
+    ports: &P,
+    context: &SetContext<'_>,
+    own: Option<&OwnLogin>,
+    error: ChangeError,
+) -> Result<(), Error> {
+    let SetContext {
+        event,
+        pin,
+        pending,
+        ..
+    } = context;
+    failed(ports, event, pin, pending, own, error).await?;
+    retained(ports, context).await
 }
 
 /// Ends the step after the password was changed.
@@ -379,7 +413,7 @@ async fn try_replaced<P: Ports>(ports: &P, context: &SetContext<'_>, replaced: &
 }
 
 /// Records that the previous password still works, or may.
-pub(super) async fn retained<P: Ports>(ports: &P, context: &SetContext<'_>) -> Result<(), Error> {
+async fn retained<P: Ports>(ports: &P, context: &SetContext<'_>) -> Result<(), Error> {
     if decide::retains(context.pin.endpoint.engine) {
         label(ports, context.event, &context.description, RETAINED).await?;
     }

@@ -11,7 +11,8 @@ use std::time::Duration;
 
 use super::login::{advice, authenticate, place, server};
 use super::{
-    Admission, Deadline, admit, current_credential, describe, is_repeated, pending_credential, read,
+    Admission, Deadline, abandon, admit, current_credential, describe, is_current, is_repeated,
+    pending_credential, read,
 };
 use crate::error::Error;
 use crate::event::Event;
@@ -66,12 +67,12 @@ pub(super) async fn run<P: Ports>(
         return attempt(ports, &pin, &current, deadline).await;
     }
     let pending = pending_credential("test", &pin, pending)?;
-    attempt(ports, &pin, &pending, deadline).await?;
+    prove(ports, event, &pin, &current, &pending, deadline).await?;
     if !pin.propagation.is_zero() {
         let note = Note::new("wait", "the members of a farm learn the new password");
         ports.journal().note(note);
         ports.clock().sleep(pin.propagation).await;
-        attempt(ports, &pin, &pending, deadline).await?;
+        prove(ports, event, &pin, &current, &pending, deadline).await?;
     }
     as_clients(ports, &pin, &pending, deadline).await;
     Ok(())
@@ -89,7 +90,8 @@ async fn as_clients<P: Ports>(ports: &P, pin: &Pin, credential: &Credential, dea
             "there was no time left for a login where clients log in",
         );
     }
-    let login = credential.login(&pin.username);
+    let username = pin.user_of(credential);
+    let login = credential.login(username);
     match ports.server().authenticate(endpoint, &login).await {
         Ok(()) => {
             let reason = "the new password is accepted where clients log in";
@@ -98,7 +100,7 @@ async fn as_clients<P: Ports>(ports: &P, pin: &Pin, credential: &Credential, dea
         Err(source) if source.fault == ServerFault::WrongCredentials => {
             let error = Error::ClientsRefused {
                 place: place(endpoint),
-                username: pin.username.clone(),
+                username: username.to_owned(),
                 source,
             };
             ports.journal().trouble(&pin.secret, &error);
@@ -112,6 +114,35 @@ async fn as_clients<P: Ports>(ports: &P, pin: &Pin, credential: &Credential, dea
 
 fn not_tested<P: Ports>(ports: &P, reason: &'static str) {
     ports.journal().note(Note::new("not tested", reason));
+}
+
+/// Logs in with the pending version's password.
+///
+/// If two users alternate, someone may have stored a login of the same user as AWSCURRENT by hand. If
+/// the pending password is wrong then, it is never set, because AWSCURRENT's user is not changed, and
+/// the rotation is cancelled.
+pub(super) async fn prove<P: Ports>(
+    ports: &P,
+    event: &Event,
+    pin: &Pin,
+    current: &Content,
+    pending: &Credential,
+    deadline: Deadline,
+) -> Result<(), Error> {
+    let tested = attempt(ports, pin, pending, deadline).await;
+    let is_wrong = matches!(
+        &tested,
+        Err(Error::TestFailed { source, .. }) if source.fault == ServerFault::WrongCredentials
+    );
+    if let Content::Complete(current) = current
+        && let Some(next) = pin.next_user(current)
+        && next != pin.user_of(pending)
+        && is_wrong
+    {
+        let reason = is_current(pin, pending);
+        return Err(abandon(ports, event, None, reason).await.into());
+    }
+    tested
 }
 
 /// Returns why this is a test of the configuration, or `None` if it is a rotation.
@@ -130,7 +161,7 @@ fn configuration_test(absent: bool, current: &Content, pending: &Content) -> Opt
 }
 
 /// Logs in, and retries if that may help.
-pub(super) async fn attempt<P: Ports>(
+async fn attempt<P: Ports>(
     ports: &P,
     pin: &Pin,
     credential: &Credential,
@@ -153,7 +184,7 @@ pub(super) async fn attempt<P: Ports>(
             _ => {
                 return Err(Error::TestFailed {
                     server: server(pin),
-                    username: pin.username.clone(),
+                    username: pin.user_of(credential).to_owned(),
                     advice: advice(&source),
                     source,
                 });

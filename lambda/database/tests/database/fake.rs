@@ -22,5 +22,5 @@ pub(crate) use rotation::{
     sweep_in_turns,
 };
 pub(crate) use services::{
-    ADMINISTRATOR_ARN, FakeServices, HOST, SECRET, SECRET_ARN, Setting, TOKEN, USER,
+    ADMINISTRATOR_ARN, FakeServices, HOST, OTHER, SECRET, SECRET_ARN, Setting, TOKEN, USER, User,
 };

@@ -2,6 +2,7 @@
 //! The tests share one server per engine, and each test has its own user.
 
 mod accounts;
+mod alternate;
 mod expiry;
 mod hostile;
 mod limits;

@@ -10,7 +10,8 @@ use crate::model::{
 
 /// Returns the user and the server's address.
 pub fn user(database: &Database) -> String {
-    let place = format!("{} at {}", database.username, database.endpoint());
+    let users: Vec<&str> = database.users().collect();
+    let place = format!("{} at {}", users.join(" or "), database.endpoint());
     match &database.dbname {
         Some(name) => format!("{place}, database {name}"),
         None => place,
@@ -58,6 +59,7 @@ pub fn facts(entry: &Entry, database: &Database, account: &str) -> Vec<Fact> {
         ("A rotation waits", Prose::words(text))
     });
     let facts = facts.chain(clients).chain(propagation);
+    let facts = facts.chain(users(database).map(|prose| ("Users", prose)));
     let facts = facts.chain(super::first_rotation(entry));
     let facts = facts.chain(super::own_tags(entry));
     facts.map(|(what, prose)| Fact { what, prose }).collect()
@@ -107,6 +109,14 @@ fn certificate(database: &Database) -> Prose {
     }
 }
 
+fn users(database: &Database) -> Option<Prose> {
+    database.alternate.as_ref().map(|_| {
+        Prose::words(
+            "two alternate: each rotation gives the one that is not current the rights of the other one and a new password, creates it if it is missing, and makes it current",
+        )
+    })
+}
+
 fn accounts(database: &Database) -> Prose {
     Prose::words(match (database.engine.has_hosts(), database.hosts) {
         (false, _) => "the user has one account, for clients on all hosts",
@@ -141,6 +151,11 @@ fn old_password(entry: &Entry, database: &Database) -> Prose {
             prose::duration(after)
         ),
     };
+    if database.alternate.is_some() {
+        return Prose::words(
+            "remains valid until the rotation after the next, which gives its user a new one",
+        );
+    }
     Prose::words(match (database.engine, entry.old_key) {
         (Engine::MySql, OldKey::UntilNextRotation) => {
             "remains valid until the next rotation, if the user may retain it (MySQL 8)".to_owned()

@@ -43,6 +43,7 @@ enum Credential<'a> {
         hosts: Option<Hosts>,
         clients: Option<&'a ClientEndpoint>,
         propagation: Option<Duration>,
+        alternates: bool,
         has_name: bool,
     },
 }
@@ -116,6 +117,7 @@ impl<'a> Credential<'a> {
             port: _,
             dbname,
             username: _,
+            alternate,
             initial_password,
             tls,
             tls_ca,
@@ -133,6 +135,7 @@ impl<'a> Credential<'a> {
             hosts: *hosts,
             clients: clients.as_ref(),
             propagation: *propagation,
+            alternates: alternate.is_some(),
             has_name: dbname.is_some(),
         }
     }

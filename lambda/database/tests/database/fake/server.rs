@@ -4,14 +4,14 @@ use std::time::Duration;
 
 use keyrota_database_function::port::{Clock, Moment};
 use keyrota_database_function::server::{
-    Account, Accounts, Change, ChangeError, Endpoint, Inspection, Login, LoginLimits,
-    PreviousPassword, Server, ServerError, ServerFault,
+    Account, Accounts, Change, ChangeError, Endpoint, Inspection, Login, LoginLimits, NewUser,
+    Prepared, PreviousPassword, Rights, Server, ServerError, ServerFault,
 };
 use keyrota_test_function::secrets::FakeSecrets as _;
 use secrecy::ExposeSecret;
 
 use super::mishap::{ChangeFault, server_error};
-use super::services::{ADMINISTRATOR, ADMINISTRATOR_ARN, FakeServices, HOST, USER};
+use super::services::{ADMINISTRATOR, ADMINISTRATOR_ARN, FakeServices, HOST, USER, User};
 
 impl FakeServices {
     /// Records what is sent to which server. After a login that was broken off for a reason
@@ -28,7 +28,7 @@ impl FakeServices {
         if is_administrator && !self.is_in_administrators_secret(password) {
             self.violated("another password than the administrator's was sent as its own");
         }
-        if !is_administrator && login.username != USER {
+        if !is_administrator && self.user_called(&login.username).is_none() {
             self.violated("a user logged in who is not pinned");
         }
         if let Some(before) = &*self.broken_off.borrow()
@@ -52,9 +52,11 @@ impl FakeServices {
         }
         let password = login.password.expose_secret();
         let good = match login.username.as_str() {
-            USER => self.knows(password),
             ADMINISTRATOR => password == self.administrator_password(),
-            _ => false,
+            username => self.user_called(username).is_some_and(|user| {
+                let user = user.borrow();
+                user.as_ref().is_some_and(|user| user.knows(password))
+            }),
         };
         if good {
             Ok(())
@@ -81,10 +83,21 @@ impl FakeServices {
         }
     }
 
+    /// Returns the error of a change, and records a login that was broken off.
+    fn unprepared(&self, login: &Login, fault: ChangeFault) -> ChangeError {
+        match fault {
+            ChangeFault::Sent(fault) => ChangeError::Sent(server_error(fault)),
+            ChangeFault::Unsent(fault) => {
+                self.note_fault(login, fault);
+                ChangeError::Unsent(server_error(fault))
+            }
+        }
+    }
+
     /// Returns the accounts that a session may read.
     fn accounts(&self, login: &Login) -> Accounts {
         let hosts = self.hosts.borrow();
-        let is_user = login.username == USER;
+        let is_user = login.username != ADMINISTRATOR;
         let sees = self.sees.get().unwrap_or(!is_user);
         Accounts {
             own: hosts
@@ -110,7 +123,7 @@ impl Server for FakeServices {
         username: &str,
     ) -> Result<Inspection, ServerError> {
         self.approach(endpoint, login);
-        assert_eq!(username, USER);
+        assert!(self.user_called(username).is_some());
         let effect = || {
             self.log_in(login)?;
             Ok(Inspection {
@@ -161,13 +174,83 @@ impl Server for FakeServices {
             }
         };
         let answer = self.call("change", effect).await;
-        answer.map_err(|fault| match fault {
-            ChangeFault::Sent(fault) => ChangeError::Sent(server_error(fault)),
-            ChangeFault::Unsent(fault) => {
-                self.note_fault(login, fault);
-                ChangeError::Unsent(server_error(fault))
+        answer.map_err(|fault| self.unprepared(login, fault))
+    }
+
+    async fn prepare(
+        &self,
+        endpoint: &Endpoint,
+        login: &Login,
+        user: &NewUser<'_>,
+    ) -> Result<Prepared, ChangeError> {
+        self.approach(endpoint, login);
+        let Rights::Of(like) = user.rights else {
+            panic!("the rights of the current user");
+        };
+        let (Some(slot), Some(like)) = (self.user_called(user.username), self.user_called(like))
+        else {
+            self.violated("a user was prepared who is not pinned");
+            return Err(ChangeError::Unsent(server_error(ServerFault::NotAllowed)));
+        };
+        let password = user.password.expose_secret();
+        let admitted = || {
+            self.log_in(login).map_err(ChangeFault::Unsent)?;
+            if let Some(fault) = self.refuses.get() {
+                return Err(ChangeFault::Sent(fault));
             }
-        })
+            match like.borrow().is_some() {
+                true => Ok(()),
+                false => Err(ChangeFault::Unsent(ServerFault::UserUnknown)),
+            }
+        };
+        // Servers with hosts create a user, grant it its rights, and then set the password of one
+        // that existed.
+        if self.setting.engine.has_hosts() {
+            let is_missing = slot.borrow().is_none();
+            if is_missing {
+                let effect = || {
+                    admitted()?;
+                    // Another run may have created it meanwhile.
+                    if slot.borrow().is_some() {
+                        return Err(ChangeFault::Unsent(ServerFault::Busy));
+                    }
+                    slot.replace(Some(User {
+                        has_rights: false,
+                        ..User::new(password)
+                    }));
+                    Ok(())
+                };
+                let answer = self.call("create", effect).await;
+                answer.map_err(|fault| self.unprepared(login, fault))?;
+            }
+            let effect = || {
+                if let Some(user) = &mut *slot.borrow_mut() {
+                    user.has_rights = true;
+                }
+                Ok(())
+            };
+            let answer = self.call("grant", effect).await;
+            answer.map_err(|fault: ChangeFault| self.unprepared(login, fault))?;
+            if is_missing {
+                return Ok(Prepared::Created);
+            }
+        }
+        let effect = || {
+            admitted()?;
+            let mut user = slot.borrow_mut();
+            let has_rights = !self.setting.engine.has_hosts()
+                || user.as_ref().is_some_and(|user| user.has_rights);
+            let before = user.replace(User {
+                has_rights,
+                ..User::new(password)
+            });
+            Ok(match before {
+                Some(_) => Prepared::Existed,
+                None => Prepared::Created,
+            })
+        };
+        let answer = self.call("prepare", effect).await;
+        answer.map_err(|fault| self.unprepared(login, fault))
     }
 
     async fn discard(

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use keyrota_database_function::pin::Pins;
 use keyrota_database_function::server::{Engine, FailureLimit, PasswordExpiry, ServerFault};
-use keyrota_database_function::stage::CURRENT;
+use keyrota_database_function::stage::{CURRENT, VersionId};
 use keyrota_test_function::output::Output;
 use keyrota_test_function::secrets::{FakeSecrets as _, Secrets};
 use keyrota_test_function::twice::Turns;
@@ -16,6 +16,8 @@ use super::mishap::Mishap;
 use super::secrets_manager::Details;
 
 pub(crate) const USER: &str = "orders \"app\"";
+/// The user that alternates with the first one.
+pub(crate) const OTHER: &str = "orders \"app\"_clone";
 pub(crate) const HOST: &str = "orders.internal";
 pub(crate) const SECRET: &str = "prod/orders-db";
 pub(crate) const SECRET_ARN: &str =
@@ -36,6 +38,8 @@ pub(crate) struct Setting {
     pub(crate) rotate_as: &'static str,
     /// Whether the server keeps the old password valid.
     pub(crate) retains: bool,
+    /// Whether two users alternate.
+    pub(crate) alternates: bool,
     /// When an old password is discarded, such as `deactivate_after=1d`, if ever.
     pub(crate) old_key: &'static str,
 }
@@ -45,6 +49,7 @@ impl Setting {
         engine: Engine::Postgres,
         rotate_as: "self",
         retains: false,
+        alternates: false,
         old_key: "until_next_rotation",
     };
 
@@ -58,16 +63,38 @@ impl Setting {
         rotate_as: "ops/db-admin",
         ..Self::POSTGRES
     };
+
+    pub(crate) const ALTERNATING: Self = Self {
+        alternates: true,
+        ..Self::ADMINISTRATOR
+    };
+
+    /// MariaDB, and MySQL if two users alternate, since nothing is retained then.
+    pub(crate) const ALTERNATING_WITH_HOSTS: Self = Self {
+        engine: Engine::MariaDb,
+        ..Self::ALTERNATING
+    };
 }
 
-/// The user on the server.
+/// A user on the server.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct User {
     pub(crate) primary: String,
     pub(crate) secondary: Option<String>,
+    /// Whether it has the rights that clients need.
+    pub(crate) has_rights: bool,
 }
 
 impl User {
+    /// Returns a user with its rights.
+    pub(crate) fn new(password: &str) -> Self {
+        Self {
+            primary: password.to_owned(),
+            secondary: None,
+            has_rights: true,
+        }
+    }
+
     pub(crate) fn knows(&self, password: &str) -> bool {
         self.primary == password || self.secondary.as_deref() == Some(password)
     }
@@ -82,6 +109,8 @@ pub(crate) struct FakeServices {
     pub(crate) secrets: Secrets<Details>,
     /// The user, unless it was dropped.
     pub(crate) user: RefCell<Option<User>>,
+    /// The user that alternates with it, unless it does not exist.
+    pub(crate) other: RefCell<Option<User>>,
     /// The server's fault, if it has one.
     pub(crate) down: Cell<Option<ServerFault>>,
     /// The hosts of the user's accounts, the one that a login uses first.
@@ -108,6 +137,10 @@ pub(crate) struct FakeServices {
     pub(super) some_works: Cell<bool>,
     /// Whether AWSCURRENT's password works and must continue to work.
     pub(super) current_works: Cell<bool>,
+    /// Whether AWSPREVIOUS's login must work, because no rotation has begun since it was AWSCURRENT.
+    pub(super) previous_works: Cell<bool>,
+    /// The version that was AWSCURRENT after the last call.
+    pub(super) last_current: RefCell<Option<VersionId>>,
     /// The password of a login since the process began that was broken off for a reason other
     /// than a wrong password.
     pub(super) broken_off: RefCell<Option<String>>,
@@ -148,6 +181,9 @@ impl FakeServices {
                 other => json!({ "administrator": other }),
             },
         });
+        if setting.alternates {
+            pin["alternate"] = json!(OTHER);
+        }
         let words = setting.old_key.split(' ');
         let mut fields = words.filter_map(|word| word.split_once('='));
         if let Some((_, time)) = fields.find(|(name, _)| *name == "deactivate_after") {
@@ -159,6 +195,7 @@ impl FakeServices {
             pin: RefCell::new(pin),
             secrets: RefCell::default(),
             user: RefCell::default(),
+            other: RefCell::default(),
             down: Cell::default(),
             hosts: RefCell::new(vec!["%"]),
             sees: Cell::default(),
@@ -174,6 +211,8 @@ impl FakeServices {
             output: Output::default(),
             some_works: Cell::default(),
             current_works: Cell::default(),
+            previous_works: Cell::default(),
+            last_current: RefCell::default(),
             broken_off: RefCell::default(),
             lenient: Cell::default(),
             violations: RefCell::default(),
@@ -186,10 +225,7 @@ impl FakeServices {
         services.add_secret(SECRET_ARN);
         services.add_secret(ADMINISTRATOR_ARN);
         let password = services.make_password();
-        services.user.replace(Some(User {
-            primary: password.clone(),
-            secondary: None,
-        }));
+        services.user.replace(Some(User::new(&password)));
         services.store("first", &[CURRENT], &services.value(&password));
         let administrator = json!({
             "engine": setting.engine.name(), "host": HOST, "port": 5432,
@@ -214,6 +250,7 @@ impl FakeServices {
             pins: self.pins.clone(),
             secrets: self.secrets.clone(),
             user: self.user.clone(),
+            other: self.other.clone(),
             down: self.down.clone(),
             hosts: self.hosts.clone(),
             sees: self.sees.clone(),
@@ -229,6 +266,8 @@ impl FakeServices {
             output: self.output.fork(),
             some_works: self.some_works.clone(),
             current_works: self.current_works.clone(),
+            previous_works: self.previous_works.clone(),
+            last_current: self.last_current.clone(),
             broken_off: RefCell::default(),
             lenient: self.lenient.clone(),
             violations: RefCell::default(),
@@ -292,6 +331,27 @@ impl FakeServices {
         self.now.set(self.now.get() + duration);
     }
 
+    /// Returns a pinned user on the server, if there is one of that name.
+    pub(crate) fn user_called(&self, username: &str) -> Option<&RefCell<Option<User>>> {
+        match username {
+            USER => Some(&self.user),
+            OTHER if self.setting.alternates => Some(&self.other),
+            _ => None,
+        }
+    }
+
+    /// Returns whether clients can log in with a version's value, and do their work.
+    pub(crate) fn can_use(&self, details: &Details) -> bool {
+        let (Some(username), Some(password)) = (details.username, &details.password) else {
+            return false;
+        };
+        let user = self.user_called(username).map(|user| user.borrow());
+        user.is_some_and(|user| {
+            let knows = |user: &User| user.has_rights && user.knows(password);
+            user.as_ref().is_some_and(knows)
+        })
+    }
+
     /// Returns whether the user can log in with a password.
     pub(crate) fn knows(&self, password: &str) -> bool {
         let user = self.user.borrow();
@@ -301,10 +361,7 @@ impl FakeServices {
     /// Changes the user's password on the server by hand. After that, the earlier invariants
     /// need not hold.
     pub(crate) fn change_by_hand(&self, password: &str) {
-        self.user.replace(Some(User {
-            primary: password.to_owned(),
-            secondary: None,
-        }));
+        self.user.replace(Some(User::new(password)));
         self.allow_breakage();
     }
 }

@@ -3,12 +3,12 @@
 use std::fmt::Debug;
 
 use keyrota_database_function::port::{CallErrorKind, Description, StoredVersion};
-use keyrota_database_function::server::{Inspection, PreviousPassword, ServerFault};
+use keyrota_database_function::server::{Inspection, Prepared, PreviousPassword, ServerFault};
 use keyrota_test_function::others::Others;
 use keyrota_test_function::twice::{Turns, World, tell_description, tell_version};
 use secrecy::{ExposeSecret, SecretString};
 
-use super::mishap::AnyFault::{Aws, Server};
+use super::mishap::AnyFault::{Aws, Server, Unsent};
 use super::mishap::Mishap;
 use super::services::FakeServices;
 
@@ -48,6 +48,12 @@ impl Told for PreviousPassword {
     }
 }
 
+impl Told for Prepared {
+    fn tell(&self) -> String {
+        format!("{self:?}")
+    }
+}
+
 impl Told for Inspection {
     fn tell(&self) -> String {
         format!("{self:?}")
@@ -75,6 +81,14 @@ const CHANGE: &[Mishap] = &[
     Mishap::DieAfter,
 ];
 
+/// A creation or a grant that failed is reported as one whose password was not sent.
+const CREATION: &[Mishap] = &[
+    Mishap::Before(Unsent(ServerFault::Unclear)),
+    Mishap::After(Unsent(ServerFault::RightsNotGranted)),
+    Mishap::DieBefore,
+    Mishap::DieAfter,
+];
+
 impl World for FakeServices {
     type Mishap = Mishap;
 
@@ -91,9 +105,11 @@ impl World for FakeServices {
         let versions = secrets.values().flat_map(|secret| secret.versions.keys());
         let versions: Vec<&str> = versions.map(|id| id.as_str()).collect();
         format!(
-            "{versions:?}{:?}{:?}{:?}{:?}{}",
+            "{versions:?}{:?}{:?}{:?}{:?}{:?}{:?}{}",
             secrets.values().collect::<Vec<_>>(),
             self.user.borrow(),
+            self.other.borrow(),
+            self.last_current.borrow(),
             self.now.get(),
             self.guards(),
             self.made.get(),
@@ -103,7 +119,8 @@ impl World for FakeServices {
     fn mishaps(action: &str) -> &'static [Mishap] {
         match action {
             "authenticate" | "inspect" => LOGIN,
-            "change" | "discard" => CHANGE,
+            "create" | "grant" => CREATION,
+            "change" | "prepare" | "discard" => CHANGE,
             "secretsmanager:DescribeSecret"
             | "secretsmanager:GetSecretValue"
             | "secretsmanager:GetRandomPassword" => READ,

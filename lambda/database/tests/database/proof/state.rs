@@ -125,10 +125,14 @@ impl State {
         };
         let (by_hand, forged) = (self.by_hand.is_some(), services.forged.get());
         let mut text = format!("{:?} {by_hand} {forged} ", services.guards());
-        if let Some(user) = &*user {
-            let primary = number(&user.primary);
-            let secondary = user.secondary.as_deref().map(&mut number);
-            let _ = write!(text, "{primary} {secondary:?} ");
+        let other = services.other.borrow();
+        for user in [&user, &other] {
+            if let Some(user) = &**user {
+                let primary = number(&user.primary);
+                let secondary = user.secondary.as_deref().map(&mut number);
+                let _ = write!(text, "{primary} {secondary:?} {} ", user.has_rights);
+            }
+            text.push('/');
         }
         for (id, version) in versions {
             let password = version.details.password.as_deref().map(&mut number);
