@@ -230,7 +230,7 @@ fn result(model: &Model, done: Bootstrapped) -> BootstrapResult {
             Kind::AccessKey(_) => "access_key",
             Kind::Database(_) => "database",
         },
-        username: entry.user_name().to_owned(),
+        username: proven.verified.report.username,
         access_key_id: proven.verified.access_key_id,
         version_id: proven.verified.version,
         rotated: proven.rotated,

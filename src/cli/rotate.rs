@@ -158,7 +158,7 @@ async fn requested<'fleet>(
 }
 
 fn is_called(entry: &Entry, name: &str) -> bool {
-    entry.secret.as_str() == name || entry.user_name() == name
+    entry.secret.as_str() == name || entry.has_user(name)
 }
 
 /// Returns the named entries, or all entries, with their stacks.
@@ -216,10 +216,12 @@ async fn try_rotate(
 ) -> Result<(), run::Error> {
     let seen = run::observe_entry(context, entry).await?;
     result.old_access_key_id = seen.access_key_id();
+    result.username = seen.user_name().to_owned();
     let rotated = run::rotate_since(context, model, deployed, &seen, since).await?;
     result.old_access_key_id.clone_from(&rotated.old_key);
     result.version_id = Some(rotated.version.clone());
     let verified = run::verify(context, deployed, entry, Some(&rotated)).await?;
+    result.username = verified.report.username;
     result.new_access_key_id = verified.access_key_id;
     result.version_id = Some(verified.version);
     Ok(())
@@ -229,6 +231,7 @@ async fn restore(context: &Context<'_>, deployed: &Deployed, entry: &Entry) -> R
     let mut result = untouched(deployed, entry);
     match run::restore(context, deployed, entry).await {
         Ok(restored) => {
+            result.username = restored.username;
             result.old_access_key_id = restored.replaced;
             result.new_access_key_id = restored.access_key_id;
             result.version_id = Some(restored.version);

@@ -117,10 +117,15 @@ fn of_sweeps(entry: &Entry, rotations: Decimal) -> Calls {
 /// has no value yet, GetRandomPassword, and PutSecretValue. setSecret makes four: the first three,
 /// and one that sets a label. If MySQL retains the old password, it sets another label. testSecret
 /// makes the first three. finishSecret makes these, moves one label, and removes one. An
-/// administrator's secret is one more read.
+/// administrator's secret is one more read. If two users alternate, setSecret reads the labels once
+/// more, and none besides AWSCURRENT is set or removed.
 fn of_database_rotations(entry: &Entry, database: &Database, count: Decimal) -> Calls {
-    let retained = u64::from(database.engine == Engine::MySql);
-    calls(17 + administrator(entry) + retained, 7, PUTS).times(count)
+    let labels = match (&database.alternate, database.engine) {
+        (Some(_), _) => 0,
+        (None, Engine::MySql) => 2,
+        (None, Engine::Postgres | Engine::MariaDb) => 1,
+    };
+    calls(16 + administrator(entry) + labels, 7, PUTS).times(count)
 }
 
 /// Returns the calls of a month of hourly sweeps over a database's secret.
@@ -130,7 +135,7 @@ fn of_database_rotations(entry: &Entry, database: &Database, count: Decimal) -> 
 fn of_database_sweeps(entry: &Entry, database: &Database, rotations: Decimal) -> Calls {
     let hourly = calls(2, 1, 0).times(Decimal::from(HOURS));
     match (database.engine, entry.old_key) {
-        (Engine::MySql, OldKey::After(_)) => {
+        (Engine::MySql, OldKey::After(_)) if database.alternate.is_none() => {
             hourly.plus(calls(2 + administrator(entry), 0, 0).times(rotations))
         }
         _ => hourly,

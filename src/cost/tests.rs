@@ -202,6 +202,11 @@ fn old_keys_administrators_and_readers_are_counted() {
         line(&administrator, "calls of hourly sweeps"),
         "2858 0.01429"
     );
+    let alternating = priced(
+        "databases: [{ secret: a, engine: mysql, host: db, username: app, users: alternate, rotate_as: ops/admin, old_key: { deactivate_after: 1d } }]",
+    );
+    assert_eq!(line(&alternating, "calls of rotations"), "17 0.000085");
+    assert_eq!(line(&alternating, "calls of hourly sweeps"), "1440 0.0072");
     let read = model(
         "access_keys: [{ user: ada, readers: ['arn:aws:iam::111122223333:root', 'arn:aws:iam::111122223333:role/app'] }]",
     );

@@ -15,6 +15,7 @@ const TABLES: &[(&str, &str, &str)] = &[
     ("`access_keys`", "AccessKey", "access_keys[]."),
     ("`databases`", "Database", "databases[]."),
     ("`password` of a database", "Password", "password."),
+    ("`clients` of a database", "Clients", "clients."),
     ("`fields` of an access key", "AccessKeyFields", "fields."),
     ("`fields` of a database", "DatabaseFields", "fields."),
     ("`old_key`", "Retirement", "old_key."),

@@ -55,13 +55,13 @@ pub(super) fn read(fields: &Fields<'_>, stack: Option<&StackName>) -> Specific {
     Specific {
         secret: read_secret(fields, stack, user.as_ref()),
         rotate_as: read_rotate_as(fields),
-        user: user.as_ref().map(|user| Identity {
+        users: Vec::from_iter(user.as_ref().map(|user| Identity {
             // IAM keeps users' names unique without regard to case.
             key: user.as_str().to_lowercase(),
             field: "user",
             name: format!("the user `{user}`"),
             reason: "use one entry per user, because a user has two key slots, and rotation needs both",
-        }),
+        })),
         names: field_names::read(fields, &OF_ACCESS_KEYS),
         kind: read_kind(fields, user).map(Kind::AccessKey),
     }

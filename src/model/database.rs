@@ -1,14 +1,16 @@
 //! What is specific to the password of a database user.
 
+mod creation;
 pub(super) mod network;
 pub(super) mod read;
 mod tag;
-mod user;
+mod users;
 
-use super::{HostName, SecretReference};
+use super::{Duration, HostName, SecretReference};
 
 pub use keyrota_contract::pins::database::{Engine, Hosts, UserRights, Verification};
 pub use tag::{authorities_file, escaped as tag_text};
+pub(super) use users::ALTERNATE;
 
 /// The password of a database user.
 #[derive(Clone, Debug)]
@@ -22,8 +24,11 @@ pub struct Database {
     /// The database to connect to. If it is absent, PostgreSQL uses the user's name. The other
     /// engines need none.
     pub dbname: Option<String>,
-    /// The name of the database user.
+    /// The name of the database user. If two users alternate, it is the one that is current first.
     pub username: String,
+    /// The user that alternates with it, if there is one. Each rotation gives a new password to the
+    /// one of the two that is not current, and makes it current.
+    pub alternate: Option<String>,
     /// The source of the first password.
     pub initial_password: InitialPassword,
     /// How the server's certificate is verified.
@@ -37,6 +42,40 @@ pub struct Database {
     pub hosts: Option<Hosts>,
     /// The rights of the user, if the function creates it.
     pub create_user: Option<UserRights>,
+    /// Where clients log in, if that is not where the function rotates.
+    pub clients: Option<ClientEndpoint>,
+    /// How long it takes until every member of a farm of servers knows a new password.
+    pub propagation: Option<Duration>,
+}
+
+/// Where clients log in: a pooler, a proxy, or an endpoint for readers.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct ClientEndpoint {
+    /// The DNS name or address.
+    pub host: HostName,
+    /// The TCP port, 1 to 65,535.
+    pub port: u16,
+}
+
+impl Database {
+    /// Returns the users of the secret: one, or two that alternate.
+    pub fn users(&self) -> impl Iterator<Item = &str> {
+        [Some(&self.username), self.alternate.as_ref()]
+            .into_iter()
+            .flatten()
+            .map(String::as_str)
+    }
+
+    /// Returns whether the secret may hold the login of this user.
+    pub fn has_user(&self, username: &str) -> bool {
+        self.users().any(|user| user == username)
+    }
+
+    /// Returns the users for a message: `` `app` ``, or `` `app` or `app_clone` ``.
+    pub fn users_shown(&self) -> String {
+        let users: Vec<String> = self.users().map(|user| format!("`{user}`")).collect();
+        users.join(" or ")
+    }
 }
 
 /// The source of the first password.

@@ -109,11 +109,29 @@ impl Entry {
         }
     }
 
-    /// Returns the name of the user that the credential belongs to.
+    /// Returns the name of the user that the credential belongs to. If two users alternate, it is the
+    /// one that is current first.
     pub fn user_name(&self) -> &str {
         match &self.kind {
             Kind::AccessKey(key) => key.user.as_str(),
             Kind::Database(database) => &database.username,
+        }
+    }
+
+    /// Returns the users of the credential for a message: `` `app` ``, or `` `app` or `app_clone` `` if
+    /// two alternate.
+    pub fn users_shown(&self) -> String {
+        match &self.kind {
+            Kind::AccessKey(key) => format!("`{}`", key.user),
+            Kind::Database(database) => database.users_shown(),
+        }
+    }
+
+    /// Returns whether the credential may be that of a user with this name.
+    pub fn has_user(&self, name: &str) -> bool {
+        match &self.kind {
+            Kind::AccessKey(key) => key.user.as_str() == name,
+            Kind::Database(database) => database.has_user(name),
         }
     }
 
@@ -219,8 +237,8 @@ pub(super) struct Specific {
     pub(super) secret: Option<SecretName>,
     /// The credentials that change the credential.
     pub(super) rotate_as: Option<RotateAs>,
-    /// The user, which only one entry may have.
-    pub(super) user: Option<Identity>,
+    /// The users, which only one entry may have.
+    pub(super) users: Vec<Identity>,
     /// The names of the fields of the secret's value.
     pub(super) names: Option<Names>,
     /// The rest.
@@ -256,7 +274,7 @@ pub(super) fn read<'doc>(
             };
             let fields = fields.or_in(defaults);
             let specific = (kind.read)(&fields, stack);
-            if let Some(user) = &specific.user {
+            for user in &specific.users {
                 report_second_user(&mut users, user, &fields.place(user.field));
             }
             if let Some(name) = &specific.secret {
@@ -298,7 +316,7 @@ fn read_entry(fields: &Fields<'_>, specific: Specific) -> Option<Entry> {
     let Specific {
         secret,
         rotate_as,
-        user: _,
+        users: _,
         names,
         kind,
     } = specific;

@@ -32,15 +32,16 @@ impl FirstRotation {
     }
 
     /// Returns the default for a kind of credential. An access key stays valid while its clients
-    /// move to the new one. A password does not: whether MySQL retains it depends on the server's
-    /// version and on the user's privileges, which no manifest shows. A password that nobody knows
-    /// is set by a rotation.
+    /// move to the new one, and so does the login of a user that alternates with another one. A
+    /// password does not: whether MySQL retains it depends on the server's version and on the user's
+    /// privileges, which no manifest shows. A password that nobody knows is set by a rotation.
     pub fn default_of(kind: &Kind) -> Self {
         match kind {
             Kind::AccessKey(_) => Self::Now,
             Kind::Database(database) if database.initial_password == InitialPassword::Set => {
                 Self::Now
             }
+            Kind::Database(database) if database.alternate.is_some() => Self::Now,
             Kind::Database(_) => Self::Scheduled,
         }
     }

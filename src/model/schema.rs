@@ -136,6 +136,22 @@ fn property(field: &'static FieldDefinition, definitions: &mut Map<String, Value
             schema["uniqueItems"] = json!(true);
             schema
         }
+        Form::WordOrTexts(word, text, count) => {
+            let mut item = text_schema(text);
+            item["type"] = json!(["string"].iter().chain(text.also).collect::<Vec<_>>());
+            or_null(json!({
+                "anyOf": [
+                    { "const": word },
+                    {
+                        "type": "array",
+                        "items": item,
+                        "minItems": count,
+                        "maxItems": count,
+                        "uniqueItems": true,
+                    },
+                ],
+            }))
+        }
         Form::Tags => json!({
             "type": types(&["object"]),
             "maxProperties": MAX_TAGS,

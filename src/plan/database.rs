@@ -92,6 +92,13 @@ impl ObservedDatabase {
         self.secret.as_ref().and_then(ObservedLogin::login)
     }
 
+    /// Returns the name of the user that clients log in as, which is one of the entry's.
+    pub fn user_name<'a>(&'a self, entry: EntryOf<'a, Database>) -> &'a str {
+        let named = self.login().map(|login| login.username.as_str());
+        let named = named.filter(|user| entry.kind.has_user(user));
+        named.unwrap_or(&entry.kind.username)
+    }
+
     /// Returns whether the first password must be provided.
     pub fn wants_password(&self) -> bool {
         self.secret.as_ref().is_none_or(|held| {
@@ -114,9 +121,10 @@ impl ObservedDatabase {
             (RotateAs::Administrator(name), Some(administrator)) => Some(administrator.arn(name)?),
             (RotateAs::Administrator(_), None) => return None,
         };
+        let (host, port) = entry.kind.published();
         Some(Place {
-            host: entry.kind.host.as_str(),
-            port: entry.kind.port,
+            host: host.as_str(),
+            port,
             dbname: entry.kind.dbname.as_deref(),
             masterarn,
         })

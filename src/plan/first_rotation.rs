@@ -42,6 +42,8 @@ enum Replaced {
     Set(String),
     /// The administrator creates this user.
     Created(String),
+    /// The password of a user that alternates works until that user is prepared again.
+    Alternating,
 }
 
 /// Returns whether `bootstrap` leaves the first rotation of a secret to its schedule or to
@@ -133,8 +135,9 @@ fn unscheduled(entry: &Entry) -> OutstandingRotation {
         window: None,
         secret: entry.secret.to_string(),
         is_held_back: entry.first_rotation != FirstRotation::Now,
-        replaced: match entry.kind {
+        replaced: match &entry.kind {
             Kind::AccessKey(_) => Replaced::Key(entry.old_key),
+            Kind::Database(database) if database.alternate.is_some() => Replaced::Alternating,
             Kind::Database(_) => Replaced::Password,
         },
     }
@@ -215,6 +218,9 @@ impl fmt::Display for OutstandingRotation {
             }
             (Replaced::Password, FirstRotation::Now) => formatter.write_str(
                 "; clients that do not read the secret cannot log in from then on, unless MySQL retains the password",
+            ),
+            (Replaced::Alternating, _) => formatter.write_str(
+                "; clients of the current user are not refused, and must read the secret at least once per rotation: the rotation after that gives this user a new password",
             ),
             (Replaced::Password, _) => {
                 formatter.write_str("; move its clients to the secret before then")

@@ -242,6 +242,15 @@ impl<'model> ObservedEntry<'model> {
         }
     }
 
+    /// Returns the name of the user that clients log in as. If two users alternate, it is the one that
+    /// AWSCURRENT names, or the one that is current first if the value does not say.
+    pub fn user_name(&self) -> &str {
+        match self {
+            Self::AccessKey(entry, _) => entry.kind.user.as_str(),
+            Self::Database(entry, seen) => seen.user_name(*entry),
+        }
+    }
+
     /// Returns the access key of a rotation that is being abandoned.
     pub fn abandoned(&self) -> Option<&str> {
         match self {

@@ -116,6 +116,7 @@ fn probe(probe: &Probe) -> access_key::Probe {
 fn login(entry: &Entry, database: &Database) -> database::Entry {
     database::Entry {
         username: database.username.clone(),
+        alternate: database.alternate.clone(),
         engine: database.engine,
         host: database.host.to_string(),
         port: database.port,
@@ -134,8 +135,15 @@ fn login(entry: &Entry, database: &Database) -> database::Entry {
         hosts: database.hosts,
         sets_first: database.initial_password == InitialPassword::Set,
         create_user: database.create_user.clone(),
+        clients: database.clients.as_ref().map(|clients| database::Place {
+            host: clients.host.to_string(),
+            port: clients.port,
+        }),
+        propagation: database.propagation.map(|it| it.to_string()),
         deactivate_after: match entry.old_key {
             OldKey::UntilNextRotation => None,
+            // The password of the replaced user is not kept beside another one.
+            OldKey::After(_) if database.alternate.is_some() => None,
             OldKey::After(retirement) => Some(retirement.deactivate_after.to_string()),
         },
         fields: entry.fields.clone(),

@@ -18,6 +18,8 @@ use crate::port::{CURRENT, ErrorKind, KeyPair, PENDING, PREVIOUS, Secret, Stage}
 pub struct Restored {
     /// The version.
     pub version: String,
+    /// The user that clients log in as.
+    pub username: String,
     /// The ID of the access key in it, if it contains one.
     pub access_key_id: Option<String>,
     /// The ID of the access key that was current until now.
@@ -82,8 +84,17 @@ pub(super) async fn restore_version(
         "{name}: AWSCURRENT is on {}{with_key}",
         noun(label)
     ));
+    // If two users alternate, the version names the other one.
+    let username = match &seen {
+        ObservedEntry::AccessKey(entry, _) => entry.kind.user.to_string(),
+        ObservedEntry::Database(..) => {
+            let restored = observe_entry(context, entry).await?;
+            restored.user_name().to_owned()
+        }
+    };
     Ok(Restored {
         version: swap.next,
+        username,
         access_key_id,
         replaced: seen.access_key_id(),
     })

@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 
+use keyrota_contract::check::{FailureLimit, LoginLimits};
 use serde_json::{Value, json};
 
 use super::Show;
@@ -95,6 +96,37 @@ fn rehearsals(all: &[Rehearsal]) -> String {
             rows.collect(),
         ));
         text.push('\n');
+        if let Some(limits) = &rehearsal.limits {
+            let _ = writeln!(text, "{}\n", paragraph(&told(limits)));
+        }
     }
     text
+}
+
+/// Returns what the database server says about the user's logins.
+fn told(limits: &LoginLimits) -> String {
+    let failures = match limits.failures {
+        FailureLimit::Unknown => "it is unknown how many failed logins the server tolerates, so a rotation does not try the old password".to_owned(),
+        FailureLimit::After(1) => "the server refuses further logins after a failed one, so a rotation does not try the old password".to_owned(),
+        FailureLimit::After(failures) => format!("the server refuses further logins after {failures} failed ones"),
+        FailureLimit::Unlimited => "the server tolerates any number of failed logins".to_owned(),
+    };
+    let sessions = match limits.sessions {
+        None => String::new(),
+        Some(1) => {
+            "; the user may have one session at a time, so a rotation fails while a client has it"
+                .to_owned()
+        }
+        Some(sessions) => {
+            format!("; the user may have {sessions} sessions at a time, and a rotation needs one")
+        }
+    };
+    let methods = match limits.methods.as_slice() {
+        [] | [_] => String::new(),
+        [first, others @ ..] => format!(
+            "; the user may authenticate with {}, and a rotation changes the password of {first} only",
+            [&[first.clone()], others].concat().join(", ")
+        ),
+    };
+    format!("What the server says about the user: {failures}{sessions}{methods}")
 }

@@ -22,7 +22,7 @@ pub struct RotatedSecret {
     pub name: String,
     /// Its ARN.
     pub arn: Option<String>,
-    /// The IAM user.
+    /// The IAM user or the database user.
     pub username: String,
     /// The previous key.
     pub old_access_key_id: Option<String>,

@@ -43,6 +43,8 @@ pub mod call {
     pub const GENERATE_DATA_KEY: &str = "kms:GenerateDataKey";
     /// Logs in to the database server.
     pub const LOG_IN: &str = "database:LogIn";
+    /// Logs in where clients do, if that is not the database server.
+    pub const CLIENT_LOG_IN: &str = "database:ClientLogIn";
     /// Reads which accounts of the user's name the database server has.
     pub const READ_ACCOUNTS: &str = "database:ReadAccounts";
     /// Changes the password on the database server.
@@ -128,6 +130,44 @@ pub enum PasswordExpiry {
     Expired,
 }
 
+/// What a database server says about the logins of a user, as far as the function's login may read
+/// it. If the user's name has several accounts, the strictest limits apply.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LoginLimits {
+    /// How many failed logins in succession make the server refuse further ones.
+    pub failures: FailureLimit,
+    /// How many sessions the user may have at a time. `None` means that there is no limit of the
+    /// user's own, or that the login may not read it.
+    pub sessions: Option<u32>,
+    /// The methods with which the user may authenticate, as the server names them. Empty if the
+    /// login may not read them, or the server has one.
+    pub methods: Vec<String>,
+}
+
+/// How many failed logins in succession a server tolerates.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum FailureLimit {
+    /// The login may not read it, or the server does not say.
+    #[default]
+    Unknown,
+    /// After this many, further logins are refused.
+    After(u32),
+    /// Any number.
+    Unlimited,
+}
+
+impl FailureLimit {
+    /// Returns the limit after this many failures, of which 0 means none.
+    pub fn after(failures: u32) -> Self {
+        match failures {
+            0 => Self::Unlimited,
+            failures => Self::After(failures),
+        }
+    }
+}
+
 /// The answer to a check.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -137,6 +177,9 @@ pub struct CheckAnswer {
     /// When the current password expires, if the server says that it does.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub expiry: Option<PasswordExpiry>,
+    /// What the database server says about the user's logins, if it was asked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub limits: Option<LoginLimits>,
     /// Whether nothing was tried after the labels were read, because a rotation is in progress.
     #[serde(default)]
     pub rotating: bool,
@@ -218,6 +261,26 @@ mod tests {
         assert_eq!(answer.accounts_refusal().unwrap(), "several");
         answer.calls[1].result = CallResult::Untried;
         assert_eq!(answer.accounts_refusal(), None);
+    }
+
+    #[test]
+    fn limits_have_one_form() {
+        let limits = LoginLimits {
+            failures: FailureLimit::after(3),
+            sessions: None,
+            methods: vec!["ed25519".to_owned()],
+        };
+        assert_eq!(
+            serde_json::to_string(&limits).unwrap(),
+            r#"{"failures":{"after":3},"sessions":null,"methods":["ed25519"]}"#
+        );
+        assert_eq!(FailureLimit::after(0), FailureLimit::Unlimited);
+        assert_eq!(
+            serde_json::to_string(&FailureLimit::Unknown).unwrap(),
+            r#""unknown""#
+        );
+        assert!(FailureLimit::Unknown < FailureLimit::After(1));
+        assert!(FailureLimit::After(u32::MAX) < FailureLimit::Unlimited);
     }
 
     #[test]

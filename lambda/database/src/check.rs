@@ -21,7 +21,7 @@ use crate::event::Check;
 use crate::pin::{Pin, Pins, RotateAs, names};
 use crate::port::{Passwords, Ports, SecretsManager, VersionSelector};
 use crate::secret::Content;
-use crate::server::{Inspection, Server, ServerError};
+use crate::server::{Inspection, Login, Server, ServerError};
 use crate::stage::{CURRENT, VersionId};
 use crate::step::{Administrator, accounts, administrator, describe, find};
 
@@ -57,6 +57,7 @@ async fn log_in<P: Ports>(
             username: pin.username,
         });
     };
+    let pin = pin.of(&credential);
     let by = changes(&pin.rotate_as);
     let mut expected = vec![CheckedCall::untried(call::LOG_IN, Signer::User)];
     if pin.endpoint.engine.has_hosts() {
@@ -107,7 +108,11 @@ async fn rehearse<P: Ports>(ports: &P, check: &Check) -> Result<CheckAnswer, Err
         Held::parse(&version.stored, names(ports.pins(), secret))
     });
     pin.check_present(CURRENT, &current)?;
-    let mut expiry = None;
+    let pin = match &current {
+        Content::Complete(current) => pin.of(current),
+        _ => pin,
+    };
+    let (mut expiry, mut limits) = (None, None);
     let mut may_go_on = true;
     if let Content::Complete(current) = &current {
         let login = current.login(&pin.username);
@@ -121,20 +126,41 @@ async fn rehearse<P: Ports>(ports: &P, check: &Check) -> Result<CheckAnswer, Err
             .as_ref()
             .err()
             .is_none_or(|error| may_try_another(error.fault));
-        expiry = inspected.ok().and_then(|inspection| inspection.expiry);
+        if let Ok(inspection) = inspected {
+            expiry = inspection.expiry;
+            limits = Some(inspection.limits);
+            as_clients(ports, &mut calls, &pin, &login).await;
+        }
     }
     if let RotateAs::Administrator(named) = &pin.rotate_as {
         let named = Some(named.as_str());
         if let Some(()) = read_administrator(ports, &mut calls, &pin, named).await
             && may_go_on
         {
-            as_administrator(ports, &mut calls, &pin, named).await;
+            let inspection = as_administrator(ports, &mut calls, &pin, named).await;
+            limits = inspection.map(|inspection| inspection.limits).or(limits);
         }
     }
     Ok(CheckAnswer {
         expiry,
+        limits,
         ..calls.into_answer()
     })
+}
+
+/// Logs in where clients do. Only a wrong password is a fault: the function may have no way there.
+async fn as_clients<P: Ports>(ports: &P, calls: &mut Calls, pin: &Pin, login: &Login) {
+    let Some(endpoint) = &pin.clients else {
+        return;
+    };
+    let (call, by) = (call::CLIENT_LOG_IN, Signer::User);
+    match ports.server().authenticate(endpoint, login).await {
+        Ok(()) => calls.allow(call, by),
+        Err(error) if may_try_another(error.fault) => {
+            calls.fail(call, by, None, error.fault.name(), &error.to_string());
+        }
+        Err(error) => calls.leave(call, by, &error.to_string()),
+    }
 }
 
 /// Reads the administrator's secret.
@@ -151,21 +177,26 @@ async fn read_administrator<P: Ports>(
     calls.record(call, by, named, read).map(drop)
 }
 
-/// Logs in as the administrator.
-async fn as_administrator<P: Ports>(ports: &P, calls: &mut Calls, pin: &Pin, named: Option<&str>) {
+/// Logs in as the administrator. Returns what the server says about the user.
+async fn as_administrator<P: Ports>(
+    ports: &P,
+    calls: &mut Calls,
+    pin: &Pin,
+    named: Option<&str>,
+) -> Option<Inspection> {
     match administrator(ports, pin).await {
-        Ok(Some(it)) => {
-            let inspected = inspect_as(ports, pin, &it).await;
+        Ok(it) => {
+            let inspected = inspect_as(ports, pin, &it?).await;
             record(calls, Signer::Administrator, inspected.as_ref().err());
-            if let Ok(inspection) = inspected {
-                record_accounts(calls, pin, Signer::Administrator, &inspection);
-            }
+            let inspection = inspected.ok()?;
+            record_accounts(calls, pin, Signer::Administrator, &inspection);
+            Some(inspection)
         }
-        Ok(None) => {}
         // The secret was read, and its value is of no use.
         Err(error) => {
             let why = error.to_string();
             calls.fail(call::GET_SECRET_VALUE, Signer::Role, named, "unfit", &why);
+            None
         }
     }
 }
@@ -192,6 +223,9 @@ fn changes(rotate_as: &RotateAs) -> Signer {
 
 /// Records whether one secret serves all accounts of the user's name.
 fn record_accounts(calls: &mut Calls, pin: &Pin, by: Signer, inspection: &Inspection) {
+    if !pin.endpoint.engine.has_hosts() {
+        return;
+    }
     let call = call::READ_ACCOUNTS;
     match accounts::judge(pin, inspection) {
         Ok(AccountsDecision::Unchecked) => calls.leave(call, by, accounts::UNCHECKED),
@@ -230,6 +264,8 @@ fn expected(pins: &Pins, check: &Check) -> Vec<CheckedCall> {
         of(call::PUT_SECRET_VALUE, role),
         of(call::LOG_IN, Signer::User),
     ]);
+    let clients = entry.clients.as_ref();
+    expected.extend(clients.map(|_| of(call::CLIENT_LOG_IN, Signer::User)));
     let by = changes(&entry.rotate_as);
     if let RotateAs::Administrator(named) = &entry.rotate_as {
         expected.extend([

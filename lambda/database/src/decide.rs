@@ -5,7 +5,9 @@ use std::time::Duration;
 use crate::mark::{RETAINED, SETTING};
 use crate::moment::Moment;
 use crate::pin::Hosts;
-use crate::server::{Account, ChangeError, Engine, Inspection, PasswordExpiry, ServerFault};
+use crate::server::{
+    Account, ChangeError, Engine, FailureLimit, Inspection, PasswordExpiry, ServerFault,
+};
 use crate::stage::{self, CURRENT, Stages};
 
 /// Returns whether another password may be tried after the server did not accept one.
@@ -61,6 +63,14 @@ pub fn accounts(hosts: Option<Hosts>, inspection: &Inspection) -> AccountsDecisi
     }
 }
 
+/// Returns whether the user that a rotation prepares may be created, if two users alternate.
+///
+/// On PostgreSQL the rights of the second user come from its membership in the first, which also
+/// owns what both create. A first user that is gone cannot be made again from the second one.
+pub fn may_create(engine: Engine, is_first: bool) -> bool {
+    engine != Engine::Postgres || !is_first
+}
+
 /// Returns whether a failed change may have changed some accounts and not others, so that a login
 /// with the new password does not show that all accounts have it. MySQL changes all accounts of a
 /// statement or none (*Atomic Data Definition Statement Support*); MariaDB changes those that it
@@ -80,6 +90,19 @@ pub fn may_lack_rights(engine: Engine, fault: ServerFault) -> bool {
 /// password is wrong, so that the change was not sent.
 pub fn may_try_another_login(error: &ChangeError) -> bool {
     matches!(error, ChangeError::Unsent(error) if may_try_another(error.fault))
+}
+
+/// Returns whether a login with the replaced password may be tried after a change, to see that the
+/// server refuses it. `failed` is the number of logins that have just failed.
+///
+/// The server must tolerate this failure: the login that follows uses the new password and must
+/// succeed. If the limit is unknown, the login is not tried.
+pub fn may_try_replaced(limit: FailureLimit, failed: u32) -> bool {
+    match limit {
+        FailureLimit::Unlimited => true,
+        FailureLimit::After(limit) => failed.saturating_add(1) < limit,
+        FailureLimit::Unknown => false,
+    }
 }
 
 /// What logins showed after a change that failed.

@@ -170,6 +170,32 @@ pub enum Error {
         /// The next step.
         advice: &'static str,
     },
+    /// The user that is not current could not be prepared.
+    #[error(
+        "prepare {username} on {server} with the rights of {current}, who alternates with it: {source}; \
+         {current} was not changed; {advice}"
+    )]
+    NotPrepared {
+        /// The server's address.
+        server: String,
+        /// The user that the rotation prepares.
+        username: String,
+        /// The user that AWSCURRENT names.
+        current: String,
+        /// What went wrong.
+        source: ServerError,
+        /// The next step.
+        advice: &'static str,
+    },
+    /// The labels moved while the step ran.
+    #[error(
+        "rotate {secret}: its labels moved while the step ran, so another user may be current now, and no \
+         password was sent; it is tried again"
+    )]
+    LabelsMoved {
+        /// The secret's name.
+        secret: String,
+    },
     /// The administrator's login failed.
     #[error(
         "log in to {server} as the administrator in {administrator}: {source}; the password of {username} was \
@@ -238,6 +264,18 @@ pub enum Error {
         problem: String,
     },
 
+    /// The password that was replaced still works.
+    #[error(
+        "end the old password of {username} on {server}: a login with it still succeeds after the change; \
+         see whether the login is of another account or goes to another server, for example a replica that \
+         has not applied the change, then rotate again"
+    )]
+    ReplacedWorks {
+        /// The server's address.
+        server: String,
+        /// The pinned user.
+        username: String,
+    },
     /// The new password does not work.
     #[error(
         "test the new password of {username} on {server}: {source}; AWSCURRENT stays as it is; {advice}"
@@ -251,6 +289,20 @@ pub enum Error {
         source: ServerError,
         /// The next step.
         advice: &'static str,
+    },
+    /// The new password does not work where clients log in.
+    #[error(
+        "log in as {username} at {place}, where clients do: {source}; the server itself accepts the new \
+         password, so the rotation goes on; if a pooler there has a list of passwords, write the new one to it \
+         and reload it, or let it ask the server (`auth_query` of PgBouncer)"
+    )]
+    ClientsRefused {
+        /// Where clients log in.
+        place: String,
+        /// The pinned user.
+        username: String,
+        /// What went wrong.
+        source: ServerError,
     },
     /// AWSCURRENT could not be moved.
     #[error(

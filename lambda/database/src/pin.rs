@@ -19,7 +19,7 @@ pub use keyrota_function_base::pin::EntryError;
 use crate::arn::SecretArn;
 use crate::moment::duration;
 use crate::secret::{Content, Credential, LoginTarget, Passwordless};
-use crate::server::Endpoint;
+use crate::server::{Endpoint, Login};
 
 /// The pins of all secrets that this function serves.
 pub type Pins = keyrota_function_base::pins::Pins<Entry>;
@@ -36,9 +36,12 @@ pub fn names<'pins>(pins: &'pins Pins, secret: &SecretArn) -> &'pins Names {
 pub struct Pin {
     /// The secret itself.
     pub secret: SecretArn,
-    /// The only user whose password may be changed.
+    /// The only user whose password may be changed, besides the one that alternates with it.
     pub username: String,
-    /// The only server that anything is sent to.
+    /// The user that alternates with it, if there is one. Each rotation changes the one of the two
+    /// that AWSCURRENT does not name.
+    pub alternate: Option<String>,
+    /// The only server that anything is sent to, apart from where clients log in.
     pub endpoint: Endpoint,
     /// The rules for new passwords.
     pub rule: PasswordRule,
@@ -50,6 +53,10 @@ pub struct Pin {
     pub sets_first: bool,
     /// The rights of the user, if the function creates it.
     pub create_user: Option<UserRights>,
+    /// Where clients log in, if that is not the server. It is what the value contains.
+    pub clients: Option<Endpoint>,
+    /// How long it takes until every member of a farm of servers knows a new password.
+    pub propagation: Duration,
     /// How long the old password keeps working after the promotion, if the server supports
     /// that. By default, it works until the next rotation.
     pub old_password: Option<Duration>,
@@ -124,22 +131,45 @@ impl Pin {
         {
             return Err(invalid("create_user").into());
         }
+        // Two users that alternate need a first one with rights and a password.
+        if let Some(alternate) = &entry.alternate
+            && (alternate.is_empty()
+                || *alternate == entry.username
+                || entry.rotate_as == RotateAs::Own
+                || entry.hosts == Some(Hosts::Own)
+                || entry.sets_first
+                || entry.create_user.is_some())
+        {
+            return Err(invalid("alternate").into());
+        }
         let old_password = match &entry.deactivate_after {
             Some(text) => Some(duration(text).ok_or_else(|| invalid("deactivate_after"))?),
             None => None,
         };
+        let propagation = match &entry.propagation {
+            Some(text) => duration(text).ok_or_else(|| invalid("propagation"))?,
+            None => Duration::ZERO,
+        };
+        let endpoint = Endpoint {
+            engine: entry.engine,
+            host: entry.host.clone(),
+            port: entry.port,
+            dbname: entry.dbname.clone(),
+            any_database: false,
+            verification: entry.tls,
+            authorities: entry.tls_ca.clone(),
+        };
         Ok(Self {
             secret: event_secret.clone(),
             username: entry.username.clone(),
-            endpoint: Endpoint {
-                engine: entry.engine,
-                host: entry.host.clone(),
-                port: entry.port,
-                dbname: entry.dbname.clone(),
-                any_database: false,
-                verification: entry.tls,
-                authorities: entry.tls_ca.clone(),
-            },
+            alternate: entry.alternate.clone(),
+            clients: entry.clients.as_ref().map(|clients| Endpoint {
+                host: clients.host.clone(),
+                port: clients.port,
+                ..endpoint.clone()
+            }),
+            propagation,
+            endpoint,
             rule: PasswordRule {
                 length: entry.password.length,
                 exclude: entry.password.exclude.clone(),
@@ -211,7 +241,7 @@ impl Pin {
             port,
             dbname,
             ..
-        } = &self.endpoint;
+        } = self.clients.as_ref().unwrap_or(&self.endpoint);
         // DNS names are case-insensitive.
         let is_host = |it: &String| it.eq_ignore_ascii_case(host);
         let checks = [
@@ -219,7 +249,7 @@ impl Pin {
             (is(&target.host, is_host), HOST),
             (is(&target.port, |it| it == port), PORT),
             (is(&target.dbname, |it| Some(it) == dbname.as_ref()), DBNAME),
-            (is(&target.username, |it| *it == self.username), USERNAME),
+            (is(&target.username, |it| self.has_user(it)), USERNAME),
             (is(&target.master, |it| self.is_master(it)), MASTER_ARN),
         ];
         for (agrees, field) in checks {
@@ -228,6 +258,47 @@ impl Pin {
             }
         }
         Ok(())
+    }
+
+    /// Returns whether this is a pinned user.
+    pub fn has_user(&self, username: &str) -> bool {
+        username == self.username || self.alternate.as_deref() == Some(username)
+    }
+
+    /// Returns the pinned user that a credential names.
+    pub fn user_of(&self, credential: &Credential) -> &str {
+        let named = credential.target.username.as_deref();
+        match &self.alternate {
+            Some(alternate) if named == Some(alternate) => alternate,
+            _ => &self.username,
+        }
+    }
+
+    /// Returns the user that a rotation changes while this credential is AWSCURRENT, if two users
+    /// alternate. It is never the one that the credential names.
+    pub fn next_user(&self, current: &Credential) -> Option<&str> {
+        let alternate = self.alternate.as_deref()?;
+        match self.user_of(current) == alternate {
+            true => Some(&self.username),
+            false => Some(alternate),
+        }
+    }
+
+    /// Returns the same pin with the user that a credential names in the first place.
+    #[must_use]
+    pub fn of(&self, credential: &Credential) -> Self {
+        let mut pin = self.clone();
+        if let Some(alternate) = &mut pin.alternate
+            && self.user_of(credential) == alternate
+        {
+            std::mem::swap(&mut pin.username, alternate);
+        }
+        pin
+    }
+
+    /// Returns the login of a credential, as the pinned user that it names.
+    pub fn login(&self, credential: &Credential) -> Login {
+        credential.login(self.user_of(credential))
     }
 
     /// Returns the administrator's secret that the pin names, if there is one. A value's

@@ -18,7 +18,7 @@ use crate::mark::SETTING;
 use crate::pin::Pin;
 use crate::port::{Journal, Ports, VersionSelector};
 use crate::secret::Credential;
-use crate::server::{Dropped, Rights, Server, ServerError};
+use crate::server::{Dropped, Server, ServerError};
 use crate::stage::{CURRENT, PENDING, PREVIOUS};
 use crate::step::{
     administrator, advice_on_change, describe, find, server, usable, without_database,
@@ -71,13 +71,9 @@ pub async fn run<P: Ports>(ports: &P, secret: &SecretArn) -> Result<Removal, Err
         "the stack is torn down, and its function created the user",
     );
     ports.journal().note(note);
-    let rights = Rights::Granted {
-        grants: &rights.grants,
-        roles: &rights.roles,
-    };
     let dropped = ports
         .server()
-        .drop_user(&by.endpoint, &by.login, &pin.username, rights);
+        .drop_user(&by.endpoint, &by.login, &pin.username, &rights.grants);
     Ok(match dropped.await.map_err(failed)? {
         Dropped::Gone => Removal::Dropped,
         Dropped::Kept(reason) => Removal::Kept { reason },

@@ -81,18 +81,31 @@ impl Credential {
         self.password.expose_secret() == other.password.expose_secret()
     }
 
-    /// Returns this value with a different password, as it is stored. Fields that have been
-    /// renamed take the next step. Every other field stays as it is. The same password results
-    /// in the same bytes, so that storing the value is idempotent.
-    pub fn with_password(&self, password: &SecretString, names: &Names) -> SecretString {
-        with_password(&self.value, password, names)
+    /// Returns this value with a different password, and with another user if there is one, as it
+    /// is stored. Fields that have been renamed take the next step. Every other field stays as it
+    /// is. The same login results in the same bytes, so that storing the value is idempotent.
+    pub fn with_login(
+        &self,
+        username: Option<&str>,
+        password: &SecretString,
+        names: &Names,
+    ) -> SecretString {
+        with_login(&self.value, username, password, names)
     }
 }
 
-fn with_password(value: &Object, password: &SecretString, names: &Names) -> SecretString {
+fn with_login(
+    value: &Object,
+    username: Option<&str>,
+    password: &SecretString,
+    names: &Names,
+) -> SecretString {
     let mut value = value.clone();
     for field in OF_DATABASES {
         names.rename(&mut value, field);
+    }
+    if let Some(username) = username {
+        names.set(&mut value, USERNAME, &json(username));
     }
     names.set(&mut value, PASSWORD, &json(password.expose_secret()));
     SecretString::from(value.to_text())
@@ -107,9 +120,9 @@ pub struct Passwordless {
 }
 
 impl Passwordless {
-    /// Returns this value with a password, as [`Credential::with_password`] does.
+    /// Returns this value with a password, as [`Credential::with_login`] does.
     pub fn with_password(&self, password: &SecretString, names: &Names) -> SecretString {
-        with_password(&self.value, password, names)
+        with_login(&self.value, None, password, names)
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-pub use keyrota_contract::check::PasswordExpiry;
+pub use keyrota_contract::check::{FailureLimit, LoginLimits, PasswordExpiry};
 pub use keyrota_contract::pins::database::{Engine, Verification};
 use secrecy::SecretString;
 
@@ -53,33 +53,27 @@ pub struct Change<'change> {
 pub struct NewUser<'user> {
     /// The user's name.
     pub username: &'user str,
-    /// Its password.
+    /// The password, which the user has afterwards in either case.
     pub password: &'user SecretString,
-    /// Its rights.
+    /// The rights that the user has afterwards, besides those that it had before.
     pub rights: Rights<'user>,
-    /// Whether the password of every account of the name is set, if there are several.
+    /// Whether the user may have several accounts, on engines where a name may. Each of them then has
+    /// the password.
     pub every: bool,
 }
 
 /// The rights of a user that is created.
 #[derive(Clone, Copy)]
 pub enum Rights<'user> {
+    /// Those of another user of the server.
+    Of(&'user str),
     /// What the manifest grants.
     Granted {
-        /// The privileges, each as the text between GRANT and TO.
+        /// The privileges, each as the text between GRANT and TO, such as `SELECT ON shop.*`.
         grants: &'user [String],
-        /// The roles that it is a member of.
+        /// The roles that the user becomes a member of.
         roles: &'user [String],
     },
-}
-
-/// What an administrator found when it prepared a user.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Prepared {
-    /// The user was missing, and was created.
-    Created,
-    /// The user existed.
-    Existed,
 }
 
 /// What became of a user that an administrator tried to drop.
@@ -92,6 +86,15 @@ pub enum Dropped {
     Kept(String),
 }
 
+/// Whether a user that was prepared existed before.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Prepared {
+    /// It was created.
+    Created,
+    /// It existed.
+    Existed,
+}
+
 /// What a server says about its session and about the accounts of a user.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Inspection {
@@ -99,6 +102,8 @@ pub struct Inspection {
     pub expiry: Option<PasswordExpiry>,
     /// The accounts of the user's name, on engines where a name may have several.
     pub accounts: Accounts,
+    /// What limits the logins of the user, as far as the session may read it.
+    pub limits: LoginLimits,
 }
 
 /// The accounts of one user name, as far as a session may read them. On MySQL and MariaDB, a name
@@ -190,11 +195,16 @@ pub trait Server {
         change: &Change<'_>,
     ) -> Result<PreviousPassword, ChangeError>;
 
-    /// Creates a user with its password, or sets the password of a user that exists, and grants it its
-    /// rights. It does not retry, and is idempotent: a user without some of its rights receives them.
+    /// Logs in as an administrator and creates a user with its password, or sets the password of a
+    /// user that exists. Rights that the user lacks are granted, and none are revoked. It does not
+    /// retry, and is idempotent.
     ///
-    /// A password whose `VALID UNTIL` is over on PostgreSQL becomes valid without an end, because no
-    /// password would work otherwise. The other engines end an expiry when the password is set.
+    /// With the rights of another user, the user may have been created and may lack rights after
+    /// [`ChangeError::Unsent`], and lacks none after [`ChangeError::Sent`]. With rights that the
+    /// manifest grants, nothing was sent before `Unsent`. After `Sent`, a user that was created may lack
+    /// rights on MySQL and MariaDB. A password whose `VALID UNTIL` is over on PostgreSQL then becomes
+    /// valid without an end, because no password would work otherwise. The other engines end an expiry
+    /// when the password is set.
     async fn prepare(
         &self,
         endpoint: &Endpoint,
@@ -210,15 +220,15 @@ pub trait Server {
         username: &str,
     ) -> Result<bool, ServerError>;
 
-    /// Logs in as an administrator, revokes these rights of a user, and drops it. The server keeps a
-    /// user that owns objects, or that others depend on. No object is dropped or given to another
+    /// Logs in as an administrator, revokes these privileges of a user, and drops it. The server keeps
+    /// a user that owns objects, or that others depend on. No object is dropped or given to another
     /// owner.
     async fn drop_user(
         &self,
         endpoint: &Endpoint,
         login: &Login,
         username: &str,
-        rights: Rights<'_>,
+        grants: &[String],
     ) -> Result<Dropped, ServerError>;
 
     /// Logs in and discards the retained password of the session's user or of another user, or
@@ -270,6 +280,10 @@ pub enum ServerFault {
     NoAdminOption,
     /// Only a superuser may change this user's password.
     SuperuserNeeded,
+    /// The administrator may not read the rights of a user, or not grant them to another.
+    RightsNotGranted,
+    /// The user to prepare has an account for hosts that the other user has none for.
+    AccountsDiffer,
     /// The user whose password must change does not exist on the server.
     UserUnknown,
     /// The server refuses to grant one of the rights of a user that is created.
@@ -301,6 +315,8 @@ impl ServerFault {
             Self::NoCreateRole => "no_create_role",
             Self::NoAdminOption => "no_admin_option",
             Self::SuperuserNeeded => "superuser_needed",
+            Self::RightsNotGranted => "rights_not_granted",
+            Self::AccountsDiffer => "accounts_differ",
             Self::UserUnknown => "user_unknown",
             Self::RightsRefused => "rights_refused",
             Self::Unclear => "unclear",
@@ -357,6 +373,12 @@ impl fmt::Display for ServerError {
                 "the administrator has no ADMIN option on the user's role"
             }
             ServerFault::SuperuserNeeded => "only a superuser may change a superuser's password",
+            ServerFault::RightsNotGranted => {
+                "the administrator may not give the user's rights to another"
+            }
+            ServerFault::AccountsDiffer => {
+                "the user has an account for hosts that the current user has none for"
+            }
             ServerFault::UserUnknown => "the server does not know the user",
             ServerFault::RightsRefused => {
                 "the server refuses one of the user's `grants` or `roles`"

@@ -7,6 +7,7 @@
 pub(crate) mod accounts;
 mod administrator;
 mod advice;
+mod alternate;
 mod create;
 mod current;
 mod finish;
@@ -73,6 +74,13 @@ fn stray(error: &PinError) -> String {
         }
         other => other.to_string(),
     }
+}
+
+/// Returns why a pending version of the user that AWSCURRENT names cannot be used, if two users
+/// alternate. Its value cannot be corrected, and clients log in as that user.
+fn is_current(pin: &Pin, pending: &Credential) -> String {
+    let username = pin.user_of(pending);
+    format!("its AWSPENDING is of {username}, the user that AWSCURRENT names too")
 }
 
 /// A version of a secret, which may be absent.

@@ -2,13 +2,16 @@
 
 use keyrota_contract::value::OF_DATABASES;
 
-use super::{Database, Engine, Hosts, InitialPassword, PasswordRule, Verification, tag, user};
+use super::{
+    ClientEndpoint, Database, Engine, Hosts, InitialPassword, PasswordRule, Verification, creation,
+    tag, users,
+};
 use crate::model::entry::{Entry, Identity, Kind, Specific};
 use crate::model::fields::Fields;
 use crate::model::word_or_arn::{parse_administrator, parse_secret_arn};
 use crate::model::{
-    Finding, HostName, OldKey, ReferencedName, RotateAs, SecretName, SecretReference, StackName,
-    field_names,
+    Duration, Finding, HostName, OldKey, ReferencedName, RotateAs, SecretName, SecretReference,
+    StackName, field_names,
 };
 
 /// The characters of a password by Secrets Manager's default (`API_GetRandomPassword`): printable
@@ -27,20 +30,29 @@ pub(in crate::model) fn read(fields: &Fields<'_>, _: Option<&StackName>) -> Spec
     Specific {
         secret: secret.and_then(|field| field.parse("invalid-name", SecretName::parse)),
         rotate_as: read_rotate_as(fields),
-        user: database.as_ref().map(|database| Identity {
-            key: format!(
-                "{} {} {}",
-                database.engine.name(),
-                database.endpoint().to_ascii_lowercase(),
-                database.username
-            ),
-            field: "username",
-            name: format!("the same user of {}", database.endpoint()),
-            reason: "use one entry per user, because a user has only one password",
-        }),
+        users: database.as_ref().map(identities).unwrap_or_default(),
         names: field_names::read(fields, &OF_DATABASES),
         kind: database.map(Kind::Database),
     }
+}
+
+/// Returns the identities of a database's users. Two entries cannot have the same one, also not as
+/// one of two that alternate.
+fn identities(database: &Database) -> Vec<Identity> {
+    let of = |user: &str| Identity {
+        key: format!(
+            "{} {} {user}",
+            database.engine.name(),
+            database.endpoint().to_ascii_lowercase(),
+        ),
+        field: match user == database.username {
+            true => "username",
+            false => "users",
+        },
+        name: format!("the same user of {}", database.endpoint()),
+        reason: "use one entry per user, because a user has only one password",
+    };
+    database.users().map(of).collect()
 }
 
 fn read_rotate_as(fields: &Fields<'_>) -> Option<RotateAs> {
@@ -57,9 +69,10 @@ fn read_rotate_as(fields: &Fields<'_>) -> Option<RotateAs> {
 /// Checks the settings of an entry against those of its database.
 pub(in crate::model) fn check(entry: &Entry, database: &Database, fields: &Fields<'_>) {
     check_initial_password(entry, database, fields);
-    user::check(entry, database, fields);
+    creation::check(entry, database, fields);
     check_tags(entry, database, fields);
     check_old_key(entry, database, fields);
+    users::check(entry, database, fields);
 }
 
 fn read_kind(item: &Fields<'_>) -> Option<Database> {
@@ -80,10 +93,8 @@ fn read_kind(item: &Fields<'_>) -> Option<Database> {
             check_name(text, engine, Word::Database)
         })
     });
-    let username = item
-        .require("username")
-        .and_then(|field| field.parse("invalid-name", |text| check_name(text, engine, Word::User)));
-    let create_user = user::read_rights(item, engine);
+    let users = users::read(item, engine);
+    let create_user = creation::read_rights(item, engine);
     let initial_password = match (item.get("initial_password"), &create_user) {
         (None, Some(Some(_))) => Some(InitialPassword::Set),
         _ => item.value("initial_password", |field| {
@@ -106,19 +117,58 @@ fn read_kind(item: &Fields<'_>) -> Option<Database> {
     let hosts = item.optional("hosts", |field| {
         field.parse("invalid-value", |text| parse_hosts(text, engine))
     });
+    let clients = read_clients(item, engine);
+    let propagation = item.optional("propagation", |field| {
+        field.parse("invalid-duration", parse_propagation)
+    });
+    let (username, alternate) = users?;
     Some(Database {
         engine: engine?,
         host: host?,
         port: port?,
         dbname: dbname?,
-        username: username?,
+        username,
+        alternate,
         initial_password: initial_password?,
         tls: tls?,
         tls_ca: tls_ca?,
         password: password?,
         hosts: hosts?,
         create_user: create_user?,
+        clients: clients?,
+        propagation: propagation?,
     })
+}
+
+/// Reads where clients log in. The inner `None` is the server itself.
+fn read_clients(item: &Fields<'_>, engine: Option<Engine>) -> Option<Option<ClientEndpoint>> {
+    if item.get("clients").is_none() {
+        return Some(None);
+    }
+    let clients = item.mapping("clients")?;
+    let host = clients
+        .require("host")
+        .and_then(|field| field.parse("invalid-name", HostName::parse));
+    let port = match clients.get("port") {
+        Some(_) => clients
+            .integer("port")
+            .and_then(|port| u16::try_from(port).ok()),
+        None => engine.map(Engine::default_port),
+    };
+    Some(Some(ClientEndpoint {
+        host: host?,
+        port: port?,
+    }))
+}
+
+/// The longest time for which a step of a rotation waits. Lambda ends a function after 15 minutes.
+const LONGEST_PROPAGATION: u64 = 10 * 60;
+
+fn parse_propagation(text: &str) -> Result<Duration, String> {
+    match Duration::parse(text)? {
+        duration if (1..=LONGEST_PROPAGATION).contains(&duration.as_seconds()) => Ok(duration),
+        duration => Err(format!("expected 1s to 10m, and not {duration}")),
+    }
 }
 
 /// Refuses the entry's own secret as the source of its first password.
@@ -146,7 +196,7 @@ fn check_tags(entry: &Entry, database: &Database, item: &Fields<'_>) {
             "dbname",
             tag::escaped(database.dbname.as_deref().unwrap_or_default()),
         ),
-        ("rotate_as", entry.rotate_as.as_str().to_owned()),
+        ("rotate_as", tag::escaped(entry.rotate_as.as_str())),
         ("password", database.password.to_string()),
     ];
     for (key, value) in fields {
@@ -167,13 +217,17 @@ fn check_old_key(entry: &Entry, database: &Database, item: &Fields<'_>) {
     let OldKey::After(retirement) = entry.old_key else {
         return;
     };
-    let keeps = database.engine == Engine::MySql;
+    let alternates = database.alternate.is_some();
+    let keeps = database.engine == Engine::MySql && !alternates;
     // The defaults may be meant for other entries.
     if let (Some(field), false) = (item.own("old_key"), keeps) {
-        let message = format!(
-            "{} does not retain the old password, which is invalid as soon as it is changed",
-            database.engine.title()
-        );
+        let message = match alternates {
+            true => "with `users`, the password of the replaced user works until the rotation after the next, which gives that user a new one".to_owned(),
+            false => format!(
+                "{} does not retain the old password, which is invalid as soon as it is changed",
+                database.engine.title()
+            ),
+        };
         field.report(Finding::warning("unused-old-key", field.path(), message));
     }
     if let (Some(field), true, Some(interval)) = (item.get("old_key"), keeps, entry.schedule.rate())

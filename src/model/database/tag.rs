@@ -5,8 +5,8 @@ use std::fmt;
 use keyrota_contract::tag;
 use sha2::{Digest, Sha256};
 
-use super::{Database, PasswordRule, Verification};
-use crate::model::Entry;
+use super::{ClientEndpoint, Database, PasswordRule, Verification};
+use crate::model::{Entry, HostName};
 
 /// The longest value of a tag (`API_Tag`).
 pub const MAX_VALUE: usize = 256;
@@ -36,12 +36,32 @@ pub fn authorities_file(tls_ca: &str) -> String {
     digits + ".pem"
 }
 
-impl Database {
+/// Returns `HOST:PORT`, with brackets around an IPv6 address.
+fn written(host: &HostName, port: u16) -> String {
+    match host.as_str().contains(':') {
+        true => format!("[{host}]:{port}"),
+        false => format!("{host}:{port}"),
+    }
+}
+
+impl ClientEndpoint {
     /// Returns `HOST:PORT`, with brackets around an IPv6 address.
     pub fn endpoint(&self) -> String {
-        match self.host.as_str().contains(':') {
-            true => format!("[{}]:{}", self.host, self.port),
-            false => format!("{}:{}", self.host, self.port),
+        written(&self.host, self.port)
+    }
+}
+
+impl Database {
+    /// Returns `HOST:PORT` of the server, with brackets around an IPv6 address.
+    pub fn endpoint(&self) -> String {
+        written(&self.host, self.port)
+    }
+
+    /// Returns the host and the port that the secret's value contains: where clients log in.
+    pub fn published(&self) -> (&HostName, u16) {
+        match &self.clients {
+            Some(clients) => (&clients.host, clients.port),
+            None => (&self.host, self.port),
         }
     }
 
@@ -86,7 +106,7 @@ impl Database {
         tags.extend([
             (tag::TLS, tls),
             (tag::PASSWORD, self.password.to_string()),
-            (tag::ROTATE_AS, entry.rotate_as.as_str().to_owned()),
+            (tag::ROTATE_AS, escaped(entry.rotate_as.as_str())),
             (tag::OLD_KEY, entry.old_key.to_string()),
         ]);
         tags.extend(owns_user.map(|owns| (tag::OWNS_USER, owns)));

@@ -3,13 +3,18 @@
 use super::entry::{ADMINISTRATOR, COMMON, SECRET};
 use super::names::DATABASE_FIELDS;
 use super::{Except, FieldDefinition as Field, Form, MappingDefinition, Text};
-use crate::model::{Engine, Hosts, Verification};
+use crate::model::{ALTERNATE, Engine, Hosts, Verification};
 
 /// Text without control characters.
 const PRINTABLE: Text = Text::matching(r"^[^\u0000-\u001f\u007f]+$");
 
+/// A host name or an IP address.
+const HOST: Text = Text::matching("^[A-Za-z0-9_.:-]+$")
+    .at_most(253)
+    .or(&["number"]);
+
 /// The fields of a database only.
-pub(super) static OWN: [Field; 15] = [
+pub(super) static OWN: [Field; 18] = [
     Field::required("secret", Form::Text(SECRET), "The name of the secret."),
     Field::required(
         "engine",
@@ -22,11 +27,7 @@ pub(super) static OWN: [Field; 15] = [
     ),
     Field::required(
         "host",
-        Form::Text(
-            Text::matching("^[A-Za-z0-9_.:-]+$")
-                .at_most(253)
-                .or(&["number"]),
-        ),
+        Form::Text(HOST),
         "The server's host name or IP address.",
     )
     .examples(&["orders.internal"]),
@@ -40,12 +41,22 @@ pub(super) static OWN: [Field; 15] = [
         Form::Text(PRINTABLE.at_most(64).or(&["number", "boolean"])),
         "The database to connect to. Without it, PostgreSQL uses the user's name, and the other engines need none.",
     ),
-    Field::required(
+    Field::optional(
         "username",
         Form::Text(PRINTABLE.at_most(80).or(&["number", "boolean"])),
-        "The name of the database user.",
+        "The name of the database user. It can be absent only if `users` lists a pair; then the first of the pair is current first.",
     )
     .examples(&["orders_app"]),
+    Field::optional(
+        "users",
+        Form::WordOrTexts(
+            ALTERNATE,
+            PRINTABLE.at_most(80).or(&["number", "boolean"]),
+            2,
+        ),
+        "Two users that alternate, so that clients are never refused; this requires an administrator in `rotate_as`. `alternate` keeps the user and `NAME_clone`, and a list names both. Each rotation gives the user that is not current the same rights and a new password, and makes it current.",
+    )
+    .examples(&["alternate"]),
     Field::default(
         "initial_password",
         Form::Text(Text::matching(
@@ -108,14 +119,43 @@ pub(super) static OWN: [Field; 15] = [
         "MySQL and MariaDB only: which accounts of the user's name change. `all` changes each of them, and `own` states that clients use only the account that the function's own login uses. Without it, a rotation is refused if there are several accounts, or may be.",
     )
     .examples(&["all"]),
+    Field::optional(
+        "clients",
+        Form::Mapping(&CLIENTS),
+        "Where clients log in, such as a pooler, a proxy, or an endpoint for readers. The secret's value contains this host and port. Without it, they are the server's.",
+    ),
+    Field::optional(
+        "propagation",
+        Form::Duration,
+        "How long it takes until every member of a farm of servers knows a new password, `1s` to `10m`. The rotation waits for it before it makes the new password AWSCURRENT.",
+    )
+    .examples(&["30s"]),
 ];
 
-/// A database user.
-pub(in crate::model) static DATABASE: MappingDefinition = MappingDefinition::new(
-    "Database",
-    "A database user whose password is in a secret and rotates.",
-    &[&OWN, &COMMON, &DATABASE_FIELDS],
+/// Where clients log in.
+static CLIENTS: MappingDefinition = MappingDefinition::new(
+    "Clients",
+    "Where clients log in.",
+    &[&[
+        Field::required("host", Form::Text(HOST), "The host name or IP address.")
+            .examples(&["pooler.internal"]),
+        Field::optional(
+            "port",
+            Form::Integer(1, 65_535),
+            "The TCP port. Without it, the engine's default.",
+        ),
+    ]],
 );
+
+/// A database user.
+pub(in crate::model) static DATABASE: MappingDefinition = MappingDefinition {
+    one_of: &["username", "users"],
+    ..MappingDefinition::new(
+        "Database",
+        "A database user whose password is in a secret and rotates.",
+        &[&OWN, &COMMON, &DATABASE_FIELDS],
+    )
+};
 
 /// The rule for new passwords.
 static PASSWORD: MappingDefinition = MappingDefinition::new(

@@ -65,6 +65,8 @@ pub(super) enum Form {
     Texts(&'static str, Option<u32>),
     /// Text, or a list of such texts with at least one.
     TextOrTexts(Text),
+    /// This word, or a list of exactly so many different texts.
+    WordOrTexts(&'static str, Text, u32),
     /// A mapping from tag keys to tag values.
     Tags,
     /// A mapping with defined fields.

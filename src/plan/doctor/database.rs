@@ -31,7 +31,7 @@ pub(super) fn diagnose(
     match login {
         Err(fault) => found.push(fault),
         Ok(login) => {
-            found.extend(refused(entry, proof, secret, &advise));
+            found.extend(refused(entry, login, proof, secret, &advise));
             found.extend(place(entry, seen, login));
         }
     }
@@ -39,9 +39,12 @@ pub(super) fn diagnose(
     let accepted = *proof == Proof::Accepted;
     // Whether a client uses a password that the server still accepts besides the current one cannot
     // be observed. If another password has already been sent, this no longer matters.
-    let retains = secret.version_with(RETAINED).is_some();
+    // If two users alternate, no label says anything about passwords.
+    let alternates = entry.kind.alternate.is_some();
+    let retains = !alternates && secret.version_with(RETAINED).is_some();
     let note = "the server still accepts the previous password, which a rotation would invalidate";
-    let sent = secret.unfinished().is_some() && secret.version_with(SETTING) == secret.unfinished();
+    let sent = secret.unfinished().is_some()
+        && (alternates || secret.version_with(SETTING) == secret.unfinished());
     Findings {
         credential: found,
         // A resumed rotation finds the server's password in any labelled version. A new rotation
@@ -103,10 +106,9 @@ fn login<'a>(
     if login.engine != entry.kind.engine {
         return Err(of_another(login.engine.name(), entry.kind.engine.name()));
     }
-    if login.username != entry.kind.username {
+    if !entry.kind.has_user(&login.username) {
         // The name in the value is not shown because it may be a password in the wrong field.
-        let wanted = format!("`{}`", entry.kind.username);
-        return Err(of_another("another user", &wanted));
+        return Err(of_another("another user", &entry.kind.users_shown()));
     }
     Ok(login)
 }
@@ -127,6 +129,7 @@ fn advice(scope: &Scope<'_>, entry: EntryOf<'_, Database>, seen: &ObservedDataba
 /// first, because the server may have its password.
 fn refused(
     entry: EntryOf<'_, Database>,
+    login: &Login,
     proof: &Proof,
     secret: &Secret,
     advise: &impl Fn() -> Advice,
@@ -135,15 +138,15 @@ fn refused(
     match proof {
         Proof::Untried | Proof::Accepted => None,
         Proof::Refused(why) | Proof::Failed(why) => {
-            let evidence = format!(
-                "`{}` cannot log in to {endpoint}: {why}",
-                entry.kind.username
-            );
-            let remedy = format!(
-                "run `keyrota rotate {}`, which tries the password of each version; if the server accepts none, {}",
-                entry.secret,
-                store(entry)
-            );
+            let evidence = format!("`{}` cannot log in to {endpoint}: {why}", login.username);
+            let rotate = format!("run `keyrota rotate {}`", entry.secret);
+            let remedy = match entry.kind.alternate {
+                Some(_) => format!("{rotate}, which prepares the other user and makes it current"),
+                None => format!(
+                    "{rotate}, which tries the password of each version; if the server accepts none, {}",
+                    store(entry)
+                ),
+            };
             let found = CREDENTIAL_REFUSED.of(&entry.secret, evidence, remedy);
             Some(match proof {
                 Proof::Refused(_) if secret.unfinished().is_none() => found.advised(advise()),
@@ -182,6 +185,9 @@ fn place(
 /// Returns the diagnosis for a rotation that was interrupted after it sent its password. A rotation
 /// that is still pending is only unfinished.
 fn broken_off(entry: EntryOf<'_, Database>, secret: &Secret, right: bool) -> Option<Diagnosis> {
+    if entry.kind.alternate.is_some() {
+        return None;
+    }
     let version = secret.version_with(SETTING)?;
     let elsewhere = [secret.version_with(CURRENT), secret.unfinished()];
     (!elsewhere.contains(&Some(version))).then(|| {

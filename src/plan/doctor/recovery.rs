@@ -204,7 +204,10 @@ pub(super) fn login(
     let administrator = seen.administrator.as_ref().filter(|it| is_usable(it));
     let new = administrator
         .and(entry.administrator())
-        .map(|_| "rotates the secret, in which the administrator sets a new password");
+        .map(|_| match entry.kind.alternate {
+            Some(_) => "rotates the secret, in which the administrator prepares the other user",
+            None => "rotates the secret, in which the administrator sets a new password",
+        });
     match (back, new) {
         _ if !has_function => Advice::person(store),
         (Some(back), Some(new)) => {

@@ -115,12 +115,14 @@ pub(super) fn expires(
     };
     let held = database.secret.as_ref()?;
     let next = held.secret.next_rotation;
-    expiry(*entry, rehearsal, held.current_since, next, now)
+    let user = database.user_name(*entry);
+    expiry(*entry, user, rehearsal, held.current_since, next, now)
 }
 
 /// The same for an entry of which only the dates are known.
 pub(super) fn expiry(
     entry: EntryOf<'_, crate::model::Database>,
+    user: &str,
     rehearsal: &Rehearsal,
     since: Option<Timestamp>,
     next: Option<Timestamp>,
@@ -138,7 +140,6 @@ pub(super) fn expiry(
     if expires > until {
         return None;
     }
-    let user = &entry.kind.username;
     let due = next.map_or_else(
         || "no rotation is due".to_owned(),
         |next| format!("the next rotation is due by {next:.0}"),

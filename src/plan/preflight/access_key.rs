@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 
 use super::reference::check_boundary;
-use super::{Circumstances, Specific, fields};
+use super::{Circumstances, Specific, dropped_secrets, fields};
 use crate::model::{
     AccessKey, Arn, EntryOf, Finding, FirstRotation, IamPath, InitialKey, SecretReference,
 };
@@ -12,8 +12,7 @@ use crate::plan::{
     FirstKey, Observed, ObservedAccessKey, ObservedSecret, SEEDING_TAG, Seeding, UnusableKey,
     age_in_days, deletion_of, holds_user, last_use,
 };
-use crate::port::{Key, StackResource, User};
-use crate::render;
+use crate::port::{Key, User};
 
 /// How the manifest adopts a key.
 const ADOPTION: &str = "`initial_key: profile:NAME` or `initial_key: secret:NAME`";
@@ -238,25 +237,6 @@ fn check_renamed(
     Some(Finding::error("renamed-secret", format!("user {user}"), message).hint(format!(
         "a secret cannot be renamed: write `secret: {old}` again; to move the key to `{new}` instead, run `aws secretsmanager cancel-rotate-secret --secret-id {old}`, set `initial_key: secret:{old}`, and move the clients to `{new}` before its next rotation"
     )))
-}
-
-/// Returns the names of the stack's secrets that the manifest does not name any more.
-fn dropped_secrets<'a>(circumstances: Circumstances<'a>) -> Vec<&'a str> {
-    let Circumstances {
-        model, observed, ..
-    } = circumstances;
-    let named = |resource: &StackResource| {
-        let mut entries = model.entries.iter();
-        entries.any(|entry| render::secret_logical_id(entry) == resource.logical_id)
-    };
-    let resources = observed.resources.iter();
-    let secrets = resources.filter(|it| it.kind == "AWS::SecretsManager::Secret" && !named(it));
-    // The ARN ends with the name, a hyphen, and six characters.
-    let name = |secret: &'a StackResource| {
-        let (_, rest) = secret.physical_id.split_once(":secret:")?;
-        Some(rest.rsplit_once('-').map_or(rest, |(name, _)| name))
-    };
-    secrets.filter_map(name).collect()
 }
 
 /// Describes a key so that a person can decide about it: its age, and its last use.

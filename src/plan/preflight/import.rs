@@ -150,9 +150,10 @@ fn obstacle<T>(content: &SecretContent<T>) -> Option<(&'static str, String)> {
 fn check_server(entry: EntryOf<'_, Database>, login: &Login) -> Option<Finding> {
     let database = entry.kind;
     // The engine and the user are checked for every secret.
-    let field = if login.host != database.host.as_str() {
+    let (host, port) = database.published();
+    let field = if login.host != host.as_str() {
         "host"
-    } else if login.port() != database.port {
+    } else if login.port() != port {
         "port"
     } else if login.dbname.as_deref().unwrap_or_default()
         != database.dbname.as_deref().unwrap_or_default()

@@ -183,7 +183,7 @@ fn check_entry(
     let mut specific = match seen {
         ObservedEntry::AccessKey(entry, user) => access_key::check(circumstances, *entry, user),
         ObservedEntry::Database(entry, database) => {
-            database::check(*entry, database, secret.is_none())
+            database::check(circumstances, *entry, database, secret.is_none())
         }
     };
     if import.is_some() {
@@ -291,4 +291,23 @@ pub(super) fn check_kms_key(arn: &Arn, key: &Lookup<EncryptionKey>) -> Option<St
         Lookup::Found(_) | Lookup::Denied(_) => return None,
     };
     Some(format!("the KMS key {arn} {why}"))
+}
+
+/// Returns the names of the stack's secrets that the manifest does not name any more.
+fn dropped_secrets<'a>(circumstances: Circumstances<'a>) -> Vec<&'a str> {
+    let Circumstances {
+        model, observed, ..
+    } = circumstances;
+    let named = |resource: &StackResource| {
+        let mut entries = model.entries.iter();
+        entries.any(|entry| render::secret_logical_id(entry) == resource.logical_id)
+    };
+    let resources = observed.resources.iter();
+    let secrets = resources.filter(|it| it.kind == "AWS::SecretsManager::Secret" && !named(it));
+    // The ARN ends with the name, a hyphen, and six characters.
+    let name = |secret: &'a StackResource| {
+        let (_, rest) = secret.physical_id.split_once(":secret:")?;
+        Some(rest.rsplit_once('-').map_or(rest, |(name, _)| name))
+    };
+    secrets.filter_map(name).collect()
 }

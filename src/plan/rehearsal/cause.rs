@@ -47,8 +47,12 @@ pub fn failed_rehearsal(entry: &Entry, rehearsal: &Rehearsal) -> Option<FailedRe
             remedies.push(remedy);
         }
     }
+    let fails = match refused.iter().all(|it| it.call == call::CLIENT_LOG_IN) {
+        true => "clients cannot log in",
+        false => "the next rotation would fail",
+    };
     Some(FailedRehearsal {
-        evidence: format!("the next rotation would fail: {}", calls.join("; ")),
+        evidence: format!("{fails}: {}", calls.join("; ")),
         remedy: remedies.join("; "),
     })
 }
@@ -57,7 +61,7 @@ pub fn failed_rehearsal(entry: &Entry, rehearsal: &Rehearsal) -> Option<FailedRe
 fn whose(entry: &Entry, by: Signer) -> String {
     match by {
         Signer::Role => "the function's role".to_owned(),
-        Signer::User => format!("the user `{}`", entry.user_name()),
+        Signer::User => format!("the user {}", entry.users_shown()),
         Signer::Administrator => {
             format!("the administrator in `{}`", entry.rotate_as.as_str())
         }
@@ -186,6 +190,12 @@ fn database(entry: &Entry, refused: &RehearsedCall, code: &str) -> String {
     match code {
         SEVERAL_ACCOUNTS => "set `hosts: all` in the manifest, or drop the accounts that no client uses, then run `keyrota bootstrap`".to_owned(),
         ACCOUNTS_UNSEEN => "let the login that changes the password read the accounts, as the evidence says, or set `hosts` in the manifest, then run `keyrota bootstrap`".to_owned(),
+        "wrong_credentials" if refused.call == call::CLIENT_LOG_IN => {
+            let (host, port) = database.published();
+            format!(
+                "if the pooler at {host}:{port} has a list of passwords, write the current one to it and reload it, or let it ask the server (`auth_query` of PgBouncer)"
+            )
+        }
         "unreachable" | "timed_out" | "name_unknown" => format!(
             "let the function reach {endpoint}: check that the server runs, `host`, `port`, and `network` in the manifest, and the security groups"
         ),

@@ -8,7 +8,9 @@ mod cause;
 mod simulation;
 
 use jiff::Timestamp;
-use keyrota_contract::check::{CallResult, CheckAnswer, CheckedCall, PasswordExpiry, Signer, call};
+use keyrota_contract::check::{
+    CallResult, CheckAnswer, CheckedCall, LoginLimits, PasswordExpiry, Signer, call,
+};
 use serde::Serialize;
 
 use crate::port::Simulated;
@@ -25,6 +27,8 @@ pub struct Rehearsal {
     pub calls: Vec<RehearsedCall>,
     /// Why the function did not try them, if it did not.
     pub error: Option<String>,
+    /// What the database server says about the user's logins, if the function asked it.
+    pub limits: Option<LoginLimits>,
     /// When the current password expires, if the database server says so.
     #[serde(skip)]
     pub expiry: Option<PasswordExpiry>,
@@ -97,6 +101,7 @@ impl Rehearsal {
             secret: secret.to_owned(),
             calls: calls.map(|call| rehearsed(call, simulated)).collect(),
             error: None,
+            limits: answer.limits,
             expiry: answer.expiry,
             principals: principals.clone(),
         }
@@ -108,6 +113,7 @@ impl Rehearsal {
             secret: secret.to_owned(),
             calls: Vec::new(),
             error: Some(error),
+            limits: None,
             expiry: None,
             principals: principals.clone(),
         }

@@ -44,6 +44,7 @@ pub fn report(seen: &ObservedEntry<'_>, now: Timestamp) -> SecretReport {
         false => first,
     };
     SecretReport {
+        username: seen.user_name().to_owned(),
         last_proven: last_proven(seen),
         first_rotation: first,
         ..SecretReport::new(entry, secret, state, last_rotated, keys)
@@ -86,6 +87,11 @@ pub fn report_without_values(
     // When the current version was stored is read together with its value.
     if secret.is_some() {
         unknown.push("last_proven");
+    }
+    // The value names the user of two that is current.
+    let database = entry.as_database();
+    if secret.is_some() && database.is_some_and(|it| it.kind.alternate.is_some()) {
+        unknown.push("username");
     }
     // Secrets Manager reports the date only while rotation is enabled (`API_DescribeSecret`).
     if secret.is_some_and(|secret| secret.last_rotated.is_none() && !secret.rotation_enabled) {
@@ -218,7 +224,7 @@ fn why_login_is_broken(entry: EntryOf<'_, Database>, seen: &ObservedDatabase) ->
         Ok(login) => login,
         Err(reason) => return Some(reason),
     };
-    if login.username != entry.kind.username {
+    if !entry.kind.has_user(&login.username) {
         return Some("its value names another user".to_owned());
     }
     (login.engine != entry.kind.engine).then(|| format!("its value is for {}", login.engine.name()))

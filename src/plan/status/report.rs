@@ -125,7 +125,8 @@ pub struct SecretReport {
     pub arn: Option<String>,
     /// The kind of its credential.
     pub kind: CredentialKind,
-    /// The name of the IAM user or of the database user.
+    /// The name of the IAM user or of the database user. If two users alternate, it is the one that is
+    /// current.
     pub username: String,
     /// Its state.
     pub state: State,

@@ -126,8 +126,15 @@ pub(super) fn password_that_stays(
         Deletion::Window(days) => format!("which can be restored for {days} days"),
         Deletion::Forced => "which was deleted".to_owned(),
     };
-    let note = format!("stays valid on the server; it is in the secret {secret}, {place}");
-    Some(Item::new("password", &entry.kind.username, Some(note)))
+    let login = subject.seen.user_name();
+    let other = entry.kind.users().find(|user| *user != login);
+    let other = other.map_or(String::new(), |user| {
+        format!(
+            "; the user {user}, which alternates with it, stays on the server too, so drop the one that nobody uses"
+        )
+    });
+    let note = format!("stays valid on the server; it is in the secret {secret}, {place}{other}");
+    Some(Item::new("password", login, Some(note)))
 }
 
 /// Plans a secret that claims to be the stack's, which anyone could make it claim.

@@ -1,5 +1,6 @@
 //! Decisions by tables: what was observed, and what follows from it.
 
+mod alternating;
 mod database_user;
 mod doctor;
 mod encrypt;

@@ -10,6 +10,9 @@ use crate::render::{BUCKET_PARAMETER, KMS_KEY, Pins, SERVICE_KEY, Strategy, TOPI
 const LAMBDA: &str = "AWS::Lambda::Function";
 const REFERENCE: &str = "AWS CloudFormation Template Reference, aws-resource-lambda-function";
 
+/// The longest time that a step with `propagation` needs besides: two logins.
+const BESIDE_PROPAGATION: u64 = 30;
+
 pub(super) const THEME: Theme = Theme {
     title: "The function and its log",
     rules: &[
@@ -138,6 +141,29 @@ pub(super) const THEME: Theme = Theme {
                 for (_, function) in stack.functions() {
                     if function.get("Timeout").and_then(Value::as_u64).unwrap_or(3) < 10 {
                         found.add(function.at("Timeout"), "steps would time out");
+                    }
+                }
+            }),
+        },
+        Rule {
+            id: "function-propagation",
+            level: Level::Error,
+            title: "The function's timeout leaves time for `propagation`",
+            why: "A step of the rotation waits that long, and needs up to 30 seconds for what it does besides. Lambda would end it, and no rotation would succeed.",
+            remedy: "raise `function.timeout`, or lower `propagation`",
+            source: "AWS Lambda Developer Guide, configuration-timeout",
+            check: Some(|stack, found| {
+                let timeout = stack.model().function.timeout.as_seconds();
+                for entry in &stack.model().entries {
+                    let database = entry.as_database();
+                    let Some(wait) = database.and_then(|it| it.kind.propagation) else {
+                        continue;
+                    };
+                    let needed = wait.as_seconds() + BESIDE_PROPAGATION;
+                    if timeout < needed {
+                        let path = format!("{}.propagation", entry.place);
+                        let message = format!("{wait} needs a timeout of at least {needed}s");
+                        found.add(path, message);
                     }
                 }
             }),

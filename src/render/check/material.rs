@@ -130,6 +130,7 @@ fn is_name(stack: &Stack<'_>, token: &str) -> bool {
                 Kind::Database(database) => {
                     within(&database.username)
                         || within(database.host.as_str())
+                        || within(database.published().0.as_str())
                         || database.dbname.as_deref().is_some_and(within)
                 }
             }

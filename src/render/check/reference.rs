@@ -198,7 +198,7 @@ fn foreign(stack: &Stack<'_>, found: &mut RuleFindings) {
         for (at, _) in text.match_indices("arn:") {
             let end = |one: char| one.is_whitespace() || one == '"';
             let arn = text[at..].split(end).next().unwrap_or_default();
-            if stack.named.contains(arn) || stack.named.contains(text) {
+            if stack.named.contains(arn) || stack.named.contains(*text) {
                 continue;
             }
             let parts = arn::parts(arn).unwrap_or_default();

@@ -1,11 +1,12 @@
 //! A rendered stack with everything that the rules ask about it: its template, its policies,
 //! and the manifest's entries with the resources rendered from them.
 
+use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
 
 use super::statement::Statement;
 use super::template::{Resource, Template};
-use crate::model::{self, Model};
+use crate::model::{self, Model, tag_text};
 use crate::render::document::DocumentKind;
 use crate::render::resolve::Resolver;
 use crate::render::resolve::{items, literal, target};
@@ -35,7 +36,7 @@ pub(super) struct Stack<'stack> {
     pub statements: Vec<Statement<'stack>>,
     pub entries: Vec<Entry<'stack>>,
     /// The ARNs that the manifest itself names.
-    pub named: HashSet<&'stack str>,
+    pub named: HashSet<Cow<'stack, str>>,
 }
 
 impl<'stack> Stack<'stack> {
@@ -129,7 +130,15 @@ pub(super) fn holders<'tree>(policy: &Resource<'tree>) -> impl Iterator<Item = &
     values.filter_map(|value| target(value).or_else(|| literal(value)))
 }
 
-fn named(model: &Model) -> HashSet<&str> {
+fn named(model: &Model) -> HashSet<Cow<'_, str>> {
+    let named = named_as_they_are(model).into_iter().map(Cow::Borrowed);
+    // A tag cannot contain every character of an administrator's ARN.
+    let administrators = model.entries.iter().filter_map(model::Entry::administrator);
+    let in_tags = administrators.map(|secret| Cow::Owned(tag_text(secret.as_str())));
+    named.chain(in_tags).collect()
+}
+
+fn named_as_they_are(model: &Model) -> HashSet<&str> {
     use crate::model::{KmsKey, SecretReference};
     let mut named: HashSet<&str> = HashSet::new();
     named.extend(model.permissions_boundary.as_ref().map(|arn| arn.as_str()));

@@ -6,6 +6,7 @@ use super::checks::Checks;
 use super::difference::Difference;
 use super::{expense, prose};
 use crate::cost::Estimate;
+use crate::model::Entry;
 use crate::render::{Rendered, Strategy, resolve};
 
 /// Returns the head of the page.
@@ -65,6 +66,9 @@ fn lede(stacks: &[Rendered<'_>]) -> String {
         (_, 0) => format!(
             "{subject} {of_keys} on a schedule, with Secrets Manager and a Lambda function. A new key is stored and verified before it replaces the old one. The current key is never deleted or deactivated."
         ),
+        (0, _) if alternating(stacks) == databases => format!(
+            "{subject} {of_databases} on a schedule, with Secrets Manager and a Lambda function. Two users alternate: a new password is stored before it is set on the server, for the user that is not current, and this user becomes current after a successful login. The user that clients log in as is not changed."
+        ),
         (0, _) => format!(
             "{subject} {of_databases} on a schedule, with Secrets Manager and a Lambda function. A new password is stored before it is set on the server, and becomes the current value of the secret after a successful login. In between, the server refuses the old password, unless it accepts both."
         ),
@@ -74,11 +78,20 @@ fn lede(stacks: &[Rendered<'_>]) -> String {
     }
 }
 
+/// Returns the number of secrets whose two users alternate.
+fn alternating(stacks: &[Rendered<'_>]) -> usize {
+    let entries = stacks.iter().flat_map(|one| &one.model.entries);
+    let databases = entries.filter_map(Entry::as_database);
+    databases.filter(|it| it.kind.alternate.is_some()).count()
+}
+
 /// Returns the most important numbers.
 fn figures(stacks: &[Rendered<'_>], secrets: usize, cost: &Estimate) -> Vec<Json> {
-    let of_secrets = match secrets {
-        1 => "secret, of one user",
-        _ => "secrets, each of one user",
+    let of_secrets = match (secrets, alternating(stacks)) {
+        (1, 0) => "secret, of one user",
+        (_, 0) => "secrets, each of one user",
+        (1, _) => "secret, of two users",
+        (_, _) => "secrets",
     };
     let total = format!("{} {}", expense::total(cost), cost.currency);
     let resources = stacks

@@ -61,7 +61,12 @@ pub fn reach(stacks: &[Rendered<'_>], region: &str) -> Option<Json> {
             ),
         }));
     }
-    let steps = STEPS.map(Prose::marked);
+    let alternate = databases.iter().all(|one| one.kind.alternate.is_some());
+    let steps = match alternate {
+        true => ALTERNATING_STEPS,
+        false => STEPS,
+    };
+    let steps = steps.map(Prose::marked);
     Some(json!({ "place": place, "ways": ways, "steps": steps, "gap": gap(&databases) }))
 }
 
@@ -77,19 +82,32 @@ const STEPS: [&str; 4] = [
     "It moves `AWSCURRENT` to the new password. `AWSPREVIOUS` is then on the old one.",
 ];
 
+/// The same if two users alternate.
+const ALTERNATING_STEPS: [&str; 4] = [
+    "Secrets Manager generates a random password. The function stores it as `AWSPENDING` with the name of the user that is not current, and leaves all other fields unchanged.",
+    "The administrator logs in, creates this user if it is missing, grants it the rights of the current user that it lacks, and sets its password. The current user is not changed. The function connects only to the engine, host, and port that its pins name.",
+    "It logs in as this user with the pending password, and runs a query.",
+    "It moves `AWSCURRENT` to the new login. `AWSPREVIOUS` is then on the login of the other user.",
+];
+
 /// Returns how long only clients that read the secret again can log in.
 fn gap(databases: &[EntryOf<'_, Database>]) -> Vec<Prose> {
-    let voids = databases.iter().any(|one| one.kind.engine != Engine::MySql);
-    let keeps = databases.iter().any(|one| one.kind.engine == Engine::MySql);
+    let single = || databases.iter().filter(|one| one.kind.alternate.is_none());
+    let voids = single().any(|one| one.kind.engine != Engine::MySql);
+    let keeps = single().any(|one| one.kind.engine == Engine::MySql);
     let mut gap = Vec::new();
+    if databases.iter().any(|one| one.kind.alternate.is_some()) {
+        gap.push(Prose::words(
+            "If two users alternate, a rotation changes only the one that is not current, through the administrator, so no client is refused. A client must read the user name and the password from the secret at least once between two rotations.",
+        ));
+    }
     if voids {
         gap.push(Prose::words(
             "PostgreSQL and MariaDB accept one password per user. After the change, a client with the old password is refused until the staging label moves, which takes one login and a few calls to Secrets Manager. Open connections stay open. A refused client must read the secret again, and retry with back-off until the label has moved. If a rotation is interrupted in between, the hourly sweep or the next rotation completes it.",
         ));
     }
     if keeps {
-        let discarded = databases
-            .iter()
+        let discarded = single()
             .any(|one| one.kind.engine == Engine::MySql && matches!(one.old_key, OldKey::After(_)));
         let until = match discarded {
             true => "until its time is over or the next rotation begins",

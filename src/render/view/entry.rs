@@ -6,7 +6,7 @@ use keyrota_contract::tag;
 use serde_json::{Value as Json, json};
 
 use super::{Tag, boundary};
-use crate::model::{Entry, FirstRotation, Kind, KmsKey, Model, Probe, Replica, RotateAs};
+use crate::model::{Entry, FirstRotation, Kind, KmsKey, Model, Probe, Replica, RotateAs, tag_text};
 use crate::render::role::Policies;
 use crate::render::{Strategy, name};
 
@@ -99,7 +99,7 @@ pub fn pins(entry: &Entry) -> Vec<(&'static str, String)> {
     match &entry.kind {
         Kind::AccessKey(key) => vec![
             (tag::USER, key.user.to_string()),
-            (tag::ROTATE_AS, entry.rotate_as.as_str().to_owned()),
+            (tag::ROTATE_AS, tag_text(entry.rotate_as.as_str())),
             (tag::OWNS_USER, key.create_user.to_string()),
             (tag::OLD_KEY, entry.old_key.to_string()),
         ],

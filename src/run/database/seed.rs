@@ -64,12 +64,12 @@ pub(in crate::run) async fn seed_database<'model>(
     })?;
     let (login, told) = match seen.login() {
         Some(login)
-            if login.username != entry.kind.username || login.engine != entry.kind.engine =>
+            if !entry.kind.has_user(&login.username) || login.engine != entry.kind.engine =>
         {
-            let (engine, wanted) = (login.engine.name(), &entry.kind.username);
-            let reason = match login.username == *wanted {
-                true => format!("its value is the login of `{wanted}` to {engine}"),
-                false => format!("its value is the login of another user than `{wanted}`"),
+            let (engine, wanted) = (login.engine.name(), entry.kind.users_shown());
+            let reason = match entry.kind.has_user(&login.username) {
+                true => format!("its value is the login of {wanted} to {engine}"),
+                false => format!("its value is the login of another user than {wanted}"),
             };
             return Err(refused(reason));
         }
@@ -223,7 +223,7 @@ async fn store(
     let answer = check(context, deployed, entry.secret.as_str(), arn, &version).await;
     let refusal = match answer {
         Ok(answer) => {
-            let (user, endpoint) = (&entry.kind.username, entry.kind.endpoint());
+            let (user, endpoint) = (&login.username, entry.kind.endpoint());
             let login = answer.refusal().map(|reason| {
                 format!("{user} cannot log in to {endpoint} with this password: {reason}")
             });

@@ -71,7 +71,7 @@ pub(super) async fn recover_login(
 /// Returns whether the value is a login of the entry's user.
 fn is_of_entry(entry: EntryOf<'_, Database>, seen: &ObservedDatabase) -> bool {
     seen.login().is_some_and(|login| {
-        login.username == entry.kind.username && login.engine == entry.kind.engine
+        entry.kind.has_user(&login.username) && login.engine == entry.kind.engine
     })
 }
 

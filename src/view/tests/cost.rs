@@ -47,13 +47,13 @@ fn cost() {
     let first = serde_json::from_str::<serde_json::Value>(&script(&estimate)).unwrap();
     insta::assert_snapshot!(format!("{:#}", first["items"][1]), @r#"
     {
-      "monthly": 0.00007,
-      "quantity": 14,
+      "monthly": 0.000075,
+      "quantity": 15,
       "unit": "call",
       "unit_price": 5e-6,
       "what": "calls of rotations"
     }
     "#);
     let keys: Vec<&String> = first.as_object().unwrap().keys().collect();
-    insta::assert_snapshot!(format!("{keys:?} {}", first["total"]), @r#"["assumed", "currency", "items", "left_out", "priced_on", "region", "total"] 3.616956"#);
+    insta::assert_snapshot!(format!("{keys:?} {}", first["total"]), @r#"["assumed", "currency", "items", "left_out", "priced_on", "region", "total"] 3.616961"#);
 }

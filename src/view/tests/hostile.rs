@@ -1,6 +1,8 @@
 //! Tests each result with hostile text in every place: none of it must control a terminal or
 //! begin a line.
 
+use keyrota_contract::check::{FailureLimit, LoginLimits};
+
 use super::super::text::{document, finish};
 use super::super::{human, json};
 use crate::model::{Finding, Severity};
@@ -179,6 +181,11 @@ fn of_doctor() {
                 policies_allow: None,
             }],
             error: None,
+            limits: Some(LoginLimits {
+                failures: FailureLimit::After(3),
+                sessions: Some(1),
+                methods: vec![text(), text()],
+            }),
             expiry: None,
             principals: Principals::default(),
         }],

@@ -6,6 +6,7 @@
 
 mod administrator;
 mod adopt;
+mod alternate;
 pub mod client;
 mod created;
 mod cut;
@@ -15,6 +16,8 @@ mod first;
 pub mod function;
 mod hosts;
 mod outage;
+mod pooler;
+mod renamed;
 mod retained;
 pub mod rotation;
 pub mod site;

@@ -17,8 +17,8 @@ enum Outage {
 /// The steps, each of which first reads the secret, and the function's message without a
 /// server. The first step needs no server.
 const STEPS: [(&str, &str); 4] = [
-    ("createSecret", "NoLogin"),
-    ("setSecret", "NoLogin"),
+    ("createSecret", "NotChanged"),
+    ("setSecret", "NotChanged"),
     ("testSecret", "TestFailed"),
     ("finishSecret", "TestFailed"),
 ];

@@ -27,7 +27,7 @@ async fn what_a_person_did(engine: Engine) {
     store_password(&site, "wrong-by-hand-3").await;
     site.fails_to_rotate(&[
         "takes none of the passwords",
-        "AWSPENDING, AWSCURRENT, AWSPREVIOUS",
+        "AWSCURRENT, AWSPREVIOUS, AWSPENDING",
         "see that the user exists",
     ])
     .await;

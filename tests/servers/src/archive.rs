@@ -2,6 +2,7 @@
 //! signatures, as the user that runs the tests, and with its own folders. Nothing is installed,
 //! and no package script is run.
 
+use std::borrow::Cow;
 use std::ffi::OsStr;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -14,11 +15,12 @@ use crate::error::Error;
 const KEYRING: &str = "usr/share/keyrings/debian-archive-keyring.gpg";
 
 /// The packages to download.
+#[derive(Clone)]
 pub struct Recipe {
     /// The engine's name, for messages.
     pub engine: &'static str,
     /// Debian's release.
-    pub suite: &'static str,
+    pub suite: Cow<'static, str>,
     /// Packages with all of their dependencies, including the C library, so that they run on
     /// another release.
     pub packages: &'static [&'static str],

@@ -13,12 +13,14 @@
 //! - `process`: a child process that ends with the test process
 //! - `server`: start, stop, statements, and logs
 //! - `engine`: the command lines of each engine
+//! - `pooler`: PgBouncer in front of a PostgreSQL server
 
 mod archive;
 mod cache;
 mod certificate;
 mod engine;
 mod error;
+mod pooler;
 mod port;
 mod process;
 mod programs;
@@ -27,5 +29,6 @@ mod template;
 
 pub use certificate::Certificate;
 pub use error::Error;
+pub use pooler::{Passwords, Pooler};
 pub use programs::Engine;
-pub use server::{OpenSession, Options, Server};
+pub use server::{OpenSession, Options, Server, Superuser};

@@ -1,5 +1,6 @@
 //! Finds an engine's programs, on this machine or in the cache.
 
+use std::borrow::Cow;
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
@@ -29,53 +30,92 @@ impl Engine {
         }
     }
 
-    /// Returns its packages, from stable releases if possible. No stable release of Debian has
+    /// Returns its programs, from stable releases if possible. No stable release of Debian has
     /// MySQL.
-    fn recipe(self) -> Recipe {
-        let engine = self.name();
+    fn source(self) -> &'static Source {
         match self {
-            Self::Postgres => Recipe {
-                engine,
-                suite: "bookworm",
-                packages: &["postgresql-15", "postgresql-client-15"],
-                alone: &[],
-                needless: &["perl", "libperl", "libllvm", "debconf", "dpkg", "adduser"],
-            },
-            Self::MariaDb => Recipe {
-                engine,
-                suite: "bookworm",
-                packages: &["mariadb-server-core", "mariadb-client-core", "libcrack2"],
-                // The plug-ins are in the package that also contains the server.
-                alone: &["mariadb-server", "mariadb-plugin-cracklib-password-check"],
-                needless: &["perl", "libperl", "debconf", "dpkg"],
-            },
-            Self::MySql => Recipe {
-                engine,
-                suite: "unstable",
-                packages: &["mysql-server-core", "mysql-client-core"],
-                alone: &[],
-                needless: &["perl", "libperl", "debconf", "dpkg"],
-            },
-        }
-    }
-
-    /// Returns the paths of its programs in their packages, the server first.
-    fn files(self) -> &'static [&'static str] {
-        match self {
-            Self::Postgres => &["postgres", "initdb", "psql"],
-            Self::MariaDb => &["mariadbd", "mariadb"],
-            Self::MySql => &["mysqld", "mysql"],
-        }
-    }
-
-    fn folder(self) -> &'static str {
-        match self {
-            Self::Postgres => "postgres",
-            Self::MariaDb => "mariadb",
-            Self::MySql => "mysql",
+            Self::Postgres => &POSTGRES,
+            Self::MariaDb => &MARIADB,
+            Self::MySql => &MYSQL,
         }
     }
 }
+
+/// Where programs come from.
+pub struct Source {
+    /// The packages to download.
+    recipe: Recipe,
+    /// The programs to start.
+    files: &'static [&'static str],
+    /// The name of the folder in the cache, before Debian's release.
+    folder: &'static str,
+    /// The folder of the programs. PostgreSQL's find each other and their files by their own path.
+    bin: &'static str,
+}
+
+static POSTGRES: Source = Source {
+    recipe: Recipe {
+        engine: "PostgreSQL",
+        suite: Cow::Borrowed("bookworm"),
+        packages: &["postgresql-15", "postgresql-client-15"],
+        alone: &[],
+        needless: &["perl", "libperl", "libllvm", "debconf", "dpkg", "adduser"],
+    },
+    files: &["postgres", "initdb", "psql"],
+    folder: "postgres",
+    bin: "root/usr/lib/postgresql/15/bin",
+};
+
+static MARIADB: Source = Source {
+    recipe: Recipe {
+        engine: "MariaDB",
+        suite: Cow::Borrowed("bookworm"),
+        packages: &["mariadb-server-core", "mariadb-client-core", "libcrack2"],
+        // The plug-ins are in the package that also contains the server.
+        alone: &["mariadb-server", "mariadb-plugin-cracklib-password-check"],
+        needless: &["perl", "libperl", "debconf", "dpkg"],
+    },
+    files: &["mariadbd", "mariadb"],
+    folder: "mariadb",
+    bin: "bin",
+};
+
+static MYSQL: Source = Source {
+    recipe: Recipe {
+        engine: "MySQL",
+        suite: Cow::Borrowed("unstable"),
+        packages: &["mysql-server-core", "mysql-client-core"],
+        alone: &[],
+        needless: &["perl", "libperl", "debconf", "dpkg"],
+    },
+    files: &["mysqld", "mysql"],
+    folder: "mysql",
+    bin: "bin",
+};
+
+/// PgBouncer, a pooler for PostgreSQL.
+pub static PGBOUNCER: Source = Source {
+    recipe: Recipe {
+        engine: "PgBouncer",
+        suite: Cow::Borrowed("bookworm"),
+        packages: &["pgbouncer"],
+        alone: &[],
+        needless: &[
+            "perl",
+            "libperl",
+            "debconf",
+            "dpkg",
+            "adduser",
+            "postgresql-common",
+            "postgresql-client-common",
+            "systemd",
+            "python3",
+        ],
+    },
+    files: &["pgbouncer"],
+    folder: "pgbouncer",
+    bin: "bin",
+};
 
 /// An engine's programs.
 #[derive(Clone, Debug)]
@@ -98,23 +138,53 @@ impl Programs {
 /// Finds an engine's programs, and downloads them if the machine has none.
 ///
 /// Of the programs of this machine, only PostgreSQL is used, which keeps programs, plug-ins,
-/// and messages together in the folders of one version.
+/// and messages together in the folders of one version. `.ci/versions` names the folder of another
+/// version in [`POSTGRES_FOLDER`].
 pub fn find(engine: Engine) -> Result<Programs, Error> {
     if engine == Engine::Postgres
-        && let Some(programs) = installed()
+        && let Some(programs) = named().or_else(installed)
     {
         return Ok(programs);
     }
-    let recipe = engine.recipe();
-    let name = format!("{}-{}", engine.folder(), recipe.suite);
+    fetch(engine.source())
+}
+
+/// Returns programs from the cache, and downloads them first if they are not there.
+pub fn fetch(source: &Source) -> Result<Programs, Error> {
+    let suite = match source.folder {
+        "mariadb" => std::env::var(MARIADB_SUITE).ok(),
+        _ => None,
+    };
+    let recipe = Recipe {
+        suite: suite.map_or_else(|| source.recipe.suite.clone(), Cow::Owned),
+        ..source.recipe.clone()
+    };
+    let name = format!("{}-{}", source.folder, recipe.suite);
     let place = cache::once(&name, |partial, place| {
         archive::unpack(&recipe, &partial.join("root"))?;
-        wrap(engine, partial, place)
+        wrap(source, partial, place)
     })?;
     Ok(Programs {
-        bin: bin(engine, &place),
+        bin: place.join(source.bin),
         usr: place.join("root/usr"),
         identity: name,
+    })
+}
+
+/// The environment variable with a folder of PostgreSQL's programs.
+const POSTGRES_FOLDER: &str = "KEYROTA_TEST_POSTGRES";
+
+/// The environment variable with the Debian release from which MariaDB comes.
+const MARIADB_SUITE: &str = "KEYROTA_TEST_MARIADB_SUITE";
+
+/// Returns the PostgreSQL that the environment names.
+fn named() -> Option<Programs> {
+    let bin = PathBuf::from(std::env::var_os(POSTGRES_FOLDER)?);
+    let version = bin.file_name()?.to_string_lossy().into_owned();
+    Some(Programs {
+        usr: bin.clone(),
+        bin,
+        identity: format!("postgres-{version}"),
     })
 }
 
@@ -132,20 +202,11 @@ fn installed() -> Option<Programs> {
     })
 }
 
-/// Returns the folder of the programs. PostgreSQL's find each other and their files by their
-/// own path.
-fn bin(engine: Engine, place: &Path) -> PathBuf {
-    match engine {
-        Engine::Postgres => place.join("root/usr/lib/postgresql/15/bin"),
-        Engine::MariaDb | Engine::MySql => place.join("bin"),
-    }
-}
-
 /// Writes a script for each program that starts it with the C library from its packages.
-fn wrap(engine: Engine, partial: &Path, place: &Path) -> Result<(), Error> {
+fn wrap(source: &Source, partial: &Path, place: &Path) -> Result<(), Error> {
     let root = partial.join("root");
     let incomplete = |file: &str| Error::Incomplete {
-        engine: engine.name(),
+        engine: source.recipe.engine,
         file: file.to_owned(),
     };
     let loader = libraries(&root)
@@ -162,9 +223,9 @@ fn wrap(engine: Engine, partial: &Path, place: &Path) -> Result<(), Error> {
         .map(|path| later(path))
         .collect();
     folders.dedup();
-    let bin = bin(engine, partial);
+    let bin = partial.join(source.bin);
     fs::create_dir_all(&bin).map_err(Error::file("make", &bin))?;
-    for name in engine.files() {
+    for name in source.files {
         let found = ["usr/lib/postgresql/15/bin", "usr/sbin", "usr/bin"]
             .iter()
             .map(|folder| root.join(folder).join(name))

@@ -214,9 +214,17 @@ impl Server {
     ///
     /// Fails with the client's output.
     pub fn sql(&self, statements: &str) -> Result<String, Error> {
-        let mut command =
-            engine::administrator(self.engine, &self.programs, self.folder.path(), self.port);
-        feed(&mut command, statements)
+        self.superuser().sql(statements)
+    }
+
+    /// Returns the superuser, whose statements another thread can run.
+    pub fn superuser(&self) -> Superuser {
+        Superuser {
+            engine: self.engine,
+            programs: self.programs.clone(),
+            folder: self.folder.path().to_owned(),
+            port: self.port,
+        }
     }
 
     /// Runs statements like [`Self::sql`], and stays logged in, with any locks, until the
@@ -294,6 +302,33 @@ impl Drop for OpenSession {
 }
 
 /// Runs a program with a text as its standard input.
+/// The superuser of a server.
+#[derive(Clone, Debug)]
+pub struct Superuser {
+    engine: Engine,
+    programs: Programs,
+    folder: PathBuf,
+    port: u16,
+}
+
+impl Superuser {
+    /// Returns the server's engine.
+    pub fn engine(&self) -> Engine {
+        self.engine
+    }
+
+    /// Runs statements, like [`Server::sql`].
+    ///
+    /// # Errors
+    ///
+    /// Fails with the client's output.
+    pub fn sql(&self, statements: &str) -> Result<String, Error> {
+        let mut command =
+            engine::administrator(self.engine, &self.programs, &self.folder, self.port);
+        feed(&mut command, statements)
+    }
+}
+
 fn feed(command: &mut Command, text: &str) -> Result<String, Error> {
     let mut input = tempfile::tempfile().map_err(Error::io("make a temporary file"))?;
     let written = input

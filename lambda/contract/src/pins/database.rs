@@ -10,6 +10,10 @@ use crate::value::names::Names;
 pub struct Entry {
     /// The user whose password is rotated.
     pub username: String,
+    /// The user that alternates with it: each rotation changes the one of the two that AWSCURRENT
+    /// does not name. If absent, there is one user.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub alternate: Option<String>,
     /// The kind of server.
     pub engine: Engine,
     /// Where the server listens: a DNS name or an address.
@@ -39,6 +43,13 @@ pub struct Entry {
     /// The rights of the user, if the function creates it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub create_user: Option<UserRights>,
+    /// Where clients log in, which the value contains. If absent, they use the server's address.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub clients: Option<Place>,
+    /// How long it takes until every member of a farm of servers knows a new password: a
+    /// [`duration`](crate::duration). If absent, each knows it at once.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub propagation: Option<String>,
     /// How long the old password keeps working after its replacement, if the server supports
     /// that: a [`duration`](crate::duration). If absent, it works until the next rotation.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -61,6 +72,16 @@ pub struct UserRights {
     /// The names of the roles that it is a member of.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub roles: Vec<String>,
+}
+
+/// Where something listens.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Place {
+    /// A DNS name or an address.
+    pub host: String,
+    /// The TCP port.
+    pub port: u16,
 }
 
 /// The rules for new passwords.

@@ -12,42 +12,81 @@ pub(super) fn of_statement(statement: &str, default: u32) -> Option<PasswordExpi
     let words = words(statement);
     let at = words
         .windows(2)
-        .position(|pair| pair == ["PASSWORD", "EXPIRE"]);
+        .position(|pair| pair[0].is("PASSWORD") && pair[1].is("EXPIRE"));
     let days = match at.map(|at| &words[at + 2..]) {
         // MariaDB leaves the default out.
         None => default,
-        Some([first, ..]) if first == "DEFAULT" => default,
-        Some([first, ..]) if first == "NEVER" => 0,
-        Some([first, days, ..]) if first == "INTERVAL" => days.parse().ok()?,
+        Some([first, ..]) if first.is("DEFAULT") => default,
+        Some([first, ..]) if first.is("NEVER") => 0,
+        Some([first, days, ..]) if first.is("INTERVAL") => days.plain()?.parse().ok()?,
         Some(_) => return Some(PasswordExpiry::Expired),
     };
     (days > 0).then_some(PasswordExpiry::DaysAfterChange(days))
 }
 
-/// Returns the words of a statement in upper case, without what is quoted: names, comments, and
-/// the stored form of a password are chosen by others.
-fn words(statement: &str) -> Vec<String> {
-    let mut plain = String::with_capacity(statement.len());
+/// A word of a statement.
+pub(super) enum Word {
+    /// A keyword or a number.
+    Plain(String),
+    /// What is quoted: a name, a comment, or the stored form of a password, which others choose.
+    Quoted(String),
+}
+
+impl Word {
+    /// Returns whether this is the keyword, in upper or lower case.
+    pub(super) fn is(&self, keyword: &str) -> bool {
+        self.plain()
+            .is_some_and(|word| word.eq_ignore_ascii_case(keyword))
+    }
+
+    /// Returns the word unless it is quoted.
+    pub(super) fn plain(&self) -> Option<&str> {
+        match self {
+            Self::Plain(word) => Some(word),
+            Self::Quoted(_) => None,
+        }
+    }
+
+    /// Returns the word, or what is quoted.
+    pub(super) fn text(&self) -> &str {
+        match self {
+            Self::Plain(word) | Self::Quoted(word) => word,
+        }
+    }
+}
+
+/// Returns the words of a statement.
+pub(super) fn words(statement: &str) -> Vec<Word> {
+    let mut words = Vec::new();
+    let mut plain = String::new();
     let mut characters = statement.chars();
     while let Some(character) = characters.next() {
-        if !['\'', '"', '`'].contains(&character) {
+        let is_quote = ['\'', '"', '`'].contains(&character);
+        if !is_quote && !character.is_whitespace() {
             plain.push(character);
             continue;
         }
-        plain.push(' ');
-        while let Some(quoted) = characters.next() {
-            match quoted {
-                '\\' if character != '`' => drop(characters.next()),
+        if !plain.is_empty() {
+            words.push(Word::Plain(std::mem::take(&mut plain)));
+        }
+        if !is_quote {
+            continue;
+        }
+        let mut quoted = String::new();
+        while let Some(next) = characters.next() {
+            match next {
+                '\\' if character != '`' => quoted.extend(characters.next()),
                 // A doubled quotation mark ends one literal and begins another.
-                _ if quoted == character => break,
-                _ => {}
+                _ if next == character => break,
+                _ => quoted.push(next),
             }
         }
+        words.push(Word::Quoted(quoted));
     }
-    plain
-        .split_whitespace()
-        .map(str::to_ascii_uppercase)
-        .collect()
+    if !plain.is_empty() {
+        words.push(Word::Plain(plain));
+    }
+    words
 }
 
 #[cfg(test)]

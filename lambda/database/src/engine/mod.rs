@@ -92,14 +92,10 @@ impl Server for Engines {
     ) -> Result<Inspection, ServerError> {
         if endpoint.engine == Engine::Postgres {
             let mut session = postgres::log_in(&self.tls, endpoint, login).await?;
-            let read = timed(budget::STATEMENT, session.read()).await;
-            let expiry = timed(budget::STATEMENT, postgres::expiry(&mut session)).await;
+            let inspected = timed(budget::STATEMENT, postgres::inspect(&mut session, username));
+            let inspected = inspected.await;
             session.close().await;
-            // The login is what matters, and any role may read its own date.
-            return read.map(|()| Inspection {
-                expiry: expiry.ok().flatten(),
-                ..Inspection::default()
-            });
+            return inspected;
         }
         let mut session = mysql::log_in(&self.tls, endpoint, login).await?;
         let inspected = timed(
@@ -145,15 +141,31 @@ impl Server for Engines {
         login: &Login,
         user: &NewUser<'_>,
     ) -> Result<Prepared, ChangeError> {
-        let endpoint = &of_rights(endpoint, user.rights);
-        if endpoint.engine == Engine::Postgres {
+        let endpoint = &match user.rights {
+            Rights::Of(_) => endpoint.clone(),
+            Rights::Granted { grants, .. } => of_grants(endpoint, grants),
+        };
+        let engine = endpoint.engine;
+        if engine == Engine::Postgres {
             let mut session = postgres::log_in(&self.tls, endpoint, login).await?;
-            let prepared = postgres::user::prepare(&mut session, user).await;
+            let prepared = match user.rights {
+                Rights::Of(other) => postgres::like::prepare(&mut session, user, other).await,
+                Rights::Granted { grants, roles } => {
+                    postgres::user::prepare(&mut session, user, grants, roles).await
+                }
+            };
             session.close().await;
             return prepared;
         }
         let mut session = mysql::log_in(&self.tls, endpoint, login).await?;
-        let prepared = mysql::user::prepare(&mut session, endpoint.engine, login, user).await;
+        let prepared = match user.rights {
+            Rights::Of(other) => {
+                mysql::like::prepare(&mut session, engine, login, user, other).await
+            }
+            Rights::Granted { grants, roles } => {
+                mysql::user::prepare(&mut session, engine, login, user, grants, roles).await
+            }
+        };
         session.close().await;
         prepared
     }
@@ -181,12 +193,12 @@ impl Server for Engines {
         endpoint: &Endpoint,
         login: &Login,
         username: &str,
-        rights: Rights<'_>,
+        grants: &[String],
     ) -> Result<Dropped, ServerError> {
-        let endpoint = &of_rights(endpoint, rights);
+        let endpoint = &of_grants(endpoint, grants);
         if endpoint.engine == Engine::Postgres {
             let mut session = postgres::log_in(&self.tls, endpoint, login).await?;
-            let dropped = postgres::user::drop(&mut session, username, rights).await;
+            let dropped = postgres::user::drop(&mut session, username, grants).await;
             session.close().await;
             return dropped;
         }
@@ -214,10 +226,9 @@ impl Server for Engines {
     }
 }
 
-/// Returns where rights are granted and revoked. A grant in PostgreSQL is about objects of the
+/// Returns where privileges are granted and revoked. A grant in PostgreSQL is about objects of the
 /// database that the session is connected to, so no other one serves.
-fn of_rights(endpoint: &Endpoint, rights: Rights<'_>) -> Endpoint {
-    let Rights::Granted { grants, .. } = rights;
+fn of_grants(endpoint: &Endpoint, grants: &[String]) -> Endpoint {
     Endpoint {
         any_database: endpoint.any_database && grants.is_empty(),
         ..endpoint.clone()

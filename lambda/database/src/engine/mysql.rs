@@ -4,18 +4,25 @@
 //! - `plugin`: the authentication plugins, and the form in which a server stores a password
 //! - `session`: one login, followed by statements
 //! - `oracle`, `mariadb`: password changes in each
-//! - `user`: creates and drops users
+//! - `user`: creates a user with the rights of a manifest, and drops it
+//! - `like`: creates a user with the rights of another one
+//! - `grants`: what a server says about the rights of an account
 
 mod accounts;
+mod grants;
+pub mod like;
+mod limits;
 pub mod mariadb;
 pub mod oracle;
 mod plugin;
 mod session;
 pub mod user;
 
-use secrecy::{ExposeSecret, SecretString};
+use secrecy::ExposeSecret;
 
-use crate::server::{Engine, Inspection, Login, PasswordExpiry, ServerError, ServerFault};
+use crate::server::{
+    Account, Accounts, Engine, Inspection, Login, PasswordExpiry, ServerError, ServerFault,
+};
 
 pub use session::{Session, log_in};
 
@@ -48,9 +55,14 @@ pub async fn inspect(
 ) -> Result<Inspection, ServerError> {
     let account = session.read().await?;
     let own = (login.username == username).then_some(account);
+    let expiry = expiry(session).await.ok().flatten();
+    let hosts = accounts::hosts(session, engine, username).await?;
+    let limits = limits::read(session, engine, own.is_some(), username, hosts.as_deref()).await?;
+    let all = hosts.map(|hosts| hosts.into_iter().map(Account::new).collect());
     Ok(Inspection {
-        expiry: expiry(session).await.ok().flatten(),
-        accounts: accounts::read(session, engine, own, username).await?,
+        expiry,
+        accounts: Accounts { own, all },
+        limits,
     })
 }
 
@@ -58,9 +70,9 @@ pub async fn inspect(
 /// may read its own statement (*SHOW CREATE USER*), but not when its password was last changed.
 /// The statement may contain the stored form of the password, and is discarded.
 async fn expiry(session: &mut Session) -> Result<Option<PasswordExpiry>, ServerError> {
-    let rows = session.query("SHOW CREATE USER CURRENT_USER()").await?;
-    let statement: Vec<String> = rows.into_iter().flatten().flatten().collect();
-    let statement = SecretString::from(statement.join(" "));
+    let Some(statement) = accounts::statement(session, "CURRENT_USER()").await? else {
+        return Ok(None);
+    };
     let default = session.query("SELECT @@default_password_lifetime").await;
     // Servers before MariaDB 10.4 have no such variable.
     let default = default.unwrap_or_default().into_iter().flatten().flatten();

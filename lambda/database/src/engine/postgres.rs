@@ -2,15 +2,25 @@
 //!
 //! The function computes the SCRAM verifier and sends it to the server, as
 //! `PQencryptPasswordConn` does, so no statement contains a password, and no log can.
+//!
+//! - `session`: one login, followed by statements
+//! - `user`: creates a user with the rights of a manifest, and drops it
+//! - `like`: creates a user with the rights of another one, and `setting` copies its settings
+//! - `watch`: the server's messages, before the driver sees them
 
+pub mod like;
 mod session;
+mod setting;
 pub mod user;
 mod watch;
 
 use postgres_protocol::password;
 use secrecy::{ExposeSecret, SecretString};
 
-use crate::server::{Change, ChangeError, PasswordExpiry, ServerError, ServerFault};
+use crate::server::{
+    Accounts, Change, ChangeError, FailureLimit, Inspection, LoginLimits, PasswordExpiry,
+    ServerError, ServerFault,
+};
 
 use super::{Failure, budget, coded, sent, timed};
 
@@ -18,39 +28,19 @@ pub use session::{Session, log_in};
 
 /// Changes a password: that of the session's user, or of another user.
 pub async fn change(session: &mut Session, change: &Change<'_>) -> Result<(), ChangeError> {
-    let verifier = verifier(session, change.username, change.password).await?;
-    // One request to the server, one transaction. It can write even if the user's default is
-    // read-only, acts as the user even if a role is set, and gives up before the client does.
-    let statement = format!(
-        "BEGIN READ WRITE; SET LOCAL statement_timeout = {}; SET LOCAL ROLE NONE; \
-         ALTER ROLE {} PASSWORD '{verifier}'; COMMIT",
-        budget::LOCK.as_millis(),
+    let verifier = timed(
+        budget::STATEMENT,
+        verifier(session, change.username, change.password),
+    )
+    .await?;
+    let statement = transaction(&format!(
+        "ALTER ROLE {} PASSWORD '{verifier}'",
         identifier(change.username),
-    );
+    ));
     match sent(session.query(&statement)).await {
         Ok(_) => Ok(()),
         Err(failure) => Err(not_allowed(session, change.username, failure).await),
     }
-}
-
-/// Returns the stored form of a password, as the server is configured to store it.
-async fn verifier(
-    session: &mut Session,
-    username: &str,
-    password: &SecretString,
-) -> Result<String, ServerError> {
-    // Neither the name nor the verifier can contain the character that ends a protocol message.
-    if username.contains('\0') {
-        return Err(coded(ServerFault::UserUnknown, "NUL"));
-    }
-    let encryption = timed(budget::STATEMENT, encryption(session)).await?;
-    let secret = password.expose_secret().as_bytes();
-    // A server that does not use SCRAM, because it is older than 10 or configured so, would
-    // store such a verifier as a password.
-    Ok(match encryption.as_str() {
-        "scram-sha-256" => password::scram_sha_256(secret),
-        _ => password::md5(secret, username),
-    })
 }
 
 /// Returns the error of a change that was sent. If the server does not allow it, the error says what
@@ -67,6 +57,39 @@ async fn not_allowed(session: &mut Session, username: &str, failure: Failure) ->
         failure => failure,
     };
     failure.of_change()
+}
+
+/// Returns the form of a password that the server stores.
+async fn verifier(
+    session: &mut Session,
+    username: &str,
+    password: &SecretString,
+) -> Result<String, ServerError> {
+    // Neither the name nor the verifier can contain the character that ends a protocol message.
+    if username.contains('\0') {
+        return Err(coded(ServerFault::UserUnknown, "NUL"));
+    }
+    let secret = password.expose_secret().as_bytes();
+    // A server that does not use SCRAM, because it is older than 10 or configured so, would
+    // store such a verifier as a password.
+    Ok(match encryption(session).await?.as_str() {
+        "scram-sha-256" => password::scram_sha_256(secret),
+        _ => password::md5(secret, username),
+    })
+}
+
+/// Returns one request to the server with one transaction.
+fn transaction(statements: &str) -> String {
+    format!("{}; {statements}; COMMIT", begin())
+}
+
+/// Returns the statements that begin a transaction. It can write even if the user's default is
+/// read-only, acts as the user even if a role is set, and gives up before the client does.
+fn begin() -> String {
+    format!(
+        "BEGIN READ WRITE; SET LOCAL statement_timeout = {}; SET LOCAL ROLE NONE",
+        budget::LOCK.as_millis(),
+    )
 }
 
 /// Returns what the session's user lacks for changing another role's password. Every role may
@@ -104,9 +127,54 @@ fn missing_privilege(version: u32, may_create_roles: bool, is_superuser: bool) -
     }
 }
 
+/// Returns what the server says about the session and about a role. Every role may read
+/// `pg_roles`.
+pub async fn inspect(session: &mut Session, username: &str) -> Result<Inspection, ServerError> {
+    session.read().await?;
+    // The login is what matters, so what cannot be read is unknown.
+    Ok(Inspection {
+        expiry: expiry(session).await.ok().flatten(),
+        accounts: Accounts::default(),
+        limits: limits(session, username).await.unwrap_or_default(),
+    })
+}
+
+/// Returns what limits the logins of a role. PostgreSQL itself does not count failed logins. The
+/// extension `credcheck` does, and so do the profiles of EDB Postgres Advanced Server, whose limit
+/// this function does not read.
+///
+/// Source: *pg_roles*; `credcheck.max_auth_failure` in the extension's documentation.
+async fn limits(session: &mut Session, username: &str) -> Result<LoginLimits, ServerError> {
+    let rows = session
+        .query(&format!(
+            "SELECT rolconnlimit, current_setting('credcheck.max_auth_failure', true), \
+             to_regclass('pg_catalog.edb_profile') IS NOT NULL \
+             FROM pg_catalog.pg_roles WHERE rolname = {}",
+            literal(username)
+        ))
+        .await?;
+    let Some(row) = rows.first() else {
+        return Ok(LoginLimits::default());
+    };
+    let column = |index| row.try_get(index).ok().flatten();
+    let failures = match (column(1), column(2)) {
+        (_, Some("t") | None) => FailureLimit::Unknown,
+        (None | Some(""), _) => FailureLimit::Unlimited,
+        (Some(limit), _) => limit
+            .parse()
+            .map_or(FailureLimit::Unknown, FailureLimit::after),
+    };
+    Ok(LoginLimits {
+        failures,
+        // -1 means no limit.
+        sessions: column(0).and_then(|limit| limit.parse().ok()),
+        methods: Vec::new(),
+    })
+}
+
 /// Returns until when the session's own password is valid (`VALID UNTIL`), if that ends. Every role
 /// may read `pg_roles`.
-pub async fn expiry(session: &mut Session) -> Result<Option<PasswordExpiry>, ServerError> {
+async fn expiry(session: &mut Session) -> Result<Option<PasswordExpiry>, ServerError> {
     let rows = session
         .query(
             "SELECT floor(extract(epoch FROM rolvaliduntil))::bigint FROM pg_catalog.pg_roles \

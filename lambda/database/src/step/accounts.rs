@@ -8,31 +8,12 @@ use crate::error::Error;
 use crate::log::Note;
 use crate::pin::{Hosts, Pin, RotateAs};
 use crate::port::{Journal, Ports};
-use crate::server::{Account, Endpoint, Engine, Inspection, Login, Server, ServerError};
+use crate::server::{Account, Engine, Inspection};
 
 use super::login::server;
 
 /// The most accounts that an error lists.
 const MOST_SHOWN: usize = 10;
-
-/// Asks the server about the accounts of the user's name, on engines where a name may have
-/// several.
-///
-/// # Errors
-///
-/// Fails if the login does.
-pub(crate) async fn look<P: Ports>(
-    ports: &P,
-    pin: &Pin,
-    endpoint: &Endpoint,
-    login: &Login,
-) -> Result<Option<Inspection>, ServerError> {
-    if !pin.endpoint.engine.has_hosts() {
-        return Ok(None);
-    }
-    let inspected = ports.server().inspect(endpoint, login, &pin.username);
-    inspected.await.map(Some)
-}
 
 /// Returns whether every account of the name changes, and not only the login's own or the only one.
 ///
@@ -42,11 +23,11 @@ pub(crate) async fn look<P: Ports>(
 pub(crate) fn admit<P: Ports>(
     ports: &P,
     pin: &Pin,
-    inspection: Option<&Inspection>,
+    inspection: &Inspection,
 ) -> Result<bool, Error> {
-    let Some(inspection) = inspection else {
+    if !pin.endpoint.engine.has_hosts() {
         return Ok(false);
-    };
+    }
     let secret = pin.secret.name().to_owned();
     match judge(pin, inspection) {
         Ok(AccountsDecision::Every) => Ok(true),

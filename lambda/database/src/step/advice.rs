@@ -264,6 +264,31 @@ const ROWS: &[Row] = &[
                  superuser in `rotate_as`, then rotate again",
     },
     Row {
+        fault: Fault::RightsNotGranted,
+        codes: &["42501"],
+        by: None,
+        cause: "PostgreSQL, with `users`: the first user has a setting (`ALTER ROLE … SET`) that only a superuser may give to the second one",
+        remedy: "as a superuser, GRANT SET ON PARAMETER … TO the administrator for this parameter (PostgreSQL 15 and \
+                 later), or create the second user and its settings by hand, then rotate again",
+    },
+    Row {
+        fault: Fault::RightsNotGranted,
+        codes: &[],
+        by: None,
+        cause: "MySQL, MariaDB, with `users`: the administrator may not read the user's rights, not create the \
+                other user, or not grant it these rights",
+        remedy: "grant the administrator CREATE USER on *.*, SELECT on mysql.*, and the rights of the current \
+                 user WITH GRANT OPTION (roles WITH ADMIN OPTION), then rotate again",
+    },
+    Row {
+        fault: Fault::AccountsDiffer,
+        codes: &[],
+        by: None,
+        cause: "MySQL, MariaDB, with `users`: an account of the other user would keep its password, and serve clients on its hosts",
+        remedy: "drop that account, or create one of the current user for the same hosts and set `hosts: all` in the \
+                 manifest and run `keyrota bootstrap`, then rotate again",
+    },
+    Row {
         fault: Fault::NotAllowed,
         codes: &["1142"],
         by: Some(Signer::Administrator),

@@ -6,7 +6,7 @@ use std::time::Duration;
 use secrecy::{ExposeSecret, SecretString};
 
 use super::current::Current;
-use super::{Admission, abandon, admit, describe, pending_credential, read, stray};
+use super::{Admission, abandon, admit, describe, is_current, pending_credential, read, stray};
 use crate::error::Error;
 use crate::event::Event;
 use crate::log::Note;
@@ -51,7 +51,7 @@ pub(super) async fn run<P: Ports>(ports: &P, event: &Event) -> Result<(), Error>
     }
     let note = Note::new("make", "this version has no password yet");
     ports.journal().note(note);
-    store(ports, event, &current.with_password(&password, &pin.names)).await
+    store(ports, event, &current.successor(&pin, &password)).await
 }
 
 /// Ends the step if the version has a value: the version cannot store another one.
@@ -75,6 +75,13 @@ async fn already_made<P: Ports>(
         }
         Ok(pending) => pending,
     };
+    if let Some(next) = current.next_user(pin)
+        && pin.user_of(&pending) != next
+    {
+        return Err(abandon(ports, event, None, is_current(pin, &pending))
+            .await
+            .into());
+    }
     if current.has_password_of(&pending) {
         let reason = "its AWSPENDING holds the password that is AWSCURRENT already".to_owned();
         return Err(abandon(ports, event, None, reason).await.into());

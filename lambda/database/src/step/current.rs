@@ -1,6 +1,5 @@
 //! What AWSCURRENT holds when a rotation begins: a credential, or one without a password.
 
-use keyrota_contract::value::names::Names;
 use keyrota_function_base::step as base;
 use secrecy::SecretString;
 
@@ -49,11 +48,21 @@ impl Current {
             .is_some_and(|credential| credential.has_password_of(other))
     }
 
-    /// Returns the value with a different password, as it is stored.
-    pub(super) fn with_password(&self, password: &SecretString, names: &Names) -> SecretString {
+    /// Returns the user that the rotation changes, if two users alternate. They have passwords when
+    /// the first rotation begins.
+    pub(super) fn next_user<'pin>(&self, pin: &'pin Pin) -> Option<&'pin str> {
+        self.credential()
+            .and_then(|credential| pin.next_user(credential))
+    }
+
+    /// Returns the value with a new password, as it is stored, and with the user that the rotation
+    /// changes if two users alternate.
+    pub(super) fn successor(&self, pin: &Pin, password: &SecretString) -> SecretString {
         match self {
-            Self::Credential(credential) => credential.with_password(password, names),
-            Self::Passwordless(value) => value.with_password(password, names),
+            Self::Credential(credential) => {
+                credential.with_login(self.next_user(pin), password, &pin.names)
+            }
+            Self::Passwordless(value) => value.with_password(password, &pin.names),
         }
     }
 }

@@ -7,7 +7,7 @@
 
 use std::time::Duration;
 
-use super::test::attempt;
+use super::test::prove;
 use super::{
     Admission, Deadline, admit, describe, find, is_repeated, pending_credential, read, unlabel,
 };
@@ -54,7 +54,7 @@ pub(super) async fn run<P: Ports>(
             secret: event.secret.name().to_owned(),
         });
     }
-    attempt(ports, &pin, &pending, deadline).await?;
+    prove(ports, event, &pin, &current, &pending, deadline).await?;
 
     let note = Note::new("promote", "the new password was set and tested");
     ports.journal().note(note);
@@ -63,7 +63,8 @@ pub(super) async fn run<P: Ports>(
     if is_set(&description, &event.token) {
         unlabel(ports, &event.secret, SETTING, &event.token).await;
     }
-    if pin.old_password == Some(Duration::ZERO)
+    if pin.alternate.is_none()
+        && pin.old_password == Some(Duration::ZERO)
         && deadline.remaining_time(ports.clock()) >= DISCARDING
     {
         let promoted = ports.clock().moment();

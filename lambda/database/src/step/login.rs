@@ -14,7 +14,7 @@ pub(crate) async fn authenticate<P: Ports>(
     pin: &Pin,
     credential: &Credential,
 ) -> Result<(), ServerError> {
-    let login = credential.login(&pin.username);
+    let login = pin.login(credential);
     ports.server().authenticate(&pin.endpoint, &login).await
 }
 
@@ -30,7 +30,12 @@ pub(crate) fn without_database(endpoint: &Endpoint) -> Endpoint {
 
 /// Returns the server's address for errors.
 pub(crate) fn server(pin: &Pin) -> String {
-    let (host, port) = (&pin.endpoint.host, pin.endpoint.port);
+    place(&pin.endpoint)
+}
+
+/// Returns an address for errors.
+pub(super) fn place(endpoint: &Endpoint) -> String {
+    let (host, port) = (&endpoint.host, endpoint.port);
     if host.contains(':') {
         format!("[{host}]:{port}")
     } else {
@@ -63,31 +68,47 @@ pub(crate) fn advice_on_change(pin: &Pin, error: &ServerError) -> &'static str {
     advice::find(by, error)
 }
 
-/// Returns the error of a password change that failed. It says whose login failed, or what was found
-/// out about the password that the server has.
-pub(crate) fn not_changed(pin: &Pin, source: ServerError, tested: &'static str) -> Error {
-    let advice = advice_on_change(pin, &source);
-    let (server, username) = (server(pin), pin.username.clone());
+/// Returns the error of a password change that was not sent. It says whose login failed.
+pub(super) fn not_sent(pin: &Pin, source: ServerError) -> Error {
     match pin.administrator() {
         Some(administrator) if is_of_login(source.fault) => Error::NoAdministratorLogin {
-            server,
+            server: server(pin),
             administrator: administrator.name().to_owned(),
-            username,
+            username: pin.username.clone(),
+            advice: advice_on_change(pin, &source),
             source,
-            advice,
         },
         _ => Error::NotChanged {
-            server,
-            username,
+            server: server(pin),
+            username: pin.username.clone(),
+            advice: advice_on_change(pin, &source),
+            tested: "the change was not sent",
             source,
-            tested,
-            advice,
         },
     }
 }
 
+/// Returns the error of a password change that was sent and not made. The login before it succeeded,
+/// so a fault that a login could have is not one of a login here.
+pub(super) fn refused(pin: &Pin, source: ServerError, tested: &'static str) -> Error {
+    let advised = ServerError {
+        fault: match is_of_login(source.fault) {
+            true => ServerFault::Refused,
+            false => source.fault,
+        },
+        code: source.code.clone(),
+    };
+    Error::NotChanged {
+        server: server(pin),
+        username: pin.username.clone(),
+        advice: advice_on_change(pin, &advised),
+        tested,
+        source,
+    }
+}
+
 /// Returns whether a fault is one of the login, and not of the change after it.
-fn is_of_login(fault: ServerFault) -> bool {
+pub(super) fn is_of_login(fault: ServerFault) -> bool {
     matches!(
         fault,
         ServerFault::WrongCredentials

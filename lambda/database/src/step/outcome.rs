@@ -6,13 +6,16 @@
 
 use keyrota_function_base::step::abandon;
 
-use super::login::{advice_on_change, not_changed, server};
-use super::set::{SetContext, none_works, retained};
+use super::login::{advice_on_change, not_sent, refused, server};
+use super::set::none_works;
 use crate::decide::{self, ChangeEnd, Found};
 use crate::error::Error;
+use crate::event::Event;
 use crate::log::Note;
+use crate::pin::Pin;
 use crate::port::{Journal, Ports};
-use crate::server::{ChangeError, Login, Server, ServerError, ServerFault};
+use crate::secret::Credential;
+use crate::server::{ChangeError, Endpoint, Login, Server, ServerError, ServerFault};
 use crate::stage::PENDING;
 
 /// The login with which a user changed its own password, and the version that it is from.
@@ -21,41 +24,56 @@ pub(super) struct OwnLogin {
     pub(super) version: &'static str,
 }
 
-/// Ends the step after a password change that failed or was not confirmed. `own` is absent if an
-/// administrator made the change.
+/// A password change that was attempted.
+pub(super) struct Attempt<'step> {
+    pub(super) event: &'step Event,
+    pub(super) pin: &'step Pin,
+    pub(super) pending: &'step Credential,
+    /// Where a login shows which password the user has.
+    pub(super) endpoint: &'step Endpoint,
+    /// Whether the change creates the user with the rights of the manifest.
+    pub(super) creates: bool,
+}
+
+/// Finds out what a password change that failed or was not confirmed came to. It succeeds if the
+/// server has the pending password. `own` is absent if an administrator made the change.
 pub(super) async fn failed<P: Ports>(
     ports: &P,
-    context: &SetContext<'_>,
+    attempt: &Attempt<'_>,
     own: Option<&OwnLogin>,
     error: ChangeError,
 ) -> Result<(), Error> {
-    let pin = &context.pin;
+    let &Attempt {
+        event,
+        pin,
+        creates,
+        ..
+    } = attempt;
     let error = match error {
         ChangeError::Unsent(error) => {
-            return Err(not_changed(pin, error, "the change was not sent"));
+            return Err(not_sent(pin, error));
         }
         ChangeError::Sent(error) => error,
     };
-    let found = find(ports, context, own).await;
+    let found = find(ports, attempt, own).await;
     let tested = tested(found);
     if error.fault == ServerFault::RightsRefused {
-        return Err(not_changed(pin, error, tested));
+        return Err(refused(pin, error, tested));
     }
-    let creates = context.is_prepared.get() && pin.create_user.is_some();
     let partial = decide::may_be_partial(pin.endpoint.engine, pin.hosts)
         || creates && decide::may_lack_rights(pin.endpoint.engine, error.fault);
     match decide::after_asking(error.fault, found, partial) {
         ChangeEnd::Set => {
             let note = Note::new("set", "the server was found to have the pending password");
             ports.journal().note(note);
-            retained(ports, context).await
+            Ok(())
         }
         ChangeEnd::GiveUp => {
             let advice = advice_on_change(pin, &error);
             let reason = format!("{error}; {tested} ({advice})");
-            Err(abandon(ports, context.event, None, reason).await.into())
+            Err(abandon(ports, event, None, reason).await.into())
         }
-        ChangeEnd::NotChanged => Err(not_changed(pin, error, tested)),
+        ChangeEnd::NotChanged => Err(refused(pin, error, tested)),
         ChangeEnd::NoPasswordWorks => {
             let used = own.map_or(PENDING, |own| own.version);
             Err(none_works(pin, &[PENDING, used]))
@@ -71,10 +89,9 @@ pub(super) async fn failed<P: Ports>(
 
 /// Finds out by logging in which password the server has. After a login that failed for another
 /// reason than a wrong password, no other password is sent.
-async fn find<P: Ports>(ports: &P, context: &SetContext<'_>, own: Option<&OwnLogin>) -> Found {
-    let pin = &context.pin;
-    let new = context.pending.login(&pin.username);
-    match log_in(ports, context, &new).await {
+async fn find<P: Ports>(ports: &P, attempt: &Attempt<'_>, own: Option<&OwnLogin>) -> Found {
+    let endpoint = attempt.endpoint;
+    match log_in(ports, endpoint, &attempt.pin.login(attempt.pending)).await {
         Ok(true) => return Found::New,
         Ok(false) => {}
         Err(error) => return Found::Unknown(error.fault),
@@ -82,7 +99,7 @@ async fn find<P: Ports>(ports: &P, context: &SetContext<'_>, own: Option<&OwnLog
     let Some(own) = own else {
         return Found::NotNew;
     };
-    match log_in(ports, context, &own.login).await {
+    match log_in(ports, endpoint, &own.login).await {
         Ok(true) => Found::Old,
         Ok(false) => Found::Neither,
         Err(error) => Found::Unknown(error.fault),
@@ -92,10 +109,10 @@ async fn find<P: Ports>(ports: &P, context: &SetContext<'_>, own: Option<&OwnLog
 /// Returns whether the server accepts a password, or calls it wrong.
 async fn log_in<P: Ports>(
     ports: &P,
-    context: &SetContext<'_>,
+    endpoint: &Endpoint,
     login: &Login,
 ) -> Result<bool, ServerError> {
-    match ports.server().authenticate(&context.endpoint, login).await {
+    match ports.server().authenticate(endpoint, login).await {
         Ok(()) => Ok(true),
         Err(error) if decide::may_try_another(error.fault) => Ok(false),
         Err(error) => Err(error),

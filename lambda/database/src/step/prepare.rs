@@ -14,9 +14,10 @@ use keyrota_function_base::pin::EntryError;
 
 use super::administrator::{Administrator, administrator};
 use super::current::Current;
-use super::login::{no_login, not_changed, server};
-use super::outcome::failed;
-use super::set::{SetContext, broken_off, by_an_administrator, mark_pending, retained};
+use super::login::{no_login, not_sent, refused, server};
+use super::set::{
+    SetContext, broken_off, by_an_administrator, has_pending, mark_pending, retained, unconfirmed,
+};
 use super::{accounts, promote};
 use crate::decide;
 use crate::error::Error;
@@ -25,7 +26,7 @@ use crate::pin::Pin;
 use crate::port::{Journal, Ports};
 use crate::secret::Credential;
 use crate::server::{ChangeError, NewUser, Prepared, Rights, Server, ServerError, ServerFault};
-use crate::stage::{CURRENT, PENDING};
+use crate::stage::CURRENT;
 
 /// Sets the pending password as the administrator, and creates the user if it is missing and the
 /// pin says so.
@@ -46,7 +47,7 @@ pub(super) async fn run<P: Ports>(
         .server()
         .has_user(&by.endpoint, &by.login, &pin.username);
     match (exists.await, creates) {
-        (Err(error), _) => return Err(not_changed(pin, error, "the change was not sent")),
+        (Err(error), _) => return Err(not_sent(pin, error)),
         (Ok(false), true) => {
             let note = Note::new("create", "the server has no such user");
             ports.journal().note(note);
@@ -57,25 +58,12 @@ pub(super) async fn run<P: Ports>(
                 fault: ServerFault::UserUnknown,
                 code: None,
             };
-            return Err(not_changed(pin, error, "the change was not sent"));
+            return Err(not_sent(pin, error));
         }
         (Ok(true), _) => {}
     }
-    match context.log_in(ports, &context.pending).await {
-        Ok(()) if works(ports, context, current).await? => {
-            let reason = "the server has the pending password already, beside the current one";
-            ports.journal().note(Note::new("keep", reason));
-            mark_pending(ports, context).await?;
-            return retained(ports, context).await;
-        }
-        Ok(()) => {
-            let reason =
-                "the user has the pending password already, and may lack some of its rights";
-            ports.journal().note(Note::new("set again", reason));
-            return prepare(ports, context, &by).await;
-        }
-        Err(error) if decide::may_try_another(error.fault) => {}
-        Err(error) => return Err(no_login(pin, PENDING, error)),
+    if context.was_sent() && has_pending(ports, context).await? {
+        return continued(ports, context, current, &by).await;
     }
     let sent = broken_off(ports, context, None).await?;
     match &sent {
@@ -89,6 +77,10 @@ pub(super) async fn run<P: Ports>(
             promote(ports, secret, &context.description, version).await?;
         }
         None if creates && context.is_first => {
+            // Someone could have moved the label.
+            if !context.was_sent() && has_pending(ports, context).await? {
+                return continued(ports, context, current, &by).await;
+            }
             return Err(Error::UserExists {
                 secret: pin.secret.name().to_owned(),
                 server: server(pin),
@@ -97,11 +89,33 @@ pub(super) async fn run<P: Ports>(
         }
         None => {}
     }
-    match context.is_first && sent.is_none() {
-        true => prepare(ports, context, &by).await,
+    let replaced = match &sent {
+        Some((_, credential)) => Some(credential),
+        None => current.credential(),
+    };
+    match replaced {
+        None => prepare(ports, context, &by).await,
         // AWSCURRENT has a password that works, so the user rotates like any other.
-        false => by_an_administrator(ports, context, &by).await,
+        Some(replaced) => by_an_administrator(ports, context, &by, replaced).await,
     }
+}
+
+/// Continues an earlier run of the step, after which the user has the pending password.
+async fn continued<P: Ports>(
+    ports: &P,
+    context: &SetContext<'_>,
+    current: &Current,
+    by: &Administrator,
+) -> Result<(), Error> {
+    if works(ports, context, current).await? {
+        let reason = "the server has the pending password already, beside the current one";
+        ports.journal().note(Note::new("keep", reason));
+        mark_pending(ports, context).await?;
+        return retained(ports, context).await;
+    }
+    let reason = "the user has the pending password already, and may lack some of its rights";
+    ports.journal().note(Note::new("set again", reason));
+    prepare(ports, context, by).await
 }
 
 /// Returns whether AWSCURRENT's password works. Then the user has its rights, and to prepare it
@@ -128,9 +142,12 @@ async fn prepare<P: Ports>(
     by: &Administrator,
 ) -> Result<(), Error> {
     let pin = &context.pin;
-    let every = match accounts::look(ports, pin, &by.endpoint, &by.login).await {
-        Ok(inspection) => accounts::admit(ports, pin, inspection.as_ref())?,
-        Err(error) => return failed(ports, context, None, ChangeError::Unsent(error)).await,
+    let inspected = ports
+        .server()
+        .inspect(&by.endpoint, &by.login, &pin.username);
+    let every = match inspected.await {
+        Ok(inspection) => accounts::admit(ports, pin, &inspection)?,
+        Err(error) => return Err(not_sent(pin, error)),
     };
     mark_pending(ports, context).await?;
     context.is_prepared.set(true);
@@ -146,7 +163,7 @@ async fn prepare<P: Ports>(
                 .note(Note::new("set", "the old password no longer works"));
             Ok(())
         }
-        Err(error) => failed(ports, context, None, error).await,
+        Err(error) => unconfirmed(ports, context, None, error).await,
     }
 }
 
@@ -164,7 +181,8 @@ pub(crate) async fn complete<P: Ports>(
 ) -> Result<(), Error> {
     match send(ports, pin, by, credential, false).await {
         Ok(_) => Ok(()),
-        Err(ChangeError::Sent(error) | ChangeError::Unsent(error)) => Err(not_changed(
+        Err(ChangeError::Unsent(error)) => Err(not_sent(pin, error)),
+        Err(ChangeError::Sent(error)) => Err(refused(
             pin,
             error,
             "the user keeps the password of a rotation that was broken off",

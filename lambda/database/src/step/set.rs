@@ -4,30 +4,35 @@
 //! that the user is never locked out, every password that the server may have is in a version
 //! that carries a label:
 //!
-//! 1. The step tries the pending password. If it works, an earlier run has changed it.
+//! 1. If the pending version has the label `KEYROTA_SETTING`, its password was sent, or was about to
+//!    be. The step tries it. If it works, an earlier run has changed it.
 //! 2. If a rotation was broken off after its password was sent, the step tries that password.
 //!    If it works, its version becomes AWSCURRENT: clients again have a password that works,
 //!    and it stays in a version with a label.
-//! 3. The step asks the server which accounts of the user's name there are, and refuses if one
-//!    password cannot serve them ([`accounts`]).
+//! 3. The step asks the server which accounts of the user's name there are and what limits their
+//!    logins, and refuses if one password cannot serve them ([`accounts`]).
 //! 4. The pending version receives the label `KEYROTA_SETTING`, so that the version outlives
 //!    its rotation.
 //! 5. The password is changed, either by the administrator or by the user. The user logs in
 //!    with the password of AWSCURRENT, or with that of AWSPREVIOUS if the server reports
-//!    AWSCURRENT's as wrong.
+//!    AWSCURRENT's as wrong. If it reports both as wrong, the pending password is the last that
+//!    it may have: someone could have moved the label.
 //! 6. If the server answers with an error, or not at all, the step finds out by logging in which
 //!    password the server has ([`outcome`](super::outcome)).
+//! 7. After a change that voids the old password, the step logs in with it once, to see that the
+//!    server refuses it, if the server tolerates a failed login.
 //!
-//! If AWSCURRENT has no password yet, or the function creates the user, the administrator makes the
-//! change in another way ([`prepare`](super::prepare)).
+//! If two users alternate, the step changes the one that nobody logs in as yet, so that it can do
+//! without the labels ([`alternate`]). If AWSCURRENT has no password yet, or the function creates the
+//! user, the administrator makes the change in another way ([`prepare`]).
 
 use super::administrator::{Administrator, administrator};
 use super::current::Current;
-use super::login::{authenticate, no_login, server, without_database};
-use super::outcome::{OwnLogin, failed};
+use super::login::{no_login, server, without_database};
+use super::outcome::{Attempt, OwnLogin, failed};
 use super::{
-    Admission, abandon, accounts, admit, describe, find, label, pending_credential, prepare,
-    promote, read, stray, usable,
+    Admission, SecretVersion, abandon, accounts, admit, alternate, describe, find, label,
+    pending_credential, prepare, promote, read, stray, usable,
 };
 use std::cell::Cell;
 
@@ -41,8 +46,10 @@ use crate::mark::{self, RETAINED, SETTING};
 use crate::pin::{Pin, RotateAs};
 use crate::port::{Description, Journal, Ports, VersionSelector};
 use crate::secret::{Content, Credential, Unreadable};
-use crate::server::{Change, ChangeError, Endpoint, Login, PreviousPassword, Server, ServerError};
-use crate::stage::{CURRENT, PENDING, PREVIOUS, VersionId};
+use crate::server::{
+    Change, ChangeError, Endpoint, FailureLimit, Login, PreviousPassword, Server, ServerError,
+};
+use crate::stage::{self, CURRENT, PENDING, PREVIOUS, VersionId};
 
 /// What `setSecret` knows after it has read the secret.
 pub(super) struct SetContext<'event> {
@@ -51,13 +58,17 @@ pub(super) struct SetContext<'event> {
     pub(super) description: Description,
     pub(super) pending: Credential,
     /// Where a login shows which password the user has.
-    pub(super) endpoint: Endpoint,
+    endpoint: Endpoint,
     /// Whether AWSCURRENT has no password yet.
     pub(super) is_first: bool,
     /// Whether the pending version has received the label.
     is_labelled: Cell<bool>,
     /// Whether the change sets the rights of the user too, and keeps no password beside the new one.
     pub(super) is_prepared: Cell<bool>,
+    /// How many logins in succession the server has refused because of the password.
+    failed_logins: Cell<u32>,
+    /// How many failed logins in succession the server tolerates.
+    failure_limit: Cell<FailureLimit>,
 }
 
 impl SetContext<'_> {
@@ -67,15 +78,31 @@ impl SetContext<'_> {
         ports: &P,
         credential: &Credential,
     ) -> Result<(), ServerError> {
-        let login = credential.login(&self.pin.username);
-        ports.server().authenticate(&self.endpoint, &login).await
+        let login = self.pin.login(credential);
+        let ended = ports.server().authenticate(&self.endpoint, &login).await;
+        match &ended {
+            Ok(()) => self.failed_logins.set(0),
+            Err(error) if decide::may_try_another(error.fault) => self.record_failed_login(),
+            Err(_) => {}
+        }
+        ended
+    }
+
+    /// Counts a login that the server refused because of the password.
+    fn record_failed_login(&self) {
+        self.failed_logins.update(|count| count + 1);
+    }
+
+    /// Returns whether this version's password was sent, or was about to be.
+    pub(super) fn was_sent(&self) -> bool {
+        stage::carrier(&self.description.stages, SETTING) == Some(&self.event.token)
     }
 }
 
 pub(super) async fn run<P: Ports>(ports: &P, event: &Event) -> Result<(), Error> {
     let (description, current, pending) = tokio::join!(
         describe(ports, &event.secret),
-        read(ports, event, VersionSelector::Labelled(CURRENT)),
+        find(ports, &event.secret, VersionSelector::Labelled(CURRENT)),
         read(ports, event, VersionSelector::Version(&event.token)),
     );
     let description = description?;
@@ -83,7 +110,10 @@ pub(super) async fn run<P: Ports>(ports: &P, event: &Event) -> Result<(), Error>
         return Ok(());
     }
     let pin = Pin::read(ports.pins(), &event.secret, &description)?;
-    let current = Current::read(&pin, current?)?;
+    let SecretVersion {
+        version, content, ..
+    } = current?;
+    let current = Current::read(&pin, content)?;
     let pending = pending?;
     if let Some(reason) = nothing_to_set(&current, &pending) {
         ports.journal().note(Note::new("nothing to set", reason));
@@ -95,6 +125,19 @@ pub(super) async fn run<P: Ports>(ports: &P, event: &Event) -> Result<(), Error>
         }
         other => other?,
     };
+    if let Current::Credential(current) = &current
+        && let Some(next) = pin.next_user(current)
+    {
+        let alternation = alternate::Alternation {
+            event,
+            pin: &pin,
+            next,
+            version: version.as_ref(),
+            current,
+            pending: &pending,
+        };
+        return alternate::run(ports, &alternation).await;
+    }
     let is_first = current.credential().is_none();
     let context = SetContext {
         event,
@@ -108,6 +151,8 @@ pub(super) async fn run<P: Ports>(ports: &P, event: &Event) -> Result<(), Error>
         is_first,
         is_labelled: Cell::new(false),
         is_prepared: Cell::new(false),
+        failed_logins: Cell::new(0),
+        failure_limit: Cell::default(),
     };
     let Some(current) = current
         .credential()
@@ -120,20 +165,13 @@ pub(super) async fn run<P: Ports>(ports: &P, event: &Event) -> Result<(), Error>
         version,
     };
     let mut first = None;
-    match authenticate(ports, &context.pin, &context.pending).await {
-        Ok(()) if decide::may_be_partial(context.pin.endpoint.engine, context.pin.hosts) => {
-            let reason = "an account has the pending password already, and others may not";
-            ports.journal().note(Note::new("set again", reason));
-            first = Some(own(PENDING, &context.pending));
+    if context.was_sent() && has_pending(ports, &context).await? {
+        if !decide::may_be_partial(context.pin.endpoint.engine, context.pin.hosts) {
+            return keep(ports, &context).await;
         }
-        Ok(()) => {
-            let note = Note::new("keep", "the server has the pending password already");
-            ports.journal().note(note);
-            label(ports, event, &context.description, SETTING).await?;
-            return retained(ports, &context).await;
-        }
-        Err(error) if decide::may_try_another(error.fault) => {}
-        Err(error) => return Err(no_login(&context.pin, PENDING, error)),
+        let reason = "an account has the pending password already, and others may not";
+        ports.journal().note(Note::new("set again", reason));
+        first = Some(own(PENDING, &context.pending));
     }
     if first.is_none() {
         let resumed = resume(ports, &context, current).await?;
@@ -143,20 +181,42 @@ pub(super) async fn run<P: Ports>(ports: &P, event: &Event) -> Result<(), Error>
         let first = first.unwrap_or_else(|| own(CURRENT, current));
         return by_the_user(ports, &context, current, first).await;
     };
-    by_an_administrator(ports, &context, &administrator).await
+    by_an_administrator(ports, &context, &administrator, current).await
 }
 
-/// Changes the password with the administrator's login.
+/// Changes the password with the administrator's login. `replaced` is the credential that the user
+/// had before.
 pub(super) async fn by_an_administrator<P: Ports>(
     ports: &P,
     context: &SetContext<'_>,
     administrator: &Administrator,
+    replaced: &Credential,
 ) -> Result<(), Error> {
     let (endpoint, login) = (&administrator.endpoint, &administrator.login);
     match change(ports, context, endpoint, login).await? {
-        Ok(before) => set(ports, context, before).await,
-        Err(error) => failed(ports, context, None, error).await,
+        Ok(before) => set(ports, context, &context.pin.login(replaced), before).await,
+        Err(error) => unconfirmed(ports, context, None, error).await,
     }
+}
+
+/// Returns whether the server has the pending password.
+pub(super) async fn has_pending<P: Ports>(
+    ports: &P,
+    context: &SetContext<'_>,
+) -> Result<bool, Error> {
+    match context.log_in(ports, &context.pending).await {
+        Ok(()) => Ok(true),
+        Err(error) if decide::may_try_another(error.fault) => Ok(false),
+        Err(error) => Err(no_login(&context.pin, PENDING, error)),
+    }
+}
+
+/// Ends the step if the server has the pending password already.
+async fn keep<P: Ports>(ports: &P, context: &SetContext<'_>) -> Result<(), Error> {
+    let note = Note::new("keep", "the server has the pending password already");
+    ports.journal().note(note);
+    label(ports, context.event, &context.description, SETTING).await?;
+    retained(ports, context).await
 }
 
 /// Returns why there is no password to set, or `None` if there is one. `finishSecret` promotes
@@ -230,7 +290,7 @@ async fn beside_a_stray<P: Ports>(
     if context.pin.rotate_as != RotateAs::Own {
         return Ok(());
     }
-    match authenticate(ports, &context.pin, current).await {
+    match context.log_in(ports, current).await {
         Ok(()) => Ok(()),
         Err(error) if decide::may_try_another(error.fault) => {
             Err(none_works(&context.pin, &[PENDING, CURRENT]))
@@ -256,16 +316,24 @@ async fn by_the_user<P: Ports>(
     first: OwnLogin,
 ) -> Result<(), Error> {
     let pin = &context.pin;
-    let mut tried = vec![PENDING];
+    let mut tried = Vec::from_iter(context.was_sent().then_some(PENDING));
     let mut next = Some(first);
     while let Some(own) = next.take() {
         let error = match change(ports, context, &pin.endpoint, &own.login).await? {
-            Ok(before) => return set(ports, context, before).await,
+            Ok(before) => {
+                // The pending password may be the one that the change was made with.
+                let replaced = match own.version {
+                    PENDING => current.login(&pin.username),
+                    _ => own.login,
+                };
+                return set(ports, context, &replaced, before).await;
+            }
             Err(error) => error,
         };
         if !decide::may_try_another_login(&error) {
-            return failed(ports, context, Some(&own), error).await;
+            return unconfirmed(ports, context, Some(&own), error).await;
         }
+        context.record_failed_login();
         tried.push(own.version);
         if own.version == CURRENT {
             let previous = read(ports, context.event, VersionSelector::Labelled(PREVIOUS)).await?;
@@ -277,6 +345,12 @@ async fn by_the_user<P: Ports>(
                     version: PREVIOUS,
                 });
         }
+    }
+    if !tried.contains(&PENDING) {
+        if has_pending(ports, context).await? {
+            return keep(ports, context).await;
+        }
+        tried.push(PENDING);
     }
     Err(none_works(pin, &tried))
 }
@@ -290,8 +364,15 @@ async fn change<P: Ports>(
     login: &Login,
 ) -> Result<Result<PreviousPassword, ChangeError>, Error> {
     let pin = &context.pin;
-    let every = match accounts::look(ports, pin, endpoint, login).await {
-        Ok(inspection) => accounts::admit(ports, pin, inspection.as_ref())?,
+    let inspected = ports.server().inspect(endpoint, login, &pin.username).await;
+    let every = match inspected {
+        Ok(inspection) => {
+            if login.username == pin.username {
+                context.failed_logins.set(0);
+            }
+            context.failure_limit.set(inspection.limits.failures);
+            accounts::admit(ports, pin, &inspection)?
+        }
         Err(error) => return Ok(Err(ChangeError::Unsent(error))),
     };
     mark_pending(ports, context).await?;
@@ -315,23 +396,82 @@ pub(super) async fn mark_pending<P: Ports>(
     Ok(())
 }
 
+/// Ends the step after a change that failed or was not confirmed.
+pub(super) async fn unconfirmed<P: Ports>(
+    ports: &P,
+    context: &SetContext<'_>,
+    own: Option<&OwnLogin>,
+    error: ChangeError,
+) -> Result<(), Error> {
+    let attempt = Attempt {
+        event: context.event,
+        pin: &context.pin,
+        pending: &context.pending,
+        endpoint: &context.endpoint,
+        creates: context.is_prepared.get() && context.pin.create_user.is_some(),
+    };
+    failed(ports, &attempt, own, error).await?;
+    retained(ports, context).await
+}
+
 /// Ends the step after the password was changed.
 async fn set<P: Ports>(
     ports: &P,
     context: &SetContext<'_>,
+    replaced: &Login,
     before: PreviousPassword,
 ) -> Result<(), Error> {
     match before {
         PreviousPassword::Void => {
-            ports
-                .journal()
-                .note(Note::new("set", "the old password no longer works"));
+            let note = Note::new(
+                "set",
+                "the server has answered that it has the new password",
+            );
+            ports.journal().note(note);
+            try_replaced(ports, context, replaced).await;
             Ok(())
         }
         PreviousPassword::Retained => {
             let note = Note::new("set", "the old password works beside the new one");
             ports.journal().note(note);
             retained(ports, context).await
+        }
+    }
+}
+
+/// Logs in with the replaced password, which the server must refuse. The result is only reported:
+/// without the promotion, clients would have no password that is certain to work.
+async fn try_replaced<P: Ports>(ports: &P, context: &SetContext<'_>, replaced: &Login) {
+    let (limit, failed) = (context.failure_limit.get(), context.failed_logins.get());
+    if !decide::may_try_replaced(limit, failed) {
+        let reason = match limit {
+            FailureLimit::Unknown => {
+                "the old password was not tried, because it is unknown after how many failed logins the server refuses others"
+            }
+            _ => {
+                "the old password was not tried, because the server refuses logins after a few failed ones"
+            }
+        };
+        ports.journal().note(Note::new("not tested", reason));
+        return;
+    }
+    let endpoint = &context.endpoint;
+    match ports.server().authenticate(endpoint, replaced).await {
+        Err(error) if decide::may_try_another(error.fault) => {
+            let reason = "the server refuses the old password";
+            ports.journal().note(Note::new("passed", reason));
+        }
+        Err(_) => {
+            let reason =
+                "a login with the old password failed for another reason than a wrong password";
+            ports.journal().note(Note::new("not tested", reason));
+        }
+        Ok(()) => {
+            let error = Error::ReplacedWorks {
+                server: server(&context.pin),
+                username: context.pin.username.clone(),
+            };
+            ports.journal().trouble(&context.event.secret, &error);
         }
     }
 }

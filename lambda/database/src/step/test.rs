@@ -9,9 +9,10 @@
 
 use std::time::Duration;
 
-use super::login::{advice, authenticate, server};
+use super::login::{advice, authenticate, place, server};
 use super::{
-    Admission, Deadline, admit, current_credential, describe, is_repeated, pending_credential, read,
+    Admission, Deadline, abandon, admit, current_credential, describe, is_current, is_repeated,
+    pending_credential, read,
 };
 use crate::error::Error;
 use crate::event::Event;
@@ -19,7 +20,7 @@ use crate::log::Note;
 use crate::pin::Pin;
 use crate::port::{Clock, Journal, Ports, VersionSelector};
 use crate::secret::{Content, Credential, Unreadable};
-use crate::server::{ServerError, ServerFault};
+use crate::server::{Server, ServerError, ServerFault};
 use crate::stage::{self, CURRENT, PENDING, VersionState};
 
 /// The delays before retries, for a server that fails over, or one that replicates the change
@@ -66,7 +67,82 @@ pub(super) async fn run<P: Ports>(
         return attempt(ports, &pin, &current, deadline).await;
     }
     let pending = pending_credential("test", &pin, pending)?;
-    attempt(ports, &pin, &pending, deadline).await
+    prove(ports, event, &pin, &current, &pending, deadline).await?;
+    if !pin.propagation.is_zero() {
+        let note = Note::new("wait", "the members of a farm learn the new password");
+        ports.journal().note(note);
+        ports.clock().sleep(pin.propagation).await;
+        prove(ports, event, &pin, &current, &pending, deadline).await?;
+    }
+    as_clients(ports, &pin, &pending, deadline).await;
+    Ok(())
+}
+
+/// Logs in where clients do, if that is not the server. The result is only reported: the server has
+/// the new password already, so to stop the rotation would leave clients without it.
+async fn as_clients<P: Ports>(ports: &P, pin: &Pin, credential: &Credential, deadline: Deadline) {
+    let Some(endpoint) = &pin.clients else {
+        return;
+    };
+    if deadline.remaining_time(ports.clock()) < ENOUGH {
+        return not_tested(
+            ports,
+            "there was no time left for a login where clients log in",
+        );
+    }
+    let username = pin.user_of(credential);
+    let login = credential.login(username);
+    match ports.server().authenticate(endpoint, &login).await {
+        Ok(()) => {
+            let reason = "the new password is accepted where clients log in";
+            ports.journal().note(Note::new("passed", reason));
+        }
+        Err(source) if source.fault == ServerFault::WrongCredentials => {
+            let error = Error::ClientsRefused {
+                place: place(endpoint),
+                username: username.to_owned(),
+                source,
+            };
+            ports.journal().trouble(&pin.secret, &error);
+        }
+        Err(_) => not_tested(
+            ports,
+            "a login where clients log in failed for another reason than a wrong password",
+        ),
+    }
+}
+
+fn not_tested<P: Ports>(ports: &P, reason: &'static str) {
+    ports.journal().note(Note::new("not tested", reason));
+}
+
+/// Logs in with the pending version's password.
+///
+/// If two users alternate, someone may have stored a login of the same user as AWSCURRENT by hand. If
+/// the pending password is wrong then, it is never set, because AWSCURRENT's user is not changed, and
+/// the rotation is cancelled.
+pub(super) async fn prove<P: Ports>(
+    ports: &P,
+    event: &Event,
+    pin: &Pin,
+    current: &Content,
+    pending: &Credential,
+    deadline: Deadline,
+) -> Result<(), Error> {
+    let tested = attempt(ports, pin, pending, deadline).await;
+    let is_wrong = matches!(
+        &tested,
+        Err(Error::TestFailed { source, .. }) if source.fault == ServerFault::WrongCredentials
+    );
+    if let Content::Complete(current) = current
+        && let Some(next) = pin.next_user(current)
+        && next != pin.user_of(pending)
+        && is_wrong
+    {
+        let reason = is_current(pin, pending);
+        return Err(abandon(ports, event, None, reason).await.into());
+    }
+    tested
 }
 
 /// Returns why this is a test of the configuration, or `None` if it is a rotation.
@@ -85,7 +161,7 @@ fn configuration_test(absent: bool, current: &Content, pending: &Content) -> Opt
 }
 
 /// Logs in, and retries if that may help.
-pub(super) async fn attempt<P: Ports>(
+async fn attempt<P: Ports>(
     ports: &P,
     pin: &Pin,
     credential: &Credential,
@@ -108,7 +184,7 @@ pub(super) async fn attempt<P: Ports>(
             _ => {
                 return Err(Error::TestFailed {
                     server: server(pin),
-                    username: pin.username.clone(),
+                    username: pin.user_of(credential).to_owned(),
                     advice: advice(&source),
                     source,
                 });

@@ -5,13 +5,14 @@ use std::time::Duration;
 
 use keyrota_database_function::decide::{
     AccountsDecision, ChangeEnd, Found, PasswordCheck, Repair, accounts, after_asking,
-    may_be_partial, may_discard, may_try_another_login, repair,
+    may_be_partial, may_discard, may_try_another_login, may_try_replaced, repair,
 };
 use keyrota_database_function::mark::{RETAINED, SETTING, broken_off};
 use keyrota_database_function::moment::Moment;
 use keyrota_database_function::pin::Hosts;
 use keyrota_database_function::server::{
-    Account, Accounts, ChangeError, Engine, Inspection, PasswordExpiry, ServerError, ServerFault,
+    Account, Accounts, ChangeError, Engine, FailureLimit, Inspection, LoginLimits, PasswordExpiry,
+    ServerError, ServerFault,
 };
 use keyrota_database_function::stage::{CURRENT, PENDING, Stages, VersionId};
 
@@ -86,6 +87,7 @@ fn inspection(own: Option<&str>, all: Option<&[&str]>) -> Inspection {
             own: own.map(Account::new),
             all: all.map(|hosts| hosts.iter().map(|host| Account::new(*host)).collect()),
         },
+        limits: LoginLimits::default(),
     }
 }
 
@@ -201,5 +203,24 @@ fn the_server_forgets_nothing_but_what_is_before_awscurrent() {
                 assert_eq!(found, setting == Some("other") && pending != Some("other"));
             }
         }
+    }
+}
+
+#[test]
+fn the_replaced_password_is_tried_only_if_the_server_tolerates_it() {
+    for (limit, failed, expected) in [
+        (FailureLimit::Unlimited, 7, true),
+        (FailureLimit::Unknown, 0, false),
+        (FailureLimit::After(1), 0, false),
+        (FailureLimit::After(2), 0, true),
+        (FailureLimit::After(2), 1, false),
+        (FailureLimit::After(3), 1, true),
+        (FailureLimit::After(3), u32::MAX, false),
+    ] {
+        assert_eq!(
+            may_try_replaced(limit, failed),
+            expected,
+            "{limit:?} {failed}"
+        );
     }
 }

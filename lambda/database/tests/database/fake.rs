@@ -9,6 +9,7 @@
 mod forge;
 mod guard;
 mod mishap;
+mod prepare;
 mod rotation;
 mod secrets_manager;
 mod server;
@@ -22,5 +23,6 @@ pub(crate) use rotation::{
     sweep, sweep_in_turns,
 };
 pub(crate) use services::{
-    ADMINISTRATOR_ARN, FakeServices, First, HOST, SECRET, SECRET_ARN, Setting, TOKEN, USER,
+    ADMINISTRATOR_ARN, FakeServices, First, HOST, OTHER, SECRET, SECRET_ARN, Setting, TOKEN, USER,
+    User,
 };

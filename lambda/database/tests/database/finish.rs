@@ -40,7 +40,7 @@ fn a_rotation_takes_these_calls() {
     assert_eq!(
         calls.join(" "),
         "DescribeSecret GetSecretValue GetSecretValue GetRandomPassword PutSecretValue \
-         DescribeSecret GetSecretValue GetSecretValue authenticate UpdateSecretVersionStage change \
+         DescribeSecret GetSecretValue GetSecretValue inspect UpdateSecretVersionStage change authenticate \
          DescribeSecret GetSecretValue GetSecretValue authenticate \
          DescribeSecret GetSecretValue GetSecretValue authenticate UpdateSecretVersionStage \
          UpdateSecretVersionStage"

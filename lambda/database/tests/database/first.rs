@@ -27,6 +27,12 @@ fn created(setting: Setting) -> FakeServices {
     services
 }
 
+/// Returns whether the user has its rights, if it exists.
+fn has_rights(services: &FakeServices) -> Option<bool> {
+    let user = services.user.borrow();
+    user.as_ref().map(|user| user.has_rights)
+}
+
 /// Returns the error of a request that failed.
 fn error<T>(ended: &Outcome<T>) -> String {
     match ended {
@@ -146,7 +152,7 @@ fn a_user_that_does_not_exist_is_created_only_if_the_pin_says_so() {
     let ended = rotate(&services, TOKEN);
     assert_eq!(ended.name(), "NotChanged");
     assert!(error(&ended).contains("`create_user`"), "{}", error(&ended));
-    assert!(!asked(&services).contains(&"prepare"));
+    assert!(!asked(&services).contains(&"prepare_granted"));
 }
 
 /// A person may drop the user. The manifest says that it exists.
@@ -171,7 +177,7 @@ fn a_user_without_its_rights_is_completed() {
                 assert_eq!(run(&whole, Step::Set).name(), "done");
                 whole.calls.borrow().clone()
             };
-            let at = calls.iter().position(|call| *call == "prepare");
+            let at = calls.iter().position(|call| *call == "prepare_granted");
             services.inject(at.expect("the call"), Mishap::Half(Server(fault)));
             let ended = run(&services, Step::Set);
             let expected = match fault {
@@ -179,12 +185,12 @@ fn a_user_without_its_rights_is_completed() {
                 _ => "ChangeUnknown",
             };
             assert_eq!(ended.name(), expected);
-            assert!(services.lacks_rights.get());
+            assert_eq!(has_rights(&services), Some(false));
             if token == OTHER {
                 services.cancel();
             }
             assert_eq!(rotate(&services, token).name(), "done");
-            assert!(!services.lacks_rights.get());
+            assert_eq!(has_rights(&services), Some(true));
             assert!(services.works(CURRENT));
         }
     }

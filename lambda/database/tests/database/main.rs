@@ -2,6 +2,7 @@
 //! server.
 
 mod accounts;
+mod alternate;
 mod bad_input;
 mod check;
 mod create;

@@ -67,7 +67,7 @@ fn what_could_not_be_tested_is_not_claimed() {
             services.inject(5, mishap(Server(fault)));
             services.inject(6, Mishap::Before(Server(ServerFault::Unreachable)));
             assert_eq!(run(&services, Step::Set).name(), "ChangeUnknown");
-            assert_eq!(asked(&services), ["authenticate", "change", "authenticate"]);
+            assert_eq!(asked(&services), ["inspect", "change", "authenticate"]);
             assert!(
                 services
                     .output

@@ -3,7 +3,7 @@
 use keyrota_database_function::event::Step;
 use keyrota_database_function::mark::{RETAINED, SETTING};
 use keyrota_database_function::port;
-use keyrota_database_function::server::{Engine, ServerFault};
+use keyrota_database_function::server::{Engine, FailureLimit, ServerFault};
 use keyrota_database_function::stage::{CURRENT, PENDING, PREVIOUS};
 use keyrota_test_function::secrets::FakeSecrets as _;
 use serde_json::json;
@@ -31,8 +31,7 @@ pub(crate) fn asked(services: &FakeServices) -> Vec<&'static str> {
 
 /// Returns the number of the call that changes the password, counted after `createSecret`.
 pub(crate) fn change_call(setting: Setting) -> usize {
-    let administrator = usize::from(setting.rotate_as != "self");
-    5 + usize::from(setting.engine.has_hosts()) + administrator
+    5 + usize::from(setting.rotate_as != "self")
 }
 
 #[test]
@@ -44,9 +43,10 @@ fn the_password_becomes_the_pending_one() {
         assert_eq!(services.works(CURRENT), setting.retains);
         assert_eq!(services.carrier(SETTING), services.carrier(PENDING));
         assert_eq!(services.carrier(RETAINED).is_some(), setting.retains);
-        let expected: &[&str] = match setting.engine.has_hosts() {
-            true => &["authenticate", "inspect", "change"],
-            false => &["authenticate", "change"],
+        // A password that the server retains is not tried.
+        let expected: &[&str] = match setting.retains {
+            true => &["inspect", "change"],
+            false => &["inspect", "change", "authenticate"],
         };
         assert_eq!(asked(&services), expected);
         services.calls.borrow_mut().clear();
@@ -54,6 +54,62 @@ fn the_password_becomes_the_pending_one() {
         assert_eq!(run(&services, Step::Set).name(), "done");
         assert_eq!(asked(&services), ["authenticate"]);
     }
+}
+
+/// The login comes before the one with the new password, and only where the server tolerates it. After
+/// a login that failed already, it tolerates one less.
+#[test]
+fn the_old_password_is_tried_once_where_the_server_tolerates_that() {
+    for (limit, is_labelled, is_tried) in [
+        (FailureLimit::Unlimited, false, true),
+        (FailureLimit::Unlimited, true, true),
+        (FailureLimit::After(2), false, true),
+        (FailureLimit::After(2), true, false),
+        (FailureLimit::After(1), false, false),
+        (FailureLimit::Unknown, false, false),
+    ] {
+        let services = created(Setting::ADMINISTRATOR);
+        services.tolerates.set(limit);
+        if is_labelled {
+            // An earlier run was about to send the password.
+            services.inject(change_call(Setting::ADMINISTRATOR), Mishap::DieBefore);
+            assert!(matches!(run(&services, Step::Set), Outcome::Died));
+            services.calls.borrow_mut().clear();
+        }
+        assert_eq!(run(&services, Step::Set).name(), "done");
+        let tried = asked(&services).last() == Some(&"authenticate");
+        assert_eq!(tried, is_tried, "{limit:?}");
+        let said = services.output.said();
+        assert_eq!(
+            said.contains("the server refuses the old password"),
+            is_tried
+        );
+        assert_eq!(said.contains("the old password was not tried"), !is_tried);
+    }
+}
+
+/// Clients have the new password only after the promotion, so this does not stop it.
+#[test]
+fn an_old_password_that_still_works_is_reported() {
+    let services = created(Setting::POSTGRES);
+    services.keeps_old.set(true);
+    assert_eq!(run(&services, Step::Set).name(), "done");
+    assert!(services.output.said().contains("ReplacedWorks"));
+    assert_eq!(run(&services, Step::Test).name(), "done");
+    assert_eq!(run(&services, Step::Finish).name(), "done");
+}
+
+/// Somebody moved the label: the server has a password that no label leads to.
+#[test]
+fn the_pending_password_is_the_last_that_is_tried() {
+    let services = created(Setting::POSTGRES);
+    assert_eq!(run(&services, Step::Set).name(), "done");
+    services.allow_breakage();
+    services.relabel_by_hand(SETTING, None);
+    services.calls.borrow_mut().clear();
+    assert_eq!(run(&services, Step::Set).name(), "done");
+    assert_eq!(asked(&services), ["inspect", "authenticate"]);
+    assert_eq!(services.carrier(SETTING), services.carrier(PENDING));
 }
 
 #[test]
@@ -71,7 +127,7 @@ fn it_is_written_down_before_it_is_sent() {
     let services = created(Setting::POSTGRES);
     services.inject(4, Mishap::Before(Aws(port::CallErrorKind::NotAuthorised)));
     assert_eq!(run(&services, Step::Set).name(), "NotWrittenDown");
-    assert_eq!(asked(&services), ["authenticate"]);
+    assert_eq!(asked(&services), ["inspect"]);
 }
 
 #[test]
@@ -81,7 +137,11 @@ fn the_previous_password_is_tried_where_the_current_one_is_wrong() {
     services.store("by-hand", &[CURRENT], &services.value(&wrong));
     services.allow_breakage();
     assert_eq!(run(&services, Step::Set).name(), "done");
-    assert_eq!(asked(&services), ["authenticate", "change", "change"]);
+    // AWSCURRENT's, AWSPREVIOUS's, and AWSPREVIOUS's again after it was replaced.
+    assert_eq!(
+        asked(&services),
+        ["inspect", "inspect", "change", "authenticate"]
+    );
     assert!(services.works(PENDING));
 }
 
@@ -101,12 +161,12 @@ fn nor_is_it_tried_where_it_is_of_another_user_or_server() {
         services.store("by-hand", &[CURRENT], &services.value(&wrong));
         services.allow_breakage();
         assert_eq!(run(&services, Step::Set).name(), "NoPasswordWorks");
-        assert_eq!(asked(&services), ["authenticate", "change"], "{field}");
+        assert_eq!(asked(&services), ["inspect", "authenticate"], "{field}");
         assert!(
             services
                 .output
                 .said()
-                .contains("tried: AWSPENDING, AWSCURRENT")
+                .contains("tried: AWSCURRENT, AWSPENDING")
         );
     }
 }
@@ -130,8 +190,7 @@ fn another_password_is_tried_only_after_a_wrong_one() {
             let previous = services.make_password();
             services.store("before", &[PREVIOUS], &services.value(&previous));
             services.inject(call, Mishap::Before(Unsent(fault)));
-            let expected = if call == 3 { "NoLogin" } else { "NotChanged" };
-            assert_eq!(run(&services, Step::Set).name(), expected, "{fault:?}");
+            assert_eq!(run(&services, Step::Set).name(), "NotChanged", "{fault:?}");
             assert_eq!(asked(&services).len(), if call == 3 { 1 } else { 2 });
             assert!(services.works(CURRENT));
             // After the fault ends, the retry succeeds.
@@ -262,7 +321,7 @@ fn an_administrators_password_goes_to_its_own_server_only() {
             "AdministratorUnfit",
             "{value}"
         );
-        assert_eq!(asked(&services), ["authenticate"]);
+        assert!(asked(&services).is_empty());
         assert!(services.carrier(SETTING).is_none());
     }
     // The manifest names the server, so the value need not, as AWS and others write it.
@@ -303,7 +362,7 @@ fn a_wrong_administrators_password_is_an_error() {
     );
     assert_eq!(run(&services, Step::Set).name(), "NoAdministratorLogin");
     assert!(services.output.said().contains("as the administrator in "));
-    assert_eq!(asked(&services), ["authenticate", "change"]);
+    assert_eq!(asked(&services), ["inspect"]);
 }
 
 #[test]

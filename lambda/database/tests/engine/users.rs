@@ -108,13 +108,9 @@ impl Scene {
 
     async fn drop(&self, username: &str, grants: &[&str]) -> Result<Dropped, ServerError> {
         let grants: Vec<String> = grants.iter().map(|&grant| grant.to_owned()).collect();
-        let rights = Rights::Granted {
-            grants: &grants,
-            roles: &[],
-        };
         let engines = &self.server.engines;
         engines
-            .drop_user(&self.endpoint, &self.administrator, username, rights)
+            .drop_user(&self.endpoint, &self.administrator, username, &grants)
             .await
     }
 

@@ -129,6 +129,45 @@ fn all_is_well() {
 }
 
 #[test]
+fn either_of_two_users_is_right_and_labels_say_nothing() {
+    let two = ", users: alternate, rotate_as: ops/admin";
+    let usable = |it: &mut Changed, user: &str| {
+        let arn = "arn:admin".to_owned();
+        it.seen.administrator = Some(Administrator::Usable { arn });
+        let mut held = login(Engine::Postgres, user, "db.internal");
+        if let SecretContent::Held(Content::Complete(login)) = &mut held {
+            login.masterarn = Some("arn:admin".to_owned());
+        }
+        it.held().current = held;
+        // Left behind by rotations of one user.
+        it.label("three", "KEYROTA_SETTING");
+        it.label("two", "KEYROTA_RETAINED");
+    };
+    for user in ["app", "app_clone"] {
+        assert_eq!(found_of(two, |it| usable(it, user)), [], "{user}");
+    }
+    let other = found_of(two, |it| usable(it, "somebody"));
+    expect(
+        &other,
+        "value-of-another-user",
+        RECOVER,
+        &["`app` or `app_clone`"],
+        "rotates the secret, in which the administrator prepares the other user",
+    );
+    let refused = found_of(two, |it| {
+        usable(it, "app_clone");
+        it.proof = Proof::Refused("wrong".to_owned());
+    });
+    expect(
+        &refused,
+        "credential-refused",
+        RECOVER,
+        &["`app_clone` cannot log in"],
+        "prepares the other user",
+    );
+}
+
+#[test]
 fn a_first_rotation_that_is_held_back_is_no_fault() {
     let ids =
         |found: &[Diagnosis]| -> Vec<&str> { ids(found).into_iter().map(|(id, _)| id).collect() };

@@ -344,6 +344,7 @@ fn what_the_function_does_not_try_is_simulated_with_its_context() {
             CheckedCall::untried(call::CHANGE_PASSWORD, Signer::User),
         ],
         expiry: Some(PasswordExpiry::Expired),
+        limits: None,
         rotating: false,
     };
     let all = simulations(&answer, &principals(Some(key)));

@@ -225,7 +225,7 @@ databases:
   - { secret: a, engine: postgres, host: 192.168.7.7, username: a, tls: require }
   - { secret: b, engine: mysql, host: b.eu-west-1.rds.amazonaws.com, username: b, tls: verify-ca }
   - { secret: c, engine: mariadb, host: db, username: c, password: { length: 9 } }
-  - { secret: d, engine: mysql, host: d.proxy-c0ffee.eu-west-1.rds.amazonaws.com, username: d }
+  - { secret: d, engine: mysql, host: d.proxy-c0ffee.eu-west-1.rds.amazonaws.com, username: d, propagation: 50s }
 ";
 
 fn databases() -> impl IntoIterator<Item = Case> {
@@ -254,6 +254,7 @@ fn databases() -> impl IntoIterator<Item = Case> {
         "network-one-subnet", DATABASES => |text| swap(text, "          - \"subnet-0f9e8d7c6b5a43210\"\n", "");
         "database-out-of-reach", DOUBTFUL => str::to_owned;
         "database-unverified", DOUBTFUL => str::to_owned;
+        "function-propagation", DOUBTFUL => str::to_owned;
         "rds-authority", DOUBTFUL => str::to_owned;
         "weak-password", DOUBTFUL => str::to_owned;
         // A rule for one function also applies to the other.

@@ -10,7 +10,8 @@ use crate::model::{
 
 /// Returns the user and the server's address.
 pub fn user(database: &Database) -> String {
-    let place = format!("{} at {}", database.username, database.endpoint());
+    let users: Vec<&str> = database.users().collect();
+    let place = format!("{} at {}", users.join(" or "), database.endpoint());
     match &database.dbname {
         Some(name) => format!("{place}, database {name}"),
         None => place,
@@ -49,6 +50,19 @@ pub fn facts(entry: &Entry, database: &Database, account: &str) -> Vec<Fact> {
     let facts = facts
         .into_iter()
         .chain(rights.map(|rights| ("The user", created(rights, database.engine))));
+    let clients = database.clients.as_ref().map(|clients| {
+        let prose = Prose::words("").code(&clients.endpoint());
+        (
+            "Clients log in to",
+            prose.say(", which the value names; the function logs in there to test the new password, and changes nothing there"),
+        )
+    });
+    let propagation = database.propagation.map(|propagation| {
+        let text = format!("{propagation} after a change, for the other members of a farm");
+        ("A rotation waits", Prose::words(text))
+    });
+    let facts = facts.chain(clients).chain(propagation);
+    let facts = facts.chain(users(database).map(|prose| ("Users", prose)));
     let facts = facts.chain(super::first_rotation(entry));
     let facts = facts.chain(super::own_tags(entry));
     facts.map(|(what, prose)| Fact { what, prose }).collect()
@@ -121,6 +135,14 @@ fn certificate(database: &Database) -> Prose {
     }
 }
 
+fn users(database: &Database) -> Option<Prose> {
+    database.alternate.as_ref().map(|_| {
+        Prose::words(
+            "two alternate: each rotation gives the one that is not current the rights of the other one and a new password, creates it if it is missing, and makes it current",
+        )
+    })
+}
+
 fn accounts(database: &Database) -> Prose {
     Prose::words(match (database.engine.has_hosts(), database.hosts) {
         (false, _) => "the user has one account, for clients on all hosts",
@@ -155,6 +177,11 @@ fn old_password(entry: &Entry, database: &Database) -> Prose {
             prose::duration(after)
         ),
     };
+    if database.alternate.is_some() {
+        return Prose::words(
+            "remains valid until the rotation after the next, which gives its user a new one",
+        );
+    }
     Prose::words(match (database.engine, entry.old_key) {
         (Engine::MySql, OldKey::UntilNextRotation) => {
             "remains valid until the next rotation, if the user may retain it (MySQL 8)".to_owned()

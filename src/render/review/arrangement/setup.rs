@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 
 use crate::model::{
-    AccessKey, Arn, Database, Duration, Engine, Entry, FirstRotation, Hosts, InitialKey,
-    InitialPassword, Kind, KmsKey, Names, OldKey, PasswordRule, Probe, Replica, RotateAs,
-    UserRights, Verification,
+    AccessKey, Arn, ClientEndpoint, Database, Duration, Engine, Entry, FirstRotation, Hosts,
+    InitialKey, InitialPassword, Kind, KmsKey, Names, OldKey, PasswordRule, Probe, Replica,
+    RotateAs, UserRights, Verification,
 };
 
 /// An entry's settings, without the names of its credential and its secret.
@@ -42,6 +42,9 @@ enum Credential<'a> {
         password: &'a PasswordRule,
         hosts: Option<Hosts>,
         create_user: Option<&'a UserRights>,
+        clients: Option<&'a ClientEndpoint>,
+        propagation: Option<Duration>,
+        alternates: bool,
         has_name: bool,
     },
 }
@@ -115,12 +118,15 @@ impl<'a> Credential<'a> {
             port: _,
             dbname,
             username: _,
+            alternate,
             initial_password,
             tls,
             tls_ca,
             password,
             hosts,
             create_user,
+            clients,
+            propagation,
         } = database;
         Self::Database {
             engine: *engine,
@@ -130,6 +136,9 @@ impl<'a> Credential<'a> {
             password,
             hosts: *hosts,
             create_user: create_user.as_ref(),
+            clients: clients.as_ref(),
+            propagation: *propagation,
+            alternates: alternate.is_some(),
             has_name: dbname.is_some(),
         }
     }

@@ -1,5 +1,6 @@
 //! The properties of the page.
 
+mod alternating;
 mod difference;
 mod page;
 mod sentence;
@@ -12,6 +13,7 @@ use crate::render::{Baseline, Fleet, REVIEW, Record, Rendering, Templates, rende
 const EVERYTHING: &str = include_str!("../../../../examples/everything.yaml");
 const DATABASES: &str = include_str!("../../../../examples/databases.yaml");
 const ENCRYPT: &str = include_str!("../../../../tests/manifests/valid/encrypt.yaml");
+const ALTERNATING: &str = include_str!("../../../../tests/manifests/valid/alternating-users.yaml");
 const BOTH: &str = include_str!("../../../../examples/keys-and-databases.yaml");
 
 /// Renders a manifest as as many stacks as necessary.

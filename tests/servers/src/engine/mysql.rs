@@ -54,7 +54,11 @@ pub fn initialise_mariadb(
         "create database if not exists mysql;\nuse mysql;\nset @auth_root_socket=null;\n"
             .to_owned();
     for script in SCRIPTS {
-        statements += &cache::read(&share.join(script));
+        let file = share.join(script);
+        // Since MariaDB 11, most of them have its name.
+        let renamed = share.join(script.replacen("mysql", "mariadb", 1));
+        let found = if file.exists() { file } else { renamed };
+        statements += &cache::read(&found);
         statements.push('\n');
     }
     let file = scratch.join("bootstrap.sql");

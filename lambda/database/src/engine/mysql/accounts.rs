@@ -5,7 +5,9 @@
 //! MariaDB documentation). A session without privileges can read only its own account, so a look
 //! that shows one account means something only if the session may see others.
 
-use crate::server::{Account, Accounts, Engine, ServerError};
+use secrecy::SecretString;
+
+use crate::server::{Engine, ServerError};
 
 use super::super::Failure;
 use super::{Session, literal};
@@ -20,18 +22,6 @@ const MAY_READ_OTHERS: &str = "SELECT \
      WHERE CONCAT(USER, '@', HOST) <> CURRENT_USER()) + \
     (SELECT COUNT(*) FROM information_schema.USER_PRIVILEGES \
      WHERE PRIVILEGE_TYPE = 'CREATE USER')";
-
-/// Returns the accounts of a name. `own` is the session's account, if it has that name.
-pub async fn read(
-    session: &mut Session,
-    engine: Engine,
-    own: Option<Account>,
-    username: &str,
-) -> Result<Accounts, ServerError> {
-    let all = hosts(session, engine, username).await?;
-    let all = all.map(|hosts| hosts.into_iter().map(Account::new).collect());
-    Ok(Accounts { own, all })
-}
 
 /// Returns the hosts of all accounts of a name, or `None` if the session may not read them.
 pub async fn hosts(
@@ -68,8 +58,19 @@ pub async fn hosts(
     .await
 }
 
+/// Returns the statement that would create an account again, or `None` if the server refuses to show
+/// it. `name` is the account as statements name it. The statement may contain the stored form of the
+/// password.
+pub async fn statement(
+    session: &mut Session,
+    name: &str,
+) -> Result<Option<SecretString>, ServerError> {
+    let shown = column(session, &format!("SHOW CREATE USER {name}")).await?;
+    Ok(shown.map(|columns| SecretString::from(columns.join(" "))))
+}
+
 /// Returns the column that a statement reads, or `None` if the server refuses it.
-async fn column(
+pub async fn column(
     session: &mut Session,
     statement: &str,
 ) -> Result<Option<Vec<String>>, ServerError> {

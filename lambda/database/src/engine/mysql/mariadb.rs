@@ -16,24 +16,43 @@ use super::accounts::NO_ROLE;
 use super::plugin;
 use super::{Session, literal, preparation, several_accounts};
 
-/// An account whose password is changed, and the plugin that stores it.
-struct Account {
+/// An account whose password is set, and the plugin that stores it.
+#[derive(Clone)]
+pub struct Account {
     /// The account as statements name it, or `None` for the session's own.
-    name: Option<String>,
-    plugin: AuthPlugin<'static>,
+    pub name: Option<String>,
+    /// The pattern of hosts that clients connect from.
+    pub host: String,
+    pub plugin: AuthPlugin<'static>,
 }
 
-/// Returns the statement that changes accounts. `stored` returns what an account's plugin stores, as
-/// an expression. The session's own account is changed alone.
+/// The statement that sets passwords.
+#[derive(Clone, Copy)]
+pub struct Form<'form> {
+    /// `ALTER USER` or `CREATE USER`.
+    pub verb: &'form str,
+    /// The account's other options, or nothing.
+    pub options: &'form str,
+}
+
+/// Changes the password of accounts that exist.
+pub const ALTER: Form<'static> = Form {
+    verb: "ALTER USER",
+    options: "",
+};
+
+/// Returns the statement that sets the password of accounts. `stored` returns what an account's plugin
+/// stores, as an expression. The session's own account is changed alone.
 ///
 /// If the statement names several accounts, the server changes those that it can, and answers with
 /// an error if it could not change all of them.
 fn statement(
+    form: Form<'_>,
     accounts: &[Account],
     stored: impl Fn(&AuthPlugin<'static>) -> Option<String>,
 ) -> Result<SecretString, ServerError> {
     let mut changed = Vec::new();
-    for Account { name, plugin } in accounts {
+    for Account { name, plugin, .. } in accounts {
         let method = plugin::name(plugin);
         let stored = stored(plugin).ok_or_else(|| coded(ServerFault::NotAllowed, &method))?;
         changed.push(match name {
@@ -41,7 +60,8 @@ fn statement(
             Some(name) => format!("{name} IDENTIFIED VIA {method} USING {stored}"),
         });
     }
-    Ok(format!("ALTER USER {}", changed.join(", ")).into())
+    let Form { verb, options } = form;
+    Ok(format!("{verb} {}{options}", changed.join(", ")).into())
 }
 
 /// Changes a password: that of the session's user, or of another user, or of every account of the
@@ -52,8 +72,18 @@ pub async fn change(
     change: &Change<'_>,
 ) -> Result<PreviousPassword, ChangeError> {
     let accounts = timed(budget::STATEMENT, prepare(session, login, change)).await?;
-    let secret = change.password.expose_secret();
-    let verifiers = statement(&accounts, |plugin| {
+    set(session, ALTER, &accounts, change.password).await
+}
+
+/// Sets the password of accounts.
+pub async fn set(
+    session: &mut Session,
+    form: Form<'_>,
+    accounts: &[Account],
+    password: &SecretString,
+) -> Result<PreviousPassword, ChangeError> {
+    let secret = password.expose_secret();
+    let verifiers = statement(form, accounts, |plugin| {
         plugin::verifier(plugin, secret.as_bytes()).map(|verifier| literal(&verifier))
     })?;
     match sent(session.query(verifiers.expose_secret())).await {
@@ -66,7 +96,7 @@ pub async fn change(
         Err(failure) => return Err(failure.of_change()),
     }
     let password = format!("PASSWORD({})", literal(secret));
-    let passwords = statement(&accounts, |_| Some(password.clone()))?;
+    let passwords = statement(form, accounts, |_| Some(password.clone()))?;
     let changed = sent(session.query(passwords.expose_secret())).await;
     changed.map_err(Failure::of_change)?;
     Ok(PreviousPassword::Void)
@@ -117,20 +147,30 @@ async fn prepare(
     if change.username == login.username && !change.every {
         return Ok(vec![Account {
             name: None,
+            host: String::new(),
             plugin: session.plugin.clone(),
         }]);
     }
     others(session, change.username, change.every).await
 }
 
-/// Returns another user's account, or every account of the name, which requires `SELECT` on
-/// `mysql.global_priv`. If there are several and only one may change, it returns none: each has its
-/// own password.
+/// Returns another user's account, or every account of the name. If there are several and only one
+/// may change, it returns none: each has its own password.
 async fn others(
     session: &mut Session,
     username: &str,
     every: bool,
 ) -> Result<Vec<Account>, ServerError> {
+    let accounts = of_name(session, username).await?;
+    match accounts.len() {
+        0 => Err(fault(ServerFault::UserUnknown)),
+        several @ 2.. if !every => Err(several_accounts(several)),
+        _ => Ok(accounts),
+    }
+}
+
+/// Returns every account of a name, which requires `SELECT` on `mysql.global_priv`.
+pub async fn of_name(session: &mut Session, username: &str) -> Result<Vec<Account>, ServerError> {
     let user = literal(username);
     let rows = session
         .query(&format!(
@@ -138,14 +178,10 @@ async fn others(
              FROM mysql.global_priv WHERE User = {user} AND {NO_ROLE}"
         ))
         .await?;
-    match rows.len() {
-        0 => Err(fault(ServerFault::UserUnknown)),
-        several @ 2.. if !every => Err(several_accounts(several)),
-        _ => rows.into_iter().map(|row| account(&user, row)).collect(),
-    }
+    rows.into_iter().map(|row| account(&user, row)).collect()
 }
 
-/// Returns the account in a row of [`others`].
+/// Returns the account in a row of [`of_name`].
 fn account(user: &str, row: Vec<Option<String>>) -> Result<Account, ServerError> {
     let mut row = row.into_iter();
     let (host, name, either) = (
@@ -159,9 +195,10 @@ fn account(user: &str, row: Vec<Option<String>>) -> Result<Account, ServerError>
     }
     let name = name.unwrap_or_else(|| plugin::name(&AuthPlugin::MysqlNativePassword));
     let plugin = plugin::named(&name).ok_or_else(|| coded(ServerFault::NotAllowed, &name))?;
-    let host = literal(&host.unwrap_or_default());
+    let host = host.unwrap_or_default();
     Ok(Account {
-        name: Some(format!("{user}@{host}")),
+        name: Some(format!("{user}@{}", literal(&host))),
+        host,
         plugin,
     })
 }

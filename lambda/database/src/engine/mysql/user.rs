@@ -7,8 +7,8 @@
 use secrecy::{ExposeSecret, SecretString};
 
 use crate::server::{
-    Change, ChangeError, Dropped, Engine, Login, NewUser, Prepared, PreviousPassword, Rights,
-    ServerError, ServerFault,
+    Change, ChangeError, Dropped, Engine, Login, NewUser, Prepared, PreviousPassword, ServerError,
+    ServerFault,
 };
 
 use super::super::{Failure, budget, coded, sent, timed};
@@ -48,12 +48,15 @@ async fn begin(session: &mut Session, engine: Engine) -> Result<(), ServerError>
     Ok(())
 }
 
-/// Creates a user, or sets the password of one that exists, and grants it its rights.
+/// Creates a user, or sets the password of one that exists, and grants it these privileges and
+/// roles.
 pub async fn prepare(
     session: &mut Session,
     engine: Engine,
     login: &Login,
     user: &NewUser<'_>,
+    grants: &[String],
+    roles: &[String],
 ) -> Result<Prepared, ChangeError> {
     let found = async {
         begin(session, engine).await?;
@@ -62,10 +65,10 @@ pub async fn prepare(
     let found = timed(budget::STATEMENT, found).await?;
     if found.is_empty() {
         create(session, engine, user).await?;
-        grant(session, engine, user).await?;
+        grant(session, engine, user.username, grants, roles).await?;
         return Ok(Prepared::Created);
     }
-    grant(session, engine, user).await?;
+    grant(session, engine, user.username, grants, roles).await?;
     let change = Change {
         username: user.username,
         password: user.password,
@@ -101,10 +104,11 @@ async fn create(
 async fn grant(
     session: &mut Session,
     engine: Engine,
-    user: &NewUser<'_>,
+    username: &str,
+    grants: &[String],
+    roles: &[String],
 ) -> Result<(), ChangeError> {
-    let Rights::Granted { grants, roles } = user.rights;
-    let account = account(user.username);
+    let account = account(username);
     let roles: Vec<String> = roles.iter().map(|role| literal(role)).collect();
     let mut statements: Vec<String> = roles
         .iter()

@@ -4,10 +4,10 @@
 //! PostgreSQL 16 on, a role with `CREATEROLE` receives the `ADMIN` option on each role that it
 //! creates, so it can change its password and drop it later (*CREATE ROLE*, *Role Attributes*).
 
-use crate::server::{ChangeError, Dropped, NewUser, Prepared, Rights, ServerError, ServerFault};
+use crate::server::{ChangeError, Dropped, NewUser, Prepared, ServerError, ServerFault};
 
 use super::super::{Failure, budget, coded, sent, timed};
-use super::{Session, identifier, literal, not_allowed, verifier};
+use super::{Session, begin, identifier, literal, not_allowed, verifier};
 
 /// `dependent_objects_still_exist`.
 const DEPENDENT: &str = "2BP01";
@@ -32,10 +32,19 @@ async fn find(session: &mut Session, username: &str) -> Result<Option<bool>, Ser
     Ok(expired.map(|text| text == Some("t")))
 }
 
-/// Creates a role, or sets the password of one that exists, and grants it its rights.
-pub async fn prepare(session: &mut Session, user: &NewUser<'_>) -> Result<Prepared, ChangeError> {
-    let verifier = verifier(session, user.username, user.password).await?;
-    let found = timed(budget::STATEMENT, find(session, user.username)).await?;
+/// Creates a role, or sets the password of one that exists, and grants it these privileges and
+/// roles.
+pub async fn prepare(
+    session: &mut Session,
+    user: &NewUser<'_>,
+    grants: &[String],
+    roles: &[String],
+) -> Result<Prepared, ChangeError> {
+    let (verifier, found) = timed(budget::STATEMENT, async {
+        let verifier = verifier(session, user.username, user.password).await?;
+        Ok((verifier, find(session, user.username).await?))
+    })
+    .await?;
     let role = identifier(user.username);
     let (set, prepared) = match found {
         None => (
@@ -56,7 +65,6 @@ pub async fn prepare(session: &mut Session, user: &NewUser<'_>) -> Result<Prepar
     if let Err(failure) = begun {
         return Err(not_allowed(session, user.username, failure).await);
     }
-    let Rights::Granted { grants, roles } = user.rights;
     let granted = roles.iter().map(|role| identifier(role));
     for right in granted.chain(grants.iter().cloned()) {
         let granted = sent(session.query(&format!("GRANT {right} TO {role}"))).await;
@@ -76,12 +84,12 @@ pub async fn prepare(session: &mut Session, user: &NewUser<'_>) -> Result<Prepar
 /// `privilege_not_granted`, the code of a warning.
 pub const NOT_GRANTED: &str = "01007";
 
-/// Drops a role, unless it owns objects or has rights that the manifest does not grant. The rights
-/// of the manifest are revoked in the same transaction.
+/// Drops a role, unless it owns objects or has rights that the manifest does not grant. The
+/// privileges of the manifest, `grants`, are revoked in the same transaction.
 pub async fn drop(
     session: &mut Session,
     username: &str,
-    Rights::Granted { grants, .. }: Rights<'_>,
+    grants: &[String],
 ) -> Result<Dropped, ServerError> {
     let role = identifier(username);
     sent(session.query(&begin())).await?;
@@ -135,13 +143,4 @@ async fn reason(session: &mut Session, username: &str) -> Result<String, ServerE
         ),
         (owned, _) => format!("it owns {owned} object(s)"),
     })
-}
-
-/// Begins a transaction that can write even if the user's default is read-only, acts as the user
-/// even if a role is set, and gives up before the client does.
-fn begin() -> String {
-    format!(
-        "BEGIN READ WRITE; SET LOCAL statement_timeout = {}; SET LOCAL ROLE NONE",
-        budget::LOCK.as_millis()
-    )
 }

@@ -5,7 +5,7 @@ use keyrota_database_function::stage::{CURRENT, PENDING, PREVIOUS, VersionId};
 use keyrota_test_function::secrets::FakeSecrets as _;
 use serde_json::{Value, json};
 
-use super::services::{ADMINISTRATOR, ADMINISTRATOR_ARN, FakeServices, SECRET_ARN};
+use super::services::{ADMINISTRATOR, ADMINISTRATOR_ARN, FakeServices, OTHER, SECRET_ARN, Setting};
 
 /// An action of such a principal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -31,17 +31,21 @@ pub(crate) enum Field {
     Host,
     /// The administrator's name.
     Username,
+    /// The name of the user that alternates.
+    Other,
     /// An administrator's secret, although none is pinned.
     Master,
 }
 
 impl Forgery {
     /// All possible actions.
-    pub(crate) const ALL: [Self; 14] = [
+    pub(crate) const ALL: [Self; 16] = [
         Self::Stored(CURRENT, Field::Password),
         Self::Stored(CURRENT, Field::Host),
         Self::Stored(CURRENT, Field::Username),
         Self::Stored(CURRENT, Field::Master),
+        Self::Stored(CURRENT, Field::Other),
+        Self::Stored(PENDING, Field::Other),
         Self::Stored(PENDING, Field::Host),
         Self::Stored(PREVIOUS, Field::Host),
         Self::Stored(SETTING, Field::Host),
@@ -53,6 +57,22 @@ impl Forgery {
         Self::Unlabel(SETTING),
         Self::Unlabel(PENDING),
     ];
+}
+
+impl Forgery {
+    /// Returns the actions that may make a difference.
+    pub(crate) fn of(setting: Setting) -> impl Iterator<Item = Self> {
+        let differs = move |it: &Self| match it {
+            // One user of two is a name like any other where there is one user, and no label counts
+            // where there are two.
+            Self::Stored(_, Field::Other) => setting.alternates,
+            Self::Stored(label, _) | Self::OnCurrent(label) | Self::Unlabel(label) => {
+                !setting.alternates || ![SETTING, RETAINED].contains(label)
+            }
+            Self::OnPrevious(_) | Self::InPending => true,
+        };
+        Self::ALL.into_iter().filter(differs)
+    }
 }
 
 impl FakeServices {
@@ -93,6 +113,7 @@ impl FakeServices {
         match field {
             Field::Password => {}
             Field::Host => value["host"] = json!("elsewhere.example"),
+            Field::Other => value["username"] = json!(OTHER),
             Field::Username => value["username"] = json!(ADMINISTRATOR),
             Field::Master => value["masterarn"] = json!(ADMINISTRATOR_ARN.replace("ops", "mine")),
         }

@@ -16,7 +16,7 @@ use secrecy::SecretString;
 use serde_json::Value;
 
 use super::mishap::aws_error;
-use super::services::{FakeServices, HOST, MORNING, SECRET_ARN, USER};
+use super::services::{FakeServices, HOST, MORNING, OTHER, SECRET_ARN, USER};
 use super::twice::Told;
 
 /// What these tests know about a version besides its value and labels.
@@ -24,8 +24,10 @@ use super::twice::Told;
 pub(crate) struct Details {
     /// When it was created.
     pub(crate) created: Moment,
-    /// The password in the value, if the value belongs to the pinned server and user.
+    /// The password in the value, if the value belongs to the pinned server and a pinned user.
     pub(crate) password: Option<String>,
+    /// That user.
+    pub(crate) username: Option<&'static str>,
     /// Whether its KMS key cannot decrypt it.
     pub(crate) undecryptable: bool,
 }
@@ -33,27 +35,33 @@ pub(crate) struct Details {
 /// The name that tests give to the field `password`.
 const RENAMED: &str = "PGPASSWORD";
 
-fn password_in(value: &str) -> Option<String> {
+/// Returns the user and the password in a value.
+fn login_in(value: &str) -> Option<(&'static str, String)> {
     let value = Object::parse(value).ok()?;
     let text = |field: &str| -> Option<String> {
         let held = value.values(field).next()?;
         serde_json::from_str(held).ok()
     };
     // A value for another server contains no password for this one.
-    if !text("host")?.eq_ignore_ascii_case(HOST) || text("username")? != USER {
+    if !text("host")?.eq_ignore_ascii_case(HOST) {
         return None;
     }
+    let username = text("username")?;
+    let username = [USER, OTHER].into_iter().find(|user| *user == username)?;
     if !["orders", ""].contains(&text("dbname").unwrap_or_default().as_str()) {
         return None;
     }
-    text("password").or_else(|| text(RENAMED))
+    let password = text("password").or_else(|| text(RENAMED));
+    Some((username, password?))
 }
 
 impl secrets::Details for Details {
     fn of(value: Option<&str>, created: Moment) -> Self {
+        let (username, password) = value.and_then(login_in).unzip();
         Self {
             created,
-            password: value.and_then(password_in),
+            password,
+            username,
             undecryptable: false,
         }
     }

@@ -4,15 +4,14 @@ use std::time::Duration;
 
 use keyrota_database_function::port::{Clock, Moment};
 use keyrota_database_function::server::{
-    Account, Accounts, Change, ChangeError, Dropped, Endpoint, Inspection, Login, NewUser,
-    Prepared, PreviousPassword, Rights, Server, ServerError, ServerFault,
+    Account, Accounts, Change, ChangeError, Dropped, Endpoint, Inspection, Login, LoginLimits,
+    NewUser, Prepared, PreviousPassword, Rights, Server, ServerError, ServerFault,
 };
 use keyrota_test_function::secrets::FakeSecrets as _;
 use secrecy::ExposeSecret;
 
-use super::mishap::AnyFault::Server as Answer;
 use super::mishap::{ChangeFault, server_error};
-use super::services::{ADMINISTRATOR, ADMINISTRATOR_ARN, FakeServices, HOST, USER, User};
+use super::services::{ADMINISTRATOR, ADMINISTRATOR_ARN, FakeServices, HOST, USER};
 
 impl FakeServices {
     /// Records what is sent to which server. After a login that was broken off for a reason
@@ -29,7 +28,7 @@ impl FakeServices {
         if is_administrator && !self.is_in_administrators_secret(password) {
             self.violated("another password than the administrator's was sent as its own");
         }
-        if !is_administrator && login.username != USER {
+        if !is_administrator && self.user_called(&login.username).is_none() {
             self.violated("a user logged in who is not pinned");
         }
         if let Some(before) = &*self.broken_off.borrow()
@@ -47,15 +46,17 @@ impl FakeServices {
         versions.any(|version| version.value.as_ref().is_some_and(holds))
     }
 
-    fn log_in(&self, login: &Login) -> Result<(), ServerFault> {
+    pub(super) fn log_in(&self, login: &Login) -> Result<(), ServerFault> {
         if let Some(fault) = self.down.get() {
             return Err(fault);
         }
         let password = login.password.expose_secret();
         let good = match login.username.as_str() {
-            USER => self.knows(password),
             ADMINISTRATOR => password == self.administrator_password(),
-            _ => false,
+            username => self.user_called(username).is_some_and(|user| {
+                let user = user.borrow();
+                user.as_ref().is_some_and(|user| user.knows(password))
+            }),
         };
         if good {
             Ok(())
@@ -82,13 +83,25 @@ impl FakeServices {
         }
     }
 
-    /// Returns the accounts that a session may read.
-    fn accounts(&self, login: &Login) -> Accounts {
+    /// Returns the error of a change, and records a login that was broken off.
+    pub(super) fn unprepared(&self, login: &Login, fault: ChangeFault) -> ChangeError {
+        match fault {
+            ChangeFault::Sent(fault) => ChangeError::Sent(server_error(fault)),
+            ChangeFault::Unsent(fault) => {
+                self.note_fault(login, fault);
+                ChangeError::Unsent(server_error(fault))
+            }
+        }
+    }
+
+    /// Returns the accounts of a user that a session may read.
+    fn accounts(&self, login: &Login, username: &str) -> Accounts {
         let mut hosts = self.hosts.borrow().clone();
-        if self.user.borrow().is_none() {
+        let user = self.user_called(username);
+        if user.is_none_or(|user| user.borrow().is_none()) {
             hosts.clear();
         }
-        let is_user = login.username == USER;
+        let is_user = login.username != ADMINISTRATOR;
         let sees = self.sees.get().unwrap_or(!is_user);
         Accounts {
             own: hosts
@@ -114,12 +127,16 @@ impl Server for FakeServices {
         username: &str,
     ) -> Result<Inspection, ServerError> {
         self.approach(endpoint, login);
-        assert_eq!(username, USER);
+        assert!(self.user_called(username).is_some());
         let effect = || {
             self.log_in(login)?;
             Ok(Inspection {
                 expiry: self.expiry.get(),
-                accounts: self.accounts(login),
+                accounts: self.accounts(login, username),
+                limits: LoginLimits {
+                    failures: self.tolerates.get(),
+                    ..LoginLimits::default()
+                },
             })
         };
         let answer = self.call("inspect", effect).await;
@@ -152,19 +169,16 @@ impl Server for FakeServices {
             if change.retain && self.setting.retains {
                 user.secondary = Some(before);
                 Ok(PreviousPassword::Retained)
+            } else if self.keeps_old.get() {
+                user.secondary = Some(before);
+                Ok(PreviousPassword::Void)
             } else {
                 // MySQL keeps the password that was retained before.
                 Ok(PreviousPassword::Void)
             }
         };
         let answer = self.call("change", effect).await;
-        answer.map_err(|fault| match fault {
-            ChangeFault::Sent(fault) => ChangeError::Sent(server_error(fault)),
-            ChangeFault::Unsent(fault) => {
-                self.note_fault(login, fault);
-                ChangeError::Unsent(server_error(fault))
-            }
-        })
+        answer.map_err(|fault| self.unprepared(login, fault))
     }
 
     async fn prepare(
@@ -174,47 +188,10 @@ impl Server for FakeServices {
         user: &NewUser<'_>,
     ) -> Result<Prepared, ChangeError> {
         self.approach(endpoint, login);
-        let effect = || {
-            self.log_in(login).map_err(ChangeFault::Unsent)?;
-            if let Some(fault) = self.refuses.get() {
-                return Err(ChangeFault::Sent(fault));
-            }
-            if user.username != USER {
-                self.violated("a user was prepared who is not pinned");
-            }
-            let mut held = self.user.borrow_mut();
-            let found = held.is_some();
-            let primary = user.password.expose_secret().to_owned();
-            let secondary = None;
-            match (self.half.get(), found) {
-                (None, _) => {
-                    held.replace(User { primary, secondary });
-                    self.lacks_rights.set(false);
-                }
-                // In PostgreSQL, it is one transaction.
-                (Some(_), _) if !self.setting.engine.has_hosts() => {}
-                // The password is refused after the rights of a user that exists are granted, and
-                // before a user is created.
-                (Some(Answer(ServerFault::PasswordRefused)), true) => self.lacks_rights.set(false),
-                (Some(_), true) | (Some(Answer(ServerFault::PasswordRefused)), false) => {}
-                (Some(_), false) => {
-                    held.replace(User { primary, secondary });
-                    self.lacks_rights.set(true);
-                }
-            }
-            Ok(match found {
-                true => Prepared::Existed,
-                false => Prepared::Created,
-            })
-        };
-        let answer = self.call("prepare", effect).await;
-        answer.map_err(|fault| match fault {
-            ChangeFault::Sent(fault) => ChangeError::Sent(server_error(fault)),
-            ChangeFault::Unsent(fault) => {
-                self.note_fault(login, fault);
-                ChangeError::Unsent(server_error(fault))
-            }
-        })
+        match user.rights {
+            Rights::Of(other) => self.prepare_like(login, user, other).await,
+            Rights::Granted { .. } => self.prepare_granted(login, user).await,
+        }
     }
 
     async fn has_user(
@@ -238,7 +215,7 @@ impl Server for FakeServices {
         endpoint: &Endpoint,
         login: &Login,
         username: &str,
-        _: Rights<'_>,
+        _: &[String],
     ) -> Result<Dropped, ServerError> {
         self.approach(endpoint, login);
         let effect = || {

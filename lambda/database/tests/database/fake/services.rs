@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use keyrota_database_function::pin::Pins;
-use keyrota_database_function::server::{Engine, PasswordExpiry, ServerFault};
-use keyrota_database_function::stage::CURRENT;
+use keyrota_database_function::server::{Engine, FailureLimit, PasswordExpiry, ServerFault};
+use keyrota_database_function::stage::{CURRENT, VersionId};
 use keyrota_test_function::output::Output;
 use keyrota_test_function::secrets::{FakeSecrets as _, Secrets};
 use keyrota_test_function::twice::Turns;
@@ -16,6 +16,8 @@ use super::mishap::{AnyFault, Mishap};
 use super::secrets_manager::Details;
 
 pub(crate) const USER: &str = "orders \"app\"";
+/// The user that alternates with the first one.
+pub(crate) const OTHER: &str = "orders \"app\"_clone";
 pub(crate) const HOST: &str = "orders.internal";
 pub(crate) const SECRET: &str = "prod/orders-db";
 pub(crate) const SECRET_ARN: &str =
@@ -36,6 +38,8 @@ pub(crate) struct Setting {
     pub(crate) rotate_as: &'static str,
     /// Whether the server keeps the old password valid.
     pub(crate) retains: bool,
+    /// Whether two users alternate.
+    pub(crate) alternates: bool,
     /// When an old password is discarded, such as `deactivate_after=1d`, if ever.
     pub(crate) old_key: &'static str,
     /// Who sets the first password.
@@ -58,6 +62,7 @@ impl Setting {
         engine: Engine::Postgres,
         rotate_as: "self",
         retains: false,
+        alternates: false,
         old_key: "until_next_rotation",
         first: First::Stored,
     };
@@ -89,16 +94,38 @@ impl Setting {
         rotate_as: "ops/db-admin",
         ..Self::POSTGRES
     };
+
+    pub(crate) const ALTERNATING: Self = Self {
+        alternates: true,
+        ..Self::ADMINISTRATOR
+    };
+
+    /// MariaDB, and MySQL if two users alternate, since nothing is retained then.
+    pub(crate) const ALTERNATING_WITH_HOSTS: Self = Self {
+        engine: Engine::MariaDb,
+        ..Self::ALTERNATING
+    };
 }
 
-/// The user on the server.
+/// A user on the server.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct User {
     pub(crate) primary: String,
     pub(crate) secondary: Option<String>,
+    /// Whether it has the rights that clients need.
+    pub(crate) has_rights: bool,
 }
 
 impl User {
+    /// Returns a user with its rights.
+    pub(crate) fn new(password: &str) -> Self {
+        Self {
+            primary: password.to_owned(),
+            secondary: None,
+            has_rights: true,
+        }
+    }
+
     pub(crate) fn knows(&self, password: &str) -> bool {
         self.primary == password || self.secondary.as_deref() == Some(password)
     }
@@ -113,8 +140,8 @@ pub(crate) struct FakeServices {
     pub(crate) secrets: Secrets<Details>,
     /// The user, unless it was dropped.
     pub(crate) user: RefCell<Option<User>>,
-    /// Whether the user lacks rights of the manifest.
-    pub(crate) lacks_rights: Cell<bool>,
+    /// The user that alternates with it, unless it does not exist.
+    pub(crate) other: RefCell<Option<User>>,
     /// The fault with which half of the call ends, if only half of it is carried out.
     pub(super) half: Cell<Option<AnyFault>>,
     /// Why the server does not drop the user, if it does not.
@@ -127,6 +154,10 @@ pub(crate) struct FakeServices {
     pub(crate) hosts: RefCell<Vec<&'static str>>,
     /// Whether a session may read all accounts. By default, only the administrator's may.
     pub(crate) sees: Cell<Option<bool>>,
+    /// How many failed logins the server tolerates.
+    pub(crate) tolerates: Cell<FailureLimit>,
+    /// Whether the server says that the old password is void, and still accepts it.
+    pub(crate) keeps_old: Cell<bool>,
     /// Whether the last change was one of every account.
     pub(crate) every: Cell<bool>,
     /// When the user's password expires, if the server says so.
@@ -143,6 +174,10 @@ pub(crate) struct FakeServices {
     pub(super) some_works: Cell<bool>,
     /// Whether AWSCURRENT's password works and must continue to work.
     pub(super) current_works: Cell<bool>,
+    /// Whether AWSPREVIOUS's login must work, because no rotation has begun since it was AWSCURRENT.
+    pub(super) previous_works: Cell<bool>,
+    /// The version that was AWSCURRENT after the last call.
+    pub(super) last_current: RefCell<Option<VersionId>>,
     /// The password of a login since the process began that was broken off for a reason other
     /// than a wrong password.
     pub(super) broken_off: RefCell<Option<String>>,
@@ -189,6 +224,9 @@ impl FakeServices {
         if setting.first == First::Created {
             pin["create_user"] = json!({ "grants": ["SELECT ON shop.orders"] });
         }
+        if setting.alternates {
+            pin["alternate"] = json!(OTHER);
+        }
         let words = setting.old_key.split(' ');
         let mut fields = words.filter_map(|word| word.split_once('='));
         if let Some((_, time)) = fields.find(|(name, _)| *name == "deactivate_after") {
@@ -200,13 +238,15 @@ impl FakeServices {
             pin: RefCell::new(pin),
             secrets: RefCell::default(),
             user: RefCell::default(),
-            lacks_rights: Cell::default(),
+            other: RefCell::default(),
             half: Cell::default(),
             keeps_user: Cell::default(),
             cancelled: Cell::default(),
             down: Cell::default(),
             hosts: RefCell::new(vec!["%"]),
             sees: Cell::default(),
+            tolerates: Cell::new(FailureLimit::Unlimited),
+            keeps_old: Cell::default(),
             every: Cell::default(),
             expiry: Cell::default(),
             refuses: Cell::default(),
@@ -217,6 +257,8 @@ impl FakeServices {
             output: Output::default(),
             some_works: Cell::default(),
             current_works: Cell::default(),
+            previous_works: Cell::default(),
+            last_current: RefCell::default(),
             broken_off: RefCell::default(),
             lenient: Cell::default(),
             violations: RefCell::default(),
@@ -229,11 +271,7 @@ impl FakeServices {
         services.add_secret(SECRET_ARN);
         services.add_secret(ADMINISTRATOR_ARN);
         let password = services.make_password();
-        let user = User {
-            primary: password.clone(),
-            secondary: None,
-        };
-        let user = Some(user).filter(|_| setting.first != First::Created);
+        let user = Some(User::new(&password)).filter(|_| setting.first != First::Created);
         services.user.replace(user);
         let mut value = services.value(&password);
         if let (true, Some(fields)) = (setting.first != First::Stored, value.as_object_mut()) {
@@ -263,13 +301,15 @@ impl FakeServices {
             pins: self.pins.clone(),
             secrets: self.secrets.clone(),
             user: self.user.clone(),
-            lacks_rights: self.lacks_rights.clone(),
+            other: self.other.clone(),
             half: Cell::default(),
             keeps_user: self.keeps_user.clone(),
             cancelled: self.cancelled.clone(),
             down: self.down.clone(),
             hosts: self.hosts.clone(),
             sees: self.sees.clone(),
+            tolerates: self.tolerates.clone(),
+            keeps_old: self.keeps_old.clone(),
             every: self.every.clone(),
             expiry: self.expiry.clone(),
             refuses: self.refuses.clone(),
@@ -280,6 +320,8 @@ impl FakeServices {
             output: self.output.fork(),
             some_works: self.some_works.clone(),
             current_works: self.current_works.clone(),
+            previous_works: self.previous_works.clone(),
+            last_current: self.last_current.clone(),
             broken_off: RefCell::default(),
             lenient: self.lenient.clone(),
             violations: RefCell::default(),
@@ -343,6 +385,27 @@ impl FakeServices {
         self.now.set(self.now.get() + duration);
     }
 
+    /// Returns a pinned user on the server, if there is one of that name.
+    pub(crate) fn user_called(&self, username: &str) -> Option<&RefCell<Option<User>>> {
+        match username {
+            USER => Some(&self.user),
+            OTHER if self.setting.alternates => Some(&self.other),
+            _ => None,
+        }
+    }
+
+    /// Returns whether clients can log in with a version's value, and do their work.
+    pub(crate) fn can_use(&self, details: &Details) -> bool {
+        self.user_with(details).is_some_and(|user| user.has_rights)
+    }
+
+    /// Returns the user that a version's value is a login of, if it works.
+    pub(crate) fn user_with(&self, details: &Details) -> Option<User> {
+        let password = details.password.as_deref()?;
+        let user = self.user_called(details.username?)?.borrow();
+        user.as_ref().filter(|user| user.knows(password)).cloned()
+    }
+
     /// Returns whether the user can log in with a password.
     pub(crate) fn knows(&self, password: &str) -> bool {
         let user = self.user.borrow();
@@ -352,12 +415,8 @@ impl FakeServices {
     /// Changes the user's password on the server by hand. After that, the earlier invariants
     /// need not hold.
     pub(crate) fn change_by_hand(&self, password: &str) {
-        self.user.replace(Some(User {
-            primary: password.to_owned(),
-            secondary: None,
-        }));
         // The person who did this also saw to the rights.
-        self.lacks_rights.set(false);
+        self.user.replace(Some(User::new(password)));
         self.allow_breakage();
     }
 }

@@ -10,7 +10,7 @@ use keyrota_test_function::others::Others;
 use keyrota_test_function::twice::{Turns, World, tell_description, tell_version};
 use secrecy::{ExposeSecret, SecretString};
 
-use super::mishap::AnyFault::{Aws, Server};
+use super::mishap::AnyFault::{Aws, Server, Unsent};
 use super::mishap::Mishap;
 use super::services::FakeServices;
 
@@ -50,6 +50,12 @@ impl Told for PreviousPassword {
     }
 }
 
+impl Told for Prepared {
+    fn tell(&self) -> String {
+        format!("{self:?}")
+    }
+}
+
 impl Told for Inspection {
     fn tell(&self) -> String {
         format!("{self:?}")
@@ -59,12 +65,6 @@ impl Told for Inspection {
 impl Told for bool {
     fn tell(&self) -> String {
         self.to_string()
-    }
-}
-
-impl Told for Prepared {
-    fn tell(&self) -> String {
-        format!("{self:?}")
     }
 }
 
@@ -95,6 +95,14 @@ const CHANGE: &[Mishap] = &[
     Mishap::DieAfter,
 ];
 
+/// A creation or a grant that failed is reported as one whose password was not sent.
+const CREATION: &[Mishap] = &[
+    Mishap::Before(Unsent(ServerFault::Unclear)),
+    Mishap::After(Unsent(ServerFault::RightsNotGranted)),
+    Mishap::DieBefore,
+    Mishap::DieAfter,
+];
+
 impl World for FakeServices {
     type Mishap = Mishap;
 
@@ -111,9 +119,11 @@ impl World for FakeServices {
         let versions = secrets.values().flat_map(|secret| secret.versions.keys());
         let versions: Vec<&str> = versions.map(|id| id.as_str()).collect();
         format!(
-            "{versions:?}{:?}{:?}{:?}{:?}{}",
+            "{versions:?}{:?}{:?}{:?}{:?}{:?}{:?}{}",
             secrets.values().collect::<Vec<_>>(),
-            (self.user.borrow(), self.lacks_rights.get()),
+            self.user.borrow(),
+            self.other.borrow(),
+            self.last_current.borrow(),
             self.now.get(),
             self.guards(),
             self.made.get(),
@@ -123,7 +133,8 @@ impl World for FakeServices {
     fn mishaps(action: &str) -> &'static [Mishap] {
         match action {
             "authenticate" | "inspect" | "has_user" => LOGIN,
-            "change" | "discard" | "prepare" => CHANGE,
+            "create" | "grant" => CREATION,
+            "change" | "prepare" | "prepare_granted" | "discard" => CHANGE,
             "secretsmanager:DescribeSecret"
             | "secretsmanager:GetSecretValue"
             | "secretsmanager:GetRandomPassword" => READ,

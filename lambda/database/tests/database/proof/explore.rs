@@ -12,7 +12,7 @@ use super::fault::mishaps;
 use super::outcome::Explored;
 use super::start::Start;
 use super::state::{Phase, State};
-use crate::fake::{FakeServices, Forgery, Mishap, Outcome, run_for, sweep};
+use crate::fake::{FakeServices, Forgery, Mishap, Outcome, Setting, run_for, sweep};
 
 const DAY: Duration = Duration::from_secs(86_400);
 
@@ -136,7 +136,7 @@ impl Search {
         if state.services.forged.get() == FORGED {
             return Ok(());
         }
-        for forgery in Forgery::ALL {
+        for forgery in Forgery::of(state.services.setting) {
             let after = state.then(|state| state.services.forge(forgery));
             self.arrive(after, Some(at), format!("{forgery:?}"))?;
         }
@@ -156,10 +156,10 @@ impl Search {
     }
 
     /// Returns the mishaps that may affect a call.
-    fn mishaps(&self, action: &str) -> Vec<Mishap> {
+    fn mishaps(&self, setting: Setting, action: &str) -> Vec<Mishap> {
         match self.forging {
             false => mishaps(action).to_vec(),
-            true => Forgery::ALL.map(Mishap::Forged).to_vec(),
+            true => Forgery::of(setting).map(Mishap::Forged).collect(),
         }
     }
 
@@ -196,7 +196,7 @@ impl Search {
             if plan.len() < most && !matches!(ended, Outcome::Died) {
                 let first = plan.last().map_or(0, |(call, _)| call + 1);
                 for (call, action) in calls.iter().enumerate().skip(first) {
-                    for mishap in self.mishaps(action) {
+                    for mishap in self.mishaps(state.services.setting, action) {
                         let mut more = plan.clone();
                         more.push((call, mishap));
                         plans.push(more);
@@ -258,6 +258,20 @@ impl Search {
             services.user.replace(None);
             services.allow_breakage();
         })?;
+        // `keyrota rotate --restore-previous` proves its login first.
+        if state.services.setting.alternates
+            && state.services.works(PREVIOUS)
+            && let (Some(current), Some(previous)) = (
+                state.services.carrier(CURRENT),
+                state.services.carrier(PREVIOUS),
+            )
+        {
+            by_hand("AWSPREVIOUS is made AWSCURRENT again", &|services| {
+                services.relabel_by_hand(CURRENT, Some(&previous));
+                services.relabel_by_hand(PREVIOUS, Some(&current));
+                services.allow_breakage();
+            })?;
+        }
         for label in [CURRENT, PREVIOUS] {
             let Some(password) = state
                 .services
@@ -323,7 +337,8 @@ impl Search {
         // If a person removed something, a person must restore it.
         let dropped = state.services.user.borrow().is_none();
         let lost = state.by_hand.is_some() && !state.services.guards().0;
-        if dropped && (why == "NoPasswordWorks" || why == "NotChanged")
+        let refused = ["NoPasswordWorks", "NotChanged", "NotPrepared"];
+        if dropped && refused.contains(&why.as_str())
             || state.by_hand.is_some() && why == "UserExists"
             || lost && why == "NoPasswordWorks" && state.services.setting.rotate_as == "self"
         {
@@ -335,9 +350,11 @@ impl Search {
     }
 
     /// Checks that a sweep makes AWSCURRENT's password work again, if no rotation is in
-    /// progress and only the password of a broken-off one works.
+    /// progress and only the password of a broken-off one works. If two users alternate, the next
+    /// rotation does.
     fn repair(&mut self, at: usize, state: &State) -> Result<(), Box<Violation>> {
-        if state.phase != Phase::Idle || !state.is_only_broken_off() {
+        let alternates = state.services.setting.alternates;
+        if alternates || state.phase != Phase::Idle || !state.is_only_broken_off() {
             return Ok(());
         }
         let after = state.fork();

@@ -70,13 +70,34 @@ const DISCARD: &[Mishap] = &[
     Mishap::DieAfter,
 ];
 
+/// A user that is created may lack its rights when the next step begins.
+const CREATION: &[Mishap] = &[
+    Mishap::Before(Unsent(server::ServerFault::Busy)),
+    Mishap::Before(Unsent(server::ServerFault::RightsNotGranted)),
+    Mishap::After(Unsent(server::ServerFault::RightsNotGranted)),
+    Mishap::Before(Server(server::ServerFault::PasswordRefused)),
+    Mishap::DieBefore,
+    Mishap::DieAfter,
+];
+
+/// A right that was not granted, or of which that is not known, is reported before the password is set.
+const GRANT: &[Mishap] = &[
+    Mishap::Before(Unsent(server::ServerFault::RightsNotGranted)),
+    Mishap::Before(Unsent(server::ServerFault::Unclear)),
+    Mishap::After(Unsent(server::ServerFault::Unclear)),
+    Mishap::DieBefore,
+    Mishap::DieAfter,
+];
+
 /// Returns the mishaps that may affect a call of an action.
 pub(super) fn mishaps(action: &str) -> &'static [Mishap] {
     match action {
         "authenticate" => LOGIN,
         "inspect" | "has_user" => INSPECTION,
-        "prepare" => PREPARATION,
-        "change" => CHANGE,
+        "prepare_granted" => PREPARATION,
+        "change" | "prepare" => CHANGE,
+        "create" => CREATION,
+        "grant" => GRANT,
         "discard" => DISCARD,
         "secretsmanager:DescribeSecret"
         | "secretsmanager:GetSecretValue"

@@ -6,7 +6,7 @@ use keyrota_test_function::secrets::FakeSecrets as _;
 use serde_json::Value;
 
 use super::state::{Phase, State};
-use crate::fake::{FakeServices, Setting};
+use crate::fake::{FakeServices, OTHER, Setting, User};
 
 /// A state from which a search begins.
 pub(super) struct Start {
@@ -58,6 +58,53 @@ fn stray(services: &FakeServices, field: &str, instead: Value) -> Option<&'stati
     services.store(LEFT, &[PENDING], &value);
     Some(LEFT)
 }
+
+/// Gives the user that alternates a password, and stores it under labels.
+fn alternated(services: &FakeServices, version: &str, labels: &[&str]) {
+    let password = services.make_password();
+    if services.setting.alternates {
+        services.other.replace(Some(User::new(&password)));
+    }
+    let mut value = services.value(&password);
+    value["username"] = Value::from(OTHER);
+    services.store(version, labels, &value);
+}
+
+/// The states from which only two users that alternate start.
+const OF_TWO_USERS: &[(&str, Prepare)] = &[
+    ("the other user is current", |services| {
+        let before = services.fields(CURRENT);
+        alternated(services, "other", &[CURRENT]);
+        services.store("first", &[PREVIOUS], &before);
+        None
+    }),
+    ("the other user is in AWSPREVIOUS", |services| {
+        alternated(services, "before", &[PREVIOUS]);
+        None
+    }),
+    ("AWSPENDING left behind with the other user", |services| {
+        alternated(services, LEFT, &[PENDING]);
+        Some(LEFT)
+    }),
+    ("the other user exists with another password", |services| {
+        let password = services.make_password();
+        services.other.replace(Some(User {
+            has_rights: false,
+            ..User::new(&password)
+        }));
+        None
+    }),
+    (
+        "the other user is current, AWSPENDING left behind with it",
+        |services| {
+            alternated(services, "other", &[CURRENT]);
+            let mut value = services.value(&services.make_password());
+            value["username"] = Value::from(OTHER);
+            services.store(LEFT, &[PENDING], &value);
+            Some(LEFT)
+        },
+    ),
+];
 
 const STATES: &[(&str, Prepare)] = &[
     ("AWSCURRENT alone", |_| None),
@@ -144,6 +191,8 @@ pub(super) fn searches() -> Vec<Vec<Start>> {
     let settings = [
         Setting::POSTGRES,
         Setting::ADMINISTRATOR,
+        Setting::ALTERNATING,
+        Setting::ALTERNATING_WITH_HOSTS,
         mysql("until_next_rotation"),
         mysql(IN_TIME),
         mysql(AT_ONCE),
@@ -177,6 +226,8 @@ pub(super) fn short_searches() -> Vec<Vec<Start>> {
         starts_for(Setting::POSTGRES),
         starts_for(mysql),
         starts_for(Setting::ADMINISTRATOR),
+        starts_for(Setting::ALTERNATING),
+        starts_for(Setting::ALTERNATING_WITH_HOSTS),
     ];
     searches.extend(first_searches());
     // If nobody changes anything by hand, there are few enough states.
@@ -188,7 +239,12 @@ pub(super) fn short_searches() -> Vec<Vec<Start>> {
 
 /// Returns the searches in which a principal that may write the secret acts.
 pub(super) fn forged_searches() -> Vec<Vec<Start>> {
-    let settings = [Setting::POSTGRES, Setting::MYSQL, Setting::ADMINISTRATOR];
+    let settings = [
+        Setting::POSTGRES,
+        Setting::MYSQL,
+        Setting::ADMINISTRATOR,
+        Setting::ALTERNATING,
+    ];
     let mut searches: Vec<Vec<Start>> = settings.into_iter().map(starts_for).collect();
     for starts in &mut searches {
         starts.truncate(2);
@@ -216,5 +272,6 @@ fn starts_for(setting: Setting) -> Vec<Start> {
         hands_off: false,
         prepare: *prepare,
     };
-    STATES.iter().map(start).collect()
+    let of_two = OF_TWO_USERS.iter().filter(|_| setting.alternates);
+    STATES.iter().chain(of_two).map(start).collect()
 }

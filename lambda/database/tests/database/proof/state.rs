@@ -124,12 +124,15 @@ impl State {
             }
         };
         let (by_hand, forged) = (self.by_hand.is_some(), services.forged.get());
-        let lacks = services.lacks_rights.get();
-        let mut text = format!("{:?} {by_hand} {forged} {lacks} ", services.guards());
-        if let Some(user) = &*user {
-            let primary = number(&user.primary);
-            let secondary = user.secondary.as_deref().map(&mut number);
-            let _ = write!(text, "{primary} {secondary:?} ");
+        let mut text = format!("{:?} {by_hand} {forged} ", services.guards());
+        let other = services.other.borrow();
+        for user in [&user, &other] {
+            if let Some(user) = &**user {
+                let primary = number(&user.primary);
+                let secondary = user.secondary.as_deref().map(&mut number);
+                let _ = write!(text, "{primary} {secondary:?} {} ", user.has_rights);
+            }
+            text.push('/');
         }
         for (id, version) in versions {
             let password = version.details.password.as_deref().map(&mut number);
@@ -192,7 +195,7 @@ impl State {
         }
         let works = [CURRENT, PENDING, PREVIOUS]
             .iter()
-            .any(|label| services.works(label));
-        !works && mark::broken_off(&services.stages()).is_some() && services.works(mark::SETTING)
+            .any(|label| services.logs_in(label));
+        !works && mark::broken_off(&services.stages()).is_some() && services.logs_in(mark::SETTING)
     }
 }

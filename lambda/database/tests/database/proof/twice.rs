@@ -35,6 +35,7 @@ const DAY: Duration = Duration::from_secs(86_400);
 const STARTS: &[&str] = &[
     "AWSCURRENT alone;",
     "a previous password;",
+    "the other user is current;",
     "AWSPENDING left behind;",
     "AWSPENDING left behind, its password sent;",
     "a rotation that was broken off, its password not set;",
@@ -57,6 +58,8 @@ enum Case {
 const OPEN: &[&str] = &[
     "rotation and restore",
     "step 1 and cancel and next",
+    // Only if two users alternate: for one user, the label excuses it.
+    "step 3 and cancel and next",
     "sweep and restore",
 ];
 

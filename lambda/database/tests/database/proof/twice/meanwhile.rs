@@ -96,9 +96,7 @@ async fn rotation(services: &FakeServices) -> &'static str {
 fn works(services: &FakeServices, version: &VersionId) -> bool {
     let secrets = services.secrets.borrow();
     let version = secrets[SECRET_ARN].versions.get(version);
-    let password = version.and_then(|version| version.details.password.clone());
-    drop(secrets);
-    password.is_some_and(|password| services.knows(&password))
+    version.is_some_and(|version| services.can_use(&version.details))
 }
 
 /// Gives up a rotation, unless its password may have been sent.

@@ -97,6 +97,17 @@ pub(super) fn check(entry: &Entry, database: &Database, item: &Fields<'_>) {
     if database.initial_password != InitialPassword::Set {
         return;
     }
+    if database.alternate.is_some() {
+        let name = match database.create_user {
+            Some(_) => "create_user",
+            None => "initial_password",
+        };
+        let message =
+            "two users alternate only if the first of them exists and its password is known"
+                .to_owned();
+        let hint = "remove `users` until the first rotation has set the password; then add it, and remove `initial_password: set` and `create_user`";
+        refuse(name, message, hint);
+    }
     if entry.administrator().is_none() {
         let message = "only an administrator can set a password that nobody knows".to_owned();
         let hint =

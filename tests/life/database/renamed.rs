@@ -1,0 +1,57 @@
+//! A database whose secret gets another name in the manifest.
+
+use super::client::log_in;
+use super::site::{SECRET, Site};
+use super::test_server::{self, Engine};
+
+const NEW: &str = "prod/orders-renamed";
+
+/// The hint is carried out as it is written.
+#[tokio::test]
+async fn the_password_moves_to_the_new_secret_as_the_hint_says() {
+    let site = Site::bootstrapped(test_server::shared(Engine::Postgres), "").await;
+    let before = site.value("AWSCURRENT").await;
+    let renamed = |initial: &str| {
+        site.manifest("first_rotation: on_request");
+        let file = site.test.home.file("keyrota.yaml");
+        #[expect(clippy::disallowed_methods, reason = "a test's own file")]
+        let text = std::fs::read_to_string(file).expect("the manifest");
+        let text = text
+            .replace(SECRET, NEW)
+            .replace("env:FIRST_PASSWORD", initial);
+        site.test.manifest(&text);
+    };
+    renamed("env:FIRST_PASSWORD");
+    let plan = "plan --database-function-zip database.zip --format json";
+    let ran = site.test.keyrota(plan).await;
+    for text in [
+        "a secret cannot be renamed",
+        "initial_password: prod/orders-db",
+    ] {
+        assert!(ran.stderr.contains(text), "{text}\n{ran}");
+    }
+
+    renamed(SECRET);
+    site.bootstrap().await.exits(0);
+    let value = async |secret| {
+        site.test
+            .value(secret, "AWSCURRENT")
+            .await
+            .expect("a value")
+    };
+    // Until the rotation, clients of both secrets log in.
+    for secret in [SECRET, NEW] {
+        let value = value(secret).await;
+        assert_eq!(value["password"], before["password"]);
+        assert_eq!(log_in(&site.server, &value).await, Ok(()));
+    }
+    let ran = site
+        .test
+        .keyrota(&format!("rotate {NEW} --format json"))
+        .await;
+    assert_eq!(ran.exits(0).json()["secrets"][0]["verified"], true);
+    assert_eq!(log_in(&site.server, &value(NEW).await).await, Ok(()));
+    assert!(log_in(&site.server, &value(SECRET).await).await.is_err());
+    site.test.keyrota("status --check").await.exits(0);
+    site.test.keyrota("doctor").await.exits(0);
+}
