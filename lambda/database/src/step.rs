@@ -14,6 +14,7 @@ mod finish;
 mod login;
 mod outcome;
 mod prepare;
+mod replaced;
 mod set;
 mod test;
 

@@ -15,8 +15,9 @@ use keyrota_function_base::pin::EntryError;
 use super::administrator::{Administrator, administrator};
 use super::current::Current;
 use super::login::{no_login, not_sent, refused, server};
+use super::replaced::retained;
 use super::set::{
-    SetContext, broken_off, by_an_administrator, has_pending, mark_pending, retained, unconfirmed,
+    SetContext, broken_off, by_an_administrator, has_pending, mark_pending, unconfirmed,
 };
 use super::{accounts, promote};
 use crate::decide;

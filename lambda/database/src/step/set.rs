@@ -30,6 +30,7 @@ use super::administrator::{Administrator, administrator};
 use super::current::Current;
 use super::login::{no_login, server, without_database};
 use super::outcome::{Attempt, OwnLogin, failed};
+use super::replaced::{changed, retained};
 use super::{
     Admission, SecretVersion, abandon, accounts, admit, alternate, describe, find, label,
     pending_credential, prepare, promote, read, stray, usable,
@@ -42,7 +43,7 @@ use crate::decide;
 use crate::error::Error;
 use crate::event::Event;
 use crate::log::Note;
-use crate::mark::{self, RETAINED, SETTING};
+use crate::mark::{self, SETTING};
 use crate::pin::{Pin, RotateAs};
 use crate::port::{Description, Journal, Ports, VersionSelector};
 use crate::secret::{Content, Credential, Unreadable};
@@ -58,7 +59,7 @@ pub(super) struct SetContext<'event> {
     pub(super) description: Description,
     pub(super) pending: Credential,
     /// Where a login shows which password the user has.
-    endpoint: Endpoint,
+    pub(super) endpoint: Endpoint,
     /// Whether AWSCURRENT has no password yet.
     pub(super) is_first: bool,
     /// Whether the pending version has received the label.
@@ -66,9 +67,9 @@ pub(super) struct SetContext<'event> {
     /// Whether the change sets the rights of the user too, and keeps no password beside the new one.
     pub(super) is_prepared: Cell<bool>,
     /// How many logins in succession the server has refused because of the password.
-    failed_logins: Cell<u32>,
+    pub(super) failed_logins: Cell<u32>,
     /// How many failed logins in succession the server tolerates.
-    failure_limit: Cell<FailureLimit>,
+    pub(super) failure_limit: Cell<FailureLimit>,
 }
 
 impl SetContext<'_> {
@@ -194,7 +195,7 @@ pub(super) async fn by_an_administrator<P: Ports>(
 ) -> Result<(), Error> {
     let (endpoint, login) = (&administrator.endpoint, &administrator.login);
     match change(ports, context, endpoint, login).await? {
-        Ok(before) => set(ports, context, &context.pin.login(replaced), before).await,
+        Ok(before) => changed(ports, context, &context.pin.login(replaced), before).await,
         Err(error) => unconfirmed(ports, context, None, error).await,
     }
 }
@@ -326,7 +327,7 @@ async fn by_the_user<P: Ports>(
                     PENDING => current.login(&pin.username),
                     _ => own.login,
                 };
-                return set(ports, context, &replaced, before).await;
+                return changed(ports, context, &replaced, before).await;
             }
             Err(error) => error,
         };
@@ -412,74 +413,4 @@ pub(super) async fn unconfirmed<P: Ports>(
     };
     failed(ports, &attempt, own, error).await?;
     retained(ports, context).await
-}
-
-/// Ends the step after the password was changed.
-async fn set<P: Ports>(
-    ports: &P,
-    context: &SetContext<'_>,
-    replaced: &Login,
-    before: PreviousPassword,
-) -> Result<(), Error> {
-    match before {
-        PreviousPassword::Void => {
-            let note = Note::new(
-                "set",
-                "the server has answered that it has the new password",
-            );
-            ports.journal().note(note);
-            try_replaced(ports, context, replaced).await;
-            Ok(())
-        }
-        PreviousPassword::Retained => {
-            let note = Note::new("set", "the old password works beside the new one");
-            ports.journal().note(note);
-            retained(ports, context).await
-        }
-    }
-}
-
-/// Logs in with the replaced password, which the server must refuse. The result is only reported:
-/// without the promotion, clients would have no password that is certain to work.
-async fn try_replaced<P: Ports>(ports: &P, context: &SetContext<'_>, replaced: &Login) {
-    let (limit, failed) = (context.failure_limit.get(), context.failed_logins.get());
-    if !decide::may_try_replaced(limit, failed) {
-        let reason = match limit {
-            FailureLimit::Unknown => {
-                "the old password was not tried, because it is unknown after how many failed logins the server refuses others"
-            }
-            _ => {
-                "the old password was not tried, because the server refuses logins after a few failed ones"
-            }
-        };
-        ports.journal().note(Note::new("not tested", reason));
-        return;
-    }
-    let endpoint = &context.endpoint;
-    match ports.server().authenticate(endpoint, replaced).await {
-        Err(error) if decide::may_try_another(error.fault) => {
-            let reason = "the server refuses the old password";
-            ports.journal().note(Note::new("passed", reason));
-        }
-        Err(_) => {
-            let reason =
-                "a login with the old password failed for another reason than a wrong password";
-            ports.journal().note(Note::new("not tested", reason));
-        }
-        Ok(()) => {
-            let error = Error::ReplacedWorks {
-                server: server(&context.pin),
-                username: context.pin.username.clone(),
-            };
-            ports.journal().trouble(&context.event.secret, &error);
-        }
-    }
-}
-
-/// Records that the previous password still works, or may.
-pub(super) async fn retained<P: Ports>(ports: &P, context: &SetContext<'_>) -> Result<(), Error> {
-    if decide::retains(context.pin.endpoint.engine) && !context.is_prepared.get() {
-        label(ports, context.event, &context.description, RETAINED).await?;
-    }
-    Ok(())
 }
