@@ -94,7 +94,7 @@ impl Pooler {
             list.display()
         );
         if passwords == Passwords::Asked {
-            let _ = write!(settings, "auth_user = {ASKS}\n");
+            let _ = writeln!(settings, "auth_user = {ASKS}");
         }
         settings
     }
@@ -114,6 +114,10 @@ impl Pooler {
         // second.
         let count = self.lists.get() + 1;
         self.lists.set(count);
+        #[expect(
+            clippy::disallowed_methods,
+            reason = "the times of files are the system's"
+        )]
         let written = SystemTime::now() + Duration::from_secs(count);
         File::options()
             .write(true)
@@ -146,7 +150,7 @@ impl Pooler {
                 return Err(Error::Silent {
                     engine: "PgBouncer",
                     client: Box::new(Error::io("connect")(error)),
-                    log: std::fs::read_to_string(self.path().join("log")).unwrap_or_default(),
+                    log: cache::read(&self.path().join("log")),
                 });
             }
             std::thread::sleep(POLL);
