@@ -51,7 +51,7 @@ pub fn facts(entry: &Entry, database: &Database, account: &str) -> Vec<Fact> {
         .into_iter()
         .chain(rights.map(|rights| ("The user", created(rights, database.engine))));
     let clients = database.clients.as_ref().map(|clients| {
-        let prose = Prose::words("").code(&clients.endpoint());
+        let prose = Prose::words("").code(clients.endpoint());
         (
             "Clients log in to",
             prose.say(", which the value names; the function logs in there to test the new password, and changes nothing there"),
