@@ -6,7 +6,7 @@ use std::fs::File;
 use std::net::{Ipv4Addr, TcpStream};
 use std::path::Path;
 use std::process::Command;
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, Instant};
 
 use rustix::process::Signal;
 use tempfile::TempDir;
@@ -94,7 +94,7 @@ impl Pooler {
             list.display()
         );
         if passwords == Passwords::Asked {
-            let _ = write!(settings, "auth_user = {ASKS}\n");
+            let _ = writeln!(settings, "auth_user = {ASKS}");
         }
         settings
     }
@@ -114,12 +114,12 @@ impl Pooler {
         // second.
         let count = self.lists.get() + 1;
         self.lists.set(count);
-        let written = SystemTime::now() + Duration::from_secs(count);
-        File::options()
-            .write(true)
-            .open(&file)
-            .and_then(|opened| opened.set_modified(written))
-            .map_err(Error::file("date", &file))
+        let date = || {
+            let opened = File::options().write(true).open(&file)?;
+            let written = opened.metadata()?.modified()?;
+            opened.set_modified(written + Duration::from_secs(count))
+        };
+        date().map_err(Error::file("date", &file))
     }
 
     /// Makes it read its files again.
@@ -146,7 +146,7 @@ impl Pooler {
                 return Err(Error::Silent {
                     engine: "PgBouncer",
                     client: Box::new(Error::io("connect")(error)),
-                    log: std::fs::read_to_string(self.path().join("log")).unwrap_or_default(),
+                    log: cache::read(&self.path().join("log")),
                 });
             }
             std::thread::sleep(POLL);

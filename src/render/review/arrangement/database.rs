@@ -48,7 +48,7 @@ pub fn facts(entry: &Entry, database: &Database, account: &str) -> Vec<Fact> {
     ];
     let facts = facts.into_iter();
     let clients = database.clients.as_ref().map(|clients| {
-        let prose = Prose::words("").code(&clients.endpoint());
+        let prose = Prose::words("").code(clients.endpoint());
         (
             "Clients log in to",
             prose.say(", which the value names; the function logs in there to test the new password, and changes nothing there"),

@@ -119,7 +119,7 @@ pub(crate) struct FakeServices {
     pub(crate) sees: Cell<Option<bool>>,
     /// How many failed logins the server tolerates.
     pub(crate) tolerates: Cell<FailureLimit>,
-    /// Whether the server says that the old password is void, and still accepts it.
+    /// Whether the server says that the old password is invalid, and still accepts it.
     pub(crate) keeps_old: Cell<bool>,
     /// Whether the last change was one of every account.
     pub(crate) every: Cell<bool>,
