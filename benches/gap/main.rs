@@ -19,11 +19,11 @@ mod farm;
 
 /// The local AWS, as the tests of the whole program use it.
 #[path = "../../tests/life/environment/mod.rs"]
-#[allow(dead_code, unused_imports, reason = "the tests use all of it")]
+#[expect(dead_code, unused_imports, reason = "the tests use all of it")]
 mod environment;
 
 /// What the tests of databases share.
-#[allow(dead_code, unused_imports, reason = "the tests use all of it")]
+#[expect(dead_code, reason = "the tests use all of it")]
 mod database;
 
 use std::time::Duration;

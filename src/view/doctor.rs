@@ -123,9 +123,9 @@ fn told(limits: &LoginLimits) -> String {
     };
     let methods = match limits.methods.as_slice() {
         [] | [_] => String::new(),
-        [first, others @ ..] => format!(
+        all @ [first, ..] => format!(
             "; the user may authenticate with {}, and a rotation changes the password of {first} only",
-            [&[first.clone()], others].concat().join(", ")
+            all.join(", ")
         ),
     };
     format!("What the server says about the user: {failures}{sessions}{methods}")

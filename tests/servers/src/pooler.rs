@@ -6,7 +6,7 @@ use std::fs::File;
 use std::net::{Ipv4Addr, TcpStream};
 use std::path::Path;
 use std::process::Command;
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, Instant};
 
 use rustix::process::Signal;
 use tempfile::TempDir;
@@ -114,16 +114,12 @@ impl Pooler {
         // second.
         let count = self.lists.get() + 1;
         self.lists.set(count);
-        #[expect(
-            clippy::disallowed_methods,
-            reason = "the times of files are the system's"
-        )]
-        let written = SystemTime::now() + Duration::from_secs(count);
-        File::options()
-            .write(true)
-            .open(&file)
-            .and_then(|opened| opened.set_modified(written))
-            .map_err(Error::file("date", &file))
+        let date = || {
+            let opened = File::options().write(true).open(&file)?;
+            let written = opened.metadata()?.modified()?;
+            opened.set_modified(written + Duration::from_secs(count))
+        };
+        date().map_err(Error::file("date", &file))
     }
 
     /// Makes it read its files again.

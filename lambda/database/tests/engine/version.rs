@@ -3,7 +3,7 @@
 use crate::test_server::{Kind, TestServer};
 
 /// Prints the version of a server, and returns its first two numbers.
-#[expect(clippy::print_stdout, reason = "the version is what one looks for")]
+#[expect(clippy::print_stdout, reason = "`.ci/versions` reads it")]
 fn version(kind: Kind, name: &str, statement: &str) -> (u32, u32) {
     let server = TestServer::start(kind, &[]);
     let version = server.sql(statement).trim().to_owned();
