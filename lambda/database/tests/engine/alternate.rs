@@ -103,10 +103,15 @@ async fn postgres_creates_a_member_that_acts_as_the_first_user() {
     let (server, admin) = postgres();
     let (app, clone) = (login(APP, "old"), login(CLONE, &any_characters()));
     run_as(&server, &app, "CREATE TABLE orders (id int)").expect("its own schema");
+    let version = server.sql("SHOW server_version_num");
+    // Since PostgreSQL 16, `CREATEROLE` is not enough.
+    if version.trim() >= "160000" {
+        let app = APP.replace('"', "\"\"");
+        server.sql(&format!("GRANT \"{app}\" TO admin WITH ADMIN OPTION"));
+    }
     // Only a superuser may set a parameter that no extension has defined.
     let refused = prepare(&server, &admin, &clone, APP, false).await;
     check(refused, ServerFault::RightsNotGranted, "42501");
-    let version = server.sql("SHOW server_version_num");
     match version.trim() >= "150000" {
         true => server.sql("GRANT SET ON PARAMETER shop.note TO admin"),
         false => server.sql("ALTER ROLE admin SUPERUSER"),

@@ -63,6 +63,10 @@ async fn an_administrator_changes_a_password() {
         user("of", ""),
         user("administrator", "CREATEROLE"),
     );
+    // Since PostgreSQL 16, `CREATEROLE` is not enough.
+    if test_server.sql("SHOW server_version_num").trim() >= "160000" {
+        test_server.sql(&format!("GRANT {name} TO {other} WITH ADMIN OPTION"));
+    }
     let (old, new) = (login(&name, "old"), login(&name, "Tr0ub4dor-admin"));
     test_server
         .check_change(&login(&other, "old"), &old, &new)
