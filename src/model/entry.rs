@@ -1,24 +1,23 @@
 //! An entry: a credential, its secret, and its rotation.
 
-use std::collections::{BTreeMap, BTreeSet};
+mod check;
+mod settings;
+
+use std::collections::BTreeMap;
 use std::ops::Deref;
 
 use keyrota_contract::value::names::Names;
 
-use super::fields::{ACCESS_KEY, DATABASE, Fields, MAX_TAGS, MappingDefinition};
-use super::manifest::{MAX_TAGS_WITH_DATABASES, read_tags};
+use super::fields::{ACCESS_KEY, DATABASE, Fields, MappingDefinition};
+use super::manifest::read_tags;
 use super::reader::Field;
-use super::word_or_arn::{parse_kms_key, parse_reader};
 use super::{
-    AccessKey, Arn, Database, Duration, Finding, FirstRotation, InitialKey, KmsKey, OldKey, Region,
+    AccessKey, Arn, Database, Duration, Finding, FirstRotation, InitialKey, KmsKey, OldKey,
     Replica, RotateAs, Schedule, SecretName, SecretReference, StackName, access_key, database,
-    field_names, old_key, replica,
 };
 
-/// The longest description of a secret (`API_CreateSecret`).
-const MAX_DESCRIPTION: usize = 2_048;
-/// The default rotation window, if the schedule has room for it.
-const DEFAULT_WINDOW: Duration = Duration::seconds(3 * 3_600);
+pub(super) use check::{check_region, check_tags};
+pub(super) use settings::check_defaults;
 
 /// A credential that rotates: the settings that every kind has, and those of its kind.
 #[derive(Clone, Debug)]
@@ -308,9 +307,9 @@ pub(super) fn name_administrators(entries: &mut [(Entry, Field<'_>)]) {
 }
 
 fn read_entry(fields: &Fields<'_>, specific: Specific) -> Option<Entry> {
-    let settings = read_settings(fields);
+    let settings = settings::read_settings(fields);
     let description = fields.optional("description", |field| {
-        field.parse("invalid-value", check_description)
+        field.parse("invalid-value", check::check_description)
     });
     let tags = fields.get("tags").map(|field| read_tags(&field));
     let Specific {
@@ -378,165 +377,5 @@ fn report_second_secret(secrets: &mut BTreeMap<String, usize>, name: &SecretName
             Finding::error("duplicate-secret", at.path(), message)
                 .hint("use a separate secret for each user"),
         );
-    }
-}
-
-/// The settings that entries of every kind have and that `defaults` may set.
-struct Settings {
-    schedule: Schedule,
-    window: Option<Duration>,
-    kms_key: KmsKey,
-    old_key: OldKey,
-    first_rotation: Option<FirstRotation>,
-    readers: Vec<Arn>,
-    replicas: Vec<Replica>,
-}
-
-/// Reports faults in `defaults`, so that they are reported even without entries.
-pub(super) fn check_defaults(defaults: &Fields<'_>) {
-    read_settings(defaults);
-    access_key::read_rotate_as(defaults);
-    access_key::read_probe(defaults);
-    access_key::read_max_key_age(defaults);
-    field_names::check_defaults(defaults);
-}
-
-/// Reads the settings of an entry, or of `defaults`.
-fn read_settings(fields: &Fields<'_>) -> Option<Settings> {
-    let schedule = fields.value("schedule", |field| {
-        field.parse("invalid-schedule", |text| {
-            Schedule::parse(text).map_err(|fault| fault.to_string())
-        })
-    });
-    let window = match fields.get("window") {
-        Some(field) => {
-            let window = field.parse("invalid-duration", Duration::parse);
-            if let (Some(window), Some(schedule)) = (window, &schedule)
-                && let Err(why) = schedule.check_window(window)
-            {
-                field.refuse("invalid-window", why);
-            }
-            window
-        }
-        None => schedule
-            .as_ref()
-            .is_some_and(|schedule| schedule.check_window(DEFAULT_WINDOW).is_ok())
-            .then_some(DEFAULT_WINDOW),
-    };
-    let kms_key = fields.value("kms_key", |field| {
-        field.parse("invalid-value", parse_kms_key)
-    });
-    let old_key = fields.get("old_key");
-    let old_key = old_key.map_or(Some(OldKey::UntilNextRotation), |field| {
-        old_key::read(&field)
-    });
-    let first_rotation = fields.optional("first_rotation", |field| {
-        field.parse("invalid-value", FirstRotation::parse)
-    });
-    let readers = fields.optional("readers", |field| {
-        let items = field.list()?;
-        let read = |item: &Field<'_>| item.parse("invalid-value", parse_reader);
-        items.iter().map(read).collect()
-    });
-    let replicas = replica::read(fields);
-    Some(Settings {
-        schedule: schedule?,
-        window,
-        kms_key: kms_key?,
-        old_key: old_key?,
-        first_rotation: first_rotation?,
-        readers: readers?.unwrap_or_default(),
-        replicas: replicas?,
-    })
-}
-
-/// Checks a description as Secrets Manager does (`API_CreateSecret`). An empty one would be the
-/// same as none, and control characters cannot be shown.
-fn check_description(text: &str) -> Result<String, String> {
-    let count = text.chars().count();
-    if text.chars().any(char::is_control) {
-        return Err("a description cannot contain control characters".to_owned());
-    }
-    match count {
-        1..=MAX_DESCRIPTION => Ok(text.to_owned()),
-        _ => Err(format!(
-            "a description must have 1 to {MAX_DESCRIPTION} characters, but this one has {count}"
-        )),
-    }
-}
-
-/// Checks an entry's tags together with the manifest's, which the secret has as well.
-pub(super) fn check_tags(entry: &Entry, tags: &BTreeMap<String, String>, at: &Field<'_>) {
-    if entry.tags.is_empty() {
-        return;
-    }
-    let refuse = |message: String| {
-        at.report(Finding::error(
-            "invalid-tag",
-            format!("{}.tags", at.path()),
-            message,
-        ));
-    };
-    for key in entry.tags.keys() {
-        let differs = |other: &&String| *other != key && other.to_lowercase() == key.to_lowercase();
-        if let Some(other) = tags.keys().find(differs) {
-            refuse(format!(
-                "`{key}` and the manifest's tag `{other}` differ only in case; write both in the same way"
-            ));
-        }
-    }
-    let count = tags
-        .keys()
-        .chain(entry.tags.keys())
-        .collect::<BTreeSet<_>>()
-        .len();
-    let most = match &entry.kind {
-        Kind::AccessKey(_) => MAX_TAGS,
-        Kind::Database(_) => MAX_TAGS_WITH_DATABASES,
-    };
-    if count > most {
-        refuse(format!(
-            "{count} tags with those of the manifest, but this secret can have at most {most} in addition to keyrota's own"
-        ));
-    }
-}
-
-/// Checks an entry against the stack's Region.
-pub(super) fn check_region(entry: &Entry, region: &Region, at: &Field<'_>) {
-    let refuse = |field: &str, message: String| {
-        let path = format!("{}.{field}", at.path());
-        at.report(Finding::error("contradiction", path, message));
-    };
-    // A KMS key encrypts secrets of its own Region only (`API_CreateSecret`).
-    if let KmsKey::Existing(arn) = &entry.kms_key
-        && arn.parts()[2] != region.as_str()
-    {
-        let message = format!(
-            "the KMS key is in {}, but the secret is in {region}",
-            arn.parts()[2]
-        );
-        refuse("kms_key", message);
-    }
-    // The program reads the secret in the stack's Region.
-    if let Some(InitialKey::Secret(SecretReference::Arn(arn))) =
-        entry.as_access_key().map(|key| &key.kind.initial_key)
-        && arn.parts()[2] != region.as_str()
-    {
-        let message = format!(
-            "the secret with the key is in {}, but the stack is in {region}",
-            arn.parts()[2]
-        );
-        refuse("initial_key", message);
-    }
-    // No policy can name an ARN of another partition (`reference-arns`).
-    for (field, arn) in entry.arns() {
-        let partition = arn.parts()[0];
-        if partition != region.partition() {
-            let message = format!(
-                "`{arn}` is in the partition {partition}, but {region} is in {}",
-                region.partition()
-            );
-            refuse(field, message);
-        }
     }
 }

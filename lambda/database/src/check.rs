@@ -2,11 +2,11 @@
 //!
 //! With a version, it tests whether that version's password works, and whether it serves every
 //! account of the user's name. The bootstrap requests it, because the server may be reachable only
-//! from the function. Without one, it rehearses the next
-//! rotation: it makes the calls that read, logs in as the user and as the administrator, and asks
-//! the server when the user's password expires. The password that Secrets Manager makes for it is
-//! discarded. To store a value, to move a label, and to change the password would change something,
-//! so these calls are listed as untried.
+//! from the function. Without one, it rehearses the next rotation: it makes the calls that read, logs
+//! in as the user, as a client, and as the administrator, and asks the server when the user's password
+//! expires and what limits its logins. The password that Secrets Manager makes for it is discarded. To
+//! store a value, to move a label, and to change the password would change something, so these calls
+//! are listed as untried.
 
 pub use keyrota_function_base::check::CheckAnswer;
 

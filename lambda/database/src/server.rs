@@ -55,23 +55,10 @@ pub struct NewUser<'user> {
     pub username: &'user str,
     /// The password, which the user has afterwards in either case.
     pub password: &'user SecretString,
-    /// The rights that the user has afterwards, besides those that it had before.
-    pub rights: Rights<'user>,
+    /// The user whose rights it has afterwards, besides those that it had before.
+    pub like: &'user str,
     /// Whether the user may have several accounts, on engines where a name may.
     pub every: bool,
-}
-
-/// The rights of a user that is created.
-pub enum Rights<'user> {
-    /// Those of another user of the server.
-    Of(&'user str),
-    /// What the manifest grants.
-    Granted {
-        /// Privileges and what they are for, such as `SELECT ON shop.*`.
-        grants: &'user [String],
-        /// Roles that the user becomes a member of.
-        roles: &'user [String],
-    },
 }
 
 /// Whether a user that was prepared existed before.

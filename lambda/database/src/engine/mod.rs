@@ -28,7 +28,7 @@ use std::time::Duration;
 
 use crate::server::{
     Change, ChangeError, Endpoint, Engine, Inspection, Login, NewUser, PasswordExpiry, Prepared,
-    PreviousPassword, Rights, Server, ServerError, ServerFault,
+    PreviousPassword, Server, ServerError, ServerFault,
 };
 
 /// The timeout of each network step. A call takes 28 s at most, which leaves half of the
@@ -141,18 +141,15 @@ impl Server for Engines {
         login: &Login,
         user: &NewUser<'_>,
     ) -> Result<Prepared, ChangeError> {
-        let Rights::Of(other) = user.rights else {
-            return Err(coded(ServerFault::Refused, "rights from a manifest").into());
-        };
         if endpoint.engine == Engine::Postgres {
             let mut session = postgres::log_in(&self.tls, endpoint, login).await?;
-            let prepared = postgres::prepare_like(&mut session, user, other).await;
+            let prepared = postgres::prepare_like(&mut session, user).await;
             session.close().await;
             return prepared;
         }
         let mut session = mysql::log_in(&self.tls, endpoint, login).await?;
         let engine = endpoint.engine;
-        let prepared = mysql::prepare_like(&mut session, engine, login, user, other).await;
+        let prepared = mysql::prepare_like(&mut session, engine, login, user).await;
         session.close().await;
         prepared
     }

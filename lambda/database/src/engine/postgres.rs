@@ -79,7 +79,8 @@ fn transaction(statements: &str) -> String {
 async fn missing(session: &mut Session, username: &str) -> Result<ServerFault, ServerError> {
     let rows = session
         .query(&format!(
-            "ROLLBACK; SELECT current_setting('server_version_num'), own.rolcreaterole, other.rolsuper \
+            "ROLLBACK; SELECT current_setting('server_version_num'), own.rolcreaterole, other.rolsuper, \
+             pg_has_role(own.oid, other.oid, 'MEMBER WITH ADMIN OPTION') \
              FROM pg_catalog.pg_roles own, pg_catalog.pg_roles other \
              WHERE own.rolname = session_user AND other.rolname = {} AND own.oid <> other.oid",
             literal(username)
@@ -94,17 +95,24 @@ async fn missing(session: &mut Session, username: &str) -> Result<ServerFault, S
         version,
         column(1) == "t",
         column(2) == "t",
+        column(3) == "t",
     ))
 }
 
 /// Returns the privilege that a user lacks that was refused a change of another role's password.
+/// `administers` says whether it has the `ADMIN` option on that role.
 ///
 /// Source: *ALTER ROLE*, *Role Attributes*, and the release notes of PostgreSQL 16.
-fn missing_privilege(version: u32, may_create_roles: bool, is_superuser: bool) -> ServerFault {
+fn missing_privilege(
+    version: u32,
+    may_create_roles: bool,
+    is_superuser: bool,
+    administers: bool,
+) -> ServerFault {
     match (version, may_create_roles) {
         _ if is_superuser => ServerFault::SuperuserNeeded,
         (_, false) => ServerFault::NoCreateRole,
-        (160_000.., true) => ServerFault::NoAdminOption,
+        (160_000.., true) if !administers => ServerFault::NoAdminOption,
         _ => ServerFault::NotAllowed,
     }
 }
@@ -300,14 +308,15 @@ mod tests {
 
     #[test]
     fn what_an_administrator_lacks_depends_on_the_version() {
-        for (version, may_create_roles, is_superuser, expected) in [
-            (150_006, false, false, ServerFault::NoCreateRole),
-            (160_001, false, false, ServerFault::NoCreateRole),
-            (160_001, true, false, ServerFault::NoAdminOption),
-            (150_006, true, false, ServerFault::NotAllowed),
-            (170_000, true, true, ServerFault::SuperuserNeeded),
+        for (version, may_create_roles, is_superuser, administers, expected) in [
+            (150_006, false, false, false, ServerFault::NoCreateRole),
+            (160_001, false, false, true, ServerFault::NoCreateRole),
+            (160_001, true, false, false, ServerFault::NoAdminOption),
+            (160_001, true, false, true, ServerFault::NotAllowed),
+            (150_006, true, false, false, ServerFault::NotAllowed),
+            (170_000, true, true, true, ServerFault::SuperuserNeeded),
         ] {
-            let missing = missing_privilege(version, may_create_roles, is_superuser);
+            let missing = missing_privilege(version, may_create_roles, is_superuser, administers);
             assert_eq!(missing, expected, "{version}");
         }
     }

@@ -21,7 +21,7 @@ use crate::log::Note;
 use crate::pin::Pin;
 use crate::port::{Journal, Ports};
 use crate::secret::Credential;
-use crate::server::{Change, ChangeError, Endpoint, Login, NewUser, Prepared, Rights, Server};
+use crate::server::{Change, ChangeError, Endpoint, Login, NewUser, Prepared, Server};
 use crate::stage::{self, CURRENT, VersionId};
 
 /// What the step knows after it has read the secret.
@@ -127,7 +127,7 @@ async fn prepare<P: Ports>(
     let user = NewUser {
         username,
         password,
-        rights: Rights::Of(it.pin.user_of(it.current)),
+        like: it.pin.user_of(it.current),
         every,
     };
     ports.server().prepare(endpoint, login, &user).await

@@ -378,6 +378,12 @@ async fn set<P: Ports>(
 /// Logs in with the replaced password, which the server must refuse. The result is only reported:
 /// without the promotion, clients would have no password that is certain to work.
 async fn try_replaced<P: Ports>(ports: &P, context: &SetContext<'_>, replaced: &Login) {
+    if !context.pin.propagation.is_zero() {
+        let reason =
+            "the old password was not tried, because members of the farm may still accept it";
+        ports.journal().note(Note::new("not tested", reason));
+        return;
+    }
     let (limit, failed) = (context.failure_limit.get(), context.failed_logins.get());
     if !decide::may_try_replaced(limit, failed) {
         let reason = match limit {

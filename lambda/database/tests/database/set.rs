@@ -1,5 +1,7 @@
 //! `setSecret`: which passwords it tries, and what it sends to which server.
 
+use std::time::Duration;
+
 use keyrota_database_function::event::Step;
 use keyrota_database_function::mark::{RETAINED, SETTING};
 use keyrota_database_function::port;
@@ -86,6 +88,22 @@ fn the_old_password_is_tried_once_where_the_server_tolerates_that() {
         );
         assert_eq!(said.contains("the old password was not tried"), !is_tried);
     }
+}
+
+/// Members that have not learned the new password accept the old one, and that is no fault.
+#[test]
+fn the_old_password_is_not_tried_on_a_farm() {
+    let services = FakeServices::new(Setting::POSTGRES);
+    services.pin("propagation", json!("30s"));
+    services.begin(TOKEN);
+    for step in [Step::Create, Step::Set] {
+        assert_eq!(run(&services, step).name(), "done");
+    }
+    assert_eq!(asked(&services), ["inspect", "change"]);
+    assert!(services.output.said().contains("members of the farm"));
+    let before = services.now.get();
+    assert_eq!(run(&services, Step::Test).name(), "done");
+    assert!(services.now.get() >= before + Duration::from_secs(30));
 }
 
 /// Clients have the new password only after the promotion, so this does not stop it.

@@ -40,8 +40,8 @@ pub async fn prepare_like(
     engine: Engine,
     login: &Login,
     user: &NewUser<'_>,
-    base: &str,
 ) -> Result<Prepared, ChangeError> {
+    let base = user.like;
     let pairs = timed(budget::STATEMENT, pairs(session, engine, user, base)).await;
     let pairs = pairs.map_err(of_rights)?;
     let mut prepared = Prepared::Existed;

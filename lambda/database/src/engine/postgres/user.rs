@@ -25,7 +25,7 @@ struct Roles {
     limit: i32,
 }
 
-/// Prepares a role with the rights of another one, `base`, in one transaction.
+/// Prepares a role with the rights of another one in one transaction.
 ///
 /// A role that exists keeps its settings. If it is not a member of the other role, it becomes one: the
 /// manifest names the pair, clients must find the same rights with either role, and a refusal would
@@ -33,8 +33,8 @@ struct Roles {
 pub async fn prepare_like(
     session: &mut Session,
     user: &NewUser<'_>,
-    base: &str,
 ) -> Result<Prepared, ChangeError> {
+    let base = user.like;
     if [user.username, base].iter().any(|name| name.contains('\0')) {
         return Err(coded(ServerFault::UserUnknown, "NUL").into());
     }

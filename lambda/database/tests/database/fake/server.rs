@@ -5,7 +5,7 @@ use std::time::Duration;
 use keyrota_database_function::port::{Clock, Moment};
 use keyrota_database_function::server::{
     Account, Accounts, Change, ChangeError, Endpoint, Inspection, Login, LoginLimits, NewUser,
-    Prepared, PreviousPassword, Rights, Server, ServerError, ServerFault,
+    Prepared, PreviousPassword, Server, ServerError, ServerFault,
 };
 use keyrota_test_function::secrets::FakeSecrets as _;
 use secrecy::ExposeSecret;
@@ -184,10 +184,8 @@ impl Server for FakeServices {
         user: &NewUser<'_>,
     ) -> Result<Prepared, ChangeError> {
         self.approach(endpoint, login);
-        let Rights::Of(like) = user.rights else {
-            panic!("the rights of the current user");
-        };
-        let (Some(slot), Some(like)) = (self.user_called(user.username), self.user_called(like))
+        let (Some(slot), Some(like)) =
+            (self.user_called(user.username), self.user_called(user.like))
         else {
             self.violated("a user was prepared who is not pinned");
             return Err(ChangeError::Unsent(server_error(ServerFault::NotAllowed)));
