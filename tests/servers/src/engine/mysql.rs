@@ -1,7 +1,7 @@
 //! MySQL and MariaDB, which have mostly the same options.
 
 use std::fs::File;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use crate::cache;
@@ -20,17 +20,27 @@ const SCRIPTS: [&str; 5] = [
     "mysql_sys_schema.sql",
 ];
 
+/// Returns the folder of messages and scripts. Since MariaDB 11, it has its name.
+fn share(usr: &Path) -> PathBuf {
+    let folder = usr.join("share/mysql");
+    match folder.exists() {
+        true => folder,
+        false => usr.join("share/mariadb"),
+    }
+}
+
 /// Returns the common part of a server's command line.
 fn server(programs: &Programs, program: &str, data: &Path) -> Command {
     let usr = programs.usr.display();
+    let share = share(&programs.usr);
     let mut command = Command::new(programs.path(program));
     command
         .arg("--no-defaults")
         .arg(format!("--datadir={}", data.display()))
         .arg(format!("--basedir={usr}"))
         .arg(format!("--plugin-dir={usr}/lib/mysql/plugin"))
-        .arg(format!("--lc-messages-dir={usr}/share/mysql"))
-        .arg(format!("--character-sets-dir={usr}/share/mysql/charsets"))
+        .arg(format!("--lc-messages-dir={}", share.display()))
+        .arg(format!("--character-sets-dir={}/charsets", share.display()))
         // The machine's OpenSSL settings are for its own libraries.
         .env("OPENSSL_CONF", "/dev/null")
         .env("TZ", "UTC");
@@ -49,7 +59,7 @@ pub fn initialise_mariadb(
     data: &Path,
     scratch: &Path,
 ) -> Result<Command, Error> {
-    let share = programs.usr.join("share/mysql");
+    let share = share(&programs.usr);
     let mut statements =
         "create database if not exists mysql;\nuse mysql;\nset @auth_root_socket=null;\n"
             .to_owned();

@@ -46,6 +46,8 @@ pub fn serve(start: &Start<'_>) -> Result<Command, Error> {
         "max_connections=60".to_owned(),
         "log_statement=all".to_owned(),
         "log_connections=on".to_owned(),
+        // The default since PostgreSQL 14.
+        "password_encryption=scram-sha-256".to_owned(),
     ];
     if start.certificate != Certificate::None {
         settings.push("ssl=on".to_owned());
