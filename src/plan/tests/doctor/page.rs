@@ -47,6 +47,7 @@ fn each_fault_has_a_name_of_its_own() {
 fn each_fault_is_found_by_a_test() {
     let tests = [
         include_str!("database.rs"),
+        include_str!("database/next_rotation.rs"),
         include_str!("drift.rs"),
         include_str!("key.rs"),
         include_str!("leak.rs"),
