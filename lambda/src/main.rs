@@ -4,10 +4,10 @@
 use std::io::Stdout;
 use std::process::ExitCode;
 
-use keyrota_contract::event::CHECK;
+use keyrota_contract::event::{CHECK, DROP_USER};
 use keyrota_function::aws::Services;
 use keyrota_function::error::{Error, RequestError};
-use keyrota_function::event::{Invocation, Payload};
+use keyrota_function::event::{EventError, Invocation, Payload};
 use keyrota_function::log::Lines;
 use keyrota_function::metric::Metric;
 use keyrota_function::pin::Pins;
@@ -56,12 +56,13 @@ async fn handle(
         Invocation::Step(event) => log.about(&event.secret, event.step.name()),
         Invocation::Sweep(_) => log.sweeping(),
         Invocation::Check(check) => log.about(&check.secret, CHECK),
+        Invocation::DropUser(secret) => log.about(secret, DROP_USER),
     };
     carry_out(function, &log, &context, &invocation)
         .await
         .map_err(|error| match invocation {
-            // A failed check is not a failed rotation.
-            Invocation::Check(_) => unmeasured(&log, error),
+            // Only a step is a part of a rotation.
+            Invocation::Check(_) | Invocation::DropUser(_) => unmeasured(&log, error),
             _ => failed(&log, error),
         })
 }
@@ -92,6 +93,7 @@ async fn carry_out(
                 let answer = checked.map_err(late)??;
                 Ok(serde_json::to_value(answer).unwrap_or_default())
             }
+            Invocation::DropUser(_) => Err(RequestError::from(EventError::DropsNoUser).into()),
         },
     );
     ended

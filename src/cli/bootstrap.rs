@@ -67,6 +67,15 @@ pub(super) async fn run(settings: &Settings, verb: &Bootstrap) -> Result<Exit, F
     let rotates = !verb.no_rotate;
     let intent = Preflight { rotates };
     let cleared = stacks.clear(&context, intent).await?;
+    if verb.no_rotate {
+        let entries = cleared.iter().map(|cleared| &cleared.observed.entries);
+        let unset: Vec<_> = entries
+            .flat_map(|entries| plan::check_unset(entries))
+            .collect();
+        if !unset.is_empty() {
+            return Err(Failed::refused("the deployment", unset));
+        }
+    }
     let asked = password::collect(&context, &cleared).await?;
     // Without a terminal, the prompt fails.
     let is_asked = !verb.yes && std::io::stdin().is_terminal();

@@ -44,6 +44,7 @@ pub(super) async fn collect<'a>(
                 asked.prompts.push(*entry);
                 continue;
             }
+            InitialPassword::Set => continue,
             InitialPassword::Environment(name) => in_environment(name),
             InitialPassword::Secret(secret) => in_secret(context, secret).await?,
         };

@@ -17,7 +17,7 @@ use crate::run::{self, TeardownReport};
 ///
 /// Deleted secrets can be restored during the recovery window. A user that existed
 /// before keeps its current key. A user that the stack created is deleted with all its
-/// keys. The result lists what was retained and what is left over. The command is
+/// keys, and a database user that it created is dropped unless it owns objects. The result lists what was retained and what is left over. The command is
 /// idempotent.
 #[derive(Args, Debug)]
 pub(super) struct Teardown {
@@ -30,6 +30,9 @@ pub(super) struct Teardown {
     /// Keep all access keys, and the users that the stack created
     #[arg(long)]
     keep_keys: bool,
+    /// Keep the IAM users and the database users that the stack created, with their current credentials
+    #[arg(long)]
+    keep_users: bool,
     /// Also delete the current keys of users that existed before
     #[arg(long, conflicts_with = "keep_keys")]
     delete_keys: bool,
@@ -48,6 +51,7 @@ pub(super) async fn run(settings: &Settings, verb: &Teardown) -> Result<Exit, Fa
             false => Deletion::Window(verb.recovery_window),
         },
         keep_keys: verb.keep_keys,
+        keep_users: verb.keep_users,
         delete_keys: verb.delete_keys,
     };
     let mut plans = Vec::new();
@@ -79,6 +83,10 @@ fn question(plans: &[TeardownPlan]) -> String {
             Step::AllowSessions { user } => writeln!(
                 text,
                 "  delete the policy of {user} that denies sessions, if it has one"
+            ),
+            Step::DropUser { user, .. } => writeln!(
+                text,
+                "  drop the database user {user}, unless it owns objects"
             ),
             Step::DeleteStack { stack, .. } => writeln!(text, "  delete the stack {stack}"),
             Step::RemoveReplica { secret, region, .. } => writeln!(

@@ -1,5 +1,6 @@
 //! What is specific to the password of a database user.
 
+mod creation;
 pub(super) mod network;
 pub(super) mod read;
 mod tag;
@@ -7,7 +8,7 @@ mod users;
 
 use super::{Duration, HostName, SecretReference};
 
-pub use keyrota_contract::pins::database::{Engine, Hosts, Verification};
+pub use keyrota_contract::pins::database::{Engine, Hosts, UserRights, Verification};
 pub use tag::{authorities_file, escaped as tag_text};
 pub(super) use users::ALTERNATE;
 
@@ -39,6 +40,8 @@ pub struct Database {
     pub password: PasswordRule,
     /// Which accounts of the user's name change, if the manifest says so. PostgreSQL has one.
     pub hosts: Option<Hosts>,
+    /// The rights of the user, if the function creates it.
+    pub create_user: Option<UserRights>,
     /// Where clients log in, if that is not where the function rotates.
     pub clients: Option<ClientEndpoint>,
     /// How long it takes until every member of a farm of servers knows a new password.
@@ -84,6 +87,8 @@ pub enum InitialPassword {
     Environment(String),
     /// Another secret: its JSON field `password`, or its complete text if it is not JSON.
     Secret(SecretReference),
+    /// None: nobody knows a password, and the administrator sets the first one in a rotation.
+    Set,
 }
 
 /// The rule for new passwords.

@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde::{Serialize, Serializer};
 
-use super::Kind;
+use super::{InitialPassword, Kind};
 
 /// When the first rotation of a credential takes place. It decides for the entry, so that no run
 /// of a command replaces a password that clients still use.
@@ -34,10 +34,13 @@ impl FirstRotation {
     /// Returns the default for a kind of credential. An access key stays valid while its clients
     /// move to the new one, and so does the login of a user that alternates with another one. A
     /// password does not: whether MySQL retains it depends on the server's version and on the user's
-    /// privileges, which no manifest shows.
-    pub const fn default_of(kind: &Kind) -> Self {
+    /// privileges, which no manifest shows. A password that nobody knows is set by a rotation.
+    pub fn default_of(kind: &Kind) -> Self {
         match kind {
             Kind::AccessKey(_) => Self::Now,
+            Kind::Database(database) if database.initial_password == InitialPassword::Set => {
+                Self::Now
+            }
             Kind::Database(database) if database.alternate.is_some() => Self::Now,
             Kind::Database(_) => Self::Scheduled,
         }

@@ -66,6 +66,21 @@ impl Login {
         nowhere.moved_to(place)
     }
 
+    /// Returns the value of a user whose password nobody knows: everything but a password. The other
+    /// fields of the secret's current value are preserved.
+    pub fn without_password(
+        engine: Engine,
+        username: String,
+        place: Place<'_>,
+        current: Option<&SecretString>,
+        names: &Names,
+    ) -> SecretString {
+        let login = Self::new(engine, username, SecretString::default(), place);
+        let mut stored = login.first_in(current, names).fields();
+        stored.remove(PASSWORD);
+        stored.to_text()
+    }
+
     /// Returns whether the value has the same server and database.
     pub fn is_at(&self, place: Place<'_>) -> bool {
         self.host == place.host
@@ -146,6 +161,10 @@ impl Login {
     /// Returns the JSON text to store in the secret. A field that has its value already stays as it
     /// is written.
     pub fn to_text(&self) -> SecretString {
+        self.fields().to_text()
+    }
+
+    fn fields(&self) -> StoredFields {
         let mut stored = self.stored.clone();
         let held = stored.text(ENGINE).ok().flatten();
         if held.as_deref().and_then(Engine::of_value) != Some(self.engine) {
@@ -163,7 +182,7 @@ impl Login {
                 None => stored.remove(field),
             }
         }
-        stored.to_text()
+        stored
     }
 
     /// Returns what the next rotation does to the names of the value's fields.

@@ -36,8 +36,8 @@ pub use access_key::{AccessKey, InitialKey};
 pub use credential::{AccessKeyId, Content, Credential, malformed};
 use database::ALTERNATE;
 pub use database::{
-    ClientEndpoint, Database, Engine, Hosts, InitialPassword, Network, PasswordRule, Verification,
-    authorities_file, tag_text,
+    ClientEndpoint, Database, Engine, Hosts, InitialPassword, Network, PasswordRule, UserRights,
+    Verification, authorities_file, tag_text,
 };
 pub use document::decode;
 pub use draft::{Draft, DraftEntry};

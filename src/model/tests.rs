@@ -2,7 +2,7 @@
 
 use proptest::prelude::*;
 
-use super::{Finding, Model, RotateAs, decode, load};
+use super::{Entry, Finding, FirstRotation, InitialPassword, Model, RotateAs, decode, load};
 
 const VALID: &str = include_str!("../../examples/everything.yaml");
 
@@ -517,6 +517,38 @@ fn a_password_waits_for_its_first_rotation_unless_the_manifest_says_otherwise() 
         short(text),
         ["invalid-value access_keys[0].first_rotation 3"]
     );
+}
+
+#[test]
+fn a_password_that_nobody_knows_is_set_by_a_rotation() {
+    let entry = |own: &str| {
+        let text = format!(
+            "version: 1\nstack: keys\ndatabases: [{{ secret: a, engine: mysql, host: db, username: app, \
+             rotate_as: ops{own} }}]\n"
+        );
+        read(&text, None).entries.remove(0)
+    };
+    let password = |entry: &Entry| entry.as_database().unwrap().kind.initial_password.clone();
+    let prompted = entry("");
+    assert_eq!(password(&prompted), InitialPassword::Prompt);
+    for own in [
+        ", initial_password: set",
+        ", create_user: true, roles: [readers]",
+        ", create_user: true, roles: [readers], initial_password: set, first_rotation: now",
+    ] {
+        let set = entry(own);
+        assert_eq!(password(&set), InitialPassword::Set, "{own}");
+        assert_eq!(set.first_rotation, FirstRotation::Now, "{own}");
+    }
+    let created = entry(", create_user: true, grants: [SELECT ON shop.*], roles: [readers]");
+    let rights = created.as_database().unwrap().kind.create_user.clone();
+    let rights = rights.unwrap();
+    assert_eq!(rights.grants, ["SELECT ON shop.*"]);
+    assert_eq!(rights.roles, ["readers"]);
+    // A default that is meant for others has to be changed on the entry.
+    let text = "version: 1\nstack: keys\ndefaults: { first_rotation: on_request }\ndatabases:\n\
+                \x20 - { secret: a, engine: mysql, host: db, username: app, rotate_as: ops, initial_password: set }\n";
+    assert_eq!(short(text), ["contradiction databases[0].first_rotation 5"]);
 }
 
 /// Cuts, doubles or replaces a piece of a text.

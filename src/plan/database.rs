@@ -68,7 +68,10 @@ impl ObservedLogin {
     fn holds_no_password(&self) -> bool {
         match &self.current {
             SecretContent::Absent => self.secret.versions.is_empty(),
-            SecretContent::Held(Content::Incomplete(missing)) => missing.contains(&"password"),
+            // A first rotation that was broken off may have set a password.
+            SecretContent::Held(Content::Incomplete(missing)) => {
+                missing.contains(&"password") && self.secret.version_with(SETTING).is_none()
+            }
             SecretContent::Held(_) | SecretContent::Sealed => false,
         }
     }
@@ -101,6 +104,13 @@ impl ObservedDatabase {
         self.secret.as_ref().is_none_or(|held| {
             held.secret.deleted.is_none() && !matches!(held.current, SecretContent::Sealed)
         }) && self.login().is_none()
+    }
+
+    /// Returns whether the value in AWSCURRENT lacks nothing but a password, so that a rotation sets
+    /// one if the manifest says so.
+    pub fn lacks_only_password(&self) -> bool {
+        let current = self.secret.as_ref().map(|held| &held.current);
+        matches!(current, Some(SecretContent::Held(Content::Incomplete(missing))) if missing == &["password"])
     }
 
     /// Returns the server and user for which the manifest says the login is valid, with the full

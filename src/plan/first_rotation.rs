@@ -8,7 +8,7 @@ use serde::Serialize;
 
 use super::doctor::differs;
 use super::{HeldSecret, LastRotation, ObservedEntry, Preflight, wanted_rotation};
-use crate::model::{Entry, FirstRotation, Kind, OldKey, Window};
+use crate::model::{Entry, FirstRotation, InitialPassword, Kind, OldKey, Window};
 use crate::port::{Rotation, Secret};
 
 /// The first rotation of a credential that has never rotated.
@@ -32,12 +32,16 @@ pub struct OutstandingRotation {
 }
 
 /// What happens to the credential that is replaced.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 enum Replaced {
     /// An access key is kept for a while.
     Key(OldKey),
     /// A password stops working at once.
     Password,
+    /// The administrator sets a password that nobody knows, of this user.
+    Set(String),
+    /// The administrator creates this user.
+    Created(String),
     /// The password of a user that alternates works until that user is prepared again.
     Alternating,
 }
@@ -113,10 +117,14 @@ pub fn next_first_rotation(
     }
     let secret = held.map(|held| held.secret);
     let secret = secret.filter(|secret| secret.rotation_enabled);
-    Some(match entry.first_rotation {
+    let first = match entry.first_rotation {
         FirstRotation::Now if rotates => unscheduled(entry),
         FirstRotation::OnRequest if secret.is_none() => unscheduled(entry),
         _ => scheduled(entry, secret, now),
+    };
+    Some(match held {
+        Some(held) if held.is_complete => first,
+        _ => first.without_password(entry),
     })
 }
 
@@ -152,6 +160,24 @@ fn scheduled(entry: &Entry, secret: Option<&Secret>, now: Timestamp) -> Outstand
 }
 
 impl OutstandingRotation {
+    /// Returns the first rotation of a secret that contains no credential yet. The rotation sets the
+    /// password, if the manifest says so.
+    #[must_use]
+    pub fn without_password(self, entry: &Entry) -> Self {
+        let Kind::Database(database) = &entry.kind else {
+            return self;
+        };
+        if database.initial_password != InitialPassword::Set {
+            return self;
+        }
+        let user = format!("{} at {}", database.username, database.endpoint());
+        let replaced = match database.create_user {
+            Some(_) => Replaced::Created(user),
+            None => Replaced::Set(user),
+        };
+        Self { replaced, ..self }
+    }
+
     /// Returns the name of the secret.
     pub fn secret(&self) -> &str {
         &self.secret
@@ -182,7 +208,14 @@ impl fmt::Display for OutstandingRotation {
                 formatter.write_str("first rotation as scheduled")?
             }
         }
-        match (self.replaced, self.when) {
+        match (&self.replaced, self.when) {
+            (Replaced::Set(user), _) => write!(
+                formatter,
+                "; the administrator sets the password of {user}, which voids the present one"
+            ),
+            (Replaced::Created(user), _) => {
+                write!(formatter, "; the administrator creates the user {user}")
+            }
             (Replaced::Password, FirstRotation::Now) => formatter.write_str(
                 "; clients that do not read the secret cannot log in from then on, unless MySQL retains the password",
             ),

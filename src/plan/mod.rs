@@ -81,7 +81,7 @@ pub use preflight::{
     ObservedServiceKey, Preflight, Reference, check, check_account, check_import, check_key_import,
     check_key_policy, check_network, check_own_service_key, check_owner, check_references,
     check_replica, check_replica_region, check_service_key, check_service_key_region, check_stack,
-    import_changes, references,
+    check_unset, import_changes, references,
 };
 pub use quarantine::Quarantine;
 pub use recorded_keys::{
@@ -106,7 +106,7 @@ pub use survey::{
 };
 pub use tags::{Drift, TagDifference, tag_differences, tag_drift};
 pub use teardown::{
-    Check, ForeignSecret, Item, OwnershipProof, Step, Subject, Subjects, TeardownOptions,
-    TeardownPlan, UNKNOWN_KEY, UseRecord, UserKeys, deletion_of, holds, holds_user, minute_after,
-    plan_teardown, scheduled,
+    Check, DATABASE_USER, ForeignSecret, Item, OwnershipProof, Step, Subject, Subjects,
+    TeardownOptions, TeardownPlan, UNKNOWN_KEY, UseRecord, UserKeys, deletion_of, holds,
+    holds_user, minute_after, plan_teardown, scheduled,
 };

@@ -4,8 +4,8 @@ use jiff::Timestamp;
 
 use super::{Lookup, ObservedAccessKey, ObservedDatabase, ObservedLogin, ObservedSecret};
 use crate::model::{
-    AccessKey, Content, Credential, Database, Entry, EntryOf, KmsKey, RotateAs, SecretReference,
-    malformed,
+    AccessKey, Content, Credential, Database, Entry, EntryOf, InitialPassword, KmsKey, RotateAs,
+    SecretReference, malformed,
 };
 use crate::port::{Caller, EncryptionKey, Error, Secret, Stack, StackResource};
 
@@ -222,6 +222,16 @@ impl<'model> ObservedEntry<'model> {
             denied.push((subject, error));
         }
         denied
+    }
+
+    /// Returns whether the next rotation sets a password although the secret has none.
+    pub fn sets_first_password(&self) -> bool {
+        match self {
+            Self::AccessKey(..) => false,
+            Self::Database(entry, seen) => {
+                entry.kind.initial_password == InitialPassword::Set && seen.lacks_only_password()
+            }
+        }
     }
 
     /// Returns the access key ID in AWSCURRENT, if the secret holds an access key.

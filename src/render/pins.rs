@@ -19,7 +19,9 @@ use serde::Serialize;
 
 use super::{Error, Strategy, pretty};
 use crate::bundle::sha256_hex;
-use crate::model::{AccessKey, Database, Entry, Kind, Model, OldKey, Probe, Retirement, RotateAs};
+use crate::model::{
+    AccessKey, Database, Entry, InitialPassword, Kind, Model, OldKey, Probe, Retirement, RotateAs,
+};
 
 /// The pins file of one function.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -131,6 +133,8 @@ fn login(entry: &Entry, database: &Database) -> database::Entry {
             Some(secret) => database::RotateAs::Administrator(secret.as_str().to_owned()),
         },
         hosts: database.hosts,
+        sets_first: database.initial_password == InitialPassword::Set,
+        create_user: database.create_user.clone(),
         clients: database.clients.as_ref().map(|clients| database::Place {
             host: clients.host.to_string(),
             port: clients.port,

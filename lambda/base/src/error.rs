@@ -150,6 +150,16 @@ pub enum RequestError {
         secret: String,
     },
 
+    /// A user was not dropped in time.
+    #[error(
+        "drop the user of {secret} in time: a service that it needs does not answer; run `keyrota teardown` \
+         again, or drop the user on the server"
+    )]
+    DropOutOfTime {
+        /// The secret's name.
+        secret: String,
+    },
+
     /// There was no time left to inspect a secret.
     #[error(
         "look at {subject}: too little time is left; the next sweep does it; if that lasts, raise \
@@ -194,6 +204,9 @@ impl RequestError {
             Invocation::Sweep(secrets) => Self::SweepOutOfTime { all: secrets.len() },
             Invocation::Check(check) => Self::CheckOutOfTime {
                 secret: check.secret.name().to_owned(),
+            },
+            Invocation::DropUser(secret) => Self::DropOutOfTime {
+                secret: secret.name().to_owned(),
             },
         }
     }

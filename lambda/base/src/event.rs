@@ -1,10 +1,10 @@
 //! Parses the event: a step of a rotation, which Secrets Manager sends, a sweep, which the stack's
-//! rule sends every hour, or a check, which keyrota sends.
+//! rule sends every hour, or a check or a request to drop a database user, which keyrota sends.
 //!
 //! Source: "Lambda rotation functions" in the Secrets Manager User Guide.
 
 use keyrota_contract::event::{
-    CHECK, ROTATION_TOKEN, SECRET, SECRET_ID, SECRETS, STEP, SWEEP, TOKEN, VERSION, WORK,
+    CHECK, DROP_USER, ROTATION_TOKEN, SECRET, SECRET_ID, SECRETS, STEP, SWEEP, TOKEN, VERSION, WORK,
 };
 use secrecy::SecretString;
 use serde::{Deserialize, Deserializer};
@@ -46,6 +46,8 @@ pub enum Invocation {
     Sweep(Vec<SecretArn>),
     /// A check, which changes nothing.
     Check(Check),
+    /// Drops the database user of this secret.
+    DropUser(SecretArn),
 }
 
 /// A check. The type has no `Debug`: the version's ID stays out of logs.
@@ -71,13 +73,14 @@ impl Invocation {
     ///
     /// # Errors
     ///
-    /// Fails if the event is not one of the three. The error never repeats the content of the
+    /// Fails if the event is none of these. The error never repeats the content of the
     /// event.
     pub fn parse(event: &Value) -> Result<Self, EventError> {
         match event {
             Value::Object(fields) if fields.contains_key(WORK) => {
                 match fields.get(WORK).and_then(Value::as_str) {
                     Some(CHECK) => check(fields).map(Self::Check),
+                    Some(DROP_USER) => drop_user(fields).map(Self::DropUser),
                     _ => sweep(fields).map(Self::Sweep),
                 }
             }
@@ -97,6 +100,11 @@ fn check(fields: &Map<String, Value>) -> Result<Check, EventError> {
         secret: secret.ok_or(EventError::CheckNotAnArn)?,
         version,
     })
+}
+
+fn drop_user(fields: &Map<String, Value>) -> Result<SecretArn, EventError> {
+    let secret = SecretArn::parse(text(fields, SECRET)?);
+    secret.ok_or(EventError::DropNotAnArn)
 }
 
 fn sweep(fields: &Map<String, Value>) -> Result<Vec<SecretArn>, EventError> {
@@ -187,9 +195,9 @@ pub enum EventError {
          `keyrota rotate`, which names the secret as Secrets Manager does"
     )]
     SecretNotAnArn,
-    /// keyrota's own event asks for something other than a sweep or a check.
+    /// keyrota's own event asks for something else.
     #[error(
-        "read the event: its `keyrota` is neither `sweep` nor `check`; run `keyrota bootstrap`, which deploys the \
+        "read the event: its `keyrota` is none of `sweep`, `check` and `drop_user`; run `keyrota bootstrap`, which deploys the \
          function and the rule that calls it together"
     )]
     UnknownWork,
@@ -217,6 +225,18 @@ pub enum EventError {
          checks each secret by its ARN"
     )]
     CheckNotAnArn,
+    /// A request to drop a user names something that is not a secret.
+    #[error(
+        "read the event: its `secret` is not the ARN of a secret; run `keyrota teardown`, which names each \
+         secret by its ARN"
+    )]
+    DropNotAnArn,
+    /// A request to drop a database user reached the function for access keys.
+    #[error(
+        "read the event: this function rotates access keys, and drops no users; run `keyrota teardown`, \
+         which deletes a user that the stack created with the stack"
+    )]
+    DropsNoUser,
     /// A check of an access key names a version.
     #[error(
         "read the event: a check of an access key takes no `version`, because the function \

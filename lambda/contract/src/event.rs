@@ -1,4 +1,5 @@
-//! The events that the functions accept: a step of a rotation, a sweep, and a check.
+//! The events that the functions accept: a step of a rotation, a sweep, a check, and a request to drop
+//! a database user.
 //!
 //! | event | sender |
 //! | --- | --- |
@@ -6,8 +7,10 @@
 //! | `{"keyrota": "sweep", "secrets": [ARN…]}` | the hourly rule of the stack, and `keyrota doctor` |
 //! | `{"keyrota": "check", "secret": ARN}` | `keyrota doctor` and `keyrota status --check`, which rehearse the next rotation |
 //! | `{"keyrota": "check", "secret": ARN, "version": ID}` | `keyrota bootstrap`, to the databases' function, which logs in with that version |
+//! | `{"keyrota": "drop_user", "secret": ARN}` | `keyrota teardown`, to the databases' function |
 //!
-//! The answer to a check is a [`CheckAnswer`](crate::check::CheckAnswer).
+//! The answer to a check is a [`CheckAnswer`](crate::check::CheckAnswer), and the answer to a request
+//! to drop a user is a [`Removal`](crate::removal::Removal).
 
 use serde_json::json;
 
@@ -26,9 +29,11 @@ pub const WORK: &str = "keyrota";
 pub const SWEEP: &str = "sweep";
 /// The value of [`WORK`] in a check's event, and what log lines call it.
 pub const CHECK: &str = "check";
+/// The value of [`WORK`] in the event that drops a database user, and what log lines call it.
+pub const DROP_USER: &str = "drop_user";
 /// The field of a sweep's event with the ARNs of the secrets.
 pub const SECRETS: &str = "secrets";
-/// The field of a check's event with the ARN of the secret.
+/// The field of the other events with the ARN of the secret.
 pub const SECRET: &str = "secret";
 /// The field of a check's event with the ID of the version to log in with. Without it, the check
 /// rehearses the next rotation.
@@ -80,6 +85,11 @@ pub fn check(secret: &str, version: &str) -> String {
 /// Returns the event that makes a function rehearse the next rotation of a secret.
 pub fn rehearsal(secret: &str) -> String {
     json!({ (WORK): CHECK, (SECRET): secret }).to_string()
+}
+
+/// Returns the event that makes the databases' function drop the user of a secret.
+pub fn drop_user(secret: &str) -> String {
+    json!({ (WORK): DROP_USER, (SECRET): secret }).to_string()
 }
 
 #[cfg(test)]

@@ -12,6 +12,8 @@
 //! | [`error`] | the names of errors in the functions' logs |
 //! | [`event`] | the events that the functions accept |
 //! | [`check`] | the answer to a check |
+//! | [`removal`] | the answer to a request to drop a database user |
+//! | [`grant`] | what a manifest may grant to a database user |
 //! | [`pins`] | the file in the function's package that says what the function may act on |
 //! | [`value`] | the JSON fields of a secret's value |
 //! | [`duration`] | durations such as `15m` |
@@ -20,8 +22,10 @@ pub mod check;
 pub mod duration;
 pub mod error;
 pub mod event;
+pub mod grant;
 pub mod label;
 pub mod pins;
 pub mod record;
+pub mod removal;
 pub mod tag;
 pub mod value;

@@ -16,7 +16,8 @@ pub const USER: &str = "keyrota:user";
 pub const KIND: &str = "keyrota:kind";
 /// On a secret: the principal whose credentials make the change.
 pub const ROTATE_AS: &str = "keyrota:rotate-as";
-/// On a secret of an access key: whether the stack created the user.
+/// On a secret: whether the stack created the user. The secret of a database has it only if the
+/// function creates the user.
 pub const OWNS_USER: &str = "keyrota:owns-user";
 /// On a secret: when the old credential stops working.
 pub const OLD_KEY: &str = "keyrota:old-key";

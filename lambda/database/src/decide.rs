@@ -79,6 +79,13 @@ pub fn may_be_partial(engine: Engine, hosts: Option<Hosts>) -> bool {
     engine == Engine::MariaDb && hosts == Some(Hosts::All)
 }
 
+/// Returns whether a user whose creation failed may have its password and not all of its rights, so
+/// that a login does not show that it is complete. PostgreSQL creates a user in one transaction. The
+/// other servers refuse a password only before they create the user, or after it has its rights.
+pub fn may_lack_rights(engine: Engine, fault: ServerFault) -> bool {
+    engine.has_hosts() && fault != ServerFault::PasswordRefused
+}
+
 /// Returns whether another login may be tried after a failed password change: only if this login's
 /// password is wrong, so that the change was not sent.
 pub fn may_try_another_login(error: &ChangeError) -> bool {

@@ -133,6 +133,43 @@ pub enum Error {
         /// The next step.
         advice: &'static str,
     },
+    /// The user that the function would create exists.
+    #[error(
+        "create {username} on {server}: the user exists already, and no password of {secret} works, so this \
+         function did not create it, and its password was not changed; drop the user, or replace `create_user` \
+         in the manifest with `initial_password: set`, which voids the present password, and run \
+         `keyrota bootstrap`"
+    )]
+    UserExists {
+        /// The secret's name.
+        secret: String,
+        /// The server's address.
+        server: String,
+        /// The pinned user.
+        username: String,
+    },
+    /// A user may not be dropped.
+    #[error("drop {username} of {secret}: {reason}")]
+    MayNotDrop {
+        /// The secret's name.
+        secret: String,
+        /// The pinned user.
+        username: String,
+        /// Why, and the next step.
+        reason: &'static str,
+    },
+    /// A user could not be dropped.
+    #[error("drop {username} on {server}: {source}; {advice}")]
+    NotDropped {
+        /// The server's address.
+        server: String,
+        /// The pinned user.
+        username: String,
+        /// What went wrong.
+        source: ServerError,
+        /// The next step.
+        advice: &'static str,
+    },
     /// The user that is not current could not be prepared.
     #[error(
         "prepare {username} on {server} with the rights of {current}, who alternates with it: {source}; \

@@ -11,7 +11,7 @@
 //! | [`decide`], [`mark`] | decisions about versions and labels; pure, without I/O |
 //! | [`event`], [`secret`], [`pins`], [`pin`] | parsed and validated input |
 //! | [`port`], [`server`] | the dependencies of the steps |
-//! | [`step`], [`sweep`], [`check`] | the work, over the ports |
+//! | [`step`], [`sweep`], [`check`], [`removal`] | the work, over the ports |
 //! | [`log`], [`error`] | the function's output, which never contains a secret value |
 //! | [`engine`] | the drivers for the servers, independent of Secrets Manager |
 //! | [`aws`] | the SDK, independent of the servers |
@@ -34,6 +34,7 @@ pub mod log;
 pub mod mark;
 pub mod pin;
 pub mod port;
+pub mod removal;
 pub mod secret;
 pub mod server;
 pub mod step;

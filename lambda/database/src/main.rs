@@ -4,7 +4,7 @@
 use std::io::Stdout;
 use std::process::ExitCode;
 
-use keyrota_contract::event::CHECK;
+use keyrota_contract::event::{CHECK, DROP_USER};
 use keyrota_database_function::aws::Services;
 use keyrota_database_function::engine::Engines;
 use keyrota_database_function::error::{Error, RequestError};
@@ -14,7 +14,7 @@ use keyrota_database_function::metric::Metric;
 use keyrota_database_function::pin::Pins;
 use keyrota_database_function::pins::PinsError;
 use keyrota_database_function::port::Journal;
-use keyrota_database_function::{check, step, sweep};
+use keyrota_database_function::{check, removal, step, sweep};
 use keyrota_function_base::lambda::{Program, in_time};
 use lambda_runtime::{Context, LambdaEvent};
 use serde_json::Value;
@@ -56,15 +56,15 @@ async fn handle(
         Invocation::Step(event) => log.about(&event.secret, event.step.name()),
         Invocation::Sweep(_) => log.sweeping(),
         Invocation::Check(check) => log.about(&check.secret, CHECK),
+        Invocation::DropUser(secret) => log.about(secret, DROP_USER),
     };
     carry_out(function, &log, &context, &work)
         .await
         .map_err(|error| match (&work, &error) {
-            // A sweep has already counted its own failures, and a failed check is not a failed
+            // A sweep has already counted its own failures, and nothing else than a step is a failed
             // rotation.
-            (Invocation::Check(_), _) | (_, Error::Request(RequestError::SweepFailed { .. })) => {
-                unmeasured(&log, error)
-            }
+            (Invocation::Check(_) | Invocation::DropUser(_), _)
+            | (_, Error::Request(RequestError::SweepFailed { .. })) => unmeasured(&log, error),
             _ => failed(&log, error),
         })
 }
@@ -91,6 +91,10 @@ async fn carry_out(
                 .map(|()| Value::Null),
             Invocation::Check(check) => {
                 let answer = check::run(&ports, check).await?;
+                Ok(serde_json::to_value(answer).unwrap_or_default())
+            }
+            Invocation::DropUser(secret) => {
+                let answer = removal::run(&ports, secret).await?;
                 Ok(serde_json::to_value(answer).unwrap_or_default())
             }
         },

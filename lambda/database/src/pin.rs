@@ -6,7 +6,8 @@
 
 use std::time::Duration;
 
-pub use keyrota_contract::pins::database::{Entry, Hosts, Password, RotateAs};
+use keyrota_contract::grant;
+pub use keyrota_contract::pins::database::{Entry, Hosts, Password, RotateAs, UserRights};
 use keyrota_contract::value::names::Names;
 use keyrota_contract::value::{DBNAME, ENGINE, HOST, MASTER_ARN, OF_DATABASES, PORT, USERNAME};
 
@@ -17,7 +18,7 @@ pub use keyrota_function_base::pin::EntryError;
 
 use crate::arn::SecretArn;
 use crate::moment::duration;
-use crate::secret::{Content, Credential, LoginTarget};
+use crate::secret::{Content, Credential, LoginTarget, Passwordless};
 use crate::server::{Endpoint, Login};
 
 /// The pins of all secrets that this function serves.
@@ -48,6 +49,10 @@ pub struct Pin {
     pub rotate_as: RotateAs,
     /// Which accounts of the user's name change, if the manifest says so.
     pub hosts: Option<Hosts>,
+    /// Whether the administrator sets a password if AWSCURRENT has none.
+    pub sets_first: bool,
+    /// The rights of the user, if the function creates it.
+    pub create_user: Option<UserRights>,
     /// Where clients log in, if that is not the server. It is what the value contains.
     pub clients: Option<Endpoint>,
     /// How long it takes until every member of a farm of servers knows a new password.
@@ -116,11 +121,24 @@ impl Pin {
         if entry.hosts.is_some() && !entry.engine.has_hosts() {
             return Err(invalid("hosts").into());
         }
+        // Only an administrator can set a password that nobody knows, or create a user.
+        let is_own = entry.rotate_as == RotateAs::Own;
+        if entry.sets_first && is_own {
+            return Err(invalid("sets_first").into());
+        }
+        if let Some(rights) = &entry.create_user
+            && (is_own || !are_sound(rights, entry))
+        {
+            return Err(invalid("create_user").into());
+        }
+        // Two users that alternate need a first one with rights and a password.
         if let Some(alternate) = &entry.alternate
             && (alternate.is_empty()
                 || *alternate == entry.username
                 || entry.rotate_as == RotateAs::Own
-                || entry.hosts == Some(Hosts::Own))
+                || entry.hosts == Some(Hosts::Own)
+                || entry.sets_first
+                || entry.create_user.is_some())
         {
             return Err(invalid("alternate").into());
         }
@@ -158,6 +176,8 @@ impl Pin {
             },
             rotate_as: entry.rotate_as.clone(),
             hosts: entry.hosts,
+            sets_first: entry.sets_first,
+            create_user: entry.create_user.clone(),
             old_password,
             names: entry.fields.clone(),
             administrator_names: entry
@@ -173,15 +193,7 @@ impl Pin {
     ///
     /// Fails if it does not agree with the pin.
     pub fn check(&self, version: &'static str, credential: &Credential) -> Result<(), PinError> {
-        let target = &credential.target;
-        self.check_target(version, target)?;
-        if target.dbname != self.endpoint.dbname {
-            return Err(self.stray(version, DBNAME));
-        }
-        if target.master.is_none() && self.rotate_as != RotateAs::Own {
-            return Err(self.stray(version, MASTER_ARN));
-        }
-        Ok(())
+        self.check_whole(version, &credential.target)
     }
 
     /// Checks the fields that a version's content has, even if it is incomplete.
@@ -195,6 +207,31 @@ impl Pin {
             Content::Complete(credential) => self.check(version, credential),
             Content::Partial(partial) => self.check_target(version, &partial.target),
         }
+    }
+
+    /// Checks that a value without a password belongs to the pinned user and server, as
+    /// [`check`](Self::check) does.
+    ///
+    /// # Errors
+    ///
+    /// Fails if it does not agree with the pin.
+    pub fn check_without_password(
+        &self,
+        version: &'static str,
+        value: &Passwordless,
+    ) -> Result<(), PinError> {
+        self.check_whole(version, &value.target)
+    }
+
+    fn check_whole(&self, version: &'static str, target: &LoginTarget) -> Result<(), PinError> {
+        self.check_target(version, target)?;
+        if target.dbname != self.endpoint.dbname {
+            return Err(self.stray(version, DBNAME));
+        }
+        if target.master.is_none() && self.rotate_as != RotateAs::Own {
+            return Err(self.stray(version, MASTER_ARN));
+        }
+        Ok(())
     }
 
     fn check_target(&self, version: &'static str, target: &LoginTarget) -> Result<(), PinError> {
@@ -287,6 +324,14 @@ impl Pin {
             field,
         }
     }
+}
+
+/// Returns whether rights can be put into statements.
+fn are_sound(rights: &UserRights, entry: &Entry) -> bool {
+    let mut grants = rights.grants.iter();
+    let mut roles = rights.roles.iter();
+    grants.all(|grant| grant::check(grant, entry.engine).is_ok())
+        && roles.all(|role| !role.is_empty() && !role.contains(char::is_control))
 }
 
 /// Returns whether a name is the name of a file in the package, and not a path.

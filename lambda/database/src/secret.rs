@@ -38,6 +38,12 @@ pub struct LoginTarget {
 }
 
 impl LoginTarget {
+    /// Returns whether the user and the server are known. Without a port, clients use the engine's
+    /// default port.
+    fn is_placed(&self) -> bool {
+        self.engine.is_some() && self.host.is_some() && self.username.is_some()
+    }
+
     /// Returns whether the value names this engine, or does not name any.
     pub fn may_be_of(&self, engine: Engine) -> bool {
         self.engine
@@ -84,15 +90,39 @@ impl Credential {
         password: &SecretString,
         names: &Names,
     ) -> SecretString {
-        let mut value = self.value.clone();
-        for field in OF_DATABASES {
-            names.rename(&mut value, field);
-        }
-        if let Some(username) = username {
-            names.set(&mut value, USERNAME, &json(username));
-        }
-        names.set(&mut value, PASSWORD, &json(password.expose_secret()));
-        SecretString::from(value.to_text())
+        with_login(&self.value, username, password, names)
+    }
+}
+
+fn with_login(
+    value: &Object,
+    username: Option<&str>,
+    password: &SecretString,
+    names: &Names,
+) -> SecretString {
+    let mut value = value.clone();
+    for field in OF_DATABASES {
+        names.rename(&mut value, field);
+    }
+    if let Some(username) = username {
+        names.set(&mut value, USERNAME, &json(username));
+    }
+    names.set(&mut value, PASSWORD, &json(password.expose_secret()));
+    SecretString::from(value.to_text())
+}
+
+/// A value with everything that a login needs but a password.
+pub struct Passwordless {
+    /// The user and the server.
+    pub target: LoginTarget,
+    /// The value as it was stored.
+    value: Object,
+}
+
+impl Passwordless {
+    /// Returns this value with a password, as [`Credential::with_login`] does.
+    pub fn with_password(&self, password: &SecretString, names: &Names) -> SecretString {
+        with_login(&self.value, None, password, names)
     }
 }
 
@@ -102,6 +132,22 @@ pub struct Partial {
     pub target: LoginTarget,
     /// Whether the password is present.
     pub has_password: bool,
+    /// The value as it was stored.
+    value: Object,
+}
+
+impl Partial {
+    /// Returns the value if only its password is missing.
+    pub fn without_password(self) -> Result<Passwordless, Self> {
+        let target = &self.target;
+        match target.is_placed() && !self.has_password {
+            true => Ok(Passwordless {
+                target: self.target,
+                value: self.value,
+            }),
+            false => Err(self),
+        }
+    }
 }
 
 impl secret::Partial for Partial {
@@ -133,8 +179,7 @@ impl secret::Credential for Credential {
             username: text(USERNAME)?,
             master: text(MASTER_ARN)?,
         };
-        // Without a port, clients use the engine's default port.
-        let placed = target.engine.is_some() && target.host.is_some() && target.username.is_some();
+        let placed = target.is_placed();
         let password = text(PASSWORD)?.map(SecretString::from);
         Ok(match password {
             Some(password) if placed => Content::Complete(Self {
@@ -145,6 +190,7 @@ impl secret::Credential for Credential {
             password => Content::Partial(Partial {
                 target,
                 has_password: password.is_some(),
+                value,
             }),
         })
     }

@@ -55,10 +55,35 @@ pub struct NewUser<'user> {
     pub username: &'user str,
     /// The password, which the user has afterwards in either case.
     pub password: &'user SecretString,
-    /// The user whose rights it has afterwards, besides those that it had before.
-    pub like: &'user str,
-    /// Whether the user may have several accounts, on engines where a name may.
+    /// The rights that the user has afterwards, besides those that it had before.
+    pub rights: Rights<'user>,
+    /// Whether the user may have several accounts, on engines where a name may. Each of them then has
+    /// the password.
     pub every: bool,
+}
+
+/// The rights of a user that is created.
+#[derive(Clone, Copy)]
+pub enum Rights<'user> {
+    /// Those of another user of the server.
+    Of(&'user str),
+    /// What the manifest grants.
+    Granted {
+        /// The privileges, each as the text between GRANT and TO, such as `SELECT ON shop.*`.
+        grants: &'user [String],
+        /// The roles that the user becomes a member of.
+        roles: &'user [String],
+    },
+}
+
+/// What became of a user that an administrator tried to drop.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Dropped {
+    /// The server no longer has it.
+    Gone,
+    /// The server keeps it, for this reason, and nothing about it has changed. The reason contains
+    /// numbers, and no name that the server sent.
+    Kept(String),
 }
 
 /// Whether a user that was prepared existed before.
@@ -172,14 +197,39 @@ pub trait Server {
 
     /// Logs in as an administrator and creates a user with its password, or sets the password of a
     /// user that exists. Rights that the user lacks are granted, and none are revoked. It does not
-    /// retry. After [`ChangeError::Unsent`], the user may have been created and may lack rights;
-    /// after [`ChangeError::Sent`], it lacks none.
+    /// retry, and is idempotent.
+    ///
+    /// With the rights of another user, the user may have been created and may lack rights after
+    /// [`ChangeError::Unsent`], and lacks none after [`ChangeError::Sent`]. With rights that the
+    /// manifest grants, nothing was sent before `Unsent`. After `Sent`, a user that was created may lack
+    /// rights on MySQL and MariaDB. A password whose `VALID UNTIL` is over on PostgreSQL then becomes
+    /// valid without an end, because no password would work otherwise. The other engines end an expiry
+    /// when the password is set.
     async fn prepare(
         &self,
         endpoint: &Endpoint,
         login: &Login,
         user: &NewUser<'_>,
     ) -> Result<Prepared, ChangeError>;
+
+    /// Logs in as an administrator and returns whether the server has a user of this name.
+    async fn has_user(
+        &self,
+        endpoint: &Endpoint,
+        login: &Login,
+        username: &str,
+    ) -> Result<bool, ServerError>;
+
+    /// Logs in as an administrator, revokes these privileges of a user, and drops it. The server keeps
+    /// a user that owns objects, or that others depend on. No object is dropped or given to another
+    /// owner.
+    async fn drop_user(
+        &self,
+        endpoint: &Endpoint,
+        login: &Login,
+        username: &str,
+        grants: &[String],
+    ) -> Result<Dropped, ServerError>;
 
     /// Logs in and discards the retained password of the session's user or of another user, or
     /// of every account of the name. It succeeds if there is none.
@@ -236,6 +286,8 @@ pub enum ServerFault {
     AccountsDiffer,
     /// The user whose password must change does not exist on the server.
     UserUnknown,
+    /// The server refuses to grant one of the rights of a user that is created.
+    RightsRefused,
     /// The connection broke after the change was requested, so the change may have been carried
     /// out.
     Unclear,
@@ -266,6 +318,7 @@ impl ServerFault {
             Self::RightsNotGranted => "rights_not_granted",
             Self::AccountsDiffer => "accounts_differ",
             Self::UserUnknown => "user_unknown",
+            Self::RightsRefused => "rights_refused",
             Self::Unclear => "unclear",
             Self::Refused => "refused",
         }
@@ -327,6 +380,9 @@ impl fmt::Display for ServerError {
                 "the user has an account for hosts that the current user has none for"
             }
             ServerFault::UserUnknown => "the server does not know the user",
+            ServerFault::RightsRefused => {
+                "the server refuses one of the user's `grants` or `roles`"
+            }
             ServerFault::Unclear => "the connection broke before the answer",
             ServerFault::Refused => "the server refused",
         };

@@ -9,15 +9,19 @@ mod administrator;
 mod advice;
 mod alternate;
 mod create;
+mod current;
 mod finish;
 mod login;
 mod outcome;
+mod prepare;
+mod replaced;
 mod set;
 mod test;
 
 pub(crate) use administrator::{Administrator, administrator};
 pub(crate) use finish::promote;
-pub(crate) use login::{advice_on_change, authenticate, no_login, server};
+pub(crate) use login::{advice_on_change, authenticate, no_login, server, without_database};
+pub(crate) use prepare::complete;
 
 pub use keyrota_function_base::clock::Deadline;
 pub(crate) use keyrota_function_base::step::describe;

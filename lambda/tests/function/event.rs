@@ -126,7 +126,7 @@ fn sweep(secrets: Value) -> Value {
 fn named(event: &Value) -> Vec<String> {
     match Invocation::parse(event).expect("an event") {
         Invocation::Sweep(secrets) => secrets.iter().map(ToString::to_string).collect(),
-        Invocation::Step(_) | Invocation::Check(_) => panic!("no sweep"),
+        _ => panic!("no sweep"),
     }
 }
 
@@ -237,4 +237,17 @@ proptest! {
             prop_assert!(error.to_string().starts_with("read the event: "));
         }
     }
+}
+
+#[test]
+fn a_request_to_drop_a_user_names_a_secret() {
+    let event = |secret: Value| json!({ "keyrota": "drop_user", "secret": secret });
+    match Invocation::parse(&event(json!(SECRET_ARN))) {
+        Ok(Invocation::DropUser(secret)) => assert_eq!(secret.as_str(), SECRET_ARN),
+        _ => panic!("another event"),
+    }
+    let error = |secret: Value| Invocation::parse(&event(secret)).err();
+    assert_eq!(error(json!("prod/orders")), Some(EventError::DropNotAnArn));
+    let missing = EventError::EventFieldMissing { field: "secret" };
+    assert_eq!(error(Value::Null), Some(missing));
 }

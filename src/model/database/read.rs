@@ -3,8 +3,8 @@
 use keyrota_contract::value::OF_DATABASES;
 
 use super::{
-    ClientEndpoint, Database, Engine, Hosts, InitialPassword, PasswordRule, Verification, tag,
-    users,
+    ClientEndpoint, Database, Engine, Hosts, InitialPassword, PasswordRule, Verification, creation,
+    tag, users,
 };
 use crate::model::entry::{Entry, Identity, Kind, Specific};
 use crate::model::fields::Fields;
@@ -69,6 +69,7 @@ fn read_rotate_as(fields: &Fields<'_>) -> Option<RotateAs> {
 /// Checks the settings of an entry against those of its database.
 pub(in crate::model) fn check(entry: &Entry, database: &Database, fields: &Fields<'_>) {
     check_initial_password(entry, database, fields);
+    creation::check(entry, database, fields);
     check_tags(entry, database, fields);
     check_old_key(entry, database, fields);
     users::check(entry, database, fields);
@@ -93,9 +94,13 @@ fn read_kind(item: &Fields<'_>) -> Option<Database> {
         })
     });
     let users = users::read(item, engine);
-    let initial_password = item.value("initial_password", |field| {
-        field.parse("invalid-value", InitialPassword::parse)
-    });
+    let create_user = creation::read_rights(item, engine);
+    let initial_password = match (item.get("initial_password"), &create_user) {
+        (None, Some(Some(_))) => Some(InitialPassword::Set),
+        _ => item.value("initial_password", |field| {
+            field.parse("invalid-value", InitialPassword::parse)
+        }),
+    };
     let tls = item.value("tls", |field| {
         field.parse("invalid-value", parse_verification)
     });
@@ -129,6 +134,7 @@ fn read_kind(item: &Fields<'_>) -> Option<Database> {
         tls_ca: tls_ca?,
         password: password?,
         hosts: hosts?,
+        create_user: create_user?,
         clients: clients?,
         propagation: propagation?,
     })
@@ -360,15 +366,17 @@ fn parse_verification(text: &str) -> Result<Verification, String> {
 }
 
 impl InitialPassword {
-    /// Reads `prompt`, `env:NAME`, or the name or full ARN of a secret. The text is never repeated
+    /// Reads `prompt`, `set`, `env:NAME`, or the name or full ARN of a secret. The text is never repeated
     /// in a message because it may be a password.
     fn parse(text: &str) -> Result<Self, String> {
         let refused = || {
-            "expected prompt, env:NAME, or the name or complete ARN of a secret (the ARN if its name ends with a hyphen and six characters); a manifest must not contain a password"
+            "expected prompt, set, env:NAME, or the name or complete ARN of a secret (the ARN if its name ends with a hyphen and six characters); a manifest must not contain a password"
                 .to_owned()
         };
-        if text == "prompt" {
-            return Ok(Self::Prompt);
+        match text {
+            "prompt" => return Ok(Self::Prompt),
+            "set" => return Ok(Self::Set),
+            _ => {}
         }
         if let Some(name) = text.strip_prefix("env:") {
             let first = |one: char| one.is_ascii_alphabetic() || one == '_';

@@ -95,6 +95,7 @@ impl Database {
             None => self.tls.name().to_owned(),
         };
         let dbname = self.dbname.as_deref().map(escaped);
+        let owns_user = self.create_user.is_some().then(|| "true".to_owned());
         let mut tags = vec![
             (tag::USER, escaped(&self.username)),
             (tag::KIND, tag::DATABASE.to_owned()),
@@ -108,6 +109,7 @@ impl Database {
             (tag::ROTATE_AS, escaped(entry.rotate_as.as_str())),
             (tag::OLD_KEY, entry.old_key.to_string()),
         ]);
+        tags.extend(owns_user.map(|owns| (tag::OWNS_USER, owns)));
         tags
     }
 }

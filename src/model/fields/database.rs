@@ -14,7 +14,7 @@ const HOST: Text = Text::matching("^[A-Za-z0-9_.:-]+$")
     .or(&["number"]);
 
 /// The fields of a database only.
-pub(super) static OWN: [Field; 15] = [
+pub(super) static OWN: [Field; 18] = [
     Field::required("secret", Form::Text(SECRET), "The name of the secret."),
     Field::required(
         "engine",
@@ -63,9 +63,27 @@ pub(super) static OWN: [Field; 15] = [
             "^(env:[A-Za-z_][A-Za-z0-9_]*|arn:[^:]+:secretsmanager:[^:]*:[^:]*:secret:.*-.{6}|[A-Za-z0-9/_+=.@!-]{1,6}|[A-Za-z0-9/_+=.@!-]{0,505}[A-Za-z0-9/_+=.@!][A-Za-z0-9/_+=.@!-]{6})$",
         )),
         "prompt",
-        "The source of the first password: `prompt`, `env:NAME`, or the name or full ARN of a secret. It is never the password itself.",
+        "The source of the first password: `prompt`, `env:NAME`, the name or full ARN of a secret, or `set`: the administrator sets a password that nobody knows, which voids the present one. With `create_user: true`, the default is `set`. It is never the password itself.",
     )
-    .examples(&["prompt", "env:ORDERS_PASSWORD", "ops/orders-first-password"]),
+    .examples(&["prompt", "set", "env:ORDERS_PASSWORD", "ops/orders-first-password"]),
+    Field::default(
+        "create_user",
+        Form::Boolean,
+        "false",
+        "Whether the function creates the user, with the rights in `grants` and `roles`. It needs an administrator. `keyrota teardown` drops the user.",
+    ),
+    Field::optional(
+        "grants",
+        Form::Texts(r"^[^\u0000-\u001f\u007f;]+ [Oo][Nn] [^\u0000-\u001f\u007f;]+$", None),
+        "The privileges of a user that the function creates: for each, the text between GRANT and TO.",
+    )
+    .examples(&["SELECT, INSERT ON shop.*"]),
+    Field::optional(
+        "roles",
+        Form::Texts(r"^[^\u0000-\u001f\u007f]{1,80}$", None),
+        "The roles of a user that the function creates. MariaDB activates one role at a login, so it can have one.",
+    )
+    .examples(&["readers"]),
     Field::default(
         "tls",
         Form::Choice(&[

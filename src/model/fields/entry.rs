@@ -72,7 +72,7 @@ pub(super) static COMMON: [Field; 10] = [
             FirstRotation::Scheduled.name(),
             FirstRotation::OnRequest.name(),
         ]),
-        "When the first rotation takes place: `now` (`keyrota bootstrap` rotates), `scheduled` (in the first rotation window), or `on_request` (the first `keyrota rotate NAME` rotates and turns on the schedule). Without it, `now` for an access key and for users that alternate, and `scheduled` for other databases.",
+        "When the first rotation takes place: `now` (`keyrota bootstrap` rotates), `scheduled` (in the first rotation window), or `on_request` (the first `keyrota rotate NAME` rotates and turns on the schedule). Without it, `now` for an access key, for users that alternate, and with `initial_password: set`, and `scheduled` for other databases.",
     )
     .in_defaults(),
     Field::optional(

@@ -193,7 +193,9 @@ fn each_field_is_held_to_its_form() {
         ("rotate_as: role", "/rotate_as"),
         ("dbname: ''", "/dbname"),
         ("tls_ca: ''", "/tls_ca"),
-        ("create_user: true", ""),
+        ("create_user: 'yes'", "/create_user"),
+        ("grants: [SELECT]", "/grants/0"),
+        ("roles: ['']", "/roles/0"),
         ("fields: { accesskey: A }", "/fields"),
         ("probe: none", ""),
     ] {

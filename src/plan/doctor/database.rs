@@ -7,7 +7,7 @@ use super::fault::{
 use super::recovery::{self, Advice};
 use super::secret::AllowedFixes;
 use super::{Diagnosis, Fix, Proof, Scope};
-use crate::model::{Database, EntryOf, Login};
+use crate::model::{Database, EntryOf, InitialPassword, Login};
 use crate::plan::{FIRST, ObservedDatabase, ObservedLogin, RETAINED, SETTING};
 use crate::port::{CURRENT, Secret};
 
@@ -71,8 +71,19 @@ pub(super) fn no_credential(
         None => String::new(),
     };
     let evidence = format!("its value contains the user name but no password{tried}");
-    let remedy = "run `keyrota bootstrap`, which asks for the first password and stores it once the function has logged in with it";
+    let is_set = entry.kind.initial_password == InitialPassword::Set;
+    let remedy = match (is_set, secret.last_rotated) {
+        (true, None) => "run `keyrota bootstrap`, which rotates the secret, so that the administrator sets the first password".to_owned(),
+        (true, Some(_)) => format!(
+            "run `keyrota rotate {}`, in which the administrator sets a new password, unless the value has one under a name that `fields` does not list",
+            entry.secret
+        ),
+        (false, _) => "run `keyrota bootstrap`, which asks for the first password and stores it once the function has logged in with it".to_owned(),
+    };
     let found = NO_CREDENTIAL.of(&entry.secret, evidence, remedy);
+    if is_set {
+        return found;
+    }
     // A rotation has stored a password before, so the value is damaged.
     match secret.last_rotated.is_some() {
         true => found.advised(advice(scope, entry, seen)),

@@ -16,6 +16,7 @@ use crate::model::{AccountId, Arn, Finding, KmsKey, Model};
 use crate::port::{Caller, EncryptionKey, Secret, Stack, StackResource};
 use crate::render::{self, STACK_TAG};
 
+pub use database::check_unset;
 pub use encrypt::{
     ObservedServiceKey, check_own_service_key, check_service_key, check_service_key_region,
 };

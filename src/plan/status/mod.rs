@@ -39,6 +39,10 @@ pub fn report(seen: &ObservedEntry<'_>, now: Timestamp) -> SecretReport {
     let first = seen
         .held()
         .and_then(|held| outstanding_rotation(entry, held.secret, held.rotation, now));
+    let first = match seen.sets_first_password() {
+        true => first.map(|first| first.without_password(entry)),
+        false => first,
+    };
     SecretReport {
         username: seen.user_name().to_owned(),
         last_proven: last_proven(seen),

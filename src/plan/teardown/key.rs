@@ -146,7 +146,7 @@ pub(super) fn plan_own_keys<'a>(
     plan: &mut TeardownPlan,
 ) {
     for id in keys {
-        if options.keep_keys {
+        if options.keep_keys || options.keep_users {
             let note = format!("of user {user}: kept as requested");
             let item = Item::new("access key", id, Some(note));
             plan.retained.push(item);
@@ -269,7 +269,7 @@ pub(super) fn users_that_stay(
     options: TeardownOptions,
     plan: &mut TeardownPlan,
 ) -> Vec<String> {
-    if !options.keep_keys {
+    if !options.keep_keys && !options.keep_users {
         return Vec::new();
     }
     let named = subjects

@@ -10,6 +10,7 @@
 mod encryption;
 mod key;
 mod secret;
+mod user;
 
 use std::time::Duration;
 
@@ -17,12 +18,14 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 use self::secret::SubjectSecret;
+use self::user::PlannedUser;
 use super::{Evidence, ObservedEntry};
 use crate::model::Names;
 use crate::port::{Deletion, Key, Secret, StackResource};
 
 pub use key::{UNKNOWN_KEY, deletion_of, minute_after};
 pub use secret::scheduled;
+pub use user::DATABASE_USER;
 
 /// The options of a teardown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -31,6 +34,8 @@ pub struct TeardownOptions {
     pub deletion: Deletion,
     /// Whether to keep all keys.
     pub keep_keys: bool,
+    /// Whether to keep the users that the stack created.
+    pub keep_users: bool,
     /// Whether to delete also the current keys of users that the stack did not create.
     pub delete_keys: bool,
 }
@@ -129,6 +134,17 @@ pub enum Step {
     AllowSessions {
         /// The IAM user.
         user: String,
+    },
+    /// Make the databases' function drop the user that it created.
+    DropUser {
+        /// The secret's name.
+        secret: String,
+        /// Its ARN.
+        arn: String,
+        /// The user and the server's address.
+        user: String,
+        /// The function's name.
+        function: String,
     },
     /// Delete the stack except for the retained resources.
     DeleteStack {
@@ -302,7 +318,8 @@ pub fn plan_teardown(
     for subject in &subjects.entries {
         match &subject.seen {
             ObservedEntry::AccessKey(_, seen) => {
-                let owns_user = holds_user(resources, &seen.user_name);
+                let is_made = holds_user(resources, &seen.user_name);
+                let owns_user = is_made && !options.keep_users;
                 key::plan_keys(subject, seen, owns_user, evidence, uses, options, &mut plan);
                 if !options.keep_keys && owns_user {
                     plan.steps.extend(key::allow_sessions(seen));
@@ -313,11 +330,15 @@ pub fn plan_teardown(
                 }
             }
             ObservedEntry::Database(entry, _) => {
-                passwords.extend(secret::password_that_stays(
-                    *entry,
-                    subject,
-                    options.deletion,
-                ));
+                match user::plan(*entry, subject, resources, evidence, options) {
+                    Some(PlannedUser::Dropped(step)) => plan.steps.push(*step),
+                    Some(PlannedUser::Unknown(item)) => plan.retained.push(item),
+                    Some(PlannedUser::Left(item)) => plan.left_over.push(item),
+                    None => {
+                        let deletion = options.deletion;
+                        passwords.extend(secret::password_that_stays(*entry, subject, deletion));
+                    }
+                }
             }
         }
     }

@@ -90,6 +90,21 @@ fn the_prompt_says_what_happens_to_the_clients_and_when() {
 }
 
 #[test]
+fn the_prompt_says_what_happens_to_a_user_whose_password_nobody_knows() {
+    let set = model(", rotate_as: ops, initial_password: set");
+    let said = next(&set, None, true, false);
+    let expected = "now: rotated now; the administrator sets the password of app at db:5432, which voids the present one";
+    assert_eq!(said, expected);
+    assert_eq!(next(&set, Some(secret(true)), true, false), expected);
+    let created = model(", rotate_as: ops, create_user: true, roles: [readers]");
+    let said = next(&created, None, true, false);
+    assert_eq!(
+        said,
+        "now: rotated now; the administrator creates the user app at db:5432"
+    );
+}
+
+#[test]
 fn a_key_stays_valid_and_says_so() {
     let said = |settings: &str| {
         let text = format!("version: 1\nstack: keys\naccess_keys: [{{ user: ada{settings} }}]\n");

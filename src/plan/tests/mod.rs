@@ -1,6 +1,7 @@
 //! Decisions by tables: what was observed, and what follows from it.
 
 mod alternating;
+mod database_user;
 mod doctor;
 mod encrypt;
 mod first_rotation;

@@ -13,6 +13,7 @@ use crate::port::{Deletion, Key, Secret, StackResource};
 const WINDOW: TeardownOptions = TeardownOptions {
     deletion: Deletion::Window(7),
     keep_keys: false,
+    keep_users: false,
     delete_keys: false,
 };
 
@@ -128,6 +129,7 @@ fn steps(plan: &TeardownPlan) -> Vec<String> {
         Step::DeleteKey { id, .. } => format!("delete {id}"),
         Step::ForgetMark { tag, .. } => format!("forget {tag}"),
         Step::AllowSessions { user } => format!("allow sessions of {user}"),
+        Step::DropUser { user, .. } => format!("drop {user}"),
         Step::DeleteStack { retain, .. } => format!("delete stack but {retain:?}"),
         Step::RemoveReplica { region, .. } => format!("remove replica {region}"),
         Step::DeleteSecret { deletion, .. } => format!("delete secret, {deletion:?}"),
@@ -198,6 +200,7 @@ fn a_kms_key_that_no_secret_leads_to_goes_while_the_stack_tells_of_it() {
 fn keys_are_kept_or_deleted_as_asked() {
     let keep = TeardownOptions {
         keep_keys: true,
+        keep_users: false,
         ..WINDOW
     };
     let kept = plan(&[], &subject(), keep);
@@ -225,6 +228,7 @@ fn a_user_of_the_stacks_own_loses_every_key_or_stays_with_them() {
     assert_eq!(deleted[1..4], expected);
     let keep = TeardownOptions {
         keep_keys: true,
+        keep_users: false,
         ..WINDOW
     };
     let kept = plan(&resources, &own, keep);
@@ -572,6 +576,7 @@ fn a_user_whose_key_leaked_loses_the_policy_that_denies_sessions() {
     assert!(!allows(&[], WINDOW));
     let keep_keys = TeardownOptions {
         keep_keys: true,
+        keep_users: false,
         ..WINDOW
     };
     assert!(!allows(&made, keep_keys));

@@ -34,6 +34,10 @@ const FUNCTION: &[Action] = &[
     ("lambda:UpdateFunctionConfiguration", &[Bootstrap]),
 ];
 
+/// A teardown makes the databases' function drop the users that it created, because the servers may
+/// be reachable only from there.
+const DROP_USERS: &[Action] = &[("lambda:InvokeFunction", &[Teardown])];
+
 /// `FilterLogEvents` shows why a rotation failed.
 const LOG: &[Action] = &[
     ("logs:CreateLogGroup", &[Bootstrap]),
@@ -75,9 +79,17 @@ pub fn grants(scope: &Scope<'_>) -> Vec<Grant> {
     } = scope;
     let mut functions = Vec::new();
     let mut groups = Vec::new();
+    let mut dropping = Vec::new();
+    let creates = model
+        .databases()
+        .any(|entry| entry.kind.create_user.is_some());
     for strategy in Strategy::of(model) {
         let function = generated(model, &format!("{}-", strategy.function()));
-        functions.push(resolver.arn("lambda", &format!("function:{function}")));
+        let function = resolver.arn("lambda", &format!("function:{function}"));
+        if strategy == Strategy::Databases && creates {
+            dropping.push(function.clone());
+        }
+        functions.push(function);
         let group = format!("log-group:{}", strategy.log_group_name(&model.stack));
         // Actions on tags use the first form of the ARN, and all others use the second.
         groups.push(resolver.arn("logs", &group));
@@ -86,6 +98,7 @@ pub fn grants(scope: &Scope<'_>) -> Vec<Grant> {
     functions.dedup();
     let mut grants = vec![
         Grant::new("Function", "function", functions, FUNCTION),
+        Grant::new("DropUsers", "function", dropping, DROP_USERS),
         Grant::new("Log", "log group", groups, LOG),
         Grant::everywhere(FIND_LOG),
     ];

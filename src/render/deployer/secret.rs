@@ -419,7 +419,7 @@ fn first_key(entry: &Entry) -> Option<&SecretReference> {
 fn first_password(entry: &Entry) -> Option<&SecretReference> {
     match &entry.as_database()?.kind.initial_password {
         InitialPassword::Secret(secret) => Some(secret),
-        InitialPassword::Prompt | InitialPassword::Environment(_) => None,
+        InitialPassword::Prompt | InitialPassword::Environment(_) | InitialPassword::Set => None,
     }
 }
 

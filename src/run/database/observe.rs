@@ -9,7 +9,7 @@ use super::super::error::Result;
 use super::super::observe::{
     observe_administrator, observe_kms_key, observe_labelled, read_version,
 };
-use crate::model::{Database, EntryOf, Login, Names};
+use crate::model::{Content, Database, EntryOf, Login, Names};
 use crate::plan::{Administrator, ObservedDatabase, ObservedLogin, SecretContent};
 use crate::port::{CURRENT, ErrorKind, PENDING, PREVIOUS, Secret};
 
@@ -58,7 +58,12 @@ pub(in crate::run) async fn observe_login(
         let agrees = current.agrees && pending.agrees && previous.agrees;
         let replaced = match (current.content.complete(), previous.content.complete()) {
             (Ok(current), Ok(previous)) => !current.has_password_of(previous),
-            _ => false,
+            // The first rotation has set the password.
+            (Ok(_), Err(_)) => matches!(
+                &previous.content,
+                SecretContent::Held(Content::Incomplete(missing)) if missing == &["password"]
+            ),
+            (Err(_), _) => false,
         };
         let seen = ObservedLogin {
             pending_value: !matches!(pending.content, SecretContent::Absent),

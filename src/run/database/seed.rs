@@ -4,11 +4,14 @@
 //! stored under another label, so clients never read a mistyped password, and the next run prompts
 //! for it again.
 
+use keyrota_contract::check::{Signer, call};
+use secrecy::ExposeSecret;
+
 use super::super::error::{Error, Result};
 use super::super::{Context, Deployed, SeededEntry};
-use super::check::check;
+use super::check::{WRONG_PASSWORD, check};
 use super::{Passwords, observe_database};
-use crate::model::{Content, Database, EntryOf, Login};
+use crate::model::{Content, Database, EntryOf, InitialPassword, Login, Place};
 use crate::plan::{Administrator, FIRST, ObservedDatabase, ObservedEntry, SecretContent};
 use crate::port::{CURRENT, Secret};
 
@@ -39,10 +42,17 @@ pub(in crate::run) async fn seed_database<'model>(
     }
     // A rotation has stored a password, perhaps under a name that the manifest no longer lists.
     if seen.login().is_none() && held.secret.last_rotated.is_some() {
-        return Err(refused(
-            "it was rotated before, but its value is not a login under the names of `fields`; list the former names there, or store the current login in the secret"
-                .into(),
-        ));
+        let other = match entry.kind.initial_password {
+            InitialPassword::Set => {
+                format!(
+                    "run `keyrota rotate {name}`, which sets a new password if only that is missing"
+                )
+            }
+            _ => "store the current login in the secret".to_owned(),
+        };
+        return Err(refused(format!(
+            "it was rotated before, but its value is not a login under the names of `fields`; list the former names there, or {other}"
+        )));
     }
     let place = seen.place(entry);
     let place = place.ok_or_else(|| {
@@ -68,15 +78,29 @@ pub(in crate::run) async fn seed_database<'model>(
             if let Some(tried) = held.secret.version_with(FIRST) {
                 forget(context, arn, tried).await;
             }
+            let changed = lacks_user(context, deployed, entry, arn, &held.secret).await?;
             return Ok(SeededEntry {
                 seen: ObservedEntry::Database(entry, Box::new(seen)),
-                changed: false,
+                changed,
             });
         }
         Some(login) => (
             login.clone().moved_to(place),
             format!("updated the address of the server in {name}"),
         ),
+        None if entry.kind.initial_password == InitialPassword::Set => {
+            let missing = match &held.current {
+                SecretContent::Held(Content::Incomplete(missing)) => missing.as_slice(),
+                _ => &["password"],
+            };
+            if !missing.contains(&"password") {
+                return Err(refused(format!(
+                    "its value has a password, but no `{}`; complete it, or remove the password to have the administrator set another",
+                    missing.join("`, `")
+                )));
+            }
+            return await_first(context, entry, arn, place).await;
+        }
         None => {
             let password = passwords.get(name);
             let password =
@@ -107,6 +131,54 @@ pub(in crate::run) async fn seed_database<'model>(
         seen: ObservedEntry::Database(entry, Box::new(seen)),
         changed: true,
     })
+}
+
+/// Stores the value without a password, from which the first rotation sets one.
+async fn await_first<'model>(
+    context: &Context<'_>,
+    entry: EntryOf<'model, Database>,
+    arn: &str,
+    place: Place<'_>,
+) -> Result<SeededEntry<'model>> {
+    let cloud = context.cloud;
+    let current = cloud.value(arn, CURRENT).await?.map(|value| value.text);
+    let (engine, user) = (entry.kind.engine, entry.kind.username.clone());
+    let text = Login::without_password(engine, user, place, current.as_ref(), &entry.fields);
+    let is_stored = current.is_some_and(|held| held.expose_secret() == text.expose_secret());
+    if !is_stored {
+        let version = context.clock.token();
+        cloud.put_value(arn, &version, CURRENT, &text).await?;
+        context.done(format!(
+            "stored the server and the user in {}; the administrator sets the password",
+            entry.secret
+        ));
+    }
+    let seen = observe_database(context, entry).await?;
+    Ok(SeededEntry {
+        seen: ObservedEntry::Database(entry, Box::new(seen)),
+        changed: true,
+    })
+}
+
+/// Returns whether the server refuses the password of a user that the function creates, because a
+/// teardown or a person has dropped the user. A rotation creates it again.
+async fn lacks_user(
+    context: &Context<'_>,
+    deployed: &Deployed,
+    entry: EntryOf<'_, Database>,
+    arn: &str,
+    secret: &Secret,
+) -> Result<bool> {
+    let (true, Some(version)) = (
+        entry.kind.create_user.is_some(),
+        secret.version_with(CURRENT),
+    ) else {
+        return Ok(false);
+    };
+    let answer = check(context, deployed, entry.secret.as_str(), arn, version).await?;
+    let login = answer.find(call::LOG_IN, Signer::User);
+    let code = login.and_then(|login| login.code.as_deref());
+    Ok(code == Some(WRONG_PASSWORD))
 }
 
 /// Returns the entry if another command has stored the login that this one could not store. While

@@ -7,6 +7,7 @@ mod key;
 mod network;
 mod secret;
 mod subject;
+mod user;
 
 use std::collections::BTreeSet;
 
@@ -220,6 +221,12 @@ async fn carry_out(context: &Context<'_>, step: Step) -> Result<Outcome> {
             }
             Ok(Outcome::Done)
         }
+        Step::DropUser {
+            arn,
+            user,
+            function,
+            ..
+        } => user::drop_user(context, &function, &arn, user).await,
         Step::DeleteStack { stack, retain } => delete_stack(context, &stack, &retain)
             .await
             .map(Outcome::Deleted),

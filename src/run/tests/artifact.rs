@@ -201,6 +201,7 @@ fn a_bucket_of_another_account_gets_nothing_and_stops_no_teardown() {
     let window = TeardownOptions {
         deletion: Deletion::Window(7),
         keep_keys: false,
+        keep_users: false,
         delete_keys: false,
     };
     let report = scenario.teardown(&fake, None, window).unwrap().unwrap();

@@ -19,6 +19,7 @@ databases:
 const WINDOW: TeardownOptions = TeardownOptions {
     deletion: Deletion::Window(7),
     keep_keys: false,
+    keep_users: false,
     delete_keys: false,
 };
 

@@ -13,6 +13,7 @@ const ARN: &str = "arn:aws:secretsmanager:eu-west-1:111122223333:secret:keys/ada
 const WINDOW: TeardownOptions = TeardownOptions {
     deletion: Deletion::Window(7),
     keep_keys: false,
+    keep_users: false,
     delete_keys: true,
 };
 

@@ -97,6 +97,7 @@ fn teardown(scenario: &Scenario, fake: &FakeAws, delete_keys: bool) {
     let options = TeardownOptions {
         deletion: Deletion::Window(30),
         keep_keys: false,
+        keep_users: false,
         delete_keys,
     };
     // Where the keys go, the secret names a key that no longer exists until it has a new one.

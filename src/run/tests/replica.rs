@@ -11,6 +11,7 @@ const KEY: &str = "arn:aws:kms:eu-central-1:111122223333:key/0a1b2c3d-4e5f-6789-
 const WINDOW: TeardownOptions = TeardownOptions {
     deletion: Deletion::Window(7),
     keep_keys: false,
+    keep_users: false,
     delete_keys: false,
 };
 

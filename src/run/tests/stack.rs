@@ -13,6 +13,7 @@ use crate::port::{Change, Deletion, Stack, StackEvent, StackResource, StackStatu
 const WINDOW: TeardownOptions = TeardownOptions {
     deletion: Deletion::Window(7),
     keep_keys: false,
+    keep_users: false,
     delete_keys: false,
 };
 

@@ -10,6 +10,7 @@ use crate::tool::testing::Recorder;
 const WINDOW: TeardownOptions = TeardownOptions {
     deletion: Deletion::Window(7),
     keep_keys: false,
+    keep_users: false,
     delete_keys: false,
 };
 
@@ -228,6 +229,7 @@ fn a_key_that_was_gone_before_is_not_reported_as_deleted() {
 fn users_whose_keys_are_kept_stay() {
     let options = TeardownOptions {
         keep_keys: true,
+        keep_users: false,
         ..WINDOW
     };
     survives(
@@ -449,6 +451,7 @@ fn a_deletion_that_fails_is_attempted_twice() {
 fn a_deletion_that_retains_a_user_is_attempted_again_too() {
     let options = TeardownOptions {
         keep_keys: true,
+        keep_users: false,
         ..WINDOW
     };
     let scenario = created();

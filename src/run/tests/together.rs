@@ -287,6 +287,7 @@ fn three_teardowns_are_as_one() {
     let options = TeardownOptions {
         deletion: Deletion::Window(7),
         keep_keys: false,
+        keep_users: false,
         delete_keys: false,
     };
     let fake = FakeAws::new(start.clone());

@@ -8,6 +8,7 @@ mod administrator;
 mod adopt;
 mod alternate;
 pub mod client;
+mod created;
 mod cut;
 mod doctor;
 mod exec;

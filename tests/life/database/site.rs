@@ -61,15 +61,21 @@ impl Site {
             true => "",
             false => "first_rotation: now",
         };
+        let is_set = settings.contains("initial_password:") || settings.contains("create_user:");
+        let password = match is_set {
+            true => "",
+            false => "initial_password: env:FIRST_PASSWORD",
+        };
         let settings: String = first
             .lines()
+            .chain(password.lines())
             .chain(settings.lines())
             .map(|line| format!("    {}\n", line.trim()))
             .collect();
         self.test.manifest(&format!(
             "version: 1\nstack: orders\n{stack}function: {{ architecture: {} }}\ndatabases:\n\
              \x20 - secret: {SECRET}\n    engine: {}\n    host: localhost\n    port: {}\n    \
-             dbname: {}\n    username: {}\n    initial_password: env:FIRST_PASSWORD\n    \
+             dbname: {}\n    username: {}\n    \
              tls_ca: {AUTHORITY}\n{settings}",
             function::architecture().as_str(),
             test_server::name(self.server.engine()),

@@ -55,21 +55,37 @@ fn make_users(server: &Server) -> DatabaseUsers {
         administrator: test_server::make_user(server),
     };
     let administrator = test_server::quoted(server, &users.administrator.name);
-    test_server::sql(server, &format!("ALTER ROLE {administrator} CREATEROLE"));
+    let rights = format!(
+        "ALTER ROLE {administrator} CREATEROLE; \
+         GRANT pg_read_all_data TO {administrator} WITH ADMIN OPTION"
+    );
+    test_server::sql(server, &rights);
     users
 }
 
 /// Creates the state in an empty account, as root.
 pub async fn prepare(test: &TestEnvironment, stage: Stage) {
     static PEOPLE: OnceLock<DatabaseUsers> = OnceLock::new();
+    static CREATED: OnceLock<DatabaseUsers> = OnceLock::new();
     let server = test_server::shared(Engine::Postgres);
-    let users = PEOPLE.get_or_init(|| make_users(server));
-    test_server::set_password(server, &users.user, FIRST);
-    let first_rotation = match stage {
-        Stage::OnRequest => "on_request",
-        _ => "now",
+    let users = match stage {
+        Stage::Created => CREATED.get_or_init(|| make_users(server)),
+        _ => PEOPLE.get_or_init(|| make_users(server)),
     };
-    create_users(test, server, users, first_rotation).await;
+    let known = format!("initial_password: {FIRST_PASSWORD}, first_rotation: now");
+    let first = match stage {
+        Stage::Created => {
+            let user = test_server::quoted(server, &users.user.name);
+            test_server::sql(server, &format!("DROP ROLE IF EXISTS {user}"));
+            "create_user: true, roles: [pg_read_all_data]".to_owned()
+        }
+        Stage::OnRequest => known.replace("now", "on_request"),
+        _ => known,
+    };
+    if stage != Stage::Created {
+        test_server::set_password(server, &users.user, FIRST);
+    }
+    create_users(test, server, users, &first).await;
     if stage == Stage::New {
         return;
     }
@@ -87,12 +103,7 @@ pub async fn prepare(test: &TestEnvironment, stage: Stage) {
 }
 
 /// Writes the zip file, the manifest, and the files and secrets that the manifest names.
-async fn create_users(
-    test: &TestEnvironment,
-    server: &Server,
-    users: &DatabaseUsers,
-    first_rotation: &str,
-) {
+async fn create_users(test: &TestEnvironment, server: &Server, users: &DatabaseUsers, first: &str) {
     test.conceal(FIRST);
     if !test.home.file(AUTHORITY).exists() {
         #[expect(clippy::disallowed_methods, reason = "a test's own file")]
@@ -103,8 +114,8 @@ async fn create_users(
     let administrator = login(server, &users.administrator, "localhost");
     test.make_secret(ADMINISTRATOR, &administrator.to_string())
         .await;
-    let first = json!({ "password": FIRST }).to_string();
-    test.make_secret(FIRST_PASSWORD, &first).await;
+    let password = json!({ "password": FIRST }).to_string();
+    test.make_secret(FIRST_PASSWORD, &password).await;
     let key = test.make_kms_key().await;
     let reader = test.make_role("app").await;
     let network = test.make_network().await;
@@ -116,8 +127,7 @@ async fn create_users(
          databases:\n\
          \x20 - {{ secret: {SECRET}, engine: postgres, host: localhost, port: {port}, \
          dbname: {dbname}, username: {username}, tls_ca: {AUTHORITY}, \
-         initial_password: {FIRST_PASSWORD}, rotate_as: {ADMINISTRATOR}, kms_key: '{key}', \
-         readers: ['{reader}'], first_rotation: {first_rotation} }}\n",
+         {first}, rotate_as: {ADMINISTRATOR}, kms_key: '{key}', readers: ['{reader}'] }}\n",
         subnet = network.subnet,
         security_group = network.security_group,
         architecture = function::architecture().as_str(),
@@ -177,7 +187,8 @@ const EXCUSED: [(&str, &str); 9] = [
 async fn each_action_of_the_databases_function_is_needed_by_a_step() {
     let test = TestEnvironment::without_function().await;
     let server = test_server::shared(Engine::Postgres);
-    create_users(&test, server, &make_users(server), "now").await;
+    let first = format!("initial_password: {FIRST_PASSWORD}, first_rotation: now");
+    create_users(&test, server, &make_users(server), &first).await;
     test.keyrota(BOOTSTRAP).await.exits(0);
     let policies = role_policies(&test).await;
 

@@ -278,6 +278,11 @@ async fn each_action_for_a_database_is_needed() {
     check_each_action(&names, 0, 1).await;
 }
 
+#[tokio::test]
+async fn each_action_for_a_created_database_user_is_needed() {
+    check_each_action(&["teardown of a database user"], 0, 1).await;
+}
+
 /// A scenario covers each action of the policy, or an exemption does.
 #[tokio::test]
 async fn each_action_is_shown_or_excused() {

@@ -3,9 +3,9 @@
 use super::database;
 use super::policy::DRIFT;
 use super::state::{
-    AILING, BUSY, CHANGED, DATABASE, DATABASE_DAMAGED, DATABASE_DEPLOYED, DATABASE_ON_REQUEST,
-    DATABASE_UNFINISHED, DEPLOYED, GONE, LARGE, LARGE_CHANGED, LARGE_DEPLOYED, LEAKED, LEFT_BEHIND,
-    LOCKED_OUT, SEEDED, SMALL, State, TORN_DOWN, UNFINISHED,
+    AILING, BUSY, CHANGED, DATABASE, DATABASE_CREATED, DATABASE_DAMAGED, DATABASE_DEPLOYED,
+    DATABASE_ON_REQUEST, DATABASE_UNFINISHED, DEPLOYED, GONE, LARGE, LARGE_CHANGED, LARGE_DEPLOYED,
+    LEAKED, LEFT_BEHIND, LOCKED_OUT, SEEDED, SMALL, State, TORN_DOWN, UNFINISHED,
 };
 
 /// A command in a state.
@@ -548,6 +548,16 @@ pub const SCENARIOS: &[Scenario] = &[
             TEARDOWN,
             DATABASE_DEPLOYED,
             ExpectedActions::TheRest,
+        )
+    },
+    Scenario {
+        anew: true,
+        ..scenario(
+            "teardown of a database user",
+            "Teardown",
+            TEARDOWN,
+            DATABASE_CREATED,
+            ExpectedActions::These(&["lambda:InvokeFunction"]),
         )
     },
 ];

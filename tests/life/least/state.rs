@@ -43,6 +43,8 @@ pub enum Stage {
     Deployed,
     /// Deployed, and its first rotation waits for a request.
     OnRequest,
+    /// Deployed, with a user that the function has created.
+    Created,
     /// A rotation is unfinished, and the function cannot complete it.
     Unfinished,
     /// The value is damaged, and the server has a password that no version contains.
@@ -87,6 +89,7 @@ pub const BUSY: State = State::Busy;
 pub const DATABASE: State = State::Database(Stage::New);
 pub const DATABASE_DEPLOYED: State = State::Database(Stage::Deployed);
 pub const DATABASE_ON_REQUEST: State = State::Database(Stage::OnRequest);
+pub const DATABASE_CREATED: State = State::Database(Stage::Created);
 pub const DATABASE_UNFINISHED: State = State::Database(Stage::Unfinished);
 pub const DATABASE_DAMAGED: State = State::Database(Stage::Damaged);
 
@@ -114,6 +117,8 @@ impl State {
     pub const fn first(self) -> Self {
         match self {
             Self::Changed { .. } => self,
+            // Its manifest is another one.
+            Self::Database(Stage::Created) => self,
             Self::Database(_) => DATABASE,
             _ => Self::New {
                 large: self.large(),

@@ -36,6 +36,13 @@ pub struct Entry {
     /// Which accounts of that name change, if the manifest says so. PostgreSQL has one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub hosts: Option<Hosts>,
+    /// Whether a rotation may begin although AWSCURRENT has no password, because the administrator
+    /// sets the first one.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub sets_first: bool,
+    /// The rights of the user, if the function creates it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub create_user: Option<UserRights>,
     /// Where clients log in, which the value contains. If absent, they use the server's address.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub clients: Option<Place>,
@@ -53,6 +60,18 @@ pub struct Entry {
     /// The names of the fields of the administrator's secret. If absent, they are the usual ones.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub administrator_fields: Option<Names>,
+}
+
+/// The rights of a user that the function creates.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct UserRights {
+    /// The privileges, each as the text between GRANT and TO: see [`grant`](crate::grant).
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub grants: Vec<String>,
+    /// The names of the roles that it is a member of.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub roles: Vec<String>,
 }
 
 /// Where something listens.

@@ -27,8 +27,8 @@ use std::path::Path;
 use std::time::Duration;
 
 use crate::server::{
-    Change, ChangeError, Endpoint, Engine, Inspection, Login, NewUser, PasswordExpiry, Prepared,
-    PreviousPassword, Server, ServerError, ServerFault,
+    Change, ChangeError, Dropped, Endpoint, Engine, Inspection, Login, NewUser, PasswordExpiry,
+    Prepared, PreviousPassword, Rights, Server, ServerError, ServerFault,
 };
 
 /// The timeout of each network step. A call takes 28 s at most, which leaves half of the
@@ -141,17 +141,71 @@ impl Server for Engines {
         login: &Login,
         user: &NewUser<'_>,
     ) -> Result<Prepared, ChangeError> {
-        if endpoint.engine == Engine::Postgres {
+        let endpoint = &match user.rights {
+            Rights::Of(_) => endpoint.clone(),
+            Rights::Granted { grants, .. } => of_grants(endpoint, grants),
+        };
+        let engine = endpoint.engine;
+        if engine == Engine::Postgres {
             let mut session = postgres::log_in(&self.tls, endpoint, login).await?;
-            let prepared = postgres::prepare_like(&mut session, user).await;
+            let prepared = match user.rights {
+                Rights::Of(other) => postgres::like::prepare(&mut session, user, other).await,
+                Rights::Granted { grants, roles } => {
+                    postgres::user::prepare(&mut session, user, grants, roles).await
+                }
+            };
             session.close().await;
             return prepared;
         }
         let mut session = mysql::log_in(&self.tls, endpoint, login).await?;
-        let engine = endpoint.engine;
-        let prepared = mysql::prepare_like(&mut session, engine, login, user).await;
+        let prepared = match user.rights {
+            Rights::Of(other) => {
+                mysql::like::prepare(&mut session, engine, login, user, other).await
+            }
+            Rights::Granted { grants, roles } => {
+                mysql::user::prepare(&mut session, engine, login, user, grants, roles).await
+            }
+        };
         session.close().await;
         prepared
+    }
+
+    async fn has_user(
+        &self,
+        endpoint: &Endpoint,
+        login: &Login,
+        username: &str,
+    ) -> Result<bool, ServerError> {
+        if endpoint.engine == Engine::Postgres {
+            let mut session = postgres::log_in(&self.tls, endpoint, login).await?;
+            let exists = postgres::user::exists(&mut session, username).await;
+            session.close().await;
+            return exists;
+        }
+        let mut session = mysql::log_in(&self.tls, endpoint, login).await?;
+        let exists = mysql::user::exists(&mut session, endpoint.engine, username).await;
+        session.close().await;
+        exists
+    }
+
+    async fn drop_user(
+        &self,
+        endpoint: &Endpoint,
+        login: &Login,
+        username: &str,
+        grants: &[String],
+    ) -> Result<Dropped, ServerError> {
+        let endpoint = &of_grants(endpoint, grants);
+        if endpoint.engine == Engine::Postgres {
+            let mut session = postgres::log_in(&self.tls, endpoint, login).await?;
+            let dropped = postgres::user::drop(&mut session, username, grants).await;
+            session.close().await;
+            return dropped;
+        }
+        let mut session = mysql::log_in(&self.tls, endpoint, login).await?;
+        let dropped = mysql::user::drop_user(&mut session, endpoint.engine, username).await;
+        session.close().await;
+        dropped
     }
 
     async fn discard(
@@ -169,6 +223,15 @@ impl Server for Engines {
         let discarded = mysql::oracle::discard(&mut session, login, username, every).await;
         session.close().await;
         discarded
+    }
+}
+
+/// Returns where privileges are granted and revoked. A grant in PostgreSQL is about objects of the
+/// database that the session is connected to, so no other one serves.
+fn of_grants(endpoint: &Endpoint, grants: &[String]) -> Endpoint {
+    Endpoint {
+        any_database: endpoint.any_database && grants.is_empty(),
+        ..endpoint.clone()
     }
 }
 
@@ -205,6 +268,17 @@ impl Failure {
     /// Returns the error of a change that was sent.
     fn of_change(self) -> ChangeError {
         ChangeError::Sent(self.into())
+    }
+
+    /// Returns the error of a right that was not granted. A server that was busy did not refuse it.
+    fn of_right(self) -> ChangeError {
+        ChangeError::Sent(match self {
+            Self::Answered(error) if !error.fault.is_transient() => ServerError {
+                fault: ServerFault::RightsRefused,
+                ..error
+            },
+            failure => failure.into(),
+        })
     }
 }
 

@@ -4,17 +4,19 @@
 //! - `plugin`: the authentication plugins, and the form in which a server stores a password
 //! - `session`: one login, followed by statements
 //! - `oracle`, `mariadb`: password changes in each
+//! - `user`: creates a user with the rights of a manifest, and drops it
+//! - `like`: creates a user with the rights of another one
 //! - `grants`: what a server says about the rights of an account
-//! - `user`: creates a user with the rights of another one
 
 mod accounts;
 mod grants;
+pub mod like;
 mod limits;
 pub mod mariadb;
 pub mod oracle;
 mod plugin;
 mod session;
-mod user;
+pub mod user;
 
 use secrecy::ExposeSecret;
 
@@ -23,7 +25,6 @@ use crate::server::{
 };
 
 pub use session::{Session, log_in};
-pub use user::prepare_like;
 
 use super::{Failure, coded, expiry};
 

@@ -2,10 +2,16 @@
 //!
 //! The function computes the SCRAM verifier and sends it to the server, as
 //! `PQencryptPasswordConn` does, so no statement contains a password, and no log can.
+//!
+//! - `session`: one login, followed by statements
+//! - `user`: creates a user with the rights of a manifest, and drops it
+//! - `like`: creates a user with the rights of another one, and `setting` copies its settings
+//! - `watch`: the server's messages, before the driver sees them
 
+pub mod like;
 mod session;
 mod setting;
-mod user;
+pub mod user;
 mod watch;
 
 use postgres_protocol::password;
@@ -19,14 +25,9 @@ use crate::server::{
 use super::{Failure, budget, coded, sent, timed};
 
 pub use session::{Session, log_in};
-pub use user::prepare_like;
 
 /// Changes a password: that of the session's user, or of another user.
 pub async fn change(session: &mut Session, change: &Change<'_>) -> Result<(), ChangeError> {
-    // Neither the name nor the verifier can contain the character that ends a protocol message.
-    if change.username.contains('\0') {
-        return Err(coded(ServerFault::UserUnknown, "NUL").into());
-    }
     let verifier = timed(
         budget::STATEMENT,
         verifier(session, change.username, change.password),
@@ -36,18 +37,26 @@ pub async fn change(session: &mut Session, change: &Change<'_>) -> Result<(), Ch
         "ALTER ROLE {} PASSWORD '{verifier}'",
         identifier(change.username),
     ));
-    let failure = match sent(session.query(&statement)).await {
-        Ok(_) => return Ok(()),
-        Err(Failure::Answered(error)) if error.fault == ServerFault::NotAllowed => {
-            let missing = timed(budget::STATEMENT, missing(session, change.username)).await;
+    match sent(session.query(&statement)).await {
+        Ok(_) => Ok(()),
+        Err(failure) => Err(not_allowed(session, change.username, failure).await),
+    }
+}
+
+/// Returns the error of a change that was sent. If the server does not allow it, the error says what
+/// the session's user lacks.
+async fn not_allowed(session: &mut Session, username: &str, failure: Failure) -> ChangeError {
+    let failure = match failure {
+        Failure::Answered(error) if error.fault == ServerFault::NotAllowed => {
+            let missing = timed(budget::STATEMENT, missing(session, username)).await;
             Failure::Answered(ServerError {
                 fault: missing.unwrap_or(error.fault),
                 ..error
             })
         }
-        Err(failure) => failure,
+        failure => failure,
     };
-    Err(Failure::of_change(failure))
+    failure.of_change()
 }
 
 /// Returns the form of a password that the server stores.
@@ -56,6 +65,10 @@ async fn verifier(
     username: &str,
     password: &SecretString,
 ) -> Result<String, ServerError> {
+    // Neither the name nor the verifier can contain the character that ends a protocol message.
+    if username.contains('\0') {
+        return Err(coded(ServerFault::UserUnknown, "NUL"));
+    }
     let secret = password.expose_secret().as_bytes();
     // A server that does not use SCRAM, because it is older than 10 or configured so, would
     // store such a verifier as a password.
@@ -65,11 +78,16 @@ async fn verifier(
     })
 }
 
-/// Returns one request to the server with one transaction. It can write even if the user's default
-/// is read-only, acts as the user even if a role is set, and gives up before the client does.
+/// Returns one request to the server with one transaction.
 fn transaction(statements: &str) -> String {
+    format!("{}; {statements}; COMMIT", begin())
+}
+
+/// Returns the statements that begin a transaction. It can write even if the user's default is
+/// read-only, acts as the user even if a role is set, and gives up before the client does.
+fn begin() -> String {
     format!(
-        "BEGIN READ WRITE; SET LOCAL statement_timeout = {}; SET LOCAL ROLE NONE; {statements}; COMMIT",
+        "BEGIN READ WRITE; SET LOCAL statement_timeout = {}; SET LOCAL ROLE NONE",
         budget::LOCK.as_millis(),
     )
 }

@@ -324,8 +324,8 @@ const ROWS: &[Row] = &[
         by: Some(Signer::Administrator),
         cause: "the user was dropped, or was never created; MySQL: or the administrator has no `CREATE USER`, \
                 without which it does not see the user",
-        remedy: "create the user on the server if it does not exist, or remove its entry from the manifest; if it \
-                 exists, on MySQL grant the administrator CREATE USER on *.*; then rotate again",
+        remedy: "create the user on the server if it does not exist, or let the function create it with \
+                 `create_user`, or remove its entry from the manifest; if it exists, on MySQL grant the administrator CREATE USER on *.*; then rotate again",
     },
     Row {
         fault: Fault::UserUnknown,
@@ -333,6 +333,24 @@ const ROWS: &[Row] = &[
         by: None,
         cause: "the user was dropped, or was never created",
         remedy: "create the user on the server, or remove its entry from the manifest",
+    },
+    Row {
+        fault: Fault::RightsRefused,
+        codes: &[
+            "42501", "01007", "1044", "1142", "1143", "1227", "1370", "3523", "3567",
+        ],
+        by: None,
+        cause: "the administrator may not grant one of `grants` or `roles`",
+        remedy: "give the administrator each of these privileges WITH GRANT OPTION, and each of these roles WITH \
+                 ADMIN OPTION, then rotate again",
+    },
+    Row {
+        fault: Fault::RightsRefused,
+        codes: &[],
+        by: None,
+        cause: "what one of `grants` or `roles` names does not exist, or it is not valid on this server",
+        remedy: "create it on the server, or correct `grants` and `roles` in the manifest and run \
+                 `keyrota bootstrap`",
     },
     Row {
         fault: Fault::Refused,

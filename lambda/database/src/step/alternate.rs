@@ -12,7 +12,7 @@ use keyrota_function_base::pin::EntryError;
 
 use super::administrator::administrator;
 use super::login::{advice_on_change, is_of_login, not_sent, server};
-use super::outcome::failed;
+use super::outcome::{Attempt, failed};
 use super::{Admission, abandon, accounts, admit, describe, is_current};
 use crate::decide;
 use crate::error::Error;
@@ -21,7 +21,7 @@ use crate::log::Note;
 use crate::pin::Pin;
 use crate::port::{Journal, Ports};
 use crate::secret::Credential;
-use crate::server::{Change, ChangeError, Endpoint, Login, NewUser, Prepared, Server};
+use crate::server::{Change, ChangeError, Endpoint, Login, NewUser, Prepared, Rights, Server};
 use crate::stage::{self, CURRENT, VersionId};
 
 /// What the step knows after it has read the secret.
@@ -100,7 +100,16 @@ pub(super) async fn run<P: Ports>(ports: &P, it: &Alternation<'_>) -> Result<(),
             advice: advice_on_change(pin, &source),
             source,
         }),
-        Err(error) => failed(ports, event, &of_pending, pending, None, error).await,
+        Err(error) => {
+            let attempt = Attempt {
+                event,
+                pin: &of_pending,
+                pending,
+                endpoint: &of_pending.endpoint,
+                creates: false,
+            };
+            failed(ports, &attempt, None, error).await
+        }
     }
 }
 
@@ -127,7 +136,7 @@ async fn prepare<P: Ports>(
     let user = NewUser {
         username,
         password,
-        like: it.pin.user_of(it.current),
+        rights: Rights::Of(it.pin.user_of(it.current)),
         every,
     };
     ports.server().prepare(endpoint, login, &user).await

@@ -5,10 +5,8 @@ use std::time::Duration;
 
 use secrecy::{ExposeSecret, SecretString};
 
-use super::{
-    Admission, abandon, admit, current_credential, describe, is_current, is_repeated,
-    pending_credential, read, stray,
-};
+use super::current::Current;
+use super::{Admission, abandon, admit, describe, is_current, pending_credential, read, stray};
 use crate::error::Error;
 use crate::event::Event;
 use crate::log::Note;
@@ -16,7 +14,7 @@ use crate::pin::Pin;
 use crate::port::{
     CallErrorKind, Clock, Journal, PasswordRule, Passwords, Ports, SecretsManager, VersionSelector,
 };
-use crate::secret::{Content, Credential, Unreadable};
+use crate::secret::{Content, Unreadable};
 use crate::stage::{CURRENT, PENDING};
 
 /// How often the value may be sent. The same value with the same token is stored once.
@@ -33,10 +31,10 @@ pub(super) async fn run<P: Ports>(ports: &P, event: &Event) -> Result<(), Error>
         return Ok(());
     }
     let pin = Pin::read(ports.pins(), &event.secret, &description)?;
-    let current = current_credential(&pin, current?)?;
+    let current = Current::read(&pin, current?)?;
     let pending = pending?;
     if !matches!(pending, Content::Nothing) {
-        return already_made(ports, event, &pin, current, pending).await;
+        return already_made(ports, event, &pin, &current, pending).await;
     }
 
     let secret = || event.secret.name().to_owned();
@@ -53,13 +51,7 @@ pub(super) async fn run<P: Ports>(ports: &P, event: &Event) -> Result<(), Error>
     }
     let note = Note::new("make", "this version has no password yet");
     ports.journal().note(note);
-    let next = pin.next_user(&current);
-    store(
-        ports,
-        event,
-        &current.with_login(next, &password, &pin.names),
-    )
-    .await
+    store(ports, event, &current.successor(&pin, &password)).await
 }
 
 /// Ends the step if the version has a value: the version cannot store another one.
@@ -67,7 +59,7 @@ async fn already_made<P: Ports>(
     ports: &P,
     event: &Event,
     pin: &Pin,
-    current: Credential,
+    current: &Current,
     pending: Content,
 ) -> Result<(), Error> {
     let undecryptable = matches!(pending, Content::Unreadable(Unreadable::Undecryptable));
@@ -83,14 +75,14 @@ async fn already_made<P: Ports>(
         }
         Ok(pending) => pending,
     };
-    if let Some(next) = pin.next_user(&current)
+    if let Some(next) = current.next_user(pin)
         && pin.user_of(&pending) != next
     {
         return Err(abandon(ports, event, None, is_current(pin, &pending))
             .await
             .into());
     }
-    if is_repeated(&pending, &Content::Complete(current)) {
+    if current.has_password_of(&pending) {
         let reason = "its AWSPENDING holds the password that is AWSCURRENT already".to_owned();
         return Err(abandon(ports, event, None, reason).await.into());
     }

@@ -18,6 +18,16 @@ pub(crate) async fn authenticate<P: Ports>(
     ports.server().authenticate(&pin.endpoint, &login).await
 }
 
+/// Returns where a login shows the password of a user that may lack rights. MySQL and MariaDB accept
+/// a login without a database, and refuse one to a database on which the user has no privilege.
+pub(crate) fn without_database(endpoint: &Endpoint) -> Endpoint {
+    let mut endpoint = endpoint.clone();
+    if endpoint.engine.has_hosts() {
+        endpoint.dbname = None;
+    }
+    endpoint
+}
+
 /// Returns the server's address for errors.
 pub(crate) fn server(pin: &Pin) -> String {
     place(&pin.endpoint)

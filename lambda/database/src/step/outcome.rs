@@ -15,7 +15,7 @@ use crate::log::Note;
 use crate::pin::Pin;
 use crate::port::{Journal, Ports};
 use crate::secret::Credential;
-use crate::server::{ChangeError, Login, Server, ServerError};
+use crate::server::{ChangeError, Endpoint, Login, Server, ServerError, ServerFault};
 use crate::stage::PENDING;
 
 /// The login with which a user changed its own password, and the version that it is from.
@@ -24,25 +24,44 @@ pub(super) struct OwnLogin {
     pub(super) version: &'static str,
 }
 
+/// A password change that was attempted.
+pub(super) struct Attempt<'step> {
+    pub(super) event: &'step Event,
+    pub(super) pin: &'step Pin,
+    pub(super) pending: &'step Credential,
+    /// Where a login shows which password the user has.
+    pub(super) endpoint: &'step Endpoint,
+    /// Whether the change creates the user with the rights of the manifest.
+    pub(super) creates: bool,
+}
+
 /// Finds out what a password change that failed or was not confirmed came to. It succeeds if the
 /// server has the pending password. `own` is absent if an administrator made the change.
 pub(super) async fn failed<P: Ports>(
     ports: &P,
-    event: &Event,
-    pin: &Pin,
-    pending: &Credential,
+    attempt: &Attempt<'_>,
     own: Option<&OwnLogin>,
     error: ChangeError,
 ) -> Result<(), Error> {
+    let &Attempt {
+        event,
+        pin,
+        creates,
+        ..
+    } = attempt;
     let error = match error {
         ChangeError::Unsent(error) => {
             return Err(not_sent(pin, error));
         }
         ChangeError::Sent(error) => error,
     };
-    let found = find(ports, pin, pending, own).await;
-    let partial = decide::may_be_partial(pin.endpoint.engine, pin.hosts);
+    let found = find(ports, attempt, own).await;
     let tested = tested(found);
+    if error.fault == ServerFault::RightsRefused {
+        return Err(refused(pin, error, tested));
+    }
+    let partial = decide::may_be_partial(pin.endpoint.engine, pin.hosts)
+        || creates && decide::may_lack_rights(pin.endpoint.engine, error.fault);
     match decide::after_asking(error.fault, found, partial) {
         ChangeEnd::Set => {
             let note = Note::new("set", "the server was found to have the pending password");
@@ -70,13 +89,9 @@ pub(super) async fn failed<P: Ports>(
 
 /// Finds out by logging in which password the server has. After a login that failed for another
 /// reason than a wrong password, no other password is sent.
-async fn find<P: Ports>(
-    ports: &P,
-    pin: &Pin,
-    pending: &Credential,
-    own: Option<&OwnLogin>,
-) -> Found {
-    match log_in(ports, pin, &pin.login(pending)).await {
+async fn find<P: Ports>(ports: &P, attempt: &Attempt<'_>, own: Option<&OwnLogin>) -> Found {
+    let endpoint = attempt.endpoint;
+    match log_in(ports, endpoint, &attempt.pin.login(attempt.pending)).await {
         Ok(true) => return Found::New,
         Ok(false) => {}
         Err(error) => return Found::Unknown(error.fault),
@@ -84,7 +99,7 @@ async fn find<P: Ports>(
     let Some(own) = own else {
         return Found::NotNew;
     };
-    match log_in(ports, pin, &own.login).await {
+    match log_in(ports, endpoint, &own.login).await {
         Ok(true) => Found::Old,
         Ok(false) => Found::Neither,
         Err(error) => Found::Unknown(error.fault),
@@ -92,8 +107,12 @@ async fn find<P: Ports>(
 }
 
 /// Returns whether the server accepts a password, or calls it wrong.
-async fn log_in<P: Ports>(ports: &P, pin: &Pin, login: &Login) -> Result<bool, ServerError> {
-    match ports.server().authenticate(&pin.endpoint, login).await {
+async fn log_in<P: Ports>(
+    ports: &P,
+    endpoint: &Endpoint,
+    login: &Login,
+) -> Result<bool, ServerError> {
+    match ports.server().authenticate(endpoint, login).await {
         Ok(()) => Ok(true),
         Err(error) if decide::may_try_another(error.fault) => Ok(false),
         Err(error) => Err(error),

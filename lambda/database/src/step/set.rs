@@ -23,14 +23,17 @@
 //!    server refuses it, if the server tolerates a failed login.
 //!
 //! If two users alternate, the step changes the one that nobody logs in as yet, so that it can do
-//! without the labels ([`alternate`]).
+//! without the labels ([`alternate`]). If AWSCURRENT has no password yet, or the function creates the
+//! user, the administrator makes the change in another way ([`prepare`]).
 
-use super::administrator::administrator;
-use super::login::{authenticate, no_login, server};
-use super::outcome::{OwnLogin, failed};
+use super::administrator::{Administrator, administrator};
+use super::current::Current;
+use super::login::{no_login, server, without_database};
+use super::outcome::{Attempt, OwnLogin, failed};
+use super::replaced::{changed, retained};
 use super::{
-    Admission, SecretVersion, abandon, accounts, admit, alternate, current_credential, describe,
-    find, label, pending_credential, promote, read, stray, usable,
+    Admission, SecretVersion, abandon, accounts, admit, alternate, describe, find, label,
+    pending_credential, prepare, promote, read, stray, usable,
 };
 use std::cell::Cell;
 
@@ -40,35 +43,59 @@ use crate::decide;
 use crate::error::Error;
 use crate::event::Event;
 use crate::log::Note;
-use crate::mark::{self, RETAINED, SETTING};
+use crate::mark::{self, SETTING};
 use crate::pin::{Pin, RotateAs};
 use crate::port::{Description, Journal, Ports, VersionSelector};
 use crate::secret::{Content, Credential, Unreadable};
-use crate::server::{Change, ChangeError, Endpoint, FailureLimit, Login, PreviousPassword, Server};
-use crate::stage::{self, CURRENT, PENDING, PREVIOUS};
+use crate::server::{
+    Change, ChangeError, Endpoint, FailureLimit, Login, PreviousPassword, Server, ServerError,
+};
+use crate::stage::{self, CURRENT, PENDING, PREVIOUS, VersionId};
 
 /// What `setSecret` knows after it has read the secret.
-struct SetContext<'event> {
-    event: &'event Event,
-    pin: Pin,
-    description: Description,
-    pending: Credential,
+pub(super) struct SetContext<'event> {
+    pub(super) event: &'event Event,
+    pub(super) pin: Pin,
+    pub(super) description: Description,
+    pub(super) pending: Credential,
+    /// Where a login shows which password the user has.
+    pub(super) endpoint: Endpoint,
+    /// Whether AWSCURRENT has no password yet.
+    pub(super) is_first: bool,
     /// Whether the pending version has received the label.
     is_labelled: Cell<bool>,
+    /// Whether the change sets the rights of the user too, and keeps no password beside the new one.
+    pub(super) is_prepared: Cell<bool>,
     /// How many logins in succession the server has refused because of the password.
-    failed_logins: Cell<u32>,
+    pub(super) failed_logins: Cell<u32>,
     /// How many failed logins in succession the server tolerates.
-    failure_limit: Cell<FailureLimit>,
+    pub(super) failure_limit: Cell<FailureLimit>,
 }
 
 impl SetContext<'_> {
+    /// Logs in as the user, to find out whether it has a version's password.
+    pub(super) async fn log_in<P: Ports>(
+        &self,
+        ports: &P,
+        credential: &Credential,
+    ) -> Result<(), ServerError> {
+        let login = self.pin.login(credential);
+        let ended = ports.server().authenticate(&self.endpoint, &login).await;
+        match &ended {
+            Ok(()) => self.failed_logins.set(0),
+            Err(error) if decide::may_try_another(error.fault) => self.record_failed_login(),
+            Err(_) => {}
+        }
+        ended
+    }
+
     /// Counts a login that the server refused because of the password.
-    pub(super) fn record_failed_login(&self) {
+    fn record_failed_login(&self) {
         self.failed_logins.update(|count| count + 1);
     }
 
     /// Returns whether this version's password was sent, or was about to be.
-    fn was_sent(&self) -> bool {
+    pub(super) fn was_sent(&self) -> bool {
         stage::carrier(&self.description.stages, SETTING) == Some(&self.event.token)
     }
 }
@@ -87,7 +114,7 @@ pub(super) async fn run<P: Ports>(ports: &P, event: &Event) -> Result<(), Error>
     let SecretVersion {
         version, content, ..
     } = current?;
-    let current = current_credential(&pin, content)?;
+    let current = Current::read(&pin, content)?;
     let pending = pending?;
     if let Some(reason) = nothing_to_set(&current, &pending) {
         ports.journal().note(Note::new("nothing to set", reason));
@@ -99,25 +126,40 @@ pub(super) async fn run<P: Ports>(ports: &P, event: &Event) -> Result<(), Error>
         }
         other => other?,
     };
-    if let Some(next) = pin.next_user(&current) {
+    if let Current::Credential(current) = &current
+        && let Some(next) = pin.next_user(current)
+    {
         let alternation = alternate::Alternation {
             event,
             pin: &pin,
             next,
             version: version.as_ref(),
-            current: &current,
+            current,
             pending: &pending,
         };
         return alternate::run(ports, &alternation).await;
     }
+    let is_first = current.credential().is_none();
     let context = SetContext {
         event,
+        endpoint: match is_first || pin.create_user.is_some() {
+            true => without_database(&pin.endpoint),
+            false => pin.endpoint.clone(),
+        },
         pin,
         description,
         pending,
+        is_first,
         is_labelled: Cell::new(false),
+        is_prepared: Cell::new(false),
         failed_logins: Cell::new(0),
         failure_limit: Cell::default(),
+    };
+    let Some(current) = current
+        .credential()
+        .filter(|_| context.pin.create_user.is_none())
+    else {
+        return prepare::run(ports, &context, &current).await;
     };
     let own = |version, credential: &Credential| OwnLogin {
         login: credential.login(&context.pin.username),
@@ -133,36 +175,39 @@ pub(super) async fn run<P: Ports>(ports: &P, event: &Event) -> Result<(), Error>
         first = Some(own(PENDING, &context.pending));
     }
     if first.is_none() {
-        let resumed = resume(ports, &context, &current).await?;
+        let resumed = resume(ports, &context, current).await?;
         first = resumed.map(|resumed| own(SETTING, &resumed));
     }
     let Some(administrator) = administrator(ports, &context.pin).await? else {
-        let first = first.unwrap_or_else(|| own(CURRENT, &current));
-        return by_the_user(ports, &context, &current, first).await;
+        let first = first.unwrap_or_else(|| own(CURRENT, current));
+        return by_the_user(ports, &context, current, first).await;
     };
+    by_an_administrator(ports, &context, &administrator, current).await
+}
+
+/// Changes the password with the administrator's login. `replaced` is the credential that the user
+/// had before.
+pub(super) async fn by_an_administrator<P: Ports>(
+    ports: &P,
+    context: &SetContext<'_>,
+    administrator: &Administrator,
+    replaced: &Credential,
+) -> Result<(), Error> {
     let (endpoint, login) = (&administrator.endpoint, &administrator.login);
-    match change(ports, &context, endpoint, login).await? {
-        Ok(before) => {
-            set(
-                ports,
-                &context,
-                &current.login(&context.pin.username),
-                before,
-            )
-            .await
-        }
-        Err(error) => unconfirmed(ports, &context, None, error).await,
+    match change(ports, context, endpoint, login).await? {
+        Ok(before) => changed(ports, context, &context.pin.login(replaced), before).await,
+        Err(error) => unconfirmed(ports, context, None, error).await,
     }
 }
 
 /// Returns whether the server has the pending password.
-async fn has_pending<P: Ports>(ports: &P, context: &SetContext<'_>) -> Result<bool, Error> {
-    match authenticate(ports, &context.pin, &context.pending).await {
+pub(super) async fn has_pending<P: Ports>(
+    ports: &P,
+    context: &SetContext<'_>,
+) -> Result<bool, Error> {
+    match context.log_in(ports, &context.pending).await {
         Ok(()) => Ok(true),
-        Err(error) if decide::may_try_another(error.fault) => {
-            context.record_failed_login();
-            Ok(false)
-        }
+        Err(error) if decide::may_try_another(error.fault) => Ok(false),
         Err(error) => Err(no_login(&context.pin, PENDING, error)),
     }
 }
@@ -177,11 +222,11 @@ async fn keep<P: Ports>(ports: &P, context: &SetContext<'_>) -> Result<(), Error
 
 /// Returns why there is no password to set, or `None` if there is one. `finishSecret` promotes
 /// no version without a password.
-fn nothing_to_set(current: &Credential, pending: &Content) -> Option<&'static str> {
+fn nothing_to_set(current: &Current, pending: &Content) -> Option<&'static str> {
     match pending {
         Content::Nothing => Some("the version has no value"),
         Content::Partial(partial) if !partial.has_password => Some("the version has no password"),
-        Content::Complete(pending) if pending.has_password_of(current) => {
+        Content::Complete(pending) if current.has_password_of(pending) => {
             Some("the version holds the current password")
         }
         _ => None,
@@ -195,6 +240,22 @@ async fn resume<P: Ports>(
     context: &SetContext<'_>,
     current: &Credential,
 ) -> Result<Option<Credential>, Error> {
+    let Some((version, credential)) = broken_off(ports, context, Some(current)).await? else {
+        return Ok(None);
+    };
+    let reason = "the server has the password of a rotation that was broken off";
+    ports.journal().note(Note::new("promote", reason));
+    promote(ports, &context.event.secret, &context.description, &version).await?;
+    Ok(Some(credential))
+}
+
+/// Returns the version of a rotation that was broken off after its password was sent, if that
+/// password works.
+pub(super) async fn broken_off<P: Ports>(
+    ports: &P,
+    context: &SetContext<'_>,
+    current: Option<&Credential>,
+) -> Result<Option<(VersionId, Credential)>, Error> {
     let Some(version) = mark::broken_off(&context.description.stages) else {
         return Ok(None);
     };
@@ -206,20 +267,14 @@ async fn resume<P: Ports>(
         return Err(unreadable::<Credential>(secret, SETTING, problem).into());
     }
     let Some(credential) = usable(&context.pin, found.content) else {
-        return beside_a_stray(ports, context, current).await.map(|()| None);
+        if let Some(current) = current {
+            beside_a_stray(ports, context, current).await?;
+        }
+        return Ok(None);
     };
-    match authenticate(ports, &context.pin, &credential).await {
-        Ok(()) => {
-            context.failed_logins.set(0);
-            let reason = "the server has the password of a rotation that was broken off";
-            ports.journal().note(Note::new("promote", reason));
-            promote(ports, secret, &context.description, version).await?;
-            Ok(Some(credential))
-        }
-        Err(error) if decide::may_try_another(error.fault) => {
-            context.record_failed_login();
-            Ok(None)
-        }
+    match context.log_in(ports, &credential).await {
+        Ok(()) => Ok(Some((version.clone(), credential))),
+        Err(error) if decide::may_try_another(error.fault) => Ok(None),
         Err(error) => Err(no_login(&context.pin, SETTING, error)),
     }
 }
@@ -236,7 +291,7 @@ async fn beside_a_stray<P: Ports>(
     if context.pin.rotate_as != RotateAs::Own {
         return Ok(());
     }
-    match authenticate(ports, &context.pin, current).await {
+    match context.log_in(ports, current).await {
         Ok(()) => Ok(()),
         Err(error) if decide::may_try_another(error.fault) => {
             Err(none_works(&context.pin, &[PENDING, CURRENT]))
@@ -272,7 +327,7 @@ async fn by_the_user<P: Ports>(
                     PENDING => current.login(&pin.username),
                     _ => own.login,
                 };
-                return set(ports, context, &replaced, before).await;
+                return changed(ports, context, &replaced, before).await;
             }
             Err(error) => error,
         };
@@ -321,9 +376,7 @@ async fn change<P: Ports>(
         }
         Err(error) => return Ok(Err(ChangeError::Unsent(error))),
     };
-    if !context.is_labelled.replace(true) {
-        label(ports, context.event, &context.description, SETTING).await?;
-    }
+    mark_pending(ports, context).await?;
     let change = Change {
         username: &pin.username,
         password: context.pending.password(),
@@ -333,95 +386,31 @@ async fn change<P: Ports>(
     Ok(ports.server().change(endpoint, login, &change).await)
 }
 
+/// Puts the label on the pending version, before its password is sent.
+pub(super) async fn mark_pending<P: Ports>(
+    ports: &P,
+    context: &SetContext<'_>,
+) -> Result<(), Error> {
+    if !context.is_labelled.replace(true) {
+        label(ports, context.event, &context.description, SETTING).await?;
+    }
+    Ok(())
+}
+
 /// Ends the step after a change that failed or was not confirmed.
-async fn unconfirmed<P: Ports>(
+pub(super) async fn unconfirmed<P: Ports>(
     ports: &P,
     context: &SetContext<'_>,
     own: Option<&OwnLogin>,
     error: ChangeError,
 ) -> Result<(), Error> {
-    let SetContext {
-        event,
-        pin,
-        pending,
-        ..
-    } = context;
-    failed(ports, event, pin, pending, own, error).await?;
+    let attempt = Attempt {
+        event: context.event,
+        pin: &context.pin,
+        pending: &context.pending,
+        endpoint: &context.endpoint,
+        creates: context.is_prepared.get() && context.pin.create_user.is_some(),
+    };
+    failed(ports, &attempt, own, error).await?;
     retained(ports, context).await
-}
-
-/// Ends the step after the password was changed.
-async fn set<P: Ports>(
-    ports: &P,
-    context: &SetContext<'_>,
-    replaced: &Login,
-    before: PreviousPassword,
-) -> Result<(), Error> {
-    match before {
-        PreviousPassword::Void => {
-            let note = Note::new(
-                "set",
-                "the server has answered that it has the new password",
-            );
-            ports.journal().note(note);
-            try_replaced(ports, context, replaced).await;
-            Ok(())
-        }
-        PreviousPassword::Retained => {
-            let note = Note::new("set", "the old password works beside the new one");
-            ports.journal().note(note);
-            retained(ports, context).await
-        }
-    }
-}
-
-/// Logs in with the replaced password, which the server must refuse. The result is only reported:
-/// without the promotion, clients would have no password that is certain to work.
-async fn try_replaced<P: Ports>(ports: &P, context: &SetContext<'_>, replaced: &Login) {
-    if !context.pin.propagation.is_zero() {
-        let reason =
-            "the old password was not tried, because members of the farm may still accept it";
-        ports.journal().note(Note::new("not tested", reason));
-        return;
-    }
-    let (limit, failed) = (context.failure_limit.get(), context.failed_logins.get());
-    if !decide::may_try_replaced(limit, failed) {
-        let reason = match limit {
-            FailureLimit::Unknown => {
-                "the old password was not tried, because it is unknown after how many failed logins the server refuses others"
-            }
-            _ => {
-                "the old password was not tried, because the server refuses logins after a few failed ones"
-            }
-        };
-        ports.journal().note(Note::new("not tested", reason));
-        return;
-    }
-    let endpoint = &context.pin.endpoint;
-    match ports.server().authenticate(endpoint, replaced).await {
-        Err(error) if decide::may_try_another(error.fault) => {
-            let reason = "the server refuses the old password";
-            ports.journal().note(Note::new("passed", reason));
-        }
-        Err(_) => {
-            let reason =
-                "a login with the old password failed for another reason than a wrong password";
-            ports.journal().note(Note::new("not tested", reason));
-        }
-        Ok(()) => {
-            let error = Error::ReplacedWorks {
-                server: server(&context.pin),
-                username: context.pin.username.clone(),
-            };
-            ports.journal().trouble(&context.event.secret, &error);
-        }
-    }
-}
-
-/// Records that the previous password still works, or may.
-async fn retained<P: Ports>(ports: &P, context: &SetContext<'_>) -> Result<(), Error> {
-    if decide::retains(context.pin.endpoint.engine) {
-        label(ports, context.event, &context.description, RETAINED).await?;
-    }
-    Ok(())
 }

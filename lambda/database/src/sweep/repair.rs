@@ -10,7 +10,9 @@ use crate::pin::Pin;
 use crate::port::{Description, Journal, Ports, VersionSelector};
 use crate::secret::Credential;
 use crate::stage::{CURRENT, VersionId};
-use crate::step::{authenticate, find, no_login, promote, server, unlabel, usable};
+use crate::step::{
+    administrator, authenticate, complete, find, no_login, promote, server, unlabel, usable,
+};
 
 pub(super) async fn repair<P: Ports>(
     ports: &P,
@@ -37,6 +39,12 @@ pub(super) async fn repair<P: Ports>(
             }
         }
         Repair::Promote => {
+            // A rotation may have been broken off before a user that it created had its rights.
+            if pin.create_user.is_some()
+                && let Some(by) = administrator(ports, pin).await?
+            {
+                complete(ports, pin, &by, &credential).await?;
+            }
             if is_unmoved(ports, pin, description).await? {
                 let reason = "the server has the password of a rotation that was broken off";
                 note("promote", reason);

@@ -276,9 +276,11 @@ fn the_administrator_is_not_one_of_the_two_users() {
 }
 
 #[test]
-fn a_pin_without_an_administrator_is_refused() {
+fn a_pin_that_does_not_fit_two_users_is_refused() {
     for (field, value) in [
         ("rotate_as", json!("self")),
+        ("sets_first", json!(true)),
+        ("create_user", json!({ "roles": ["readers"] })),
         ("alternate", json!(USER)),
         ("alternate", json!("")),
     ] {

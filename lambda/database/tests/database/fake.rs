@@ -9,6 +9,7 @@
 mod forge;
 mod guard;
 mod mishap;
+mod prepare;
 mod rotation;
 mod secrets_manager;
 mod server;
@@ -18,9 +19,10 @@ mod twice;
 pub(crate) use forge::Forgery;
 pub(crate) use mishap::{AnyFault, Mishap};
 pub(crate) use rotation::{
-    Outcome, check, check_in_turns, rehearse, rotate, run, run_for, step_in_turns, sweep,
-    sweep_in_turns,
+    Outcome, check, check_in_turns, drop_user, rehearse, rotate, run, run_for, step_in_turns,
+    sweep, sweep_in_turns,
 };
 pub(crate) use services::{
-    ADMINISTRATOR_ARN, FakeServices, HOST, OTHER, SECRET, SECRET_ARN, Setting, TOKEN, USER, User,
+    ADMINISTRATOR_ARN, FakeServices, First, HOST, OTHER, SECRET, SECRET_ARN, Setting, TOKEN, USER,
+    User,
 };

@@ -10,6 +10,7 @@ mod decide;
 mod fake;
 mod fields;
 mod finish;
+mod first;
 mod outcome;
 mod pin;
 mod proof;

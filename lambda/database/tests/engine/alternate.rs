@@ -4,7 +4,7 @@ use std::io::Write as _;
 use std::process::{Command, Stdio};
 
 use keyrota_database_function::server::{
-    ChangeError, Login, NewUser, Prepared, Server as _, ServerError, ServerFault,
+    ChangeError, Login, NewUser, Prepared, Rights, Server as _, ServerError, ServerFault,
 };
 
 use crate::test_server::{Kind, TestServer, any_characters, check, login};
@@ -20,7 +20,7 @@ async fn prepare(
     let user = NewUser {
         username: &user.username,
         password: &user.password,
-        like,
+        rights: Rights::Of(like),
         every,
     };
     let prepared = server.engines.prepare(&server.endpoint, by, &user).await;

@@ -14,4 +14,5 @@ mod postgres;
 mod remedies;
 mod test_server;
 mod tls;
+mod users;
 mod version;

@@ -256,6 +256,16 @@ fn there_is_no_password_yet() {
         it.secret().last_rotated = Some(at("2026-11-01T09:00:00Z"));
     });
     expect(&lost, "no-credential", RECOVER, &[], BACK);
+    // Nobody knows the password, and a rotation sets it.
+    let set = ", rotate_as: ops/admin, initial_password: set";
+    let never = found_of(set, empty);
+    expect(&never, "no-credential", None, &[], "`keyrota bootstrap`");
+    assert!(never[0].remedy.contains("the administrator sets"));
+    let removed = found_of(set, |it| {
+        empty(it);
+        it.secret().last_rotated = Some(at("2026-11-01T09:00:00Z"));
+    });
+    expect(&removed, "no-credential", None, &[], "`keyrota rotate");
     let evidence = ["three", "never worked"];
     expect(
         &tried,

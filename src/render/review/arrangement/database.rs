@@ -5,7 +5,7 @@ use super::super::recurrence;
 use super::{Fact, READERS, encrypted, named};
 use crate::model::{
     Database, Duration, Engine, Entry, Hosts, InitialPassword, OldKey, PasswordRule, RotateAs,
-    Verification,
+    UserRights, Verification,
 };
 
 /// Returns the user and the server's address.
@@ -37,7 +37,7 @@ pub fn facts(entry: &Entry, database: &Database, account: &str) -> Vec<Fact> {
         ("Rotates", when),
         ("The server", Prose::words(database.engine.title())),
         ("With", origin(&entry.rotate_as)),
-        ("The first password", first(&database.initial_password)),
+        ("The first password", first(database)),
         ("The server’s certificate", certificate(database)),
         ("A new password", password(&database.password)),
         ("Accounts", accounts(database)),
@@ -46,7 +46,10 @@ pub fn facts(entry: &Entry, database: &Database, account: &str) -> Vec<Fact> {
         ("The old password", old_password(entry, database)),
         ("Fields", prose::list(fields, "and")),
     ];
-    let facts = facts.into_iter();
+    let rights = database.create_user.as_ref();
+    let facts = facts
+        .into_iter()
+        .chain(rights.map(|rights| ("The user", created(rights, database.engine))));
     let clients = database.clients.as_ref().map(|clients| {
         let prose = Prose::words("").code(clients.endpoint());
         (
@@ -74,8 +77,14 @@ fn origin(rotate_as: &RotateAs) -> Prose {
     }
 }
 
-fn first(initial: &InitialPassword) -> Prose {
-    match initial {
+fn first(database: &Database) -> Prose {
+    match &database.initial_password {
+        InitialPassword::Set if database.create_user.is_some() => {
+            Prose::words("is set by the administrator, when the user is created")
+        }
+        InitialPassword::Set => Prose::words(
+            "is set by the administrator during the bootstrap, which voids the present one",
+        ),
         InitialPassword::Prompt => Prose::words("is entered by the deployer at a prompt"),
         InitialPassword::Environment(name) => {
             Prose::words("is read from the environment variable ").code(name)
@@ -84,6 +93,23 @@ fn first(initial: &InitialPassword) -> Prose {
             Prose::words("is read from the secret ").code(secret.as_str())
         }
     }
+}
+
+/// Returns the statements with which the user is created, and what a teardown does.
+fn created(rights: &UserRights, engine: Engine) -> Prose {
+    let who = match engine {
+        Engine::Postgres => "is created by the administrator if it does not exist",
+        Engine::MySql | Engine::MariaDb => {
+            "is created by the administrator for clients on all hosts if it does not exist"
+        }
+    };
+    let roles = rights.roles.iter().map(|role| format!("GRANT role {role}"));
+    let grants = rights.grants.iter().map(|grant| format!("GRANT {grant}"));
+    let rights = roles.chain(grants).map(Prose::name);
+    Prose::words(who)
+        .say(", with ")
+        .then(prose::list(rights, "and"))
+        .say("; a teardown drops it, unless it owns objects")
 }
 
 fn certificate(database: &Database) -> Prose {

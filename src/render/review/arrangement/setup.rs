@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use crate::model::{
     AccessKey, Arn, ClientEndpoint, Database, Duration, Engine, Entry, FirstRotation, Hosts,
     InitialKey, InitialPassword, Kind, KmsKey, Names, OldKey, PasswordRule, Probe, Replica,
-    RotateAs, Verification,
+    RotateAs, UserRights, Verification,
 };
 
 /// An entry's settings, without the names of its credential and its secret.
@@ -41,6 +41,7 @@ enum Credential<'a> {
         tls_ca: Option<&'a str>,
         password: &'a PasswordRule,
         hosts: Option<Hosts>,
+        create_user: Option<&'a UserRights>,
         clients: Option<&'a ClientEndpoint>,
         propagation: Option<Duration>,
         alternates: bool,
@@ -123,6 +124,7 @@ impl<'a> Credential<'a> {
             tls_ca,
             password,
             hosts,
+            create_user,
             clients,
             propagation,
         } = database;
@@ -133,6 +135,7 @@ impl<'a> Credential<'a> {
             tls_ca: tls_ca.as_deref(),
             password,
             hosts: *hosts,
+            create_user: create_user.as_ref(),
             clients: clients.as_ref(),
             propagation: *propagation,
             alternates: alternate.is_some(),

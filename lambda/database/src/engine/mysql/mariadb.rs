@@ -102,6 +102,35 @@ pub async fn set(
     Ok(PreviousPassword::Void)
 }
 
+/// Creates an account, which statements name like this. Its plugin is one that every server has.
+pub async fn create(
+    session: &mut Session,
+    account: &str,
+    password: &SecretString,
+) -> Result<(), ChangeError> {
+    let plugin = AuthPlugin::MysqlNativePassword;
+    let method = plugin::name(&plugin);
+    let create = |stored: &str| {
+        let statement = format!("CREATE USER {account} IDENTIFIED VIA {method} USING {stored}");
+        SecretString::from(statement)
+    };
+    let secret = password.expose_secret();
+    let verifier = plugin::verifier(&plugin, secret.as_bytes());
+    let verifier = verifier.ok_or_else(|| coded(ServerFault::PasswordRefused, &method))?;
+    let verifier = create(&literal(&verifier));
+    match sent(session.query(verifier.expose_secret())).await {
+        Ok(_) => return Ok(()),
+        Err(Failure::Answered(error)) if error.code.as_deref() == Some("1290") => {
+            let shown = timed(budget::STATEMENT, may_be_shown(session, error)).await;
+            shown.map_err(ChangeError::Sent)?;
+        }
+        Err(failure) => return Err(failure.of_change()),
+    }
+    let password = create(&format!("PASSWORD({})", literal(secret)));
+    let created = sent(session.query(password.expose_secret())).await;
+    created.map(drop).map_err(Failure::of_change)
+}
+
 /// Prepares a session, and finds the accounts to change.
 async fn prepare(
     session: &mut Session,

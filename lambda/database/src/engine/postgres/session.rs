@@ -1,25 +1,30 @@
 //! A session with PostgreSQL: one login, followed by statements.
 
 use std::convert::Infallible;
-use std::future::{Ready, ready};
+use std::future::{Ready, poll_fn, ready};
 use std::io;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use bytes::BytesMut;
 use postgres_protocol::message::frontend::ssl_request;
 use secrecy::ExposeSecret;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 use tokio_postgres::config::{SslMode, SslNegotiation};
 use tokio_postgres::error::{DbError, Severity};
 use tokio_postgres::tls::{TlsConnect, TlsStream};
-use tokio_postgres::{Client, Config, Error, SimpleQueryMessage, SimpleQueryRow};
+use tokio_postgres::{
+    AsyncMessage, Client, Config, Connection, Error, SimpleQueryMessage, SimpleQueryRow,
+};
 
 use crate::server::{Endpoint, Login, ServerError, ServerFault, Verification};
 
 use super::super::tls::Configurations;
 use super::super::{Failure, budget, coded, fault, fit, name, timed};
+use super::user::NOT_GRANTED;
 use super::watch::Watched;
 use super::{Refusal, RefusalPhase, answered};
 
@@ -31,6 +36,8 @@ pub struct Session {
     client: Client,
     /// The task that runs the connection until it ends.
     carrier: JoinSet<Result<(), Error>>,
+    /// Whether the server has warned that it did not grant a privilege.
+    not_granted: Arc<AtomicBool>,
 }
 
 /// The codes of a database that does not exist, and of one that the user may not connect to. The
@@ -91,10 +98,35 @@ async fn log_in_to(
             driver_failure(error, phase)
         })?;
         let mut carrier = JoinSet::new();
-        carrier.spawn(connection);
-        Ok(Session { client, carrier })
+        let not_granted = Arc::new(AtomicBool::new(false));
+        carrier.spawn(carry(connection, not_granted.clone()));
+        Ok(Session {
+            client,
+            carrier,
+            not_granted,
+        })
     })
     .await
+}
+
+/// Runs a connection until it ends, and notes the warning of a privilege that was not granted. The
+/// server sends it before the end of the statement.
+async fn carry<S, T>(
+    mut connection: Connection<S, T>,
+    not_granted: Arc<AtomicBool>,
+) -> Result<(), Error>
+where
+    S: AsyncRead + AsyncWrite + Unpin,
+    T: AsyncRead + AsyncWrite + Unpin,
+{
+    while let Some(message) = poll_fn(|context| connection.poll_message(context)).await {
+        if let AsyncMessage::Notice(notice) = message?
+            && notice.code().code() == NOT_GRANTED
+        {
+            not_granted.store(true, Ordering::Relaxed);
+        }
+    }
+    Ok(())
 }
 
 /// Requests TLS. The response is one byte, and nothing more is read before the TLS handshake.
@@ -132,6 +164,7 @@ impl Session {
         let Self {
             client,
             mut carrier,
+            not_granted: _,
         } = self;
         // The connection closes when its client is dropped.
         drop(client);
@@ -145,6 +178,11 @@ impl Session {
             [row] if row.len() == 1 => Ok(()),
             _ => Err(fault(ServerFault::Refused)),
         }
+    }
+
+    /// Returns whether the server has warned that it did not grant a privilege.
+    pub fn has_granted_nothing(&self) -> bool {
+        self.not_granted.load(Ordering::Relaxed)
     }
 
     /// Runs statements, and returns the rows of all of them.

@@ -1,140 +1,146 @@
-//! Creates a role with the rights of another one, for two users that alternate.
+//! Creates and drops users of PostgreSQL.
 //!
-//! The new role is a member of the other one and acts as it from its login on (`ALTER ROLE … SET
-//! role`). Membership alone would not be enough: what the new role creates would belong to it, and the
-//! other role could not use it, because rights are inherited from a role by its members and not the
-//! other way round (*Role Membership*, *ALTER ROLE*). With the setting, both create objects of the same
-//! owner, `DROP OWNED` and default privileges work as before, and row security sees one user.
-//!
-//! The other role's own settings, such as `search_path`, would not apply, because the server reads
-//! those of the role that logs in. Therefore they are copied, and so is the limit of connections.
+//! A user, its rights, and its password are one transaction: a retry finds all of them or none. From
+//! PostgreSQL 16 on, a role with `CREATEROLE` receives the `ADMIN` option on each role that it
+//! creates, so it can change its password and drop it later (*CREATE ROLE*, *Role Attributes*).
 
-use crate::server::{ChangeError, NewUser, Prepared, ServerError, ServerFault};
+use crate::server::{ChangeError, Dropped, NewUser, Prepared, ServerError, ServerFault};
 
-use super::setting::{self, Setting};
-use super::{Failure, Session, budget, coded, identifier, literal, missing, sent, timed};
-use super::{transaction, verifier};
+use super::super::{Failure, budget, coded, sent, timed};
+use super::{Session, begin, identifier, literal, not_allowed, verifier};
 
-/// What the server says about both roles.
-struct Roles {
-    /// Whether the role to prepare exists.
-    exists: bool,
-    /// Whether it is a member of the other role.
-    is_member: bool,
-    /// The other role's limit of connections.
-    limit: i32,
+/// `dependent_objects_still_exist`.
+const DEPENDENT: &str = "2BP01";
+
+/// Returns whether the server has a role of this name. Every role may read `pg_roles`.
+pub async fn exists(session: &mut Session, username: &str) -> Result<bool, ServerError> {
+    Ok(timed(budget::STATEMENT, find(session, username))
+        .await?
+        .is_some())
 }
 
-/// Prepares a role with the rights of another one in one transaction.
-///
-/// A role that exists keeps its settings. If it is not a member of the other role, it becomes one: the
-/// manifest names the pair, clients must find the same rights with either role, and a refusal would
-/// only stop the rotation. Nothing is revoked.
-pub async fn prepare_like(
-    session: &mut Session,
-    user: &NewUser<'_>,
-) -> Result<Prepared, ChangeError> {
-    let base = user.like;
-    if [user.username, base].iter().any(|name| name.contains('\0')) {
-        return Err(coded(ServerFault::UserUnknown, "NUL").into());
-    }
-    let (roles, verifier) = timed(budget::STATEMENT, async {
-        let roles = roles(session, user.username, base).await?;
-        let verifier = verifier(session, user.username, user.password).await?;
-        Ok((roles, verifier))
-    })
-    .await?;
-    let (role, of) = (identifier(user.username), identifier(base));
-    let mut statements = match roles.exists {
-        true => format!("ALTER ROLE {role} PASSWORD '{verifier}'"),
-        false => format!(
-            "CREATE ROLE {role} LOGIN CONNECTION LIMIT {} PASSWORD '{verifier}'",
-            roles.limit
-        ),
-    };
-    if !roles.is_member {
-        statements += &format!("; GRANT {of} TO {role}");
-    }
-    let mut has_settings = false;
-    if !roles.exists {
-        let settings = timed(budget::STATEMENT, settings(session, base)).await?;
-        has_settings = !settings.is_empty();
-        for setting in settings {
-            statements += &format!("; {}", setting.statement(&role)?);
-        }
-        statements += &format!("; ALTER ROLE {role} SET role TO {of}");
-    }
-    let prepared = match roles.exists {
-        true => Prepared::Existed,
-        false => Prepared::Created,
-    };
-    let failure = match sent(session.query(&transaction(&statements))).await {
-        Ok(_) => return Ok(prepared),
-        Err(failure) => failure,
-    };
-    let is_refused =
-        matches!(&failure, Failure::Answered(error) if error.fault == ServerFault::NotAllowed);
-    let mut error = ServerError::from(failure);
-    if is_refused {
-        // The administrator needs the same for the membership and for the password.
-        let subject = if roles.exists { user.username } else { base };
-        let missing = timed(budget::STATEMENT, missing(session, subject)).await;
-        error.fault = match missing.unwrap_or(error.fault) {
-            // The administrator may create the role, so it may not set one of its parameters.
-            ServerFault::NotAllowed if has_settings => ServerFault::RightsNotGranted,
-            fault => fault,
-        };
-    }
-    // Where rights are missing, a login with the password shows nothing about them.
-    Err(
-        match roles.is_member || error.fault == ServerFault::PasswordRefused {
-            true => ChangeError::Sent(error),
-            false => ChangeError::Unsent(error),
-        },
-    )
-}
-
-/// Reads what the server says about both roles. Every role may read `pg_roles` and
-/// `pg_auth_members`, and membership may be indirect.
-async fn roles(session: &mut Session, username: &str, base: &str) -> Result<Roles, ServerError> {
+/// Returns whether the password of a role is past its `VALID UNTIL`, or `None` if there is no such
+/// role.
+async fn find(session: &mut Session, username: &str) -> Result<Option<bool>, ServerError> {
     let rows = session
         .query(&format!(
-            "WITH RECURSIVE own AS (SELECT oid FROM pg_catalog.pg_roles WHERE rolname = {user}), \
-             above AS (SELECT oid FROM own UNION SELECT m.roleid FROM pg_catalog.pg_auth_members m \
-             JOIN above ON above.oid = m.member) \
-             SELECT (SELECT count(*) FROM own), \
-             (SELECT count(*) FROM above WHERE oid = base.oid), base.rolconnlimit \
-             FROM pg_catalog.pg_roles base WHERE base.rolname = {base}",
-            user = literal(username),
-            base = literal(base),
-        ))
-        .await?;
-    let Some(row) = rows.first() else {
-        return Err(coded(ServerFault::UserUnknown, "42704"));
-    };
-    let column = |index| row.try_get(index).ok().flatten().unwrap_or_default();
-    Ok(Roles {
-        exists: column(0) == "1",
-        is_member: column(1) == "1",
-        limit: column(2).parse().unwrap_or(-1),
-    })
-}
-
-/// Reads the settings of a role, those for one database included. Every role may read
-/// `pg_db_role_setting`.
-async fn settings(session: &mut Session, username: &str) -> Result<Vec<Setting>, ServerError> {
-    let rows = session
-        .query(&format!(
-            "SELECT d.datname, unnest(s.setconfig) FROM pg_catalog.pg_db_role_setting s \
-             JOIN pg_catalog.pg_roles r ON r.oid = s.setrole \
-             LEFT JOIN pg_catalog.pg_database d ON d.oid = s.setdatabase WHERE r.rolname = {}",
+            "SELECT coalesce(rolvaliduntil <= now(), false) FROM pg_catalog.pg_roles WHERE rolname = {}",
             literal(username)
         ))
         .await?;
-    let read = rows.iter().map(|row| {
-        let database = row.try_get(0).ok().flatten();
-        let text = row.try_get(1).ok().flatten().unwrap_or_default();
-        setting::read(database, text)
-    });
-    Ok(read.flatten().collect())
+    let expired = rows.first().map(|row| row.try_get(0).ok().flatten());
+    Ok(expired.map(|text| text == Some("t")))
+}
+
+/// Creates a role, or sets the password of one that exists, and grants it these privileges and
+/// roles.
+pub async fn prepare(
+    session: &mut Session,
+    user: &NewUser<'_>,
+    grants: &[String],
+    roles: &[String],
+) -> Result<Prepared, ChangeError> {
+    let (verifier, found) = timed(budget::STATEMENT, async {
+        let verifier = verifier(session, user.username, user.password).await?;
+        Ok((verifier, find(session, user.username).await?))
+    })
+    .await?;
+    let role = identifier(user.username);
+    let (set, prepared) = match found {
+        None => (
+            format!("CREATE ROLE {role} LOGIN PASSWORD '{verifier}'"),
+            Prepared::Created,
+        ),
+        // Nobody knows until when the new password should be valid.
+        Some(true) => (
+            format!("ALTER ROLE {role} PASSWORD '{verifier}' VALID UNTIL 'infinity'"),
+            Prepared::Existed,
+        ),
+        Some(false) => (
+            format!("ALTER ROLE {role} PASSWORD '{verifier}'"),
+            Prepared::Existed,
+        ),
+    };
+    let begun = sent(session.query(&format!("{}; {set}", begin()))).await;
+    if let Err(failure) = begun {
+        return Err(not_allowed(session, user.username, failure).await);
+    }
+    let granted = roles.iter().map(|role| identifier(role));
+    for right in granted.chain(grants.iter().cloned()) {
+        let granted = sent(session.query(&format!("GRANT {right} TO {role}"))).await;
+        granted.map_err(|failure| failure.of_right())?;
+        // Without the grant option, the server only warns.
+        if session.has_granted_nothing() {
+            let refused = coded(ServerFault::RightsRefused, NOT_GRANTED);
+            return Err(ChangeError::Sent(refused));
+        }
+    }
+    sent(session.query("COMMIT"))
+        .await
+        .map_err(Failure::of_change)?;
+    Ok(prepared)
+}
+
+/// `privilege_not_granted`, the code of a warning.
+pub const NOT_GRANTED: &str = "01007";
+
+/// Drops a role, unless it owns objects or has rights that the manifest does not grant. The
+/// privileges of the manifest, `grants`, are revoked in the same transaction.
+pub async fn drop(
+    session: &mut Session,
+    username: &str,
+    grants: &[String],
+) -> Result<Dropped, ServerError> {
+    let role = identifier(username);
+    sent(session.query(&begin())).await?;
+    // The server removes memberships itself.
+    for grant in grants {
+        // An object that is gone has no rights on it.
+        let revoke = format!("SAVEPOINT revoke; REVOKE {grant} FROM {role}");
+        match sent(session.query(&revoke)).await {
+            Ok(_) => {}
+            Err(Failure::Answered(_)) => {
+                sent(session.query("ROLLBACK TO SAVEPOINT revoke")).await?;
+            }
+            Err(failure) => return Err(failure.into()),
+        }
+    }
+    match sent(session.query(&format!("SAVEPOINT last; DROP ROLE {role}"))).await {
+        Ok(_) => {
+            sent(session.query("COMMIT")).await?;
+            Ok(Dropped::Gone)
+        }
+        Err(Failure::Answered(error)) if error.code.as_deref() == Some(DEPENDENT) => {
+            let reason = timed(budget::STATEMENT, reason(session, username)).await?;
+            sent(session.query("ROLLBACK")).await?;
+            Ok(Dropped::Kept(reason))
+        }
+        Err(failure) => Err(failure.into()),
+    }
+}
+
+/// Returns why a role cannot be dropped, after its rights of the manifest were revoked.
+async fn reason(session: &mut Session, username: &str) -> Result<String, ServerError> {
+    let rows = session
+        .query(&format!(
+            "ROLLBACK TO SAVEPOINT last; \
+             SELECT count(*) FILTER (WHERE deptype = 'o'), count(*) FILTER (WHERE deptype <> 'o') \
+             FROM pg_catalog.pg_shdepend WHERE refclassid = 'pg_catalog.pg_authid'::pg_catalog.regclass \
+             AND refobjid = (SELECT oid FROM pg_catalog.pg_roles WHERE rolname = {})",
+            literal(username)
+        ))
+        .await?;
+    let count = |index| {
+        let row = rows.first();
+        let text = row.and_then(|row| row.try_get(index).ok().flatten());
+        text.and_then(|text: &str| text.parse().ok())
+            .unwrap_or_default()
+    };
+    Ok(match (count(0), count(1)) {
+        (0_u64, 0) => "other objects of the server depend on it".to_owned(),
+        (0, others) => format!(
+            "it has privileges on {others} object(s) that `grants` in the manifest does not list"
+        ),
+        (owned, _) => format!("it owns {owned} object(s)"),
+    })
 }

@@ -35,6 +35,13 @@ impl FakeServices {
         version.is_some_and(|version| self.can_use(&version.details))
     }
 
+    /// Returns whether a login with the value of the version with a label succeeds, even if the user
+    /// lacks rights.
+    pub(crate) fn logs_in(&self, label: &str) -> bool {
+        let version = self.version(label);
+        version.is_some_and(|version| self.user_with(&version.details).is_some())
+    }
+
     /// Returns whether a password other than AWSCURRENT's was sent to the server and its
     /// rotation has not ended, according to the label.
     fn is_setting(&self) -> bool {
@@ -64,14 +71,17 @@ impl FakeServices {
         }
         let of_aws = [CURRENT, PENDING, PREVIOUS]
             .iter()
-            .any(|label| self.works(label));
-        let of_ours = mark::broken_off(&self.stages()).is_some() && self.works(SETTING);
+            .any(|label| self.logs_in(label));
+        let of_ours = mark::broken_off(&self.stages()).is_some() && self.logs_in(SETTING);
         let alternates = self.setting.alternates;
         if self.some_works.get() && !of_aws && !of_ours && !alternates {
             self.violated("no version's password works");
         }
         self.some_works.set(of_aws || of_ours);
         let works = self.works(CURRENT);
+        if !works && self.logs_in(CURRENT) {
+            self.violated("the user of AWSCURRENT lacks rights");
+        }
         let keeps = self.setting.retains && !self.overlapped.get();
         let excused = self.is_setting() && !keeps && !self.setting.alternates;
         if self.current_works.get() && !works && !excused {

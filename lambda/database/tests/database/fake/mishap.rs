@@ -16,6 +16,8 @@ pub(crate) enum Mishap {
     Before(AnyFault),
     /// The call is carried out, but fails.
     After(AnyFault),
+    /// Half of the call is carried out, and it fails.
+    Half(AnyFault),
     /// The process dies, and the call is not carried out.
     DieBefore,
     /// The call is carried out, and then the process dies.
@@ -127,12 +129,14 @@ impl FakeServices {
             Some(Mishap::Before(fault)) => return Err(fault.into()),
             Some(Mishap::DieBefore) => std::future::pending::<()>().await,
             Some(Mishap::Forged(forgery)) => self.forge(forgery),
+            Some(Mishap::Half(fault)) => self.half.set(Some(fault)),
             _ => {}
         }
         let answer = effect();
+        self.half.set(None);
         self.check();
         match mishap {
-            Some(Mishap::After(fault)) => Err(fault.into()),
+            Some(Mishap::After(fault) | Mishap::Half(fault)) => Err(fault.into()),
             Some(Mishap::DieAfter) => std::future::pending().await,
             _ => answer,
         }

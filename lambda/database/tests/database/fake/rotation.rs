@@ -7,6 +7,7 @@ use keyrota_database_function::event::{Invocation, Step};
 use keyrota_database_function::log::Lines;
 use keyrota_database_function::pin::Pins;
 use keyrota_database_function::port::{Clock, Ports};
+use keyrota_database_function::removal::{self, Removal};
 use keyrota_database_function::step::{self, Deadline};
 use keyrota_database_function::sweep;
 use keyrota_function_base::port;
@@ -178,6 +179,17 @@ async fn a_check(
         panic!("a check");
     };
     check::run(request, &check).await
+}
+
+/// Has the user of the secret dropped.
+pub(crate) fn drop_user(services: &FakeServices) -> Outcome<Removal> {
+    let event = json!({ "keyrota": "drop_user", "secret": SECRET_ARN });
+    request(services, event, async |request, work, _| {
+        let Invocation::DropUser(secret) = work else {
+            panic!("a request to drop a user");
+        };
+        removal::run(request, &secret).await
+    })
 }
 
 /// Runs a rotation as Secrets Manager does, from the first step to the last, or to the first

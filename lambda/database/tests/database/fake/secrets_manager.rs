@@ -119,7 +119,12 @@ impl FakeServices {
 
 impl SecretsManager for FakeServices {
     async fn describe(&self, secret: &SecretArn) -> Result<Description, CallError> {
-        let effect = || self.described(secret);
+        let effect = || {
+            Ok(Description {
+                rotation_enabled: !self.cancelled.get(),
+                ..self.described(secret)?
+            })
+        };
         self.ask("secretsmanager:DescribeSecret", effect).await
     }
 

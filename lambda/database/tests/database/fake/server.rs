@@ -4,14 +4,14 @@ use std::time::Duration;
 
 use keyrota_database_function::port::{Clock, Moment};
 use keyrota_database_function::server::{
-    Account, Accounts, Change, ChangeError, Endpoint, Inspection, Login, LoginLimits, NewUser,
-    Prepared, PreviousPassword, Server, ServerError, ServerFault,
+    Account, Accounts, Change, ChangeError, Dropped, Endpoint, Inspection, Login, LoginLimits,
+    NewUser, Prepared, PreviousPassword, Rights, Server, ServerError, ServerFault,
 };
 use keyrota_test_function::secrets::FakeSecrets as _;
 use secrecy::ExposeSecret;
 
 use super::mishap::{ChangeFault, server_error};
-use super::services::{ADMINISTRATOR, ADMINISTRATOR_ARN, FakeServices, HOST, USER, User};
+use super::services::{ADMINISTRATOR, ADMINISTRATOR_ARN, FakeServices, HOST, USER};
 
 impl FakeServices {
     /// Records what is sent to which server. After a login that was broken off for a reason
@@ -46,7 +46,7 @@ impl FakeServices {
         versions.any(|version| version.value.as_ref().is_some_and(holds))
     }
 
-    fn log_in(&self, login: &Login) -> Result<(), ServerFault> {
+    pub(super) fn log_in(&self, login: &Login) -> Result<(), ServerFault> {
         if let Some(fault) = self.down.get() {
             return Err(fault);
         }
@@ -84,7 +84,7 @@ impl FakeServices {
     }
 
     /// Returns the error of a change, and records a login that was broken off.
-    fn unprepared(&self, login: &Login, fault: ChangeFault) -> ChangeError {
+    pub(super) fn unprepared(&self, login: &Login, fault: ChangeFault) -> ChangeError {
         match fault {
             ChangeFault::Sent(fault) => ChangeError::Sent(server_error(fault)),
             ChangeFault::Unsent(fault) => {
@@ -94,9 +94,13 @@ impl FakeServices {
         }
     }
 
-    /// Returns the accounts that a session may read.
-    fn accounts(&self, login: &Login) -> Accounts {
-        let hosts = self.hosts.borrow();
+    /// Returns the accounts of a user that a session may read.
+    fn accounts(&self, login: &Login, username: &str) -> Accounts {
+        let mut hosts = self.hosts.borrow().clone();
+        let user = self.user_called(username);
+        if user.is_none_or(|user| user.borrow().is_none()) {
+            hosts.clear();
+        }
         let is_user = login.username != ADMINISTRATOR;
         let sees = self.sees.get().unwrap_or(!is_user);
         Accounts {
@@ -128,7 +132,7 @@ impl Server for FakeServices {
             self.log_in(login)?;
             Ok(Inspection {
                 expiry: self.expiry.get(),
-                accounts: self.accounts(login),
+                accounts: self.accounts(login, username),
                 limits: LoginLimits {
                     failures: self.tolerates.get(),
                     ..LoginLimits::default()
@@ -184,71 +188,48 @@ impl Server for FakeServices {
         user: &NewUser<'_>,
     ) -> Result<Prepared, ChangeError> {
         self.approach(endpoint, login);
-        let (Some(slot), Some(like)) =
-            (self.user_called(user.username), self.user_called(user.like))
-        else {
-            self.violated("a user was prepared who is not pinned");
-            return Err(ChangeError::Unsent(server_error(ServerFault::NotAllowed)));
-        };
-        let password = user.password.expose_secret();
-        let admitted = || {
-            self.log_in(login).map_err(ChangeFault::Unsent)?;
-            if let Some(fault) = self.refuses.get() {
-                return Err(ChangeFault::Sent(fault));
-            }
-            match like.borrow().is_some() {
-                true => Ok(()),
-                false => Err(ChangeFault::Unsent(ServerFault::UserUnknown)),
-            }
-        };
-        // Servers with hosts create a user, grant it its rights, and then set the password of one
-        // that existed.
-        if self.setting.engine.has_hosts() {
-            let is_missing = slot.borrow().is_none();
-            if is_missing {
-                let effect = || {
-                    admitted()?;
-                    // Another run may have created it meanwhile.
-                    if slot.borrow().is_some() {
-                        return Err(ChangeFault::Unsent(ServerFault::Busy));
-                    }
-                    slot.replace(Some(User {
-                        has_rights: false,
-                        ..User::new(password)
-                    }));
-                    Ok(())
-                };
-                let answer = self.call("create", effect).await;
-                answer.map_err(|fault| self.unprepared(login, fault))?;
-            }
-            let effect = || {
-                if let Some(user) = &mut *slot.borrow_mut() {
-                    user.has_rights = true;
-                }
-                Ok(())
-            };
-            let answer = self.call("grant", effect).await;
-            answer.map_err(|fault: ChangeFault| self.unprepared(login, fault))?;
-            if is_missing {
-                return Ok(Prepared::Created);
-            }
+        match user.rights {
+            Rights::Of(other) => self.prepare_like(login, user, other).await,
+            Rights::Granted { .. } => self.prepare_granted(login, user).await,
         }
+    }
+
+    async fn has_user(
+        &self,
+        endpoint: &Endpoint,
+        login: &Login,
+        username: &str,
+    ) -> Result<bool, ServerError> {
+        self.approach(endpoint, login);
         let effect = || {
-            admitted()?;
-            let mut user = slot.borrow_mut();
-            let has_rights = !self.setting.engine.has_hosts()
-                || user.as_ref().is_some_and(|user| user.has_rights);
-            let before = user.replace(User {
-                has_rights,
-                ..User::new(password)
-            });
-            Ok(match before {
-                Some(_) => Prepared::Existed,
-                None => Prepared::Created,
-            })
+            self.log_in(login)?;
+            assert_eq!(username, USER);
+            Ok(self.user.borrow().is_some())
         };
-        let answer = self.call("prepare", effect).await;
-        answer.map_err(|fault| self.unprepared(login, fault))
+        let answer = self.call("has_user", effect).await;
+        self.note(login, answer)
+    }
+
+    async fn drop_user(
+        &self,
+        endpoint: &Endpoint,
+        login: &Login,
+        username: &str,
+        _: &[String],
+    ) -> Result<Dropped, ServerError> {
+        self.approach(endpoint, login);
+        let effect = || {
+            self.log_in(login)?;
+            assert_eq!(username, USER);
+            if let Some(reason) = self.keeps_user.get() {
+                return Ok(Dropped::Kept(reason.to_owned()));
+            }
+            self.user.replace(None);
+            self.allow_breakage();
+            Ok(Dropped::Gone)
+        };
+        let answer = self.call("drop_user", effect).await;
+        self.note(login, answer)
     }
 
     async fn discard(

@@ -12,7 +12,7 @@ use keyrota_test_function::secrets::{FakeSecrets as _, Secrets};
 use keyrota_test_function::twice::Turns;
 use serde_json::{Value, json};
 
-use super::mishap::Mishap;
+use super::mishap::{AnyFault, Mishap};
 use super::secrets_manager::Details;
 
 pub(crate) const USER: &str = "orders \"app\"";
@@ -42,6 +42,19 @@ pub(crate) struct Setting {
     pub(crate) alternates: bool,
     /// When an old password is discarded, such as `deactivate_after=1d`, if ever.
     pub(crate) old_key: &'static str,
+    /// Who sets the first password.
+    pub(crate) first: First,
+}
+
+/// Where the first password comes from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum First {
+    /// It is in AWSCURRENT, and works.
+    Stored,
+    /// The administrator sets it. Nobody knows the user's present one.
+    Set,
+    /// The administrator creates the user.
+    Created,
 }
 
 impl Setting {
@@ -51,6 +64,24 @@ impl Setting {
         retains: false,
         alternates: false,
         old_key: "until_next_rotation",
+        first: First::Stored,
+    };
+
+    pub(crate) const SET: Self = Self {
+        first: First::Set,
+        ..Self::ADMINISTRATOR
+    };
+
+    pub(crate) const CREATED: Self = Self {
+        first: First::Created,
+        ..Self::ADMINISTRATOR
+    };
+
+    /// A server on which a user and its rights are no transaction.
+    pub(crate) const CREATED_ON_MYSQL: Self = Self {
+        engine: Engine::MySql,
+        retains: true,
+        ..Self::CREATED
     };
 
     pub(crate) const MYSQL: Self = Self {
@@ -111,6 +142,12 @@ pub(crate) struct FakeServices {
     pub(crate) user: RefCell<Option<User>>,
     /// The user that alternates with it, unless it does not exist.
     pub(crate) other: RefCell<Option<User>>,
+    /// The fault with which half of the call ends, if only half of it is carried out.
+    pub(super) half: Cell<Option<AnyFault>>,
+    /// Why the server does not drop the user, if it does not.
+    pub(crate) keeps_user: Cell<Option<&'static str>>,
+    /// Whether the rotation of the secret is cancelled.
+    pub(crate) cancelled: Cell<bool>,
     /// The server's fault, if it has one.
     pub(crate) down: Cell<Option<ServerFault>>,
     /// The hosts of the user's accounts, the one that a login uses first.
@@ -181,6 +218,12 @@ impl FakeServices {
                 other => json!({ "administrator": other }),
             },
         });
+        if setting.first != First::Stored {
+            pin["sets_first"] = json!(true);
+        }
+        if setting.first == First::Created {
+            pin["create_user"] = json!({ "grants": ["SELECT ON shop.orders"] });
+        }
         if setting.alternates {
             pin["alternate"] = json!(OTHER);
         }
@@ -196,6 +239,9 @@ impl FakeServices {
             secrets: RefCell::default(),
             user: RefCell::default(),
             other: RefCell::default(),
+            half: Cell::default(),
+            keeps_user: Cell::default(),
+            cancelled: Cell::default(),
             down: Cell::default(),
             hosts: RefCell::new(vec!["%"]),
             sees: Cell::default(),
@@ -225,8 +271,13 @@ impl FakeServices {
         services.add_secret(SECRET_ARN);
         services.add_secret(ADMINISTRATOR_ARN);
         let password = services.make_password();
-        services.user.replace(Some(User::new(&password)));
-        services.store("first", &[CURRENT], &services.value(&password));
+        let user = Some(User::new(&password)).filter(|_| setting.first != First::Created);
+        services.user.replace(user);
+        let mut value = services.value(&password);
+        if let (true, Some(fields)) = (setting.first != First::Stored, value.as_object_mut()) {
+            fields.remove("password");
+        }
+        services.store("first", &[CURRENT], &value);
         let administrator = json!({
             "engine": setting.engine.name(), "host": HOST, "port": 5432,
             "username": ADMINISTRATOR, "password": services.administrator_password(),
@@ -251,6 +302,9 @@ impl FakeServices {
             secrets: self.secrets.clone(),
             user: self.user.clone(),
             other: self.other.clone(),
+            half: Cell::default(),
+            keeps_user: self.keeps_user.clone(),
+            cancelled: self.cancelled.clone(),
             down: self.down.clone(),
             hosts: self.hosts.clone(),
             sees: self.sees.clone(),
@@ -342,14 +396,14 @@ impl FakeServices {
 
     /// Returns whether clients can log in with a version's value, and do their work.
     pub(crate) fn can_use(&self, details: &Details) -> bool {
-        let (Some(username), Some(password)) = (details.username, &details.password) else {
-            return false;
-        };
-        let user = self.user_called(username).map(|user| user.borrow());
-        user.is_some_and(|user| {
-            let knows = |user: &User| user.has_rights && user.knows(password);
-            user.as_ref().is_some_and(knows)
-        })
+        self.user_with(details).is_some_and(|user| user.has_rights)
+    }
+
+    /// Returns the user that a version's value is a login of, if it works.
+    pub(crate) fn user_with(&self, details: &Details) -> Option<User> {
+        let password = details.password.as_deref()?;
+        let user = self.user_called(details.username?)?.borrow();
+        user.as_ref().filter(|user| user.knows(password)).cloned()
     }
 
     /// Returns whether the user can log in with a password.
@@ -361,6 +415,7 @@ impl FakeServices {
     /// Changes the user's password on the server by hand. After that, the earlier invariants
     /// need not hold.
     pub(crate) fn change_by_hand(&self, password: &str) {
+        // The person who did this also saw to the rights.
         self.user.replace(Some(User::new(password)));
         self.allow_breakage();
     }

@@ -3,7 +3,9 @@
 use std::fmt::Debug;
 
 use keyrota_database_function::port::{CallErrorKind, Description, StoredVersion};
-use keyrota_database_function::server::{Inspection, Prepared, PreviousPassword, ServerFault};
+use keyrota_database_function::server::{
+    Dropped, Inspection, Prepared, PreviousPassword, ServerFault,
+};
 use keyrota_test_function::others::Others;
 use keyrota_test_function::twice::{Turns, World, tell_description, tell_version};
 use secrecy::{ExposeSecret, SecretString};
@@ -55,6 +57,18 @@ impl Told for Prepared {
 }
 
 impl Told for Inspection {
+    fn tell(&self) -> String {
+        format!("{self:?}")
+    }
+}
+
+impl Told for bool {
+    fn tell(&self) -> String {
+        self.to_string()
+    }
+}
+
+impl Told for Dropped {
     fn tell(&self) -> String {
         format!("{self:?}")
     }
@@ -118,9 +132,9 @@ impl World for FakeServices {
 
     fn mishaps(action: &str) -> &'static [Mishap] {
         match action {
-            "authenticate" | "inspect" => LOGIN,
+            "authenticate" | "inspect" | "has_user" => LOGIN,
             "create" | "grant" => CREATION,
-            "change" | "prepare" | "discard" => CHANGE,
+            "change" | "prepare" | "prepare_granted" | "discard" => CHANGE,
             "secretsmanager:DescribeSecret"
             | "secretsmanager:GetSecretValue"
             | "secretsmanager:GetRandomPassword" => READ,
@@ -135,6 +149,7 @@ impl World for FakeServices {
             action,
             "authenticate"
                 | "inspect"
+                | "has_user"
                 | "secretsmanager:DescribeSecret"
                 | "secretsmanager:GetSecretValue"
         )

@@ -339,6 +339,7 @@ impl Search {
         let lost = state.by_hand.is_some() && !state.services.guards().0;
         let refused = ["NoPasswordWorks", "NotChanged", "NotPrepared"];
         if dropped && refused.contains(&why.as_str())
+            || state.by_hand.is_some() && why == "UserExists"
             || lost && why == "NoPasswordWorks" && state.services.setting.rotate_as == "self"
         {
             self.explored.stopped += 1;

@@ -49,6 +49,20 @@ const CHANGE: &[Mishap] = &[
     Mishap::DieAfter,
 ];
 
+/// The same where a user and its rights are prepared.
+const PREPARATION: &[Mishap] = &[
+    Mishap::Before(Unsent(server::ServerFault::Busy)),
+    Mishap::Before(Server(server::ServerFault::Unclear)),
+    Mishap::After(Server(server::ServerFault::Unclear)),
+    Mishap::Half(Server(server::ServerFault::Unclear)),
+    Mishap::Half(Server(server::ServerFault::RightsRefused)),
+    Mishap::Before(Server(server::ServerFault::NotAllowed)),
+    Mishap::Half(Server(server::ServerFault::PasswordRefused)),
+    Mishap::After(Server(server::ServerFault::PasswordRefused)),
+    Mishap::DieBefore,
+    Mishap::DieAfter,
+];
+
 const DISCARD: &[Mishap] = &[
     Mishap::Before(Server(server::ServerFault::Busy)),
     Mishap::After(Server(server::ServerFault::Unclear)),
@@ -79,7 +93,8 @@ const GRANT: &[Mishap] = &[
 pub(super) fn mishaps(action: &str) -> &'static [Mishap] {
     match action {
         "authenticate" => LOGIN,
-        "inspect" => INSPECTION,
+        "inspect" | "has_user" => INSPECTION,
+        "prepare_granted" => PREPARATION,
         "change" | "prepare" => CHANGE,
         "create" => CREATION,
         "grant" => GRANT,

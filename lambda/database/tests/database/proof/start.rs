@@ -206,7 +206,14 @@ pub(super) fn searches() -> Vec<Vec<Start>> {
             ..mysql(IN_TIME)
         },
     ];
-    settings.into_iter().map(starts_for).collect()
+    let stored = settings.into_iter().map(starts_for);
+    stored.chain(first_searches()).collect()
+}
+
+/// Returns the searches from a secret without a password.
+fn first_searches() -> Vec<Vec<Start>> {
+    let settings = [Setting::SET, Setting::CREATED, Setting::CREATED_ON_MYSQL];
+    settings.into_iter().map(starts_without_password).collect()
 }
 
 /// Returns the searches that differ the most.
@@ -222,6 +229,7 @@ pub(super) fn short_searches() -> Vec<Vec<Start>> {
         starts_for(Setting::ALTERNATING),
         starts_for(Setting::ALTERNATING_WITH_HOSTS),
     ];
+    searches.extend(first_searches());
     // If nobody changes anything by hand, there are few enough states.
     for start in searches[1..].iter_mut().flatten() {
         start.hands_off = true;
@@ -243,6 +251,18 @@ pub(super) fn forged_searches() -> Vec<Vec<Start>> {
         starts.iter_mut().for_each(|start| start.hands_off = true);
     }
     searches
+}
+
+/// Only these states can be reached before there is a password.
+fn starts_without_password(setting: Setting) -> Vec<Start> {
+    let begun =
+        |name: &str| name == "AWSCURRENT alone" || name.starts_with("AWSPENDING left behind");
+    let mut starts = starts_for(setting);
+    starts.retain(|start| {
+        let (name, _) = start.name.split_once(';').unwrap_or_default();
+        begun(name) && !name.contains("current password")
+    });
+    starts
 }
 
 fn starts_for(setting: Setting) -> Vec<Start> {

@@ -188,9 +188,14 @@ impl State {
     /// Returns whether only the password of a broken-off rotation works.
     pub(super) fn is_only_broken_off(&self) -> bool {
         let services = &self.services;
+        let current = services.version(CURRENT);
+        // A rotation continues what was broken off before there was a password.
+        if current.is_none_or(|current| current.details.password.is_none()) {
+            return false;
+        }
         let works = [CURRENT, PENDING, PREVIOUS]
             .iter()
-            .any(|label| services.works(label));
-        !works && mark::broken_off(&services.stages()).is_some() && services.works(mark::SETTING)
+            .any(|label| services.logs_in(label));
+        !works && mark::broken_off(&services.stages()).is_some() && services.logs_in(mark::SETTING)
     }
 }
