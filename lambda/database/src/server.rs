@@ -251,6 +251,9 @@ pub enum ServerFault {
     /// The password is correct, but the user may not log in: the account is locked or expired,
     /// it may not connect from this host, or the database does not exist.
     LoginForbidden,
+    /// The account's authentication plugin is one that the function does not support. No password was
+    /// sent.
+    PluginUnsupported,
     /// The password is correct, but has expired.
     PasswordExpired,
     /// The user has reached a limit of its own, for example on its connections.
@@ -301,6 +304,7 @@ impl ServerFault {
         match self {
             Self::WrongCredentials => "wrong_credentials",
             Self::LoginForbidden => "login_forbidden",
+            Self::PluginUnsupported => "plugin_unsupported",
             Self::PasswordExpired => "password_expired",
             Self::UserLimit => "user_limit",
             Self::Pooler => "pooler",
@@ -355,6 +359,9 @@ impl fmt::Display for ServerError {
         let reason = match self.fault {
             ServerFault::WrongCredentials => "the user name or the password is wrong",
             ServerFault::LoginForbidden => "the user may not log in",
+            ServerFault::PluginUnsupported => {
+                "the account's authentication plugin is not supported"
+            }
             ServerFault::PasswordExpired => "the password has expired",
             ServerFault::UserLimit => "the user has reached its own limit",
             ServerFault::Pooler => "the pooler in front of the server cannot log in to it",

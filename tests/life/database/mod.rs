@@ -17,6 +17,7 @@ pub mod function;
 mod hosts;
 mod outage;
 mod pooler;
+mod remedies;
 mod renamed;
 mod retained;
 pub mod rotation;

@@ -90,7 +90,7 @@ impl Pooler {
              listen_port = {port}\nunix_socket_dir =\npool_mode = transaction\nauth_type = scram-sha-256\n\
              auth_file = {}\nclient_tls_sslmode = require\nclient_tls_key_file = {keys}/server.key\n\
              client_tls_cert_file = {keys}/server.pem\nserver_tls_sslmode = disable\n\
-             ignore_startup_parameters = extra_float_digits\n",
+             ignore_startup_parameters = extra_float_digits\nserver_login_retry = 1\n",
             list.display()
         );
         if passwords == Passwords::Asked {

@@ -101,11 +101,8 @@ fn literal(text: &str) -> String {
 }
 
 /// Returns the refusal to change one of several accounts.
-fn several_accounts(count: usize) -> ServerError {
-    coded(
-        ServerFault::NotAllowed,
-        format!("{count} accounts of that name"),
-    )
+fn several_accounts() -> ServerError {
+    coded(ServerFault::NotAllowed, "several accounts")
 }
 
 /// When the server refused.

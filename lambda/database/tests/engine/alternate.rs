@@ -308,7 +308,7 @@ async fn each_account_has_a_second_one(kind: Kind) {
     server.sql("CREATE USER app@'10.0.0.%' IDENTIFIED BY 'older'");
     let clone = login("app_clone", "new");
     let refused = prepare(&server, &admin, &clone, "app", false).await;
-    check(refused, ServerFault::NotAllowed, "2 accounts of that name");
+    check(refused, ServerFault::NotAllowed, "several accounts");
     let prepared = prepare(&server, &admin, &clone, "app", true).await;
     assert_eq!(prepared, Ok(Prepared::Created));
     assert_eq!(run_as(&server, &clone, &work()).as_deref(), Ok("1"));

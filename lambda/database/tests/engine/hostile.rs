@@ -264,7 +264,7 @@ async fn mysql_may_not_ask_for_the_password_by_other_plugins() {
         let impostor = mysql(engine, &[&asked]);
         refused(
             impostor,
-            ServerFault::LoginForbidden,
+            ServerFault::PluginUnsupported,
             "mysql_clear_password",
         )
         .await;

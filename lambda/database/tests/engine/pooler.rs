@@ -86,4 +86,6 @@ async fn a_pooler_without_its_server_does_not_call_a_password_wrong() {
     server.server.stop();
     let failed = through(&server, &pooler, &old).await.unwrap_err();
     assert!(failed.fault.is_transient(), "{failed:?}");
+    server.server.start_again().expect("it starts again");
+    assert_eq!(through_soon(&server, &pooler, &old).await, Ok(()));
 }

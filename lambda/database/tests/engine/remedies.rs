@@ -1,7 +1,7 @@
 //! Causes that a real server can have, each with the remedy that `docs/reference/errors.md` names
 //! for it: the call fails in the named way, the remedy is carried out, and the call succeeds.
 
-use keyrota_database_function::server::{Endpoint, Login, Server as _, ServerFault};
+use keyrota_database_function::server::{Endpoint, Engine, Login, Server as _, ServerFault};
 use keyrota_test_servers::Engine as Kind;
 
 use crate::test_server::{TestServer, check, login};
@@ -154,6 +154,28 @@ async fn of_mysql_or_mariadb(kind: Kind, locked: &'static str) {
         ],
     )
     .await;
+    what_an_administrator_lacks(&server).await;
+}
+
+/// An administrator that may not read the accounts of others, and a name with several accounts.
+async fn what_an_administrator_lacks(server: &TestServer) {
+    server.sql("CREATE USER dba@'%' IDENTIFIED BY 'old'; GRANT CREATE USER ON *.* TO dba@'%'");
+    let dba = login("dba", "old");
+    let has_user = async || server.engines.has_user(&server.endpoint, &dba, "app").await;
+    let change = async || server.change(&dba, &login("app", "new"), false).await;
+    if server.endpoint.engine == Engine::MariaDb {
+        check(
+            has_user().await,
+            ServerFault::NotAllowed,
+            "accounts not readable",
+        );
+        server.sql("GRANT SELECT ON mysql.* TO dba@'%'");
+    }
+    assert_eq!(has_user().await, Ok(true));
+    server.sql("CREATE USER app@'10.0.0.1' IDENTIFIED BY 'old'");
+    check(change().await, ServerFault::NotAllowed, "several accounts");
+    server.sql("DROP USER app@'10.0.0.1'");
+    assert!(change().await.is_ok());
 }
 
 #[tokio::test]

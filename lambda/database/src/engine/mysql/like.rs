@@ -109,7 +109,7 @@ async fn pairs(
         return Err(fault(ServerFault::UserUnknown));
     }
     if !user.every && hosts.len() > 1 {
-        return Err(several_accounts(hosts.len()));
+        return Err(several_accounts());
     }
     // An account for other hosts would keep another password, and clients there would use it.
     if !user.every && own.iter().any(|host| !hosts.contains(host)) {
@@ -212,7 +212,7 @@ async fn create(
     }
     let plugin = pair.definition.plugin.as_deref().unwrap_or_default();
     if plugin::named(plugin).is_none() {
-        return Err(coded(ServerFault::NotAllowed, plugin).into());
+        return Err(coded(ServerFault::PluginUnsupported, plugin).into());
     }
     // MySQL writes this to its logs without the password, as it does with `ALTER USER`.
     let statement = SecretString::from(format!(

@@ -54,7 +54,8 @@ fn statement(
     let mut changed = Vec::new();
     for Account { name, plugin, .. } in accounts {
         let method = plugin::name(plugin);
-        let stored = stored(plugin).ok_or_else(|| coded(ServerFault::NotAllowed, &method))?;
+        let stored =
+            stored(plugin).ok_or_else(|| coded(ServerFault::PluginUnsupported, &method))?;
         changed.push(match name {
             None => return Ok(format!("SET PASSWORD = {stored}").into()),
             Some(name) => format!("{name} IDENTIFIED VIA {method} USING {stored}"),
@@ -164,7 +165,7 @@ async fn others(
     let accounts = of_name(session, username).await?;
     match accounts.len() {
         0 => Err(fault(ServerFault::UserUnknown)),
-        several @ 2.. if !every => Err(several_accounts(several)),
+        2.. if !every => Err(several_accounts()),
         _ => Ok(accounts),
     }
 }
@@ -194,7 +195,8 @@ fn account(user: &str, row: Vec<Option<String>>) -> Result<Account, ServerError>
         return Err(coded(ServerFault::NotAllowed, "several plugins"));
     }
     let name = name.unwrap_or_else(|| plugin::name(&AuthPlugin::MysqlNativePassword));
-    let plugin = plugin::named(&name).ok_or_else(|| coded(ServerFault::NotAllowed, &name))?;
+    let plugin =
+        plugin::named(&name).ok_or_else(|| coded(ServerFault::PluginUnsupported, &name))?;
     let host = host.unwrap_or_default();
     Ok(Account {
         name: Some(format!("{user}@{}", literal(&host))),

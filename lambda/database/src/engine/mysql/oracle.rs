@@ -122,7 +122,7 @@ async fn accounts(
     let user = literal(username);
     match hosts.len() {
         0 => Err(fault(ServerFault::UserUnknown)),
-        several @ 2.. if !every => Err(several_accounts(several)),
+        2.. if !every => Err(several_accounts()),
         _ => Ok(hosts
             .iter()
             .map(|host| format!("{user}@{}", literal(host)))
