@@ -21,9 +21,9 @@ use crate::event::Check;
 use crate::pin::{Pin, Pins, RotateAs, names};
 use crate::port::{Passwords, Ports, SecretsManager, VersionSelector};
 use crate::secret::Content;
-use crate::server::{Inspection, Login, Server, ServerError};
+use crate::server::{Inspection, Login, PasswordExpiry, Server, ServerError, ServerFault};
 use crate::stage::{CURRENT, VersionId};
-use crate::step::{Administrator, accounts, administrator, describe, find};
+use crate::step::{Administrator, accounts, administrator, advice, describe, find};
 
 /// The name of the version in errors.
 const VERSION: &str = "version";
@@ -66,11 +66,25 @@ async fn log_in<P: Ports>(
     let mut calls = Calls::new(expected);
     let login = credential.login(&pin.username);
     let inspected = ports.server().inspect(&pin.endpoint, &login, &pin.username);
-    let inspected = inspected.await;
-    record(&mut calls, Signer::User, inspected.as_ref().err());
-    let Ok(inspection) = inspected else {
-        return Ok(calls.into_answer());
+    let inspection = match inspected.await {
+        Ok(inspection) if inspection.expiry == Some(PasswordExpiry::Expired) => {
+            // Clients could do nothing with it.
+            Err(ServerError {
+                fault: ServerFault::PasswordExpired,
+                code: None,
+            })
+        }
+        inspected => inspected,
     };
+    let inspection = match inspection {
+        Ok(inspection) => inspection,
+        Err(error) => {
+            let (code, reason) = (error.fault.name(), format!("{error}; {}", advice(&error)));
+            calls.fail(call::LOG_IN, Signer::User, None, code, &reason);
+            return Ok(calls.into_answer());
+        }
+    };
+    calls.allow(call::LOG_IN, Signer::User);
     match by {
         Signer::Administrator if pin.endpoint.engine.has_hosts() => {
             // Only the accounts are of interest, and a rotation reports an unfit secret.

@@ -106,10 +106,11 @@ pub enum Error {
     /// Every password that may be tried is wrong.
     #[error(
         "log in to {server} as {username}: the server takes none of the passwords of {secret} (tried: \
-         {tried}); see that the user exists, give it AWSCURRENT's password by hand or store the right one as \
-         AWSCURRENT, then rotate again"
+         {tried}); {advice}"
     )]
     NoPasswordWorks {
+        /// The next step.
+        advice: &'static str,
         /// The secret's name.
         secret: String,
         /// The server's address.

@@ -20,7 +20,9 @@ mod test;
 
 pub(crate) use administrator::{Administrator, administrator};
 pub(crate) use finish::promote;
-pub(crate) use login::{advice_on_change, authenticate, no_login, server, without_database};
+pub(crate) use login::{
+    advice, advice_on_change, authenticate, no_login, none_works, server, without_database,
+};
 pub(crate) use prepare::complete;
 
 pub use keyrota_function_base::clock::Deadline;

@@ -12,6 +12,10 @@ use crate::render::Strategy;
 /// fault, the password may be right.
 pub(in crate::run) const WRONG_PASSWORD: &str = "wrong_credentials";
 
+/// The fault that the function reports if the password is right and has expired, so that the login can
+/// do nothing but change it.
+pub(in crate::run) const PASSWORD_EXPIRED: &str = "password_expired";
+
 /// Makes the function log in with the login in a version.
 ///
 /// # Errors

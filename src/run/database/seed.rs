@@ -9,9 +9,9 @@ use secrecy::ExposeSecret;
 
 use super::super::error::{Error, Result};
 use super::super::{Context, Deployed, SeededEntry};
-use super::check::{WRONG_PASSWORD, check};
+use super::check::{PASSWORD_EXPIRED, WRONG_PASSWORD, check};
 use super::{Passwords, observe_database};
-use crate::model::{Content, Database, EntryOf, InitialPassword, Login, Place};
+use crate::model::{Content, Database, EntryOf, FirstRotation, InitialPassword, Login, Place};
 use crate::plan::{Administrator, FIRST, ObservedDatabase, ObservedEntry, SecretContent};
 use crate::port::{CURRENT, Secret};
 
@@ -224,7 +224,12 @@ async fn store(
     let refusal = match answer {
         Ok(answer) => {
             let (user, endpoint) = (&login.username, entry.kind.endpoint());
-            let login = answer.refusal().map(|reason| {
+            // The rotation that follows ends the expiry.
+            let code = answer.find(call::LOG_IN, Signer::User);
+            let is_expired = code.and_then(|login| login.code.as_deref()) == Some(PASSWORD_EXPIRED);
+            let ends = is_expired && entry.first_rotation == FirstRotation::Now;
+            let refused = answer.refusal().filter(|_| !ends);
+            let login = refused.map(|reason| {
                 format!("{user} cannot log in to {endpoint} with this password: {reason}")
             });
             login.or_else(|| answer.accounts_refusal())

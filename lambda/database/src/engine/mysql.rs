@@ -100,6 +100,12 @@ fn literal(text: &str) -> String {
     quoted
 }
 
+/// Returns the error of a statement that the server refused with this number.
+fn refused_statement(number: u16) -> ServerError {
+    let fault = classify(number, RefusalPhase::Statement);
+    coded(fault, number.to_string())
+}
+
 /// Returns the refusal to change one of several accounts.
 fn several_accounts() -> ServerError {
     coded(ServerFault::NotAllowed, "several accounts")

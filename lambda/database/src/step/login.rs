@@ -5,7 +5,7 @@ use crate::error::Error;
 use crate::pin::{Pin, RotateAs};
 use crate::port::Ports;
 use crate::secret::Credential;
-use crate::server::{Endpoint, Server, ServerError, ServerFault};
+use crate::server::{Endpoint, Engine, Server, ServerError, ServerFault};
 
 /// Logs in as the pinned user with a version's password. The server is always the pinned one,
 /// whatever the version contains.
@@ -54,9 +54,33 @@ pub(crate) fn no_login(pin: &Pin, version: &'static str, source: ServerError) ->
     }
 }
 
+/// Returns the error after the server called every password wrong that may be tried: those of the
+/// versions with these labels.
+pub(crate) fn none_works(pin: &Pin, tried: &[&str]) -> Error {
+    Error::NoPasswordWorks {
+        advice: advice_on_passwords(pin),
+        secret: pin.secret.name().to_owned(),
+        server: server(pin),
+        username: pin.username.clone(),
+        tried: tried.join(", "),
+    }
+}
+
 /// Returns the next step after a request with the user's own login failed.
 pub(crate) fn advice(error: &ServerError) -> &'static str {
     advice::find(Signer::User, error)
+}
+
+/// Returns the next step after the server called every password of the user wrong.
+pub(crate) fn advice_on_passwords(pin: &Pin) -> &'static str {
+    let code = match pin.endpoint.engine {
+        Engine::Postgres => "28P01",
+        Engine::MySql | Engine::MariaDb => "1045",
+    };
+    advice(&ServerError {
+        fault: ServerFault::WrongCredentials,
+        code: Some(code.to_owned()),
+    })
 }
 
 /// Returns the next step after a request that the pinned principal made for the user failed.

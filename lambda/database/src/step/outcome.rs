@@ -6,8 +6,7 @@
 
 use keyrota_function_base::step::abandon;
 
-use super::login::{advice_on_change, not_sent, refused, server};
-use super::set::none_works;
+use super::login::{advice_on_change, none_works, not_sent, refused, server};
 use crate::decide::{self, ChangeEnd, Found};
 use crate::error::Error;
 use crate::event::Event;

@@ -28,12 +28,12 @@
 
 use super::administrator::{Administrator, administrator};
 use super::current::Current;
-use super::login::{no_login, server, without_database};
+use super::login::{no_login, none_works, without_database};
 use super::outcome::{Attempt, OwnLogin, failed};
 use super::replaced::{changed, retained};
 use super::{
     Admission, SecretVersion, abandon, accounts, admit, alternate, describe, find, label,
-    pending_credential, prepare, promote, read, stray, usable,
+    pending_credential, prepare, promote, read, stray, unlabel, usable,
 };
 use std::cell::Cell;
 
@@ -300,15 +300,6 @@ async fn beside_a_stray<P: Ports>(
     }
 }
 
-pub(super) fn none_works(pin: &Pin, tried: &[&str]) -> Error {
-    Error::NoPasswordWorks {
-        secret: pin.secret.name().to_owned(),
-        server: server(pin),
-        username: pin.username.clone(),
-        tried: tried.join(", "),
-    }
-}
-
 /// Changes the password with the user's own login.
 async fn by_the_user<P: Ports>(
     ports: &P,
@@ -397,6 +388,16 @@ pub(super) async fn mark_pending<P: Ports>(
     Ok(())
 }
 
+/// Removes the label from the pending version if this run put it there, did not send the password, and
+/// the server may tolerate no failed login: the next run would try the pending password first, in vain,
+/// and the server would lock the account.
+async fn forget_mark<P: Ports>(ports: &P, context: &SetContext<'_>) {
+    let is_new = context.is_labelled.get() && !context.was_sent();
+    if is_new && !decide::tolerates_failed_login(context.failure_limit.get()) {
+        unlabel(ports, &context.event.secret, SETTING, &context.event.token).await;
+    }
+}
+
 /// Ends the step after a change that failed or was not confirmed.
 pub(super) async fn unconfirmed<P: Ports>(
     ports: &P,
@@ -404,6 +405,9 @@ pub(super) async fn unconfirmed<P: Ports>(
     own: Option<&OwnLogin>,
     error: ChangeError,
 ) -> Result<(), Error> {
+    if matches!(error, ChangeError::Unsent(_)) {
+        forget_mark(ports, context).await;
+    }
     let attempt = Attempt {
         event: context.event,
         pin: &context.pin,

@@ -11,7 +11,7 @@ use crate::port::{Description, Journal, Ports, VersionSelector};
 use crate::secret::Credential;
 use crate::stage::{CURRENT, VersionId};
 use crate::step::{
-    administrator, authenticate, complete, find, no_login, promote, server, unlabel, usable,
+    administrator, authenticate, complete, find, no_login, none_works, promote, unlabel, usable,
 };
 
 pub(super) async fn repair<P: Ports>(
@@ -52,12 +52,7 @@ pub(super) async fn repair<P: Ports>(
             }
         }
         Repair::Stop => {
-            return Err(Error::NoPasswordWorks {
-                secret: secret.name().to_owned(),
-                server: server(pin),
-                username: pin.username.clone(),
-                tried: [CURRENT, SETTING].join(", "),
-            });
+            return Err(none_works(pin, &[CURRENT, SETTING]));
         }
     }
     Ok(())

@@ -30,7 +30,9 @@ fn it_says_whether_a_versions_password_works() {
     };
     assert_eq!(answer(&services, "first"), login("allowed", None, None));
     services.change_by_hand("another");
-    let why = "the user name or the password is wrong (28P01)";
+    let why = "the user name or the password is wrong (28P01); see that the user exists and that its \
+               `VALID UNTIL` is not over, then give it AWSCURRENT's password by hand, or store the right \
+               one as AWSCURRENT (enter it if it is the first), and rotate again";
     let wrong = login("failed", Some("wrong_credentials"), Some(why));
     assert_eq!(answer(&services, "first"), wrong);
     services.down.set(Some(ServerFault::NameUnknown));
@@ -143,6 +145,21 @@ fn after_a_login_that_was_broken_off_no_other_password_is_sent() {
         .filter_map(|it| it.code.as_deref())
         .collect();
     assert_eq!(codes, ["unreachable"]);
+}
+
+/// Clients could do nothing with such a login but change its password.
+#[test]
+fn a_password_that_has_expired_does_not_work() {
+    let services = FakeServices::new(Setting::MYSQL);
+    services.expiry.set(Some(PasswordExpiry::Expired));
+    let call = &answer(&services, "first")["calls"][0];
+    assert_eq!(call["result"], "failed");
+    assert_eq!(call["code"], "password_expired");
+    let reason = call["reason"].as_str().expect("a reason");
+    assert!(
+        reason.contains("set a new password of the user"),
+        "{reason}"
+    );
 }
 
 #[test]

@@ -232,6 +232,10 @@ async fn unproven_servers_are_logged_in_to_where_that_is_enough() {
 async fn a_server_that_does_not_take_a_change_says_why() {
     let test_server = TestServer::start(Kind::MariaDb, &["plugin-maturity=unknown"]);
     let name = user_of(&test_server, "app", "");
+    let administrator = user_of(&test_server, "administrator", "");
+    test_server.sql(&format!(
+        "GRANT CREATE USER ON *.* TO {administrator}@'%'; GRANT SELECT ON mysql.* TO {administrator}@'%'"
+    ));
     let (old, new) = (login(&name, "old"), login(&name, "new"));
     test_server.sql("SET GLOBAL read_only = ON");
     check(
@@ -259,4 +263,18 @@ async fn a_server_that_does_not_take_a_change_says_why() {
         .check_change(&strong, &strong, &login(&name, "weak"))
         .await;
     test_server.check_log("SET PASSWORD", &["Tr0ub4dor-strong", "PASSWORD('"]);
+
+    // The server hides the reason from an administrator behind another code.
+    test_server.sql("SET GLOBAL strict_password_validation = ON");
+    let by = login(&administrator, "old");
+    let result = test_server.change(&by, &strong, false).await;
+    check(result, ServerFault::NotAllowed, "general_log");
+    test_server.sql("SET GLOBAL general_log = OFF");
+    check(
+        test_server.change(&by, &new, false).await,
+        ServerFault::PasswordRefused,
+        "1819",
+    );
+    let weak = login(&name, "weak");
+    test_server.check_change(&by, &weak, &strong).await;
 }

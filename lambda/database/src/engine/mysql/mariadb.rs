@@ -14,7 +14,7 @@ use crate::server::{Change, ChangeError, Login, PreviousPassword, ServerError, S
 use super::super::{Failure, budget, coded, fault, sent, timed};
 use super::accounts::NO_ROLE;
 use super::plugin;
-use super::{Session, literal, preparation, several_accounts};
+use super::{Session, literal, preparation, refused_statement, several_accounts};
 
 /// An account whose password is set, and the plugin that stores it.
 #[derive(Clone)]
@@ -87,8 +87,8 @@ pub async fn set(
     let verifiers = statement(form, accounts, |plugin| {
         plugin::verifier(plugin, secret.as_bytes()).map(|verifier| literal(&verifier))
     })?;
-    match sent(session.query(verifiers.expose_secret())).await {
-        Ok(_) => return Ok(PreviousPassword::Void),
+    match answered(session, &verifiers).await {
+        Ok(()) => return Ok(PreviousPassword::Void),
         // The server is read-only, or it requires the password itself.
         Err(Failure::Answered(error)) if error.code.as_deref() == Some("1290") => {
             let shown = timed(budget::STATEMENT, may_be_shown(session, error)).await;
@@ -98,9 +98,24 @@ pub async fn set(
     }
     let password = format!("PASSWORD({})", literal(secret));
     let passwords = statement(form, accounts, |_| Some(password.clone()))?;
-    let changed = sent(session.query(passwords.expose_secret())).await;
+    let changed = answered(session, &passwords).await;
     changed.map_err(Failure::of_change)?;
     Ok(PreviousPassword::Void)
+}
+
+/// Sends a statement about accounts. The server reports a failure of `ALTER USER` or `CREATE USER` as
+/// 1396, whatever the reason was, and lists the reason before it in the warnings.
+async fn answered(session: &mut Session, statement: &SecretString) -> Result<(), Failure> {
+    let error = match sent(session.query(statement.expose_secret())).await {
+        Err(Failure::Answered(error)) if error.code.as_deref() == Some("1396") => error,
+        ended => return ended.map(drop),
+    };
+    // Without the list, the error stays what it is.
+    let warnings = sent(session.query("SHOW WARNINGS")).await;
+    let codes = warnings.unwrap_or_default().into_iter();
+    let mut codes = codes.filter_map(|row| row.into_iter().nth(1).flatten()?.parse().ok());
+    let reason = codes.find(|&code: &u16| code != 1396);
+    Err(Failure::Answered(reason.map_or(error, refused_statement)))
 }
 
 /// Creates an account, which statements name like this. Its plugin is one that every server has.
@@ -119,8 +134,8 @@ pub async fn create(
     let verifier = plugin::verifier(&plugin, secret.as_bytes());
     let verifier = verifier.ok_or_else(|| coded(ServerFault::PasswordRefused, &method))?;
     let verifier = create(&literal(&verifier));
-    match sent(session.query(verifier.expose_secret())).await {
-        Ok(_) => return Ok(()),
+    match answered(session, &verifier).await {
+        Ok(()) => return Ok(()),
         Err(Failure::Answered(error)) if error.code.as_deref() == Some("1290") => {
             let shown = timed(budget::STATEMENT, may_be_shown(session, error)).await;
             shown.map_err(ChangeError::Sent)?;
@@ -128,8 +143,8 @@ pub async fn create(
         Err(failure) => return Err(failure.of_change()),
     }
     let password = create(&format!("PASSWORD({})", literal(secret)));
-    let created = sent(session.query(password.expose_secret())).await;
-    created.map(drop).map_err(Failure::of_change)
+    let created = answered(session, &password).await;
+    created.map_err(Failure::of_change)
 }
 
 /// Prepares a session, and finds the accounts to change.

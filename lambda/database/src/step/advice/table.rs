@@ -9,8 +9,9 @@ pub(super) const ROWS: &[Row] = &[
         codes: &["28P01"],
         by: Some(Signer::User),
         cause: "PostgreSQL: the password is wrong, is past its `VALID UNTIL`, or there is no such role",
-        remedy: "see that the user exists, that its `VALID UNTIL` is not over, and that nothing else changes its \
-                 password, then rotate again",
+        remedy: "see that the user exists and that its `VALID UNTIL` is not over, then give it AWSCURRENT's \
+                 password by hand, or store the right one as AWSCURRENT (enter it if it is the first), and \
+                 rotate again",
     },
     Row {
         fault: Fault::WrongCredentials,
@@ -25,7 +26,8 @@ pub(super) const ROWS: &[Row] = &[
         codes: &[],
         by: Some(Signer::User),
         cause: "the password is wrong, or there is no such user",
-        remedy: "see that the user exists and that nothing else changes its password, then rotate again",
+        remedy: "see that the user exists, then give it AWSCURRENT's password by hand, or store the right one \
+                 as AWSCURRENT (enter it if it is the first), and rotate again",
     },
     Row {
         fault: Fault::WrongCredentials,
