@@ -120,6 +120,11 @@ pub enum Found {
     /// It calls the new password wrong. An administrator made the change, so no other password
     /// was tried.
     NotNew,
+    /// It accepts the password that the change was made with, and a change would have voided it. The new
+    /// password was not tried.
+    StillOld,
+    /// No login was tried, because one that fails would lock the account.
+    Untested,
     /// It calls both passwords wrong.
     Neither,
     /// A login failed for another reason.
@@ -148,11 +153,13 @@ pub fn after_asking(fault: ServerFault, found: Found, partial: bool) -> ChangeEn
         Found::New if partial => ChangeEnd::Unknown,
         Found::New => ChangeEnd::Set,
         Found::Neither => ChangeEnd::NoPasswordWorks,
-        Found::Unknown(_) => ChangeEnd::Unknown,
+        Found::Unknown(_) | Found::Untested => ChangeEnd::Unknown,
         // The rules are the same for all accounts.
-        Found::Old | Found::NotNew if fault == ServerFault::PasswordRefused => ChangeEnd::GiveUp,
-        Found::Old | Found::NotNew if partial => ChangeEnd::Unknown,
-        Found::Old | Found::NotNew => ChangeEnd::NotChanged,
+        Found::Old | Found::StillOld | Found::NotNew if fault == ServerFault::PasswordRefused => {
+            ChangeEnd::GiveUp
+        }
+        Found::Old | Found::StillOld | Found::NotNew if partial => ChangeEnd::Unknown,
+        Found::Old | Found::StillOld | Found::NotNew => ChangeEnd::NotChanged,
     }
 }
 

@@ -90,7 +90,8 @@ impl Administered {
         new.run(match new.site.server.engine() {
             Engine::Postgres => "ALTER ROLE {admin} CREATEROLE",
             Engine::MariaDb => {
-                "GRANT CREATE USER ON *.* TO {admin}; GRANT SELECT ON mysql.global_priv TO {admin}"
+                "GRANT CREATE USER ON *.* TO {admin}; GRANT SELECT ON mysql.global_priv TO {admin};
+                 GRANT SELECT (Host, User, is_role) ON mysql.user TO {admin}"
             }
             Engine::MySql => "GRANT CREATE USER ON *.* TO {admin}",
         });

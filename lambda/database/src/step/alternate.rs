@@ -106,6 +106,8 @@ pub(super) async fn run<P: Ports>(ports: &P, it: &Alternation<'_>) -> Result<(),
                 pin: &of_pending,
                 pending,
                 endpoint: &of_pending.endpoint,
+                // Nobody logs in as this user yet.
+                is_strict: false,
                 creates: false,
             };
             failed(ports, &attempt, None, error).await

@@ -30,6 +30,8 @@ pub(super) struct Attempt<'step> {
     pub(super) pending: &'step Credential,
     /// Where a login shows which password the user has.
     pub(super) endpoint: &'step Endpoint,
+    /// Whether the server locks the account after one failed login.
+    pub(super) is_strict: bool,
     /// Whether the change creates the user with the rights of the manifest.
     pub(super) creates: bool,
 }
@@ -90,7 +92,11 @@ pub(super) async fn failed<P: Ports>(
 /// reason than a wrong password, no other password is sent.
 async fn find<P: Ports>(ports: &P, attempt: &Attempt<'_>, own: Option<&OwnLogin>) -> Found {
     let endpoint = attempt.endpoint;
-    match log_in(ports, endpoint, &attempt.pin.login(attempt.pending)).await {
+    let new = attempt.pin.login(attempt.pending);
+    if attempt.is_strict {
+        return find_strictly(ports, attempt, own, &new).await;
+    }
+    match log_in(ports, endpoint, &new).await {
         Ok(true) => return Found::New,
         Ok(false) => {}
         Err(error) => return Found::Unknown(error.fault),
@@ -100,6 +106,30 @@ async fn find<P: Ports>(ports: &P, attempt: &Attempt<'_>, own: Option<&OwnLogin>
     };
     match log_in(ports, endpoint, &own.login).await {
         Ok(true) => Found::Old,
+        Ok(false) => Found::Neither,
+        Err(error) => Found::Unknown(error.fault),
+    }
+}
+
+/// Does the same on a server that locks the account after one failed login. An error is most often the
+/// truth, so the old password is tried first, if the server would have voided it.
+async fn find_strictly<P: Ports>(
+    ports: &P,
+    attempt: &Attempt<'_>,
+    own: Option<&OwnLogin>,
+    new: &Login,
+) -> Found {
+    let engine = attempt.pin.endpoint.engine;
+    let Some(own) = own.filter(|_| !decide::retains(engine)) else {
+        return Found::Untested;
+    };
+    match log_in(ports, attempt.endpoint, &own.login).await {
+        Ok(true) => return Found::StillOld,
+        Ok(false) => {}
+        Err(error) => return Found::Unknown(error.fault),
+    }
+    match log_in(ports, attempt.endpoint, new).await {
+        Ok(true) => Found::New,
         Ok(false) => Found::Neither,
         Err(error) => Found::Unknown(error.fault),
     }
@@ -124,6 +154,10 @@ fn tested(found: Found) -> &'static str {
         Found::New => "a login right after that succeeded with the new password",
         Found::Old => {
             "logins right after that failed with the new password and succeeded with the old one"
+        }
+        Found::StillOld => "a login right after that succeeded with the old password",
+        Found::Untested => {
+            "no login was tried after that, because the server locks the account after one that fails"
         }
         Found::NotNew => "a login right after that failed with the new password",
         Found::Neither => {

@@ -413,6 +413,7 @@ pub(super) async fn unconfirmed<P: Ports>(
         pin: &context.pin,
         pending: &context.pending,
         endpoint: &context.endpoint,
+        is_strict: context.failure_limit.get() == FailureLimit::After(1),
         creates: context.is_prepared.get() && context.pin.create_user.is_some(),
     };
     failed(ports, &attempt, own, error).await?;

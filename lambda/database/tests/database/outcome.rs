@@ -2,7 +2,7 @@
 
 use keyrota_database_function::event::Step;
 use keyrota_database_function::mark::{RETAINED, SETTING};
-use keyrota_database_function::server::{Engine, ServerFault};
+use keyrota_database_function::server::{Engine, FailureLimit, ServerFault};
 use keyrota_database_function::stage::{CURRENT, PENDING};
 use keyrota_test_function::secrets::FakeSecrets as _;
 
@@ -55,6 +55,44 @@ fn a_change_that_failed_is_looked_for() {
             assert!(services.works(PENDING));
         }
     }
+}
+
+/// A login that fails would lock the account, so none is tried that is likely to.
+#[test]
+fn on_a_server_that_tolerates_no_failed_login_the_old_password_is_tried_first() {
+    let mariadb = Setting {
+        engine: Engine::MariaDb,
+        ..Setting::POSTGRES
+    };
+    for (setting, said, asks) in [
+        (mariadb, "succeeded with the old password", true),
+        (Setting::MYSQL, "no login was tried", false),
+        (Setting::ADMINISTRATOR, "no login was tried", false),
+    ] {
+        let services = created(setting);
+        services.tolerates.set(FailureLimit::After(1));
+        services.inject(
+            change_call(setting),
+            Mishap::Before(Server(ServerFault::Busy)),
+        );
+        let ended = run(&services, Step::Set);
+        let expected = if asks { "NotChanged" } else { "ChangeUnknown" };
+        assert_eq!(ended.name(), expected);
+        assert!(services.output.said().contains(said));
+        let logins = asked(&services);
+        let tried = logins.iter().filter(|&&call| call == "authenticate");
+        assert_eq!(tried.count(), usize::from(asks));
+        assert!(services.works(CURRENT));
+    }
+    // The answer was no error of the change.
+    let services = created(mariadb);
+    services.tolerates.set(FailureLimit::After(1));
+    services.inject(
+        change_call(mariadb),
+        Mishap::After(Server(ServerFault::Busy)),
+    );
+    assert_eq!(run(&services, Step::Set).name(), "done");
+    assert!(services.works(PENDING));
 }
 
 /// No claim about the password is made where no login could test it, and no other password is sent

@@ -130,16 +130,21 @@ pub const WITH_A_ROTATION: &[Case] = &[
         &[Sql("ALTER USER {user} ACCOUNT LOCK")],
         &[Sql("ALTER USER {user} ACCOUNT UNLOCK")],
     ),
-    case(
-        &[MySql],
-        By::User,
-        "MySQL: the account is locked after failed logins",
-        &[
-            Sql("ALTER USER {user} FAILED_LOGIN_ATTEMPTS 1 PASSWORD_LOCK_TIME UNBOUNDED"),
-            WrongLogin,
-        ],
-        &[Sql("ALTER USER {user} ACCOUNT UNLOCK")],
-    ),
+    Case {
+        restored: &[Sql(
+            "ALTER USER {user} FAILED_LOGIN_ATTEMPTS 0 PASSWORD_LOCK_TIME 0",
+        )],
+        ..case(
+            &[MySql],
+            By::User,
+            "MySQL: the account is locked after failed logins",
+            &[
+                Sql("ALTER USER {user} FAILED_LOGIN_ATTEMPTS 1 PASSWORD_LOCK_TIME UNBOUNDED"),
+                WrongLogin,
+            ],
+            &[Sql("ALTER USER {user} ACCOUNT UNLOCK")],
+        )
+    },
     case(
         &[Postgres],
         By::User,
@@ -153,13 +158,6 @@ pub const WITH_A_ROTATION: &[Case] = &[
         "PostgreSQL: the role has reached its own",
         &[Sql("ALTER ROLE {user} CONNECTION LIMIT 0")],
         &[Sql("ALTER ROLE {user} CONNECTION LIMIT 5")],
-    ),
-    case(
-        &[MariaDb, MySql],
-        By::User,
-        "MySQL, MariaDB: the account has reached one of its own limits",
-        &[Sql("ALTER USER {user} WITH MAX_CONNECTIONS_PER_HOUR 1")],
-        &[Sql("ALTER USER {user} WITH MAX_CONNECTIONS_PER_HOUR 0")],
     ),
     case(
         &[Postgres, MySql],
@@ -181,21 +179,6 @@ pub const WITH_A_ROTATION: &[Case] = &[
         "all connections of the server are in use",
         &[Hold("SELECT 1", 4)],
         &[EndSessions],
-    ),
-    case(
-        &[Postgres],
-        By::User,
-        "the server is a replica",
-        &[
-            Sql("ALTER SYSTEM SET default_transaction_read_only = on"),
-            Sql("SELECT pg_reload_conf()"),
-        ],
-        &[
-            Sql(
-                "SET default_transaction_read_only = off; ALTER SYSTEM RESET default_transaction_read_only",
-            ),
-            Sql("SELECT pg_reload_conf()"),
-        ],
     ),
     case(
         &[MariaDb, MySql],
@@ -485,6 +468,11 @@ pub const ELSEWHERE: &[(&str, By, &str)] = &[
         "the server asks for the password itself",
         By::User,
         "engine::postgres, engine::mariadb: with and without proof",
+    ),
+    (
+        "MySQL, MariaDB: the account has reached one of its own limits",
+        By::User,
+        "engine::remedies: a stack would wait an hour",
     ),
     (
         "a pooler in front of the server",

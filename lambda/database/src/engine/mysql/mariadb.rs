@@ -190,7 +190,7 @@ pub async fn of_name(session: &mut Session, username: &str) -> Result<Vec<Accoun
     let user = literal(username);
     let rows = session
         .query(&format!(
-            "SELECT Host, JSON_VALUE(Priv, '$.plugin'), JSON_EXISTS(Priv, '$.auth_or') \
+            "SELECT Host, JSON_VALUE(Priv, '$.plugin'), COALESCE(JSON_LENGTH(Priv, '$.auth_or'), 0) > 1 \
              FROM mysql.global_priv WHERE User = {user} AND {NO_ROLE}"
         ))
         .await?;
