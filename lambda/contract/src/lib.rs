@@ -15,9 +15,11 @@
 //! | [`removal`] | the answer to a request to drop a database user |
 //! | [`grant`] | what a manifest may grant to a database user |
 //! | [`pins`] | the file in the function's package that says what the function may act on |
+//! | [`adapter`] | what the service function asks an adapter, and what it answers |
 //! | [`value`] | the JSON fields of a secret's value |
 //! | [`duration`] | durations such as `15m` |
 
+pub mod adapter;
 pub mod check;
 pub mod duration;
 pub mod error;
