@@ -76,6 +76,10 @@ pub struct Http {
     pub authenticate: HttpRequest,
     /// How the password is changed.
     pub change: HttpRequest,
+    /// The name of the file in the package that contains the certificate authorities. If absent, the
+    /// operating system's authorities are trusted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tls_ca: Option<String>,
 }
 
 /// One HTTPS request.
