@@ -15,6 +15,7 @@
 //! | [`error`], [`log`], [`metric`] | the function's output, which never contains a secret value |
 //! | [`port`] | the dependencies of every step and sweep |
 //! | [`step`], [`sweep`] | the common part of every rotation and sweep, over the ports |
+//! | [`password`] | what the rotations of passwords share |
 //! | [`check`] | the calls of a rotation, and what came of those that a check tried |
 //! | [`aws`] | the SDKs |
 //! | [`clock`], [`dump`], [`lambda`] | the operating system and the Lambda runtime |
@@ -31,6 +32,7 @@ pub mod lambda;
 pub mod log;
 pub mod metric;
 pub mod moment;
+pub mod password;
 pub mod pin;
 pub mod pins;
 pub mod port;
