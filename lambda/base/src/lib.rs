@@ -18,6 +18,7 @@
 //! | [`password`] | what the rotations of passwords share |
 //! | [`check`] | the calls of a rotation, and what came of those that a check tried |
 //! | [`aws`] | the SDKs |
+//! | [`tls`] | the certificate authorities, and why a handshake failed |
 //! | [`clock`], [`dump`], [`lambda`] | the operating system and the Lambda runtime |
 
 pub mod arn;
@@ -41,3 +42,4 @@ pub mod secrets_manager;
 pub mod stage;
 pub mod step;
 pub mod sweep;
+pub mod tls;
