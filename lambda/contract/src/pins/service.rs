@@ -1,5 +1,7 @@
 //! The pin of a service's secret.
 
+pub mod rules;
+
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
@@ -109,7 +111,7 @@ pub struct HttpRequest {
     pub form: Option<BTreeMap<String, String>>,
     /// What answers mean. The first that matches applies, and an answer that none matches is unclear.
     pub answers: Vec<Answer>,
-    /// How long the request may take, in seconds, 1 to 20.
+    /// How long the request may take, in seconds, 1 to [`LONGEST_TIMEOUT`](rules::LONGEST_TIMEOUT).
     #[serde(default = "usual_timeout")]
     pub timeout: u16,
 }
