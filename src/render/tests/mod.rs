@@ -411,6 +411,19 @@ fn logs_topic_and_environment_with_keys() {
 }
 
 #[test]
+fn services_in_the_network_and_outside() {
+    let rendering = rendered(include_str!("../../../examples/services.yaml"));
+    insta::assert_snapshot!("services-stack", rendering.stacks()[0]);
+    insta::assert_snapshot!("services-policies", reviewed(&rendering));
+    // Each function acts on its own entries only.
+    let inside = &rendering.files["pins/service-function.json"];
+    let outside = &rendering.files["pins/service-no-vpc-function.json"];
+    assert!(inside.contains("prod/cache") && !inside.contains("partner/portal"));
+    assert!(outside.contains("partner/portal") && !outside.contains("prod/cache"));
+    insta::assert_snapshot!("services-pins", format!("{inside}{outside}"));
+}
+
+#[test]
 fn databases_alone() {
     let manifest = include_str!("../../../examples/databases.yaml");
     let rendering = rendered(manifest);
