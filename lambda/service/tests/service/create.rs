@@ -36,20 +36,20 @@ fn a_second_try_keeps_the_first_password() {
 
 #[test]
 fn a_password_that_breaks_the_rules_is_not_used() {
+    let padded = |head: &str| format!("{head:a<32}");
     for unfit in [
-        "Q1short",
-        "Q1/aaaaaaaaaaaaaaaaaaaaaaaaaaaaa",
-        "q1aaaaaaaaaaaaaaaaaaaaaaaaaaaaaa",
-        "QQaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa",
-        "Q1\u{7f}aaaaaaaaaaaaaaaaaaaaaaaaaaaaa",
+        "Q1".to_owned(),
+        padded("Q1/"),
+        padded("q1"),
+        padded("QQ"),
+        padded("Q1\u{7f}"),
     ] {
         let services = begun();
-        services.random.replace(Some(unfit.to_owned()));
+        services.random.replace(Some(unfit));
         assert_eq!(run(&services, Step::Create).name(), "PasswordUnfit");
     }
     let services = begun();
-    let fit = "Q1aaaaaaaaaaaaaaaaaaaaaaaaaaaaaa";
-    services.random.replace(Some(format!("{fit}a")));
+    services.random.replace(Some(padded("Q1")));
     assert_eq!(run(&services, Step::Create).name(), "done");
 }
 

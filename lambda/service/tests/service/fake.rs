@@ -19,4 +19,4 @@ pub(crate) use rotation::{
     Outcome, check, check_in_turns, rehearse, rotate, run, run_for, step_in_turns, sweep,
     sweep_in_turns,
 };
-pub(crate) use services::{FakeServices, SECRET, SECRET_ARN, Setting, TOKEN, USER, User};
+pub(crate) use services::{FakeServices, SECRET_ARN, Setting, TOKEN, USER};

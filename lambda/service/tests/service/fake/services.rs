@@ -16,7 +16,7 @@ use super::mishap::Mishap;
 use super::secrets_manager::Details;
 
 pub(crate) const USER: &str = "billing \"x\"@example.com";
-pub(crate) const SECRET: &str = "partner/portal";
+const SECRET: &str = "partner/portal";
 pub(crate) const SECRET_ARN: &str =
     "arn:aws:secretsmanager:eu-central-1:111122223333:secret:partner/portal-AbCdEf";
 pub(crate) const TOKEN: &str = "11111111-2222-3333-4444-555555555555";

@@ -159,6 +159,10 @@ impl Search {
             then("the rotation is tried again", &again(0))?;
             then("the rotation is cancelled", &|state| {
                 state.services.cancel();
+                let today = state.services.today();
+                state
+                    .services
+                    .change_secret(|secret| secret.changed = Some(today));
                 state.phase = Phase::Idle;
             })?;
         }
