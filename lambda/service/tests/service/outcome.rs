@@ -1,5 +1,6 @@
 //! Tests what follows from the answer to a change.
 
+use keyrota_contract::error::PASSWORD_REJECTED;
 use keyrota_service_function::event::Step;
 use keyrota_service_function::mark::SETTING;
 use keyrota_service_function::service::ServiceFault;
@@ -50,7 +51,7 @@ fn a_change_that_failed_is_reported_with_what_was_tested() {
     for fault in SENT {
         let (services, ended) = set_with(Mishap::Before(Service(fault)));
         let expected = match fault {
-            ServiceFault::PasswordRejected => "GivenUp",
+            ServiceFault::PasswordRejected => PASSWORD_REJECTED,
             _ => "NotChanged",
         };
         assert_eq!(ended, expected, "{fault:?}");
@@ -87,7 +88,9 @@ fn what_could_not_be_tested_is_not_claimed() {
 #[test]
 fn a_rejected_password_is_given_up() {
     let (services, ended) = set_with(Mishap::Before(Service(ServiceFault::PasswordRejected)));
-    assert_eq!(ended, "GivenUp");
+    assert_eq!(ended, PASSWORD_REJECTED);
+    let line = format!(r#""errorType":"{PASSWORD_REJECTED}""#);
+    assert!(services.output.said().contains(&line));
     assert_eq!(services.carrier(PENDING), None);
     assert!(services.carrier(SETTING).is_some());
     let next = "the-next-rotation-00000000000000";
