@@ -15,9 +15,12 @@
 //! | [`removal`] | the answer to a request to drop a database user |
 //! | [`grant`] | what a manifest may grant to a database user |
 //! | [`pins`] | the file in the function's package that says what the function may act on |
+//! | [`adapter`] | what the service function asks an adapter, and what it answers |
+//! | [`template`], [`url`] | the placeholders and the URLs of an HTTP adapter |
 //! | [`value`] | the JSON fields of a secret's value |
 //! | [`duration`] | durations such as `15m` |
 
+pub mod adapter;
 pub mod check;
 pub mod duration;
 pub mod error;
@@ -28,4 +31,6 @@ pub mod pins;
 pub mod record;
 pub mod removal;
 pub mod tag;
+pub mod template;
+pub mod url;
 pub mod value;

@@ -6,6 +6,7 @@
 
 pub mod access_key;
 pub mod database;
+pub mod service;
 
 use std::collections::BTreeMap;
 

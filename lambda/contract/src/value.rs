@@ -40,6 +40,9 @@ pub const MASTER_ARN: &str = "masterarn";
 /// The fields of a database's secret.
 pub const OF_DATABASES: [&str; 7] = [ENGINE, HOST, PORT, DBNAME, USERNAME, PASSWORD, MASTER_ARN];
 
+/// The fields of a service's secret.
+pub const OF_SERVICES: [&str; 2] = [USERNAME, PASSWORD];
+
 /// Returns whether a text has the form of an access key's ID: 16 to 128 upper-case letters and
 /// digits.
 ///

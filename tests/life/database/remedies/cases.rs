@@ -249,7 +249,7 @@ pub const WITH_A_ROTATION: &[Case] = &[
         &[Postgres],
         By::Administrator,
         "the user was dropped, or was never created; MySQL",
-        &[Sql("DROP ROLE {user}")],
+        &[Sql("DROP OWNED BY {user}; DROP ROLE {user}")],
         &[Sql("CREATE ROLE {user} LOGIN")],
     ),
     case(
@@ -414,7 +414,7 @@ pub const WITH_A_BOOTSTRAP: &[Case] = &[
             &[Postgres],
             By::Administrator,
             "the administrator may not grant one of",
-            &[Sql("DROP ROLE {user}")],
+            &[Sql("DROP OWNED BY {user}; DROP ROLE {user}")],
             &[Sql(
                 "GRANT CREATE ON DATABASE {db} TO {admin} WITH GRANT OPTION",
             )],
@@ -436,7 +436,7 @@ pub const WITH_A_BOOTSTRAP: &[Case] = &[
             &[Postgres],
             By::Administrator,
             "what one of `grants` or `roles` names does not exist",
-            &[Sql("DROP ROLE {user}")],
+            &[Sql("DROP OWNED BY {user}; DROP ROLE {user}")],
             &[Sql("CREATE ROLE readers")],
         )
     },
