@@ -7,8 +7,8 @@ use super::fields::Fields;
 use super::reader::Field;
 use super::word_or_arn::{parse_rotate_as, parse_secret_arn};
 use super::{
-    Arn, Duration, Entry, Finding, IamPath, Probe, ReferencedName, RotateAs, SecretName,
-    SecretReference, StackName, UserName, field_names, key_age, old_key, probe,
+    Arn, Duration, Entry, Finding, IamPath, OldKey, Probe, ReferencedName, RotateAs, SecretName,
+    SecretReference, StackName, UserName, field_names, follow, key_age, old_key, probe,
 };
 
 /// An access key of an IAM user.
@@ -105,6 +105,32 @@ pub(super) fn check(entry: &Entry, key: &AccessKey, fields: &Fields<'_>) {
         check_adopted(key, fields);
     }
     check_source(entry, key, fields);
+    check_grace(entry, fields);
+}
+
+/// Refuses a key that must read its own replacement, but is deactivated before it can.
+fn check_grace(entry: &Entry, fields: &Fields<'_>) {
+    let longest = follow::longest_interval(&entry.schedule, entry.window, entry.old_key);
+    if !entry.reads_itself || longest.is_some() {
+        return;
+    }
+    let immediate = matches!(entry.old_key, OldKey::After(after) if after.deactivate_after.as_seconds() == 0);
+    let (why, hint) = match immediate {
+        true => (
+            "the old key is deactivated at the end of the rotation",
+            "use `old_key: until_next_rotation`, or a `deactivate_after` in which `keyrota follow` runs at least once",
+        ),
+        false => (
+            "under this schedule, a rotation can delete the old key right after it was replaced",
+            "use a shorter `window`, or rotate less often",
+        ),
+    };
+    let message = format!(
+        "with `readers: [self]`, a host reads the new key with the old one, but {why}"
+    );
+    let path = fields.path("readers");
+    let at = fields.place("readers");
+    at.report(Finding::error("no-grace", path, message).hint(hint));
 }
 
 /// Refuses the entry's own secret as the source of its first key.

@@ -78,10 +78,10 @@ pub(super) static COMMON: [Field; 10] = [
     Field::optional(
         "readers",
         Form::Texts(
-            "^arn:[^:*?$]+:iam:[^:*?$]*:[0-9]{12}:(root|(role|user)/[^*?$]*)$",
+            "^(self|arn:[^:*?$]+:iam:[^:*?$]*:[0-9]{12}:(root|(role|user)/[^*?$]*))$",
             None,
         ),
-        "ARNs of IAM roles, IAM users, or account roots that may read the secret.",
+        "ARNs of IAM roles, IAM users, or account roots that may read the secret. For an access key, `self` lets the IAM user itself read this secret, for a host without another identity.",
     )
     .examples(&["arn:aws:iam::111122223333:role/application"])
     .in_defaults(),
