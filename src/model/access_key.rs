@@ -114,7 +114,8 @@ fn check_grace(entry: &Entry, fields: &Fields<'_>) {
     if !entry.reads_itself || longest.is_some() {
         return;
     }
-    let immediate = matches!(entry.old_key, OldKey::After(after) if after.deactivate_after.as_seconds() == 0);
+    let immediate =
+        matches!(entry.old_key, OldKey::After(after) if after.deactivate_after.as_seconds() == 0);
     let (why, hint) = match immediate {
         true => (
             "the old key is deactivated at the end of the rotation",
@@ -125,9 +126,8 @@ fn check_grace(entry: &Entry, fields: &Fields<'_>) {
             "use a shorter `window`, or rotate less often",
         ),
     };
-    let message = format!(
-        "with `readers: [self]`, a host reads the new key with the old one, but {why}"
-    );
+    let message =
+        format!("with `readers: [self]`, a host reads the new key with the old one, but {why}");
     let path = fields.path("readers");
     let at = fields.place("readers");
     at.report(Finding::error("no-grace", path, message).hint(hint));

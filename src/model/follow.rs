@@ -48,13 +48,28 @@ mod tests {
             ("rate(30 days)", Some("3h"), None, "29 days and 21 hours"),
             ("rate(30 days)", None, None, "29 days"),
             ("rate(30 days)", Some("3h"), Some("1d"), "1 day"),
-            ("rate(30 days)", Some("3h"), Some("90d"), "29 days and 21 hours"),
+            (
+                "rate(30 days)",
+                Some("3h"),
+                Some("90d"),
+                "29 days and 21 hours",
+            ),
             ("rate(30 days)", Some("3h"), Some("0"), "none"),
             // It counts from the hour of the last rotation.
             ("rate(4 hours)", Some("3h"), None, "3 hours"),
-            ("cron(0 2 ? * SUN *)", Some("3h"), None, "6 days and 21 hours"),
+            (
+                "cron(0 2 ? * SUN *)",
+                Some("3h"),
+                None,
+                "6 days and 21 hours",
+            ),
             // 1 February to 1 March.
-            ("cron(0 0 1 * ? *)", Some("1h"), None, "27 days and 23 hours"),
+            (
+                "cron(0 0 1 * ? *)",
+                Some("1h"),
+                None,
+                "27 days and 23 hours",
+            ),
             ("cron(0 8 1,2 * ? *)", Some("2h"), None, "22 hours"),
             ("cron(0 /8 * * ? *)", None, None, "7 hours"),
             // One window follows the other.
@@ -62,7 +77,10 @@ mod tests {
             ("cron(0 /8 * * ? *)", Some("8h"), Some("1d"), "none"),
         ] {
             let found = longest(schedule, window, deactivate_after);
-            assert_eq!(found, expected, "{schedule} {window:?} {deactivate_after:?}");
+            assert_eq!(
+                found, expected,
+                "{schedule} {window:?} {deactivate_after:?}"
+            );
         }
     }
 }

@@ -83,9 +83,8 @@ pub(super) fn parse_reader(text: &str) -> Result<NamedReader, String> {
     if text == "self" {
         return Ok(NamedReader::Itself);
     }
-    let refused = || {
-        format!("`{text}` is not self, or the ARN of an IAM role, a user, or an account's root")
-    };
+    let refused =
+        || format!("`{text}` is not self, or the ARN of an IAM role, a user, or an account's root");
     let arn = Arn::parse(text).map_err(|_| refused())?;
     let [_, service, _, account, resource] = arn.parts();
     AccountId::parse(account).map_err(|_| refused())?;

@@ -71,8 +71,8 @@ pub fn references(model: &Model, observed: &Observed<'_>) -> BTreeSet<Reference>
     for key in model.access_keys() {
         let own_keys = (key.rotate_as == RotateAs::Itself)
             .then(|| (OWN_KEYS_POLICY, user_policy_logical_id(key.kind)));
-        let own_secret = (key.reads_itself)
-            .then(|| (OWN_SECRET_POLICY, own_secret_policy_logical_id(key.kind)));
+        let own_secret =
+            (key.reads_itself).then(|| (OWN_SECRET_POLICY, own_secret_policy_logical_id(key.kind)));
         for (policy, id) in own_keys.into_iter().chain(own_secret) {
             let is_ours = holds(resources, "AWS::IAM::UserPolicy", |it| it.logical_id == id);
             if !key.kind.create_user && !is_ours {
@@ -324,20 +324,22 @@ pub(super) fn check_boundary(
     let hint = format!(
         "set it, if the user's other permissions allow that: aws iam put-user-permissions-boundary --user-name {name} --permissions-boundary {boundary}"
     );
-    Some(match entry.rotate_as == RotateAs::Itself || entry.reads_itself {
-        true => {
-            let message = format!(
-                "the user {has}, but the manifest requires {boundary}, and the stack writes a policy of this user; the rendered deployer's policy allows that only for a user with the boundary"
-            );
-            Finding::error("no-user-boundary", path, message).hint(hint)
-        }
-        false => {
-            let message = format!(
-                "the user {has}, but the manifest requires {boundary}; the stack does not change a user that existed before"
-            );
-            Finding::warning("no-user-boundary", path, message).hint(hint)
-        }
-    })
+    Some(
+        match entry.rotate_as == RotateAs::Itself || entry.reads_itself {
+            true => {
+                let message = format!(
+                    "the user {has}, but the manifest requires {boundary}, and the stack writes a policy of this user; the rendered deployer's policy allows that only for a user with the boundary"
+                );
+                Finding::error("no-user-boundary", path, message).hint(hint)
+            }
+            false => {
+                let message = format!(
+                    "the user {has}, but the manifest requires {boundary}; the stack does not change a user that existed before"
+                );
+                Finding::warning("no-user-boundary", path, message).hint(hint)
+            }
+        },
+    )
 }
 
 impl std::fmt::Display for Reference {

@@ -151,10 +151,7 @@ pub struct SecretReport {
     pub max_key_age: Option<Duration>,
     /// The longest interval at which a host that follows the secret with its own key must look at it,
     /// under the manifest's schedule and `old_key`. `None` if the user may not read its own secret.
-    #[serde(
-        rename = "longest_follow_interval_seconds",
-        serialize_with = "seconds"
-    )]
+    #[serde(rename = "longest_follow_interval_seconds", serialize_with = "seconds")]
     pub follow_interval: Option<Duration>,
     /// The user's keys.
     pub keys: Vec<KeyReport>,

@@ -67,7 +67,8 @@ pub(super) const THEME: Theme = Theme {
                 let read: HashSet<(&str, &str)> = read_by_users(stack).collect();
                 for (user, secret, id) in &self_readers(stack) {
                     if !read.contains(&(user.as_str(), secret.as_str())) {
-                        let message = format!("no policy of the user `{user}` lets it read the secret");
+                        let message =
+                            format!("no policy of the user `{user}` lets it read the secret");
                         found.add(*id, message);
                     }
                 }
@@ -170,7 +171,10 @@ fn readers<'all>(
 
 /// Returns each user that may read its own secret, with the secret's ARN and its logical ID.
 fn self_readers<'all>(stack: &'all Stack<'_>) -> Vec<(String, String, &'all str)> {
-    let readers = stack.entries.iter().filter(|entry| entry.served.reads_itself);
+    let readers = stack
+        .entries
+        .iter()
+        .filter(|entry| entry.served.reads_itself);
     let readers = readers.filter_map(|entry| {
         let secret = stack.resolver().secret_arn(entry.served.secret.as_str());
         let user = entry.served.user_name().to_owned();
@@ -207,7 +211,10 @@ pub(super) fn reads_own_secret(stack: &Stack<'_>, statement: &Statement<'_>) -> 
         let mut allowed = statement.actions.iter();
         allowed.all(|action| actions.contains(&action.as_str()))
     };
-    let reads = only(&["secretsmanager:DescribeSecret", "secretsmanager:GetSecretValue"]);
+    let reads = only(&[
+        "secretsmanager:DescribeSecret",
+        "secretsmanager:GetSecretValue",
+    ]);
     let context = "kms:EncryptionContext:SecretARN";
     // The rules about KMS keys require that the key is used through Secrets Manager.
     let decrypts = only(&["kms:Decrypt"])

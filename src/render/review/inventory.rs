@@ -73,10 +73,12 @@ const PER_SECRET: [(&str, &str); 5] = [
 /// Returns the purpose of the users' policies.
 fn user_policy_purpose(stacks: &[Rendered<'_>]) -> &'static str {
     let mut entries = stacks.iter().flat_map(|one| &one.model.entries);
-    let rotates = |entry: &Entry| {
-        entry.rotate_as == RotateAs::Itself && entry.as_access_key().is_some()
-    };
-    match (entries.clone().any(rotates), entries.any(|it| it.reads_itself)) {
+    let rotates =
+        |entry: &Entry| entry.rotate_as == RotateAs::Itself && entry.as_access_key().is_some();
+    match (
+        entries.clone().any(rotates),
+        entries.any(|it| it.reads_itself),
+    ) {
         (true, true) => "Lets the user rotate its own key, or read its own secret.",
         (false, true) => "Lets the user read its own secret.",
         (_, false) => "Lets the user rotate its own key.",

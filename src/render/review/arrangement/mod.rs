@@ -247,12 +247,13 @@ fn facts(entry: &Entry, key: &AccessKey, account: &str) -> Vec<Fact> {
 /// read it.
 fn own_secret(entry: &Entry) -> Option<(&'static str, Prose)> {
     let interval = model::longest_interval(&entry.schedule, entry.window, entry.old_key)?;
-    let says = Prose::words("may read this secret, and no other; a host that has only the key runs ")
-        .code("keyrota follow")
-        .say(format!(
-            " at least every {}. A thief of the key can read each new key too",
-            model::days_and_hours(interval)
-        ));
+    let says =
+        Prose::words("may read this secret, and no other; a host that has only the key runs ")
+            .code("keyrota follow")
+            .say(format!(
+                " at least every {}. A thief of the key can read each new key too",
+                model::days_and_hours(interval)
+            ));
     entry.reads_itself.then_some(("The user itself", says))
 }
 
