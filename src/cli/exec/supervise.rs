@@ -111,11 +111,13 @@ async fn stop(
 /// Starts the command, with the caller's limit on core dumps.
 fn start(settings: &Settings, command: &mut std::process::Command) -> Result<Child, Failed> {
     settings.core_limit.restore();
-    let mut command = tokio::process::Command::from(std::mem::replace(
-        command,
-        std::process::Command::new(""),
-    ));
-    let program = command.as_std().get_program().to_string_lossy().into_owned();
+    let mut command =
+        tokio::process::Command::from(std::mem::replace(command, std::process::Command::new("")));
+    let program = command
+        .as_std()
+        .get_program()
+        .to_string_lossy()
+        .into_owned();
     let started = command.spawn();
     let _ = dump::forbid();
     started.map_err(|error| super::not_run(&program, &error))
@@ -182,7 +184,9 @@ pub(super) fn end_like(status: ExitStatus) -> ! {
         None => status.code().unwrap_or(1),
         Some(number) => {
             let kill = format!("kill -{number} $$");
-            let _ = std::process::Command::new("/bin/sh").args(["-c", &kill]).exec();
+            let _ = std::process::Command::new("/bin/sh")
+                .args(["-c", &kill])
+                .exec();
             // As shells report it.
             128 + number
         }

@@ -1,6 +1,6 @@
 //! The fields that entries of every kind have, those of an access key, and `defaults`.
 
-use super::manifest::{PATH, REGION};
+use super::manifest::{PATH, REGION, REGION_PATTERN};
 use super::{
     Alternatives, Except, FieldDefinition as Field, Form, MappingDefinition, Text, database, names,
 };
@@ -128,7 +128,7 @@ pub(in crate::model) static REPLICA: MappingDefinition = MappingDefinition::new(
 );
 
 /// The fields of an access key only.
-static OWN: [Field; 8] = [
+static OWN: [Field; 9] = [
     Field::required(
         "user",
         Form::Text(Text::matching("^[A-Za-z0-9+=,.@_-]{1,64}$")),
@@ -182,6 +182,12 @@ static OWN: [Field; 8] = [
     )
     .examples(&["90d"])
     .in_defaults(),
+    Field::optional(
+        "smtp",
+        Form::Texts(REGION_PATTERN, None),
+        "Regions of Amazon SES. Each new version also has `smtp_username`, one `smtp_password_REGION` for each Region, and `smtp_password` for the first.",
+    )
+    .examples(&["eu-west-1"]),
 ];
 
 /// An access key.

@@ -202,6 +202,8 @@ fn twenty_rotations_with_a_kill_at_every_step() {
 #[test]
 fn a_key_that_does_not_work_yet_is_awaited_and_one_that_never_does_is_not_taken() {
     let (scenario, fake) = deployed();
+    // The faults are those of others.
+    fake.state.borrow_mut().watch.meanwhile = true;
     let file = FakeFile::with(&fake, CURRENT);
     let old = file.held();
     scenario.rotate(&fake, None).unwrap().unwrap();
@@ -220,6 +222,8 @@ fn a_key_that_does_not_work_yet_is_awaited_and_one_that_never_does_is_not_taken(
 #[test]
 fn the_key_of_another_user_is_not_taken() {
     let (scenario, fake) = deployed();
+    // The faults are those of others.
+    fake.state.borrow_mut().watch.meanwhile = true;
     let file = FakeFile::with(&fake, CURRENT);
     let held = file.held();
     let mut state = fake.state.borrow_mut();
@@ -242,6 +246,8 @@ fn the_key_of_another_user_is_not_taken() {
 #[test]
 fn a_host_that_slept_too_long_is_told() {
     let (scenario, fake) = deployed();
+    // The faults are those of others.
+    fake.state.borrow_mut().watch.meanwhile = true;
     let file = FakeFile::with(&fake, CURRENT);
     let held = file.held();
     fake.state.borrow_mut().keys.get_mut(&held).unwrap().active = false;

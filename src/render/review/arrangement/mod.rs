@@ -234,6 +234,11 @@ fn facts(entry: &Entry, key: &AccessKey, account: &str) -> Vec<Fact> {
         facts.push(("A new key must first", self::probe(probe)));
     }
     facts.extend(own_secret(entry));
+    if !key.smtp.is_empty() {
+        let regions = key.smtp.iter().map(|region| Prose::name(region.as_str()));
+        let says = Prose::words("SMTP credentials of Amazon SES for ").then(prose::list(regions, "and"));
+        facts.push(("Also contains", says));
+    }
     facts.extend(first_rotation(entry));
     facts.extend(own_tags(entry));
     let fields = keyrota_contract::value::OF_ACCESS_KEYS;

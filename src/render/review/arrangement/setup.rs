@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use crate::model::{
     AccessKey, Arn, ClientEndpoint, Database, Duration, Engine, Entry, FirstRotation, Hosts,
-    InitialKey, InitialPassword, Kind, KmsKey, Names, OldKey, PasswordRule, Probe, Replica,
+    InitialKey, InitialPassword, Kind, KmsKey, Names, OldKey, PasswordRule, Probe, Region, Replica,
     RotateAs, UserRights, Verification,
 };
 
@@ -34,6 +34,7 @@ enum Credential<'a> {
         initial_key: &'a InitialKey,
         probe: Option<&'a Probe>,
         max_key_age: Option<Duration>,
+        smtp: &'a [Region],
     },
     Database {
         engine: Engine,
@@ -105,12 +106,14 @@ impl<'a> Credential<'a> {
             initial_key,
             probe,
             max_key_age,
+            smtp,
         } = key;
         Self::AccessKey {
             create_user: *create_user,
             initial_key,
             probe: probe.as_ref(),
             max_key_age: *max_key_age,
+            smtp,
         }
     }
 
