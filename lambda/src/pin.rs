@@ -114,8 +114,14 @@ impl Pin {
         }
         // One of these would overwrite a field of the key.
         let derived = smtp::fields(&entry.smtp);
-        let own = OF_ACCESS_KEYS.into_iter().flat_map(|it| entry.fields.all(it));
-        if !entry.smtp.is_empty() && own.into_iter().any(|name| derived.iter().any(|it| it == name)) {
+        let own = OF_ACCESS_KEYS
+            .into_iter()
+            .flat_map(|it| entry.fields.all(it));
+        if !entry.smtp.is_empty()
+            && own
+                .into_iter()
+                .any(|name| derived.iter().any(|it| it == name))
+        {
             return Err(invalid("smtp").into());
         }
         let old_key = match &entry.old_key {

@@ -5,9 +5,7 @@
 
 use keyrota_contract::value::names::Names;
 use keyrota_contract::value::object::{Object, json};
-use keyrota_contract::value::{
-    ACCESS_KEY, OF_ACCESS_KEYS, SECRET_ARN, SECRET_KEY, USERNAME, smtp,
-};
+use keyrota_contract::value::{ACCESS_KEY, OF_ACCESS_KEYS, SECRET_ARN, SECRET_KEY, USERNAME, smtp};
 use keyrota_function_base::secret::{self, text};
 use keyrota_function_base::secrets_manager::StoredValue;
 use secrecy::{ExposeSecret, SecretString};

@@ -7,8 +7,8 @@ use super::fields::Fields;
 use super::reader::Field;
 use super::word_or_arn::{parse_rotate_as, parse_secret_arn};
 use super::{
-    Arn, Duration, Entry, Finding, IamPath, OldKey, Probe, ReferencedName, Region, RotateAs, SecretName,
-    SecretReference, StackName, UserName, field_names, follow, key_age, old_key, probe,
+    Arn, Duration, Entry, Finding, IamPath, OldKey, Probe, ReferencedName, Region, RotateAs,
+    SecretName, SecretReference, StackName, UserName, field_names, follow, key_age, old_key, probe,
 };
 
 /// An access key of an IAM user.
@@ -280,7 +280,9 @@ fn read_smtp(fields: &Fields<'_>) -> Option<Vec<Region>> {
 fn check_smtp(entry: &Entry, key: &AccessKey, fields: &Fields<'_>) {
     let regions: Vec<String> = key.smtp.iter().map(ToString::to_string).collect();
     let derived = smtp::fields(&regions);
-    let names = OF_ACCESS_KEYS.into_iter().flat_map(|it| entry.fields.all(it));
+    let names = OF_ACCESS_KEYS
+        .into_iter()
+        .flat_map(|it| entry.fields.all(it));
     for name in names.filter(|name| derived.iter().any(|it| it == name)) {
         if !regions.is_empty() {
             let message = format!("`smtp` stores another value in the field `{name}`");

@@ -2,9 +2,9 @@
 
 use std::fmt;
 
-use keyrota_contract::value::{is_access_key_id, smtp};
 use keyrota_contract::value::names::{Names, Renaming, Unclear};
 use keyrota_contract::value::object::{Object, json};
+use keyrota_contract::value::{is_access_key_id, smtp};
 use secrecy::{ExposeSecret, SecretString};
 
 /// A value with the names of its fields. `Debug` does not show the value, because any field may be

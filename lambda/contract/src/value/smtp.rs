@@ -33,7 +33,8 @@ pub fn field(region: &str) -> String {
 /// Returns the fields for these Regions.
 pub fn fields(regions: &[String]) -> Vec<String> {
     let own = [USERNAME, PASSWORD].map(str::to_owned).into_iter();
-    own.chain(regions.iter().map(|region| field(region))).collect()
+    own.chain(regions.iter().map(|region| field(region)))
+        .collect()
 }
 
 /// Returns the password for a Region.

@@ -236,7 +236,8 @@ fn facts(entry: &Entry, key: &AccessKey, account: &str) -> Vec<Fact> {
     facts.extend(own_secret(entry));
     if !key.smtp.is_empty() {
         let regions = key.smtp.iter().map(|region| Prose::name(region.as_str()));
-        let says = Prose::words("SMTP credentials of Amazon SES for ").then(prose::list(regions, "and"));
+        let says =
+            Prose::words("SMTP credentials of Amazon SES for ").then(prose::list(regions, "and"));
         facts.push(("Also contains", says));
     }
     facts.extend(first_rotation(entry));
