@@ -6,8 +6,8 @@
 
 pub use keyrota_contract::pins::access_key::{Entry, Probe, RotateAs, Times};
 
-use keyrota_contract::value::OF_ACCESS_KEYS;
 use keyrota_contract::value::names::Names;
+use keyrota_contract::value::{OF_ACCESS_KEYS, smtp};
 use keyrota_function_base::pin::{administrator, entry, is_administrator, may_administer};
 use keyrota_function_base::secrets_manager::Description;
 
@@ -46,6 +46,8 @@ pub struct Pin {
     pub old_key: OldKeyPolicy,
     /// What a new key must be allowed to do before it is promoted.
     pub probe: Option<Permission>,
+    /// The Regions for which a value has an SMTP password.
+    pub smtp: Vec<String>,
     /// The names of the value's fields.
     pub names: Names,
     /// The names of the fields of the administrator's secret.
@@ -110,6 +112,18 @@ impl Pin {
         if !entry.fields.are_sound(&OF_ACCESS_KEYS) {
             return Err(invalid("fields").into());
         }
+        // One of these would overwrite a field of the key.
+        let derived = smtp::fields(&entry.smtp);
+        let own = OF_ACCESS_KEYS
+            .into_iter()
+            .flat_map(|it| entry.fields.all(it));
+        if !entry.smtp.is_empty()
+            && own
+                .into_iter()
+                .any(|name| derived.iter().any(|it| it == name))
+        {
+            return Err(invalid("smtp").into());
+        }
         let old_key = match &entry.old_key {
             None => OldKeyPolicy::UntilNextRotation,
             Some(times) => OldKeyPolicy::Timed(timetable(times).ok_or_else(|| invalid("old_key"))?),
@@ -130,6 +144,7 @@ impl Pin {
             owns_user: entry.owns_user,
             old_key,
             probe,
+            smtp: entry.smtp.clone(),
             names: entry.fields.clone(),
             administrator_names: entry
                 .administrator_fields
@@ -232,6 +247,7 @@ impl Pin {
         Owner {
             user: &self.user,
             secret_arn,
+            smtp: &self.smtp,
         }
     }
 

@@ -5,7 +5,7 @@
 
 use keyrota_contract::value::names::Names;
 use keyrota_contract::value::object::{Object, json};
-use keyrota_contract::value::{ACCESS_KEY, OF_ACCESS_KEYS, SECRET_ARN, SECRET_KEY, USERNAME};
+use keyrota_contract::value::{ACCESS_KEY, OF_ACCESS_KEYS, SECRET_ARN, SECRET_KEY, USERNAME, smtp};
 use keyrota_function_base::secret::{self, text};
 use keyrota_function_base::secrets_manager::StoredValue;
 use secrecy::{ExposeSecret, SecretString};
@@ -35,6 +35,8 @@ pub struct Owner<'pin> {
     pub user: &'pin str,
     /// The secret whose credential makes the IAM calls, if its full ARN is known.
     pub secret_arn: Option<&'pin str>,
+    /// The Regions for which the value has an SMTP password.
+    pub smtp: &'pin [String],
 }
 
 impl Credential {
@@ -58,7 +60,8 @@ impl Credential {
     }
 
     /// Returns this value with a different key, as it is stored. Fields that have been renamed
-    /// take the next step, and `owner` fills in what the value lacks. Every other field stays as
+    /// take the next step, `owner` fills in what the value lacks, and what derives from the key follows
+    /// it. Every other field stays as
     /// it is. The same key results in the same bytes, so that storing the value is idempotent.
     pub fn rekeyed(&self, key: &NewKey, names: &Names, owner: Owner<'_>) -> SecretString {
         let mut value = self.value.clone();
@@ -73,6 +76,7 @@ impl Credential {
         if let (None, Some(secret_arn)) = (&self.secret_arn, owner.secret_arn) {
             names.set(&mut value, SECRET_ARN, &json(secret_arn));
         }
+        smtp::set(&mut value, key.id.as_str(), &key.secret, owner.smtp);
         SecretString::from(value.to_text())
     }
 }

@@ -129,6 +129,13 @@ impl Aws {
         aws_sdk_secretsmanager::Client::from_conf(builder.interceptor(ThrottlingPatience).build())
     }
 
+    /// Returns a client of Secrets Manager with another key.
+    fn secretsmanager_with(&self, key: &KeyPair) -> aws_sdk_secretsmanager::Client {
+        let builder = aws_sdk_secretsmanager::config::Builder::from(&self.config);
+        let builder = builder.credentials_provider(identity::credentials(key));
+        aws_sdk_secretsmanager::Client::from_conf(builder.interceptor(ThrottlingPatience).build())
+    }
+
     /// Returns a client of KMS in another Region.
     fn kms_in(&self, region: &str) -> aws_sdk_kms::Client {
         let builder = aws_sdk_kms::config::Builder::from(&self.config);

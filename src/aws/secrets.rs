@@ -15,8 +15,8 @@ use super::Aws;
 use super::error::{answered, done, failed, found, refused};
 use super::system::timestamp;
 use crate::port::{
-    Deletion, ErrorKind, ListedSecret, ReplicaState, ReplicaStatus, Result, Rotation, Secret,
-    SecretValue, Secrets, TaggedSecret,
+    CURRENT, Deletion, ErrorKind, KeyPair, ListedSecret, ReplicaState, ReplicaStatus, Result,
+    Rotation, Secret, SecretValue, Secrets, TaggedSecret,
 };
 
 /// Returns the schedule of a rotation configuration.
@@ -92,25 +92,11 @@ impl Secrets for Aws {
     }
 
     async fn value(&self, id: &str, label: &str) -> Result<Option<SecretValue>> {
-        const CALL: &str = "secretsmanager:GetSecretValue";
-        let request = self.secretsmanager.get_secret_value().secret_id(id);
-        let request = request.version_stage(label);
-        let Some(answer) = found(CALL, request.send()).await? else {
-            return Ok(None);
-        };
-        let created = answer.created_date.as_ref().and_then(timestamp);
-        match (answer.version_id, answer.secret_string) {
-            (Some(version), Some(text)) => Ok(Some(SecretValue {
-                version,
-                created,
-                text: text.into(),
-            })),
-            _ => Err(refused(
-                CALL,
-                ErrorKind::Invalid,
-                format!("{id} contains binary data instead of text"),
-            )),
-        }
+        value(&self.secretsmanager, id, label).await
+    }
+
+    async fn value_with(&self, key: &KeyPair, id: &str) -> Result<Option<SecretValue>> {
+        value(&self.secretsmanager_with(key), id, CURRENT).await
     }
 
     async fn put_value(
@@ -257,6 +243,29 @@ impl Secrets for Aws {
             request.send(),
         )
         .await
+    }
+}
+
+/// Returns the value of the version with a staging label, with the credentials of a client.
+async fn value(client: &Client, id: &str, label: &str) -> Result<Option<SecretValue>> {
+    const CALL: &str = "secretsmanager:GetSecretValue";
+    let request = client.get_secret_value().secret_id(id);
+    let request = request.version_stage(label);
+    let Some(answer) = found(CALL, request.send()).await? else {
+        return Ok(None);
+    };
+    let created = answer.created_date.as_ref().and_then(timestamp);
+    match (answer.version_id, answer.secret_string) {
+        (Some(version), Some(text)) => Ok(Some(SecretValue {
+            version,
+            created,
+            text: text.into(),
+        })),
+        _ => Err(refused(
+            CALL,
+            ErrorKind::Invalid,
+            format!("{id} contains binary data instead of text"),
+        )),
     }
 }
 

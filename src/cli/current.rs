@@ -43,7 +43,7 @@ fn parse_field(text: &str) -> Result<(String, String), String> {
 
 impl FieldsOption {
     /// Returns the names of a value's fields.
-    fn names(&self) -> Result<Names, Failed> {
+    pub(super) fn names(&self) -> Result<Names, Failed> {
         let refused = |why: String| Failed::new("usage", why).exit(Exit::Usage);
         let mut given: BTreeMap<String, Vec<String>> = BTreeMap::new();
         for (field, name) in &self.fields {
@@ -57,6 +57,15 @@ impl FieldsOption {
             given.entry(field.to_owned()).or_insert_with(names);
         }
         Ok(Names::new(given))
+    }
+
+    /// Returns the value of the option, if it is given.
+    pub(super) fn as_argument(&self) -> Option<String> {
+        let pairs = self
+            .fields
+            .iter()
+            .map(|(field, name)| format!("{field}={name}"));
+        (!self.fields.is_empty()).then(|| pairs.collect::<Vec<_>>().join(","))
     }
 
     /// Returns whether the option names a field that only a value with the fields `own` has.
@@ -82,6 +91,16 @@ impl CurrentCredential {
         secret: &str,
         fields: &FieldsOption,
     ) -> Result<Self, Failed> {
+        let (credential, _) = Self::read_version(secrets, secret, fields).await?;
+        Ok(credential)
+    }
+
+    /// Reads the current value of a secret, with the ID of its version.
+    pub(super) async fn read_version<S: Secrets + ?Sized>(
+        secrets: &S,
+        secret: &str,
+        fields: &FieldsOption,
+    ) -> Result<(Self, String), Failed> {
         let refused = |why: String| Failed::new("secret", format!("the secret {secret} {why}"));
         let names = fields.names()?;
         let value = secrets.value(secret, CURRENT).await?;
@@ -92,10 +111,22 @@ impl CurrentCredential {
             Credential::read(&value.text, &names),
             Login::read(&value.text, &names),
         );
+        let credential = Self::choose(&refused, &names, fields, key, login)?;
+        Ok((credential, value.version))
+    }
+
+    /// Returns the credential that a value contains.
+    fn choose(
+        refused: &dyn Fn(String) -> Failed,
+        names: &Names,
+        fields: &FieldsOption,
+        key: Content<Credential>,
+        login: Content<Login>,
+    ) -> Result<Self, Failed> {
         // An option that names a password asks for a password.
         let of_key = fields.has_any(&OF_ACCESS_KEYS, &OF_DATABASES);
         let of_login = fields.has_any(&OF_DATABASES, &OF_ACCESS_KEYS);
-        let incomplete = |missing: Vec<&'static str>| Err(lacks(&refused, &names, &missing));
+        let incomplete = |missing: Vec<&'static str>| Err(lacks(refused, names, &missing));
         match (key, login) {
             (Content::Complete(key), _) if !of_login => Ok(Self::Key(key)),
             (_, Content::Complete(login)) if !of_key => Ok(Self::Login(login)),

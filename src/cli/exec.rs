@@ -1,5 +1,7 @@
 //! `keyrota exec`.
 
+mod supervise;
+
 use std::ffi::OsString;
 use std::os::unix::fs::DirBuilderExt;
 use std::os::unix::process::CommandExt;
@@ -11,14 +13,17 @@ use secrecy::ExposeSecret;
 
 use super::current::{CurrentCredential, FieldsOption};
 use super::failure::Failed;
+use super::follow::parse_interval;
 use super::session::Session;
 use super::settings::Settings;
 use super::{Exit, file};
 use crate::bundle::sha256_hex;
-use crate::model::Verification;
+use crate::model::{Duration, Verification};
 use crate::plan::{Environment, OptionFile, TLS_TAG, tls_of};
 use crate::port::{ErrorKind, Event, Listener as _, Secrets};
+use crate::run::Context;
 use crate::sandbox::Options;
+use supervise::{Prepared, Restart, end_like, supervise};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -26,7 +31,9 @@ Examples:
   # Run the AWS CLI with the access key in a secret
   keyrota exec prod/ci-deployer -- aws sts get-caller-identity
   # Read the secret as the profile `reader`, and open a database shell
-  keyrota --profile reader exec prod/orders-db -- psql";
+  keyrota --profile reader exec prod/orders-db -- psql
+  # Restart a server with the new credential after each rotation
+  keyrota exec --restart-on-rotation prod/ci-deployer -- ./serve";
 
 /// Run a command with a secret's current credential in its environment
 ///
@@ -39,6 +46,11 @@ Examples:
 /// The command replaces the keyrota process, so it receives all signals, and its exit
 /// code is the exit code. The exit code is 127 if the command does not exist, and 126 if
 /// it cannot be run.
+///
+/// With --restart-on-rotation, keyrota stays, looks at the secret again and again, and
+/// restarts the command when the current version changes. It passes on SIGHUP, SIGINT,
+/// SIGQUIT, SIGTERM, SIGUSR1, and SIGUSR2. When the command ends by itself, keyrota ends
+/// in the same way, with its exit code or its signal.
 #[derive(Args, Debug)]
 #[command(after_long_help = EXAMPLES)]
 pub(super) struct ExecCommand {
@@ -47,29 +59,84 @@ pub(super) struct ExecCommand {
     secret: String,
     #[command(flatten)]
     fields: FieldsOption,
+    /// Restart the command when the current version of the secret changes: with SIGTERM, and
+    /// with SIGKILL after --grace
+    #[arg(long)]
+    restart_on_rotation: bool,
+    /// The longest time between two looks at the secret
+    #[arg(
+        long,
+        value_name = "DURATION",
+        default_value = "1m",
+        requires = "restart_on_rotation",
+        value_parser = parse_interval
+    )]
+    interval: Duration,
+    /// How long a command may take to end after SIGTERM
+    #[arg(
+        long,
+        value_name = "DURATION",
+        default_value = "10s",
+        requires = "restart_on_rotation",
+        value_parser = Duration::parse
+    )]
+    grace: Duration,
     /// Command to run, with its arguments
     #[arg(value_name = "COMMAND", last = true, required = true)]
     command: Vec<OsString>,
 }
 
+impl ExecCommand {
+    /// Returns whether it handles the signals that otherwise interrupt keyrota.
+    pub(super) fn handles_signals(&self) -> bool {
+        self.restart_on_rotation
+    }
+}
+
 pub(super) async fn run(settings: &Settings, verb: &ExecCommand) -> Result<Exit, Failed> {
     let session = Session::open(settings, None).await?;
     let context = session.context(settings);
-    let environment =
-        match CurrentCredential::read(context.cloud, &verb.secret, &verb.fields).await? {
-            CurrentCredential::Key(credential) => {
-                let named = ["AWS_REGION", "AWS_DEFAULT_REGION"].map(std::env::var_os);
-                let region = named.iter().all(Option::is_none).then_some(context.region);
-                Environment::with_key(&credential, region)
-            }
-            CurrentCredential::Login(login) => {
-                let tls = tls(settings, context.cloud, &verb.secret).await?;
-                Environment::with_login(&login, tls)
-            }
-        };
-    let folders = option_folders(&environment.option_files)?;
+    let read = async || prepared(settings, &context, verb).await;
+    let mut first = read().await?;
     settings.progress.finish();
-    Err(replace(settings, &verb.command, &environment, &folders))
+    if verb.restart_on_rotation {
+        let seconds = |duration: Duration| std::time::Duration::from_secs(duration.as_seconds());
+        let restart = Restart {
+            interval: seconds(verb.interval),
+            grace: seconds(verb.grace),
+        };
+        let ended = supervise(settings, &context, restart, first, read).await?;
+        settings.progress.finish();
+        end_like(ended);
+    }
+    settings.core_limit.restore();
+    let error = first.command.exec();
+    let program = first.command.get_program().to_string_lossy();
+    Err(not_run(&program, &error))
+}
+
+/// Returns the command with the current credential.
+async fn prepared(
+    settings: &Settings,
+    context: &Context<'_>,
+    verb: &ExecCommand,
+) -> Result<Prepared, Failed> {
+    let (credential, version) =
+        CurrentCredential::read_version(context.cloud, &verb.secret, &verb.fields).await?;
+    let environment = match credential {
+        CurrentCredential::Key(credential) => {
+            let named = ["AWS_REGION", "AWS_DEFAULT_REGION"].map(std::env::var_os);
+            let region = named.iter().all(Option::is_none).then_some(context.region);
+            Environment::with_key(&credential, region)
+        }
+        CurrentCredential::Login(login) => {
+            let tls = tls(settings, context.cloud, &verb.secret).await?;
+            Environment::with_login(&login, tls)
+        }
+    };
+    let folders = option_folders(&environment.option_files)?;
+    let command = command(&verb.command, &environment, &folders)?;
+    Ok(Prepared { command, version })
 }
 
 /// Returns how the server's certificate is verified, from the secret's tag. Without the
@@ -122,15 +189,14 @@ fn option_folders(files: &[OptionFile]) -> Result<Vec<(&'static str, PathBuf)>, 
     })
 }
 
-/// Replaces this process with the command. Returns only if this fails.
-fn replace(
-    settings: &Settings,
+/// Returns the command with the credential in its environment.
+fn command(
     words: &[OsString],
     environment: &Environment,
     folders: &[(&'static str, PathBuf)],
-) -> Failed {
+) -> Result<Command, Failed> {
     let Some((program, arguments)) = words.split_first() else {
-        return Failed::new("usage", "no command is specified").exit(Exit::Usage);
+        return Err(Failed::new("usage", "no command is specified").exit(Exit::Usage));
     };
     let mut command = Command::new(program);
     command.args(arguments);
@@ -141,14 +207,16 @@ fn replace(
         let value = value.expose_secret();
         if value.contains('\0') {
             let message = format!("cannot set {name}: the value contains a null character");
-            return Failed::new("exec", message);
+            return Err(Failed::new("exec", message));
         }
         command.env(name, value);
     }
     command.envs(folders.iter().map(|(name, folder)| (name, folder)));
-    settings.core_limit.restore();
-    let error = command.exec();
-    let program = program.to_string_lossy();
+    Ok(command)
+}
+
+/// Returns the failure of a command that could not be run.
+fn not_run(program: &str, error: &std::io::Error) -> Failed {
     let failed = Failed::new("exec", format!("cannot run {program}: {error}"));
     match error.kind() {
         std::io::ErrorKind::NotFound => failed

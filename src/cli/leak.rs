@@ -125,6 +125,12 @@ async fn respond(
         Ok(assessment) => assessment,
         Err(error) => return Ok(Err(error)),
     };
+    if entry.reads_itself {
+        let secret = &entry.secret;
+        settings.progress.on(Event::Warning(format!(
+            "{secret}: `self` is in `readers`, so whoever has the leaked key can read the new one in {secret} until the leaked key is deactivated; to prevent that, remove `self` and run `keyrota bootstrap` first"
+        )));
+    }
     for warning in warnings(&assessment) {
         settings.progress.on(Event::Warning(warning));
     }

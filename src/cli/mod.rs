@@ -17,6 +17,7 @@ mod exit;
 mod failure;
 mod file;
 mod fleet;
+mod follow;
 mod function;
 mod generate;
 
@@ -26,6 +27,7 @@ mod man;
 mod new_manifest;
 mod password;
 mod plan;
+mod profile_file;
 #[cfg(test)]
 mod reference;
 mod rotate;
@@ -71,6 +73,7 @@ enum Command {
     Bundle(bundle::BundleCommand),
     Credentials(credentials::CredentialsCommand),
     Exec(exec::ExecCommand),
+    Follow(follow::FollowCommand),
     Schedule(schedule::ScheduleCommand),
     Cost(cost::CostCommand),
     Schema(schema::SchemaCommand),
@@ -122,9 +125,11 @@ async fn run(settings: &Settings, command: Command) -> Result<Exit, Failed> {
     // These run until they are interrupted, which leaves nothing unfinished.
     let at_interrupt = match &command {
         Command::Sandbox(_) => Some(Exit::Done),
+        Command::Follow(verb) if verb.is_endless() => Some(Exit::Done),
         Command::Status(verb) if verb.is_endless() => Some(Exit::Interrupted),
         _ => None,
     };
+    let handles_signals = matches!(&command, Command::Exec(verb) if verb.handles_signals());
     let work = async {
         match command {
             Command::Init(verb) => init::run(settings, verb).await,
@@ -139,6 +144,7 @@ async fn run(settings: &Settings, command: Command) -> Result<Exit, Failed> {
             Command::Bundle(verb) => bundle::run(settings, &verb).await,
             Command::Credentials(verb) => credentials::run(settings, &verb).await,
             Command::Exec(verb) => exec::run(settings, &verb).await,
+            Command::Follow(verb) => follow::run(settings, &verb).await,
             Command::Schedule(verb) => Ok(schedule::run(settings, &verb)),
             Command::Cost(verb) => cost::run(settings, &verb),
             Command::Schema(verb) => Ok(schema::run(settings, &verb)),
@@ -150,7 +156,7 @@ async fn run(settings: &Settings, command: Command) -> Result<Exit, Failed> {
     };
     tokio::select! {
         outcome = work => outcome,
-        () = interrupted() => {
+        () = interrupted(), if !handles_signals => {
             at_interrupt.ok_or_else(|| Failed::interrupted(settings.progress.last()))
         }
     }
@@ -186,6 +192,7 @@ mod tests {
             "rotate",
             "credentials",
             "exec",
+            "follow",
         ];
         let program = super::Arguments::command();
         let commands = program.get_subcommands();

@@ -1,14 +1,14 @@
 //! What is specific to an access key of an IAM user.
 
-use keyrota_contract::value::OF_ACCESS_KEYS;
+use keyrota_contract::value::{OF_ACCESS_KEYS, smtp};
 
 use super::entry::{Identity, Kind, Specific, Surroundings};
 use super::fields::Fields;
 use super::reader::Field;
 use super::word_or_arn::{parse_rotate_as, parse_secret_arn};
 use super::{
-    Arn, Duration, Entry, Finding, IamPath, Probe, ReferencedName, RotateAs, SecretName,
-    SecretReference, StackName, UserName, field_names, key_age, old_key, probe,
+    Arn, Duration, Entry, Finding, IamPath, OldKey, Probe, ReferencedName, Region, RotateAs,
+    SecretName, SecretReference, StackName, UserName, field_names, follow, key_age, old_key, probe,
 };
 
 /// An access key of an IAM user.
@@ -26,6 +26,9 @@ pub struct AccessKey {
     pub probe: Option<Probe>,
     /// The longest time for which a key may be active.
     pub max_key_age: Option<Duration>,
+    /// The Regions for which the value has an SMTP password of Amazon SES. The first is the
+    /// default one.
+    pub smtp: Vec<Region>,
 }
 
 impl AccessKey {
@@ -105,6 +108,33 @@ pub(super) fn check(entry: &Entry, key: &AccessKey, fields: &Fields<'_>) {
         check_adopted(key, fields);
     }
     check_source(entry, key, fields);
+    check_grace(entry, fields);
+    check_smtp(entry, key, fields);
+}
+
+/// Refuses a key that must read its own replacement, but is deactivated before it can.
+fn check_grace(entry: &Entry, fields: &Fields<'_>) {
+    let longest = follow::longest_interval(&entry.schedule, entry.window, entry.old_key);
+    if !entry.reads_itself || longest.is_some() {
+        return;
+    }
+    let immediate =
+        matches!(entry.old_key, OldKey::After(after) if after.deactivate_after.as_seconds() == 0);
+    let (why, hint) = match immediate {
+        true => (
+            "the old key is deactivated at the end of the rotation",
+            "use `old_key: until_next_rotation`, or a `deactivate_after` in which `keyrota follow` runs at least once",
+        ),
+        false => (
+            "under this schedule, a rotation can delete the old key right after it was replaced",
+            "use a shorter `window`, or rotate less often",
+        ),
+    };
+    let message =
+        format!("with `readers: [self]`, a host reads the new key with the old one, but {why}");
+    let path = fields.path("readers");
+    let at = fields.place("readers");
+    at.report(Finding::error("no-grace", path, message).hint(hint));
 }
 
 /// Refuses the entry's own secret as the source of its first key.
@@ -214,6 +244,7 @@ fn read_kind(fields: &Fields<'_>, user: Option<UserName>) -> Option<AccessKey> {
         initial_key: initial_key?,
         probe: probe?,
         max_key_age: max_key_age?,
+        smtp: read_smtp(fields)?,
     };
     if key.create_user && key.initial_key != InitialKey::Create {
         let message = format!(
@@ -223,6 +254,44 @@ fn read_kind(fields: &Fields<'_>, user: Option<UserName>) -> Option<AccessKey> {
         fields.at().refuse("contradiction", message);
     }
     Some(key)
+}
+
+/// Reads the Regions of SMTP passwords, in their order.
+fn read_smtp(fields: &Fields<'_>) -> Option<Vec<Region>> {
+    let regions = fields.optional("smtp", |field| {
+        let mut regions: Vec<Region> = Vec::new();
+        let mut is_complete = true;
+        for item in field.list()? {
+            match item.parse("invalid-name", Region::parse) {
+                Some(region) if regions.contains(&region) => {
+                    let message = format!("the Region {region} is already in the list");
+                    item.refuse("contradiction", message);
+                }
+                Some(region) => regions.push(region),
+                None => is_complete = false,
+            }
+        }
+        is_complete.then_some(regions)
+    })?;
+    Some(regions.unwrap_or_default())
+}
+
+/// Refuses a name of a field that an SMTP password would overwrite.
+fn check_smtp(entry: &Entry, key: &AccessKey, fields: &Fields<'_>) {
+    let regions: Vec<String> = key.smtp.iter().map(ToString::to_string).collect();
+    let derived = smtp::fields(&regions);
+    let names = OF_ACCESS_KEYS
+        .into_iter()
+        .flat_map(|it| entry.fields.all(it));
+    for name in names.filter(|name| derived.iter().any(|it| it == name)) {
+        if !regions.is_empty() {
+            let message = format!("`smtp` stores another value in the field `{name}`");
+            fields.place("smtp").report(
+                Finding::error("contradiction", fields.path("smtp"), message)
+                    .hint("choose another name in `fields`"),
+            );
+        }
+    }
 }
 
 fn parse_initial_key(text: &str) -> Result<InitialKey, String> {

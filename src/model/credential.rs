@@ -13,6 +13,7 @@ use keyrota_contract::value::{
 };
 use secrecy::{ExposeSecret, SecretString};
 
+use super::Region;
 use super::stored::{AmbiguousField, Renamings, StoredFields};
 
 /// An access key ID: the part of a key that may be shown.
@@ -79,6 +80,8 @@ pub struct Credential {
     pub username: Option<String>,
     /// The full ARN of the secret whose key makes the IAM calls, if the value names one.
     pub secretarn: Option<String>,
+    /// The Regions for which the value to store has an SMTP password.
+    smtp: Vec<String>,
     /// The value, whose other fields are preserved.
     stored: StoredFields,
 }
@@ -163,6 +166,7 @@ impl Credential {
             secretkey: secret,
             username: Some(username),
             secretarn: Some(secretarn),
+            smtp: Vec::new(),
             stored: StoredFields::empty(Names::default(), &FIELDS),
         }
     }
@@ -248,6 +252,7 @@ impl Credential {
             secretkey: secretkey.into(),
             username,
             secretarn,
+            smtp: Vec::new(),
             stored,
         }))
     }
@@ -262,7 +267,15 @@ impl Credential {
                 stored.set(field, text);
             }
         }
+        stored.set_smtp(self.accesskey.as_str(), &self.secretkey, &self.smtp);
         stored.to_text()
+    }
+
+    /// Returns this credential with SMTP passwords for these Regions.
+    #[must_use]
+    pub fn with_smtp(self, regions: &[Region]) -> Self {
+        let smtp = regions.iter().map(ToString::to_string).collect();
+        Self { smtp, ..self }
     }
 
     /// Returns what the next rotation does to the names of the value's fields.

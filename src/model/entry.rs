@@ -45,6 +45,9 @@ pub struct Entry {
     pub first_rotation: FirstRotation,
     /// The principals that may read the secret, besides those whose own policies allow it.
     pub readers: Vec<Arn>,
+    /// Whether the credential may read its own secret (`self` in `readers`), so that a host without
+    /// another identity can follow rotations. Only an access key can.
+    pub reads_itself: bool,
     /// The replicas of the secret, in alphabetical order of their Regions.
     pub replicas: Vec<Replica>,
     /// The credentials that change the credential.
@@ -372,7 +375,8 @@ fn read_entry(fields: &Fields<'_>, specific: Specific) -> Option<Entry> {
         old_key: settings.old_key,
         first_rotation: (settings.first_rotation)
             .unwrap_or_else(|| FirstRotation::default_of(&kind)),
-        readers: settings.readers,
+        readers: settings.readers.arns,
+        reads_itself: settings.readers.itself && matches!(kind, Kind::AccessKey(_)),
         replicas: settings.replicas,
         rotate_as: rotate_as?,
         fields: names?,
@@ -393,6 +397,16 @@ fn read_entry(fields: &Fields<'_>, specific: Specific) -> Option<Entry> {
         fields
             .place("rotate_as")
             .report(Finding::error("contradiction", fields.path("rotate_as"), message).hint(hint));
+    }
+    if settings.readers.itself
+        && !entry.reads_itself
+        && let Some(field) = fields.own("readers")
+    {
+        let message = "`self` is for access keys only: a password cannot call AWS";
+        field.report(
+            Finding::error("contradiction", field.path(), message)
+                .hint("name the IAM roles or users that read the secret"),
+        );
     }
     match &entry.kind {
         Kind::AccessKey(key) => access_key::check(&entry, key, fields),

@@ -2,9 +2,9 @@
 
 use std::fmt;
 
-use keyrota_contract::value::is_access_key_id;
 use keyrota_contract::value::names::{Names, Renaming, Unclear};
 use keyrota_contract::value::object::{Object, json};
+use keyrota_contract::value::{is_access_key_id, smtp};
 use secrecy::{ExposeSecret, SecretString};
 
 /// A value with the names of its fields. `Debug` does not show the value, because any field may be
@@ -128,6 +128,11 @@ impl StoredFields {
         if self.names.port(&self.value, field) != Ok(Some(port)) {
             self.names.set(&mut self.value, field, &port.to_string());
         }
+    }
+
+    /// Sets the SMTP credentials that derive from a key.
+    pub(super) fn set_smtp(&mut self, id: &str, secret_key: &SecretString, regions: &[String]) {
+        smtp::set(&mut self.value, id, secret_key, regions);
     }
 
     /// Removes a field.

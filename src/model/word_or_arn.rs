@@ -70,17 +70,28 @@ pub(super) fn parse_kms_key(text: &str) -> Result<KmsKey, String> {
     }
 }
 
-/// Reads the ARN of a principal that may read a secret.
-pub(super) fn parse_reader(text: &str) -> Result<Arn, String> {
+/// A principal that may read a secret.
+pub(super) enum NamedReader {
+    /// The IAM user whose access key is in the secret.
+    Itself,
+    /// A role, a user, or an account's root.
+    Arn(Arn),
+}
+
+/// Reads a principal that may read a secret.
+pub(super) fn parse_reader(text: &str) -> Result<NamedReader, String> {
+    if text == "self" {
+        return Ok(NamedReader::Itself);
+    }
     let refused =
-        || format!("`{text}` is not the ARN of an IAM role, a user, or an account's root");
+        || format!("`{text}` is not self, or the ARN of an IAM role, a user, or an account's root");
     let arn = Arn::parse(text).map_err(|_| refused())?;
     let [_, service, _, account, resource] = arn.parts();
     AccountId::parse(account).map_err(|_| refused())?;
     let principal =
         resource == "root" || resource.starts_with("role/") || resource.starts_with("user/");
     if service == "iam" && principal && !text.contains(['*', '?', '$']) {
-        Ok(arn)
+        Ok(NamedReader::Arn(arn))
     } else {
         Err(refused())
     }

@@ -12,6 +12,7 @@ mod environment;
 mod evidence;
 mod first_key;
 mod first_rotation;
+mod follow;
 mod import;
 mod key_use;
 mod leak;
@@ -58,6 +59,7 @@ pub use first_rotation::{
     OutstandingRotation, awaits_request, is_held_back, kept_rotation, next_first_rotation,
     outstanding_rotation,
 };
+pub use follow::{FollowUnits, ProfileFault, pause, profile_key, units, with_profile_key};
 pub use import::{
     ImportOrigin, ImportTemplate, ImportTemplateError, SecretImport, customer_key, import_of,
     import_template, imports, returning_keys,

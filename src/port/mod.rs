@@ -7,6 +7,7 @@ mod account;
 mod drift;
 mod error;
 mod event;
+mod profile_file;
 mod secrets;
 mod stacks;
 mod topics;
@@ -24,6 +25,7 @@ pub use account::{
 pub use drift::{DifferenceKind, DriftDetection, DriftStatus, PropertyDifference, ResourceDrift};
 pub use error::{Error, ErrorKind, Optional, Result};
 pub use event::{Event, Listener, Stage};
+pub use profile_file::{FileError, ProfileFile};
 pub use secrets::{
     CURRENT, Deletion, ListedSecret, PENDING, PREVIOUS, ReplicaState, ReplicaStatus, Rotation,
     Secret, SecretValue, Secrets, TaggedSecret,

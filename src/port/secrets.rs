@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use secrecy::SecretString;
 use serde::Serialize;
 
-use super::Result;
+use super::{KeyPair, Result};
 
 pub use keyrota_contract::label::{CURRENT, PENDING, PREVIOUS};
 
@@ -194,6 +194,9 @@ pub trait Secrets {
     async fn list_secrets(&self) -> Result<Vec<ListedSecret>>;
     /// Returns the value of the version with a staging label, or `None` if there is none.
     async fn value(&self, id: &str, label: &str) -> Result<Option<SecretValue>>;
+    /// Returns the current value of a secret, in a request with this key, or `None` if the secret
+    /// does not exist or has no value (`secretsmanager:GetSecretValue`).
+    async fn value_with(&self, key: &KeyPair, id: &str) -> Result<Option<SecretValue>>;
     /// Stores a value with a staging label, with a client request token
     /// (`API_PutSecretValue`).
     async fn put_value(

@@ -168,12 +168,16 @@ impl<'a> Reader<'a> {
             "AWS::IAM::Policy" if attached_to_role => (DocumentKind::RoleInline, kebab(id), role),
             "AWS::IAM::Policy" => (DocumentKind::UserInline, kebab(id), user),
             "AWS::IAM::ManagedPolicy" => (DocumentKind::Managed, kebab(id), role),
-            // Every user of the stack has the same policy, so one file shows it.
-            "AWS::IAM::UserPolicy" => (
-                DocumentKind::UserInline,
-                user_file(&text("PolicyName")?),
-                user,
-            ),
+            "AWS::IAM::UserPolicy" => {
+                let policy = text("PolicyName")?;
+                let name = match policy.as_str() {
+                    // Each contains the ARN of the user's secret.
+                    name::OWN_SECRET_POLICY => kebab(id),
+                    // Every user of the stack has the same policy, so one file shows it.
+                    _ => user_file(&policy),
+                };
+                (DocumentKind::UserInline, name, user)
+            }
             "AWS::KMS::Key" => (DocumentKind::Key, kebab(id), None),
             "AWS::SecretsManager::ResourcePolicy" => {
                 (DocumentKind::Secret, secret_file(&text("SecretId")?), None)

@@ -36,9 +36,9 @@ pub use check::{
 use document::{Document, DocumentError};
 pub use fleet::{Assignment, Fleet, Record, Shard};
 pub use name::{
-    OWN_KEYS_POLICY, artifact_bucket, key_alias, log_group_name, readers_logical_id,
-    schedule_logical_id, secret_logical_id, secret_output, service_key_alias, user_logical_id,
-    user_policy_logical_id,
+    OWN_KEYS_POLICY, OWN_SECRET_POLICY, artifact_bucket, key_alias, log_group_name,
+    own_secret_policy_logical_id, readers_logical_id, schedule_logical_id, secret_logical_id,
+    secret_output, service_key_alias, user_logical_id, user_policy_logical_id,
 };
 #[cfg(feature = "aws")]
 pub(crate) use parallel::both;
@@ -356,7 +356,8 @@ fn policy_file<'documents>(
 ) -> Option<String> {
     let mut name = document.name.clone();
     // The users' policies are identical, unless an overlay template makes them differ.
-    if document.kind == document::DocumentKind::UserInline {
+    let is_named_after_resource = document.name == document::kebab(&document.resource);
+    if document.kind == document::DocumentKind::UserInline && !is_named_after_resource {
         match users {
             Some(first) if first.body == document.body => return None,
             Some(_) => name = format!("{name}-{}", document.resource),

@@ -39,6 +39,11 @@ pub fn user_policy_logical_id(key: &AccessKey) -> String {
     logical_id("UserPolicy", key.user.as_str())
 }
 
+/// Returns the logical ID of the policy that lets the user read its own secret.
+pub fn own_secret_policy_logical_id(key: &AccessKey) -> String {
+    logical_id("OwnSecretPolicy", key.user.as_str())
+}
+
 /// Returns the logical ID of an e-mail address's subscription to the alarms.
 pub(super) fn subscription_logical_id(email: &str) -> String {
     logical_id("AlarmSubscription", email)
@@ -63,6 +68,9 @@ pub fn service_key_alias(stack: &StackName) -> String {
 /// The name of the inline policy that lets a user rotate its own keys. A template has it as text,
 /// and a test compares them.
 pub const OWN_KEYS_POLICY: &str = "keyrota-ManageOwnAccessKeys";
+
+/// The name of the inline policy that lets a user read its own secret, likewise.
+pub const OWN_SECRET_POLICY: &str = "keyrota-ReadOwnSecret";
 
 /// Returns the bucket for the function's code: the manifest's, or one whose name depends on the
 /// stack. Bucket names are in lower case and have at most 63 characters, but stack names need
@@ -116,10 +124,13 @@ mod tests {
     }
 
     #[test]
-    fn the_template_has_the_same_name_of_the_users_policy() {
-        let template = include_str!("../../templates/user-policy.yaml.hbs");
-        let line = format!("PolicyName: {OWN_KEYS_POLICY}\n");
-        assert!(template.contains(&line), "{template}");
+    fn the_templates_have_the_same_names_of_the_users_policies() {
+        let own_keys = include_str!("../../templates/user-policy.yaml.hbs");
+        let own_secret = include_str!("../../templates/own-secret-policy.yaml.hbs");
+        for (template, name) in [(own_keys, OWN_KEYS_POLICY), (own_secret, OWN_SECRET_POLICY)] {
+            let line = format!("PolicyName: {name}\n");
+            assert!(template.contains(&line), "{template}");
+        }
     }
 
     #[test]

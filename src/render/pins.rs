@@ -91,6 +91,7 @@ fn key(entry: &Entry, key: &AccessKey) -> access_key::Entry {
             OldKey::After(retirement) => Some(times(retirement)),
         },
         probe: key.probe.as_ref().map(probe),
+        smtp: key.smtp.iter().map(ToString::to_string).collect(),
         fields: entry.fields.clone(),
         administrator_fields: entry.administrator_fields.clone(),
     }

@@ -7,7 +7,6 @@ use super::{CONCURRENCY, Context};
 use crate::model::{Finding, Model};
 use crate::plan::{self, Lookup, Observed, ObservedNetwork, Reference};
 use crate::port;
-use crate::render::OWN_KEYS_POLICY;
 
 /// Returns what is wrong with what the manifest names beside the entries' own credentials. Each
 /// thing is looked up once.
@@ -57,11 +56,11 @@ async fn look_up(context: &Context<'_>, reference: &Reference) -> port::Result<L
             named(arn, function.map(|function| function.is_some()))
         }
         Reference::Alias(name) => named(name, cloud.alias(name).await.map(|key| key.is_some())),
-        Reference::UserPolicy(user) => {
+        Reference::UserPolicy { user, policy } => {
             // IAM may still show the policy that a teardown has just deleted.
             let began = context.clock.now();
             loop {
-                let found = named(user, cloud.has_user_policy(user, OWN_KEYS_POLICY).await)?;
+                let found = named(user, cloud.has_user_policy(user, policy).await)?;
                 let stays = context.waited(began) >= context.pace.listing;
                 if stays || !matches!(found, Lookup::Found(_)) {
                     return Ok(found);

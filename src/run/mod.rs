@@ -19,6 +19,7 @@ mod encrypt;
 mod error;
 #[cfg(test)]
 mod fake;
+mod follow;
 mod import;
 mod kept_fields;
 mod key_policy;
@@ -62,6 +63,7 @@ use doctor::switch_on;
 pub use doctor::{Health, examine, fix};
 pub use drift::{Recreation, observe_drift};
 pub use error::Error;
+pub use follow::{FollowError, FollowRequest, Followed, follow};
 pub use import::{ImportReport, Imports};
 pub use leak::{
     LeakAssessment, LeakOutcome, LeakRequest, assess_leak, investigate_leak, respond_to_leak,

@@ -110,6 +110,16 @@ impl Show for StatusReport {
             let reason = secret.reason.as_deref().unwrap_or_default();
             let _ = writeln!(text, "\n{}: {}", visible(&secret.name), paragraph(reason));
         }
+        for secret in &self.secrets {
+            if let Some(interval) = secret.follow_interval {
+                let _ = writeln!(
+                    text,
+                    "\n{}: a host that follows it with its own key must run `keyrota follow` at least every {}",
+                    visible(&secret.name),
+                    days_and_hours(interval)
+                );
+            }
+        }
         for secret in self.secrets.iter().filter(|it| !it.tags.is_empty()) {
             let tags: Vec<String> = secret.tags.iter().map(ToString::to_string).collect();
             let _ = writeln!(

@@ -92,6 +92,89 @@ async fn a_command_takes_the_programs_place() {
     ran.exits(1).fails("secret", &["other", "does not exist"]);
 }
 
+fn value(id: &str) -> String {
+    format!(r#"{{"accesskey":"{id}","secretkey":"hush-{id}","username":"ada"}}"#)
+}
+
+/// Waits until the file has these lines.
+async fn until_held(test: &TestEnvironment, lines: &[&str]) {
+    let deadline = std::time::Instant::now() + std::time::Duration::from_secs(30);
+    let held = || match test.home.file("held").exists() {
+        true => test.home.read("held"),
+        false => String::new(),
+    };
+    while held().lines().ne(lines.iter().copied()) {
+        assert!(std::time::Instant::now() < deadline, "{}", held());
+        tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+    }
+}
+
+async fn send(signal: &str, id: u32) {
+    let id = id.to_string();
+    let sent = Command::new("kill").args([signal, &id]).status().await;
+    assert!(sent.expect("kill can be started").success());
+}
+
+#[tokio::test]
+async fn a_command_is_restarted_when_the_secret_changes() {
+    let test = TestEnvironment::without_function().await;
+    let ids = [
+        "AKIA0123456789ABCDE1",
+        "AKIA0123456789ABCDE2",
+        "AKIA0123456789ABCDE3",
+    ];
+    make(&test, "app", &value(ids[0]), &[]).await;
+    let restarting = |options: &str, script: &str| {
+        let options = format!("exec --restart-on-rotation --interval 1s {options} app -- sh -c");
+        let mut command = test.program(&options);
+        command.arg(script);
+        command
+    };
+    let store = async |id: &str| {
+        let value = serde_json::from_str(&value(id)).expect("JSON");
+        test.store("app", &value).await;
+    };
+
+    // It ends after SIGTERM, gets other signals, and its exit code is keyrota's.
+    let script = r#"echo "$AWS_ACCESS_KEY_ID" >> held
+        trap 'echo told >> held' USR1
+        trap 'exit 7' TERM
+        while :; do sleep 0.05; done"#;
+    let child = restarting("", script)
+        .spawn()
+        .expect("keyrota can be started");
+    let id = child.id().expect("it runs");
+    until_held(&test, &ids[..1]).await;
+    store(ids[1]).await;
+    until_held(&test, &ids[..2]).await;
+    send("-USR1", id).await;
+    until_held(&test, &[ids[0], ids[1], "told"]).await;
+    send("-TERM", id).await;
+    let output = child.wait_with_output().await.expect("it ends");
+    let ran = CommandOutput::new("exec", output).exits(7);
+    test.check_for_secrets(&ran).await;
+
+    // It does not end after SIGTERM. A signal that kills it kills keyrota too.
+    std::fs::remove_file(test.home.file("held")).expect("it is there");
+    let script = r#"trap '' TERM; echo $$ > id; echo "$AWS_ACCESS_KEY_ID" >> held; while :; do sleep 0.05; done"#;
+    let child = restarting("--grace 1s", script)
+        .spawn()
+        .expect("keyrota can be started");
+    until_held(&test, &ids[1..2]).await;
+    store(ids[2]).await;
+    until_held(&test, &ids[1..]).await;
+    let id = test.home.read("id").trim().parse().expect("an ID");
+    send("-KILL", id).await;
+    let output = child.wait_with_output().await.expect("it ends");
+    assert_eq!(output.status.signal(), Some(9));
+
+    let ran = test
+        .keyrota("exec --restart-on-rotation app -- no-such-command")
+        .await;
+    ran.exits(127).says(&["no-such-command", "PATH"]);
+    test.keyrota("exec --grace 1s app -- true").await.exits(2);
+}
+
 #[tokio::test]
 async fn a_command_has_a_databases_login() {
     let test = TestEnvironment::new().await;

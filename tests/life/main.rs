@@ -23,6 +23,7 @@ mod exec;
 mod existing;
 mod fields;
 mod fleet;
+mod follow;
 mod forged;
 mod generate;
 mod hostile;

@@ -5,10 +5,12 @@
 //! | [`administrator`] | the login in the secret of a database's administrator |
 //! | [`names`] | the names that the fields have in one secret |
 //! | [`object`] | a JSON object that keeps what nobody changes as it was written |
+//! | [`smtp`] | the SMTP credentials of Amazon SES that derive from an access key |
 
 pub mod administrator;
 pub mod names;
 pub mod object;
+pub mod smtp;
 
 /// The ID of the access key.
 pub const ACCESS_KEY: &str = "accesskey";

@@ -358,7 +358,7 @@ proptest! {
         let all = all_names();
         let mut value = value_with(unknown, &places, &space);
         let before = others(&value, &KNOWN);
-        let owner = Owner { user: "u", secret_arn: Some("a") };
+        let owner = Owner { user: "u", secret_arn: Some("a"), smtp: &[] };
         let mut names_before = vec!["accesskey"];
         for (number, renaming) in (2..).zip(renamings) {
             let names = &all[renaming];

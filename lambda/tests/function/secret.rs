@@ -34,6 +34,7 @@ fn complete() -> Value {
 const OWNER: Owner<'_> = Owner {
     user: "pinned",
     secret_arn: Some("arn:pinned"),
+    smtp: &[],
 };
 
 fn problem(content: Content) -> Unreadable {

@@ -2,7 +2,7 @@
 
 use super::super::fields::Fields;
 use super::super::reader::Field;
-use super::super::word_or_arn::{parse_kms_key, parse_reader};
+use super::super::word_or_arn::{NamedReader, parse_kms_key, parse_reader};
 use super::super::{
     Arn, Duration, FirstRotation, KmsKey, OldKey, Replica, Schedule, access_key, field_names,
     old_key, replica,
@@ -18,8 +18,17 @@ pub(super) struct Settings {
     pub(super) kms_key: KmsKey,
     pub(super) old_key: OldKey,
     pub(super) first_rotation: Option<FirstRotation>,
-    pub(super) readers: Vec<Arn>,
+    pub(super) readers: Readers,
     pub(super) replicas: Vec<Replica>,
+}
+
+/// The principals in `readers`.
+#[derive(Default)]
+pub(super) struct Readers {
+    /// The ARNs.
+    pub(super) arns: Vec<Arn>,
+    /// Whether the credential itself is one of them.
+    pub(super) itself: bool,
 }
 
 /// Reports faults in `defaults`, so that they are reported even without entries.
@@ -63,11 +72,7 @@ pub(super) fn read_settings(fields: &Fields<'_>) -> Option<Settings> {
     let first_rotation = fields.optional("first_rotation", |field| {
         field.parse("invalid-value", FirstRotation::parse)
     });
-    let readers = fields.optional("readers", |field| {
-        let items = field.list()?;
-        let read = |item: &Field<'_>| item.parse("invalid-value", parse_reader);
-        items.iter().map(read).collect()
-    });
+    let readers = fields.optional("readers", read_readers);
     let replicas = replica::read(fields);
     Some(Settings {
         schedule: schedule?,
@@ -78,4 +83,17 @@ pub(super) fn read_settings(fields: &Fields<'_>) -> Option<Settings> {
         readers: readers?.unwrap_or_default(),
         replicas: replicas?,
     })
+}
+
+fn read_readers(field: &Field<'_>) -> Option<Readers> {
+    let mut readers = Readers::default();
+    let mut is_valid = true;
+    for item in field.list()? {
+        match item.parse("invalid-value", parse_reader) {
+            Some(NamedReader::Itself) => readers.itself = true,
+            Some(NamedReader::Arn(arn)) => readers.arns.push(arn),
+            None => is_valid = false,
+        }
+    }
+    is_valid.then_some(readers)
 }

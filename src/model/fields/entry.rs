@@ -1,6 +1,6 @@
 //! The fields that entries of every kind have, those of an access key, and `defaults`.
 
-use super::manifest::{PATH, REGION};
+use super::manifest::{PATH, REGION, REGION_PATTERN};
 use super::{
     Alternatives, Except, FieldDefinition as Field, Form, MappingDefinition, Text, database, names,
     service,
@@ -79,10 +79,10 @@ pub(super) static COMMON: [Field; 10] = [
     Field::optional(
         "readers",
         Form::Texts(
-            "^arn:[^:*?$]+:iam:[^:*?$]*:[0-9]{12}:(root|(role|user)/[^*?$]*)$",
+            "^(self|arn:[^:*?$]+:iam:[^:*?$]*:[0-9]{12}:(root|(role|user)/[^*?$]*))$",
             None,
         ),
-        "ARNs of IAM roles, IAM users, or account roots that may read the secret.",
+        "ARNs of IAM roles, IAM users, or account roots that may read the secret. For an access key, `self` lets the IAM user itself read this secret, for a host without another identity.",
     )
     .examples(&["arn:aws:iam::111122223333:role/application"])
     .in_defaults(),
@@ -129,7 +129,7 @@ pub(in crate::model) static REPLICA: MappingDefinition = MappingDefinition::new(
 );
 
 /// The fields of an access key only.
-static OWN: [Field; 8] = [
+static OWN: [Field; 9] = [
     Field::required(
         "user",
         Form::Text(Text::matching("^[A-Za-z0-9+=,.@_-]{1,64}$")),
@@ -183,6 +183,12 @@ static OWN: [Field; 8] = [
     )
     .examples(&["90d"])
     .in_defaults(),
+    Field::optional(
+        "smtp",
+        Form::Texts(REGION_PATTERN, None),
+        "Regions of Amazon SES. Each new version also has `smtp_username`, one `smtp_password_REGION` for each Region, and `smtp_password` for the first.",
+    )
+    .examples(&["eu-west-1"]),
 ];
 
 /// An access key.

@@ -11,9 +11,10 @@ use crate::model::Architecture;
 pub(in crate::model) const MAX_TAGS: usize = 41;
 /// An IAM path.
 pub(super) const PATH: Text = Text::matching(r"^/([!-#%-)+->@-~]+/)?$").at_most(512);
+/// The form of a Region.
+pub(super) const REGION_PATTERN: &str = "^[a-z0-9-]*-[a-z0-9-]*-[a-z0-9-]*[0-9]$";
 /// A Region.
-pub(super) const REGION: Text =
-    Text::matching("^[a-z0-9-]*-[a-z0-9-]*-[a-z0-9-]*[0-9]$").at_most(32);
+pub(super) const REGION: Text = Text::matching(REGION_PATTERN).at_most(32);
 
 /// The manifest.
 pub(in crate::model) static MANIFEST: MappingDefinition = MappingDefinition {

@@ -147,6 +147,16 @@ impl Grid {
     /// Returns the maximum number of hours from one opening to the `count`-th opening after it. The
     /// cycle repeats, except across a year such as 2100, which is not a leap year.
     pub(super) fn longest_wait(&self, count: usize) -> u64 {
+        self.waits(count).into_iter().max().unwrap_or_default()
+    }
+
+    /// Returns the minimum number of hours from one opening to the next.
+    pub(super) fn shortest_wait(&self) -> u64 {
+        self.waits(1).into_iter().min().unwrap_or_default()
+    }
+
+    /// Returns the hours from each opening of the cycle to the `count`-th opening after it.
+    fn waits(&self, count: usize) -> Vec<u64> {
         let mut openings: Vec<u64> = Vec::new();
         let mut length = 0;
         for day in cycle() {
@@ -160,7 +170,7 @@ impl Grid {
             let cycles = (index / openings.len()) as u64;
             openings[index % openings.len()] + cycles * length - opens
         });
-        waits.max().unwrap_or_default()
+        waits.collect()
     }
 
     /// Returns the minimum number of hours between two openings. 24 means a day or more.

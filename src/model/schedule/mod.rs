@@ -107,17 +107,11 @@ impl Schedule {
     /// length. In days it counts from the beginning of the day.
     pub fn longest_wait(&self, count: u32, window: Option<Duration>) -> Duration {
         let unit = self.calendar.unit();
-        let window = window.map_or_else(
-            || match unit {
-                Unit::Hours => HOUR,
-                Unit::Days => u64::from(HOURS_A_DAY - self.calendar.first_hour()) * HOUR,
-            },
-            Duration::as_seconds,
-        );
-        let seconds = match (&self.calendar, self.rate()) {
-            (Calendar::Cron(grid), _) => grid.longest_wait(count as usize) * HOUR + window,
-            (Calendar::Rate { .. }, rate) => {
-                let rate = rate.map_or(0, Duration::as_seconds);
+        let window = self.window_length(window);
+        let seconds = match &self.calendar {
+            Calendar::Cron(grid) => grid.longest_wait(count as usize) * HOUR + window,
+            Calendar::Rate { .. } => {
+                let rate = self.gap();
                 let windows = match unit {
                     Unit::Hours => u64::from(count),
                     Unit::Days => 1,
@@ -126,6 +120,36 @@ impl Schedule {
             }
         };
         Duration::seconds(seconds)
+    }
+
+    /// Returns the shortest time from one scheduled rotation to the next: the first one may end
+    /// when its window closes, and the next one may start as soon as its window opens.
+    ///
+    /// `rate(…)` in hours counts from the hour of the last rotation. In days it counts from the
+    /// beginning of the day.
+    pub fn shortest_wait(&self, window: Option<Duration>) -> Duration {
+        let (gap, window) = match (&self.calendar, self.calendar.unit()) {
+            (Calendar::Rate { .. }, Unit::Hours) => (self.gap(), HOUR),
+            (Calendar::Rate { .. }, Unit::Days) => (self.gap(), self.window_length(window)),
+            (Calendar::Cron(grid), _) => (grid.shortest_wait() * HOUR, self.window_length(window)),
+        };
+        Duration::seconds(gap.saturating_sub(window))
+    }
+
+    /// Returns the time between rotations in seconds, or 0 if the expression is `cron(…)`.
+    fn gap(&self) -> u64 {
+        self.rate().map_or(0, Duration::as_seconds)
+    }
+
+    /// Returns the length of a window in seconds, which AWS chooses if none is given.
+    fn window_length(&self, window: Option<Duration>) -> u64 {
+        window.map_or_else(
+            || match self.calendar.unit() {
+                Unit::Hours => HOUR,
+                Unit::Days => u64::from(HOURS_A_DAY - self.calendar.first_hour()) * HOUR,
+            },
+            Duration::as_seconds,
+        )
     }
 
     /// Returns how many windows open in how many days, on average.

@@ -159,6 +159,7 @@ fn what_the_reader_refuses_does_not_pass_where_a_schema_can_tell() {
         "own-administrator",
         "permissions-boundary-elsewhere",
         "schedule-that-never-comes",
+        "self-readers",
         "two-documents",
         "two-entries-for-one-secret",
         "two-entries-for-one-user",

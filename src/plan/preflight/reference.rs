@@ -7,7 +7,8 @@ use crate::model::{AccessKey, Arn, EntryOf, Finding, Model, Network, RotateAs};
 use crate::plan::{Lookup, Observed, ObservedAccessKey, ObservedEntry, holds, holds_user};
 use crate::port::{Error, NetworkPart};
 use crate::render::{
-    OWN_KEYS_POLICY, Strategy, key_alias, service_key_alias, user_policy_logical_id,
+    OWN_KEYS_POLICY, OWN_SECRET_POLICY, Strategy, key_alias, own_secret_policy_logical_id,
+    service_key_alias, user_policy_logical_id,
 };
 
 /// Something in the account that a deployment needs, or that is in its way.
@@ -23,10 +24,15 @@ pub enum Reference {
     LogGroup(String),
     /// An alias of a KMS key with the name of one that the stack will create.
     Alias(String),
-    /// An inline policy with the name of one that the stack will create, by its user.
-    UserPolicy(String),
     /// The function of a service's adapter, by its ARN.
     Adapter(String),
+    /// An inline policy with the name of one that the stack will create.
+    UserPolicy {
+        /// The user.
+        user: String,
+        /// The name of the policy.
+        policy: &'static str,
+    },
 }
 
 /// What was found of a network, in which EC2 leaves out what does not exist.
@@ -65,10 +71,16 @@ pub fn references(model: &Model, observed: &Observed<'_>) -> BTreeSet<Reference>
         wanted.extend((!is_ours).then_some(Reference::Alias(name)));
     }
     for key in model.access_keys() {
-        let id = user_policy_logical_id(key.kind);
-        let is_ours = holds(resources, "AWS::IAM::UserPolicy", |it| it.logical_id == id);
-        if key.rotate_as == RotateAs::Itself && !key.kind.create_user && !is_ours {
-            wanted.insert(Reference::UserPolicy(key.kind.user.to_string()));
+        let own_keys = (key.rotate_as == RotateAs::Itself)
+            .then(|| (OWN_KEYS_POLICY, user_policy_logical_id(key.kind)));
+        let own_secret =
+            (key.reads_itself).then(|| (OWN_SECRET_POLICY, own_secret_policy_logical_id(key.kind)));
+        for (policy, id) in own_keys.into_iter().chain(own_secret) {
+            let is_ours = holds(resources, "AWS::IAM::UserPolicy", |it| it.logical_id == id);
+            if !key.kind.create_user && !is_ours {
+                let user = key.kind.user.to_string();
+                wanted.insert(Reference::UserPolicy { user, policy });
+            }
         }
     }
     let adapters = adapters(model).filter(|arn| arn.parts()[3] == account);
@@ -182,13 +194,17 @@ fn check(reference: &Reference, found: &Lookup<String>, can_be_renamed: bool) ->
                 )),
             )
         }
-        (Reference::UserPolicy(user), Lookup::Found(_)) => {
+        (Reference::UserPolicy { user, policy }, Lookup::Found(_)) => {
             let message = format!(
-                "the user has an inline policy {OWN_KEYS_POLICY} that does not belong to this stack, so the stack cannot create it"
+                "the user has an inline policy {policy} that does not belong to this stack, so the stack cannot create it"
             );
+            let otherwise = match *policy {
+                OWN_KEYS_POLICY => "use `rotate_as: role`",
+                _ => "remove `self` from `readers`",
+            };
             Some(
                 Finding::error("user-policy-exists", format!("user {user}"), message).hint(format!(
-                    "if no other stack rotates this user, delete the policy: aws iam delete-user-policy --user-name {user} --policy-name {OWN_KEYS_POLICY}; or use `rotate_as: role`"
+                    "if no other stack rotates this user, delete the policy: aws iam delete-user-policy --user-name {user} --policy-name {policy}; or {otherwise}"
                 )),
             )
         }
@@ -204,7 +220,7 @@ fn check(reference: &Reference, found: &Lookup<String>, can_be_renamed: bool) ->
         }
         (Reference::Boundary(_) | Reference::Adapter(_), Lookup::Found(_))
         | (
-            Reference::LogGroup(_) | Reference::Alias(_) | Reference::UserPolicy(_),
+            Reference::LogGroup(_) | Reference::Alias(_) | Reference::UserPolicy { .. },
             Lookup::Missing,
         ) => None,
     }
@@ -345,20 +361,22 @@ pub(super) fn check_boundary(
     let hint = format!(
         "set it, if the user's other permissions allow that: aws iam put-user-permissions-boundary --user-name {name} --permissions-boundary {boundary}"
     );
-    Some(match entry.rotate_as {
-        RotateAs::Itself => {
-            let message = format!(
-                "the user {has}, but the manifest requires {boundary}, and the stack writes a policy of this user; the rendered deployer's policy allows that only for a user with the boundary"
-            );
-            Finding::error("no-user-boundary", path, message).hint(hint)
-        }
-        RotateAs::Role | RotateAs::Administrator(_) => {
-            let message = format!(
-                "the user {has}, but the manifest requires {boundary}; the stack does not change a user that existed before"
-            );
-            Finding::warning("no-user-boundary", path, message).hint(hint)
-        }
-    })
+    Some(
+        match entry.rotate_as == RotateAs::Itself || entry.reads_itself {
+            true => {
+                let message = format!(
+                    "the user {has}, but the manifest requires {boundary}, and the stack writes a policy of this user; the rendered deployer's policy allows that only for a user with the boundary"
+                );
+                Finding::error("no-user-boundary", path, message).hint(hint)
+            }
+            false => {
+                let message = format!(
+                    "the user {has}, but the manifest requires {boundary}; the stack does not change a user that existed before"
+                );
+                Finding::warning("no-user-boundary", path, message).hint(hint)
+            }
+        },
+    )
 }
 
 impl std::fmt::Display for Reference {
@@ -368,8 +386,8 @@ impl std::fmt::Display for Reference {
             Self::Boundary(arn) => ("permissions_boundary", arn),
             Self::LogGroup(name) => ("log group", name),
             Self::Alias(name) => ("KMS alias", name),
-            Self::UserPolicy(user) => ("policy of the user", user),
             Self::Adapter(arn) => ("adapter", arn),
+            Self::UserPolicy { user, .. } => ("policy of the user", user),
         };
         write!(formatter, "{kind} {name}")
     }

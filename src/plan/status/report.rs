@@ -6,7 +6,7 @@ use std::fmt;
 use jiff::Timestamp;
 use serde::Serialize;
 
-use crate::model::{ByKind, Duration, Entry, longest_active};
+use crate::model::{ByKind, Duration, Entry, longest_active, longest_interval};
 use crate::plan::replica::{ReplicaReport, replicas};
 use crate::plan::{
     DoctorFinding, Drift, HoldReason, OutstandingRotation, RemovalTimes, TagDifference,
@@ -149,6 +149,10 @@ pub struct SecretReport {
     /// rotation is late. `None` for a password.
     #[serde(rename = "max_key_age_seconds", serialize_with = "seconds")]
     pub max_key_age: Option<Duration>,
+    /// The longest interval at which a host that follows the secret with its own key must look at it,
+    /// under the manifest's schedule and `old_key`. `None` if the user may not read its own secret.
+    #[serde(rename = "longest_follow_interval_seconds", serialize_with = "seconds")]
+    pub follow_interval: Option<Duration>,
     /// The user's keys.
     pub keys: Vec<KeyReport>,
     /// The tags of the secret that differ from the manifest's.
@@ -190,6 +194,8 @@ impl SecretReport {
             last_proven: None,
             next_rotation: secret.and_then(|secret| secret.next_rotation),
             max_key_age,
+            follow_interval: longest_interval(&entry.schedule, entry.window, entry.old_key)
+                .filter(|_| entry.reads_itself),
             keys,
             tags: Vec::new(),
             replicas: secret.map_or_else(Vec::new, |secret| replicas(entry, secret)),

@@ -43,6 +43,13 @@ fn denied(call: &'static str) -> Error {
     }
 }
 
+fn own_keys(user: &str) -> Reference {
+    Reference::UserPolicy {
+        user: user.to_owned(),
+        policy: crate::render::OWN_KEYS_POLICY,
+    }
+}
+
 /// Returns what is found, as `KIND PATH`, of one thing that was looked up.
 fn found(reference: Reference, lookup: Lookup<String>) -> Vec<String> {
     let model = load("access_keys: [{ user: ada }]\n");
@@ -65,7 +72,7 @@ fn each_thing_is_looked_up_once_and_nothing_of_another_account() {
          defaults: {{ readers: {readers}, kms_key: create }}\n\
          access_keys: [{{ user: ada }}, {{ user: made, path: /ci/, create_user: true }}, {{ user: zoe, rotate_as: role }}]\n"
     );
-    let policy = Reference::UserPolicy("ada".to_owned());
+    let policy = own_keys("ada");
     let log_group = Reference::LogGroup("/keyrota/keys".to_owned());
     let alias = Reference::Alias("alias/keyrota-keys".to_owned());
     let named = BTreeSet::from([
@@ -148,7 +155,7 @@ fn what_must_exist_and_what_must_not() {
             "alias-exists KMS alias there",
         ),
         (
-            Reference::UserPolicy("there".to_owned()),
+            own_keys("there"),
             Lookup::Missing,
             there(),
             "user-policy-exists user there",

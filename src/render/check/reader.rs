@@ -5,6 +5,7 @@ use std::collections::HashSet;
 use super::encrypt::is_for_services;
 use super::rule::{Level, Rule, RuleFindings, Theme};
 use super::stack::Stack;
+use super::statement::Statement;
 use super::template::Resource;
 use crate::model::{AccountId, Arn, Entry, Finding, KmsKey, Model};
 use crate::render::arn;
@@ -54,6 +55,24 @@ pub(super) const THEME: Theme = Theme {
             remedy: "allow kms:Decrypt for the reader and that secret in the key policy",
             source: "AWS Secrets Manager User Guide, security-encryption",
             check: Some(undecrypted),
+        },
+        Rule {
+            id: "self-reader-without-policy",
+            level: Level::Error,
+            title: "Every user with `self` in `readers` has a policy that lets it read its own secret",
+            why: "A host that has only the key could not read the next one.",
+            remedy: "use the policy keyrota-ReadOwnSecret of keyrota's template",
+            source: "keyrota: what is deployed follows from the manifest",
+            check: Some(|stack, found| {
+                let read: HashSet<(&str, &str)> = read_by_users(stack).collect();
+                for (user, secret, id) in &self_readers(stack) {
+                    if !read.contains(&(user.as_str(), secret.as_str())) {
+                        let message =
+                            format!("no policy of the user `{user}` lets it read the secret");
+                        found.add(*id, message);
+                    }
+                }
+            }),
         },
         Rule {
             id: "block-public-policy",
@@ -148,6 +167,60 @@ fn readers<'all>(
         let readers = served.readers.iter();
         readers.map(move |reader| (served, secret, reader.as_str()))
     })
+}
+
+/// Returns each user that may read its own secret, with the secret's ARN and its logical ID.
+fn self_readers<'all>(stack: &'all Stack<'_>) -> Vec<(String, String, &'all str)> {
+    let readers = stack
+        .entries
+        .iter()
+        .filter(|entry| entry.served.reads_itself);
+    let readers = readers.filter_map(|entry| {
+        let secret = stack.resolver().secret_arn(entry.served.secret.as_str());
+        let user = entry.served.user_name().to_owned();
+        Some((user, secret, entry.secret.as_ref()?.id))
+    });
+    readers.collect()
+}
+
+/// Returns each user with a resource that one of its policies lets it read. A policy with an unknown
+/// user counts with its logical ID.
+fn read_by_users<'all>(stack: &'all Stack<'_>) -> impl Iterator<Item = (&'all str, &'all str)> {
+    let statements = stack.allowing(&[DocumentKind::UserInline]);
+    let reading = statements.filter(|one| one.does("secretsmanager:GetSecretValue"));
+    reading.flat_map(|statement| {
+        let resources = statement.resources.iter();
+        resources.map(move |resource| (holder(statement), resource.as_str()))
+    })
+}
+
+fn holder<'all>(statement: &Statement<'all>) -> &'all str {
+    let document = statement.document;
+    document.holder.as_ref().unwrap_or(&document.resource)
+}
+
+/// Returns whether a statement allows nothing but what a user with `self` in `readers` needs: to
+/// read its own secret, or to decrypt that secret through Secrets Manager.
+pub(super) fn reads_own_secret(stack: &Stack<'_>, statement: &Statement<'_>) -> bool {
+    let own = self_readers(stack);
+    let is_own = |arn: &str| {
+        let mut own = own.iter();
+        own.any(|(user, secret, _)| user == holder(statement) && secret == arn)
+    };
+    let only = |actions: &[&str]| {
+        let mut allowed = statement.actions.iter();
+        allowed.all(|action| actions.contains(&action.as_str()))
+    };
+    let reads = only(&[
+        "secretsmanager:DescribeSecret",
+        "secretsmanager:GetSecretValue",
+    ]);
+    let context = "kms:EncryptionContext:SecretARN";
+    // The rules about KMS keys require that the key is used through Secrets Manager.
+    let decrypts = only(&["kms:Decrypt"])
+        && statement.is_narrowed(context)
+        && statement.narrowed(context).all(is_own);
+    decrypts || reads && statement.resources.iter().all(|arn| is_own(arn))
 }
 
 fn unnamed(stack: &Stack<'_>, found: &mut RuleFindings) {

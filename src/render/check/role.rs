@@ -2,6 +2,7 @@
 
 use std::collections::HashSet;
 
+use super::reader::reads_own_secret;
 use super::rule::{Level, Rule, RuleFindings, Theme};
 use super::stack::Stack;
 use super::statement::Statement;
@@ -217,7 +218,7 @@ pub(super) const THEME: Theme = Theme {
         Rule {
             id: "user-permissions",
             level: Level::Error,
-            title: "The stack grants a user only the policy with which it rotates its own key",
+            title: "The stack grants a user only the policy with which it rotates its own key, and with `self` in `readers` the one with which it reads its own secret",
             why: "The key of the user is in a secret that others read. Its other permissions belong to the owner of the user, who would not look for them in this stack.",
             remedy: "grant the permissions outside the stack, or accept them with a reason",
             source: "AWS IAM User Guide, best-practices (Apply least-privilege permissions)",
@@ -275,7 +276,7 @@ fn users(stack: &Stack<'_>, found: &mut RuleFindings) {
         };
         let inline = policy.kind == "AWS::IAM::User";
         let users = ["UserName", "Users"].map(|key| policy.get(key).is_some());
-        if !inline && !users.contains(&true) {
+        if !inline && !users.contains(&true) || reads_own_secret(stack, statement) {
             continue;
         }
         let known = |action: &str| {

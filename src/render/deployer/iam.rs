@@ -108,7 +108,7 @@ const ABANDONED: &[Action] = &[
 /// A teardown removes all records about keys.
 const FORGET: &[Action] = &[("iam:UntagUser", &[Teardown])];
 
-/// Users that rotate their own keys have a policy for that.
+/// Users that rotate their own keys, or read their own secrets, have a policy for that.
 const SELVES: &[Action] = &[
     ("iam:DeleteUserPolicy", &[Bootstrap, Teardown]),
     ("iam:PutUserPolicy", &[Bootstrap]),
@@ -165,6 +165,11 @@ fn readers(model: &Model, kind: &str) -> Vec<String> {
     each(readers.filter(can_be_found).map(Arn::to_string))
 }
 
+/// Returns whether the stack writes an inline policy of the entry's user.
+fn has_policy(entry: &Entry) -> bool {
+    entry.rotate_as == RotateAs::Itself || entry.reads_itself
+}
+
 /// Returns the grants for the role, the users, and their access keys.
 pub fn grants(scope: &Scope<'_>) -> Vec<Grant> {
     let Scope {
@@ -191,10 +196,10 @@ pub fn grants(scope: &Scope<'_>) -> Vec<Grant> {
     let all = users(|_, _| true);
     let below = model.access_keys().filter(|key| !key.kind.path.is_root());
     let absent = each(below.map(|key| resolver.iam_arn(&format!("user/{}", key.kind.user))));
-    let themselves = users(|entry, _| entry.rotate_as == RotateAs::Itself);
-    let existing = users(|entry, key| entry.rotate_as == RotateAs::Itself && !key.create_user);
+    let themselves = users(|entry, _| has_policy(entry));
+    let existing = users(|entry, key| has_policy(entry) && !key.create_user);
     let made = users(|_, key| key.create_user);
-    let either = users(|entry, key| entry.rotate_as == RotateAs::Itself || key.create_user);
+    let either = users(|entry, key| has_policy(entry) || key.create_user);
     let marks = |actions| Grant::new("UserMarks", "user", all.clone(), actions);
     let mut grants = vec![
         Grant::new("Users", "user", all.clone(), USERS),

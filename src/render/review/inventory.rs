@@ -6,6 +6,7 @@ use serde_json::{Value as Json, json};
 
 use super::arrangement::Arrangement;
 use super::prose;
+use crate::model::{Entry, RotateAs};
 use crate::render::resolve::{items, target};
 use crate::render::tree::Value;
 use crate::render::{FunctionCode, Rendered, Strategy, resolve};
@@ -42,6 +43,7 @@ pub fn inventory(stacks: &[Rendered<'_>], arrangements: &[Arrangement<'_>]) -> J
         let count = prose::number(*of_entries.get(kind)?);
         let purpose = match *kind {
             SECRET => secret_purpose(stacks),
+            USER_POLICY => user_policy_purpose(stacks),
             _ => purpose,
         };
         Some(json!({ "kind": kind, "purpose": purpose, "count": count }))
@@ -53,6 +55,7 @@ pub fn inventory(stacks: &[Rendered<'_>], arrangements: &[Arrangement<'_>]) -> J
 }
 
 const SECRET: &str = "AWS::SecretsManager::Secret";
+const USER_POLICY: &str = "AWS::IAM::UserPolicy";
 
 const PER_SECRET: [(&str, &str); 5] = [
     (SECRET, ""),
@@ -64,9 +67,24 @@ const PER_SECRET: [(&str, &str); 5] = [
         "AWS::SecretsManager::ResourcePolicy",
         "Lets the readers read the secret, and blocks public access.",
     ),
-    ("AWS::IAM::UserPolicy", "Lets the user rotate its own key."),
+    (USER_POLICY, ""),
     ("AWS::IAM::User", "The IAM user whose key rotates."),
 ];
+
+/// Returns the purpose of the users' policies.
+fn user_policy_purpose(stacks: &[Rendered<'_>]) -> &'static str {
+    let mut entries = stacks.iter().flat_map(|one| &one.model.entries);
+    let rotates =
+        |entry: &Entry| entry.rotate_as == RotateAs::Itself && entry.as_access_key().is_some();
+    match (
+        entries.clone().any(rotates),
+        entries.any(|it| it.reads_itself),
+    ) {
+        (true, true) => "Lets the user rotate its own key, or read its own secret.",
+        (false, true) => "Lets the user read its own secret.",
+        (_, false) => "Lets the user rotate its own key.",
+    }
+}
 
 /// Returns the purpose of the secrets.
 fn secret_purpose(stacks: &[Rendered<'_>]) -> &'static str {

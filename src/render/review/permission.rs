@@ -162,7 +162,7 @@ const GROUPS: [(&str, &str, &str); 11] = [
     (
         "users",
         "What the users can do to themselves",
-        "A policy of each user with `rotate_as: self`.",
+        "A policy of each user with `rotate_as: self`, and one of each user with `self` in `readers`.",
     ),
     (
         "readers",

@@ -22,7 +22,7 @@ macro_rules! templates {
 
 /// Every template by name: one per concern, and the frame that includes them. `extra` is empty:
 /// organisations can replace it to add resources.
-pub(super) const TEMPLATES: [(&str, &str); 17] = templates![
+pub(super) const TEMPLATES: [(&str, &str); 18] = templates![
     "stack",
     "extra",
     "tags",
@@ -36,6 +36,7 @@ pub(super) const TEMPLATES: [(&str, &str); 17] = templates![
     "alarms",
     "sweep",
     "user",
+    "own-secret-policy",
     "user-policy",
     "secret",
     "secret-policy",

@@ -41,6 +41,8 @@ pub fn view(entry: &Entry, model: &Model, tags: &[Tag], policies: &Policies<'_>)
             KmsKey::Existing(arn) => json!({ "arn": arn.as_str() }),
         },
         "readers": entry.sorted_readers(),
+        "reads_itself": entry.reads_itself,
+        "own_secret_policy_id": "",
         "replicas": entry.replicas.iter().map(replica).collect::<Vec<_>>(),
         "tags": pinned(&super::tags_of(model, entry), pins(entry)),
         "probe": null,
@@ -61,6 +63,11 @@ pub fn view(entry: &Entry, model: &Model, tags: &[Tag], policies: &Policies<'_>)
             }
             view["user_id"] = name::user_logical_id(key).into();
             view["user_policy_id"] = name::user_policy_logical_id(key).into();
+            if entry.reads_itself {
+                // A host may need it as soon as the first rotation has replaced its key.
+                depends_on.push(name::own_secret_policy_logical_id(key));
+            }
+            view["own_secret_policy_id"] = name::own_secret_policy_logical_id(key).into();
             view["user_path"] = key.path.as_str().into();
             // The property of a user without a path would be another text of the same meaning.
             view["has_user_path"] = (!key.path.is_root()).into();

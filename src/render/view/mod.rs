@@ -30,7 +30,8 @@ pub fn fits(stack: &Json) -> bool {
     let is = |value: &Json| usize::from(value == &Json::Bool(true));
     let entry = |entry: &Json| {
         let has_readers = usize::from(count(&entry["readers"]) > 0);
-        2 + is(&entry["create_user"]) + is(&entry["rotates_itself"]) + has_readers
+        let policies = is(&entry["rotates_itself"]) + is(&entry["reads_itself"]) + has_readers;
+        2 + is(&entry["create_user"]) + policies
     };
     let lists = ["access_keys", "databases", "services"].map(|kind| stack[kind].as_array());
     let entries: Vec<&Json> = lists.into_iter().flatten().flatten().collect();

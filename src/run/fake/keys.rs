@@ -31,7 +31,7 @@ impl AwsState {
         self.now.duration_since(created).unsigned_abs() >= self.lag
     }
 
-    fn pair(&self, id: &str) -> KeyPair {
+    pub fn pair(&self, id: &str) -> KeyPair {
         KeyPair {
             id: id.to_owned(),
             secret: self.keys[id].secret.clone().into(),
@@ -53,18 +53,11 @@ impl Identity for FakeAws {
 
     async fn holder(&self, pair: &KeyPair) -> Result<Caller> {
         self.act("sts:GetCallerIdentity", |state| {
-            let now = state.now;
-            let spread = state.keys.contains_key(&pair.id) && state.has_spread(&pair.id);
-            match state.keys.get_mut(&pair.id) {
-                Some(key) if spread && key.active && key.secret == pair.secret.expose_secret() => {
-                    key.last_used = Some(now);
-                    Ok(Caller {
-                        account: ACCOUNT.to_owned(),
-                        arn: state.users[&key.user].clone(),
-                    })
-                }
-                _ => refused(ErrorKind::Credentials, "the key is not known"),
-            }
+            let user = state.signs(pair)?;
+            Ok(Caller {
+                account: ACCOUNT.to_owned(),
+                arn: state.users[&user].clone(),
+            })
         })
         .await
     }
@@ -266,5 +259,20 @@ impl Keys for FakeAws {
             Ok(state.users.contains_key(user).then_some(attached))
         })
         .await
+    }
+}
+
+impl AwsState {
+    /// Returns the user that signs a request with this key.
+    pub(super) fn signs(&mut self, pair: &KeyPair) -> Result<String> {
+        let now = self.now;
+        let spread = self.keys.contains_key(&pair.id) && self.has_spread(&pair.id);
+        match self.keys.get_mut(&pair.id) {
+            Some(key) if spread && key.active && key.secret == pair.secret.expose_secret() => {
+                key.last_used = Some(now);
+                Ok(key.user.clone())
+            }
+            _ => refused(ErrorKind::Credentials, "the key is not known"),
+        }
     }
 }

@@ -9,7 +9,8 @@ use secrecy::{ExposeSecret, SecretString};
 use super::FakeAws;
 use super::state::{AwsState, SecretRecord, refused};
 use crate::port::{
-    Deletion, ErrorKind, ListedSecret, Result, Rotation, Secret, SecretValue, Secrets, TaggedSecret,
+    CURRENT, Deletion, ErrorKind, KeyPair, ListedSecret, Result, Rotation, Secret, SecretValue,
+    Secrets, TaggedSecret,
 };
 
 #[async_trait(?Send)]
@@ -75,6 +76,26 @@ impl Secrets for FakeAws {
                 created: held.details,
                 text: text.into(),
             }))
+        })
+        .await
+    }
+
+    async fn value_with(&self, pair: &KeyPair, id: &str) -> Result<Option<SecretValue>> {
+        self.act("secretsmanager:GetSecretValue", |state| {
+            state.signs(pair)?;
+            let secret = state.live_secret(id)?;
+            let held = secret.labelled(CURRENT).map(str::to_owned);
+            let held = held.and_then(|version| {
+                let held = &secret.versions[&version];
+                let text = held.value.clone()?.into();
+                let created = held.details;
+                Some(SecretValue {
+                    version,
+                    created,
+                    text,
+                })
+            });
+            Ok(held)
         })
         .await
     }

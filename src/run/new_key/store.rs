@@ -30,6 +30,7 @@ pub(super) async fn store(
         origin.to_owned(),
     )
     .first_in(base.as_ref(), &entry.fields)
+    .with_smtp(&entry.kind.smtp)
     .to_text();
     let Err(error) = context.cloud.put_value(arn, token, FIRST, &text).await else {
         context.done(format!("stored the key {id} in {}", entry.secret));

@@ -7,6 +7,7 @@ mod database;
 mod discover;
 mod doctor;
 mod drift;
+mod follow;
 mod forged;
 mod import;
 mod leak;

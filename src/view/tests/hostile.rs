@@ -132,6 +132,7 @@ fn of_status() {
             last_proven: None,
             next_rotation: None,
             max_key_age: None,
+            follow_interval: None,
             keys: vec![key(false), key(true)],
             tags: vec![TagDifference {
                 key: text(),

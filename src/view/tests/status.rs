@@ -44,6 +44,7 @@ fn secret(state: State, reason: Option<&str>) -> SecretReport {
         last_proven: at("2026-11-01T09:00:30Z"),
         next_rotation: None,
         max_key_age: Some(Duration::seconds(60 * 86_400 + 3_600)),
+        follow_interval: None,
         keys: vec![
             key("AKIANEW", KeyRole::Current, at("2026-11-02T08:00:00Z")),
             key("AKIAOLD", KeyRole::Previous, None),
@@ -176,6 +177,7 @@ fn status() {
           "kind": "access_key",
           "last_proven": "2026-11-01T09:00:30Z",
           "last_rotated": "2026-11-01T09:00:30Z",
+          "longest_follow_interval_seconds": null,
           "max_key_age_seconds": 5187600,
           "name": "prod/app",
           "next_rotation": null,

@@ -28,6 +28,10 @@ pub struct Entry {
     /// The permission that a new key must have.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub probe: Option<Probe>,
+    /// The Regions for which the value has an SMTP password of Amazon SES: see
+    /// [`smtp`](crate::value::smtp). The first is the default one.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub smtp: Vec<String>,
     /// The names of the value's fields.
     #[serde(default, skip_serializing_if = "Names::are_default")]
     pub fields: Names,

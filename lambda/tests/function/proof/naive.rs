@@ -92,6 +92,7 @@ async fn set<P: Ports>(ports: &P, event: &Event) -> Result<(), Error> {
     let owner = Owner {
         user: &user,
         secret_arn: None,
+        smtp: &[],
     };
     let value = current.rekeyed(&key, Names::default_names(), owner);
     ports

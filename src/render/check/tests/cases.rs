@@ -459,6 +459,12 @@ fn rest() -> impl IntoIterator<Item = Case> {
         "schedule-function", EVERYTHING => |text| {
             swap(text, "RotationLambdaARN: !GetAtt Function.Arn", "RotationLambdaARN: !Sub \"arn:aws:lambda:${AWS::Region}:${AWS::AccountId}:function:other\"")
         };
+        "self-reader-without-policy", EVERYTHING => |text| {
+            swap(text, "              - secretsmanager:DescribeSecret\n              - secretsmanager:GetSecretValue\n            Resource: !Ref SecretProdArchiveb3d8483c\n          - Sid: DecryptOwnSecret", "              - secretsmanager:DescribeSecret\n            Resource: !Ref SecretProdArchiveb3d8483c\n          - Sid: DecryptOwnSecret")
+        };
+        "user-permissions", EVERYTHING => |text| {
+            swap(text, "            Resource: !Ref SecretProdArchiveb3d8483c\n          - Sid: DecryptOwnSecret", "            Resource:\n              - !Ref SecretProdArchiveb3d8483c\n              - !Ref SecretProdMailere448d42a\n          - Sid: DecryptOwnSecret")
+        };
         "schedule-waits-for-permission", EVERYTHING => |text| swap(text, "      - SecretsManagerPermission\n", "");
         "schedule-waits-for-policies", EVERYTHING => |text| {
             let text = text.replace("      - FunctionRoleLog\n", "");

@@ -147,6 +147,7 @@ fn entry_ids(entry: &Entry) -> Vec<String> {
     if let Kind::AccessKey(key) = &entry.kind {
         ids.extend([
             name::user_policy_logical_id(key),
+            name::own_secret_policy_logical_id(key),
             name::user_logical_id(key),
         ]);
     }
@@ -235,6 +236,13 @@ fn facts(entry: &Entry, key: &AccessKey, account: &str) -> Vec<Fact> {
     if let Some(probe) = &key.probe {
         facts.push(("A new key must first", self::probe(probe)));
     }
+    facts.extend(own_secret(entry));
+    if !key.smtp.is_empty() {
+        let regions = key.smtp.iter().map(|region| Prose::name(region.as_str()));
+        let says =
+            Prose::words("SMTP credentials of Amazon SES for ").then(prose::list(regions, "and"));
+        facts.push(("Also contains", says));
+    }
     facts.extend(first_rotation(entry));
     facts.extend(own_tags(entry));
     let fields = keyrota_contract::value::OF_ACCESS_KEYS;
@@ -242,6 +250,20 @@ fn facts(entry: &Entry, key: &AccessKey, account: &str) -> Vec<Fact> {
     facts.push(("Fields", prose::list(fields, "and")));
     let facts = facts.into_iter();
     facts.map(|(what, prose)| Fact { what, prose }).collect()
+}
+
+/// Returns that the user may read its own secret, if it may, and how often a host with the key must
+/// read it.
+fn own_secret(entry: &Entry) -> Option<(&'static str, Prose)> {
+    let interval = model::longest_interval(&entry.schedule, entry.window, entry.old_key)?;
+    let says =
+        Prose::words("may read this secret, and no other; a host that has only the key runs ")
+            .code("keyrota follow")
+            .say(format!(
+                " at least every {}. A thief of the key can read each new key too",
+                model::days_and_hours(interval)
+            ));
+    entry.reads_itself.then_some(("The user itself", says))
 }
 
 /// Returns when the first rotation takes place, unless it is an access key that rotates at once.

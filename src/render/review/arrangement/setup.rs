@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use crate::model::{
     AccessKey, Adapter, Arn, CharacterClass, ClientEndpoint, Database, Duration, Engine, Entry,
     FirstRotation, Hosts, InitialKey, InitialPassword, Kind, KmsKey, Names, OldKey, PasswordRule,
-    Probe, Replica, RotateAs, Service, UserRights, Verification,
+    Probe, Region, Replica, RotateAs, Service, UserRights, Verification,
 };
 
 /// An entry's settings, without the names of its credential and its secret.
@@ -19,6 +19,7 @@ pub struct Setup<'a> {
     old_key: OldKey,
     first_rotation: FirstRotation,
     readers: &'a [Arn],
+    reads_itself: bool,
     tags: &'a BTreeMap<String, String>,
     replicas: &'a [Replica],
     rotate_as: &'a RotateAs,
@@ -33,6 +34,7 @@ enum Credential<'a> {
         initial_key: &'a InitialKey,
         probe: Option<&'a Probe>,
         max_key_age: Option<Duration>,
+        smtp: &'a [Region],
     },
     Database {
         engine: Engine,
@@ -75,6 +77,7 @@ impl<'a> Setup<'a> {
             old_key,
             first_rotation,
             readers,
+            reads_itself,
             replicas,
             rotate_as,
             fields,
@@ -89,6 +92,7 @@ impl<'a> Setup<'a> {
             old_key: *old_key,
             first_rotation: *first_rotation,
             readers,
+            reads_itself: *reads_itself,
             tags,
             replicas,
             rotate_as,
@@ -112,12 +116,14 @@ impl<'a> Credential<'a> {
             initial_key,
             probe,
             max_key_age,
+            smtp,
         } = key;
         Self::AccessKey {
             create_user: *create_user,
             initial_key,
             probe: probe.as_ref(),
             max_key_age: *max_key_age,
+            smtp,
         }
     }
 

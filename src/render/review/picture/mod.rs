@@ -136,7 +136,9 @@ const ARROWS: [(&str, &str, &str, Allows); 17] = [
         case.is_on(ResourceKind::LogGroup)
     }),
     ("function", "users", "acts as", |case| {
-        case.strategy == Strategy::AccessKeys && matches!(case.holder, Holder::Users(_))
+        case.strategy == Strategy::AccessKeys
+            && matches!(case.holder, Holder::Users(_))
+            && case.does("iam:CreateAccessKey")
     }),
     ("role", "users", "manages keys", |case| {
         case.is_on(ResourceKind::User) && case.does("iam:CreateAccessKey")
