@@ -46,6 +46,7 @@ mod rehearsal;
 mod replicas;
 mod restore;
 mod sandbox;
+mod smtp;
 mod stack;
 mod stages;
 mod status;
