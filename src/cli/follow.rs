@@ -90,7 +90,7 @@ pub(super) fn parse_interval(text: &str) -> Result<Duration, String> {
 pub(super) async fn run(settings: &Settings, verb: &FollowCommand) -> Result<Exit, Failed> {
     let Some(profile) = &settings.profile else {
         return Err(Failed::new("usage", "--profile is required")
-            .hint("name the profile whose key is to be kept current")
+            .hint("name the profile with the key that keyrota keeps current")
             .exit(Exit::Usage));
     };
     let file = match &verb.credentials_file {

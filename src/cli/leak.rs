@@ -128,7 +128,7 @@ async fn respond(
     if entry.reads_itself {
         let secret = &entry.secret;
         settings.progress.on(Event::Warning(format!(
-            "{secret}: `self` is in `readers`, so whoever has the leaked key can read the new one in {secret} until the leaked key is deactivated; to prevent that, remove `self` and run `keyrota bootstrap` first"
+            "{secret}: `self` is in `readers`, so anyone who has the leaked key can read the new one in {secret} until the leaked key is deactivated; to prevent that, remove `self` and run `keyrota bootstrap` first"
         )));
     }
     for warning in warnings(&assessment) {

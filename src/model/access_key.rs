@@ -237,6 +237,7 @@ fn read_kind(fields: &Fields<'_>, user: Option<UserName>) -> Option<AccessKey> {
     });
     let probe = read_probe(fields);
     let max_key_age = read_max_key_age(fields);
+    let smtp = read_smtp(fields);
     let key = AccessKey {
         user: user?,
         path: path?,
@@ -244,7 +245,7 @@ fn read_kind(fields: &Fields<'_>, user: Option<UserName>) -> Option<AccessKey> {
         initial_key: initial_key?,
         probe: probe?,
         max_key_age: max_key_age?,
-        smtp: read_smtp(fields)?,
+        smtp: smtp?,
     };
     if key.create_user && key.initial_key != InitialKey::Create {
         let message = format!(

@@ -47,6 +47,7 @@ mod replicas;
 mod restore;
 mod sandbox;
 mod service;
+mod smtp;
 mod stack;
 mod stages;
 mod status;

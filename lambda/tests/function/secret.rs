@@ -1,6 +1,7 @@
 //! The secret's value.
 
 use keyrota_contract::value::names::Names;
+use keyrota_contract::value::smtp;
 use keyrota_function::port::{NewKey, StoredValue};
 use keyrota_function::secret::{Content, Owner, Unreadable, administrator_key};
 use keyrota_function_base::secret::Partial as _;
@@ -115,6 +116,32 @@ fn a_user_and_an_arn_that_are_missing_are_filled_in() {
         };
         assert_eq!(stored(without)["secretarn"], value["secretarn"]);
     }
+}
+
+/// The passwords are those of the new key, for the Regions of the pin.
+#[test]
+fn the_smtp_passwords_follow_the_key() {
+    let regions = ["eu-west-1".to_owned()];
+    let text = r#"{"accesskey":"AKIA0123456789ABCDEF","secretkey":"old","smtp_password":"old"}"#;
+    let Content::Complete(credential) = parse_text(text) else {
+        panic!("it is complete");
+    };
+    let key = NewKey {
+        id: key_id(2),
+        secret: SecretString::from("new"),
+    };
+    let owner = Owner {
+        smtp: &regions,
+        ..OWNER
+    };
+    let value = credential.rekeyed(&key, Names::default_names(), owner);
+    let value: Value = serde_json::from_str(value.expose_secret()).expect("JSON");
+    assert_eq!(value["smtp_username"], key.id.as_str());
+    let expected = smtp::password(&key.secret, "eu-west-1");
+    assert_eq!(value["smtp_password"], expected.expose_secret());
+    assert_eq!(value["smtp_password_eu_west_1"], value["smtp_password"]);
+    let value = credential.rekeyed(&key, Names::default_names(), OWNER);
+    assert!(value.expose_secret().contains(r#""smtp_password":"old""#));
 }
 
 #[test]

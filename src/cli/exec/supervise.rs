@@ -80,7 +80,7 @@ pub(super) async fn supervise(
 }
 
 /// Ends the command, which gets the time to end by itself after SIGTERM. Returns its exit status if
-/// it had ended before, or if this process was told to end meanwhile.
+/// it had ended before, or if this process received a signal to end meanwhile.
 async fn stop(
     child: &mut Child,
     grace: Duration,
