@@ -231,10 +231,10 @@ pub enum EventError {
          secret by its ARN"
     )]
     DropNotAnArn,
-    /// A request to drop a database user reached the function for access keys.
+    /// A request to drop a database user reached another function than the one for databases.
     #[error(
-        "read the event: this function rotates access keys, and drops no users; run `keyrota teardown`, \
-         which deletes a user that the stack created with the stack"
+        "read the event: this function drops no users; run `keyrota teardown`, which asks the function that \
+         created a user to drop it"
     )]
     DropsNoUser,
     /// A check of an access key names a version.

@@ -15,8 +15,10 @@
 //! | [`error`], [`log`], [`metric`] | the function's output, which never contains a secret value |
 //! | [`port`] | the dependencies of every step and sweep |
 //! | [`step`], [`sweep`] | the common part of every rotation and sweep, over the ports |
+//! | [`password`] | what the rotations of passwords share |
 //! | [`check`] | the calls of a rotation, and what came of those that a check tried |
 //! | [`aws`] | the SDKs |
+//! | [`tls`] | the certificate authorities, and why a handshake failed |
 //! | [`clock`], [`dump`], [`lambda`] | the operating system and the Lambda runtime |
 
 pub mod arn;
@@ -31,6 +33,7 @@ pub mod lambda;
 pub mod log;
 pub mod metric;
 pub mod moment;
+pub mod password;
 pub mod pin;
 pub mod pins;
 pub mod port;
@@ -39,3 +42,4 @@ pub mod secrets_manager;
 pub mod stage;
 pub mod step;
 pub mod sweep;
+pub mod tls;

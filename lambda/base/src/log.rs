@@ -6,6 +6,7 @@
 //! runtime, so no environment variable can make them show requests and their bodies.
 
 use std::cell::RefCell;
+use std::convert::Infallible;
 use std::io::Write;
 use std::marker::PhantomData;
 
@@ -29,6 +30,22 @@ pub trait Details: Default {
 
     /// Returns the names and values of the fields.
     fn fields(&self) -> Vec<(&'static str, Value)>;
+}
+
+/// No fields besides a note's text.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct NoDetails;
+
+impl Details for NoDetails {
+    type Subject = Infallible;
+
+    fn add(&mut self, subject: &Infallible) {
+        match *subject {}
+    }
+
+    fn fields(&self) -> Vec<(&'static str, Value)> {
+        Vec::new()
+    }
 }
 
 /// A decision to record. Its text is fixed at build time.

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::time::Duration;
 
+use keyrota_contract::pins::service::CharacterClass;
 use secrecy::SecretString;
 
 use crate::arn::SecretArn;
@@ -212,6 +213,9 @@ pub struct PasswordRule {
     pub length: u16,
     /// The characters that it must not contain.
     pub exclude: String,
+    /// The classes of which it must contain a character, besides those that Secrets Manager includes
+    /// by itself.
+    pub require: Vec<CharacterClass>,
 }
 
 /// Secrets Manager's source of random passwords.

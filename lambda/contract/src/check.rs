@@ -1,6 +1,6 @@
 //! The answer to a check, which tries calls and changes nothing.
 //!
-//! A check of a version logs in to a database with that version. A check without a version
+//! A check of a version logs in to a database or a service with that version. A check without a version
 //! rehearses the next rotation: the function makes the calls that change nothing, with the
 //! credentials that the rotation would use, and lists the others as untried.
 //!
@@ -49,6 +49,10 @@ pub mod call {
     pub const READ_ACCOUNTS: &str = "database:ReadAccounts";
     /// Changes the password on the database server.
     pub const CHANGE_PASSWORD: &str = "database:ChangePassword";
+    /// Has an adapter log in to its service.
+    pub const AUTHENTICATE: &str = "adapter:Authenticate";
+    /// Has an adapter change the password on its service.
+    pub const CHANGE: &str = "adapter:Change";
 }
 
 /// The credentials that make a call.
@@ -192,9 +196,17 @@ impl CheckAnswer {
         calls.find(|it| it.call == call && it.by == by)
     }
 
+    /// Returns the login of the user, to a database server or to an adapter's service.
+    pub fn login(&self) -> Option<&CheckedCall> {
+        let calls = [call::LOG_IN, call::AUTHENTICATE];
+        calls
+            .into_iter()
+            .find_map(|call| self.find(call, Signer::User))
+    }
+
     /// Returns why the user cannot log in, or `None` if the login succeeded.
     pub fn refusal(&self) -> Option<String> {
-        match self.find(call::LOG_IN, Signer::User) {
+        match self.login() {
             Some(login) if login.result == CallResult::Allowed => None,
             Some(CheckedCall {
                 reason: Some(reason),
@@ -247,6 +259,15 @@ mod tests {
         assert_eq!(refused.refusal().unwrap(), "a reason");
         assert!(login(CallResult::Busy, None).refusal().is_some());
         assert!(CheckAnswer::default().refusal().is_some());
+    }
+
+    #[test]
+    fn a_login_to_a_service_is_a_login() {
+        let mut answer = login(CallResult::Allowed, None);
+        answer.calls[0].call = call::AUTHENTICATE.to_owned();
+        assert_eq!(answer.refusal(), None);
+        answer.calls[0].result = CallResult::Failed;
+        assert!(answer.refusal().is_some());
     }
 
     #[test]

@@ -16,6 +16,7 @@
 //! | [`grant`] | what a manifest may grant to a database user |
 //! | [`pins`] | the file in the function's package that says what the function may act on |
 //! | [`adapter`] | what the service function asks an adapter, and what it answers |
+//! | [`template`], [`url`] | the placeholders and the URLs of an HTTP adapter |
 //! | [`value`] | the JSON fields of a secret's value |
 //! | [`duration`] | durations such as `15m` |
 
@@ -30,4 +31,6 @@ pub mod pins;
 pub mod record;
 pub mod removal;
 pub mod tag;
+pub mod template;
+pub mod url;
 pub mod value;

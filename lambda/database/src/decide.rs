@@ -2,6 +2,11 @@
 
 use std::time::Duration;
 
+use keyrota_function_base::password::outcome;
+
+pub use keyrota_function_base::password::outcome::ChangeEnd;
+pub use keyrota_function_base::password::repair::{PasswordCheck, Repair, repair};
+
 use crate::mark::{RETAINED, SETTING};
 use crate::moment::Moment;
 use crate::pin::Hosts;
@@ -106,49 +111,12 @@ pub fn may_try_replaced(limit: FailureLimit, failed: u32) -> bool {
 }
 
 /// What logins showed after a change that failed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Found {
-    /// The server accepts the new password.
-    New,
-    /// It calls the new password wrong, and accepts the password that the change was made with.
-    Old,
-    /// It calls the new password wrong. An administrator made the change, so no other password
-    /// was tried.
-    NotNew,
-    /// It calls both passwords wrong.
-    Neither,
-    /// A login failed for another reason.
-    Unknown(ServerFault),
-}
-
-/// How a failed change ends, after logins.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum ChangeEnd {
-    /// The password is set.
-    Set,
-    /// Cancel the rotation: the server will never accept this password.
-    GiveUp,
-    /// Fail: the server does not have the new password.
-    NotChanged,
-    /// Fail: the server has neither password.
-    NoPasswordWorks,
-    /// Fail: it is not known which password the server has.
-    Unknown,
-}
+pub type Found = outcome::Found<ServerFault>;
 
 /// Returns how a failed change ends. `fault` is the server's answer to the change. A login is of one
 /// account, so where a change may be `partial`, it does not show that all of them have the password.
 pub fn after_asking(fault: ServerFault, found: Found, partial: bool) -> ChangeEnd {
-    match found {
-        Found::New if partial => ChangeEnd::Unknown,
-        Found::New => ChangeEnd::Set,
-        Found::Neither => ChangeEnd::NoPasswordWorks,
-        Found::Unknown(_) => ChangeEnd::Unknown,
-        // The rules are the same for all accounts.
-        Found::Old | Found::NotNew if fault == ServerFault::PasswordRefused => ChangeEnd::GiveUp,
-        Found::Old | Found::NotNew if partial => ChangeEnd::Unknown,
-        Found::Old | Found::NotNew => ChangeEnd::NotChanged,
-    }
+    outcome::change_end(fault == ServerFault::PasswordRefused, &found, partial)
 }
 
 /// Returns whether the server may be told to discard the password before AWSCURRENT's.
@@ -165,36 +133,4 @@ pub fn may_discard(stages: &Stages, promoted: Moment, after: Duration, now: Mome
         && settled
         && !stage::is_rotating(stages)
         && now >= promoted.plus(after)
-}
-
-/// The server's answers to the passwords of AWSCURRENT and of a broken-off rotation.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum PasswordCheck {
-    /// The server accepts the password.
-    Right,
-    /// The server reports the password as wrong.
-    Wrong,
-}
-
-/// What to do about a broken-off rotation.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Repair {
-    /// Make its version AWSCURRENT: its password is the one that works.
-    Promote,
-    /// Forget it: its password never reached the server.
-    Forget,
-    /// Nothing: both passwords work, and the next rotation continues from there.
-    Leave,
-    /// Report that neither password works.
-    Stop,
-}
-
-/// Returns what to do about a broken-off rotation.
-pub fn repair(current: PasswordCheck, broken_off: PasswordCheck) -> Repair {
-    match (current, broken_off) {
-        (PasswordCheck::Right, PasswordCheck::Right) => Repair::Leave,
-        (PasswordCheck::Right, PasswordCheck::Wrong) => Repair::Forget,
-        (PasswordCheck::Wrong, PasswordCheck::Right) => Repair::Promote,
-        (PasswordCheck::Wrong, PasswordCheck::Wrong) => Repair::Stop,
-    }
 }

@@ -3,9 +3,8 @@
 
 pub use keyrota_function_base::error::{NamedError, ReadError, RequestError};
 
-use keyrota_function_base::denial::advice;
+use keyrota_function_base::password::PasswordError;
 use keyrota_function_base::pin::EntryError;
-use keyrota_function_base::secrets_manager::CallError;
 
 use crate::pin::PinError;
 use crate::server::ServerError;
@@ -21,71 +20,11 @@ pub enum Error {
     #[error(transparent)]
     #[strum(transparent)]
     Pin(#[from] PinError),
-    /// The secret could not be described or read.
-    #[error(
-        "read {secret}: {source}; {next}", next = advice(.source)
-    )]
-    SecretUnread {
-        /// The secret's name.
-        secret: String,
-        /// The error from AWS.
-        source: CallError,
-    },
-    /// The pending version repeats the current password.
-    #[error(
-        "rotate {secret}: its AWSPENDING holds the password that is AWSCURRENT already; remove its \
-         label AWSPENDING with `aws secretsmanager update-secret-version-stage`, then rotate again"
-    )]
-    PendingIsCurrent {
-        /// The secret's name.
-        secret: String,
-    },
-    /// No new password could be generated.
-    #[error(
-        "make a new password for {secret}: {source}; check `password` in the manifest (is anything left \
-         after what it excludes?), and the role's policy against `keyrota generate`"
-    )]
-    PasswordNotMade {
-        /// The secret's name.
-        secret: String,
-        /// The error from AWS.
-        source: CallError,
-    },
-    /// The generated password does not follow the rules.
-    #[error(
-        "make a new password for {secret}: what Secrets Manager made {problem}, so it was not used; \
-         check `password` in the manifest, then rotate again"
-    )]
-    PasswordUnfit {
-        /// The secret's name.
-        secret: String,
-        /// What is wrong with it.
-        problem: &'static str,
-    },
-    /// The new password could not be stored.
-    #[error(
-        "store the new password of {secret}: {source}; the password that works is untouched; {next}",
-        next = advice(.source)
-    )]
-    NotStored {
-        /// The secret's name.
-        secret: String,
-        /// The error from AWS.
-        source: CallError,
-    },
+    /// A call to Secrets Manager failed, or made no password.
+    #[error(transparent)]
+    #[strum(transparent)]
+    Password(#[from] PasswordError),
 
-    /// The version whose password is about to be sent could not be recorded.
-    #[error(
-        "write down in the labels of {secret} which password the server is given: {source}; the next try \
-         does it; {next}",
-        next = advice(.source)
-    )]
-    NotWrittenDown {
-        /// The secret's name.
-        secret: String,
-        /// The error from AWS.
-        source: CallError,
-    },
     /// The login failed.
     #[error(
         "log in as {login} with the {version} of {secret}: {source}; this try sent no change; \
@@ -304,17 +243,6 @@ pub enum Error {
         /// What went wrong.
         source: ServerError,
     },
-    /// AWSCURRENT could not be moved.
-    #[error(
-        "make the new password the AWSCURRENT of {secret}: {source}; the next try does it; {next}",
-        next = advice(.source)
-    )]
-    NotPromoted {
-        /// The secret's name.
-        secret: String,
-        /// The error from AWS.
-        source: CallError,
-    },
     /// The version to check has no password.
     #[error(
         "check a version of {secret}: it has no such version, or one that is not a complete credential of \
@@ -344,8 +272,8 @@ pub enum Error {
 }
 
 impl From<ReadError> for Error {
-    fn from(ReadError { secret, source }: ReadError) -> Self {
-        Self::SecretUnread { secret, source }
+    fn from(error: ReadError) -> Self {
+        Self::Password(error.into())
     }
 }
 

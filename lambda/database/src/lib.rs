@@ -22,6 +22,7 @@
 //!
 //! [`base`]: keyrota_function_base
 
+pub use keyrota_function_base::password::mark;
 pub use keyrota_function_base::{arn, clock, metric, moment, pins, stage};
 
 pub mod aws;
@@ -31,7 +32,6 @@ pub mod engine;
 pub mod error;
 pub mod event;
 pub mod log;
-pub mod mark;
 pub mod pin;
 pub mod port;
 pub mod removal;

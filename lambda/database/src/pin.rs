@@ -173,6 +173,7 @@ impl Pin {
             rule: PasswordRule {
                 length: entry.password.length,
                 exclude: entry.password.exclude.clone(),
+                require: Vec::new(),
             },
             rotate_as: entry.rotate_as.clone(),
             hosts: entry.hosts,

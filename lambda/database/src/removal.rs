@@ -10,6 +10,8 @@
 
 pub use keyrota_contract::removal::Removal;
 
+use keyrota_function_base::password::version::WithPassword;
+
 use crate::arn::SecretArn;
 use crate::decide;
 use crate::error::Error;

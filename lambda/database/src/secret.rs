@@ -13,6 +13,7 @@ use keyrota_contract::value::object::{Object, json};
 use keyrota_contract::value::{
     DBNAME, ENGINE, HOST, MASTER_ARN, OF_DATABASES, PASSWORD, PORT, USERNAME,
 };
+use keyrota_function_base::password::version::WithPassword;
 use keyrota_function_base::secret::{self, text, unclear};
 use secrecy::{ExposeSecret, SecretString};
 
@@ -74,11 +75,6 @@ impl Credential {
     /// Returns the password.
     pub fn password(&self) -> &SecretString {
         &self.password
-    }
-
-    /// Returns whether both values contain the same password.
-    pub fn has_password_of(&self, other: &Self) -> bool {
-        self.password.expose_secret() == other.password.expose_secret()
     }
 
     /// Returns this value with a different password, and with another user if there is one, as it
@@ -193,6 +189,16 @@ impl secret::Credential for Credential {
                 value,
             }),
         })
+    }
+}
+
+impl WithPassword for Credential {
+    fn has_password_of(&self, other: &Self) -> bool {
+        self.password.expose_secret() == other.password.expose_secret()
+    }
+
+    fn is_present(partial: &Partial) -> bool {
+        partial.has_password
     }
 }
 

@@ -24,7 +24,10 @@ pub(crate) use login::{advice_on_change, authenticate, no_login, server, without
 pub(crate) use prepare::complete;
 
 pub use keyrota_function_base::clock::Deadline;
+pub(crate) use keyrota_function_base::password::label::unlabel;
 pub(crate) use keyrota_function_base::step::describe;
+
+use keyrota_function_base::password::label::label;
 
 use keyrota_function_base::step::{self as base, Admission, abandon};
 
@@ -32,9 +35,9 @@ use crate::arn::SecretArn;
 use crate::error::{Error, ReadError};
 use crate::event::{Event, Step};
 use crate::pin::{self, Pin, PinError};
-use crate::port::{Description, Ports, SecretsManager, VersionSelector};
+use crate::port::{Description, Ports, VersionSelector};
 use crate::secret::{Content, Credential};
-use crate::stage::{self, CURRENT, PENDING, PREVIOUS, VersionId};
+use crate::stage::{self, CURRENT, PENDING, PREVIOUS};
 
 /// Carries out the step that the event requests.
 ///
@@ -132,43 +135,4 @@ pub(crate) fn usable(pin: &Pin, content: Content) -> Option<Credential> {
             .then_some(credential),
         _ => None,
     }
-}
-
-/// Returns whether a version repeats the current password.
-fn is_repeated(pending: &Credential, current: &Content) -> bool {
-    matches!(current, Content::Complete(current) if pending.has_password_of(current))
-}
-
-/// Puts a label on a version, and removes it from any other.
-async fn label<P: Ports>(
-    ports: &P,
-    event: &Event,
-    description: &Description,
-    label: &'static str,
-) -> Result<(), Error> {
-    let carrier = stage::carrier(&description.stages, label);
-    if carrier == Some(&event.token) {
-        return Ok(());
-    }
-    ports
-        .secrets_manager()
-        .relabel(&event.secret, label, carrier, Some(&event.token))
-        .await
-        .map_err(|source| Error::NotWrittenDown {
-            secret: event.secret.name().to_owned(),
-            source,
-        })
-}
-
-/// Removes a label from a version. A label that remains does no harm there.
-pub(crate) async fn unlabel<P: Ports>(
-    ports: &P,
-    secret: &SecretArn,
-    label: &'static str,
-    version: &VersionId,
-) {
-    let _ = ports
-        .secrets_manager()
-        .relabel(secret, label, Some(version), None)
-        .await;
 }

@@ -25,6 +25,8 @@ pub struct Environment {
     pub sts_endpoint: Option<String>,
     /// The endpoint of S3, if it is not the default.
     pub s3_endpoint: Option<String>,
+    /// The endpoint of Lambda, if it is not the default.
+    pub lambda_endpoint: Option<String>,
 }
 
 /// The environment is not Lambda's.
@@ -67,6 +69,7 @@ impl Environment {
             iam_endpoint: endpoint("AWS_ENDPOINT_URL_IAM"),
             sts_endpoint: endpoint("AWS_ENDPOINT_URL_STS"),
             s3_endpoint: endpoint("AWS_ENDPOINT_URL_S3"),
+            lambda_endpoint: endpoint("AWS_ENDPOINT_URL_LAMBDA"),
         })
     }
 }

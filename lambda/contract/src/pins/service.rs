@@ -1,5 +1,7 @@
 //! The pin of a service's secret.
 
+pub mod rules;
+
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
@@ -76,6 +78,10 @@ pub struct Http {
     pub authenticate: HttpRequest,
     /// How the password is changed.
     pub change: HttpRequest,
+    /// The name of the file in the package that contains the certificate authorities. If absent, the
+    /// operating system's authorities are trusted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tls_ca: Option<String>,
 }
 
 /// One HTTPS request.
@@ -105,7 +111,7 @@ pub struct HttpRequest {
     pub form: Option<BTreeMap<String, String>>,
     /// What answers mean. The first that matches applies, and an answer that none matches is unclear.
     pub answers: Vec<Answer>,
-    /// How long the request may take, in seconds, 1 to 20.
+    /// How long the request may take, in seconds, 1 to [`LONGEST_TIMEOUT`](rules::LONGEST_TIMEOUT).
     #[serde(default = "usual_timeout")]
     pub timeout: u16,
 }

@@ -5,10 +5,10 @@ use std::io;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use keyrota_function_base::tls::{self, HandshakeFault};
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::client::{WebPkiServerVerifier, verify_server_cert_signed_by_trust_anchor};
 use rustls::crypto::{CryptoProvider, ring, verify_tls12_signature, verify_tls13_signature};
-use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::server::ParsedCertificate;
 use rustls::{ClientConfig, DigitallySignedStruct, Error, RootCertStore, SignatureScheme};
@@ -117,36 +117,19 @@ impl Configurations {
 
     /// Returns the authorities in a file of the package, or the operating system's.
     fn roots(&self, file: Option<&str>) -> Result<RootCertStore, ServerError> {
-        let certificates = match file {
-            Some(file) => CertificateDer::pem_file_iter(self.folder.join(file))
-                .map(|found| found.flatten().collect::<Vec<_>>())
-                .unwrap_or_default(),
-            None => rustls_native_certs::load_native_certs().certs,
-        };
-        let mut roots = RootCertStore::empty();
-        let (taken, _) = roots.add_parsable_certificates(certificates);
-        if taken == 0 {
-            return Err(coded(ServerFault::Untrusted, "no authorities"));
-        }
-        Ok(roots)
+        let unusable = || coded(ServerFault::Untrusted, "no authorities");
+        tls::authorities(&self.folder, file).ok_or_else(unusable)
     }
 }
 
 /// Classifies a failed handshake.
 fn refused(source: &io::Error) -> ServerError {
-    let inner = source.get_ref().and_then(|inner| inner.downcast_ref());
-    match inner {
-        // The variant's name without its content, which can contain names from a certificate.
-        Some(Error::InvalidCertificate(reason)) => {
-            let reason = format!("{reason:?}");
-            let end = reason.find(|character: char| !character.is_ascii_alphanumeric());
-            let name = &reason[..end.unwrap_or(reason.len())];
-            coded(ServerFault::Untrusted, name.trim_end_matches("Context"))
-        }
-        Some(Error::AlertReceived(alert)) => coded(ServerFault::NoTls, format!("alert {alert:?}")),
-        Some(_) => fault(ServerFault::NoTls),
-        None if source.kind() == io::ErrorKind::InvalidInput => fault(ServerFault::NameUnknown),
-        None => coded(ServerFault::Unreachable, name::code(source)),
+    match tls::handshake_fault(source) {
+        HandshakeFault::Untrusted(code) => coded(ServerFault::Untrusted, code),
+        HandshakeFault::Incompatible(Some(alert)) => coded(ServerFault::NoTls, alert),
+        HandshakeFault::Incompatible(None) => fault(ServerFault::NoTls),
+        HandshakeFault::InvalidName => fault(ServerFault::NameUnknown),
+        HandshakeFault::Broken => coded(ServerFault::Unreachable, name::code(source)),
     }
 }
 

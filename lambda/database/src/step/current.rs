@@ -1,5 +1,6 @@
 //! What AWSCURRENT holds when a rotation begins: a credential, or one without a password.
 
+use keyrota_function_base::password::version::WithPassword;
 use keyrota_function_base::step as base;
 use secrecy::SecretString;
 

@@ -8,10 +8,10 @@
 use std::time::Duration;
 
 use super::test::prove;
-use super::{
-    Admission, Deadline, admit, describe, find, is_repeated, pending_credential, read, unlabel,
-};
-use keyrota_function_base::step;
+use super::{Admission, Deadline, admit, describe, find, pending_credential, read, unlabel};
+use keyrota_function_base::password::error::PasswordError;
+use keyrota_function_base::password::label::{self, is_set};
+use keyrota_function_base::password::version::is_repeated;
 
 use crate::arn::SecretArn;
 use crate::error::Error;
@@ -50,9 +50,8 @@ pub(super) async fn run<P: Ports>(
     let pending = pending?;
     let pending = pending_credential("promote", &pin, pending.content)?;
     if is_repeated(&pending, &current) {
-        return Err(Error::PendingIsCurrent {
-            secret: event.secret.name().to_owned(),
-        });
+        let secret = event.secret.name().to_owned();
+        return Err(PasswordError::PendingIsCurrent { secret }.into());
     }
     prove(ports, event, &pin, &current, &pending, deadline).await?;
 
@@ -75,11 +74,6 @@ pub(super) async fn run<P: Ports>(
     Ok(())
 }
 
-/// Returns whether the version is recorded as the one whose password is sent to the server.
-fn is_set(description: &Description, token: &VersionId) -> bool {
-    stage::carrier(&description.stages, SETTING) == Some(token)
-}
-
 /// Makes a version AWSCURRENT.
 ///
 /// # Errors
@@ -91,10 +85,5 @@ pub(crate) async fn promote<P: Ports>(
     description: &Description,
     version: &VersionId,
 ) -> Result<(), Error> {
-    step::promote(ports, secret, description, version)
-        .await
-        .map_err(|source| Error::NotPromoted {
-            secret: secret.name().to_owned(),
-            source,
-        })
+    Ok(label::promote(ports, secret, description, version).await?)
 }

@@ -4,6 +4,7 @@
 //! its place. Therefore the function logs in before it reports anything: with the new password, which
 //! is one failed login at most, and then with the password that the change was made with.
 
+use keyrota_function_base::password::outcome;
 use keyrota_function_base::step::abandon;
 
 use super::login::{advice_on_change, not_sent, refused, server};
@@ -56,7 +57,7 @@ pub(super) async fn failed<P: Ports>(
         ChangeError::Sent(error) => error,
     };
     let found = find(ports, attempt, own).await;
-    let tested = tested(found);
+    let tested = outcome::tested(&found);
     if error.fault == ServerFault::RightsRefused {
         return Err(refused(pin, error, tested));
     }
@@ -87,23 +88,15 @@ pub(super) async fn failed<P: Ports>(
     }
 }
 
-/// Finds out by logging in which password the server has. After a login that failed for another
-/// reason than a wrong password, no other password is sent.
+/// Finds out by logging in which password the server has.
 async fn find<P: Ports>(ports: &P, attempt: &Attempt<'_>, own: Option<&OwnLogin>) -> Found {
-    let endpoint = attempt.endpoint;
-    match log_in(ports, endpoint, &attempt.pin.login(attempt.pending)).await {
-        Ok(true) => return Found::New,
-        Ok(false) => {}
-        Err(error) => return Found::Unknown(error.fault),
-    }
-    let Some(own) = own else {
-        return Found::NotNew;
+    let try_login = async |login: &Login| {
+        let ended = log_in(ports, attempt.endpoint, login).await;
+        ended.map_err(|error| error.fault)
     };
-    match log_in(ports, endpoint, &own.login).await {
-        Ok(true) => Found::Old,
-        Ok(false) => Found::Neither,
-        Err(error) => Found::Unknown(error.fault),
-    }
+    let (try_login, new) = (&try_login, attempt.pin.login(attempt.pending));
+    let own = own.map(|own| async move || try_login(&own.login).await);
+    outcome::find(async || try_login(&new).await, own).await
 }
 
 /// Returns whether the server accepts a password, or calls it wrong.
@@ -116,23 +109,5 @@ async fn log_in<P: Ports>(
         Ok(()) => Ok(true),
         Err(error) if decide::may_try_another(error.fault) => Ok(false),
         Err(error) => Err(error),
-    }
-}
-
-/// Returns what the logins showed, and nothing more.
-fn tested(found: Found) -> &'static str {
-    match found {
-        Found::New => "a login right after that succeeded with the new password",
-        Found::Old => {
-            "logins right after that failed with the new password and succeeded with the old one"
-        }
-        Found::NotNew => "a login right after that failed with the new password",
-        Found::Neither => {
-            "logins right after that failed with the new password and with the old one"
-        }
-        Found::Unknown(_) => {
-            "it could not be tested which password the server has, because the login right after \
-             that failed for another reason than a wrong password"
-        }
     }
 }

@@ -37,6 +37,8 @@ use super::{
 };
 use std::cell::Cell;
 
+use keyrota_function_base::password::label::is_set;
+use keyrota_function_base::password::version::{WithPassword, nothing_to_set};
 use keyrota_function_base::step::unreadable;
 
 use crate::decide;
@@ -50,7 +52,7 @@ use crate::secret::{Content, Credential, Unreadable};
 use crate::server::{
     Change, ChangeError, Endpoint, FailureLimit, Login, PreviousPassword, Server, ServerError,
 };
-use crate::stage::{self, CURRENT, PENDING, PREVIOUS, VersionId};
+use crate::stage::{CURRENT, PENDING, PREVIOUS, VersionId};
 
 /// What `setSecret` knows after it has read the secret.
 pub(super) struct SetContext<'event> {
@@ -96,7 +98,7 @@ impl SetContext<'_> {
 
     /// Returns whether this version's password was sent, or was about to be.
     pub(super) fn was_sent(&self) -> bool {
-        stage::carrier(&self.description.stages, SETTING) == Some(&self.event.token)
+        is_set(&self.description, &self.event.token)
     }
 }
 
@@ -116,7 +118,7 @@ pub(super) async fn run<P: Ports>(ports: &P, event: &Event) -> Result<(), Error>
     } = current?;
     let current = Current::read(&pin, content)?;
     let pending = pending?;
-    if let Some(reason) = nothing_to_set(&current, &pending) {
+    if let Some(reason) = nothing_to_set(&pending, |it| current.has_password_of(it)) {
         ports.journal().note(Note::new("nothing to set", reason));
         return Ok(());
     }
@@ -218,19 +220,6 @@ async fn keep<P: Ports>(ports: &P, context: &SetContext<'_>) -> Result<(), Error
     ports.journal().note(note);
     label(ports, context.event, &context.description, SETTING).await?;
     retained(ports, context).await
-}
-
-/// Returns why there is no password to set, or `None` if there is one. `finishSecret` promotes
-/// no version without a password.
-fn nothing_to_set(current: &Current, pending: &Content) -> Option<&'static str> {
-    match pending {
-        Content::Nothing => Some("the version has no value"),
-        Content::Partial(partial) if !partial.has_password => Some("the version has no password"),
-        Content::Complete(pending) if current.has_password_of(pending) => {
-            Some("the version holds the current password")
-        }
-        _ => None,
-    }
 }
 
 /// Continues after a rotation that was broken off after its password was sent. If that password

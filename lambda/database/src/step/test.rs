@@ -9,9 +9,11 @@
 
 use std::time::Duration;
 
+use keyrota_function_base::password::version::configuration_test;
+
 use super::login::{advice, authenticate, place, server};
 use super::{
-    Admission, Deadline, abandon, admit, current_credential, describe, is_current, is_repeated,
+    Admission, Deadline, abandon, admit, current_credential, describe, is_current,
     pending_credential, read,
 };
 use crate::error::Error;
@@ -19,7 +21,7 @@ use crate::event::Event;
 use crate::log::Note;
 use crate::pin::Pin;
 use crate::port::{Clock, Journal, Ports, VersionSelector};
-use crate::secret::{Content, Credential, Unreadable};
+use crate::secret::{Content, Credential};
 use crate::server::{Server, ServerError, ServerFault};
 use crate::stage::{self, CURRENT, PENDING, VersionState};
 
@@ -143,21 +145,6 @@ pub(super) async fn prove<P: Ports>(
         return Err(abandon(ports, event, None, reason).await.into());
     }
     tested
-}
-
-/// Returns why this is a test of the configuration, or `None` if it is a rotation.
-fn configuration_test(absent: bool, current: &Content, pending: &Content) -> Option<&'static str> {
-    match pending {
-        _ if absent => Some("the version is absent"),
-        Content::Nothing => Some("the version has no value"),
-        Content::Unreadable(Unreadable::Undecryptable) => None,
-        Content::Unreadable(_) => Some("the version has no credential's fields"),
-        Content::Partial(partial) if !partial.has_password => Some("the version has no password"),
-        Content::Complete(pending) if is_repeated(pending, current) => {
-            Some("the version holds the current password")
-        }
-        _ => None,
-    }
 }
 
 /// Logs in, and retries if that may help.

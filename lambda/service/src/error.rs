@@ -1,0 +1,130 @@
+//! Why a step, a sweep, or a check failed. Each message reads after "failed to", states what
+//! failed, the reason, and the next step, and contains no password and no token.
+
+pub use keyrota_function_base::error::{NamedError, ReadError, RequestError};
+
+use keyrota_function_base::password::PasswordError;
+use keyrota_function_base::pin::EntryError;
+
+use crate::pin::PinError;
+use crate::service::ServiceError;
+
+/// Why a step, a sweep, or a check failed.
+#[derive(Debug, thiserror::Error, strum::IntoStaticStr)]
+pub enum Error {
+    /// The request failed for a reason that does not depend on the kind of credential.
+    #[error(transparent)]
+    #[strum(transparent)]
+    Request(#[from] RequestError),
+    /// The secret is not pinned, or a value does not agree with its pin.
+    #[error(transparent)]
+    #[strum(transparent)]
+    Pin(#[from] PinError),
+    /// A call to Secrets Manager failed, or made no password.
+    #[error(transparent)]
+    #[strum(transparent)]
+    Password(#[from] PasswordError),
+    /// The login failed.
+    #[error(
+        "log in to {service} as {username} with the {version} of {secret}: {source}; this try sent no \
+         change; {advice}"
+    )]
+    NoLogin {
+        /// The secret's name.
+        secret: String,
+        /// The service.
+        service: String,
+        /// The pinned user.
+        username: String,
+        /// The version that contains the password.
+        version: &'static str,
+        /// What went wrong.
+        source: ServiceError,
+        /// The next step.
+        advice: &'static str,
+    },
+    /// Every password that may be tried is wrong.
+    #[error(
+        "log in to {service} as {username}: the service takes none of the passwords of {secret} (tried: \
+         {tried}); see that the user exists and is not locked, give it AWSCURRENT's password by hand or store \
+         the right one as AWSCURRENT, then rotate again"
+    )]
+    NoPasswordWorks {
+        /// The secret's name.
+        secret: String,
+        /// The service.
+        service: String,
+        /// The pinned user.
+        username: String,
+        /// The versions whose passwords were tried.
+        tried: String,
+    },
+    /// The password was not changed, as far as logins show.
+    #[error("change the password of {username} on {service}: {source}; {tested}; {advice}")]
+    NotChanged {
+        /// The service.
+        service: String,
+        /// The pinned user.
+        username: String,
+        /// What went wrong.
+        source: ServiceError,
+        /// What was found out about the password that the service has.
+        tested: &'static str,
+        /// The next step.
+        advice: &'static str,
+    },
+    /// It is not known which password the service has.
+    #[error(
+        "change the password of {username} on {service}: {source}; {tested}; the password may have changed, \
+         and the next try finds out; {advice}"
+    )]
+    ChangeUnknown {
+        /// The service.
+        service: String,
+        /// The pinned user.
+        username: String,
+        /// What went wrong.
+        source: ServiceError,
+        /// What was found out about the password that the service has.
+        tested: &'static str,
+        /// The next step.
+        advice: &'static str,
+    },
+    /// The new password does not work.
+    #[error(
+        "test the new password of {username} on {service}: {source}; AWSCURRENT stays as it is; {advice}"
+    )]
+    TestFailed {
+        /// The service.
+        service: String,
+        /// The pinned user.
+        username: String,
+        /// What went wrong.
+        source: ServiceError,
+        /// The next step.
+        advice: &'static str,
+    },
+    /// The version to check has no password.
+    #[error(
+        "check a version of {secret}: it has no such version, or one that is not a complete credential of \
+         {username}; run `keyrota bootstrap`, which stores the first one"
+    )]
+    NothingToCheck {
+        /// The secret's name.
+        secret: String,
+        /// The pinned user.
+        username: String,
+    },
+}
+
+impl From<ReadError> for Error {
+    fn from(error: ReadError) -> Self {
+        Self::Password(error.into())
+    }
+}
+
+impl From<EntryError> for Error {
+    fn from(error: EntryError) -> Self {
+        Self::Pin(error.into())
+    }
+}

@@ -1,0 +1,41 @@
+//! Logs in to the pinned service.
+
+use super::advice;
+use crate::error::Error;
+use crate::pin::Pin;
+use crate::port::Ports;
+use crate::secret::Credential;
+use crate::service::{Service, ServiceError};
+
+/// Logs in as the pinned user with a version's password. The adapter is always the pinned one, whatever
+/// the version contains.
+pub(crate) async fn authenticate<P: Ports>(
+    ports: &P,
+    pin: &Pin,
+    credential: &Credential,
+) -> Result<(), ServiceError> {
+    let password = credential.password();
+    ports.service().authenticate(&pin.account, password).await
+}
+
+/// Returns the error of a login that failed for a reason other than a wrong password.
+pub(crate) fn no_login(pin: &Pin, version: &'static str, source: ServiceError) -> Error {
+    Error::NoLogin {
+        secret: pin.secret.name().to_owned(),
+        service: pin.account.service(),
+        username: pin.account.username.clone(),
+        version,
+        advice: advice::find(&source),
+        source,
+    }
+}
+
+/// Returns the error if every password that may be tried is wrong.
+pub(crate) fn none_works(pin: &Pin, tried: &[&str]) -> Error {
+    Error::NoPasswordWorks {
+        secret: pin.secret.name().to_owned(),
+        service: pin.account.service(),
+        username: pin.account.username.clone(),
+        tried: tried.join(", "),
+    }
+}
