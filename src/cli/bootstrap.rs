@@ -229,6 +229,7 @@ fn result(model: &Model, done: Bootstrapped) -> BootstrapResult {
         kind: match entry.kind {
             Kind::AccessKey(_) => "access_key",
             Kind::Database(_) => "database",
+            Kind::Service(_) => "service",
         },
         username: proven.verified.report.username,
         access_key_id: proven.verified.access_key_id,

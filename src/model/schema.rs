@@ -152,6 +152,23 @@ fn property(field: &'static FieldDefinition, definitions: &mut Map<String, Value
                 ],
             }))
         }
+        Form::Choices(words) => json!({
+            "type": types(&["array"]),
+            "items": { "enum": words },
+            "uniqueItems": true,
+        }),
+        Form::Integers(low, high) => {
+            let one = json!({ "type": "integer", "minimum": low, "maximum": high });
+            or_null(json!({
+                "anyOf": [one, { "type": "array", "items": one, "minItems": 1, "uniqueItems": true }],
+            }))
+        }
+        Form::TextMap(text) => {
+            let mut one = text_schema(text);
+            one["type"] = json!(["string"].iter().chain(text.also).collect::<Vec<_>>());
+            json!({ "type": types(&["object"]), "additionalProperties": one })
+        }
+        Form::Json => json!({}),
         Form::Tags => json!({
             "type": types(&["object"]),
             "maxProperties": MAX_TAGS,
@@ -201,7 +218,9 @@ fn property(field: &'static FieldDefinition, definitions: &mut Map<String, Value
     }
     match (&field.form, field.examples) {
         (_, []) => {}
-        (Form::Texts(..) | Form::TextsOrMappings(..), items) => schema["examples"] = json!([items]),
+        (Form::Texts(..) | Form::Choices(..) | Form::TextsOrMappings(..), items) => {
+            schema["examples"] = json!([items])
+        }
         (_, examples) => schema["examples"] = json!(examples),
     }
     schema
