@@ -49,8 +49,9 @@ pub fn prepare(folder: &Path) -> Result<(), Error> {
             let mut command = Command::new(python.program());
             command
                 .args(["-c", "from keystone.cmd.manage import main; main()"])
+                .arg("--config-file")
+                .arg(partial.join("keystone.conf"))
                 .args(arguments)
-                .env("OS_KEYSTONE_CONFIG_DIR", partial)
                 .current_dir(partial);
             if arguments[0].ends_with("_setup") {
                 let ids = [
