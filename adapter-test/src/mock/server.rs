@@ -12,7 +12,9 @@ use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper::{Request, Response, StatusCode};
 use hyper_util::rt::TokioIo;
-use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
+use rcgen::{
+    BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair, KeyUsagePurpose,
+};
 use rustls::ServerConfig;
 use rustls::crypto::ring;
 use rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
@@ -59,6 +61,10 @@ pub async fn start(
 fn configuration(folder: &Path) -> io::Result<ServerConfig> {
     let mut parameters = CertificateParams::default();
     parameters.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    parameters.key_usages = vec![KeyUsagePurpose::KeyCertSign];
+    // A name of its own, so that the service's certificate does not look signed by itself.
+    let name = "keyrota's mock service: authority";
+    parameters.distinguished_name.push(DnType::CommonName, name);
     let authority = KeyPair::generate()
         .and_then(|key| CertifiedIssuer::self_signed(parameters, key))
         .map_err(io::Error::other)?;

@@ -162,20 +162,21 @@ impl<S: Subject> Scene<'_, S> {
     /// Finds out which password the user has, and whether it is AWSCURRENT's.
     async fn look(&self, secret: &Secret, ended: &mut Ended) {
         let Search { subject, user, .. } = self.search;
-        let current = secret.password(CURRENT);
-        let mut candidates = secret.labelled_passwords();
-        candidates.extend(current.clone());
-        while let Some(password) = candidates.pop() {
-            let is_current = candidates.len() == secret.labelled_passwords().len();
-            match user.authenticate(*subject, &password).await {
+        if let Some(current) = secret.password(CURRENT) {
+            match user.authenticate(*subject, &current).await {
                 Ok(()) => {
-                    ended.password = password;
+                    ended.password = current;
                     return;
                 }
-                Err(error) if is_current => {
+                Err(error) => {
                     ended.stuck = Some(format!("AWSCURRENT's password does not work: {error}"));
                 }
-                Err(_) => {}
+            }
+        }
+        for password in secret.labelled_passwords() {
+            if user.authenticate(*subject, &password).await.is_ok() {
+                ended.password = password;
+                return;
             }
         }
     }
