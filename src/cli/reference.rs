@@ -14,8 +14,16 @@ fn commands() -> String {
     program.build();
     let mut text = String::new();
     for command in program.get_subcommands() {
-        writeln!(text, "## {}\n", command.get_name()).unwrap();
-        text.push_str(&body(command));
+        let inner: Vec<_> = command.get_subcommands().collect();
+        if inner.is_empty() {
+            writeln!(text, "## {}\n", command.get_name()).unwrap();
+            text.push_str(&body(command));
+        }
+        for verb in inner {
+            let (name, verb_name) = (command.get_name(), verb.get_name());
+            writeln!(text, "## {name} {verb_name}\n").unwrap();
+            text.push_str(&body(verb));
+        }
     }
     text.push_str("## Global options\n\nEvery command accepts these options.\n\n");
     let global = program.get_arguments().filter(|arg| arg.is_global_set());
