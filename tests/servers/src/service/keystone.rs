@@ -82,6 +82,7 @@ fn configure(folder: &Path) -> Result<(), Error> {
          [fernet_tokens]\nkey_repository = {path}/tokens\n\
          [fernet_receipts]\nkey_repository = {path}/tokens\n\
          [credential]\nkey_repository = {path}/credentials\n\
+         [identity]\npassword_hash_rounds = 4\n\
          [security_compliance]\npassword_regex = ^(?=.*\\d)(?=.*[a-zA-Z]).{{12,}}$\n\
          password_regex_description = at least 12 characters with a digit and a letter\n\
          unique_last_password_count = 2\n"
