@@ -15,7 +15,7 @@ pub(crate) enum Mishap {
     Before(AnyFault),
     /// The call is carried out, but fails.
     After(AnyFault),
-    /// The call is not carried out, and is said to have succeeded.
+    /// The call is not carried out, and its answer claims success.
     Pretended,
     /// The process dies, and the call is not carried out.
     DieBefore,
@@ -81,7 +81,7 @@ impl FakeServices {
     }
 
     /// Makes a call: records it, applies its mishap, and checks the invariants. `pretended` is the
-    /// answer of a call that is only said to have succeeded.
+    /// answer of a call that claims success without it.
     pub(super) async fn call<T: Told, F: From<AnyFault> + Debug>(
         &self,
         action: &'static str,
