@@ -8,3 +8,6 @@ pub const MESSAGE_FIELD: &str = "errorMessage";
 /// The list of the user's access keys does not contain the key of AWSCURRENT. Soon after a
 /// rotation, IAM may not list the key yet.
 pub const CURRENT_KEY_MISSING: &str = "CurrentKeyMissing";
+/// The service's rules refuse the new password, and the rotation was abandoned. The next one makes
+/// another password.
+pub const PASSWORD_REJECTED: &str = "PasswordRejected";

@@ -43,8 +43,9 @@ pub fn after_logins(fault: ServiceFault, found: Found, farm: bool) -> ChangeEnd 
     }
 }
 
-/// Returns whether every member of a farm of servers knows the password that was sent last. The labels
-/// moved before it was sent, so the change of them is not later than that by more than a step takes.
+/// Returns whether every member of a farm of servers knows the password of a rotation that was broken
+/// off. Its version lost AWSPENDING after the password was sent, which was a change of the secret, or
+/// while the step that sent it was still running.
 pub fn is_settled(pin: &Pin, description: &Description, now: Moment) -> bool {
     let changed = description.last_changed;
     !pin.is_farm()

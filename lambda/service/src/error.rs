@@ -73,6 +73,18 @@ pub enum Error {
         /// The next step.
         advice: &'static str,
     },
+    /// The service's rules refuse the new password, and the rotation was given up. The program knows this
+    /// error by its name, [`PASSWORD_REJECTED`](keyrota_contract::error::PASSWORD_REJECTED).
+    #[error(
+        "rotate {secret}: {reason}; this rotation was given up, and AWSCURRENT stays as it is; the next rotation \
+         makes another password, when it is due or with `keyrota rotate`"
+    )]
+    PasswordRejected {
+        /// The secret's name.
+        secret: String,
+        /// The service's answer, what logins showed, and the next step.
+        reason: String,
+    },
     /// It is not known which password the service has.
     #[error(
         "change the password of {username} on {service}: {source}; {tested}; the password may have changed, \

@@ -26,6 +26,18 @@ pub enum Certificate {
     None,
 }
 
+impl Certificate {
+    /// Writes `authority.pem` for clients, and `server.pem` and `server.key`, into a folder, for a server
+    /// that a test provides itself.
+    ///
+    /// # Errors
+    ///
+    /// Fails if a file cannot be written.
+    pub fn write(self, folder: &Path) -> Result<(), Error> {
+        write(folder, self)
+    }
+}
+
 /// Writes `authority.pem` for clients, and `server.pem` and `server.key`, into a folder.
 pub fn write(folder: &Path, certificate: Certificate) -> Result<(), Error> {
     let trusted = authority("trusted")?;

@@ -10,7 +10,7 @@ use keyrota_function_base::step::abandon;
 
 use super::{advice, authenticate, none_works};
 use crate::decide::{self, ChangeEnd};
-use crate::error::Error;
+use crate::error::{Error, RequestError};
 use crate::event::Event;
 use crate::log::Note;
 use crate::pin::Pin;
@@ -87,7 +87,12 @@ pub(super) async fn failed<P: Ports>(
         ChangeEnd::GiveUp => {
             let advice = advice::find(&error);
             let reason = format!("{error}; {tested} ({advice})");
-            Err(abandon(ports, event, None, reason).await.into())
+            Err(match abandon(ports, event, None, reason).await {
+                RequestError::GivenUp { secret, reason } => {
+                    Error::PasswordRejected { secret, reason }
+                }
+                other => other.into(),
+            })
         }
         ChangeEnd::NotChanged => Err(not_changed(pin, error, tested)),
         ChangeEnd::NoPasswordWorks => Err(none_works(pin, &[PENDING, attempt.version])),

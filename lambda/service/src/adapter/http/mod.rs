@@ -39,11 +39,11 @@ pub struct HttpAdapter {
 }
 
 impl HttpAdapter {
-    /// Returns an adapter. `package` is the folder that contains the function's package, with the files
-    /// of certificate authorities.
+    /// Returns an adapter. `package` is the folder that contains the function's package, which has the
+    /// files of certificate authorities in its folder `tls`.
     pub fn new(package: &Path) -> Self {
         Self {
-            connector: Connector::new(package),
+            connector: Connector::new(&package.join("tls")),
         }
     }
 

@@ -1,0 +1,74 @@
+//! The result of a search.
+
+use std::fmt;
+
+use keyrota_test_function::search;
+
+/// The result of a search that found no violation.
+#[derive(Debug, Default)]
+pub(super) struct Explored {
+    /// The number of starting states.
+    pub(super) starts: usize,
+    /// The number of reachable states.
+    pub(super) states: usize,
+    /// The number of states in which the only password that works is that of a version whose
+    /// rotation was broken off.
+    pub(super) only_broken_off: usize,
+    /// The number of runs of a step.
+    pub(super) executions: usize,
+    /// The number of runs of a sweep.
+    pub(super) sweeps: usize,
+    /// The number of calls after which the invariants were checked.
+    pub(super) calls: usize,
+    /// The number of states from which a rotation succeeded at the first, second, … attempt
+    /// after the faults ended.
+    pub(super) healed: [usize; 3],
+    /// The number of states without a rotation from which one sweep made AWSCURRENT's password
+    /// work again.
+    pub(super) mended: usize,
+    /// The number of states that need a person: someone changed the password on the service or
+    /// dropped the user by hand, and nobody else may change it.
+    pub(super) stopped: usize,
+    /// The most logins in succession that the service refused in one step or sweep.
+    pub(super) most_wrong: u32,
+}
+
+impl search::Explored for Explored {
+    fn add(&mut self, other: &Self) {
+        self.starts += other.starts;
+        self.states += other.states;
+        self.only_broken_off += other.only_broken_off;
+        self.executions += other.executions;
+        self.sweeps += other.sweeps;
+        self.calls += other.calls;
+        for (mine, theirs) in self.healed.iter_mut().zip(other.healed) {
+            *mine += theirs;
+        }
+        self.mended += other.mended;
+        self.stopped += other.stopped;
+        self.most_wrong = self.most_wrong.max(other.most_wrong);
+    }
+}
+
+impl fmt::Display for Explored {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let [first, second, third] = self.healed;
+        write!(
+            formatter,
+            "{} starting states, {} states reached, {} steps and {} sweeps run, {} calls checked\n\
+             in {} states the only password that works is one whose rotation was broken off\n\
+             once the faults were over, a rotation succeeded at the first try from {first} states, \
+             at the second from {second}, at the third from {third}; {} need a person\n\
+             a sweep alone mended AWSCURRENT in {}; at most {} logins in succession were refused",
+            self.starts,
+            self.states,
+            self.executions,
+            self.sweeps,
+            self.calls,
+            self.only_broken_off,
+            self.stopped,
+            self.mended,
+            self.most_wrong,
+        )
+    }
+}

@@ -1,0 +1,181 @@
+//! A state, and the equivalence of two states.
+
+use std::fmt::Write;
+use std::time::Duration;
+
+use keyrota_service_function::event::Step;
+use keyrota_service_function::mark;
+use keyrota_service_function::stage::{CURRENT, PENDING, PREVIOUS, VersionId};
+use keyrota_test_function::secrets::FakeSecrets as _;
+
+use crate::fake::{FakeServices, SECRET_ARN};
+
+/// The time after which a member of a farm has learned a password for certain.
+const SETTLED: i64 = 1_000;
+
+/// The progress of a rotation.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Phase {
+    /// No rotation is in progress.
+    Idle,
+    /// The rotation that creates version `token` is about to run step number `step`.
+    Next {
+        /// The version.
+        token: String,
+        /// The step's number.
+        step: usize,
+    },
+    /// That step failed, or its process died.
+    Failed {
+        /// The version.
+        token: String,
+        /// The step's number.
+        step: usize,
+    },
+}
+
+/// Everything that persists while no process runs.
+pub(super) struct State {
+    pub(super) services: FakeServices,
+    pub(super) phase: Phase,
+    /// What someone has changed by hand.
+    pub(super) by_hand: Option<&'static str>,
+}
+
+impl State {
+    pub(super) fn fork(&self) -> Self {
+        Self {
+            services: self.services.fork(),
+            phase: self.phase.clone(),
+            by_hand: self.by_hand,
+        }
+    }
+
+    /// Returns the state after an action of Secrets Manager or an operator.
+    pub(super) fn then(&self, act: impl FnOnce(&mut Self)) -> Self {
+        let mut state = self.fork();
+        act(&mut state);
+        state.settle();
+        state
+    }
+
+    /// Begins a rotation with a new version.
+    pub(super) fn begin(&mut self) {
+        self.services.made.set(self.services.made.get() + 1);
+        let token = format!("token-{:0>32}", self.services.made.get());
+        self.services.begin(&token);
+        self.phase = Phase::Next { token, step: 0 };
+    }
+
+    /// Records the result of a step.
+    pub(super) fn after(&mut self, done: bool) {
+        let Phase::Next { token, step } = self.phase.clone() else {
+            return;
+        };
+        let last = step + 1 == Step::ALL.len();
+        self.phase = match (done, last) {
+            (true, true) => {
+                self.services.end();
+                Phase::Idle
+            }
+            (true, false) => Phase::Next {
+                token,
+                step: step + 1,
+            },
+            (false, _) => Phase::Failed { token, step },
+        };
+        self.settle();
+    }
+
+    /// Removes versions without a label, as Secrets Manager does, and a rotation whose version
+    /// is no longer AWSPENDING.
+    pub(super) fn settle(&mut self) {
+        let pending = self.services.carrier(PENDING);
+        if let Phase::Failed { token, .. } = &self.phase
+            && pending.as_ref().map(VersionId::as_str) != Some(token)
+        {
+            self.phase = Phase::Idle;
+        }
+        self.services.change_secret(|secret| {
+            secret
+                .versions
+                .retain(|_, version| !version.labels.is_empty());
+        });
+        self.services.forget_what_nobody_knows();
+        self.services.check();
+    }
+
+    /// Returns a description that is equal for two states that differ only in names and dates.
+    pub(super) fn canonical(&self) -> String {
+        let services = &self.services;
+        let secrets = services.secrets.borrow();
+        let secret = secrets.get(SECRET_ARN).expect("the secret");
+        let mut versions: Vec<_> = secret.versions.iter().collect();
+        versions.sort_by(|left, right| left.1.labels.cmp(&right.1.labels));
+
+        let user = services.user.borrow();
+        let mut known: Vec<&str> = Vec::new();
+        let mut number = |password| match known.iter().position(|it| *it == password) {
+            Some(number) => number,
+            None => {
+                known.push(password);
+                known.len() - 1
+            }
+        };
+        let mut text = format!("{:?} {} ", services.guards(), self.by_hand.is_some());
+        if let Some(user) = &*user {
+            let primary = number(&user.primary);
+            let secondary = user.secondary.as_deref().map(&mut number);
+            let _ = write!(text, "{primary} {secondary:?} ");
+            if let Some((stale, until)) = &user.stale
+                && services.now.get() < *until
+            {
+                let left = (*until - services.now.get()).as_secs();
+                let _ = write!(text, "{} for {left} ", number(stale));
+            }
+        }
+        text.push('/');
+        for (id, version) in versions {
+            let password = version.details.password.as_deref().map(&mut number);
+            let _ = write!(text, "{:?}{password:?}", version.labels);
+            if let Some(value) = &version.value {
+                // Besides its password, only the form of a value matters.
+                let shape = version.details.password.as_deref().map_or_else(
+                    || value.clone(),
+                    |it| value.replace(&serde_json::json!(it).to_string(), ""),
+                );
+                text.push_str(&shape);
+            }
+            if let Phase::Next { token, .. } | Phase::Failed { token, .. } = &self.phase
+                && id.as_str() == token
+            {
+                text.push('*');
+            }
+        }
+        // On a farm, the age of the last change of the labels matters.
+        let now = services.today().0;
+        let settled = services.setting.propagation.is_zero()
+            || secret.changed.is_some_and(|it| now - it.0 > SETTLED);
+        let phase = match &self.phase {
+            Phase::Idle => "idle".to_owned(),
+            Phase::Next { step, .. } => format!("next {step}"),
+            Phase::Failed { step, .. } => format!("failed {step}"),
+        };
+        let _ = write!(text, " {settled} {phase}");
+        text
+    }
+
+    /// Lets time pass.
+    pub(super) fn wait(&self, duration: Duration) {
+        self.services.pass(duration);
+    }
+
+    /// Returns whether only the password of a broken-off rotation works.
+    pub(super) fn is_only_broken_off(&self) -> bool {
+        let services = &self.services;
+        let works = [CURRENT, PENDING, PREVIOUS]
+            .iter()
+            .any(|label| services.works(label));
+        !works && mark::broken_off(&services.stages()).is_some() && services.works(mark::SETTING)
+    }
+}

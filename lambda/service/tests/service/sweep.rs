@@ -1,0 +1,78 @@
+//! Tests the sweep.
+
+use std::time::Duration;
+
+use keyrota_service_function::event::Step;
+use keyrota_service_function::mark::SETTING;
+use keyrota_service_function::service::ServiceFault;
+use keyrota_service_function::stage::{CURRENT, VersionId};
+use keyrota_test_function::secrets::FakeSecrets as _;
+
+use crate::fake::{FakeServices, Setting, TOKEN, run, sweep};
+
+fn broken_off(setting: Setting, set: bool) -> FakeServices {
+    let services = FakeServices::new(setting);
+    services.begin(TOKEN);
+    run(&services, Step::Create);
+    match set {
+        true => assert!(run(&services, Step::Set).is_done()),
+        false => services.relabel_by_hand(SETTING, Some(&VersionId::new(TOKEN))),
+    }
+    services.cancel();
+    services
+}
+
+#[test]
+fn a_password_that_was_set_becomes_current() {
+    let services = broken_off(Setting::PLAIN, true);
+    assert!(!services.works(CURRENT));
+    assert_eq!(sweep(&services).name(), "done");
+    assert_eq!(services.carrier(CURRENT), Some(VersionId::new(TOKEN)));
+    assert!(services.works(CURRENT));
+}
+
+#[test]
+fn a_password_that_was_not_set_is_forgotten() {
+    let services = broken_off(Setting::PLAIN, false);
+    assert_eq!(sweep(&services).name(), "done");
+    assert_eq!(services.carrier(SETTING), None);
+    assert!(services.works(CURRENT));
+}
+
+#[test]
+fn a_password_is_forgotten_on_a_farm_after_its_time_only() {
+    let services = broken_off(Setting::FARM, false);
+    let today = services.today();
+    services.change_secret(|secret| secret.changed = Some(today));
+    assert_eq!(sweep(&services).name(), "done");
+    assert!(services.carrier(SETTING).is_some());
+    services.pass(Duration::from_secs(931));
+    assert_eq!(sweep(&services).name(), "done");
+    assert_eq!(services.carrier(SETTING), None);
+}
+
+#[test]
+fn both_passwords_may_work() {
+    let services = broken_off(Setting::RETAINS, true);
+    assert_eq!(sweep(&services).name(), "done");
+    assert!(services.carrier(SETTING).is_some());
+    assert_ne!(services.carrier(CURRENT), Some(VersionId::new(TOKEN)));
+}
+
+#[test]
+fn a_service_that_cannot_be_asked_fails_the_sweep() {
+    let services = broken_off(Setting::PLAIN, true);
+    services.down.set(Some(ServiceFault::Unreachable));
+    assert_eq!(sweep(&services).name(), "SweepFailed");
+    assert!(services.carrier(SETTING).is_some());
+}
+
+#[test]
+fn a_rotation_under_way_is_left_alone() {
+    let services = FakeServices::new(Setting::PLAIN);
+    services.begin(TOKEN);
+    assert_eq!(sweep(&services).name(), "done");
+    assert!(!services.calls.borrow().contains(&"authenticate"));
+    let said = services.output.said();
+    assert!(said.contains(r#""RotationsStuck":0"#), "{said}");
+}
