@@ -22,6 +22,9 @@ pub const KEY_FRAME: usize = 520;
 /// The same for the statement with the condition on tag keys.
 pub const RECORD_FRAME: usize = 380;
 
+/// The same for the statement that invokes adapters.
+pub const ADAPTERS_FRAME: usize = 160;
+
 /// The same for the permissions of a password's function that concern no secret: to generate
 /// passwords, and to run in a VPC.
 pub const APART_FRAME: usize = 900;
@@ -326,7 +329,7 @@ fn purposes<'entry>(entries: &[&'entry Entry], resolver: &Resolver) -> Vec<Purpo
     purposes.push(Purpose {
         name: "Adapters".to_owned(),
         description: "Invoke the adapters of the services",
-        frame: FRAME,
+        frame: ADAPTERS_FRAME,
         items: adapters(entries),
         permissions: list("invoke_adapters"),
     });

@@ -99,7 +99,7 @@ pub(in crate::model) static ANSWER: MappingDefinition = MappingDefinition::new(
     &[&[
         Field::required(
             "status",
-            Form::Integers(100, 599),
+            Form::Integers(200, 599),
             "The HTTP status code, or a list of them.",
         ),
         Field::optional(

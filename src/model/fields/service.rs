@@ -68,7 +68,7 @@ pub(in crate::model) static ADAPTER: MappingDefinition = MappingDefinition {
                 Form::Text(Text::matching(
                     r"^arn:[^:]+:lambda:[^:]+:[0-9]{12}:function:[A-Za-z0-9_-]{1,64}(:[A-Za-z0-9_-]{1,128})?$",
                 )),
-                "The ARN of the Lambda function that answers the requests of `docs/reference/adapters.md`. With a version or an alias at its end, only that one is invoked.",
+                "The ARN of the Lambda function that answers the requests of `docs/reference/adapter.md`. With a version or an alias at its end, only that one is invoked.",
             )
             .examples(&["arn:aws:lambda:eu-west-1:111122223333:function:portal-adapter"]),
             Field::optional(

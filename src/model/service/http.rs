@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use keyrota_contract::adapter;
-use keyrota_contract::pins::service::{Http, HttpRequest};
+use keyrota_contract::pins::service::{Http, HttpRequest, rules};
 use keyrota_contract::template::{Placeholder, Template};
 
 use super::http_request::{self, Part, Part::Authenticate, Part::Change, texts};
@@ -31,7 +31,16 @@ pub fn read_http_adapter(
     let root = document::parse(text).map_err(|finding| vec![finding])?;
     let findings = Findings::default();
     let http = read_root(&Field::root(&root, &findings), settings);
-    let findings = findings.into_sorted();
+    let mut findings = findings.into_sorted();
+    // The function refuses a pin that breaks a rule. Most are told above, each with its line.
+    if let (Some(http), false) = (&http, findings.iter().any(Finding::is_error)) {
+        // Without an entry, each setting that the file names may exist.
+        let all = || settings_of(http).map(|name| (name.to_owned(), String::new()));
+        let settings = settings.cloned().unwrap_or_else(|| all().collect());
+        let faults = rules::faults(http, &settings).into_iter();
+        let told = faults.map(|it| Finding::error("invalid-adapter", it.field, it.problem));
+        findings.extend(told);
+    }
     match http {
         Some(http) if !findings.iter().any(Finding::is_error) => Ok((http, findings)),
         _ => Err(findings),
@@ -73,21 +82,7 @@ pub(super) fn check_unused_settings(
     file: &str,
     at: &Field<'_>,
 ) {
-    let mut used = BTreeSet::new();
-    let requests = [&http.authenticate, &http.change];
-    for text in requests.into_iter().flat_map(texts) {
-        let Ok(template) = Template::parse(text) else {
-            continue;
-        };
-        used.extend(
-            template
-                .placeholders()
-                .filter_map(|placeholder| match placeholder {
-                    Placeholder::Setting(name) => Some(name),
-                    _ => None,
-                }),
-        );
-    }
+    let used: BTreeSet<&str> = settings_of(http).collect();
     for name in settings.keys().filter(|name| !used.contains(name.as_str())) {
         let message = format!("{file} does not use the setting `{name}`");
         let path = format!("{}.{name}", at.path());
@@ -96,6 +91,22 @@ pub(super) fn check_unused_settings(
                 .hint(format!("remove it, or use `{{{{settings.{name}}}}}`")),
         );
     }
+}
+
+/// Returns the settings that the requests name.
+fn settings_of(http: &Http) -> impl Iterator<Item = &str> {
+    let requests = [&http.authenticate, &http.change];
+    let templates = requests.into_iter().flat_map(texts);
+    let templates = templates.filter_map(|text| Template::parse(text).ok());
+    templates.flat_map(|template| {
+        let names = template
+            .placeholders()
+            .filter_map(|placeholder| match placeholder {
+                Placeholder::Setting(name) => Some(name),
+                _ => None,
+            });
+        names.collect::<Vec<&str>>()
+    })
 }
 
 fn read_root(root: &Field<'_>, settings: Option<&BTreeMap<String, String>>) -> Option<Http> {

@@ -16,10 +16,9 @@ use crate::model::{Duration, Finding};
 /// The longest time that a request may take, in seconds.
 const LONGEST_TIMEOUT: u64 = 20;
 /// Headers that follow from the rest of the request (RFC 9110, RFC 9112).
-const OWN_HEADERS: [&str; 9] = [
+const OWN_HEADERS: [&str; 8] = [
     "connection",
     "content-length",
-    "content-type",
     "expect",
     "host",
     "te",
@@ -177,10 +176,10 @@ fn check(request: &HttpRequest, part: Part, fields: &Fields<'_>) {
             .report(Finding::error("missing", path, message));
     }
     if part == Part::Authenticate && !means(Outcome::Refused) {
-        let message = "no answer has the outcome `refused`, so keyrota never learns that a password is wrong, and cannot recover from an unclear change";
+        let message = "no answer has the outcome `refused`, so keyrota would never learn that a password is wrong, and could not recover from an unclear change";
         let path = fields.path("answers");
         fields.place("answers").report(
-            Finding::warning("no-refusal", path, message)
+            Finding::error("missing", path, message)
                 .hint("add the answer of a login with a wrong password"),
         );
     }
@@ -421,7 +420,7 @@ fn read_answer(fields: &Fields<'_>, part: Part) -> Option<Answer> {
 
 fn read_status(field: &Field<'_>) -> Option<Vec<u16>> {
     let read = |field: &Field<'_>| {
-        let status = field.number(100, 599)?;
+        let status = field.number(200, 599)?;
         u16::try_from(status).ok()
     };
     if !field.is_list() {

@@ -347,7 +347,8 @@ impl Load {
 
 fn frame(purpose: &Purpose) -> usize {
     match purpose {
-        Purpose::Secrets | Purpose::Administrators | Purpose::Adapters => role::FRAME,
+        Purpose::Secrets | Purpose::Administrators => role::FRAME,
+        Purpose::Adapters => role::ADAPTERS_FRAME,
         Purpose::Users => role::FRAME + role::RECORD_FRAME,
         Purpose::Records => role::RECORD_FRAME,
         Purpose::Key(arn) => role::KEY_FRAME + 2 * arn.as_ref().map_or(128, String::len),
