@@ -129,8 +129,8 @@ impl Mock {
         self.folder().join(Self::AUTHORITY)
     }
 
-    /// Tells it of a password that requests may contain from now on. Of two in one request, the one
-    /// that it was told of later is the new one.
+    /// Registers a password that requests may contain from now on. Of two in one request, the one
+    /// that was registered later is the new one.
     pub fn know(&self, password: &SecretString) {
         self.shared().state.know(password);
     }
@@ -150,7 +150,7 @@ impl Mock {
         self.shared().twist = Some(twist);
     }
 
-    /// Carries out the requests that were to be carried out later.
+    /// Carries out the requests that the service has kept for later.
     pub fn release(&self) {
         self.shared().state.release();
     }

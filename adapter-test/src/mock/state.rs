@@ -46,7 +46,7 @@ impl State {
         }
     }
 
-    /// Tells of a password that requests may contain.
+    /// Registers a password that requests may contain.
     pub fn know(&mut self, password: &SecretString) {
         if self.number(password).is_none() {
             self.known.push(password.clone());

@@ -17,7 +17,7 @@ use tokio::sync::{Mutex, mpsc};
 use tokio::task::JoinSet;
 
 const ROOT: &str = "/2018-06-01/runtime/";
-/// The time that the adapter is told that it has.
+/// The time that an invocation may take, as the adapter sees it.
 const DEADLINE: Duration = Duration::from_secs(20);
 const ARN: &str = "arn:aws:lambda:us-east-1:111122223333:function:adapter-under-test";
 

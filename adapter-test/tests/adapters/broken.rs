@@ -102,7 +102,7 @@ async fn each_mistake_breaks_its_guarantee() {
             Guarantee::OutageIsNoAnswer,
             State::Broken,
         ),
-        // An error of a gateway, after which the password may have been changed, is said to be none.
+        // An error of a gateway, after which the password may have been changed, counts as none.
         (
             "/change/answers/2/status",
             json!([502, 503, 504]),

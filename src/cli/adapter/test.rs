@@ -1,7 +1,7 @@
 //! `keyrota adapter test`.
 
 use std::collections::BTreeMap;
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
 
 use clap::Args;
@@ -50,9 +50,9 @@ Examples:
 /// why. TARGET is one of
 ///
 ///   FILE.yaml   the file of an HTTP adapter
-///   PROGRAM     a Lambda adapter as a program on this machine, which gets its requests through
-///               Lambda's Runtime API
 ///   ARN         a Lambda adapter that is deployed, with --real
+///   PROGRAM     a Lambda adapter as a program on this machine, which gets its requests through
+///               Lambda's Runtime API. With arguments, it follows `--`
 ///
 /// By default, a mock service on this machine takes the place of the service. It loses, repeats,
 /// and delays on request. With --real, the adapter uses the real service. The test changes the
@@ -62,15 +62,12 @@ Examples:
 #[derive(Args, Debug)]
 #[command(verbatim_doc_comment, after_long_help = EXAMPLES)]
 pub(super) struct TestCommand {
-    /// File of an HTTP adapter, program, or ARN of a Lambda function
-    target: OsString,
-    /// Arguments of the program
-    #[arg(
-        value_name = "ARGUMENT",
-        trailing_var_arg = true,
-        allow_hyphen_values = true
-    )]
-    arguments: Vec<OsString>,
+    /// File of an HTTP adapter, ARN of a Lambda function, or program
+    #[arg(required_unless_present = "command")]
+    target: Option<OsString>,
+    /// Program with arguments, instead of TARGET
+    #[arg(last = true, value_name = "COMMAND", conflicts_with = "target")]
+    command: Vec<OsString>,
     /// Pass this setting to the adapter; can be repeated. In VALUE, {{mock}} is the address of
     /// the mock service
     #[arg(long = "setting", value_name = "NAME=VALUE", value_parser = setting)]
@@ -89,11 +86,19 @@ pub(super) struct TestCommand {
     #[arg(long, value_name = "N", default_value_t = 32, value_parser = clap::value_parser!(u16).range(8..=256))]
     length: u16,
     /// Characters that these passwords must not contain
-    #[arg(long, value_name = "CHARACTERS", default_value = "")]
-    exclude: String,
+    #[arg(long, value_name = "CHARACTERS")]
+    exclude: Option<String>,
     /// Skip the confirmation prompt
     #[arg(long)]
     yes: bool,
+}
+
+impl TestCommand {
+    /// Returns the target, or the program of the command in its place.
+    fn program(&self) -> &OsStr {
+        let named = self.target.as_ref().or_else(|| self.command.first());
+        named.map_or(OsStr::new(""), OsString::as_os_str)
+    }
 }
 
 fn setting(text: &str) -> Result<(String, String), String> {
@@ -124,7 +129,7 @@ pub(super) async fn run(settings: &Settings, verb: &TestCommand) -> Result<Exit,
     let target = target(settings, verb)?;
     let rule = PasswordRule {
         length: verb.length,
-        exclude: verb.exclude.clone(),
+        exclude: verb.exclude.clone().unwrap_or_default(),
         require: Vec::new(),
     };
     let report = match &verb.username {
@@ -133,7 +138,7 @@ pub(super) async fn run(settings: &Settings, verb: &TestCommand) -> Result<Exit,
     };
     let is_sound = report.is_sound();
     settings.view.show(&AdapterResult {
-        adapter: verb.target.to_string_lossy().into_owned(),
+        adapter: verb.program().to_string_lossy().into_owned(),
         is_real: verb.real,
         report,
     });
@@ -144,7 +149,11 @@ pub(super) async fn run(settings: &Settings, verb: &TestCommand) -> Result<Exit,
 }
 
 fn target(settings: &Settings, verb: &TestCommand) -> Result<Target, Failed> {
-    let text = verb.target.to_string_lossy();
+    let named = verb.program();
+    if verb.target.is_none() {
+        return Ok(Target::Program);
+    }
+    let text = named.to_string_lossy();
     if text.starts_with("arn:") {
         return match verb.real {
             true => Ok(Target::Deployed(text.into_owned())),
@@ -156,7 +165,7 @@ fn target(settings: &Settings, verb: &TestCommand) -> Result<Target, Failed> {
             .exit(Exit::Usage)),
         };
     }
-    let path = Path::new(&verb.target);
+    let path = Path::new(named);
     let is_file = path
         .extension()
         .is_some_and(|extension| extension == "yaml" || extension == "yml");
@@ -300,13 +309,12 @@ async fn program(
     authorities: Option<PathBuf>,
 ) -> Result<ProgramSubject, Failed> {
     let program = Program {
-        program: verb.target.clone(),
-        arguments: verb.arguments.clone(),
+        program: verb.program().to_owned(),
+        arguments: verb.command.iter().skip(1).cloned().collect(),
         authorities,
     };
     ProgramSubject::start(program).await.map_err(|error| {
-        let path = Path::new(&verb.target);
-        Failed::file("start", path, &error).hint(
+        Failed::file("start", Path::new(verb.program()), &error).hint(
             "TARGET is a file that ends with .yaml, the ARN of a Lambda function, or a program",
         )
     })
