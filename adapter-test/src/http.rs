@@ -1,6 +1,7 @@
 //! An HTTP adapter's file as the adapter under test. The service function's own code sends its
 //! requests.
 
+use std::io;
 use std::path::Path;
 
 use keyrota_contract::adapter::Request;
@@ -8,6 +9,7 @@ use keyrota_contract::pins::service::Http;
 use keyrota_contract::url::HttpsUrl;
 use keyrota_service_function::adapter::http::HttpAdapter;
 use keyrota_service_function::service::{Previous, ServiceError};
+use tempfile::TempDir;
 
 use crate::mock::Mock;
 use crate::subject::Subject;
@@ -16,24 +18,47 @@ use crate::subject::Subject;
 /// never.
 const MOCK_TIMEOUT: u16 = 2;
 
+/// The folder of certificate authorities in the function's package, and the file in it.
+const TLS: &str = "tls";
+const AUTHORITIES: &str = "authorities.pem";
+
 /// An HTTP adapter.
 pub struct HttpSubject {
     http: Http,
     adapter: HttpAdapter,
+    /// What the function's package contains.
+    _package: TempDir,
 }
 
 impl HttpSubject {
     /// Returns an adapter that sends to the hosts that the file names. `folder` contains the file of
     /// certificate authorities that `tls_ca` names.
-    pub fn new(http: Http, folder: &Path) -> Self {
-        Self {
-            http,
-            adapter: HttpAdapter::new(folder),
+    ///
+    /// # Errors
+    ///
+    /// Fails if that file cannot be copied.
+    pub fn new(mut http: Http, folder: &Path) -> io::Result<Self> {
+        let package = tempfile::tempdir()?;
+        if let Some(named) = http.tls_ca.replace(AUTHORITIES.to_owned()) {
+            std::fs::create_dir(package.path().join(TLS))?;
+            let file = package.path().join(TLS).join(AUTHORITIES);
+            std::fs::copy(folder.join(named), file)?;
+        } else {
+            http.tls_ca = None;
         }
+        Ok(Self {
+            adapter: HttpAdapter::new(package.path()),
+            http,
+            _package: package,
+        })
     }
 
     /// Returns an adapter whose requests go to the mock service instead.
-    pub fn on_mock(mut http: Http, mock: &Mock) -> Self {
+    ///
+    /// # Errors
+    ///
+    /// Fails if the file with the mock service's certificate authority cannot be copied.
+    pub fn on_mock(mut http: Http, mock: &Mock) -> io::Result<Self> {
         for request in [&mut http.authenticate, &mut http.change] {
             if let Ok(HttpsUrl { path, query, .. }) = HttpsUrl::parse(&request.url) {
                 let query = query.map_or(String::new(), |query| format!("?{query}"));

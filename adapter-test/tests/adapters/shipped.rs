@@ -126,7 +126,7 @@ fn adapter(name: &str, service: &Service) -> Http {
 
 fn subject(http: &Http, service: &Service) -> HttpSubject {
     let authority = service.authority();
-    HttpSubject::new(http.clone(), authority.parent().expect("a folder"))
+    HttpSubject::new(http.clone(), authority.parent().expect("a folder")).expect("a subject")
 }
 
 /// Checks an HTTP adapter on its server.
@@ -141,7 +141,7 @@ async fn check_http(name: &str, product: Product, settings: &[(&str, &str)]) {
     let http = adapter(name, &service);
     let subject = subject(&http, &service);
     check(&mut service, &subject, &user, Previous::Void).await;
-    let pinned = Adapter::Http(Box::new(http));
+    let pinned = Adapter::Http(Box::new(subject.http().clone()));
     let report = on_service(&subject, &user, &pinned, Service::PASSWORD).await;
     assert_sound(&report, false);
 }

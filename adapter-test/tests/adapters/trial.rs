@@ -28,7 +28,7 @@ pub async fn on_mock(http: &Http, settings: &[(&str, &str)]) -> Report {
     let password = passwords::random(&rule).expect("a password");
     let samples = Samples::Described(Box::new(http.clone()));
     let mock = Mock::start(samples, &password).await.expect("a service");
-    let subject = HttpSubject::on_mock(http.clone(), &mock);
+    let subject = HttpSubject::on_mock(http.clone(), &mock).expect("a subject");
     let test = Test {
         subject: &subject,
         user: &user(settings),

@@ -213,6 +213,7 @@ async fn on_mock(
     match target {
         Target::Http(http, _) => {
             let subject = HttpSubject::on_mock((**http).clone(), &mock);
+            let subject = subject.map_err(|error| unable(&error.into()))?;
             let adapter = Adapter::Http(Box::new(subject.http().clone()));
             let test = test(&subject, &user, &adapter, rule);
             test.on_mock(&mock, password).await
@@ -248,7 +249,11 @@ async fn on_service(
     match target {
         Target::Http(http, folder) => {
             let subject = HttpSubject::new((**http).clone(), folder);
-            let adapter = Adapter::Http(http.clone());
+            let subject = subject.map_err(|error| {
+                let named = http.tls_ca.as_deref().unwrap_or_default();
+                Failed::file("read", &folder.join(named), &error)
+            })?;
+            let adapter = Adapter::Http(Box::new(subject.http().clone()));
             let test = test(&subject, &user, &adapter, rule);
             test.on_service(password).await
         }
