@@ -10,7 +10,7 @@ use keyrota_test_function::secrets::FakeSecrets as _;
 
 use crate::fake::{FakeServices, SECRET_ARN};
 
-/// The time after which a member of a farm has learned a password for certain.
+/// The time after which a password that was sent has reached the service, and every member of a farm.
 const SETTLED: i64 = 1_000;
 
 /// The progress of a rotation.
@@ -152,10 +152,9 @@ impl State {
                 text.push('*');
             }
         }
-        // On a farm, the age of the last change of the labels matters.
+        // The age of the last change of the labels matters to a sweep.
         let now = services.today().0;
-        let settled = services.setting.propagation.is_zero()
-            || secret.changed.is_some_and(|it| now - it.0 > SETTLED);
+        let settled = secret.changed.is_some_and(|it| now - it.0 > SETTLED);
         let phase = match &self.phase {
             Phase::Idle => "idle".to_owned(),
             Phase::Next { step, .. } => format!("next {step}"),
