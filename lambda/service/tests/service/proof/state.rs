@@ -122,7 +122,8 @@ impl State {
                 known.len() - 1
             }
         };
-        let mut text = format!("{:?} {} ", services.guards(), self.by_hand.is_some());
+        let (by_hand, forged) = (self.by_hand.is_some(), services.forged.get());
+        let mut text = format!("{:?} {by_hand} {forged} ", services.guards());
         if let Some(user) = &*user {
             let primary = number(&user.primary);
             let secondary = user.secondary.as_deref().map(&mut number);
@@ -162,6 +163,14 @@ impl State {
         };
         let _ = write!(text, " {settled} {phase}");
         text
+    }
+
+    /// Returns the IDs of the secret's versions.
+    pub(super) fn versions(&self) -> Vec<String> {
+        let secrets = self.services.secrets.borrow();
+        let secret = secrets.get(SECRET_ARN).expect("the secret");
+        let ids = secret.versions.keys();
+        ids.map(|id| id.as_str().to_owned()).collect()
     }
 
     /// Lets time pass.
