@@ -7,6 +7,8 @@ pub enum Function {
     AccessKeys,
     /// Passwords of database users.
     Databases,
+    /// Passwords of users of services.
+    Services,
 }
 
 impl Function {
@@ -15,15 +17,17 @@ impl Function {
         match self {
             Self::AccessKeys => "the rotation function",
             Self::Databases => "the database rotation function",
+            Self::Services => "the service rotation function",
         }
     }
 
-    /// Returns its binary. The names differ because cargo writes both to one folder. In the zip
+    /// Returns its binary. The names differ because cargo writes all to one folder. In the zip
     /// file, each is named `bootstrap`.
     pub(super) const fn binary(self) -> &'static str {
         match self {
             Self::AccessKeys => "bootstrap",
             Self::Databases => "database-bootstrap",
+            Self::Services => "service-bootstrap",
         }
     }
 }

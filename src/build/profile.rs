@@ -1,7 +1,11 @@
 //! How much work cargo spends on a function.
 
 /// The packages with the functions.
-const FUNCTIONS: [&str; 2] = ["keyrota-function", "keyrota-database-function"];
+const FUNCTIONS: [&str; 3] = [
+    "keyrota-function",
+    "keyrota-database-function",
+    "keyrota-service-function",
+];
 
 /// A profile in the workspace's `Cargo.toml`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -112,7 +112,7 @@ async fn cargo_builds_and_is_heard() {
             }),
             Event::Output(
                 "   Compiling with build --locked --profile function --package keyrota-function \
-                 --package keyrota-database-function --bin bootstrap --message-format json-render-diagnostics"
+                 --package keyrota-database-function --package keyrota-service-function --bin bootstrap --message-format json-render-diagnostics"
                     .to_owned()
             ),
         ]
@@ -132,7 +132,7 @@ async fn a_quick_build_has_the_features_of_cargo_run() {
         Event::Output(
             "   Compiling with build --locked --profile release --package keyrota \
              --package keyrota-function --package keyrota-database-function \
-             --bin bootstrap --message-format json-render-diagnostics"
+             --package keyrota-service-function --bin bootstrap --message-format json-render-diagnostics"
                 .to_owned()
         )
     );
@@ -140,7 +140,8 @@ async fn a_quick_build_has_the_features_of_cargo_run() {
     // be the ones that `cargo run` takes.
     let workspace = include_str!("../../Cargo.toml");
     assert!(
-        workspace.contains(r#"default-members = [".", "lambda", "lambda/database"]"#),
+        workspace
+            .contains(r#"default-members = [".", "lambda", "lambda/database", "lambda/service"]"#),
         "the default members are other packages now"
     );
 }
@@ -279,17 +280,20 @@ async fn really_build(name: &str) -> Vec<u8> {
     let parent = tempfile::tempdir().unwrap();
     let source = parent.path().join(name);
     std::fs::create_dir_all(source.join("lambda/src")).unwrap();
-    std::fs::create_dir_all(source.join("lambda/database/src")).unwrap();
+    for other in ["database", "service"] {
+        std::fs::create_dir_all(source.join("lambda").join(other).join("src")).unwrap();
+    }
     for (path, content) in [
         (
             "Cargo.toml",
-            "[workspace]\nmembers = [\"lambda\", \"lambda/database\"]\nresolver = \"3\"\n\
+            "[workspace]\nmembers = [\"lambda\", \"lambda/database\", \"lambda/service\"]\nresolver = \"3\"\n\
              [profile.function]\ninherits = \"release\"\nstrip = true\n",
         ),
         (
             "Cargo.lock",
             "version = 4\n[[package]]\nname = \"keyrota-database-function\"\nversion = \"0.1.0\"\n\
-             [[package]]\nname = \"keyrota-function\"\nversion = \"0.1.0\"\n",
+             [[package]]\nname = \"keyrota-function\"\nversion = \"0.1.0\"\n\
+             [[package]]\nname = \"keyrota-service-function\"\nversion = \"0.1.0\"\n",
         ),
         (
             "lambda/Cargo.toml",
@@ -301,6 +305,11 @@ async fn really_build(name: &str) -> Vec<u8> {
             "[package]\nname = \"keyrota-database-function\"\nversion = \"0.1.0\"\nedition = \"2024\"\n",
         ),
         ("lambda/database/src/lib.rs", ""),
+        (
+            "lambda/service/Cargo.toml",
+            "[package]\nname = \"keyrota-service-function\"\nversion = \"0.1.0\"\nedition = \"2024\"\n",
+        ),
+        ("lambda/service/src/lib.rs", ""),
         (
             "lambda/build.rs",
             "fn main() {\n    let folder = std::env::var(\"OUT_DIR\").unwrap();\n    \

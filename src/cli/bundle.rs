@@ -13,7 +13,7 @@ use crate::build::Profile;
 use crate::bundle::{Authorities, Pinned};
 use crate::model::Architecture;
 use crate::port::{Event, Listener as _};
-use crate::render::Strategy;
+use crate::render::{FunctionCode, Strategy};
 use crate::view::BundleResult;
 
 /// Build a rotation function and package it as a zip file
@@ -21,11 +21,12 @@ use crate::view::BundleResult;
 /// The zip file has the same bytes each time. The build fails if the executable has the
 /// wrong architecture, requires a newer glibc than Lambda's, or exceeds Lambda's size
 /// limits. The zip file contains the pins of the manifest: the function serves only
-/// stacks that are rendered from the same manifest. The database function also contains
-/// the manifest's `tls_ca` files.
+/// stacks that are rendered from the same manifest. The functions of databases and
+/// services also contain their `tls_ca` files. The functions of services inside and outside
+/// the network have the same code, and the zip file has the pins of both.
 #[derive(Args, Debug)]
 pub(super) struct BundleCommand {
-    /// File to write. By default, function.zip or database-function.zip
+    /// File to write. By default, function.zip, database-function.zip, or service-function.zip
     #[arg(short, long, value_name = "FILE")]
     output: Option<PathBuf>,
     /// Credentials that the function rotates
@@ -52,20 +53,23 @@ enum FunctionKind {
     AccessKeys,
     /// Passwords of database users
     Database,
+    /// Passwords of users of services
+    Service,
 }
 
 pub(super) async fn run(settings: &Settings, verb: &BundleCommand) -> Result<Exit, Failed> {
-    let (strategy, name) = match verb.kind {
-        FunctionKind::AccessKeys => (Strategy::AccessKeys, "function.zip"),
-        FunctionKind::Database => (Strategy::Databases, "database-function.zip"),
+    let (code, name) = match verb.kind {
+        FunctionKind::AccessKeys => (FunctionCode::AccessKeys, "function.zip"),
+        FunctionKind::Database => (FunctionCode::Databases, "database-function.zip"),
+        FunctionKind::Service => (FunctionCode::Services, "service-function.zip"),
     };
-    let (authorities, pins) = from_manifest(settings, strategy)?;
+    let (authorities, pins) = from_manifest(settings, code)?;
     let output = verb.output.clone().unwrap_or_else(|| name.into());
     let profile = match verb.quick {
         true => Profile::Release,
         false => Profile::Function,
     };
-    let build = function::build(settings, strategy, verb.architecture, profile, &authorities);
+    let build = function::build(settings, code, verb.architecture, profile, &authorities);
     let bundle = build.await?;
     let bundle = bundle.pinned(&pins)?;
     if let Some(parent) = output.parent() {
@@ -95,7 +99,7 @@ pub(super) async fn run(settings: &Settings, verb: &BundleCommand) -> Result<Exi
 /// rotates nothing until `bootstrap` adds the pins.
 fn from_manifest(
     settings: &Settings,
-    strategy: Strategy,
+    code: FunctionCode,
 ) -> Result<(Vec<Authorities>, Vec<Pinned>), Failed> {
     let manifest = &settings.manifest;
     if !manifest.exists() {
@@ -109,8 +113,10 @@ fn from_manifest(
     let stacks = Stacks::load(settings)?;
     let models = || stacks.fleet.shards.iter().map(|shard| &shard.model);
     let mut pins = Vec::new();
-    for model in models().filter(|model| Strategy::of(model).any(|one| one == strategy)) {
-        pins.push(function::pins(model, strategy)?);
+    for model in models() {
+        for strategy in Strategy::of(model).filter(|one| one.code() == code) {
+            pins.push(function::pins(model, strategy)?);
+        }
     }
     if pins.is_empty() {
         let told = format!(
@@ -119,10 +125,6 @@ fn from_manifest(
         );
         settings.progress.on(Event::Warning(told));
     }
-    let databases = models().flat_map(|model| model.databases());
-    let authorities = match strategy {
-        Strategy::AccessKeys => Vec::new(),
-        Strategy::Databases => function::authorities(manifest, databases)?,
-    };
+    let authorities = function::authorities(manifest, models(), code)?;
     Ok((authorities, pins))
 }

@@ -9,8 +9,8 @@ use super::failure::Failed;
 use super::settings::Settings;
 use crate::build::{self, Function, Profile};
 use crate::bundle::{Authorities, Bundle, Pinned};
-use crate::model::{Architecture, Database, EntryOf, Finding, Model};
-use crate::render::{Fleet, Pins, Strategy};
+use crate::model::{Architecture, ByKind, Entry, Finding, Model};
+use crate::render::{Fleet, FunctionCode, Pins, Strategy};
 use crate::run::{Artifact, Artifacts};
 
 #[derive(Args, Debug)]
@@ -27,48 +27,99 @@ pub(super) struct FunctionSource {
     /// those of the manifest.
     #[arg(long, value_name = "FILE")]
     database_function_zip: Option<PathBuf>,
+    /// Deploy the service function in this zip file instead of building it
+    ///
+    /// `keyrota bundle --kind service` creates the zip file. Its pins are replaced with
+    /// those of the manifest.
+    #[arg(long, value_name = "FILE")]
+    service_function_zip: Option<PathBuf>,
 }
 
 /// Builds a function and packages it.
 pub(super) async fn build(
     settings: &Settings,
-    strategy: Strategy,
+    code: FunctionCode,
     architecture: Architecture,
     profile: Profile,
     authorities: &[Authorities],
 ) -> Result<Bundle, Failed> {
-    let function = match strategy {
-        Strategy::AccessKeys => Function::AccessKeys,
-        Strategy::Databases => Function::Databases,
+    let function = match code {
+        FunctionCode::AccessKeys => Function::AccessKeys,
+        FunctionCode::Databases => Function::Databases,
+        FunctionCode::Services => Function::Services,
     };
     let executable = build::build(function, architecture, profile, &settings.progress).await?;
     let machine = architecture.into();
     Ok(Bundle::pack_with(&executable, authorities, machine)?)
 }
 
-/// Reads the authorities' files of databases, relative to the manifest, and refuses with
+/// A file with certificate authorities that a function's zip file contains.
+struct WantedAuthorities<'a> {
+    /// Its path in the zip file.
+    packed: String,
+    /// The file, relative to the manifest.
+    file: String,
+    /// The field that names it.
+    place: String,
+    /// What names the file, for a hint.
+    named_in: &'a str,
+}
+
+/// Returns the files of authorities that a function's zip file contains.
+fn wanted<'a>(
+    models: impl IntoIterator<Item = &'a Model>,
+    code: FunctionCode,
+) -> BTreeMap<String, WantedAuthorities<'a>> {
+    let entries = models.into_iter().flat_map(|model| &model.entries);
+    let of_entry = |entry: &'a Entry| match entry.by_kind() {
+        ByKind::Database(database) if code == FunctionCode::Databases => Some(WantedAuthorities {
+            packed: database.kind.authorities_file()?,
+            file: database.kind.tls_ca.clone()?,
+            place: format!("{}.tls_ca", entry.place),
+            named_in: "the manifest",
+        }),
+        ByKind::Service(service) if code == FunctionCode::Services => {
+            let http = service.kind.adapter.http()?;
+            Some(WantedAuthorities {
+                packed: http.authorities_file()?,
+                file: http.tls_ca()?,
+                place: format!("{}.adapter.http", entry.place),
+                named_in: &http.file,
+            })
+        }
+        ByKind::AccessKey(_) | ByKind::Database(_) | ByKind::Service(_) => None,
+    };
+    let mut wanted = BTreeMap::new();
+    for one in entries.filter_map(of_entry) {
+        wanted.entry(one.packed.clone()).or_insert(one);
+    }
+    wanted
+}
+
+/// Reads the authorities' files of a function, relative to the manifest, and refuses with
 /// all that are invalid.
 pub(super) fn authorities<'a>(
     manifest: &Path,
-    databases: impl IntoIterator<Item = EntryOf<'a, Database>>,
+    models: impl IntoIterator<Item = &'a Model>,
+    code: FunctionCode,
 ) -> Result<Vec<Authorities>, Failed> {
-    let mut wanted = BTreeMap::new();
-    for entry in databases {
-        if let (Some(name), Some(file)) = (entry.kind.authorities_file(), &entry.kind.tls_ca) {
-            wanted.entry(name).or_insert((file, &entry.entry().place));
-        }
-    }
     let folder = manifest.parent().unwrap_or(Path::new(""));
     let mut authorities = Vec::new();
     let mut findings = Vec::new();
-    for (name, (file, place)) in wanted {
-        match read_authorities(name, &folder.join(file)) {
+    for (packed, wanted) in wanted(models, code) {
+        let WantedAuthorities {
+            file,
+            place,
+            named_in,
+            ..
+        } = wanted;
+        match read_authorities(packed, &folder.join(&file)) {
             Ok(read) => authorities.push(read),
             Err(why) => {
                 let why = format!("{file}: {why}");
-                findings.push(Finding::error("tls-ca", format!("{place}.tls_ca"), why).hint(
-                    "specify a PEM file with the certificates of the authorities, relative to the manifest",
-                ));
+                findings.push(Finding::error("tls-ca", place, why).hint(format!(
+                    "specify a PEM file with the certificates of the authorities, relative to {named_in}",
+                )));
             }
         }
     }
@@ -88,17 +139,31 @@ fn read_authorities(name: String, path: &Path) -> Result<Authorities, String> {
 }
 
 impl FunctionSource {
+    /// Returns the zip file that was provided for a function.
+    fn provided(&self, code: FunctionCode) -> Option<&Path> {
+        let path = match code {
+            FunctionCode::AccessKeys => &self.function_zip,
+            FunctionCode::Databases => &self.database_function_zip,
+            FunctionCode::Services => &self.service_function_zip,
+        };
+        path.as_deref()
+    }
+
     /// Reads the authorities' files before prompts, builds, and deployments, unless they
     /// are in a provided zip file.
     pub(super) fn authorities(
         &self,
         settings: &Settings,
         fleet: &Fleet,
-    ) -> Result<Vec<Authorities>, Failed> {
-        match self.database_function_zip {
-            Some(_) => Ok(Vec::new()),
-            None => authorities(&settings.manifest, databases(fleet)),
+    ) -> Result<PackedAuthorities, Failed> {
+        let mut all = PackedAuthorities::new();
+        for code in FunctionCode::ALL {
+            if self.provided(code).is_none() {
+                let read = authorities(&settings.manifest, models(fleet), code)?;
+                all.insert(code, read);
+            }
         }
+        Ok(all)
     }
 
     /// Returns the checked packages of the stacks' functions, without the pins of each
@@ -107,64 +172,61 @@ impl FunctionSource {
         &self,
         settings: &Settings,
         fleet: &Fleet,
-        authorities: &[Authorities],
+        authorities: &PackedAuthorities,
     ) -> Result<Packages, Failed> {
-        let models = || fleet.shards.iter().map(|shard| &shard.model);
         let mut packages = Packages::default();
-        let Some(architecture) = models().next().map(|model| model.function.architecture) else {
+        let Some(architecture) = models(fleet)
+            .next()
+            .map(|model| model.function.architecture)
+        else {
             return Ok(packages);
         };
-        for strategy in Strategy::ALL {
-            let has = |model: &Model| Strategy::of(model).any(|one| one == strategy);
-            if !models().any(has) {
+        for code in FunctionCode::ALL {
+            let has = |model: &Model| Strategy::of(model).any(|one| one.code() == code);
+            if !models(fleet).any(has) {
                 continue;
             }
-            let (given, authorities) = match strategy {
-                Strategy::AccessKeys => (&self.function_zip, &[][..]),
-                Strategy::Databases => (&self.database_function_zip, authorities),
-            };
-            let bundle = match given {
+            let bundle = match self.provided(code) {
                 None => {
                     let profile = Profile::Function;
-                    build(settings, strategy, architecture, profile, authorities).await?
+                    let authorities = authorities.get(&code).map_or(&[][..], Vec::as_slice);
+                    build(settings, code, architecture, profile, authorities).await?
                 }
                 Some(path) => {
-                    let files = match strategy {
-                        Strategy::AccessKeys => Vec::new(),
-                        Strategy::Databases => databases(fleet)
-                            .filter_map(|entry| entry.kind.authorities_file())
-                            .collect(),
-                    };
-                    inspect(path, strategy, architecture, &files)?
+                    let files: Vec<String> = wanted(models(fleet), code).into_keys().collect();
+                    inspect(path, code, architecture, &files)?
                 }
             };
-            packages.0.insert(strategy, bundle);
+            packages.0.insert(code, bundle);
         }
         Ok(packages)
     }
 }
 
+/// The files of authorities of each function's zip file.
+pub(super) type PackedAuthorities = BTreeMap<FunctionCode, Vec<Authorities>>;
+
 /// The functions' packages, which differ between the stacks of a manifest only in their
 /// pins.
 #[derive(Default)]
-pub(super) struct Packages(BTreeMap<Strategy, Bundle>);
+pub(super) struct Packages(BTreeMap<FunctionCode, Bundle>);
 
 impl Packages {
     /// Returns the packages of one stack's functions, with the stack's pins.
     pub(super) fn of(&self, model: &Model) -> Result<Artifacts, Failed> {
         let mut artifacts = Artifacts::default();
-        for (strategy, bundle) in &self.0 {
-            if !Strategy::of(model).any(|one| one == *strategy) {
+        for strategy in Strategy::of(model) {
+            let Some(bundle) = self.0.get(&strategy.code()) else {
                 continue;
-            }
-            let bundle = bundle.pinned(&[pins(model, *strategy)?])?;
+            };
+            let bundle = bundle.pinned(&[pins(model, strategy)?])?;
             let artifact = Artifact {
                 sha256: bundle.sha256_hex(),
                 code_sha256: bundle.code_sha256(),
                 executable_sha256: bundle.executable_sha256(),
                 zip: bundle.bytes().to_vec(),
             };
-            artifacts.add(*strategy, artifact);
+            artifacts.add(strategy, artifact);
         }
         Ok(artifacts)
     }
@@ -176,14 +238,13 @@ pub(super) fn pins(model: &Model, strategy: Strategy) -> Result<Pinned, Failed> 
     Ok(Pinned { path, text })
 }
 
-fn databases(fleet: &Fleet) -> impl Iterator<Item = EntryOf<'_, Database>> {
-    let shards = fleet.shards.iter();
-    shards.flat_map(|shard| shard.model.databases())
+fn models(fleet: &Fleet) -> impl Iterator<Item = &Model> {
+    fleet.shards.iter().map(|shard| &shard.model)
 }
 
 fn inspect(
     path: &Path,
-    strategy: Strategy,
+    code: FunctionCode,
     architecture: Architecture,
     files: &[String],
 ) -> Result<Bundle, Failed> {
@@ -193,9 +254,10 @@ fn inspect(
     )]
     let zip = std::fs::read(path).map_err(|error| Failed::file("read", path, &error))?;
     Bundle::inspect_with(zip, files, architecture.into()).map_err(|refused| {
-        let kind = match strategy {
-            Strategy::AccessKeys => "",
-            Strategy::Databases => " --kind database",
+        let kind = match code {
+            FunctionCode::AccessKeys => "",
+            FunctionCode::Databases => " --kind database",
+            FunctionCode::Services => " --kind service",
         };
         Failed::new("bundle", format!("{}: {refused}", path.display())).hint(format!(
             "create the zip file with `keyrota bundle{kind} --architecture {}`",

@@ -9,7 +9,7 @@ use serde_json::Value;
 use super::Exit;
 use super::failure::Failed;
 use super::settings::Settings;
-use crate::model::{Database, EntryOf, Finding, InitialPassword, SecretReference};
+use crate::model::{Entry, Finding, InitialPassword, Kind, SecretReference};
 use crate::plan::ObservedEntry;
 use crate::port::{CURRENT, ErrorKind};
 use crate::run::{Cleared, Context, Passwords};
@@ -18,7 +18,7 @@ use crate::view::stderr_is_terminal;
 /// The first passwords that are available, and the entries to prompt for.
 pub(super) struct FirstPasswords<'a> {
     passwords: Passwords,
-    prompts: Vec<EntryOf<'a, Database>>,
+    prompts: Vec<&'a Entry>,
 }
 
 /// Collects the passwords that need no prompt, and refuses with all that are missing.
@@ -33,15 +33,22 @@ pub(super) async fn collect<'a>(
     let mut findings = Vec::new();
     let entries = cleared.iter().flat_map(|cleared| &cleared.observed.entries);
     for seen in entries {
-        let ObservedEntry::Database(entry, seen) = seen else {
-            continue;
+        let entry = seen.entry();
+        let (wants_password, initial) = match seen {
+            ObservedEntry::AccessKey(..) => continue,
+            ObservedEntry::Database(database, seen) => {
+                (seen.wants_password(), &database.kind.initial_password)
+            }
+            ObservedEntry::Service(service, seen) => {
+                (seen.wants_password(), &service.kind.initial_password)
+            }
         };
-        if !seen.wants_password() {
+        if !wants_password {
             continue;
         }
-        let found = match &entry.kind.initial_password {
+        let found = match initial {
             InitialPassword::Prompt => {
-                asked.prompts.push(*entry);
+                asked.prompts.push(entry);
                 continue;
             }
             InitialPassword::Set => continue,
@@ -54,7 +61,7 @@ pub(super) async fn collect<'a>(
                 let path = format!("{}.initial_password", entry.place);
                 let secret = &entry.secret;
                 findings.push(Finding::error("no-password", path, why).hint(format!(
-                    "{secret} does not contain a password yet: provide the current password of the server, or use `initial_password: prompt`"
+                    "{secret} does not contain a password yet: provide the current password, or use `initial_password: prompt`"
                 )));
             }
         }
@@ -87,8 +94,8 @@ impl FirstPasswords<'_> {
         for entry in self.prompts {
             let question = format!(
                 "Password of {} at {} (for {}): ",
-                entry.kind.username.escape_debug(),
-                entry.kind.endpoint(),
+                entry.user_name().escape_debug(),
+                place(entry),
                 entry.secret
             );
             let password = prompt(&question).and_then(usable).map_err(|why| {
@@ -97,6 +104,15 @@ impl FirstPasswords<'_> {
             passwords.insert(entry.secret.to_string(), password);
         }
         Ok(passwords)
+    }
+}
+
+/// Returns where the password is used.
+fn place(entry: &Entry) -> String {
+    match &entry.kind {
+        Kind::AccessKey(_) => "AWS".to_owned(),
+        Kind::Database(database) => database.endpoint(),
+        Kind::Service(service) => service.place(),
     }
 }
 

@@ -1,7 +1,7 @@
 //! The global options, resolved once.
 
 use std::io::{IsTerminal, Write};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::Args;
 
@@ -70,6 +70,15 @@ pub(super) struct Settings {
     pub(super) core_limit: CoreLimit,
 }
 
+/// Reads a file that the manifest names, or says why that is not possible.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the command line is where files come in"
+)]
+fn read_text(path: &Path) -> Result<String, String> {
+    std::fs::read_to_string(path).map_err(|error| error.to_string())
+}
+
 impl Settings {
     /// Resolves the options. Destructuring makes a forgotten one a compile error.
     pub(super) fn resolve(global: Global, core_limit: CoreLimit) -> Self {
@@ -114,7 +123,11 @@ impl Settings {
         })?;
         let loaded = model::decode(&bytes)
             .map_err(|finding| vec![finding])
-            .and_then(|text| model::load(text, self.environment.as_deref()))
+            .and_then(|text| {
+                let folder = self.manifest.parent().unwrap_or(Path::new(""));
+                let files = |file: &str| read_text(&folder.join(file));
+                model::load_with(text, self.environment.as_deref(), &files)
+            })
             .map_err(|findings| Failed::refused(&self.manifest.display().to_string(), findings))?;
         self.view.warn(&loaded.warnings);
         Ok(loaded.model)

@@ -59,6 +59,10 @@ pub(super) fn of_entry(entry: &Entry, rotations: Decimal) -> (Calls, Calls) {
             of_database_rotations(entry, database, rotations),
             of_database_sweeps(entry, database, rotations),
         ),
+        Kind::Service(_) => (
+            of_service_rotations(rotations),
+            calls(2, 1, 0).times(Decimal::from(HOURS)),
+        ),
     }
 }
 
@@ -140,6 +144,12 @@ fn of_database_sweeps(entry: &Entry, database: &Database, rotations: Decimal) ->
         }
         _ => hourly,
     }
+}
+
+/// Returns the calls of this number of rotations of a service's password: those of a database whose
+/// server does not retain the old password.
+fn of_service_rotations(count: Decimal) -> Calls {
+    calls(17, 7, PUTS).times(count)
 }
 
 /// Returns how many reads of an administrator's secret a step needs.

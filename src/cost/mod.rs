@@ -24,11 +24,11 @@ const HOURS: u64 = DAYS * 24;
 /// rotations, and rotations that do not end. No alarm exists for old passwords, since no server
 /// holds one back.
 const ALARMS: u64 = 4;
-const DATABASE_ALARMS: u64 = 3;
+const PASSWORD_ALARMS: u64 = 3;
 /// The metrics of a function: `Rotations`, `Failures`, `KeysHeldBack`, `RotationsOverdue`,
 /// `RotationsStuck`, and `CredentialAge`.
 const METRICS: u64 = 6;
-const DATABASE_METRICS: u64 = 5;
+const PASSWORD_METRICS: u64 = 5;
 /// The number of secrets that one invocation of the sweep covers in the rendered stack.
 const SWEPT: u64 = 40;
 /// The assumed duration of a step and of a sweep at 128 MiB, in milliseconds. A whole rotation
@@ -181,7 +181,7 @@ impl Count {
     fn add(&mut self, model: &Model, usage: &Usage) {
         // Many entries share few schedules, and counting the rotations of a schedule takes time.
         let mut known: BTreeMap<&str, Decimal> = BTreeMap::new();
-        let [mut keys, mut databases] = [Vec::new(), Vec::new()];
+        let [mut keys, mut databases, mut services, mut outside] = [const { Vec::new() }; 4];
         for entry in &model.entries {
             // A replica is charged as a secret (AWS Secrets Manager pricing).
             self.replicas += entry.replicas.len() as u64;
@@ -197,11 +197,16 @@ impl Count {
             match &entry.kind {
                 Kind::AccessKey(_) => keys.push(rotating),
                 Kind::Database(_) => databases.push(rotating),
+                Kind::Service(service) if service.in_network => services.push(rotating),
+                // The function outside the network is another one.
+                Kind::Service(_) => outside.push(rotating),
             }
         }
         for (entries, alarms, metrics) in [
             (&keys, ALARMS, METRICS),
-            (&databases, DATABASE_ALARMS, DATABASE_METRICS),
+            (&databases, PASSWORD_ALARMS, PASSWORD_METRICS),
+            (&services, PASSWORD_ALARMS, PASSWORD_METRICS),
+            (&outside, PASSWORD_ALARMS, PASSWORD_METRICS),
         ] {
             if entries.is_empty() {
                 continue;
@@ -211,7 +216,11 @@ impl Count {
             self.zips += 1;
             self.add_function(entries, model, usage);
         }
-        let mut all = keys.iter().chain(&databases);
+        let mut all = keys
+            .iter()
+            .chain(&databases)
+            .chain(&services)
+            .chain(&outside);
         self.kms_keys += u64::from(all.any(|entry| *entry.kms_key == KmsKey::Create));
         self.kms_keys += u64::from(model.encrypt.creates());
     }
@@ -351,6 +360,10 @@ fn left_out(models: &[&Model]) -> Vec<String> {
     let network = "the way to Secrets Manager from the VPC: an interface endpoint is charged by the hour and Availability Zone, a NAT gateway by the hour, both by the GB";
     let in_vpc = models.iter().any(|model| model.has_function_in_vpc());
     let network = in_vpc.then_some(network);
+    let adapters = "the invocations of the adapters' functions, and their run time";
+    let invokes = models.iter().flat_map(|model| model.services());
+    let invokes = { invokes }.any(|service| service.kind.adapter.function().is_some());
+    let adapters = invokes.then_some(adapters);
     let services = "requests to KMS by CloudWatch Logs, SNS, and Lambda for the keys of `encrypt`: AWS documents no number for the first and the last";
     let encrypted = models
         .iter()
@@ -367,6 +380,7 @@ fn left_out(models: &[&Model]) -> Vec<String> {
     .into_iter()
     .chain(network)
     .chain(services)
+    .chain(adapters)
     .map(str::to_owned)
     .collect()
 }

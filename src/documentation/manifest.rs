@@ -16,8 +16,12 @@ const TABLES: &[(&str, &str, &str)] = &[
     ("`databases`", "Database", "databases[]."),
     ("`password` of a database", "Password", "password."),
     ("`clients` of a database", "Clients", "clients."),
+    ("`services`", "Service", "services[]."),
+    ("`adapter` of a service", "Adapter", "adapter."),
+    ("`password` of a service", "ServicePassword", "password."),
     ("`fields` of an access key", "AccessKeyFields", "fields."),
     ("`fields` of a database", "DatabaseFields", "fields."),
+    ("`fields` of a service", "ServiceFields", "fields."),
     ("`old_key`", "Retirement", "old_key."),
     ("`replicas[]` as a mapping", "Replica", "replicas[]."),
     ("`probe` with `s3:ListBucket`", "ListBucket", "probe."),
@@ -46,7 +50,7 @@ fn tables(schema: &Value) -> String {
         writeln!(text, "### {heading}\n").unwrap();
         writeln!(text, "| field | type | default | meaning |").unwrap();
         writeln!(text, "| --- | --- | --- | --- |").unwrap();
-        let entry = matches!(*definition, "AccessKey" | "Database");
+        let entry = matches!(*definition, "AccessKey" | "Database" | "Service");
         for (name, property, required) in ordered(object) {
             let mark = if entry && defaults.contains_key(name) {
                 " ◆"

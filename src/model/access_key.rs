@@ -2,7 +2,7 @@
 
 use keyrota_contract::value::OF_ACCESS_KEYS;
 
-use super::entry::{Identity, Kind, Specific};
+use super::entry::{Identity, Kind, Specific, Surroundings};
 use super::fields::Fields;
 use super::reader::Field;
 use super::word_or_arn::{parse_rotate_as, parse_secret_arn};
@@ -48,12 +48,12 @@ pub enum InitialKey {
 }
 
 /// Reads what is specific to an access key.
-pub(super) fn read(fields: &Fields<'_>, stack: Option<&StackName>) -> Specific {
+pub(super) fn read(fields: &Fields<'_>, around: &Surroundings<'_>) -> Specific {
     let user = fields
         .require("user")
         .and_then(|field| field.parse("invalid-name", UserName::parse));
     Specific {
-        secret: read_secret(fields, stack, user.as_ref()),
+        secret: read_secret(fields, around.stack, user.as_ref()),
         rotate_as: read_rotate_as(fields),
         users: Vec::from_iter(user.as_ref().map(|user| Identity {
             // IAM keeps users' names unique without regard to case.

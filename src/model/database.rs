@@ -117,7 +117,7 @@ impl PasswordRule {
     }
 }
 
-/// The VPC configuration of the database function.
+/// The VPC configuration of the functions of databases and services.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Network {
     /// Subnet IDs, such as `subnet-…`.

@@ -158,7 +158,7 @@ impl Builder {
             })?;
             self.take(event, span.start.line())?;
         }
-        self.root.ok_or_else(|| refused(1, "the manifest is empty"))
+        self.root.ok_or_else(|| refused(1, "the file is empty"))
     }
 
     fn take(&mut self, event: Event<'_>, line: usize) -> Result<(), Finding> {
@@ -208,7 +208,7 @@ impl Builder {
             }
             Event::DocumentStart(_) if self.root.is_some() => Err(refused(
                 line,
-                "a second YAML document; a manifest contains one document",
+                "a second YAML document; the file must contain one document",
             )),
             _ => Ok(()),
         }

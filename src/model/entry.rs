@@ -8,12 +8,13 @@ use std::ops::Deref;
 
 use keyrota_contract::value::names::Names;
 
-use super::fields::{ACCESS_KEY, DATABASE, Fields, MappingDefinition};
+use super::fields::{ACCESS_KEY, DATABASE, Fields, MappingDefinition, SERVICE};
 use super::manifest::read_tags;
 use super::reader::Field;
 use super::{
     AccessKey, Arn, Database, Duration, Finding, FirstRotation, InitialKey, KmsKey, OldKey,
-    Replica, RotateAs, Schedule, SecretName, SecretReference, StackName, access_key, database,
+    Replica, RotateAs, Schedule, SecretName, SecretReference, Service, StackName, access_key,
+    database, service,
 };
 
 pub(super) use check::{check_region, check_tags};
@@ -63,6 +64,8 @@ pub enum Kind {
     AccessKey(AccessKey),
     /// The password of a database user.
     Database(Database),
+    /// The password of a service's user.
+    Service(Box<Service>),
 }
 
 /// An entry of a known kind. It dereferences to the entry, and its `kind` has the fields of that
@@ -81,6 +84,8 @@ pub enum ByKind<'entry> {
     AccessKey(EntryOf<'entry, AccessKey>),
     /// A database.
     Database(EntryOf<'entry, Database>),
+    /// A service.
+    Service(EntryOf<'entry, Service>),
 }
 
 impl Entry {
@@ -89,6 +94,7 @@ impl Entry {
         match &self.kind {
             Kind::AccessKey(kind) => ByKind::AccessKey(EntryOf { entry: self, kind }),
             Kind::Database(kind) => ByKind::Database(EntryOf { entry: self, kind }),
+            Kind::Service(kind) => ByKind::Service(EntryOf { entry: self, kind }),
         }
     }
 
@@ -96,7 +102,7 @@ impl Entry {
     pub const fn as_access_key(&self) -> Option<EntryOf<'_, AccessKey>> {
         match self.by_kind() {
             ByKind::AccessKey(key) => Some(key),
-            ByKind::Database(_) => None,
+            ByKind::Database(_) | ByKind::Service(_) => None,
         }
     }
 
@@ -104,7 +110,15 @@ impl Entry {
     pub const fn as_database(&self) -> Option<EntryOf<'_, Database>> {
         match self.by_kind() {
             ByKind::Database(database) => Some(database),
-            ByKind::AccessKey(_) => None,
+            ByKind::AccessKey(_) | ByKind::Service(_) => None,
+        }
+    }
+
+    /// Returns the entry as a service, if it is one.
+    pub const fn as_service(&self) -> Option<EntryOf<'_, Service>> {
+        match self.by_kind() {
+            ByKind::Service(service) => Some(service),
+            ByKind::AccessKey(_) | ByKind::Database(_) => None,
         }
     }
 
@@ -114,6 +128,7 @@ impl Entry {
         match &self.kind {
             Kind::AccessKey(key) => key.user.as_str(),
             Kind::Database(database) => &database.username,
+            Kind::Service(service) => &service.username,
         }
     }
 
@@ -123,6 +138,7 @@ impl Entry {
         match &self.kind {
             Kind::AccessKey(key) => format!("`{}`", key.user),
             Kind::Database(database) => database.users_shown(),
+            Kind::Service(service) => format!("`{}`", service.username),
         }
     }
 
@@ -131,6 +147,7 @@ impl Entry {
         match &self.kind {
             Kind::AccessKey(key) => key.user.as_str() == name,
             Kind::Database(database) => database.has_user(name),
+            Kind::Service(service) => service.username == name,
         }
     }
 
@@ -139,6 +156,7 @@ impl Entry {
         match &self.kind {
             Kind::AccessKey(_) => false,
             Kind::Database(_) => true,
+            Kind::Service(service) => service.in_network,
         }
     }
 
@@ -173,6 +191,9 @@ impl Entry {
             Some(InitialKey::Secret(SecretReference::Arn(arn))) => Some(arn),
             _ => None,
         };
+        let adapter = self.as_service();
+        let adapter = adapter.and_then(|service| service.kind.adapter.function());
+        let adapter = adapter.into_iter().map(|arn| ("adapter.function", arn));
         let first_key = first_key.into_iter().map(|arn| ("initial_key", arn));
         let readers = self.readers.iter().map(|arn| ("readers", arn));
         let key = key.into_iter().map(|arn| ("kms_key", arn));
@@ -182,6 +203,7 @@ impl Entry {
             .chain(administrator)
             .chain(probe)
             .chain(first_key)
+            .chain(adapter)
     }
 }
 
@@ -213,11 +235,22 @@ struct KindReader {
     /// The field of the manifest with the list.
     list: &'static str,
     definition: &'static MappingDefinition,
-    read: for<'doc> fn(&Fields<'doc>, Option<&StackName>) -> Specific,
+    read: for<'doc> fn(&Fields<'doc>, &Surroundings<'_>) -> Specific,
+}
+
+/// Reads a file that the manifest names, or says why it cannot be read.
+pub type Files<'a> = dyn Fn(&str) -> Result<String, String> + 'a;
+
+/// What entries depend on besides their own fields.
+pub(super) struct Surroundings<'a> {
+    /// The name of the stack, if it is valid.
+    pub(super) stack: Option<&'a StackName>,
+    /// The files beside the manifest.
+    pub(super) files: &'a Files<'a>,
 }
 
 /// Every kind, in the order of the model's entries.
-const KINDS: [KindReader; 2] = [
+const KINDS: [KindReader; 3] = [
     KindReader {
         list: "access_keys",
         definition: &ACCESS_KEY,
@@ -227,6 +260,11 @@ const KINDS: [KindReader; 2] = [
         list: "databases",
         definition: &DATABASE,
         read: database::read::read,
+    },
+    KindReader {
+        list: "services",
+        definition: &SERVICE,
+        read: service::read::read,
     },
 ];
 
@@ -260,7 +298,7 @@ pub(super) struct Identity {
 pub(super) fn read<'doc>(
     root: &Fields<'doc>,
     defaults: Option<&'doc Fields<'doc>>,
-    stack: Option<&StackName>,
+    around: &Surroundings<'_>,
 ) -> Vec<(Entry, Field<'doc>)> {
     let mut secrets = BTreeMap::new();
     let mut entries = Vec::new();
@@ -272,7 +310,7 @@ pub(super) fn read<'doc>(
                 continue;
             };
             let fields = fields.or_in(defaults);
-            let specific = (kind.read)(&fields, stack);
+            let specific = (kind.read)(&fields, around);
             for user in &specific.users {
                 report_second_user(&mut users, user, &fields.place(user.field));
             }
@@ -348,7 +386,9 @@ fn read_entry(fields: &Fields<'_>, specific: Specific) -> Option<Entry> {
             format!("the secret `{name}` cannot be the administrator's secret for itself");
         let hint = match &entry.kind {
             Kind::AccessKey(_) => "use `rotate_as: self` to rotate with the user's own key",
-            Kind::Database(_) => "use `rotate_as: self` if the user changes its own password",
+            Kind::Database(_) | Kind::Service(_) => {
+                "use `rotate_as: self` if the user changes its own password"
+            }
         };
         fields
             .place("rotate_as")
@@ -357,6 +397,7 @@ fn read_entry(fields: &Fields<'_>, specific: Specific) -> Option<Entry> {
     match &entry.kind {
         Kind::AccessKey(key) => access_key::check(&entry, key, fields),
         Kind::Database(database) => database::read::check(&entry, database, fields),
+        Kind::Service(service) => service::read::check(&entry, service, fields),
     }
     Some(entry)
 }

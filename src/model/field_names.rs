@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use keyrota_contract::value::names::Names;
-use keyrota_contract::value::{OF_ACCESS_KEYS, OF_DATABASES};
+use keyrota_contract::value::{OF_ACCESS_KEYS, OF_DATABASES, OF_SERVICES};
 
 use super::Finding;
 use super::fields::{Fields, LONGEST_FIELD_NAME};
@@ -38,7 +38,7 @@ pub(super) fn read(entry: &Fields<'_>, known: &[&'static str]) -> Option<Names> 
 
 /// Reports faults in the names of `defaults`, of whatever kind they are.
 pub(super) fn check_defaults(defaults: &Fields<'_>) {
-    for known in [&OF_ACCESS_KEYS[..], &OF_DATABASES[..]] {
+    for known in [&OF_ACCESS_KEYS[..], &OF_DATABASES[..], &OF_SERVICES[..]] {
         if let Some(names) = defaults
             .mapping("fields")
             .and_then(|fields| read_mapping(&fields, known))

@@ -42,7 +42,7 @@ impl FirstRotation {
                 Self::Now
             }
             Kind::Database(database) if database.alternate.is_some() => Self::Now,
-            Kind::Database(_) => Self::Scheduled,
+            Kind::Database(_) | Kind::Service(_) => Self::Scheduled,
         }
     }
 

@@ -8,7 +8,7 @@ use unicode_properties::UnicodeGeneralCategory as _;
 use super::database::network;
 use super::document::{self, KeyValue, Node, Value};
 use super::encrypt;
-use super::entry;
+use super::entry::{self, Files, Surroundings};
 use super::exception;
 use super::fields::{ENVIRONMENT, FUNCTION, Fields, MANIFEST, MAX_TAGS, MappingDefinition};
 use super::reader::{Field, Findings, nearest};
@@ -39,6 +39,21 @@ pub struct Loaded {
 ///
 /// Returns every finding, including warnings, in the order of the lines.
 pub fn load(text: &str, environment: Option<&str>) -> Result<Loaded, Vec<Finding>> {
+    load_with(text, environment, &|_| {
+        Err("only the text of the manifest is given".to_owned())
+    })
+}
+
+/// Reads a manifest as [`load`] does, with the files that it names.
+///
+/// # Errors
+///
+/// Returns every finding, including warnings, in the order of the lines.
+pub fn load_with(
+    text: &str,
+    environment: Option<&str>,
+    files: &Files<'_>,
+) -> Result<Loaded, Vec<Finding>> {
     let mut base = document::parse(text).map_err(|finding| vec![finding])?;
     let findings = Findings::default();
     let line = base.line;
@@ -52,8 +67,8 @@ pub fn load(text: &str, environment: Option<&str>) -> Result<Loaded, Vec<Finding
         select(overrides, name, line, &findings)
     });
     let model = match selected {
-        Some(entry) => read(&overridden(&base, entry), &ENVIRONMENT, &findings),
-        None => read(&base, &MANIFEST, &findings),
+        Some(entry) => read(&overridden(&base, entry), &ENVIRONMENT, &findings, files),
+        None => read(&base, &MANIFEST, &findings, files),
     };
     let mut found = findings.into_sorted();
     let others = overrides
@@ -61,7 +76,7 @@ pub fn load(text: &str, environment: Option<&str>) -> Result<Loaded, Vec<Finding
         .filter(|other| Some(other.key.as_str()) != environment);
     for other in others {
         let findings = Findings::default();
-        read(&overridden(&base, other), &ENVIRONMENT, &findings);
+        read(&overridden(&base, other), &ENVIRONMENT, &findings, files);
         let mut errors = findings.into_sorted();
         errors.retain(|error| error.is_error() && !found.contains(error));
         let path = format!("environments.{}", other.key);
@@ -79,8 +94,16 @@ pub fn load(text: &str, environment: Option<&str>) -> Result<Loaded, Vec<Finding
 
 /// Reads the manifest. `definition` either includes the environments or, if the overrides of one
 /// are applied, excludes them.
-fn read(root: &Node, definition: &'static MappingDefinition, findings: &Findings) -> Option<Model> {
-    read_root(&Fields::of(&Field::root(root, findings), definition)?)
+fn read(
+    root: &Node,
+    definition: &'static MappingDefinition,
+    findings: &Findings,
+    files: &Files<'_>,
+) -> Option<Model> {
+    read_root(
+        &Fields::of(&Field::root(root, findings), definition)?,
+        files,
+    )
 }
 
 /// Removes `environments` from the manifest and returns it.
@@ -152,7 +175,7 @@ fn overridden<'doc>(base: &'doc Node, environment: &KeyValue) -> Cow<'doc, Node>
     }
 }
 
-fn read_root(root: &Fields<'_>) -> Option<Model> {
+fn read_root(root: &Fields<'_>, files: &Files<'_>) -> Option<Model> {
     if let Some(version) = root.require("version") {
         version.parse("unsupported-version", |text| match text {
             "1" => Ok(()),
@@ -189,7 +212,11 @@ fn read_root(root: &Fields<'_>) -> Option<Model> {
     let encrypt = root
         .mapping("encrypt")
         .and_then(|encrypt| encrypt::read(&encrypt, known_region));
-    let mut entries = entry::read(root, defaults.as_ref(), stack.as_ref());
+    let around = Surroundings {
+        stack: stack.as_ref(),
+        files,
+    };
+    let mut entries = entry::read(root, defaults.as_ref(), &around);
     entry::name_administrators(&mut entries);
     for (entry, at) in &entries {
         entry::check_tags(entry, tags.as_ref().unwrap_or(&BTreeMap::new()), at);
@@ -221,22 +248,27 @@ fn read_root(root: &Fields<'_>) -> Option<Model> {
     })
 }
 
-/// Refuses a manifest without entries, and settings that only databases use.
+/// Refuses a manifest without entries, and settings that only databases and services use.
 fn check_entries(root: &Fields<'_>) {
     let any = |key: &str| {
-        let list = root.get(key).filter(Field::is_list)?.list()?;
-        (!list.is_empty()).then_some(())
+        let list = root
+            .get(key)
+            .filter(Field::is_list)
+            .and_then(|field| field.list());
+        list.is_some_and(|list| !list.is_empty())
     };
-    let given = |key: &str| root.get(key).is_some_and(|field| !field.is_list());
-    let databases = any("databases").is_some();
     // A value that is not a list was reported before.
-    if any("access_keys").is_none() && !databases && !given("access_keys") && !given("databases") {
+    let given = |key: &str| root.get(key).is_some_and(|field| !field.is_list());
+    let kinds = ["access_keys", "databases", "services"];
+    if !kinds.into_iter().any(|key| any(key) || given(key)) {
         root.at().refuse(
             "missing",
-            "at least one entry under `access_keys` or `databases` is required",
+            "at least one entry under `access_keys`, `databases`, or `services` is required",
         );
     }
-    if databases && let Some(field) = root.get("tags") {
+    if any("databases")
+        && let Some(field) = root.get("tags")
+    {
         let count = field.count();
         if (MAX_TAGS_WITH_DATABASES + 1..=MAX_TAGS).contains(&count) {
             field.refuse(
@@ -247,7 +279,7 @@ fn check_entries(root: &Fields<'_>) {
             );
         }
     }
-    if let (Some(field), false) = (root.get("network"), databases)
+    if let (Some(field), false) = (root.get("network"), any("databases") || any("services"))
         && field.any_mapping().is_some_and(|mapping| {
             mapping
                 .fields()
@@ -257,7 +289,7 @@ fn check_entries(root: &Fields<'_>) {
         field.report(Finding::warning(
             "unused-network",
             field.path(),
-            "`network` applies only to the database function, and there are no databases",
+            "`network` applies only to databases and services, and there are none",
         ));
     }
 }

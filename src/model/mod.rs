@@ -24,6 +24,8 @@ pub(crate) mod reader;
 mod replica;
 pub mod schedule;
 pub mod schema;
+mod service;
+mod service_login;
 mod stored;
 mod stored_key;
 #[cfg(test)]
@@ -43,14 +45,14 @@ pub use document::decode;
 pub use draft::{Draft, DraftEntry};
 pub use duration::Duration;
 pub use encrypt::{Encrypt, ServiceKey};
-pub use entry::{ByKind, Entry, EntryOf, Kind};
+pub use entry::{ByKind, Entry, EntryOf, Files, Kind};
 pub use exception::Exception;
 pub use finding::{Finding, Severity};
 pub use first_rotation::FirstRotation;
 pub use key_age::{days_and_hours, longest_active};
 pub use keyrota_contract::value::names::Names;
 pub use login::{Login, Place};
-pub use manifest::{Loaded, load, parse_address};
+pub use manifest::{Loaded, load, load_with, parse_address};
 pub use name::{
     AccountId, Arn, BucketName, HostName, IamPath, ReferencedName, Region, SecretName, StackName,
     UserName,
@@ -60,6 +62,10 @@ pub use probe::Probe;
 pub(crate) use reader::nearest;
 pub use replica::{Replica, refusal as replica_refusal};
 pub use schedule::{Calendar, Schedule, Window};
+pub use service::{
+    Adapter, CharacterClass, Http, HttpAdapter, HttpRequest, Method, Service, read_http_adapter,
+};
+pub use service_login::ServiceLogin;
 pub use stored::Renamings;
 pub use stored_key::{NoStoredKey, StoredKey};
 
@@ -91,7 +97,7 @@ pub struct Model {
     pub encrypt: Encrypt,
     /// The credentials that rotate, grouped by kind, each kind in the order of the manifest.
     pub entries: Vec<Entry>,
-    /// The VPC of the database function.
+    /// The VPC of the functions of databases and services.
     pub network: Network,
 }
 
@@ -123,6 +129,11 @@ impl Model {
     /// Returns the databases in the order of the manifest.
     pub fn databases(&self) -> impl Iterator<Item = EntryOf<'_, Database>> {
         self.entries.iter().filter_map(Entry::as_database)
+    }
+
+    /// Returns the services in the order of the manifest.
+    pub fn services(&self) -> impl Iterator<Item = EntryOf<'_, Service>> {
+        self.entries.iter().filter_map(Entry::as_service)
     }
 }
 

@@ -73,6 +73,11 @@ impl<'doc> Field<'doc> {
         &self.path
     }
 
+    /// Returns the node.
+    pub(crate) fn node(&self) -> &'doc Node {
+        self.node
+    }
+
     /// Returns the line where it begins.
     pub(crate) fn line(&self) -> usize {
         self.node.line

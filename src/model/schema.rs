@@ -7,13 +7,16 @@ mod tests;
 use serde_json::{Map, Value, json};
 
 use super::fields::{
-    Alternatives, Except, FieldDefinition, Form, MANIFEST, MAX_TAGS, MappingDefinition, Presence,
-    Text,
+    Alternatives, Except, FieldDefinition, Form, HTTP_ADAPTER, MANIFEST, MAX_TAGS,
+    MappingDefinition, Presence, Text,
 };
 
 /// Where the schema is published.
 pub const ADDRESS: &str =
     "https://raw.githubusercontent.com/keyrota/keyrota/main/schema/keyrota.schema.json";
+/// Where the schema of an HTTP adapter's file is published.
+pub const HTTP_ADAPTER_ADDRESS: &str =
+    "https://raw.githubusercontent.com/keyrota/keyrota/main/schema/http-adapter.schema.json";
 /// The dialect, draft 2020-12.
 const DIALECT: &str = "https://json-schema.org/draft/2020-12/schema";
 /// What a tag cannot contain. The opposite, what it can contain, needs `\p{L}`, which not all
@@ -29,11 +32,21 @@ pub fn text() -> String {
 
 /// Returns the schema.
 pub fn schema() -> Value {
+    complete(&MANIFEST, ADDRESS)
+}
+
+/// Returns the schema of an HTTP adapter's file.
+pub fn http_adapter() -> Value {
+    complete(&HTTP_ADAPTER, HTTP_ADAPTER_ADDRESS)
+}
+
+/// Returns the schema of a file.
+fn complete(file: &'static MappingDefinition, address: &str) -> Value {
     let mut definitions = Map::new();
-    let mut schema = mapping(&MANIFEST, &mut definitions);
+    let mut schema = mapping(file, &mut definitions);
     schema["$schema"] = json!(DIALECT);
-    schema["$id"] = json!(ADDRESS);
-    schema["title"] = json!(MANIFEST.name);
+    schema["$id"] = json!(address);
+    schema["title"] = json!(file.name);
     schema["$defs"] = Value::Object(definitions);
     schema
 }
@@ -152,6 +165,23 @@ fn property(field: &'static FieldDefinition, definitions: &mut Map<String, Value
                 ],
             }))
         }
+        Form::Choices(words) => json!({
+            "type": types(&["array"]),
+            "items": { "enum": words },
+            "uniqueItems": true,
+        }),
+        Form::Integers(low, high) => {
+            let one = json!({ "type": "integer", "minimum": low, "maximum": high });
+            or_null(json!({
+                "anyOf": [one, { "type": "array", "items": one, "minItems": 1, "uniqueItems": true }],
+            }))
+        }
+        Form::TextMap(text) => {
+            let mut one = text_schema(text);
+            one["type"] = json!(["string"].iter().chain(text.also).collect::<Vec<_>>());
+            json!({ "type": types(&["object"]), "additionalProperties": one })
+        }
+        Form::Json => json!({}),
         Form::Tags => json!({
             "type": types(&["object"]),
             "maxProperties": MAX_TAGS,
@@ -201,7 +231,9 @@ fn property(field: &'static FieldDefinition, definitions: &mut Map<String, Value
     }
     match (&field.form, field.examples) {
         (_, []) => {}
-        (Form::Texts(..) | Form::TextsOrMappings(..), items) => schema["examples"] = json!([items]),
+        (Form::Texts(..) | Form::Choices(..) | Form::TextsOrMappings(..), items) => {
+            schema["examples"] = json!([items])
+        }
         (_, examples) => schema["examples"] = json!(examples),
     }
     schema

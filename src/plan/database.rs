@@ -21,11 +21,11 @@ pub struct ObservedDatabase {
 
 /// A secret and the logins in its versions.
 #[derive(Clone, Debug)]
-pub struct ObservedLogin {
+pub struct ObservedLogin<T = Login> {
     /// What Secrets Manager reports about it.
     pub secret: Secret,
     /// The content of AWSCURRENT.
-    pub current: SecretContent<Login>,
+    pub current: SecretContent<T>,
     /// Whether an unfinished rotation has stored a value. A configuration test never stores one.
     pub pending_value: bool,
     /// When the version with AWSCURRENT was created.
@@ -35,7 +35,7 @@ pub struct ObservedLogin {
     pub replaced: bool,
 }
 
-impl ObservedLogin {
+impl<T> ObservedLogin<T> {
     /// Returns a secret whose versions have not been read.
     pub const fn unread(secret: Secret) -> Self {
         Self {
@@ -48,7 +48,7 @@ impl ObservedLogin {
     }
 
     /// Returns the login, if there is one.
-    pub fn login(&self) -> Option<&Login> {
+    pub fn login(&self) -> Option<&T> {
         self.current.complete().ok()
     }
 

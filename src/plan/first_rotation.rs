@@ -38,6 +38,8 @@ enum Replaced {
     Key(OldKey),
     /// A password stops working at once.
     Password,
+    /// A service's password stops working at once, unless the service keeps it.
+    ServicePassword,
     /// The administrator sets a password that nobody knows, of this user.
     Set(String),
     /// The administrator creates this user.
@@ -139,6 +141,7 @@ fn unscheduled(entry: &Entry) -> OutstandingRotation {
             Kind::AccessKey(_) => Replaced::Key(entry.old_key),
             Kind::Database(database) if database.alternate.is_some() => Replaced::Alternating,
             Kind::Database(_) => Replaced::Password,
+            Kind::Service(_) => Replaced::ServicePassword,
         },
     }
 }
@@ -222,7 +225,10 @@ impl fmt::Display for OutstandingRotation {
             (Replaced::Alternating, _) => formatter.write_str(
                 "; clients of the current user are not refused, and must read the secret at least once per rotation: the rotation after that gives this user a new password",
             ),
-            (Replaced::Password, _) => {
+            (Replaced::ServicePassword, FirstRotation::Now) => formatter.write_str(
+                "; clients that do not read the secret cannot log in from then on, unless the service keeps the password",
+            ),
+            (Replaced::Password | Replaced::ServicePassword, _) => {
                 formatter.write_str("; move its clients to the secret before then")
             }
             (Replaced::Key(OldKey::UntilNextRotation), _) => {

@@ -25,6 +25,7 @@ mod recorded_keys;
 mod rehearsal;
 mod replica;
 mod seeding;
+mod service;
 mod slot;
 mod status;
 mod survey;
@@ -93,6 +94,7 @@ pub use rehearsal::{
 };
 pub use replica::{RemovedReplica, ReplicaFault, ReplicaReport, removed_replicas};
 pub use seeding::{ABANDONED_TAG, BEFORE, SEEDING_TAG, Seeding};
+pub use service::ObservedService;
 pub use slot::{SPENT, SPENT_ON_REQUEST, Slot, Spent, slot, taken};
 pub use status::{
     CredentialKind, KeyReport, KeyRole, SecretReport, StackReport, State, StatusReport, report,

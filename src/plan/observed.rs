@@ -2,10 +2,12 @@
 
 use jiff::Timestamp;
 
-use super::{Lookup, ObservedAccessKey, ObservedDatabase, ObservedLogin, ObservedSecret};
+use super::{
+    Lookup, ObservedAccessKey, ObservedDatabase, ObservedLogin, ObservedSecret, ObservedService,
+};
 use crate::model::{
     AccessKey, Content, Credential, Database, Entry, EntryOf, InitialPassword, KmsKey, RotateAs,
-    SecretReference, malformed,
+    SecretReference, Service, malformed,
 };
 use crate::port::{Caller, EncryptionKey, Error, Secret, Stack, StackResource};
 
@@ -31,6 +33,8 @@ pub enum ObservedEntry<'model> {
     AccessKey(EntryOf<'model, AccessKey>, Box<ObservedAccessKey>),
     /// A database.
     Database(EntryOf<'model, Database>, Box<ObservedDatabase>),
+    /// A service.
+    Service(EntryOf<'model, Service>, Box<ObservedService>),
 }
 
 /// An existing secret, and what is known about its value, for any kind of credential.
@@ -164,6 +168,7 @@ impl<'model> ObservedEntry<'model> {
         match self {
             Self::AccessKey(entry, _) => entry.entry(),
             Self::Database(entry, _) => entry.entry(),
+            Self::Service(entry, _) => entry.entry(),
         }
     }
 
@@ -172,6 +177,7 @@ impl<'model> ObservedEntry<'model> {
         match self {
             Self::AccessKey(_, seen) => seen.secret.as_ref().map(ObservedSecret::held),
             Self::Database(_, seen) => seen.secret.as_ref().map(ObservedLogin::held),
+            Self::Service(_, seen) => seen.secret.as_ref().map(ObservedLogin::held),
         }
     }
 
@@ -185,6 +191,7 @@ impl<'model> ObservedEntry<'model> {
         match self {
             Self::AccessKey(_, seen) => seen.encryption_key.as_ref(),
             Self::Database(_, seen) => seen.encryption_key.as_ref(),
+            Self::Service(_, seen) => seen.encryption_key.as_ref(),
         }
     }
 
@@ -193,6 +200,7 @@ impl<'model> ObservedEntry<'model> {
         match self {
             Self::AccessKey(_, seen) => seen.administrator.as_ref(),
             Self::Database(_, seen) => seen.administrator.as_ref(),
+            Self::Service(..) => None,
         }
     }
 
@@ -227,7 +235,7 @@ impl<'model> ObservedEntry<'model> {
     /// Returns whether the next rotation sets a password although the secret has none.
     pub fn sets_first_password(&self) -> bool {
         match self {
-            Self::AccessKey(..) => false,
+            Self::AccessKey(..) | Self::Service(..) => false,
             Self::Database(entry, seen) => {
                 entry.kind.initial_password == InitialPassword::Set && seen.lacks_only_password()
             }
@@ -238,7 +246,7 @@ impl<'model> ObservedEntry<'model> {
     pub fn access_key_id(&self) -> Option<String> {
         match self {
             Self::AccessKey(_, seen) => seen.credential().map(|held| held.accesskey.to_string()),
-            Self::Database(..) => None,
+            Self::Database(..) | Self::Service(..) => None,
         }
     }
 
@@ -248,6 +256,7 @@ impl<'model> ObservedEntry<'model> {
         match self {
             Self::AccessKey(entry, _) => entry.kind.user.as_str(),
             Self::Database(entry, seen) => seen.user_name(*entry),
+            Self::Service(entry, _) => &entry.kind.username,
         }
     }
 
@@ -255,7 +264,7 @@ impl<'model> ObservedEntry<'model> {
     pub fn abandoned(&self) -> Option<&str> {
         match self {
             Self::AccessKey(_, seen) => seen.abandoned(),
-            Self::Database(..) => None,
+            Self::Database(..) | Self::Service(..) => None,
         }
     }
 

@@ -250,12 +250,13 @@ const PERMISSION: &str = "AWS::Lambda::Permission";
 /// function or a permission on it.
 fn function_policy(stack: &Value, strategy: Strategy) -> Option<Value> {
     let id = strategy.function();
-    let databases = Strategy::Databases;
     let permissions = resolve::resources(stack).filter_map(|(id, resource)| {
         let properties = resource.get("Properties")?;
-        let of_databases =
-            properties.get("FunctionName").and_then(target) == Some(databases.function());
-        let mine = of_databases == (strategy == databases);
+        let function = properties.get("FunctionName").and_then(target);
+        let named = |one: &Strategy| function == Some(one.function());
+        // A permission on another function is shown with those of the first one.
+        let of = Strategy::ALL.into_iter().find(named);
+        let mine = of.unwrap_or(Strategy::AccessKeys) == strategy;
         (mine && resolve::type_of(resource) == PERMISSION).then(|| permission(id, properties))
     });
     let permissions: Vec<Value> = permissions.collect();

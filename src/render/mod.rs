@@ -49,7 +49,7 @@ pub use resolve::ResolveError;
 pub use review::{Baseline, FILE as REVIEW, registry as page_registry};
 use review::{ExternalPolicy, Holder};
 pub use service_statement::{ServiceStatement, account_statement, service_statements};
-pub use strategy::Strategy;
+pub use strategy::{FunctionCode, Strategy};
 pub use template::{TemplateError, Templates};
 #[cfg(test)]
 pub(crate) use view::MAX_SWEPT;

@@ -14,13 +14,14 @@
 //! endpoint. The file costs nothing, takes about 60 bytes per entry when compressed, and is
 //! reproducible.
 
-use keyrota_contract::pins::{self, Document, access_key, database};
+use keyrota_contract::pins::{self, Document, access_key, database, service};
 use serde::Serialize;
 
 use super::{Error, Strategy, pretty};
 use crate::bundle::sha256_hex;
 use crate::model::{
-    AccessKey, Database, Entry, InitialPassword, Kind, Model, OldKey, Probe, Retirement, RotateAs,
+    AccessKey, Adapter, Database, Entry, InitialPassword, Kind, Model, OldKey, Probe, Retirement,
+    RotateAs, Service,
 };
 
 /// The pins file of one function.
@@ -60,6 +61,7 @@ impl Pins {
 enum Pin {
     AccessKey(access_key::Entry),
     Database(database::Entry),
+    Service(service::Entry),
 }
 
 impl Pin {
@@ -67,6 +69,7 @@ impl Pin {
         match &entry.kind {
             Kind::AccessKey(key) => Self::AccessKey(self::key(entry, key)),
             Kind::Database(database) => Self::Database(login(entry, database)),
+            Kind::Service(service) => Self::Service(self::service(entry, service)),
         }
     }
 }
@@ -148,5 +151,23 @@ fn login(entry: &Entry, database: &Database) -> database::Entry {
         },
         fields: entry.fields.clone(),
         administrator_fields: entry.administrator_fields.clone(),
+    }
+}
+
+fn service(entry: &Entry, service: &Service) -> service::Entry {
+    service::Entry {
+        username: service.username.clone(),
+        adapter: match &service.adapter {
+            Adapter::Function(arn) => service::Adapter::Function(arn.to_string()),
+            Adapter::Http(http) => service::Adapter::Http(Box::new(http.pinned())),
+        },
+        settings: service.settings.clone(),
+        password: service::Password {
+            length: service.password.length,
+            exclude: service.password.exclude.clone(),
+            require: service.require.clone(),
+        },
+        propagation: service.propagation.map(|it| it.to_string()),
+        fields: entry.fields.clone(),
     }
 }

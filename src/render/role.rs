@@ -22,7 +22,10 @@ pub const KEY_FRAME: usize = 520;
 /// The same for the statement with the condition on tag keys.
 pub const RECORD_FRAME: usize = 380;
 
-/// The same for the permissions of the databases' function that concern no secret: to generate
+/// The same for the statement that invokes adapters.
+pub const ADAPTERS_FRAME: usize = 160;
+
+/// The same for the permissions of a password's function that concern no secret: to generate
 /// passwords, and to run in a VPC.
 pub const APART_FRAME: usize = 900;
 
@@ -70,6 +73,8 @@ fn statement(permissions: &Json) -> Json {
         "manage_and_record": null,
         // Users whose keys other principals manage and the role records.
         "record_keys": null,
+        // The ARNs of adapters' functions.
+        "invoke_adapters": null,
         // A customer managed key, with the secrets that it encrypts.
         "use_key": null,
         // A customer managed key of another Region, with the secrets whose replicas it encrypts.
@@ -191,7 +196,7 @@ pub fn policies<'entry>(
 fn frame(strategy: Strategy, environment: Option<&ServiceKey>) -> usize {
     let strategy = match strategy {
         Strategy::AccessKeys => FRAME,
-        Strategy::Databases => FRAME + APART_FRAME,
+        Strategy::Databases | Strategy::Services | Strategy::ServicesOutside => FRAME + APART_FRAME,
     };
     strategy + environment.map_or(0, |_| ENVIRONMENT_FRAME)
 }
@@ -212,7 +217,7 @@ pub fn estimate(
 impl<'entry> Policies<'entry> {
     /// Adds the policies that name no secret.
     fn add_apart(&mut self, strategy: Strategy, in_vpc: bool, environment: Option<&ServiceKey>) {
-        let databases = strategy == Strategy::Databases;
+        let makes = strategy.makes_passwords();
         let log = json!({ "write_log": strategy.log_group() });
         let passwords = json!({ "make_passwords": true });
         let network = json!({ "connect": true });
@@ -225,7 +230,7 @@ impl<'entry> Policies<'entry> {
         let not_its_code = "Keep the function's code from what Lambda does for it";
         let all = [
             (true, "Log", "Write the rotation function's log", log),
-            (databases, "Passwords", "Have passwords made", passwords),
+            (makes, "Passwords", "Have passwords made", passwords),
             (
                 decrypts,
                 "Environment",
@@ -321,6 +326,13 @@ fn purposes<'entry>(entries: &[&'entry Entry], resolver: &Resolver) -> Vec<Purpo
             permissions: list("record_keys"),
         },
     ];
+    purposes.push(Purpose {
+        name: "Adapters".to_owned(),
+        description: "Invoke the adapters of the services",
+        frame: ADAPTERS_FRAME,
+        items: adapters(entries),
+        permissions: list("invoke_adapters"),
+    });
     purposes.extend(keys(entries, resolver));
     purposes.extend(replica_keys(entries, resolver));
     purposes.retain(|purpose| !purpose.items.is_empty());
@@ -455,6 +467,23 @@ fn administrators<'entry>(entries: &[&'entry Entry], resolver: &Resolver) -> Vec
             .collect(),
     };
     secrets.into_iter().map(item).collect()
+}
+
+/// Returns the items for the adapters' functions, without duplicates.
+fn adapters<'entry>(entries: &[&'entry Entry]) -> Vec<Item<'entry>> {
+    let mut serves: BTreeMap<&str, Vec<&'entry Entry>> = BTreeMap::new();
+    for &entry in entries {
+        let service = entry.as_service();
+        if let Some(arn) = service.and_then(|service| service.kind.adapter.function()) {
+            serves.entry(arn.as_str()).or_default().push(entry);
+        }
+    }
+    let item = |(arn, serves): (&str, Vec<&'entry Entry>)| Item {
+        named: arn.into(),
+        length: arn.len(),
+        serves,
+    };
+    serves.into_iter().map(item).collect()
 }
 
 fn key_arn(key: &KmsKey) -> Option<String> {

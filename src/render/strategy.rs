@@ -11,17 +11,69 @@ pub enum Strategy {
     AccessKeys,
     /// Passwords of database users.
     Databases,
+    /// Passwords of users of services, in the manifest's network.
+    Services,
+    /// Passwords of users of services, outside that network.
+    ServicesOutside,
+}
+
+/// The code of a function. Functions with the same code differ in what they may act on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum FunctionCode {
+    /// Rotates access keys.
+    AccessKeys,
+    /// Rotates passwords of databases.
+    Databases,
+    /// Rotates passwords of services.
+    Services,
+}
+
+impl FunctionCode {
+    /// Every code.
+    pub const ALL: [Self; 3] = [Self::AccessKeys, Self::Databases, Self::Services];
 }
 
 impl Strategy {
     /// Every strategy, in the order of the template.
-    pub const ALL: [Self; 2] = [Self::AccessKeys, Self::Databases];
+    pub const ALL: [Self; 4] = [
+        Self::AccessKeys,
+        Self::Databases,
+        Self::Services,
+        Self::ServicesOutside,
+    ];
 
     /// Returns the strategy that rotates an entry.
     pub const fn for_entry(entry: &Entry) -> Self {
         match &entry.kind {
             Kind::AccessKey(_) => Self::AccessKeys,
             Kind::Database(_) => Self::Databases,
+            Kind::Service(service) if service.in_network => Self::Services,
+            Kind::Service(_) => Self::ServicesOutside,
+        }
+    }
+
+    /// Returns the code of its function.
+    pub const fn code(self) -> FunctionCode {
+        match self {
+            Self::AccessKeys => FunctionCode::AccessKeys,
+            Self::Databases => FunctionCode::Databases,
+            Self::Services | Self::ServicesOutside => FunctionCode::Services,
+        }
+    }
+
+    /// Returns whether its function runs in the manifest's network, if there is one.
+    pub const fn uses_network(self) -> bool {
+        match self {
+            Self::AccessKeys | Self::ServicesOutside => false,
+            Self::Databases | Self::Services => true,
+        }
+    }
+
+    /// Returns whether its function makes passwords.
+    pub const fn makes_passwords(self) -> bool {
+        match self {
+            Self::AccessKeys => false,
+            Self::Databases | Self::Services | Self::ServicesOutside => true,
         }
     }
 
@@ -42,6 +94,8 @@ impl Strategy {
         match self {
             Self::AccessKeys => "",
             Self::Databases => "Database",
+            Self::Services => "Service",
+            Self::ServicesOutside => "ServiceNoVpc",
         }
     }
 
@@ -50,6 +104,8 @@ impl Strategy {
         match self {
             Self::AccessKeys => "Function",
             Self::Databases => "DatabaseFunction",
+            Self::Services => "ServiceFunction",
+            Self::ServicesOutside => "ServiceNoVpcFunction",
         }
     }
 
@@ -58,6 +114,8 @@ impl Strategy {
         match self {
             Self::AccessKeys => "FunctionRole",
             Self::Databases => "DatabaseFunctionRole",
+            Self::Services => "ServiceFunctionRole",
+            Self::ServicesOutside => "ServiceNoVpcFunctionRole",
         }
     }
 
@@ -66,6 +124,8 @@ impl Strategy {
         match self {
             Self::AccessKeys => "FunctionLogGroup",
             Self::Databases => "DatabaseFunctionLogGroup",
+            Self::Services => "ServiceFunctionLogGroup",
+            Self::ServicesOutside => "ServiceNoVpcFunctionLogGroup",
         }
     }
 
@@ -75,6 +135,8 @@ impl Strategy {
         match self {
             Self::AccessKeys => "SecretsManagerPermission",
             Self::Databases => "DatabaseSecretsManagerPermission",
+            Self::Services => "ServiceSecretsManagerPermission",
+            Self::ServicesOutside => "ServiceNoVpcSecretsManagerPermission",
         }
     }
 
@@ -84,44 +146,65 @@ impl Strategy {
         match self {
             Self::AccessKeys => group,
             Self::Databases => group + "/database",
+            Self::Services => group + "/service",
+            Self::ServicesOutside => group + "/service-no-vpc",
         }
     }
 
-    /// Returns the stack parameter for the object key of its function's zip file. In a stack
-    /// with one function, the parameter is the same for every strategy.
+    /// Returns the stack parameter for the object key of its function's zip file. The parameter of
+    /// a stack's first function is the same for every strategy.
     pub fn key_parameter(self, model: &Model) -> &'static str {
-        match self.is_second(model) {
-            false => super::KEY_PARAMETER,
-            true => super::DATABASE_KEY_PARAMETER,
+        match self {
+            _ if self.is_first(model) => super::KEY_PARAMETER,
+            Self::AccessKeys => super::KEY_PARAMETER,
+            Self::Databases => super::DATABASE_KEY_PARAMETER,
+            Self::Services => "ServiceArtifactKey",
+            Self::ServicesOutside => "ServiceNoVpcArtifactKey",
         }
     }
 
     /// Returns the stack parameter for the version of that object.
     pub fn version_parameter(self, model: &Model) -> &'static str {
-        match self.is_second(model) {
-            false => super::VERSION_PARAMETER,
-            true => super::DATABASE_VERSION_PARAMETER,
+        match self {
+            _ if self.is_first(model) => super::VERSION_PARAMETER,
+            Self::AccessKeys => super::VERSION_PARAMETER,
+            Self::Databases => super::DATABASE_VERSION_PARAMETER,
+            Self::Services => "ServiceArtifactVersion",
+            Self::ServicesOutside => "ServiceNoVpcArtifactVersion",
         }
     }
 
     /// Returns the stack condition that such a version is set.
     pub fn version_condition(self, model: &Model) -> &'static str {
-        match self.is_second(model) {
-            false => "HasArtifactVersion",
-            true => "HasDatabaseArtifactVersion",
+        match self {
+            _ if self.is_first(model) => "HasArtifactVersion",
+            Self::AccessKeys => "HasArtifactVersion",
+            Self::Databases => "HasDatabaseArtifactVersion",
+            Self::Services => "HasServiceArtifactVersion",
+            Self::ServicesOutside => "HasServiceNoVpcArtifactVersion",
         }
     }
 
-    /// Returns the stack output with the ARN of its function. In a stack with one function, the
-    /// output is the same for every strategy.
+    /// Returns the stack output with the ARN of its function. The output of a stack's first function
+    /// is the same for every strategy.
     pub fn function_output(self, model: &Model) -> &'static str {
-        match self.is_second(model) {
-            false => super::FUNCTION_OUTPUT,
-            true => super::DATABASE_FUNCTION_OUTPUT,
+        match self.is_first(model) {
+            true => super::FUNCTION_OUTPUT,
+            false => self.own_output(),
         }
     }
 
-    fn is_second(self, model: &Model) -> bool {
-        self == Self::Databases && Self::AccessKeys.entries(model).next().is_some()
+    /// Returns the stack output with the ARN of its function, if another function is the first.
+    pub const fn own_output(self) -> &'static str {
+        match self {
+            Self::AccessKeys => super::FUNCTION_OUTPUT,
+            Self::Databases => super::DATABASE_FUNCTION_OUTPUT,
+            Self::Services => "ServiceFunctionArn",
+            Self::ServicesOutside => "ServiceNoVpcFunctionArn",
+        }
+    }
+
+    fn is_first(self, model: &Model) -> bool {
+        Self::of(model).next() == Some(self)
     }
 }

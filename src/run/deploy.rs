@@ -62,12 +62,9 @@ impl Deployed {
 
     /// Returns the ARN of the function for a kind of credential.
     pub fn function_arn(&self, strategy: Strategy) -> Option<&str> {
-        // If there is only one function, the name of its output does not depend on the kind.
-        let names = match (strategy, self.physical_id(strategy.function())) {
-            (_, None) => return None,
-            (Strategy::AccessKeys, _) => [render::FUNCTION_OUTPUT; 2],
-            (Strategy::Databases, _) => [render::DATABASE_FUNCTION_OUTPUT, render::FUNCTION_OUTPUT],
-        };
+        // The name of the first function's output does not depend on the kind.
+        self.physical_id(strategy.function())?;
+        let names = [strategy.own_output(), render::FUNCTION_OUTPUT];
         let outputs = &self.stack.outputs;
         let mut found = names.into_iter().filter_map(|name| outputs.get(name));
         found.next().map(String::as_str)

@@ -52,6 +52,10 @@ async fn look_up(context: &Context<'_>, reference: &Reference) -> port::Result<L
             name,
             cloud.log_group(name).await.map(|group| group.is_some()),
         ),
+        Reference::Adapter(arn) => {
+            let function = cloud.function_code(arn).await;
+            named(arn, function.map(|function| function.is_some()))
+        }
         Reference::Alias(name) => named(name, cloud.alias(name).await.map(|key| key.is_some())),
         Reference::UserPolicy(user) => {
             // IAM may still show the policy that a teardown has just deleted.

@@ -36,6 +36,7 @@ mod replica;
 mod restore;
 mod rotate;
 mod seed;
+mod service;
 mod status;
 mod survey;
 mod tags;

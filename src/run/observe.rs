@@ -6,6 +6,7 @@ use secrecy::SecretString;
 
 use super::database::{observe_database, observe_login};
 use super::error::{Error, Result};
+use super::service::{observe_service, observe_service_login};
 use super::{CONCURRENCY, Context};
 use crate::model::{
     AccessKey, ByKind, Content, Credential, Entry, EntryOf, InitialKey, KmsKey, Model, Names,
@@ -13,7 +14,8 @@ use crate::model::{
 };
 use crate::plan::{
     Administrator, BEFORE, FIRST, FirstKey, Lookup, MADE, Observed, ObservedAccessKey,
-    ObservedDatabase, ObservedEntry, ObservedSecret, REPLACED, SecretContent, UnusableKey,
+    ObservedDatabase, ObservedEntry, ObservedSecret, ObservedService, REPLACED, SecretContent,
+    UnusableKey,
 };
 use crate::port::{
     self, CURRENT, EncryptionKey, ErrorKind, Key, KeyPair, LastUse, Optional, PENDING, PREVIOUS,
@@ -80,6 +82,10 @@ pub(super) async fn observe_allowed<'model>(
             let seen = observe_database(context, entry).await?;
             ObservedEntry::Database(entry, Box::new(seen))
         }
+        ByKind::Service(entry) => {
+            let seen = observe_service(context, entry).await?;
+            ObservedEntry::Service(entry, Box::new(seen))
+        }
     })
 }
 
@@ -96,6 +102,11 @@ pub(super) async fn observe_credential<'model>(
         ByKind::Database(entry) => {
             let secret = observe_login(context, entry.secret.as_str(), &entry.fields).await?;
             ObservedEntry::Database(entry, Box::new(ObservedDatabase::of(secret)))
+        }
+        ByKind::Service(entry) => {
+            let name = entry.secret.as_str();
+            let secret = observe_service_login(context, name, &entry.fields).await?;
+            ObservedEntry::Service(entry, Box::new(ObservedService::of(secret)))
         }
     })
 }

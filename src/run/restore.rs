@@ -12,6 +12,7 @@ use super::{Context, Deployed, observe_entry};
 use crate::model::{AccessKey, Credential, Entry, EntryOf};
 use crate::plan::{LEAKED_TAG, ObservedAccessKey, ObservedEntry, reported_leaks};
 use crate::port::{CURRENT, ErrorKind, KeyPair, PENDING, PREVIOUS, Secret, Stage};
+use crate::render::Strategy;
 
 /// A version that is current again, and whose credential works.
 #[derive(Clone, Debug)]
@@ -69,9 +70,10 @@ pub(super) async fn restore_version(
         ObservedEntry::AccessKey(entry, seen) => {
             restore_key(context, *entry, arn, seen, &swap, label).await?
         }
-        ObservedEntry::Database(..) => {
+        ObservedEntry::Database(..) | ObservedEntry::Service(..) => {
+            let strategy = Strategy::for_entry(entry);
             let prove = async || {
-                let answer = check(context, deployed, name, arn, &swap.next).await?;
+                let answer = check(context, deployed, strategy, name, arn, &swap.next).await?;
                 Ok(answer.refusal())
             };
             restore_login(context, arn, &swap, prove).await?
@@ -87,6 +89,7 @@ pub(super) async fn restore_version(
     // If two users alternate, the version names the other one.
     let username = match &seen {
         ObservedEntry::AccessKey(entry, _) => entry.kind.user.to_string(),
+        ObservedEntry::Service(entry, _) => entry.kind.username.clone(),
         ObservedEntry::Database(..) => {
             let restored = observe_entry(context, entry).await?;
             restored.user_name().to_owned()

@@ -7,6 +7,7 @@ use super::error::{Error, Result};
 use super::new_key::{KeyReplacement, KeySource, keep_record, origin, replace_key, tidy};
 use super::observe::observe_access_key;
 use super::proof::holder;
+use super::service::seed_service;
 use super::{CONCURRENCY, Context, Deployed};
 use crate::model::{
     AccessKey, AccessKeyId, ByKind, Content, Credential, EntryOf, Model, SecretReference,
@@ -49,6 +50,7 @@ pub async fn seed<'model>(
             match entry.by_kind() {
                 ByKind::AccessKey(entry) => seed_key(context, entry, deployed).await,
                 ByKind::Database(entry) => seed_database(context, entry, deployed, passwords).await,
+                ByKind::Service(entry) => seed_service(context, entry, deployed, passwords).await,
             }
         })
         .buffered(CONCURRENCY)

@@ -106,7 +106,7 @@ async fn report(
         let secret = context.cloud.secret(entry.secret.as_str()).await?;
         let keys = match entry.by_kind() {
             ByKind::AccessKey(entry) => observe_keys(context, entry.kind.user.as_str()).await?,
-            ByKind::Database(_) => Vec::new(),
+            ByKind::Database(_) | ByKind::Service(_) => Vec::new(),
         };
         let now = context.clock.now();
         let report = plan::report_without_values(entry, secret.as_ref(), &keys, now);

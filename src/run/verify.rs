@@ -8,6 +8,7 @@ use super::{Context, Deployed, Rotated};
 use crate::model::Entry;
 use crate::plan::{self, ObservedEntry, SecretReport, State};
 use crate::port::{CURRENT, ErrorKind, KeyPair, PREVIOUS, Stage};
+use crate::render::Strategy;
 
 /// A credential that authenticates.
 #[derive(Clone, Debug)]
@@ -112,10 +113,17 @@ async fn prove(
         }
         ObservedEntry::Database(entry, _) => {
             let (name, arn) = (entry.secret.as_str(), deployed.secret_arn(entry)?);
-            let answer = check(context, deployed, name, arn, version).await?;
+            let strategy = Strategy::for_entry(entry);
+            let answer = check(context, deployed, strategy, name, arn, version).await?;
             // Clients on other hosts may use another account than the function's own login.
             let refusal = answer.refusal().or_else(|| answer.accounts_refusal());
             Ok(refusal.map_or(Ok(()), Err))
+        }
+        ObservedEntry::Service(entry, _) => {
+            let (name, arn) = (entry.secret.as_str(), deployed.secret_arn(entry)?);
+            let strategy = Strategy::for_entry(entry);
+            let answer = check(context, deployed, strategy, name, arn, version).await?;
+            Ok(answer.refusal().map_or(Ok(()), Err))
         }
     }
 }

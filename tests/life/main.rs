@@ -45,6 +45,7 @@ mod rehearsal;
 mod replicas;
 mod restore;
 mod sandbox;
+mod service;
 mod stack;
 mod stages;
 mod status;

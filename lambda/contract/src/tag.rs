@@ -12,7 +12,7 @@ pub const STACK: &str = "keyrota:stack";
 
 /// On a secret: the IAM user or the database user.
 pub const USER: &str = "keyrota:user";
-/// On a secret of a database: [`DATABASE`].
+/// On a secret of a database or a service: [`DATABASE`] or [`SERVICE`].
 pub const KIND: &str = "keyrota:kind";
 /// On a secret: the principal whose credentials make the change.
 pub const ROTATE_AS: &str = "keyrota:rotate-as";
@@ -31,8 +31,10 @@ pub const ENDPOINT: &str = "keyrota:endpoint";
 pub const DBNAME: &str = "keyrota:dbname";
 /// On a secret of a database: how the server's certificate is verified.
 pub const TLS: &str = "keyrota:tls";
-/// On a secret of a database: the rules for new passwords.
+/// On a secret of a database or a service: the rules for new passwords.
 pub const PASSWORD: &str = "keyrota:password";
+/// On a secret of a service: the ARN of the adapter's function, or the hosts of an HTTP adapter.
+pub const ADAPTER: &str = "keyrota:adapter";
 /// On a secret, by earlier versions: its KMS key.
 pub const ENCRYPTION_KEY: &str = "keyrota:encryption-key";
 
@@ -57,10 +59,12 @@ pub const ARTIFACTS: &str = "keyrota:artifacts";
 
 /// The value of [`KIND`] on a secret of a database.
 pub const DATABASE: &str = "database";
+/// The value of [`KIND`] on a secret of a service.
+pub const SERVICE: &str = "service";
 
 /// The tags that a secret can have: those that the stack writes, and those that earlier
 /// versions wrote.
-pub const OF_SECRETS: [&str; 15] = [
+pub const OF_SECRETS: [&str; 16] = [
     STACK,
     OLD_KEY,
     PROBE,
@@ -73,6 +77,7 @@ pub const OF_SECRETS: [&str; 15] = [
     DBNAME,
     TLS,
     PASSWORD,
+    ADAPTER,
     SEEDING,
     ABANDONED,
     ENCRYPTION_KEY,

@@ -6,12 +6,12 @@ use super::{
     ClientEndpoint, Database, Engine, Hosts, InitialPassword, PasswordRule, Verification, creation,
     tag, users,
 };
-use crate::model::entry::{Entry, Identity, Kind, Specific};
+use crate::model::entry::{Entry, Identity, Kind, Specific, Surroundings};
 use crate::model::fields::Fields;
 use crate::model::word_or_arn::{parse_administrator, parse_secret_arn};
 use crate::model::{
     Duration, Finding, HostName, OldKey, ReferencedName, RotateAs, SecretName, SecretReference,
-    StackName, field_names,
+    field_names,
 };
 
 /// The characters of a password by Secrets Manager's default (`API_GetRandomPassword`): printable
@@ -24,7 +24,7 @@ const LEAST_ALPHABET: usize = 16;
 const MAX_PATH: usize = 1_024;
 
 /// Reads what is specific to a database.
-pub(in crate::model) fn read(fields: &Fields<'_>, _: Option<&StackName>) -> Specific {
+pub(in crate::model) fn read(fields: &Fields<'_>, _: &Surroundings<'_>) -> Specific {
     let secret = fields.require("secret");
     let database = read_kind(fields);
     Specific {
@@ -164,7 +164,7 @@ fn read_clients(item: &Fields<'_>, engine: Option<Engine>) -> Option<Option<Clie
 /// The longest time for which a step of a rotation waits. Lambda ends a function after 15 minutes.
 const LONGEST_PROPAGATION: u64 = 10 * 60;
 
-fn parse_propagation(text: &str) -> Result<Duration, String> {
+pub(in crate::model) fn parse_propagation(text: &str) -> Result<Duration, String> {
     match Duration::parse(text)? {
         duration if (1..=LONGEST_PROPAGATION).contains(&duration.as_seconds()) => Ok(duration),
         duration => Err(format!("expected 1s to 10m, and not {duration}")),
@@ -244,7 +244,7 @@ fn check_old_key(entry: &Entry, database: &Database, item: &Fields<'_>) {
     }
 }
 
-fn read_rule(rule: &Fields<'_>) -> Option<PasswordRule> {
+pub(in crate::model) fn read_rule(rule: &Fields<'_>) -> Option<PasswordRule> {
     let length = rule.integer("length");
     let exclude = rule.value("exclude", |field| {
         field.parse("invalid-value", check_excluded)
@@ -326,9 +326,10 @@ pub(super) fn check_name(text: &str, engine: Option<Engine>, word: Word) -> Resu
     Ok(text.to_owned())
 }
 
-fn check_path(text: &str) -> Result<String, String> {
+/// Checks the path of a file beside the manifest.
+pub(in crate::model) fn check_path(text: &str) -> Result<String, String> {
     match text.is_empty() || text.len() > MAX_PATH || text.contains(char::is_control) {
-        true => Err("expected the path of a PEM file with certificates".to_owned()),
+        true => Err("expected the path of a file, relative to the manifest".to_owned()),
         false => Ok(text.to_owned()),
     }
 }
@@ -368,7 +369,7 @@ fn parse_verification(text: &str) -> Result<Verification, String> {
 impl InitialPassword {
     /// Reads `prompt`, `set`, `env:NAME`, or the name or full ARN of a secret. The text is never repeated
     /// in a message because it may be a password.
-    fn parse(text: &str) -> Result<Self, String> {
+    pub(in crate::model) fn parse(text: &str) -> Result<Self, String> {
         let refused = || {
             "expected prompt, set, env:NAME, or the name or complete ARN of a secret (the ARN if its name ends with a hyphen and six characters); a manifest must not contain a password"
                 .to_owned()

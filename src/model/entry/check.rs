@@ -52,7 +52,7 @@ pub(in crate::model) fn check_tags(entry: &Entry, tags: &BTreeMap<String, String
         .collect::<BTreeSet<_>>()
         .len();
     let most = match &entry.kind {
-        Kind::AccessKey(_) => MAX_TAGS,
+        Kind::AccessKey(_) | Kind::Service(_) => MAX_TAGS,
         Kind::Database(_) => MAX_TAGS_WITH_DATABASES,
     };
     if count > most {
@@ -88,6 +88,18 @@ pub(in crate::model) fn check_region(entry: &Entry, region: &Region, at: &Field<
             arn.parts()[2]
         );
         refuse("initial_key", message);
+    }
+    // The function calls the adapter in the stack's Region.
+    if let Some(arn) = entry
+        .as_service()
+        .and_then(|service| service.kind.adapter.function())
+        && arn.parts()[2] != region.as_str()
+    {
+        let message = format!(
+            "the adapter is in {}, but the stack is in {region}",
+            arn.parts()[2]
+        );
+        refuse("adapter.function", message);
     }
     // No policy can name an ARN of another partition (`reference-arns`).
     for (field, arn) in entry.arns() {

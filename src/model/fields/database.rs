@@ -6,7 +6,7 @@ use super::{Except, FieldDefinition as Field, Form, MappingDefinition, Text};
 use crate::model::{ALTERNATE, Engine, Hosts, Verification};
 
 /// Text without control characters.
-const PRINTABLE: Text = Text::matching(r"^[^\u0000-\u001f\u007f]+$");
+pub(super) const PRINTABLE: Text = Text::matching(r"^[^\u0000-\u001f\u007f]+$");
 
 /// A host name or an IP address.
 const HOST: Text = Text::matching("^[A-Za-z0-9_.:-]+$")
@@ -179,22 +179,22 @@ static PASSWORD: MappingDefinition = MappingDefinition::new(
     ]],
 );
 
-/// The VPC of the database function.
+/// The VPC of the functions of databases and services.
 pub(super) static NETWORK: MappingDefinition = MappingDefinition::new(
     "Network",
-    "The VPC of the database function. Both lists are required, or neither.",
+    "The VPC of the functions of databases and services. Both lists are required, or neither.",
     &[&[
         // The limits are those of Lambda (`API_VpcConfig`).
         Field::optional(
             "subnets",
             Form::Texts("^subnet-[0-9a-f]{8,17}$", Some(16)),
-            "IDs of subnets from which the databases can be reached. Subnets in two Availability Zones are safer than in one.",
+            "IDs of subnets from which the databases and the services can be reached. Subnets in two Availability Zones are safer than in one.",
         )
         .examples(&["subnet-0a1b2c3d4e5f67890", "subnet-0f9e8d7c6b5a43210"]),
         Field::optional(
             "security_groups",
             Form::Texts("^sg-[0-9a-f]{8,17}$", Some(5)),
-            "IDs of security groups that the databases' security groups admit.",
+            "IDs of security groups that the databases' and the services' security groups admit.",
         )
         .examples(&["sg-0a1b2c3d4e5f67890"]),
     ]],

@@ -3,6 +3,7 @@
 use super::manifest::{PATH, REGION};
 use super::{
     Alternatives, Except, FieldDefinition as Field, Form, MappingDefinition, Text, database, names,
+    service,
 };
 use crate::model::{FirstRotation, probe};
 
@@ -72,7 +73,7 @@ pub(super) static COMMON: [Field; 10] = [
             FirstRotation::Scheduled.name(),
             FirstRotation::OnRequest.name(),
         ]),
-        "When the first rotation takes place: `now` (`keyrota bootstrap` rotates), `scheduled` (in the first rotation window), or `on_request` (the first `keyrota rotate NAME` rotates and turns on the schedule). Without it, `now` for an access key, for users that alternate, and with `initial_password: set`, and `scheduled` for other databases.",
+        "When the first rotation takes place: `now` (`keyrota bootstrap` rotates), `scheduled` (in the first rotation window), or `on_request` (the first `keyrota rotate NAME` rotates and turns on the schedule). Without it, `now` for an access key, for users that alternate, and with `initial_password: set`, and `scheduled` for other databases and for services.",
     )
     .in_defaults(),
     Field::optional(
@@ -198,7 +199,13 @@ pub(super) static DEFAULTS: MappingDefinition = MappingDefinition {
     ..MappingDefinition::new(
         "Defaults",
         "Settings for all entries. An entry's own setting takes precedence.",
-        &[&COMMON, &OWN, &database::OWN, &names::DEFAULT_FIELDS],
+        &[
+            &COMMON,
+            &OWN,
+            &database::OWN,
+            &service::OWN,
+            &names::DEFAULT_FIELDS,
+        ],
     )
 };
 

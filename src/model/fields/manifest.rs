@@ -2,6 +2,7 @@
 
 use super::database::{DATABASE, NETWORK};
 use super::entry::{ACCESS_KEY, DEFAULTS};
+use super::service::SERVICE;
 use super::{FieldDefinition as Field, Form, MappingDefinition, Text};
 use crate::model::Architecture;
 
@@ -16,7 +17,7 @@ pub(super) const REGION: Text =
 
 /// The manifest.
 pub(in crate::model) static MANIFEST: MappingDefinition = MappingDefinition {
-    one_of: &["access_keys", "environments", "databases"],
+    one_of: &["access_keys", "environments", "databases", "services"],
     ..MappingDefinition::new(
         "keyrota manifest",
         "The credentials that keyrota rotates, and the CloudFormation stack that does it.",
@@ -35,7 +36,7 @@ pub(in crate::model) static ENVIRONMENT: MappingDefinition = MappingDefinition {
     )
 };
 
-static FIELDS: [Field; 16] = [
+static FIELDS: [Field; 17] = [
     Field::required(
         "version",
         Form::Version,
@@ -105,9 +106,14 @@ static FIELDS: [Field; 16] = [
         "The database users whose passwords rotate.",
     ),
     Field::optional(
+        "services",
+        Form::List(&SERVICE),
+        "The users of other services whose passwords rotate.",
+    ),
+    Field::optional(
         "network",
         Form::Mapping(&NETWORK),
-        "The VPC of the database function. Without it, the function is in no VPC.",
+        "The VPC of the functions of databases and services. Without it, they are in no VPC.",
     ),
     Field::optional(
         "environments",

@@ -7,17 +7,21 @@
 
 mod database;
 mod entry;
+mod http;
 mod manifest;
 mod names;
 mod read;
+mod service;
 #[cfg(test)]
 mod tests;
 
 pub(super) use database::DATABASE;
 pub(super) use entry::{ACCESS_KEY, LIST_BUCKET, REPLICA, RETIREMENT};
+pub(super) use http::{ANSWER as HTTP_ANSWER, HTTP_ADAPTER};
 pub(super) use manifest::{ENVIRONMENT, EXCEPTION, FUNCTION, MANIFEST, MAX_TAGS};
 pub(super) use names::LONGEST as LONGEST_FIELD_NAME;
 pub(super) use read::Fields;
+pub(super) use service::SERVICE;
 
 /// A field of a mapping.
 pub(super) struct FieldDefinition {
@@ -67,6 +71,14 @@ pub(super) enum Form {
     TextOrTexts(Text),
     /// This word, or a list of exactly so many different texts.
     WordOrTexts(&'static str, Text, u32),
+    /// A list of different words, each one of these.
+    Choices(&'static [&'static str]),
+    /// A whole number from the first to the second, or a list of such numbers.
+    Integers(u32, u32),
+    /// A mapping from names to texts.
+    TextMap(Text),
+    /// Anything.
+    Json,
     /// A mapping from tag keys to tag values.
     Tags,
     /// A mapping with defined fields.

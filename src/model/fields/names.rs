@@ -53,6 +53,15 @@ static OF_DATABASES: [Field; 7] = [
     ),
 ];
 
+static OF_SERVICES: [Field; 2] = [
+    name(USERNAME, "The name of the field with the user.").examples(&["login"]),
+    name(
+        PASSWORD,
+        "The name of the field with the password. With a list, the first is the name, and the value may have the field under the others too.",
+    )
+    .examples(&["secret"]),
+];
+
 /// What the mapping means.
 const MEANING: &str = "The names of the fields of the secret's value, by their default names. A field that is absent has its default name.";
 
@@ -61,6 +70,9 @@ static ACCESS_KEY_NAMES: MappingDefinition =
 
 static DATABASE_NAMES: MappingDefinition =
     MappingDefinition::new("DatabaseFields", MEANING, &[&OF_DATABASES]);
+
+static SERVICE_NAMES: MappingDefinition =
+    MappingDefinition::new("ServiceFields", MEANING, &[&OF_SERVICES]);
 
 static ALL_NAMES: MappingDefinition =
     MappingDefinition::new("Fields", MEANING, &[&OF_ACCESS_KEYS, &OF_DATABASES]);
@@ -81,7 +93,13 @@ pub(super) static DATABASE_FIELDS: [Field; 1] = [fields(
     "The names of the fields of the secret's value, for clients that expect other names.",
 )];
 
-/// The field of `defaults`, with the names of both kinds.
+/// The field of a service.
+pub(super) static SERVICE_FIELDS: [Field; 1] = [fields(
+    &SERVICE_NAMES,
+    "The names of the fields of the secret's value, for clients that expect other names.",
+)];
+
+/// The field of `defaults`, with the names of all kinds.
 pub(super) static DEFAULT_FIELDS: [Field; 1] = [fields(
     &ALL_NAMES,
     "The names of the fields of the secrets' values. An entry takes those of its kind, and its own names take precedence.",

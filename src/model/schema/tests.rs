@@ -153,6 +153,7 @@ fn what_the_reader_refuses_does_not_pass_where_a_schema_can_tell() {
         "default-secret-name-like-an-arn-suffix",
         "exceptions",
         "foreign-reader-with-the-default-key",
+        "http-adapters",
         "key-in-another-region",
         "not-yaml",
         "own-administrator",

@@ -4,7 +4,7 @@ use super::fault::{ADMINISTRATOR, VALUE_UNDECRYPTABLE, VALUE_UNUSABLE};
 use super::recovery::{Advice, is_damaged};
 use super::rehearsal::{self, KEY_QUARANTINED};
 use super::secret::{AllowedFixes, encryption_key, present, rotation, tags};
-use super::{Diagnosis, Examination, Scope, database, key, replica};
+use super::{Diagnosis, Examination, Scope, database, key, replica, service};
 use crate::model::SecretName;
 use crate::plan::{ObservedEntry, SecretContent};
 use crate::render;
@@ -52,6 +52,9 @@ pub(super) fn diagnose(scope: &Scope<'_>, examination: &Examination<'_>) -> Vec<
             ObservedEntry::Database(entry, seen) => {
                 database::no_credential(scope, *entry, seen, secret)
             }
+            ObservedEntry::Service(entry, seen) => {
+                service::no_credential(scope, *entry, seen, secret)
+            }
         });
         return found;
     }
@@ -67,6 +70,9 @@ pub(super) fn diagnose(scope: &Scope<'_>, examination: &Examination<'_>) -> Vec<
         }
         ObservedEntry::Database(entry, seen) => {
             database::diagnose(scope, *entry, seen, &examination.proof, is_fine)
+        }
+        ObservedEntry::Service(entry, seen) => {
+            service::diagnose(scope, *entry, seen, &examination.proof, is_fine)
         }
     };
     found.extend(credential);
@@ -96,6 +102,7 @@ fn administrator(seen: &ObservedEntry<'_>) -> Option<Diagnosis> {
             "store the login of an administrator of {} in `{name}`",
             entry.kind.endpoint()
         ),
+        ObservedEntry::Service(..) => return None,
     };
     Some(ADMINISTRATOR.of(&seen.entry().secret, evidence, remedy))
 }

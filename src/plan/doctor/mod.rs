@@ -15,6 +15,7 @@ mod rehearsal;
 mod replica;
 mod report;
 mod secret;
+mod service;
 mod stack;
 
 use fault::ROTATION_OFF;
@@ -81,8 +82,9 @@ impl Proof {
     /// Returns what the rehearsal says about a database's login. A server that was not reached says
     /// nothing about the password.
     pub fn of_login(rehearsal: &Rehearsal) -> Self {
+        let logins = [call::LOG_IN, call::AUTHENTICATE];
         let mut calls = rehearsal.calls.iter();
-        let login = calls.find(|it| it.call == call::LOG_IN && it.by == Signer::User);
+        let login = calls.find(|it| logins.contains(&it.call.as_str()) && it.by == Signer::User);
         let Some(login) = login.filter(|login| login.how == TestMethod::Tested) else {
             return Self::Untried;
         };

@@ -10,7 +10,7 @@ use crate::plan::{
     SPENT_ON_REQUEST, SecretContent, Seeding, Slot, Spent, is_recorded_key, reported_leaks, slot,
     taken,
 };
-use crate::port::{CURRENT, Key, PENDING, PREVIOUS};
+use crate::port::{CURRENT, Key, PENDING, PREVIOUS, Secret};
 
 /// What to do about a credential that does not work, and whether `--fix` does it.
 pub(super) struct Advice {
@@ -222,6 +222,27 @@ pub(super) fn login(
             }
         }
         (None, None) => Advice::person(store),
+    }
+}
+
+/// Returns what can be done about a login to a service that does not work. `store` is what a person can
+/// do.
+pub(super) fn service(secret: Option<&Secret>, has_function: bool, store: String) -> Advice {
+    let has = |label: &str| {
+        secret.is_some_and(|secret| {
+            let version = secret.version_with(label);
+            version.is_some() && version != secret.version_with(CURRENT)
+        })
+    };
+    let may_go_back = secret.is_some_and(|secret| secret.unfinished().is_none());
+    if !has_function || !may_go_back || !(has(PREVIOUS) || has(SETTING)) {
+        return Advice::person(store);
+    }
+    let back = "makes an earlier version current if the service accepts its password";
+    let advice = Advice::fix(back.to_owned(), Fix::Recover);
+    Advice {
+        remedy: format!("{}; if the service accepts none, {store}", advice.remedy),
+        ..advice
     }
 }
 

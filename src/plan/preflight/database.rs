@@ -38,7 +38,7 @@ pub fn check_unset(entries: &[ObservedEntry<'_>]) -> Vec<Finding> {
             let is_set = entry.kind.initial_password == InitialPassword::Set;
             (is_set && seen.wants_password()).then(|| not_set(*entry))
         }
-        ObservedEntry::AccessKey(..) => None,
+        ObservedEntry::AccessKey(..) | ObservedEntry::Service(..) => None,
     });
     unset.collect()
 }

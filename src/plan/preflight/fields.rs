@@ -1,7 +1,7 @@
 //! The names of the fields of the values: what cannot be read, and what the next rotations change.
 
-use crate::model::{AccessKey, Content, Database, Entry, EntryOf, Finding, Renamings};
-use crate::plan::{ObservedAccessKey, ObservedDatabase, SecretContent};
+use crate::model::{AccessKey, Content, Database, Entry, EntryOf, Finding, Renamings, Service};
+use crate::plan::{ObservedAccessKey, ObservedDatabase, ObservedService, SecretContent};
 
 /// Checks the fields of an access key's value.
 pub(super) fn check_key(
@@ -17,6 +17,16 @@ pub(super) fn check_key(
 pub(super) fn check_login(
     entry: EntryOf<'_, Database>,
     seen: &ObservedDatabase,
+) -> Option<Finding> {
+    let held = seen.secret.as_ref()?;
+    let renamings = held.login().map(|login| login.renamings());
+    check(&entry, &held.current, renamings)
+}
+
+/// Checks the fields of a service's value.
+pub(super) fn check_service(
+    entry: EntryOf<'_, Service>,
+    seen: &ObservedService,
 ) -> Option<Finding> {
     let held = seen.secret.as_ref()?;
     let renamings = held.login().map(|login| login.renamings());

@@ -124,6 +124,14 @@ fn check_value(import: &SecretImport<'_>, seen: &ObservedEntry<'_>) -> Option<Fi
                 "store the login there, in the fields `engine`, `host`, `username`, and `password`";
             (obstacle(&held.current), hint)
         }
+        ObservedEntry::Service(_, seen) => {
+            let held = seen.secret.as_ref()?;
+            if held.login().is_some() {
+                return None;
+            }
+            let hint = "store the login there, in the fields `username` and `password`, or specify the names of the fields with `fields`";
+            (obstacle(&held.current), hint)
+        }
     };
     // A secret of an earlier deployment that never contained a credential gets its first one.
     if import.origin == ImportOrigin::Returned && seen.held().is_some_and(|held| held.is_unused) {

@@ -8,6 +8,7 @@ mod import;
 mod key_policy;
 mod reference;
 mod replica;
+mod service;
 
 use jiff::Timestamp;
 
@@ -185,6 +186,7 @@ fn check_entry(
         ObservedEntry::Database(entry, database) => {
             database::check(circumstances, *entry, database, secret.is_none())
         }
+        ObservedEntry::Service(entry, seen) => service::check(*entry, seen, secret.is_none()),
     };
     if import.is_some() {
         // Whether the key in the secret works is found out by using it.

@@ -25,6 +25,8 @@ pub enum Reference {
     Alias(String),
     /// An inline policy with the name of one that the stack will create, by its user.
     UserPolicy(String),
+    /// The function of a service's adapter, by its ARN.
+    Adapter(String),
 }
 
 /// What was found of a network, in which EC2 leaves out what does not exist.
@@ -69,7 +71,31 @@ pub fn references(model: &Model, observed: &Observed<'_>) -> BTreeSet<Reference>
             wanted.insert(Reference::UserPolicy(key.kind.user.to_string()));
         }
     }
+    let adapters = adapters(model).filter(|arn| arn.parts()[3] == account);
+    wanted.extend(adapters.map(|arn| Reference::Adapter(arn.to_string())));
     wanted
+}
+
+/// Returns the functions of the services' adapters.
+fn adapters(model: &Model) -> impl Iterator<Item = &Arn> {
+    let services = model.services();
+    services.filter_map(|service| service.kind.adapter.function())
+}
+
+/// Returns a warning for each adapter of another account, which must let the function's role invoke
+/// it.
+fn foreign_adapters(model: &Model, account: &str) -> Vec<Finding> {
+    let foreign: BTreeSet<&str> = adapters(model)
+        .filter(|arn| arn.parts()[3] != account)
+        .map(|arn| arn.as_str())
+        .collect();
+    let warning = |arn: &str| {
+        let message = "the adapter belongs to another account, which gets the passwords and decides who may change its code".to_owned();
+        Finding::warning("foreign-adapter", format!("adapter {arn}"), message).hint(
+            "its resource policy must allow lambda:InvokeFunction to the role of the service function",
+        )
+    };
+    foreign.into_iter().map(warning).collect()
 }
 
 /// Returns what has to be looked up of a reader: nothing of an account's root, of a principal of
@@ -118,6 +144,7 @@ pub fn check_references(
             .iter()
             .filter_map(|(it, found)| check(it, found, can_be_renamed)),
     );
+    findings.extend(foreign_adapters(model, account));
     let denied = found
         .iter()
         .filter_map(|(it, found)| Some((it.to_string(), found.denied()?)));
@@ -165,7 +192,17 @@ fn check(reference: &Reference, found: &Lookup<String>, can_be_renamed: bool) ->
                 )),
             )
         }
-        (Reference::Boundary(_), Lookup::Found(_))
+        (Reference::Adapter(arn), Lookup::Missing) => {
+            let message = format!(
+                "the adapter {arn} does not exist, so that no password of its services can be changed"
+            );
+            Some(
+                Finding::error("no-adapter", reference.to_string(), message).hint(
+                    "deploy the function, with the version or the alias that the ARN names, or correct `adapter.function`",
+                ),
+            )
+        }
+        (Reference::Boundary(_) | Reference::Adapter(_), Lookup::Found(_))
         | (
             Reference::LogGroup(_) | Reference::Alias(_) | Reference::UserPolicy(_),
             Lookup::Missing,
@@ -243,10 +280,10 @@ pub fn check_network(network: &Network, seen: &ObservedNetwork) -> Vec<Finding> 
             let path = format!("{kind} {id}");
             let Some(part) = found.iter().find(|part| part.id == *id) else {
                 let message = format!(
-                    "the {kind} {id} does not exist in this account and Region, so Lambda refuses the database function"
+                    "the {kind} {id} does not exist in this account and Region, so Lambda refuses the functions of the network"
                 );
                 findings.push(Finding::error("no-network", path, message).hint(format!(
-                    "name {kind}s of the database's VPC with `network.{field}`"
+                    "name {kind}s of the VPC of the databases and services with `network.{field}`"
                 )));
                 continue;
             };
@@ -332,6 +369,7 @@ impl std::fmt::Display for Reference {
             Self::LogGroup(name) => ("log group", name),
             Self::Alias(name) => ("KMS alias", name),
             Self::UserPolicy(user) => ("policy of the user", user),
+            Self::Adapter(arn) => ("adapter", arn),
         };
         write!(formatter, "{kind} {name}")
     }

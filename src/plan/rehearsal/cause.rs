@@ -3,7 +3,7 @@
 use keyrota_contract::check::{ACCOUNTS_UNSEEN, SEVERAL_ACCOUNTS, Signer, call};
 
 use super::{Principals, Rehearsal, RehearsedCall, TestMethod};
-use crate::model::{Entry, Kind};
+use crate::model::{Adapter, Entry, Kind};
 
 /// What a rehearsal found to be refused.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -93,6 +93,9 @@ fn remedy(entry: &Entry, refused: &RehearsedCall, principals: &Principals) -> St
     let (service, _) = refused.call.split_once(':').unwrap_or_default();
     if service == "database" {
         return database(entry, refused, code);
+    }
+    if service == "adapter" {
+        return adapter(entry, refused, code);
     }
     if NO_ANSWER.contains(&code) {
         return format!(
@@ -230,5 +233,41 @@ fn database(entry: &Entry, refused: &RehearsedCall, code: &str) -> String {
             format!("see the log of the pooler at {endpoint}, and that it reaches the server")
         }
         _ => format!("see the log of {endpoint}, fix the cause, then run `keyrota doctor` again"),
+    }
+}
+
+/// Returns the remedy for a login that an adapter could not make.
+fn adapter(entry: &Entry, refused: &RehearsedCall, code: &str) -> String {
+    let Kind::Service(service) = &entry.kind else {
+        return "see the function's log".to_owned();
+    };
+    let place = service.place();
+    match code {
+        "wrong_credentials" => format!(
+            "run `keyrota rotate {}`, which tries the password of each version",
+            entry.secret
+        ),
+        "unreachable" | "timed_out" | "name_unknown" => format!(
+            "let the function reach {place}: check that the service runs, and `adapter` and `network` in the manifest"
+        ),
+        "no_tls" | "untrusted" => format!(
+            "check the certificate of {place} against the URL and `tls_ca` in the adapter's file"
+        ),
+        _ => match &service.adapter {
+            Adapter::Function(arn) if code == "no_function" => format!(
+                "deploy the function {arn}, or correct `adapter.function` in the manifest and run `keyrota bootstrap`"
+            ),
+            Adapter::Function(arn) if code == "denied" => format!(
+                "let the role of the service function invoke {arn}: run `keyrota doctor --fix`, which restores the role's policies; an adapter in another account needs a resource policy that allows it"
+            ),
+            Adapter::Function(arn) => format!(
+                "see that the function {arn} exists, that the role of the service function may invoke it, and the adapter's own log; then run `keyrota doctor` again"
+            ),
+            Adapter::Http(http) => format!(
+                "compare the answers of {place} with `answers` of `{}` in {}; then run `keyrota doctor` again",
+                refused.call.trim_start_matches("adapter:").to_lowercase(),
+                http.file
+            ),
+        },
     }
 }

@@ -127,7 +127,7 @@ impl Rehearsal {
 
     /// Returns whether the current credential has just authenticated.
     pub fn proves(&self) -> bool {
-        let proofs = [call::GET_CALLER_IDENTITY, call::LOG_IN];
+        let proofs = [call::GET_CALLER_IDENTITY, call::LOG_IN, call::AUTHENTICATE];
         self.calls.iter().any(|it| {
             it.by == Signer::User
                 && proofs.contains(&it.call.as_str())

@@ -75,11 +75,12 @@ pub fn simulations(answer: &CheckAnswer, principals: &Principals) -> Vec<Simulat
 }
 
 /// Returns whose policies decide about a call, and its service, or `None` if IAM cannot simulate
-/// it: an administrator may be any principal, a database is no service of AWS, and
+/// it: an administrator may be any principal, databases and adapters are no services of AWS, and
 /// `GetCallerIdentity` needs no permission.
 pub(super) fn signer(checked: &CheckedCall) -> Option<(Signer, &str)> {
     let (service, _) = checked.call.split_once(':')?;
-    let is_known = checked.by != Signer::Administrator && service != "database";
+    let is_known =
+        checked.by != Signer::Administrator && !["database", "adapter"].contains(&service);
     (is_known && checked.call != call::GET_CALLER_IDENTITY).then_some((checked.by, service))
 }
 

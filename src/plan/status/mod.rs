@@ -7,9 +7,9 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::{
     HeldSecret, KeyClaim, LastRotation, ObservedAccessKey, ObservedDatabase, ObservedEntry,
-    OutstandingRotation, RemovalTimes, outstanding_rotation, removal_times,
+    ObservedService, OutstandingRotation, RemovalTimes, outstanding_rotation, removal_times,
 };
-use crate::model::{Database, Entry, EntryOf, FirstRotation, OldKey, RotateAs};
+use crate::model::{Database, Entry, EntryOf, FirstRotation, OldKey, RotateAs, Service};
 use crate::port::{CURRENT, Key, Secret};
 use crate::render::OLD_KEY_TAG;
 
@@ -33,7 +33,7 @@ pub fn report(seen: &ObservedEntry<'_>, now: Timestamp) -> SecretReport {
             let keys = keys.map(|key| report_key(key, seen, now, is_self));
             keys.collect()
         }
-        ObservedEntry::Database(..) => Vec::new(),
+        ObservedEntry::Database(..) | ObservedEntry::Service(..) => Vec::new(),
     };
     let last_rotated = seen.held().and_then(|held| held.rotation.at());
     let first = seen
@@ -57,6 +57,7 @@ fn last_proven(seen: &ObservedEntry<'_>) -> Option<Timestamp> {
     let since = match seen {
         ObservedEntry::AccessKey(_, seen) => seen.secret.as_ref()?.current_since?,
         ObservedEntry::Database(_, seen) => seen.secret.as_ref()?.current_since?,
+        ObservedEntry::Service(_, seen) => seen.secret.as_ref()?.current_since?,
     };
     seen.secret()?.last_rotated.filter(|ended| since <= *ended)
 }
@@ -194,6 +195,7 @@ fn state(seen: &ObservedEntry<'_>, now: Timestamp) -> (State, Option<String>) {
     let broken = match seen {
         ObservedEntry::AccessKey(_, seen) => why_key_is_broken(seen),
         ObservedEntry::Database(entry, seen) => why_login_is_broken(*entry, seen),
+        ObservedEntry::Service(entry, seen) => why_service_is_broken(*entry, seen),
     };
     match broken {
         Some(reason) => (State::Broken, Some(reason)),
@@ -228,6 +230,15 @@ fn why_login_is_broken(entry: EntryOf<'_, Database>, seen: &ObservedDatabase) ->
         return Some("its value names another user".to_owned());
     }
     (login.engine != entry.kind.engine).then(|| format!("its value is for {}", login.engine.name()))
+}
+
+/// Returns why the login in AWSCURRENT is not one of the entry's user.
+fn why_service_is_broken(entry: EntryOf<'_, Service>, seen: &ObservedService) -> Option<String> {
+    match seen.secret.as_ref()?.current.complete() {
+        Ok(login) if login.username == entry.kind.username => None,
+        Ok(_) => Some("its value names another user".to_owned()),
+        Err(reason) => Some(reason),
+    }
 }
 
 /// Returns the state of a secret's rotation, if its credential works.

@@ -174,6 +174,7 @@ impl SecretReport {
         let (kind, max_key_age) = match entry.by_kind() {
             ByKind::AccessKey(_) => (CredentialKind::AccessKey, Some(key_age())),
             ByKind::Database(_) => (CredentialKind::Database, None),
+            ByKind::Service(_) => (CredentialKind::Service, None),
         };
         Self {
             name: entry.secret.to_string(),
@@ -209,6 +210,8 @@ pub enum CredentialKind {
     AccessKey,
     /// The password of a database's user.
     Database,
+    /// The password of a service's user.
+    Service,
 }
 
 /// A key in a report.

@@ -277,7 +277,7 @@ pub(super) fn users_that_stay(
         .iter()
         .filter_map(|subject| match &subject.seen {
             ObservedEntry::AccessKey(_, seen) => Some((seen.user_name.as_str(), &seen.keys)),
-            ObservedEntry::Database(..) => None,
+            ObservedEntry::Database(..) | ObservedEntry::Service(..) => None,
         });
     let others = subjects.users.iter().map(|it| (it.user.as_str(), &it.keys));
     let keys: BTreeMap<&str, &Vec<Key>> = named.chain(others).collect();

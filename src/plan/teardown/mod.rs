@@ -329,6 +329,13 @@ pub fn plan_teardown(
                     marks.extend(key::marks(seen));
                 }
             }
+            ObservedEntry::Service(entry, _) => {
+                passwords.extend(secret::password_that_stays(
+                    entry.entry(),
+                    subject,
+                    options.deletion,
+                ));
+            }
             ObservedEntry::Database(entry, _) => {
                 match user::plan(*entry, subject, resources, evidence, options) {
                     Some(PlannedUser::Dropped(step)) => plan.steps.push(*step),
@@ -336,7 +343,11 @@ pub fn plan_teardown(
                     Some(PlannedUser::Left(item)) => plan.left_over.push(item),
                     None => {
                         let deletion = options.deletion;
-                        passwords.extend(secret::password_that_stays(*entry, subject, deletion));
+                        passwords.extend(secret::password_that_stays(
+                            entry.entry(),
+                            subject,
+                            deletion,
+                        ));
                     }
                 }
             }

@@ -1,7 +1,7 @@
 //! The deletion of secrets, for any kind of credential.
 
 use super::{ForeignSecret, Item, Step, Subject, Subjects, TeardownOptions, TeardownPlan};
-use crate::model::{Database, EntryOf};
+use crate::model::Entry;
 use crate::port::{Deletion, Secret};
 use crate::render::STACK_TAG;
 
@@ -113,7 +113,7 @@ pub(super) fn promoted(name: &str, arn: &str) -> Item {
 
 /// Nothing is changed on the server: keyrota does not decide who may log in there.
 pub(super) fn password_that_stays(
-    entry: EntryOf<'_, Database>,
+    entry: &Entry,
     subject: &Subject<'_>,
     deletion: Deletion,
 ) -> Option<Item> {
@@ -127,13 +127,18 @@ pub(super) fn password_that_stays(
         Deletion::Forced => "which was deleted".to_owned(),
     };
     let login = subject.seen.user_name();
-    let other = entry.kind.users().find(|user| *user != login);
+    let database = entry.as_database();
+    let other = database.and_then(|it| it.kind.users().find(|user| *user != login));
     let other = other.map_or(String::new(), |user| {
         format!(
             "; the user {user}, which alternates with it, stays on the server too, so drop the one that nobody uses"
         )
     });
-    let note = format!("stays valid on the server; it is in the secret {secret}, {place}{other}");
+    let valid = match database {
+        Some(_) => "stays valid on the server",
+        None => "stays valid at the service",
+    };
+    let note = format!("{valid}; it is in the secret {secret}, {place}{other}");
     Some(Item::new("password", login, Some(note)))
 }
 

@@ -28,7 +28,7 @@ fn findings_of(model: &Model, observed: &Observed<'_>, rotates: bool) -> Vec<Fin
 fn seen<'a>(observed: &'a Observed<'_>) -> &'a ObservedAccessKey {
     match &observed.entries[0] {
         ObservedEntry::AccessKey(_, seen) => seen,
-        ObservedEntry::Database(..) => panic!("it is an access key"),
+        ObservedEntry::Database(..) | ObservedEntry::Service(..) => panic!("it is no access key"),
     }
 }
 

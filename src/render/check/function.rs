@@ -3,6 +3,7 @@
 use super::rule::{Level, Rule, RuleFindings, Theme};
 use super::stack::Stack;
 use super::template::Resource;
+use crate::model::ByKind;
 use crate::render::resolve::{items, literal, target};
 use crate::render::tree::Value;
 use crate::render::{BUCKET_PARAMETER, KMS_KEY, Pins, SERVICE_KEY, Strategy, TOPIC};
@@ -155,8 +156,12 @@ pub(super) const THEME: Theme = Theme {
             check: Some(|stack, found| {
                 let timeout = stack.model().function.timeout.as_seconds();
                 for entry in &stack.model().entries {
-                    let database = entry.as_database();
-                    let Some(wait) = database.and_then(|it| it.kind.propagation) else {
+                    let wait = match entry.by_kind() {
+                        ByKind::AccessKey(_) => None,
+                        ByKind::Database(database) => database.kind.propagation,
+                        ByKind::Service(service) => service.kind.propagation,
+                    };
+                    let Some(wait) = wait else {
                         continue;
                     };
                     let needed = wait.as_seconds() + BESIDE_PROPAGATION;

@@ -133,6 +133,14 @@ fn is_name(stack: &Stack<'_>, token: &str) -> bool {
                         || within(database.published().0.as_str())
                         || database.dbname.as_deref().is_some_and(within)
                 }
+                Kind::Service(service) => {
+                    within(&service.username)
+                        || within(&service.place())
+                        || service
+                            .adapter
+                            .function()
+                            .is_some_and(|arn| within(arn.as_str()))
+                }
             }
     };
     stack.template.knows(token)

@@ -6,7 +6,7 @@ use super::rule::{Level, Rule, RuleFindings, Theme};
 use super::stack::Stack;
 use super::statement::Statement;
 use super::template::Resource;
-use crate::model::{Database, EntryOf, Verification};
+use crate::model::{ByKind, Database, EntryOf, Verification};
 use crate::render::Strategy;
 use crate::render::resolve::{items, literal};
 use crate::render::tree::Value;
@@ -135,11 +135,16 @@ pub(super) const THEME: Theme = Theme {
             remedy: "make `password.length` larger, or `password.exclude` shorter",
             source: "NIST Special Publication 800-63B, appendix A",
             check: Some(|stack, found| {
-                for database in databases(stack) {
-                    let bits = database.kind.password.bits();
+                for entry in stack.entries.iter().map(|entry| entry.served) {
+                    let rule = match entry.by_kind() {
+                        ByKind::AccessKey(_) => continue,
+                        ByKind::Database(database) => &database.kind.password,
+                        ByKind::Service(service) => &service.kind.password,
+                    };
+                    let bits = rule.bits();
                     if bits < 80 {
                         let message = format!("a password would have {bits} bits");
-                        found.add(format!("{}.password", database.place), message);
+                        found.add(format!("{}.password", entry.place), message);
                     }
                 }
             }),
@@ -173,8 +178,7 @@ fn placed(stack: &Stack<'_>, found: &mut RuleFindings) {
         ("SubnetIds", &network.subnets),
         ("SecurityGroupIds", &network.security_groups),
     ];
-    let databases = Strategy::Databases;
-    for (_, function) in stack.functions().filter(|one| one.0 == databases) {
+    for (_, function) in stack.functions().filter(|one| one.0.uses_network()) {
         for (key, expected) in expected {
             let named = vpc(function, key).map(|id| literal(id).unwrap_or_default());
             if !named.eq(expected.iter().map(String::as_str)) {

@@ -55,11 +55,33 @@ const DATABASE_ACTIONS: [&str; 16] = [
     "secretsmanager:UpdateSecretVersionStage",
 ];
 
+/// All permissions that the role of a services' function can need for any manifest.
+const SERVICE_ACTIONS: [&str; 17] = [
+    "ec2:AssignPrivateIpAddresses",
+    "ec2:CreateNetworkInterface",
+    "ec2:DeleteNetworkInterface",
+    "ec2:DescribeNetworkInterfaces",
+    "ec2:DescribeSubnets",
+    "ec2:UnassignPrivateIpAddresses",
+    "kms:Decrypt",
+    "kms:DescribeKey",
+    "kms:GenerateDataKey",
+    "lambda:InvokeFunction",
+    "logs:CreateLogStream",
+    "logs:PutLogEvents",
+    "secretsmanager:DescribeSecret",
+    "secretsmanager:GetRandomPassword",
+    "secretsmanager:GetSecretValue",
+    "secretsmanager:PutSecretValue",
+    "secretsmanager:UpdateSecretVersionStage",
+];
+
 /// Returns the permissions that a function's role can need.
 const fn actions(strategy: Strategy) -> &'static [&'static str] {
     match strategy {
         Strategy::AccessKeys => &KEY_ACTIONS,
         Strategy::Databases => &DATABASE_ACTIONS,
+        Strategy::Services | Strategy::ServicesOutside => &SERVICE_ACTIONS,
     }
 }
 
@@ -345,6 +367,9 @@ fn resources_of(stack: &Stack<'_>, strategy: Strategy, found: &mut RuleFindings)
             SecretReference::Name(name) => resolver.secret_arn(name.as_str()),
             SecretReference::Arn(arn) => arn.to_string(),
         }));
+        let adapter = entry.served.as_service();
+        let adapter = adapter.and_then(|service| service.kind.adapter.function());
+        known.extend(adapter.map(ToString::to_string));
         if let KmsKey::Existing(arn) = &entry.served.kms_key {
             known.insert(arn.to_string());
         }

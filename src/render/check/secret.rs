@@ -6,7 +6,7 @@ use super::material;
 use super::rule::{Level, Rule, RuleFindings, Theme};
 use super::stack::Stack;
 use super::template::Resource;
-use crate::model::Entry;
+use crate::model::{ByKind, Entry};
 use crate::render::resolve::literal;
 use crate::render::tree::Value;
 use crate::render::view;
@@ -29,7 +29,7 @@ pub(super) const THEME: Theme = Theme {
         Rule {
             id: "secret-seed",
             level: Level::Error,
-            title: "The seed of a secret contains only `username` and `secretarn`, or `engine` and `username` for a database, derived from names",
+            title: "The seed of a secret contains only `username` and `secretarn`, `engine` and `username` for a database, or `username` for a service, derived from names",
             why: "CloudFormation overwrites the current credential with a changed seed, and with what a SecretTargetAttachment adds. GenerateSecretString does the same, with a password that neither IAM nor a server accepts.",
             remedy: "use the SecretString of keyrota's template",
             source: "AWS CloudFormation Template Reference, aws-resource-secretsmanager-secret",
@@ -160,7 +160,7 @@ fn seeds(stack: &Stack<'_>, found: &mut RuleFindings) {
             continue;
         }
         let checked = match secret.tag(tag::KIND).and_then(literal) {
-            Some(tag::DATABASE) => check_database_seed(stack, secret, seed),
+            Some(tag::DATABASE | tag::SERVICE) => check_password_seed(stack, secret, seed),
             _ => check_seed(stack, secret, seed),
         };
         if let Err(why) = checked {
@@ -195,22 +195,24 @@ fn check_seed(stack: &Stack<'_>, secret: &Resource<'_>, seed: &Value) -> Result<
     }
 }
 
-/// Checks the value with which a database's secret is created. The finding omits the value here
+/// Checks the value with which a password's secret is created. The finding omits the value here
 /// too.
-fn check_database_seed(
+fn check_password_seed(
     stack: &Stack<'_>,
     secret: &Resource<'_>,
     seed: &Value,
 ) -> Result<(), &'static str> {
     let mut entries = stack.model().entries.iter();
     let name = secret.text("Name");
-    let database = entries
-        .find(|entry| Some(entry.secret.as_str()) == name)
-        .and_then(Entry::as_database)
-        .ok_or("the database is not in the manifest")?;
+    let entry = entries.find(|entry| Some(entry.secret.as_str()) == name);
+    let expected = match entry.map(Entry::by_kind) {
+        Some(ByKind::Database(database)) => database.kind.seed(),
+        Some(ByKind::Service(service)) => service.kind.seed(),
+        Some(ByKind::AccessKey(_)) | None => return Err("its password is not in the manifest"),
+    };
     match stack.resolved(seed) {
-        Some(text) if text == database.kind.seed() => Ok(()),
-        _ => Err("it contains other values than the engine and the user name"),
+        Some(text) if text == expected => Ok(()),
+        _ => Err("it contains other values than names"),
     }
 }
 

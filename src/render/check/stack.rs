@@ -159,6 +159,9 @@ fn named_as_they_are(model: &Model) -> HashSet<&str> {
         if let Some(key) = entry.as_access_key() {
             named.extend(key.kind.probe.as_ref().map(|probe| probe.resource()));
         }
+        if let Some(service) = entry.as_service() {
+            named.extend(service.kind.adapter.function().map(|arn| arn.as_str()));
+        }
     }
     named
 }

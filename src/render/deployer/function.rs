@@ -1,7 +1,7 @@
 //! The function and its log.
 
 use super::Command::{Bootstrap, DetectDrift, Doctor, Plan, Rotate, Teardown};
-use super::{Action, Grant, Scope, generated};
+use super::{Action, Grant, Scope, each, generated};
 use crate::render::Strategy;
 
 /// Secrets Manager requires `InvokeFunction` of the principal that turns on rotation or starts
@@ -37,6 +37,9 @@ const FUNCTION: &[Action] = &[
 /// A teardown makes the databases' function drop the users that it created, because the servers may
 /// be reachable only from there.
 const DROP_USERS: &[Action] = &[("lambda:InvokeFunction", &[Teardown])];
+
+/// `plan` and `bootstrap` find out whether the adapters of services exist.
+const ADAPTERS: &[Action] = &[("lambda:GetFunctionConfiguration", &[Plan, Bootstrap])];
 
 /// `FilterLogEvents` shows why a rotation failed.
 const LOG: &[Action] = &[
@@ -96,8 +99,14 @@ pub fn grants(scope: &Scope<'_>) -> Vec<Grant> {
         groups.push(resolver.arn("logs", &format!("{group}:*")));
     }
     functions.dedup();
+    let adapters = model.services();
+    let adapters = adapters.filter_map(|it| it.kind.adapter.function().map(ToString::to_string));
+    // Only the other account knows whether an adapter there exists.
+    let own = |arn: &String| arn.split(':').nth(4) == Some(resolver.account());
+    let adapters = adapters.filter(|arn| resolver.account().starts_with("${") || own(arn));
     let mut grants = vec![
         Grant::new("Function", "function", functions, FUNCTION),
+        Grant::new("Adapters", "function", each(adapters), ADAPTERS),
         Grant::new("DropUsers", "function", dropping, DROP_USERS),
         Grant::new("Log", "log group", groups, LOG),
         Grant::everywhere(FIND_LOG),

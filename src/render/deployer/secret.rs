@@ -9,7 +9,7 @@ use super::Command::{
     StatusWithoutValues, Teardown,
 };
 use super::{Action, Command, Grant, Scope, by_cloudformation, each, only_tags};
-use crate::model::{Entry, InitialKey, InitialPassword, KmsKey, SecretReference};
+use crate::model::{ByKind, Entry, InitialKey, InitialPassword, KmsKey, SecretReference};
 use crate::render::{SECRET_TAGS, STACK_ID_TAG, STACK_TAG, name};
 
 /// Secrets by ARN, and also without a suffix for the commands that deal with secrets that do
@@ -417,7 +417,12 @@ fn first_key(entry: &Entry) -> Option<&SecretReference> {
 
 /// Returns the secret that contains a database's first password.
 fn first_password(entry: &Entry) -> Option<&SecretReference> {
-    match &entry.as_database()?.kind.initial_password {
+    let initial = match entry.by_kind() {
+        ByKind::AccessKey(_) => return None,
+        ByKind::Database(database) => &database.kind.initial_password,
+        ByKind::Service(service) => &service.kind.initial_password,
+    };
+    match initial {
         InitialPassword::Secret(secret) => Some(secret),
         InitialPassword::Prompt | InitialPassword::Environment(_) | InitialPassword::Set => None,
     }

@@ -53,8 +53,8 @@ const STACK_RESOURCES: usize = 4;
 /// and four alarms. The role's policies are counted separately, except for the one with the
 /// log.
 const FUNCTION_RESOURCES: usize = 9;
-/// Additional policies: a function in a VPC has two for that, and one for databases has one for
-/// generating passwords.
+/// Additional policies: a function in a VPC has two for that, and one for passwords has one for
+/// generating them.
 const DATABASE_RESOURCES: usize = 3;
 /// Characters of a template for a database besides its names and an access key's frame, for the
 /// tags of its secret.
@@ -127,6 +127,7 @@ enum Purpose {
     Administrators,
     Users,
     Records,
+    Adapters,
     Key(Option<String>),
     ReplicaKey(String),
 }
@@ -211,6 +212,20 @@ impl Load {
                     + tags
                     + USER_MENTIONS * LONGEST_ESCAPE * database.username.len()
                     + database.host.as_str().len();
+            }
+            Kind::Service(service) => {
+                let tags: usize = service.tags().iter().map(|(_, value)| value.len()).sum();
+                self.bytes += DATABASE_FRAME
+                    + tags
+                    + USER_MENTIONS * LONGEST_ESCAPE * service.username.len()
+                    + LONGEST_ESCAPE * service.place().len();
+                // Counted for each entry, although the policy names it once.
+                if let Some(arn) = service.adapter.function() {
+                    let length = arn.as_str().len() + 4;
+                    self.bytes += length + MENTION_FRAME;
+                    let held = self.held.entry(Strategy::for_entry(entry)).or_default();
+                    held.add(Purpose::Adapters, length);
+                }
             }
         }
     }
@@ -303,7 +318,9 @@ impl Load {
         let of = |(strategy, held): (&Strategy, &KindLoad)| {
             let more = match strategy {
                 Strategy::AccessKeys => 0,
-                Strategy::Databases => DATABASE_RESOURCES,
+                Strategy::Databases | Strategy::Services | Strategy::ServicesOutside => {
+                    DATABASE_RESOURCES
+                }
             };
             FUNCTION_RESOURCES + more + held.policies() + held.rules()
         };
@@ -331,6 +348,7 @@ impl Load {
 fn frame(purpose: &Purpose) -> usize {
     match purpose {
         Purpose::Secrets | Purpose::Administrators => role::FRAME,
+        Purpose::Adapters => role::ADAPTERS_FRAME,
         Purpose::Users => role::FRAME + role::RECORD_FRAME,
         Purpose::Records => role::RECORD_FRAME,
         Purpose::Key(arn) => role::KEY_FRAME + 2 * arn.as_ref().map_or(128, String::len),

@@ -7,7 +7,7 @@ use super::difference::Difference;
 use super::{expense, prose};
 use crate::cost::Estimate;
 use crate::model::Entry;
-use crate::render::{Rendered, Strategy, resolve};
+use crate::render::{FunctionCode, Rendered, Strategy, resolve};
 
 /// Returns the head of the page.
 pub fn head(
@@ -38,13 +38,18 @@ fn place(stacks: &[Rendered<'_>]) -> String {
     format!("{account}, {region}")
 }
 
-/// Returns the number of access keys and database passwords.
-fn counts(stacks: &[Rendered<'_>]) -> (usize, usize) {
-    let count = |strategy: Strategy| {
-        let counts = stacks.iter().map(|one| strategy.entries(one.model).count());
-        counts.sum()
-    };
-    (count(Strategy::AccessKeys), count(Strategy::Databases))
+/// Returns the numbers of access keys, database passwords, and service passwords.
+fn counts(stacks: &[Rendered<'_>]) -> [usize; 3] {
+    let codes = [
+        FunctionCode::AccessKeys,
+        FunctionCode::Databases,
+        FunctionCode::Services,
+    ];
+    codes.map(|code| {
+        let entries = stacks.iter().flat_map(|one| &one.model.entries);
+        let mine = entries.filter(|entry| Strategy::for_entry(entry).code() == code);
+        mine.count()
+    })
 }
 
 fn lede(stacks: &[Rendered<'_>]) -> String {
@@ -52,7 +57,7 @@ fn lede(stacks: &[Rendered<'_>]) -> String {
         1 => "This stack replaces".to_owned(),
         more => format!("These {} stacks replace", prose::number(more)),
     };
-    let (keys, databases) = counts(stacks);
+    let [keys, databases, services] = counts(stacks);
     let of_keys = match keys {
         1 => "the access key of one IAM user".to_owned(),
         more => format!("the access keys of {} IAM users", prose::number(more)),
@@ -61,20 +66,40 @@ fn lede(stacks: &[Rendered<'_>]) -> String {
         1 => "the password of one database user".to_owned(),
         more => format!("the passwords of {} database users", prose::number(more)),
     };
+    let of_services = match services {
+        1 => "the password of one user of a service".to_owned(),
+        more => format!("the passwords of {} users of services", prose::number(more)),
+    };
     // A server stores one password: the new one is valid there before it is tested.
-    match (keys, databases) {
-        (_, 0) => format!(
+    match (keys, databases, services) {
+        (_, 0, 0) => format!(
             "{subject} {of_keys} on a schedule, with Secrets Manager and a Lambda function. A new key is stored and verified before it replaces the old one. The current key is never deleted or deactivated."
         ),
-        (0, _) if alternating(stacks) == databases => format!(
+        (0, _, 0) if alternating(stacks) == databases => format!(
             "{subject} {of_databases} on a schedule, with Secrets Manager and a Lambda function. Two users alternate: a new password is stored before it is set on the server, for the user that is not current, and this user becomes current after a successful login. The user that clients log in as is not changed."
         ),
-        (0, _) => format!(
+        (0, _, 0) => format!(
             "{subject} {of_databases} on a schedule, with Secrets Manager and a Lambda function. A new password is stored before it is set on the server, and becomes the current value of the secret after a successful login. In between, the server refuses the old password, unless it accepts both."
         ),
-        _ => format!(
-            "{subject} {of_keys} and {of_databases} on a schedule, with Secrets Manager and a Lambda function for each kind. A new credential is stored and verified before it becomes the current value of the secret. The current key is never deleted or deactivated."
+        (0, 0, _) => format!(
+            "{subject} {of_services} on a schedule, with Secrets Manager and a Lambda function. A new password is stored before it is set at the service, and becomes the current value of the secret after a successful login. In between, the service refuses the old password, unless it accepts both."
         ),
+        _ => {
+            let all = [
+                (keys, of_keys),
+                (databases, of_databases),
+                (services, of_services),
+            ];
+            let some = all.iter().filter(|(count, _)| *count > 0);
+            let what = prose::words(some.map(|(_, words)| words.as_str()), "and");
+            let unharmed = match keys {
+                0 => "",
+                _ => " The current key is never deleted or deactivated.",
+            };
+            format!(
+                "{subject} {what} on a schedule, with Secrets Manager and a Lambda function for each kind. A new credential is stored and verified before it becomes the current value of the secret.{unharmed}"
+            )
+        }
     }
 }
 
@@ -157,13 +182,15 @@ fn contents(stacks: &[Rendered<'_>], compared: bool) -> Vec<Json> {
         ("calendar", "Rotation schedule"),
         ("old-key", "Old keys"),
         ("databases", "Databases and network"),
+        ("services", "Services"),
         ("cost", "Cost"),
         ("checks", "Checks"),
     ];
-    let (keys, databases) = counts(stacks);
+    let [keys, databases, services] = counts(stacks);
     let there = |(href, _): &(&str, &str)| match *href {
         "old-key" => keys > 0,
         "databases" => databases > 0,
+        "services" => services > 0,
         _ => true,
     };
     let mut contents: Vec<(&str, &str)> = sections.into_iter().filter(there).collect();

@@ -6,8 +6,9 @@ use serde_json::{Value as Json, json};
 
 use super::arrangement::Arrangement;
 use super::prose;
+use crate::render::resolve::{items, target};
 use crate::render::tree::Value;
-use crate::render::{Rendered, Strategy, resolve};
+use crate::render::{FunctionCode, Rendered, Strategy, resolve};
 
 /// Returns the resources of the stacks: those that exist once per stack, and those that exist
 /// once per secret.
@@ -75,14 +76,14 @@ fn secret_purpose(stacks: &[Rendered<'_>]) -> &'static str {
         .collect();
     strategies.sort();
     strategies.dedup();
-    match strategies.as_slice() {
-        [Strategy::Databases] => {
-            "Contains the password of one user. Retained when the stack is deleted."
-        }
-        [_, _] => {
+    let has = |code: FunctionCode| strategies.iter().any(|one| one.code() == code);
+    let has_passwords = has(FunctionCode::Databases) || has(FunctionCode::Services);
+    match (has(FunctionCode::AccessKeys), has_passwords) {
+        (false, true) => "Contains the password of one user. Retained when the stack is deleted.",
+        (true, true) => {
             "Contains the access key or password of one user. Retained when the stack is deleted."
         }
-        _ => "Contains the access key of one user. Retained when the stack is deleted.",
+        (_, false) => "Contains the access key of one user. Retained when the stack is deleted.",
     }
 }
 
@@ -94,10 +95,12 @@ fn purpose(id: &str, kind: &str, resource: &Value) -> String {
     if let Some(text) = described {
         return sentence(text);
     }
-    let of_databases = id.starts_with("Database");
-    let function = match of_databases {
-        true => "database function",
-        false => "function",
+    let of = strategy(id, resource);
+    let function = match of {
+        Strategy::AccessKeys => "function",
+        Strategy::Databases => "database function",
+        Strategy::Services => "service function",
+        Strategy::ServicesOutside => "service function outside the network",
     };
     let said = match kind {
         "AWS::Lambda::Permission" => {
@@ -113,7 +116,7 @@ fn purpose(id: &str, kind: &str, resource: &Value) -> String {
             Some(days) => return format!("Keeps the log of the {function} for {days} days."),
             None => "Keeps the log of the function.",
         },
-        "AWS::IAM::RolePolicy" => return policy_purpose(id, function),
+        "AWS::IAM::RolePolicy" => return policy_purpose(id, of, function),
         "AWS::KMS::Alias" => "An alias of the KMS key.",
         "AWS::SNS::Topic" => "Receives the alarms.",
         "AWS::SNS::TopicPolicy" => "Lets the alarms and the rules publish to the topic.",
@@ -132,7 +135,7 @@ fn purpose(id: &str, kind: &str, resource: &Value) -> String {
 
 /// The purposes of the policies of a function's role, by what their logical IDs contain after
 /// the role's. `{}` stands for the function.
-const POLICIES: [(&str, &str); 10] = [
+const POLICIES: [(&str, &str); 11] = [
     ("Log", "Lets the {} write its log."),
     ("Passwords", "Lets the {} generate passwords."),
     (
@@ -157,12 +160,43 @@ const POLICIES: [(&str, &str); 10] = [
         "Records",
         "Lets the {} record the keys that it rotates in tags of the users.",
     ),
+    (
+        "Adapters",
+        "Lets the {} invoke the adapters of the services.",
+    ),
     ("Key", "Lets the {} use the KMS key of its secrets."),
 ];
 
-fn policy_purpose(id: &str, function: &str) -> String {
-    let policy = id.trim_start_matches("Database");
-    let policy = policy.strip_prefix("FunctionRole").unwrap_or_default();
+/// Returns the strategy of a resource that each function has: of the role, the function, or the log group
+/// with this logical ID, or of those that the resource refers to.
+fn strategy(id: &str, resource: &Value) -> Strategy {
+    let named = |key: &str| {
+        let mut values = items(resource.get("Properties")?.get(key));
+        target(values.next()?)
+    };
+    let ids = [
+        Some(id),
+        named("FunctionName"),
+        named("RoleName"),
+        named("Roles"),
+    ];
+    let is_of = |one: &Strategy| {
+        let own = [
+            one.function(),
+            one.role(),
+            one.log_group(),
+            one.permission(),
+        ];
+        ids.into_iter().flatten().any(|id| own.contains(&id))
+    };
+    Strategy::ALL
+        .into_iter()
+        .find(is_of)
+        .unwrap_or(Strategy::AccessKeys)
+}
+
+fn policy_purpose(id: &str, of: Strategy, function: &str) -> String {
+    let policy = id.strip_prefix(of.role()).unwrap_or_default();
     let known = POLICIES.iter().find(|(name, _)| match *name {
         // The digest of the key's ARN may follow.
         "Key" => policy.starts_with(name),

@@ -21,6 +21,7 @@ mod reach;
 mod recurrence;
 mod resource;
 mod sentence;
+mod service;
 mod subject;
 mod template;
 #[cfg(test)]
@@ -117,6 +118,7 @@ pub fn page(content: Content<'_>) -> Result<String, Error> {
     let rotas = arrangement::rotas(&arrangements);
     let timelines = arrangement::timelines(&arrangements);
     let reach = reach::reach(stacks, &setting.region);
+    let services = service::services(stacks);
     let secrets: usize = arrangements.iter().map(|one| one.rows.len()).sum();
     let several = stacks.len() > 1;
     let either = |many: &'static str, one: &'static str| if several { many } else { one };
@@ -153,6 +155,7 @@ pub fn page(content: Content<'_>) -> Result<String, Error> {
         parts.push(part(templates, text!("old-key"), timelines));
     }
     parts.extend(reach.map(|it| part(templates, text!("databases"), it)));
+    parts.extend(services.map(|it| part(templates, text!("services"), it)));
     parts.extend([
         part(templates, text!("cost"), expense::expense(cost)),
         part(templates, text!("checks"), checks),

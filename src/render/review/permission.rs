@@ -128,7 +128,7 @@ pub fn groups(
     Ok(groups)
 }
 
-const GROUPS: [(&str, &str, &str); 9] = [
+const GROUPS: [(&str, &str, &str); 11] = [
     (
         "function",
         "What the function can do",
@@ -138,6 +138,16 @@ const GROUPS: [(&str, &str, &str); 9] = [
         "database-function",
         "What the database function can do",
         "These are all policies of the execution role of the database function.",
+    ),
+    (
+        "service-function",
+        "What the service function can do",
+        "These are all policies of the execution role of the service function.",
+    ),
+    (
+        "service-no-vpc-function",
+        "What the service function outside the network can do",
+        "These are all policies of the execution role of the function for the services with `network: none`.",
     ),
     (
         "started",
@@ -180,6 +190,8 @@ fn group_of(holder: &Holder) -> &'static str {
     match holder {
         Holder::Function(Strategy::AccessKeys) => "function",
         Holder::Function(Strategy::Databases) => "database-function",
+        Holder::Function(Strategy::Services) => "service-function",
+        Holder::Function(Strategy::ServicesOutside) => "service-no-vpc-function",
         Holder::Started(_) => "started",
         Holder::Trust(_) => "trust",
         Holder::Users(_) => "users",
@@ -306,13 +318,11 @@ pub fn holder(document: &Document) -> Holder {
 }
 
 /// Returns the strategy that a logical ID belongs to. It is the access keys' if it belongs to
-/// neither.
+/// none.
 fn strategy(id: &str) -> Strategy {
-    let databases = Strategy::Databases;
-    match id == databases.role() || id == databases.function() {
-        true => databases,
-        false => Strategy::AccessKeys,
-    }
+    let is_of = |one: &Strategy| id == one.role() || id == one.function();
+    let found = Strategy::ALL.into_iter().find(is_of);
+    found.unwrap_or(Strategy::AccessKeys)
 }
 
 /// Returns the user that a policy is attached to, or the policy's logical ID if the user is

@@ -156,6 +156,12 @@ fn object(
         Holder::Trust(Strategy::Databases) => {
             Prose::words("the execution role of the database function")
         }
+        Holder::Trust(Strategy::Services) => {
+            Prose::words("the execution role of the service function")
+        }
+        Holder::Trust(Strategy::ServicesOutside) => {
+            Prose::words("the execution role of the service function outside the network")
+        }
         Holder::Key(name) if everything => Prose::words("the key ").code(name),
         _ if everything && statement.actions == [PASSWORDS] => Prose::words("Secrets Manager"),
         _ if statement.resources.is_empty() => Prose::words("the resource that it is attached to"),

@@ -48,6 +48,8 @@ pub const fn function(strategy: Strategy) -> &'static str {
     match strategy {
         Strategy::AccessKeys => "the rotation function",
         Strategy::Databases => "the database rotation function",
+        Strategy::Services => "the service rotation function",
+        Strategy::ServicesOutside => "the service rotation function outside the network",
     }
 }
 

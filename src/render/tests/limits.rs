@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use super::super::document::{self, DocumentKind};
 use super::super::resolve::Resolver;
-use super::super::{Strategy, quota, role, tree};
+use super::super::{FunctionCode, Strategy, quota, role, tree};
 use super::{findings, parsed, rendered};
 use crate::model;
 
@@ -81,7 +81,12 @@ fn no_estimate_is_too_low() {
             .into_iter()
             .flat_map(|count| Strategy::ALL.map(|strategy| (count, strategy)))
         {
-            if settings.contains("rotate_as: role") && strategy == Strategy::Databases {
+            let is_settable = match strategy.code() {
+                FunctionCode::AccessKeys => true,
+                FunctionCode::Databases => !settings.contains("rotate_as: role"),
+                FunctionCode::Services => !settings.contains("rotate_as"),
+            };
+            if !is_settable {
                 continue;
             }
             let (whole, settings) = match settings {
@@ -91,6 +96,8 @@ fn no_estimate_is_too_low() {
             let text = match strategy {
                 Strategy::AccessKeys => fleet(count, "prod", settings),
                 Strategy::Databases => databases(count, settings),
+                Strategy::Services => services(count, settings),
+                Strategy::ServicesOutside => services(count, &format!(", network: none{settings}")),
             } + whole;
             let model = model::load(&text, None).unwrap().model;
             let stack = parsed(&rendered(&text));
@@ -241,4 +248,15 @@ fn a_secret_policy_with_too_many_readers_is_refused() {
         "{}",
         found[0].message
     );
+}
+
+/// Returns a manifest with services, each with an adapter of its own.
+fn services(count: usize, settings: &str) -> String {
+    let mut text = "version: 1\nstack: prod\nservices:\n".to_owned();
+    for index in 0..count {
+        text.push_str(&format!(
+            "  - {{ secret: prod/service-{index}, username: user-{index}, adapter: {{ function: \"arn:aws:lambda:eu-west-1:111122223333:function:adapter-{index}\" }}{settings} }}\n"
+        ));
+    }
+    text
 }

@@ -4,8 +4,7 @@
 //! LINE`, with `-` for an absent part. `# environment: NAME` selects an environment.
 
 use super::super::{Rendering, render};
-use super::{findings, folder, read, shards, templates};
-use crate::model;
+use super::{findings, folder, load_in, read, shards, templates};
 
 fn directive<'text>(text: &'text str, name: &str) -> Vec<&'text str> {
     let prefix = format!("# {name}: ");
@@ -20,7 +19,7 @@ fn environments(text: &str) -> Vec<Option<&str>> {
 }
 
 fn check(path: &std::path::Path, environment: Option<&str>) -> Rendering {
-    let loaded = model::load(&read(path), environment);
+    let loaded = load_in(path.parent().unwrap(), &read(path), environment);
     let loaded = loaded.unwrap_or_else(|found| panic!("{}: {found:?}", path.display()));
     render(&shards(loaded.model), &templates())
         .unwrap_or_else(|error| panic!("{}: {error:?}", path.display()))

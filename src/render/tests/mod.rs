@@ -22,12 +22,24 @@ pub(in crate::render) fn shards(model: Model) -> [Shard; 1] {
 }
 
 fn rendered(manifest: &str) -> Rendering {
-    let loaded = model::load(manifest, None).unwrap();
+    let loaded = load_in("examples", manifest, None).unwrap();
     render(&shards(loaded.model), &templates()).unwrap()
 }
 
+/// Loads a manifest with the files that it names, relative to a folder of the repository.
+pub(in crate::render) fn load_in(
+    folder: impl AsRef<Path>,
+    manifest: &str,
+    environment: Option<&str>,
+) -> Result<model::Loaded, Vec<Finding>> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join(folder);
+    model::load_with(manifest, environment, &|file| {
+        std::fs::read_to_string(folder.join(file)).map_err(|error| error.to_string())
+    })
+}
+
 fn findings(manifest: &str, environment: Option<&str>) -> Vec<Finding> {
-    match model::load(manifest, environment) {
+    match load_in("tests/manifests/invalid", manifest, environment) {
         Err(findings) => findings,
         Ok(loaded) => match render(&shards(loaded.model), &templates()) {
             Err(Error::Refused(findings)) => {
@@ -76,6 +88,7 @@ pub(in crate::render) fn folder(name: &str) -> Vec<PathBuf> {
     let mut files: Vec<_> = std::fs::read_dir(folder)
         .unwrap()
         .map(|entry| entry.unwrap().path())
+        .filter(|path| path.is_file())
         .collect();
     files.sort();
     assert!(!files.is_empty(), "{name} is empty");
@@ -395,6 +408,19 @@ fn logs_topic_and_environment_with_keys() {
     // The key of the secrets serves nobody else.
     let policy = &rendering.files["policies/encryption-key.json"];
     assert!(!policy.contains("\"Service\""), "{policy}");
+}
+
+#[test]
+fn services_in_the_network_and_outside() {
+    let rendering = rendered(include_str!("../../../examples/services.yaml"));
+    insta::assert_snapshot!("services-stack", rendering.stacks()[0]);
+    insta::assert_snapshot!("services-policies", reviewed(&rendering));
+    // Each function acts on its own entries only.
+    let inside = &rendering.files["pins/service-function.json"];
+    let outside = &rendering.files["pins/service-no-vpc-function.json"];
+    assert!(inside.contains("prod/cache") && !inside.contains("partner/portal"));
+    assert!(outside.contains("partner/portal") && !outside.contains("prod/cache"));
+    insta::assert_snapshot!("services-pins", format!("{inside}{outside}"));
 }
 
 #[test]

@@ -6,7 +6,6 @@ use proptest::prelude::*;
 use serde::de::{Deserialize, Deserializer};
 
 use super::*;
-use crate::model;
 use crate::render::tests::{folder, shards, templates};
 use crate::render::view;
 
@@ -95,7 +94,8 @@ fn rendered_templates_mean_the_same_to_serde() {
         .flat_map(folder)
     {
         let text = crate::render::tests::read(&path);
-        let model = model::load(&text, None).unwrap().model;
+        let loaded = crate::render::tests::load_in(path.parent().unwrap(), &text, None);
+        let model = loaded.unwrap().model;
         let [shard] = shards(model);
         let stack = templates()
             .stack(view::stack(&shard.model).unwrap())

@@ -83,6 +83,13 @@ pub fn view(entry: &Entry, model: &Model, tags: &[Tag], policies: &Policies<'_>)
             view["endpoint"] = endpoint.into();
             view["seed"] = database.seed().into();
         }
+        Kind::Service(service) => {
+            let place = service.place();
+            view["secret_description"] =
+                format!("The password of the user {} at {place}", service.username).into();
+            view["endpoint"] = place.into();
+            view["seed"] = service.seed().into();
+        }
     }
     if entry.adopt {
         view["secret_description"] = Json::Null;
@@ -104,6 +111,7 @@ pub fn pins(entry: &Entry) -> Vec<(&'static str, String)> {
             (tag::OLD_KEY, entry.old_key.to_string()),
         ],
         Kind::Database(database) => database.tags(entry),
+        Kind::Service(service) => service.tags(),
     }
 }
 
@@ -111,7 +119,7 @@ pub fn pins(entry: &Entry) -> Vec<(&'static str, String)> {
 pub fn tags_of_secret(entry: &Entry, tags: &[Tag], region: &str) -> BTreeMap<String, String> {
     let probe = match &entry.kind {
         Kind::AccessKey(key) => key.probe.as_ref(),
-        Kind::Database(_) => None,
+        Kind::Database(_) | Kind::Service(_) => None,
     };
     let probe = probe.map(|wanted| {
         let (call, here) = self::probe(wanted);

@@ -11,7 +11,7 @@ use serde_json::{Value as Json, json};
 
 use super::resolve::Resolver;
 use super::role;
-use super::{Error, Pins, Strategy, name, quota};
+use super::{Error, FunctionCode, Pins, Strategy, name, quota};
 use crate::model::{Entry, KmsKey, Model, ServiceKey};
 
 pub use entry::pins;
@@ -32,7 +32,7 @@ pub fn fits(stack: &Json) -> bool {
         let has_readers = usize::from(count(&entry["readers"]) > 0);
         2 + is(&entry["create_user"]) + is(&entry["rotates_itself"]) + has_readers
     };
-    let lists = ["access_keys", "databases"].map(|kind| stack[kind].as_array());
+    let lists = ["access_keys", "databases", "services"].map(|kind| stack[kind].as_array());
     let entries: Vec<&Json> = lists.into_iter().flatten().flatten().collect();
     let functions = count(&stack["functions"]);
     // For each function: the function, its permission, log group, and role, and its three
@@ -65,7 +65,7 @@ pub fn stack(model: &Model) -> Result<Json, Error> {
     let mut role_policies = Vec::new();
     let mut sweeps = Vec::new();
     for (strategy, entries) in &held {
-        let in_vpc = *strategy == Strategy::Databases && model.network.is_in_vpc();
+        let in_vpc = strategy.uses_network() && model.network.is_in_vpc();
         let environment = model.encrypt.environment.as_ref();
         let policies = role::policies(*strategy, in_vpc, environment, entries, &longest)
             .map_err(|finding| Error::Refused(vec![finding]))?;
@@ -76,15 +76,21 @@ pub fn stack(model: &Model) -> Result<Json, Error> {
         sweeps.extend(rule::sweeps(*strategy, entries, &longest));
     }
     let mut views_of = |strategy| views.remove(&strategy).unwrap_or_else(|| json!([]));
-    let second = Strategy::Databases;
-    let second = (held.len() > 1).then(|| {
-        json!({
-            "function": second.function(),
-            "artifact_key": second.key_parameter(model),
-            "artifact_version": second.version_parameter(model),
-            "output": second.function_output(model),
+    let others: Vec<Json> = held
+        .iter()
+        .skip(1)
+        .map(|(strategy, _)| {
+            json!({
+                "database": *strategy == Strategy::Databases,
+                "service": strategy.code() == FunctionCode::Services,
+                "outside": *strategy == Strategy::ServicesOutside,
+                "function": strategy.function(),
+                "artifact_key": strategy.key_parameter(model),
+                "artifact_version": strategy.version_parameter(model),
+                "output": strategy.function_output(model),
+            })
         })
-    });
+        .collect();
     let mut stack = json!({
         "stack": model.stack.as_str(),
         "capability": super::capability(model),
@@ -96,7 +102,10 @@ pub fn stack(model: &Model) -> Result<Json, Error> {
         "permissions_boundary": boundary(model),
         "role_path": model.role_path.as_ref().map(|path| path.as_str()),
         "functions": functions,
-        "second": second,
+        "first": held.first().map_or("", |(strategy, _)| strategy.function()),
+        "others": others,
+        "passwords": held.iter().any(|(strategy, _)| strategy.makes_passwords()),
+        "rotated": subjects(model),
         "role_policies": role_policies,
         "kms_key": key(model, &held),
         "service_key": service_key(model),
@@ -112,6 +121,12 @@ pub fn stack(model: &Model) -> Result<Json, Error> {
     // There may be thousands of these, so they are moved.
     stack["access_keys"] = views_of(Strategy::AccessKeys);
     stack["databases"] = views_of(Strategy::Databases);
+    stack["services"] = views_of(Strategy::Services);
+    if let (Json::Array(all), Json::Array(outside)) =
+        (&mut stack["services"], views_of(Strategy::ServicesOutside))
+    {
+        all.extend(outside);
+    }
     Ok(stack)
 }
 
@@ -123,21 +138,46 @@ fn sorted(strategy: Strategy, model: &Model) -> Vec<&Entry> {
 }
 
 fn description(model: &Model) -> String {
-    let what = match Strategy::of(model).collect::<Vec<_>>()[..] {
-        [Strategy::Databases] => "database passwords that rotate",
-        [Strategy::AccessKeys, Strategy::Databases] => {
-            "access keys and database passwords that rotate"
-        }
-        _ => "access keys that rotate",
+    let mut kinds: Vec<&str> = Strategy::of(model).map(|it| rotated(it.code())).collect();
+    kinds.dedup();
+    let what = match kinds.as_slice() {
+        [one] => (*one).to_owned(),
+        [first, second] => format!("{first} and {second}"),
+        all => all.join(", "),
     };
+    let what = format!("{what} that rotate");
     format!("{}: {what}, by keyrota", model.stack)
+}
+
+/// Returns what the stack rotates, with the users that it belongs to.
+fn subjects(model: &Model) -> String {
+    let mut all: Vec<&str> = Strategy::of(model)
+        .map(|strategy| match strategy.code() {
+            FunctionCode::AccessKeys => "access keys of IAM users",
+            FunctionCode::Databases => "passwords of database users",
+            FunctionCode::Services => "passwords of users of services",
+        })
+        .collect();
+    all.dedup();
+    match all.as_slice() {
+        [first, second, third] => format!("{first}, {second}, and {third}"),
+        all => all.join(" and "),
+    }
+}
+
+/// Returns what a function rotates.
+const fn rotated(code: FunctionCode) -> &'static str {
+    match code {
+        FunctionCode::AccessKeys => "access keys",
+        FunctionCode::Databases => "database passwords",
+        FunctionCode::Services => "service passwords",
+    }
 }
 
 /// Returns a function, with the logical IDs of its associated resources.
 fn function(strategy: Strategy, model: &Model, tags: &[Tag]) -> Result<Json, Error> {
     let network = &model.network;
-    let database = strategy == Strategy::Databases;
-    let network = (database && network.is_in_vpc()).then(|| {
+    let network = (strategy.uses_network() && network.is_in_vpc()).then(|| {
         json!({
             // The function depends on it.
             "policy": format!("{}{}", strategy.role(), role::NETWORK),
@@ -147,7 +187,9 @@ fn function(strategy: Strategy, model: &Model, tags: &[Tag]) -> Result<Json, Err
     });
     Ok(json!({
         "id": strategy.function(),
-        "database": database,
+        "database": strategy == Strategy::Databases,
+        "service": strategy.code() == FunctionCode::Services,
+        "outside": strategy == Strategy::ServicesOutside,
         "role": strategy.role(),
         "permission": strategy.permission(),
         "log_group_id": strategy.log_group(),
@@ -209,6 +251,8 @@ fn key(model: &Model, held: &[(Strategy, Vec<&Entry>)]) -> Option<Json> {
         let sid = match strategy {
             Strategy::AccessKeys => "UsedByTheFunction",
             Strategy::Databases => "UsedByTheDatabaseFunction",
+            Strategy::Services => "UsedByTheServiceFunction",
+            Strategy::ServicesOutside => "UsedByTheServiceNoVpcFunction",
         };
         users.push(json!({ "sid": sid, "role": strategy.role(), "secrets": secrets }));
         let read = mine.filter(|entry| !entry.readers.is_empty());

@@ -7,7 +7,7 @@ use super::Tag;
 use crate::model::{Entry, Model};
 use crate::render::quota::{MAX_DISPLAY_NAME, MAX_EVENT_PATTERN, MAX_TARGET_INPUT, MAX_TARGETS};
 use crate::render::resolve::Resolver;
-use crate::render::{Strategy, name};
+use crate::render::{FunctionCode, Strategy, name};
 
 /// The maximum length of a pattern besides the ARNs.
 const EVENT_PATTERN_FRAME: usize = 260;
@@ -48,10 +48,13 @@ pub fn alarms(
 /// Returns a function with the logical IDs of its alarms.
 fn watched(strategy: Strategy, tags: &[Tag]) -> Json {
     let id = |alarm: &str| format!("{}{alarm}", strategy.prefix());
-    // Database servers do not hold back an old password.
+    // No server holds back an old password.
     let held_back = (strategy == Strategy::AccessKeys).then(|| id("KeysHeldBackAlarm"));
     json!({
         "database": strategy == Strategy::Databases,
+        "service": strategy.code() == FunctionCode::Services,
+        "outside": strategy == Strategy::ServicesOutside,
+        "passwords": strategy.makes_passwords(),
         "function": strategy.function(),
         "errors": id("FunctionErrorsAlarm"),
         "held_back": held_back,
@@ -81,6 +84,9 @@ fn rules(strategy: Strategy, entries: &[&Entry], longest: &Resolver) -> Vec<Json
         json!({
             "id": numbered(&base, index),
             "database": strategy == Strategy::Databases,
+            "service": strategy.code() == FunctionCode::Services,
+            "outside": strategy == Strategy::ServicesOutside,
+            "passwords": strategy.makes_passwords(),
             "secrets": secrets,
         })
     };
@@ -113,6 +119,9 @@ pub fn sweeps(strategy: Strategy, entries: &[&Entry], longest: &Resolver) -> Vec
             "id": numbered(&format!("{prefix}SweepRule"), index),
             "permission_id": numbered(&format!("{prefix}SweepPermission"), index),
             "database": strategy == Strategy::Databases,
+            "service": strategy.code() == FunctionCode::Services,
+            "outside": strategy == Strategy::ServicesOutside,
+            "passwords": strategy.makes_passwords(),
             "function": strategy.function(),
             "targets": parts.iter().enumerate().map(target).collect::<Vec<_>>(),
         })

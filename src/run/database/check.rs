@@ -21,6 +21,7 @@ pub(in crate::run) const WRONG_PASSWORD: &str = "wrong_credentials";
 pub(in crate::run) async fn check(
     context: &Context<'_>,
     deployed: &Deployed,
+    strategy: Strategy,
     secret: &str,
     arn: &str,
     version: &str,
@@ -29,7 +30,7 @@ pub(in crate::run) async fn check(
         secret: secret.to_owned(),
         reason,
     };
-    let function = deployed.function_arn(Strategy::Databases);
+    let function = deployed.function_arn(strategy);
     let function =
         function.ok_or_else(|| not_asked("the stack does not have this function".into()))?;
     let event = event::check(arn, version);

@@ -12,8 +12,8 @@ use std::collections::BTreeMap;
 use secrecy::SecretString;
 
 pub(super) use check::{WRONG_PASSWORD, check};
-pub(super) use observe::{observe_database, observe_login};
-pub(super) use seed::seed_database;
+pub(super) use observe::{observe_database, observe_login, observe_login_as};
+pub(super) use seed::{FirstLogin, forget, seed_database, store};
 
 /// First passwords, by the names of their secrets.
 pub type Passwords = BTreeMap<String, SecretString>;

@@ -2,7 +2,7 @@
 
 use futures_util::future;
 use keyrota_contract::value::administrator::{self, PinnedServer};
-use secrecy::ExposeSecret;
+use secrecy::{ExposeSecret, SecretString};
 
 use super::super::Context;
 use super::super::error::Result;
@@ -39,12 +39,25 @@ pub(in crate::run) async fn observe_login(
     name: &str,
     names: &Names,
 ) -> Result<Option<ObservedLogin>> {
+    observe_login_as(
+        context,
+        name,
+        |text| Login::read(text, names),
+        Login::has_password_of,
+    )
+    .await
+}
+
+/// Observes a secret by its name, whose values are logins of a kind. `is_same` tells whether two have
+/// the same password.
+pub(in crate::run) async fn observe_login_as<T>(
+    context: &Context<'_>,
+    name: &str,
+    read_login: impl Fn(&SecretString) -> Content<T>,
+    is_same: impl Fn(&T, &T) -> bool,
+) -> Result<Option<ObservedLogin<T>>> {
     observe_labelled(context, name, ObservedLogin::unread, async |secret| {
-        let read = |label, version| {
-            read_version(context, &secret, label, version, |text| {
-                Login::read(text, names)
-            })
-        };
+        let read = |label, version| read_version(context, &secret, label, version, &read_login);
         // Whether a credential was replaced matters only if Secrets Manager does not report a
         // rotation.
         let previous = secret.version_with(PREVIOUS);
@@ -57,7 +70,7 @@ pub(in crate::run) async fn observe_login(
         .await?;
         let agrees = current.agrees && pending.agrees && previous.agrees;
         let replaced = match (current.content.complete(), previous.content.complete()) {
-            (Ok(current), Ok(previous)) => !current.has_password_of(previous),
+            (Ok(current), Ok(previous)) => !is_same(current, previous),
             // The first rotation has set the password.
             (Ok(_), Err(_)) => matches!(
                 &previous.content,

@@ -5,7 +5,7 @@
 //! for it again.
 
 use keyrota_contract::check::{Signer, call};
-use secrecy::ExposeSecret;
+use secrecy::{ExposeSecret, SecretString};
 
 use super::super::error::{Error, Result};
 use super::super::{Context, Deployed, SeededEntry};
@@ -14,6 +14,7 @@ use super::{Passwords, observe_database};
 use crate::model::{Content, Database, EntryOf, InitialPassword, Login, Place};
 use crate::plan::{Administrator, FIRST, ObservedDatabase, ObservedEntry, SecretContent};
 use crate::port::{CURRENT, Secret};
+use crate::render::Strategy;
 
 /// Stores the first login if there is none, or the same login with another host, port, database, or
 /// administrator if the manifest has changed.
@@ -115,7 +116,15 @@ pub(in crate::run) async fn seed_database<'model>(
             )
         }
     };
-    if let Err(error) = store(context, deployed, entry, arn, &held.secret, &login).await {
+    let first = FirstLogin {
+        secret: name,
+        arn,
+        strategy: Strategy::Databases,
+        user: &login.username,
+        place: &entry.kind.endpoint(),
+        text: login.to_text(),
+    };
+    if let Err(error) = store(context, deployed, &first, &held.secret).await {
         let seen = stored_by_another(context, entry).await?.ok_or(error)?;
         context.done(format!(
             "{name}: another command stored the login meanwhile"
@@ -175,7 +184,15 @@ async fn lacks_user(
     ) else {
         return Ok(false);
     };
-    let answer = check(context, deployed, entry.secret.as_str(), arn, version).await?;
+    let answer = check(
+        context,
+        deployed,
+        Strategy::Databases,
+        entry.secret.as_str(),
+        arn,
+        version,
+    )
+    .await?;
     let login = answer.find(call::LOG_IN, Signer::User);
     let code = login.and_then(|login| login.code.as_deref());
     Ok(code == Some(WRONG_PASSWORD))
@@ -205,27 +222,41 @@ async fn stored_by_another(
     }
 }
 
+/// The first login of a secret, or one with another address.
+pub(in crate::run) struct FirstLogin<'a> {
+    /// The secret's name.
+    pub(in crate::run) secret: &'a str,
+    /// The secret's ARN.
+    pub(in crate::run) arn: &'a str,
+    /// The function that tests it.
+    pub(in crate::run) strategy: Strategy,
+    /// The user, for a message.
+    pub(in crate::run) user: &'a str,
+    /// Where the user logs in, for a message.
+    pub(in crate::run) place: &'a str,
+    /// The value.
+    pub(in crate::run) text: SecretString,
+}
+
 /// Stores a login, tests it, and makes it current.
-async fn store(
+pub(in crate::run) async fn store(
     context: &Context<'_>,
     deployed: &Deployed,
-    entry: EntryOf<'_, Database>,
-    arn: &str,
+    first: &FirstLogin<'_>,
     secret: &Secret,
-    login: &Login,
 ) -> Result<()> {
+    let FirstLogin { arn, .. } = *first;
     let cloud = context.cloud;
     let version = context.clock.token();
     // If an interrupted run left the label, it moves to this version.
-    cloud
-        .put_value(arn, &version, FIRST, &login.to_text())
-        .await?;
-    let answer = check(context, deployed, entry.secret.as_str(), arn, &version).await;
+    cloud.put_value(arn, &version, FIRST, &first.text).await?;
+    let strategy = first.strategy;
+    let answer = check(context, deployed, strategy, first.secret, arn, &version).await;
     let refusal = match answer {
         Ok(answer) => {
-            let (user, endpoint) = (&login.username, entry.kind.endpoint());
+            let (user, place) = (first.user, first.place);
             let login = answer.refusal().map(|reason| {
-                format!("{user} cannot log in to {endpoint} with this password: {reason}")
+                format!("{user} cannot log in to {place} with this password: {reason}")
             });
             login.or_else(|| answer.accounts_refusal())
         }
@@ -237,7 +268,7 @@ async fn store(
     if let Some(reason) = refusal {
         forget(context, arn, &version).await;
         return Err(Error::Seed {
-            secret: entry.secret.to_string(),
+            secret: first.secret.to_owned(),
             reason,
         });
     }
@@ -257,7 +288,7 @@ async fn store(
 }
 
 /// Removes the label from a version that does not work, which deletes the version.
-async fn forget(context: &Context<'_>, arn: &str, version: &str) {
+pub(in crate::run) async fn forget(context: &Context<'_>, arn: &str, version: &str) {
     let taken = context.cloud.move_label(arn, FIRST, Some(version), None);
     if let Err(error) = taken.await {
         // The next run moves the label.

@@ -114,11 +114,13 @@ async fn examine_entry<'model>(
     };
     let proof = match &seen {
         ObservedEntry::AccessKey(entry, seen) => prove_key(context, *entry, seen).await?,
-        ObservedEntry::Database(..) => rehearsal.as_ref().map_or(Proof::Untried, Proof::of_login),
+        ObservedEntry::Database(..) | ObservedEntry::Service(..) => {
+            rehearsal.as_ref().map_or(Proof::Untried, Proof::of_login)
+        }
     };
     let denied_sessions = match &seen {
         ObservedEntry::AccessKey(entry, _) => denied_sessions(context, *entry).await?,
-        ObservedEntry::Database(..) => None,
+        ObservedEntry::Database(..) | ObservedEntry::Service(..) => None,
     };
     let strategy = Strategy::for_entry(entry);
     let reported = reported(context, deployed, strategy, seen.secret()).await?;

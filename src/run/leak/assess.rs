@@ -144,7 +144,7 @@ pub(super) async fn observe(
     .await?;
     match seen {
         ObservedEntry::AccessKey(_, seen) => Ok(*seen),
-        ObservedEntry::Database(..) => Err(Error::NoSecret {
+        ObservedEntry::Database(..) | ObservedEntry::Service(..) => Err(Error::NoSecret {
             secret: entry.secret.to_string(),
         }),
     }

@@ -6,6 +6,7 @@ use super::go_back;
 use crate::model::{Database, EntryOf, Login, Model};
 use crate::plan::{Administrator, ObservedDatabase, ObservedEntry, SETTING};
 use crate::port::{CURRENT, ErrorKind, PREVIOUS};
+use crate::render::Strategy;
 use crate::run::database::{WRONG_PASSWORD, check, observe_database};
 use crate::run::error::{Error, Result};
 use crate::run::kept_fields::newest_object;
@@ -92,7 +93,8 @@ async fn works(
         return Ok(false);
     };
     let (name, arn) = (entry.secret.as_str(), deployed.secret_arn(&entry)?);
-    let answer = check(context, deployed, name, arn, version).await?;
+    let strategy = Strategy::Databases;
+    let answer = check(context, deployed, strategy, name, arn, version).await?;
     let Some(refusal) = answer.refusal() else {
         return Ok(true);
     };

@@ -7,6 +7,7 @@
 
 mod key;
 mod login;
+mod service;
 
 use super::error::{Error, Result};
 use super::restore::restore_version;
@@ -44,6 +45,9 @@ pub(super) async fn recover(
         }
         ObservedEntry::Database(entry, _) => {
             login::recover_login(context, model, deployed, *entry).await
+        }
+        ObservedEntry::Service(entry, _) => {
+            service::recover_service(context, deployed, *entry).await
         }
     }
 }

@@ -14,6 +14,9 @@ use crate::plan::wanted_rotation;
 use crate::port::{CURRENT, ErrorKind, PENDING, PREVIOUS, Rotation, Secret};
 use crate::render::Strategy;
 
+/// How many passwords a command tries if the service's rules refuse them.
+const MOST_PASSWORDS: u32 = 3;
+
 /// What became of a version that was pending.
 pub(super) enum Outcome {
     /// It is AWSCURRENT.
@@ -84,8 +87,9 @@ impl<'a> Attempt<'a> {
     /// Begins a rotation and waits for it. `from` is the version that is current. If it is not
     /// any more, another command has rotated the secret meanwhile, and that is enough.
     pub(super) async fn run(&self, from: Option<&str>) -> Result<String> {
-        let since = self.context.clock.now();
-        let token = self.context.clock.token();
+        let mut since = self.context.clock.now();
+        let mut token = self.context.clock.token();
+        let mut passwords = 1;
         loop {
             let secret = self.await_other().await?;
             if let Some(version) = self.rotated_since(from, secret.as_ref()) {
@@ -97,17 +101,24 @@ impl<'a> Attempt<'a> {
                 .rotate(self.arn, &token, self.attached.as_ref())
                 .await
             {
-                Ok(version) => {
-                    return match self.wait(&version, false, since).await? {
-                        Outcome::Current => Ok(version),
-                        Outcome::Vanished => {
-                            let reported = self.reported_by_now(since).await;
+                Ok(version) => match self.wait(&version, false, since).await? {
+                    Outcome::Current => return Ok(version),
+                    Outcome::Vanished => {
+                        let reported = self.reported_by_now(since).await;
+                        let is_rejected = reported
+                            .as_ref()
+                            .is_some_and(LoggedError::is_rejected_password);
+                        if !is_rejected || passwords == MOST_PASSWORDS {
                             let reason =
                                 reported.map_or_else(|| "it was canceled".into(), |it| it.message);
-                            Err(self.error(reason))
+                            return Err(self.error(reason));
                         }
-                    };
-                }
+                        passwords += 1;
+                        self.tell_rejected();
+                        since = self.context.clock.now();
+                        token = self.context.clock.token();
+                    }
+                },
                 // A new schedule is tried out first (`RotateImmediatelyOnUpdate` is false), or
                 // another command rotates the secret. While that goes on a rotation is refused.
                 Err(error)
@@ -191,6 +202,14 @@ impl<'a> Attempt<'a> {
     pub(super) fn tell_given_up(&self, reason: &str) {
         self.context.warn(format!(
             "{}: abandoning the unfinished rotation: {reason}",
+            self.name
+        ));
+    }
+
+    /// Says that a rotation begins again, because the new password was refused.
+    fn tell_rejected(&self) {
+        self.context.done(format!(
+            "{}: the rules of the service refuse the new password; rotating again with another one",
             self.name
         ));
     }
@@ -358,6 +377,12 @@ impl LoggedError {
             name: text(error::TYPE_FIELD).map(str::to_owned),
             message: text(error::MESSAGE_FIELD)?.to_owned(),
         })
+    }
+
+    /// Returns whether the service's rules refuse the new password, so that the next rotation, which makes
+    /// another, may succeed.
+    fn is_rejected_password(&self) -> bool {
+        self.name.as_deref() == Some(error::PASSWORD_REJECTED)
     }
 
     /// Returns whether the error may disappear without a change.

@@ -149,13 +149,15 @@ async fn take_up(
                 let entry = *entry;
                 Keys { attempt, entry }.give_up(version).await?
             }
-            ObservedEntry::Database(..) => match database::give_up(attempt, version).await? {
-                Some(outcome) => {
-                    attempt.tell_given_up(&reason);
-                    outcome
+            ObservedEntry::Database(..) | ObservedEntry::Service(..) => {
+                match database::give_up(attempt, version).await? {
+                    Some(outcome) => {
+                        attempt.tell_given_up(&reason);
+                        outcome
+                    }
+                    None => return Err(Error::Rotation { reason, secret }),
                 }
-                None => return Err(Error::Rotation { reason, secret }),
-            },
+            }
         },
         // The function does so where it can never end well. What held no value may
         // have been the trial of a new schedule, which has ended.

@@ -29,7 +29,10 @@ impl Listener for InterfaceListener<'_> {
         let starts = match &event {
             Event::Resource {
                 logical_id, status, ..
-            } => logical_id == Strategy::Databases.function() && status == "DELETE_IN_PROGRESS",
+            } => {
+                let mut functions = Strategy::ALL.into_iter().filter(|it| it.uses_network());
+                functions.any(|it| logical_id == it.function()) && status == "DELETE_IN_PROGRESS"
+            }
             _ => false,
         };
         self.listener.on(event);

@@ -7,13 +7,14 @@ use futures_util::{StreamExt, TryStreamExt, stream};
 use super::super::database::observe_login;
 use super::super::error::Result;
 use super::super::observe::{observe_secret, observe_user};
+use super::super::service::observe_service_login;
 use super::super::{CONCURRENCY, Context};
 use super::secret::awaits_deletion;
 use super::{soft, soft_look};
 use crate::model::{ByKind, Entry, Kind, Model};
 use crate::plan::{
     self, Evidence, ForeignSecret, ObservedAccessKey, ObservedDatabase, ObservedEntry,
-    ObservedLogin, ObservedSecret, Subject, Subjects, UserKeys,
+    ObservedLogin, ObservedSecret, ObservedService, Subject, Subjects, UserKeys,
 };
 use crate::port::{Optional, Secret, StackResource};
 use crate::render::STACK_TAG;
@@ -67,7 +68,7 @@ pub(super) async fn observe<'model>(
         let mut entries = model.entries.iter();
         entries.any(|entry| match &entry.kind {
             Kind::AccessKey(key) => key.user.as_str() == user,
-            Kind::Database(_) => false,
+            Kind::Database(_) | Kind::Service(_) => false,
         })
     };
     for resource in resources {
@@ -109,6 +110,15 @@ async fn subject<'model>(
             let (secret, ours, unread) = looked.or_unread(ObservedLogin::unread);
             let seen = Box::new(ObservedDatabase::of(secret));
             (ObservedEntry::Database(entry, seen), ours, unread)
+        }
+        ByKind::Service(entry) => {
+            let looked = look(context, name, evidence, async |context, name| {
+                observe_service_login(context, name, &entry.fields).await
+            })
+            .await?;
+            let (secret, ours, unread) = looked.or_unread(ObservedLogin::unread);
+            let seen = Box::new(ObservedService::of(secret));
+            (ObservedEntry::Service(entry, seen), ours, unread)
         }
     };
     Ok(Subject { seen, ours, unread })

@@ -36,13 +36,13 @@ fn findings_and_failures() {
             "user app",
             "the inactive key AKIAOLD will be deleted",
         ),
-        Finding::error("yaml", "", "the manifest is empty"),
+        Finding::error("yaml", "", "the file is empty"),
     ];
     insta::assert_snapshot!(plain(&human::findings(&findings)), @"
     error[unknown-key] line 4: access_keys[0].usr: unknown key `usr`
       hint: did you mean `user`?
     warning[inactive-key] user app: the inactive key AKIAOLD will be deleted
-    error[yaml] the manifest is empty
+    error[yaml] the file is empty
     ");
     let mut failure = Failure {
         kind: "refused",
@@ -73,7 +73,7 @@ fn findings_and_failures() {
           "hint": null,
           "kind": "yaml",
           "line": null,
-          "message": "the manifest is empty",
+          "message": "the file is empty",
           "path": "",
           "severity": "error"
         }

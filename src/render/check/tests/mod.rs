@@ -46,7 +46,8 @@ fn what_keyrota_renders_passes_every_rule() {
     for folder in ["examples", "tests/manifests/valid"] {
         for path in crate::render::tests::folder(folder) {
             let text = crate::render::tests::read(&path);
-            let model = model::load(&text, None).unwrap().model;
+            let loaded = crate::render::tests::load_in(path.parent().unwrap(), &text, None);
+            let model = loaded.unwrap().model;
             let silent = model.alarms.email.is_empty();
             let rendering = render(&shards(model), &templates()).unwrap();
             let told: BTreeSet<&str> = rendering.findings.iter().map(|one| one.kind).collect();

@@ -37,7 +37,10 @@ pub fn facts(entry: &Entry, database: &Database, account: &str) -> Vec<Fact> {
         ("Rotates", when),
         ("The server", Prose::words(database.engine.title())),
         ("With", origin(&entry.rotate_as)),
-        ("The first password", first(database)),
+        (
+            "The first password",
+            first(&database.initial_password, database.create_user.is_some()),
+        ),
         ("The server’s certificate", certificate(database)),
         ("A new password", password(&database.password)),
         ("Accounts", accounts(database)),
@@ -77,9 +80,10 @@ fn origin(rotate_as: &RotateAs) -> Prose {
     }
 }
 
-fn first(database: &Database) -> Prose {
-    match &database.initial_password {
-        InitialPassword::Set if database.create_user.is_some() => {
+/// Says where the first password comes from.
+pub fn first(initial: &InitialPassword, creates: bool) -> Prose {
+    match initial {
+        InitialPassword::Set if creates => {
             Prose::words("is set by the administrator, when the user is created")
         }
         InitialPassword::Set => Prose::words(
@@ -158,7 +162,8 @@ fn accounts(database: &Database) -> Prose {
     })
 }
 
-fn password(rule: &PasswordRule) -> Prose {
+/// Says what a new password is like.
+pub fn password(rule: &PasswordRule) -> Prose {
     let prose = Prose::words(format!("has {} characters", rule.length));
     let prose = match rule.exclude.is_empty() {
         true => prose,

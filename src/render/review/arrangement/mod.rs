@@ -2,6 +2,7 @@
 //! that a reader must compare appear side by side.
 
 mod database;
+mod service;
 mod setup;
 
 use std::collections::HashMap;
@@ -48,6 +49,7 @@ fn user(entry: &Entry) -> String {
             format!("{}{}", path.trim_start_matches('/'), key.user)
         }
         Kind::Database(database) => database::user(database),
+        Kind::Service(service) => service::user(service),
     }
 }
 
@@ -165,6 +167,7 @@ fn arrangement<'a>(entry: &'a Entry, index: usize, account: &str) -> Arrangement
     let own = match &entry.kind {
         Kind::AccessKey(key) => facts(entry, key, account),
         Kind::Database(database) => database::facts(entry, database, account),
+        Kind::Service(service) => service::facts(entry, service, account),
     };
     let mut facts: Vec<Fact> = adopted(entry).into_iter().chain(own).collect();
     if !entry.replicas.is_empty() {
@@ -245,7 +248,7 @@ fn facts(entry: &Entry, key: &AccessKey, account: &str) -> Vec<Fact> {
 fn first_rotation(entry: &Entry) -> Option<(&'static str, Prose)> {
     let when = match (entry.first_rotation, &entry.kind) {
         (FirstRotation::Now, Kind::AccessKey(_)) => return None,
-        (FirstRotation::Now, Kind::Database(_)) => {
+        (FirstRotation::Now, Kind::Database(_) | Kind::Service(_)) => {
             Prose::words("takes place during ").code("keyrota bootstrap")
         }
         (FirstRotation::Scheduled, _) => Prose::words("takes place in the first rotation window"),

@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 
 use crate::model::{
-    AccessKey, Arn, ClientEndpoint, Database, Duration, Engine, Entry, FirstRotation, Hosts,
-    InitialKey, InitialPassword, Kind, KmsKey, Names, OldKey, PasswordRule, Probe, Replica,
-    RotateAs, UserRights, Verification,
+    AccessKey, Adapter, Arn, CharacterClass, ClientEndpoint, Database, Duration, Engine, Entry,
+    FirstRotation, Hosts, InitialKey, InitialPassword, Kind, KmsKey, Names, OldKey, PasswordRule,
+    Probe, Replica, RotateAs, Service, UserRights, Verification,
 };
 
 /// An entry's settings, without the names of its credential and its secret.
@@ -47,6 +47,15 @@ enum Credential<'a> {
         alternates: bool,
         has_name: bool,
     },
+    Service {
+        adapter: String,
+        settings: &'a BTreeMap<String, String>,
+        password: &'a PasswordRule,
+        require: &'a [CharacterClass],
+        propagation: Option<Duration>,
+        initial_password: &'a InitialPassword,
+        in_network: bool,
+    },
 }
 
 impl<'a> Setup<'a> {
@@ -87,6 +96,7 @@ impl<'a> Setup<'a> {
             credential: match kind {
                 Kind::AccessKey(key) => Credential::of_key(key),
                 Kind::Database(database) => Credential::of_database(database),
+                Kind::Service(service) => Credential::of_service(service),
             },
         }
     }
@@ -140,6 +150,32 @@ impl<'a> Credential<'a> {
             propagation: *propagation,
             alternates: alternate.is_some(),
             has_name: dbname.is_some(),
+        }
+    }
+
+    fn of_service(service: &'a Service) -> Self {
+        // A new field must be either compared or excluded here.
+        let Service {
+            username: _,
+            adapter,
+            settings,
+            password,
+            require,
+            propagation,
+            initial_password,
+            in_network,
+        } = service;
+        Self::Service {
+            adapter: match adapter {
+                Adapter::Function(arn) => arn.to_string(),
+                Adapter::Http(http) => http.file.clone(),
+            },
+            settings,
+            password,
+            require,
+            propagation: *propagation,
+            initial_password,
+            in_network: *in_network,
         }
     }
 }

@@ -9,11 +9,11 @@ use serde::Serialize;
 use super::super::prose;
 use super::super::subject;
 use super::{Arrow, measure};
-use crate::model::{Arn, Kind, KmsKey};
+use crate::model::{Adapter, Arn, Kind, KmsKey};
 use crate::render::resolve::{items, target};
 use crate::render::statement::Principal;
 use crate::render::tree::Value;
-use crate::render::{Rendered, Strategy, arn, resolve};
+use crate::render::{FunctionCode, Rendered, Strategy, arn, resolve};
 
 /// The maximum number of resources that have a line each.
 const LINES: usize = 12;
@@ -58,7 +58,7 @@ pub struct Line {
 }
 
 /// The cards, their titles, and their columns, from top to bottom.
-const CARDS: [(&str, &str, usize); 21] = [
+const CARDS: [(&str, &str, usize); 26] = [
     ("deployer", "Deployer", 0),
     ("cloudformation", "CloudFormation", 0),
     ("manager", "Secrets Manager", 0),
@@ -70,10 +70,15 @@ const CARDS: [(&str, &str, usize); 21] = [
     ("database-function", "Database function", 1),
     ("database-role", "Role for databases", 1),
     ("database-log", "Log for databases", 1),
+    ("service-function", "Service function", 1),
+    ("service-role", "Role for services", 1),
+    ("service-log", "Log for services", 1),
     ("topic", "Alarm topic", 1),
     ("other", "Also in the stack", 1),
     ("users", "IAM users", 2),
     ("databases", "Database servers", 2),
+    ("adapters", "Adapters", 2),
+    ("services", "Services", 2),
     ("secrets", "Secrets", 2),
     ("key", "KMS keys", 2),
     ("administrators", "Administrators", 2),
@@ -93,7 +98,10 @@ pub fn cards(stacks: &[Rendered<'_>], account: &str) -> Vec<Card> {
         let mut stacks = stacks.iter();
         stacks.any(|one| strategy.entries(one.model).next().is_some())
     };
-    let (stores, uses) = match (any(Strategy::AccessKeys), any(Strategy::Databases)) {
+    let has_passwords = Strategy::ALL
+        .into_iter()
+        .any(|one| one.makes_passwords() && any(one));
+    let (stores, uses) = match (any(Strategy::AccessKeys), has_passwords) {
         (_, false) => ("stores first keys", "use the current key"),
         (false, true) => ("stores first passwords", "use the current password"),
         (true, true) => ("stores first credentials", "use current credentials"),
@@ -163,7 +171,9 @@ fn outside<'a>(
     let mut readers: BTreeSet<&Arn> = BTreeSet::new();
     let short = |arn: &'a Arn| {
         let [.., resource] = arn.parts();
-        resource.strip_prefix("key/").unwrap_or(resource)
+        let short = resource.strip_prefix("key/");
+        let short = short.or_else(|| resource.strip_prefix("function:"));
+        short.unwrap_or(resource)
     };
     for model in stacks.iter().map(|rendered| rendered.model) {
         for (_, key) in model.encrypt.keys() {
@@ -176,6 +186,17 @@ fn outside<'a>(
                 Kind::AccessKey(key) if key.create_user => {}
                 Kind::AccessKey(key) => add("users", key.user.as_str().into()),
                 Kind::Database(database) => add("databases", database.endpoint().into()),
+                Kind::Service(service) => match &service.adapter {
+                    Adapter::Function(arn) => {
+                        add("adapters", short(arn).into());
+                        add("services", "what the adapters know".into());
+                    }
+                    Adapter::Http(http) => {
+                        for host in http.hosts() {
+                            add("services", host.into());
+                        }
+                    }
+                },
             }
             if let KmsKey::Existing(arn) = &entry.kms_key {
                 add("key", short(arn).into());
@@ -256,37 +277,35 @@ fn line(text: &str, kind: &str, id: Option<&str>, count: usize) -> Line {
     }
 }
 
-/// Returns the card of a resource. The resources of the databases' function have their own
-/// cards.
+/// Returns the card of a resource. The resources of each kind's function have their own cards.
 fn card_of(id: &str, kind: &str, resource: &Value) -> &'static str {
     let target = |key: &str| {
         let mut values = items(resource.get("Properties")?.get(key));
         target(values.next()?)
     };
-    let databases = Strategy::Databases;
-    let mine = match kind {
-        "AWS::Lambda::Permission" => target("FunctionName") == Some(databases.function()),
-        "AWS::IAM::RolePolicy" => target("RoleName") == Some(databases.role()),
-        "AWS::IAM::ManagedPolicy" => target("Roles") == Some(databases.role()),
-        _ => [
-            databases.function(),
-            databases.role(),
-            databases.log_group(),
-        ]
-        .contains(&id),
+    let is_of = |one: &Strategy| match kind {
+        "AWS::Lambda::Permission" => target("FunctionName") == Some(one.function()),
+        "AWS::IAM::RolePolicy" => target("RoleName") == Some(one.role()),
+        "AWS::IAM::ManagedPolicy" => target("Roles") == Some(one.role()),
+        _ => [one.function(), one.role(), one.log_group()].contains(&id),
+    };
+    let of = Strategy::ALL.into_iter().find(is_of);
+    let of_kind = |key, database, service| match of.map(Strategy::code) {
+        None | Some(FunctionCode::AccessKeys) => key,
+        Some(FunctionCode::Databases) => database,
+        Some(FunctionCode::Services) => service,
     };
     match kind {
-        "AWS::Lambda::Function" | "AWS::Lambda::Permission" if mine => "database-function",
-        "AWS::IAM::Role" | "AWS::IAM::RolePolicy" | "AWS::IAM::ManagedPolicy" if mine => {
-            "database-role"
-        }
-        "AWS::Logs::LogGroup" if mine => "database-log",
         "AWS::SecretsManager::RotationSchedule" => "manager",
         "AWS::Events::Rule" => "events",
         "AWS::CloudWatch::Alarm" => "watch",
-        "AWS::Lambda::Function" | "AWS::Lambda::Permission" => "function",
-        "AWS::IAM::Role" | "AWS::IAM::RolePolicy" | "AWS::IAM::ManagedPolicy" => "role",
-        "AWS::Logs::LogGroup" => "log",
+        "AWS::Lambda::Function" | "AWS::Lambda::Permission" => {
+            of_kind("function", "database-function", "service-function")
+        }
+        "AWS::IAM::Role" | "AWS::IAM::RolePolicy" | "AWS::IAM::ManagedPolicy" => {
+            of_kind("role", "database-role", "service-role")
+        }
+        "AWS::Logs::LogGroup" => of_kind("log", "database-log", "service-log"),
         "AWS::SNS::Topic" | "AWS::SNS::TopicPolicy" => "topic",
         "AWS::SNS::Subscription" => "mail",
         "AWS::IAM::User" | "AWS::IAM::UserPolicy" => "users",

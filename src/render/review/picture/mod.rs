@@ -116,7 +116,7 @@ type Allows = fn(&Case<'_>) -> bool;
 
 /// The definitions of the arrows: the start, the end, the action, and the permission. An arrow
 /// from or to a function, its role, or its log exists for each function.
-const ARROWS: [(&str, &str, &str, Allows); 16] = [
+const ARROWS: [(&str, &str, &str, Allows); 17] = [
     ("manager", "function", "invokes", |case| {
         case.invokes("secretsmanager")
     }),
@@ -159,6 +159,9 @@ const ARROWS: [(&str, &str, &str, Allows); 16] = [
     ("role", "administrators", "reads", |case| {
         case.is_on(ResourceKind::Secret) && !case.does("secretsmanager:PutSecretValue")
     }),
+    ("role", "adapters", "invokes", |case| {
+        case.is_on(ResourceKind::Function) && case.does("lambda:InvokeFunction")
+    }),
     ("readers", "secrets", "read", |case| {
         *case.holder == Holder::Secret
     }),
@@ -172,13 +175,16 @@ const ARROWS: [(&str, &str, &str, Allows); 16] = [
 
 /// Arrows without a permission in the stack: the start, the end, the action, and the section of
 /// the page that explains it.
-const ELSEWHERE: [(&str, &str, &str, &str); 6] = [
+const ELSEWHERE: [(&str, &str, &str, &str); 9] = [
     ("deployer", "cloudformation", "deploys", "deployer"),
     ("topic", "mail", "sends", "resources"),
     ("clients", "secrets", "read", "readers"),
     ("clients", "users", "call AWS as", "secrets"),
     ("clients", "databases", "log in", "databases"),
     ("database-function", "databases", "changes", "databases"),
+    ("clients", "services", "log in", "services"),
+    ("service-function", "services", "changes", "services"),
+    ("adapters", "services", "change", "services"),
 ];
 
 fn by_service(statement: &Statement, name: &str) -> bool {
@@ -187,10 +193,13 @@ fn by_service(statement: &Statement, name: &str) -> bool {
     statement.principals.iter().any(is)
 }
 
-/// Returns the ID of a card. The databases' function has cards of its own.
+/// Returns the ID of a card. The function of each kind has cards of its own.
 fn card_id(id: &str, strategy: Strategy) -> String {
     match (strategy, id) {
         (Strategy::Databases, "function" | "role" | "log") => format!("database-{id}"),
+        (Strategy::Services | Strategy::ServicesOutside, "function" | "role" | "log") => {
+            format!("service-{id}")
+        }
         _ => id.to_owned(),
     }
 }

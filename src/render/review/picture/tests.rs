@@ -10,7 +10,7 @@ use crate::render::Strategy;
 /// The font size of a card's title, in tenths of a pixel.
 const TITLE_SIZE: u32 = 130;
 
-const CARDS: [(&str, usize); 21] = [
+const CARDS: [(&str, usize); 26] = [
     ("deployer", 0),
     ("cloudformation", 0),
     ("manager", 0),
@@ -22,10 +22,15 @@ const CARDS: [(&str, usize); 21] = [
     ("database-function", 1),
     ("database-role", 1),
     ("database-log", 1),
+    ("service-function", 1),
+    ("service-role", 1),
+    ("service-log", 1),
     ("topic", 1),
     ("other", 1),
     ("users", 2),
     ("databases", 2),
+    ("adapters", 2),
+    ("services", 2),
     ("secrets", 2),
     ("key", 2),
     ("administrators", 2),
