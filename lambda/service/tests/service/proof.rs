@@ -49,7 +49,6 @@ fn the_user_is_never_locked_out() {
 /// any two calls, it stores values, moves labels, and sends events. No password reaches another adapter
 /// or is used for another user.
 #[test]
-#[expect(clippy::print_stdout, reason = "the figures are what one looks for")]
 fn who_writes_the_secret_breaks_no_other_credential() {
     let found = on_all_processors(forged_searches(), |starts| explore_forged(starts));
     let explored = found.unwrap_or_else(|found| panic!("{found}"));
