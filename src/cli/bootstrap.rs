@@ -1,5 +1,6 @@
 //! `keyrota bootstrap`.
 
+use std::collections::BTreeMap;
 use std::io::IsTerminal as _;
 
 use clap::Args;
@@ -14,7 +15,7 @@ use super::settings::Settings;
 use crate::model::{Entry, InitialKey, Kind, Model};
 use crate::plan::{self, Drift, GoneSecret, OutstandingRotation, Preflight, StackReport};
 use crate::port::Event;
-use crate::render::Shard;
+use crate::render::{Shard, Strategy};
 use crate::run::{self, Bootstrapped, Cleared, Context};
 use crate::view::{
     BootstrapResult, DeployedFunction, DeployedSecret, first_rotations, imported, visible,
@@ -238,15 +239,21 @@ fn result(model: &Model, done: Bootstrapped) -> BootstrapResult {
         verified: true,
         first_rotation: proven.verified.report.first_rotation,
     });
-    let mut functions = done.functions.into_iter().map(|running| DeployedFunction {
-        arn: running.arn,
-        code_sha256: running.code_sha256,
-    });
+    let functions = Strategy::of(model).zip(done.functions);
+    let mut functions: BTreeMap<Strategy, DeployedFunction> = functions
+        .map(|(strategy, running)| {
+            let (arn, code_sha256) = (running.arn, running.code_sha256);
+            (strategy, DeployedFunction { arn, code_sha256 })
+        })
+        .collect();
+    let (_, first) = functions.pop_first().unzip();
     BootstrapResult {
         stack: StackReport::from(&done.deployed.stack),
         stacks: Vec::new(),
-        function: functions.next().unwrap_or_default(),
-        database_function: functions.next(),
+        function: first.unwrap_or_default(),
+        database_function: functions.remove(&Strategy::Databases),
+        service_function: functions.remove(&Strategy::Services),
+        service_no_vpc_function: functions.remove(&Strategy::ServicesOutside),
         secrets: secrets.collect(),
         changes: done.deployed.changes,
     }

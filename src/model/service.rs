@@ -4,6 +4,8 @@ mod http;
 mod http_request;
 pub(super) mod read;
 mod tag;
+#[cfg(test)]
+mod tests;
 
 use std::collections::BTreeMap;
 

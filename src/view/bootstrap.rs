@@ -20,9 +20,15 @@ pub struct BootstrapResult {
     pub stacks: Vec<StackReport>,
     /// The rotation function.
     pub function: DeployedFunction,
-    /// The databases' function, if the stack has both functions.
+    /// The databases' function, if the stack has another one before it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub database_function: Option<DeployedFunction>,
+    /// The services' function, if the stack has another one before it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub service_function: Option<DeployedFunction>,
+    /// The function of the services outside the network, if the stack has another one before it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub service_no_vpc_function: Option<DeployedFunction>,
     /// Each secret.
     pub secrets: Vec<DeployedSecret>,
     /// The number of changes to the stacks.
@@ -39,6 +45,9 @@ impl BootstrapResult {
         self.stacks.push(more.stack);
         self.secrets.extend(more.secrets);
         self.database_function = self.database_function.or(more.database_function);
+        self.service_function = self.service_function.or(more.service_function);
+        let other = more.service_no_vpc_function;
+        self.service_no_vpc_function = self.service_no_vpc_function.or(other);
         self.changes += more.changes;
         self
     }

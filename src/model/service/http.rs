@@ -32,7 +32,7 @@ pub fn read_http_adapter(
     let findings = Findings::default();
     let http = read_root(&Field::root(&root, &findings), settings);
     let mut findings = findings.into_sorted();
-    // The function refuses a pin that breaks a rule. Most are told above, each with its line.
+    // The function refuses a pin that breaks a rule. Most were reported above, each with its line.
     if let (Some(http), false) = (&http, findings.iter().any(Finding::is_error)) {
         // Without an entry, each setting that the file names may exist.
         let all = || settings_of(http).map(|name| (name.to_owned(), String::new()));

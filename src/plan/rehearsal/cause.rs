@@ -254,6 +254,12 @@ fn adapter(entry: &Entry, refused: &RehearsedCall, code: &str) -> String {
             "check the certificate of {place} against the URL and `tls_ca` in the adapter's file"
         ),
         _ => match &service.adapter {
+            Adapter::Function(arn) if code == "no_function" => format!(
+                "deploy the function {arn}, or correct `adapter.function` in the manifest and run `keyrota bootstrap`"
+            ),
+            Adapter::Function(arn) if code == "denied" => format!(
+                "let the role of the service function invoke {arn}: run `keyrota doctor --fix`, which restores the role's policies; an adapter in another account needs a resource policy that allows it"
+            ),
             Adapter::Function(arn) => format!(
                 "see that the function {arn} exists, that the role of the service function may invoke it, and the adapter's own log; then run `keyrota doctor` again"
             ),

@@ -328,3 +328,36 @@ fn a_helper_that_may_not_be_looked_up_is_a_warning() {
         "cannot be looked up: secretsmanager:DescribeSecret: AccessDenied: no"
     );
 }
+
+#[test]
+fn an_adapter_must_exist_and_one_of_another_account_is_reported() {
+    let own = "arn:aws:lambda:eu-west-1:111122223333:function:portal:live";
+    let foreign = "arn:aws:lambda:eu-west-1:444455556666:function:portal";
+    let service = |secret: &str, user: &str, adapter: &str| {
+        format!(
+            "  - {{ secret: {secret}, username: {user}, adapter: {{ function: '{adapter}' }} }}\n"
+        )
+    };
+    let manifest = format!(
+        "services:\n{}{}{}",
+        service("one", "ada", own),
+        service("two", "bob", own),
+        service("three", "ada", foreign)
+    );
+    let adapter = Reference::Adapter(own.to_owned());
+    let wanted = wanted(&manifest, &[]);
+    let adapters = wanted
+        .iter()
+        .filter(|it| matches!(it, Reference::Adapter(_)));
+    assert_eq!(adapters.collect::<Vec<_>>(), [&adapter]);
+    let missing = [(adapter, Lookup::Missing)];
+    let findings = check_references(&load(&manifest), &seen(&[]), &missing);
+    assert_eq!(
+        told(&findings),
+        [
+            format!("no-adapter adapter {own}"),
+            format!("foreign-adapter adapter {foreign}"),
+        ]
+    );
+    assert!(findings[0].is_error() && !findings[1].is_error());
+}

@@ -37,6 +37,8 @@ fn bootstrap() {
             code_sha256: "c2hh".to_owned(),
         },
         database_function: None,
+        service_function: None,
+        service_no_vpc_function: None,
         secrets: vec![secret("prod/app", true, true)],
         changes: 1,
     };

@@ -218,6 +218,8 @@ fn of_rotate_and_bootstrap() {
             code_sha256: text(),
         },
         database_function: None,
+        service_function: None,
+        service_no_vpc_function: None,
         secrets: vec![DeployedSecret {
             name: text(),
             arn: text(),

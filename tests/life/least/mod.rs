@@ -10,6 +10,7 @@ mod exemption;
 mod function;
 mod policy;
 mod scenario;
+mod service;
 mod state;
 
 use std::collections::BTreeSet;

@@ -60,7 +60,7 @@ async fn a_password_that_somebody_changed_is_said_and_restored() {
         "credential-refused",
         "{ran}"
     );
-    test.keyrota("rotate --restore-previous partner/portal --yes")
+    test.keyrota("rotate --restore-previous partner/portal")
         .await
         .exits(0);
     site.agrees().await;

@@ -8,6 +8,7 @@ mod page;
 mod rehearsal;
 mod replica;
 mod rotation;
+mod service;
 mod stack;
 
 use jiff::SignedDuration;

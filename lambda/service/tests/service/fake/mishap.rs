@@ -5,6 +5,7 @@ use std::fmt::Debug;
 use keyrota_service_function::port::{CallError, CallErrorKind, RefusalDetails};
 use keyrota_service_function::service::{Cause, ServiceError, ServiceFault};
 
+use super::forge::Forgery;
 use super::services::FakeServices;
 use super::twice::Told;
 
@@ -21,6 +22,8 @@ pub(crate) enum Mishap {
     DieBefore,
     /// The call is carried out, and then the process dies.
     DieAfter,
+    /// A principal that may write the secret acts right before the call.
+    Forged(Forgery),
 }
 
 /// A fault of AWS or of the service.
@@ -113,6 +116,7 @@ impl FakeServices {
         match mishap {
             Some(Mishap::Before(fault)) => return Err(fault.into()),
             Some(Mishap::DieBefore) => std::future::pending::<()>().await,
+            Some(Mishap::Forged(forgery)) => self.forge(forgery),
             Some(Mishap::Pretended) => return Ok(pretended.expect("a call that has one")),
             _ => {}
         }
