@@ -1,6 +1,7 @@
 //! The command line: arguments, settings, and one file per command. The only module that
 //! uses all the others.
 
+mod adapter;
 mod ask;
 mod bootstrap;
 mod bundle;
@@ -73,6 +74,7 @@ enum Command {
     Exec(exec::ExecCommand),
     Schedule(schedule::ScheduleCommand),
     Cost(cost::CostCommand),
+    Adapter(adapter::AdapterCommand),
     Schema(schema::SchemaCommand),
     Completions(completions::Completions),
     Man(man::Manual),
@@ -141,6 +143,7 @@ async fn run(settings: &Settings, command: Command) -> Result<Exit, Failed> {
             Command::Exec(verb) => exec::run(settings, &verb).await,
             Command::Schedule(verb) => Ok(schedule::run(settings, &verb)),
             Command::Cost(verb) => cost::run(settings, &verb),
+            Command::Adapter(verb) => adapter::run(settings, &verb).await,
             Command::Schema(verb) => Ok(schema::run(settings, &verb)),
             Command::Completions(verb) => Ok(completions::run(settings, &verb)),
             Command::Man(verb) => man::run(settings, &verb),
