@@ -45,7 +45,7 @@ pub use exit::Exit;
 use failure::Failed;
 use settings::{Global, Settings};
 
-/// Rotate IAM access keys and database passwords with Secrets Manager and Lambda
+/// Rotate IAM access keys and passwords with Secrets Manager and Lambda
 ///
 /// keyrota renders a CloudFormation stack from a manifest, deploys it, verifies that
 /// rotation works, and deletes the stack again.
