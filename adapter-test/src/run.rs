@@ -4,7 +4,7 @@ use std::io;
 
 use keyrota_contract::pins::service::Adapter;
 use keyrota_function_base::secrets_manager::PasswordRule;
-use secrecy::SecretString;
+use secrecy::{ExposeSecret, SecretString};
 
 use crate::conformance::{self, Candidates};
 use crate::guarantee::Guarantee;
@@ -144,7 +144,8 @@ impl<S: Subject> Test<'_, S> {
     }
 
     async fn restore(&self, now: &SecretString, before: &SecretString) -> Result<(), TestError> {
-        if self.user.change(self.subject, now, before).await.is_ok()
+        if now.expose_secret() == before.expose_secret()
+            || self.user.change(self.subject, now, before).await.is_ok()
             || self.user.authenticate(self.subject, before).await.is_ok()
         {
             return Ok(());
