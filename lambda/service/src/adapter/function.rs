@@ -82,9 +82,7 @@ impl FunctionAdapter {
             Err(error) => Err(not_invoked(classify(INVOKE, &error))),
         }
     }
-}
 
-impl FunctionAdapter {
     /// Returns the configuration of the client for a function, which may be in another Region.
     fn config(&self, arn: &str) -> Config {
         let region = region(arn).unwrap_or(&self.environment.region).to_owned();
