@@ -64,10 +64,7 @@ async fn a_file_is_tested_with_a_mock_service() {
     // A wrong password counts as a success.
     let success = "status: 200, json: { /ok: true }";
     assert!(PORTAL.contains(success));
-    home.write(
-        "portal.yaml",
-        &PORTAL.replace(success, "status: [200, 401]"),
-    );
+    home.write("portal.yaml", PORTAL.replace(success, "status: [200, 401]"));
     let ran = home
         .keyrota(&format!("{test} --format json"))
         .await
@@ -77,7 +74,7 @@ async fn a_file_is_tested_with_a_mock_service() {
     assert_eq!(state(&document, "login-tells-passwords-apart"), "broken");
     assert_eq!(state(&document, "rotation-recovers"), "not_tested");
 
-    home.write("portal.yaml", &PORTAL.replace("https:", "http:"));
+    home.write("portal.yaml", PORTAL.replace("https:", "http:"));
     home.keyrota(test).await.exits(3).says(&["https://"]);
 }
 
