@@ -142,6 +142,15 @@ impl CurrentCredential {
                 let what = content.complete().err().unwrap_or_default();
                 Err(refused(what).hint("use --fields to choose the names"))
             }
+            // Only a user name and a password: the login of a service.
+            (Content::Incomplete(_), Content::Incomplete(missing))
+                if !of_key && missing == ["engine", "host"] =>
+            {
+                let why = "contains the password of a service, for which there are no environment variables";
+                Err(refused(why.to_owned()).hint(format!(
+                    "read it in the client: aws secretsmanager get-secret-value --secret-id {secret}"
+                )))
+            }
             // A first value has a user's name and, of a database, the engine.
             (_, Content::Incomplete(missing))
                 if of_login || (!of_key && !missing.contains(&"engine")) =>

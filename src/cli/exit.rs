@@ -16,7 +16,7 @@ pub enum Exit {
     Refused = 3,
     /// There are differences (`plan --detailed-exitcode`, `generate --check`)
     Different = 4,
-    /// Something needs attention (`status --check`, `doctor`)
+    /// Something needs attention (`status --check`, `doctor`, `adapter test`)
     Attention = 5,
     /// The confirmation prompt was declined, or there is no terminal and no `--yes`
     Declined = 6,

@@ -85,7 +85,7 @@ fn only_entry<'fleet>(
     match entries.as_slice() {
         [(model, entry)] if entry.as_access_key().is_some() => Ok((model, entry)),
         [(_, entry)] => Err(usage(format!(
-            "{} contains the password of a database user, and --compromised replaces access keys only",
+            "{} contains a password, and --compromised replaces access keys only",
             entry.secret
         ))
         .hint(format!(

@@ -1,6 +1,7 @@
 //! The command line: arguments, settings, and one file per command. The only module that
 //! uses all the others.
 
+mod adapter;
 mod ask;
 mod bootstrap;
 mod bundle;
@@ -46,7 +47,7 @@ pub use exit::Exit;
 use failure::Failed;
 use settings::{Global, Settings};
 
-/// Rotate IAM access keys and database passwords with Secrets Manager and Lambda
+/// Rotate IAM access keys and passwords with Secrets Manager and Lambda
 ///
 /// keyrota renders a CloudFormation stack from a manifest, deploys it, verifies that
 /// rotation works, and deletes the stack again.
@@ -76,6 +77,7 @@ enum Command {
     Follow(follow::FollowCommand),
     Schedule(schedule::ScheduleCommand),
     Cost(cost::CostCommand),
+    Adapter(adapter::AdapterCommand),
     Schema(schema::SchemaCommand),
     Completions(completions::Completions),
     Man(man::Manual),
@@ -147,6 +149,7 @@ async fn run(settings: &Settings, command: Command) -> Result<Exit, Failed> {
             Command::Follow(verb) => follow::run(settings, &verb).await,
             Command::Schedule(verb) => Ok(schedule::run(settings, &verb)),
             Command::Cost(verb) => cost::run(settings, &verb),
+            Command::Adapter(verb) => adapter::run(settings, &verb).await,
             Command::Schema(verb) => Ok(schema::run(settings, &verb)),
             Command::Completions(verb) => Ok(completions::run(settings, &verb)),
             Command::Man(verb) => man::run(settings, &verb),

@@ -120,6 +120,14 @@ fn can_ask() -> bool {
     std::io::stdin().is_terminal() && stderr_is_terminal()
 }
 
+/// Prompts for a password on a terminal, without echo.
+pub(super) fn ask(question: &str) -> Result<SecretString, String> {
+    match can_ask() {
+        true => prompt(question),
+        false => Err("cannot prompt for the password without a terminal".to_owned()),
+    }
+}
+
 fn prompt(question: &str) -> Result<SecretString, String> {
     let terminal = console::Term::stderr();
     let asked = terminal.write_str(question);
@@ -130,7 +138,8 @@ fn prompt(question: &str) -> Result<SecretString, String> {
     }
 }
 
-fn in_environment(name: &str) -> Result<SecretString, String> {
+/// Reads a password from an environment variable.
+pub(super) fn in_environment(name: &str) -> Result<SecretString, String> {
     match std::env::var(name) {
         Ok(value) => Ok(value.into()),
         Err(std::env::VarError::NotPresent) => {
@@ -173,7 +182,8 @@ async fn in_secret(
     })
 }
 
-fn usable(password: SecretString) -> Result<SecretString, String> {
+/// Refuses a password that no server can have.
+pub(super) fn usable(password: SecretString) -> Result<SecretString, String> {
     let text = password.expose_secret();
     if text.is_empty() {
         return Err("the password is empty".to_owned());

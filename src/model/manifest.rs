@@ -8,7 +8,7 @@ use unicode_properties::UnicodeGeneralCategory as _;
 use super::database::network;
 use super::document::{self, KeyValue, Node, Value};
 use super::encrypt;
-use super::entry::{self, Files, Surroundings};
+use super::entry::{self, Files, Kind, Surroundings};
 use super::exception;
 use super::fields::{ENVIRONMENT, FUNCTION, Fields, MANIFEST, MAX_TAGS, MappingDefinition};
 use super::reader::{Field, Findings, nearest};
@@ -224,6 +224,14 @@ fn read_root(root: &Fields<'_>, files: &Files<'_>) -> Option<Model> {
     check_entries(root);
     let network = root.mapping("network");
     let network = network.map_or_else(Network::default, |network| network::read(&network));
+    if !network.is_in_vpc() {
+        // Without a network, one function serves all services.
+        for (entry, _) in &mut entries {
+            if let Kind::Service(service) = &mut entry.kind {
+                service.in_network = true;
+            }
+        }
+    }
     if let Some(region) = known_region {
         for (entry, at) in &entries {
             entry::check_region(entry, region, at);

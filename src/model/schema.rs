@@ -1,6 +1,7 @@
 //! The manifest's JSON Schema, which editors use to complete and check a manifest. It follows
 //! from the table of fields.
 
+mod adapter;
 #[cfg(test)]
 mod tests;
 
@@ -25,9 +26,29 @@ const TAG: &str = r##"^[^\x00-\x1f\x7f!"#$%&'()*,;<>?\[\\\]^`{|}~]*$"##;
 /// The prefixes of keys that AWS and keyrota reserve, in any case.
 const RESERVED: &str = "^([aA][wW][sS]|[kK][eE][yY][rR][oO][tT][aA]):";
 
-/// Returns the schema as it is published.
-pub fn text() -> String {
-    format!("{:#}\n", schema())
+pub use adapter::adapter;
+
+/// What a schema describes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SchemaOf {
+    /// The manifest.
+    Manifest,
+    /// Requests to a Lambda adapter, and its responses.
+    Adapter,
+    /// The file of an HTTP adapter.
+    HttpAdapter,
+}
+
+impl SchemaOf {
+    /// Returns the schema as it is published.
+    pub fn text(self) -> String {
+        let schema = match self {
+            Self::Manifest => schema(),
+            Self::Adapter => adapter(),
+            Self::HttpAdapter => http_adapter(),
+        };
+        format!("{schema:#}\n")
+    }
 }
 
 /// Returns the schema.

@@ -34,7 +34,7 @@ pub struct Service {
     pub propagation: Option<Duration>,
     /// The source of the first password.
     pub initial_password: InitialPassword,
-    /// Whether its function runs in the manifest's network, if there is one.
+    /// Whether its function runs in the manifest's network. Without a network, it is set for all.
     pub in_network: bool,
 }
 

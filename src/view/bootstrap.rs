@@ -69,9 +69,9 @@ pub struct DeployedSecret {
     pub name: String,
     /// Its ARN.
     pub arn: String,
-    /// `access_key` or `database`.
+    /// `access_key`, `database`, or `service`.
     pub kind: &'static str,
-    /// The IAM user or the database user.
+    /// The IAM user, the database user, or the user of the service.
     pub username: String,
     /// The key in AWSCURRENT, if the secret contains one.
     pub access_key_id: Option<String>,

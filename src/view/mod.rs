@@ -1,6 +1,8 @@
 //! The output for people and scripts: results on stdout in two formats, progress and
 //! failures on stderr. The only module that prints.
 
+#[cfg(feature = "aws")]
+mod adapter;
 mod bootstrap;
 mod bundle;
 mod cost;
@@ -35,6 +37,8 @@ use anstream::ColorChoice;
 
 use crate::model::Finding;
 
+#[cfg(feature = "aws")]
+pub use adapter::AdapterResult;
 pub use bootstrap::{BootstrapResult, DeployedFunction, DeployedSecret, first_rotations};
 pub use bundle::BundleResult;
 pub use credentials::CredentialsResult;

@@ -5,6 +5,7 @@
 //! program's home and working directory. A missing prerequisite fails with its name, and
 //! nothing is skipped.
 
+mod adapter;
 mod adopt;
 mod alarm;
 mod application;

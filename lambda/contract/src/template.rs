@@ -1,7 +1,7 @@
 //! The templates of HTTP adapters: texts with placeholders, such as `{{username}}`.
 //!
 //! A template is parsed before anything replaces its placeholders, so a value that contains braces is
-//! never read as a template. Whoever renders a template escapes each value for the place where it
+//! never read as a template. The code that renders a template escapes each value for the place where it
 //! stands.
 
 use std::fmt;

@@ -8,8 +8,6 @@ pub use keyrota_function_base::password::outcome::ChangeEnd;
 pub use keyrota_function_base::password::repair::{PasswordCheck, Repair, repair};
 
 use crate::moment::Moment;
-use crate::pin::Pin;
-use crate::port::Description;
 use crate::service::{ServiceError, ServiceFault};
 
 /// The longest time that a step takes, which is the longest timeout of a function.
@@ -43,13 +41,12 @@ pub fn after_logins(fault: ServiceFault, found: Found, farm: bool) -> ChangeEnd 
     }
 }
 
-/// Returns whether every member of a farm of servers knows the password of a rotation that was broken
-/// off. Its version lost AWSPENDING after the password was sent, which was a change of the secret, or
-/// while the step that sent it was still running.
-pub fn is_settled(pin: &Pin, description: &Description, now: Moment) -> bool {
-    let changed = description.last_changed;
-    !pin.is_farm()
-        || changed.is_some_and(|changed| now.since(changed) > pin.propagation + LONGEST_STEP)
+/// Returns whether the password of a rotation that was broken off can no longer reach the service: a
+/// slow service has carried out what was sent, and every member of a farm of servers knows it. The
+/// version lost AWSPENDING after the password was sent, which was a change of the secret, or while the
+/// step that sent it was still running.
+pub fn is_settled(propagation: Duration, changed: Option<Moment>, now: Moment) -> bool {
+    changed.is_some_and(|changed| now.since(changed) > propagation + LONGEST_STEP)
 }
 
 /// Returns whether a login that failed is tried again shortly after. A wrong password is not: it is

@@ -91,10 +91,10 @@ async fn repair<P: Ports>(
     let broken_off = ask(ports, pin, SETTING, &credential).await?;
     match decide::repair(current, broken_off) {
         Repair::Leave => note("leave", "AWSCURRENT's password works"),
-        Repair::Forget if !decide::is_settled(pin, description, ports.clock().moment()) => {
+        Repair::Forget if !is_settled(ports, pin, description) => {
             note(
                 "leave",
-                "a member of the farm may have the password of a rotation that was broken off",
+                "the service may still get the password of a rotation that was broken off",
             );
         }
         Repair::Forget => {
@@ -113,6 +113,11 @@ async fn repair<P: Ports>(
         Repair::Stop => return Err(none_works(pin, &[CURRENT, SETTING])),
     }
     Ok(())
+}
+
+fn is_settled<P: Ports>(ports: &P, pin: &Pin, description: &Description) -> bool {
+    let now = ports.clock().moment();
+    decide::is_settled(pin.propagation, description.last_changed, now)
 }
 
 /// Tests a version's password on the service.

@@ -1,11 +1,15 @@
 //! The schema and the reader say the same.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
-use serde_json::Value;
+use keyrota_contract::adapter::{
+    self as contract, Operation, Outcome, Previous, Request, Response,
+};
+use secrecy::SecretString;
+use serde_json::{Value, json};
 
-use super::{schema, text};
+use super::{SchemaOf, adapter, http_adapter, schema};
 use crate::model::load;
 
 fn file(path: &str) -> PathBuf {
@@ -37,17 +41,102 @@ fn fault(text: &str) -> Option<String> {
 }
 
 #[test]
-fn the_published_schema_is_this_one() {
-    let path = file("schema/keyrota.schema.json");
-    if std::env::var_os("KEYROTA_UPDATE").is_some() {
-        #[expect(clippy::disallowed_methods, reason = "a test's own file")]
-        std::fs::write(&path, text()).unwrap();
+fn the_published_schemas_are_these() {
+    for (path, of) in [
+        ("schema/keyrota.schema.json", SchemaOf::Manifest),
+        ("schema/adapter.schema.json", SchemaOf::Adapter),
+        ("schema/http-adapter.schema.json", SchemaOf::HttpAdapter),
+    ] {
+        let place = file(path);
+        if std::env::var_os("KEYROTA_UPDATE").is_some() {
+            #[expect(clippy::disallowed_methods, reason = "a test's own file")]
+            std::fs::write(&place, of.text()).unwrap();
+        }
+        assert!(
+            place.exists() && read(&place) == of.text(),
+            "{path} is not what `keyrota schema` prints; \
+             KEYROTA_UPDATE=1 cargo test schema writes it"
+        );
     }
-    assert!(
-        read(&path) == text(),
-        "schema/keyrota.schema.json is not what `keyrota schema` prints; \
-         KEYROTA_UPDATE=1 cargo test schema writes it"
-    );
+}
+
+#[test]
+fn the_schema_of_the_contract_fits_what_both_sides_serialize() {
+    let all = adapter();
+    let part = |name: &str| {
+        let schema = json!({ "$ref": format!("#/$defs/{name}"), "$defs": all["$defs"] });
+        jsonschema::draft202012::new(&schema).unwrap()
+    };
+    let (requests, responses) = (part("request"), part("response"));
+    let (old, new) = (SecretString::from("old"), SecretString::from("new"));
+    let settings = BTreeMap::from([("tenant".to_owned(), "4711".to_owned())]);
+    for operation in Operation::ALL {
+        for new_password in [None, Some(&new)] {
+            let request = Request {
+                version: contract::VERSION,
+                request: operation,
+                username: "billing",
+                password: &old,
+                new_password,
+                settings: &settings,
+            };
+            let request = serde_json::to_value(&request).unwrap();
+            let expected = new_password.is_some() == (operation == Operation::Change);
+            assert_eq!(requests.is_valid(&request), expected, "{request}");
+            assert!(!responses.is_valid(&request));
+        }
+    }
+    for outcome in Outcome::ALL {
+        for (previous, code) in [
+            (Previous::Void, None),
+            (Previous::Works, Some("HTTP 204".to_owned())),
+        ] {
+            let response = Response {
+                version: contract::VERSION,
+                outcome,
+                previous,
+                code,
+            };
+            let response = serde_json::to_value(&response).unwrap();
+            assert!(responses.is_valid(&response), "{response}");
+            assert!(!requests.is_valid(&response));
+        }
+    }
+    // What the schema refuses, the function does not accept either.
+    for response in [
+        json!({ "version": 1 }),
+        json!({ "version": 1, "outcome": "ok" }),
+        json!({ "version": 1, "outcome": "success", "password": "x" }),
+        json!({ "version": 1, "outcome": "success", "previous": "kept" }),
+    ] {
+        assert!(!responses.is_valid(&response), "{response}");
+        assert!(serde_json::from_value::<Response>(response).is_err());
+    }
+    for response in [
+        json!({ "version": 2, "outcome": "success" }),
+        json!({ "version": 1, "outcome": "unclear", "code": "a\nb" }),
+        json!({ "version": 1, "outcome": "unclear", "code": "x".repeat(65) }),
+    ] {
+        assert!(!responses.is_valid(&response), "{response}");
+    }
+}
+
+#[test]
+fn the_schema_of_http_adapters_accepts_the_examples() {
+    let validator = jsonschema::draft202012::new(&http_adapter()).unwrap();
+    for name in ["rabbitmq", "keystone", "devpi"] {
+        let path = file(&format!("examples/adapters/{name}/adapter.yaml"));
+        let text = read(&path);
+        let document: Value = serde_yaml::from_str(&text).unwrap();
+        let faults: Vec<String> = validator
+            .iter_errors(&document)
+            .map(|fault| format!("{}: {fault}", fault.instance_path()))
+            .collect();
+        assert_eq!(faults, Vec::<String>::new(), "{name}");
+        let read = crate::model::read_http_adapter(&text, None);
+        let (_, warnings) = read.unwrap_or_else(|findings| panic!("{name}: {findings:?}"));
+        assert_eq!(warnings, [], "{name}");
+    }
 }
 
 #[test]

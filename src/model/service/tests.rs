@@ -97,3 +97,20 @@ fn a_setting_that_sounds_like_a_secret_or_is_not_used_is_reported() {
     let kinds: Vec<&str> = loaded.warnings.iter().map(|it| it.kind).collect();
     assert_eq!(kinds, ["secret-in-settings", "unused-setting"]);
 }
+
+#[test]
+fn a_function_outside_the_network_is_needed_only_beside_a_network() {
+    let in_network = |more: &str| -> Vec<bool> {
+        let adapter = "adapter: { function: 'arn:aws:lambda:eu-west-1:111122223333:function:a' }";
+        let text = format!(
+            "version: 1\nstack: keys\nservices:\n  \
+             - {{ secret: a, username: a, {adapter}, network: none }}\n  \
+             - {{ secret: b, username: b, {adapter} }}\n{more}"
+        );
+        let model = model::load(&text, None).unwrap().model;
+        model.services().map(|it| it.kind.in_network).collect()
+    };
+    let network = "network: { subnets: [subnet-0a1b2c3d], security_groups: [sg-0a1b2c3d] }\n";
+    assert_eq!(in_network(network), [false, true]);
+    assert_eq!(in_network(""), [true, true]);
+}

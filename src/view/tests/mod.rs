@@ -1,5 +1,7 @@
 //! Tests each result in both formats. Without color, the meaning must survive.
 
+#[cfg(feature = "aws")]
+mod adapter;
 mod cost;
 mod credential;
 mod doctor;

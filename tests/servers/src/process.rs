@@ -27,8 +27,14 @@ pub struct Process {
 impl Process {
     /// Starts a server. If this process ends abnormally, its folder is removed.
     pub fn start(command: &mut Command, folder: &Path) -> Result<Self, Error> {
+        Self::start_as_this_user(as_nobody(command), folder)
+    }
+
+    /// Does the same as the user that runs the tests, whose programs another user may be unable to
+    /// read.
+    pub fn start_as_this_user(command: &mut Command, folder: &Path) -> Result<Self, Error> {
         let program = command.get_program().to_string_lossy().into_owned();
-        let server = as_nobody(command)
+        let server = command
             .stdin(Stdio::null())
             .spawn()
             .map_err(Error::io(format!("start {program}")))?;

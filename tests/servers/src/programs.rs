@@ -117,6 +117,51 @@ pub static PGBOUNCER: Source = Source {
     bin: "bin",
 };
 
+/// Redis.
+pub static REDIS: Source = Source {
+    recipe: Recipe {
+        engine: "Redis",
+        suite: Cow::Borrowed("bookworm"),
+        packages: &["redis-server"],
+        alone: &[],
+        needless: &["perl", "libperl", "debconf", "dpkg", "adduser", "lsb-base"],
+    },
+    files: &["redis-server"],
+    folder: "redis",
+    bin: "bin",
+};
+
+/// RabbitMQ, with the Erlang that runs it.
+pub static RABBITMQ: Source = Source {
+    recipe: Recipe {
+        engine: "RabbitMQ",
+        suite: Cow::Borrowed("bookworm"),
+        packages: &["rabbitmq-server"],
+        alone: &[],
+        needless: &[
+            "perl",
+            "libperl",
+            "debconf",
+            "dpkg",
+            "adduser",
+            "logrotate",
+            "python3",
+            "socat",
+            "libwrap0",
+        ],
+    },
+    files: &[
+        "beam.smp",
+        "epmd",
+        "erlexec",
+        "erl_child_setup",
+        "inet_gethost",
+    ],
+    folder: "rabbitmq",
+    // Erlang's programs find each other in one folder.
+    bin: "root/usr/lib/erlang/erts-13.1.5/bin",
+};
+
 /// An engine's programs.
 #[derive(Clone, Debug)]
 pub struct Programs {
@@ -226,7 +271,8 @@ fn wrap(source: &Source, partial: &Path, place: &Path) -> Result<(), Error> {
     let bin = partial.join(source.bin);
     fs::create_dir_all(&bin).map_err(Error::file("make", &bin))?;
     for name in source.files {
-        let found = ["usr/lib/postgresql/15/bin", "usr/sbin", "usr/bin"]
+        let own = source.bin.strip_prefix("root/").unwrap_or_default();
+        let found = [own, "usr/sbin", "usr/bin"]
             .iter()
             .map(|folder| root.join(folder).join(name))
             .find(|path| path.exists())

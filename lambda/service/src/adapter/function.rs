@@ -69,23 +69,7 @@ impl FunctionAdapter {
     pub async fn send(&self, arn: &str, request: &Request<'_>) -> Result<Previous, ServiceError> {
         let unbuilt = |_| ServiceError::not_sent(Cause::Unbuilt);
         let payload = serde_json::to_vec(request).map_err(unbuilt)?;
-        let region = region(arn).unwrap_or(&self.environment.region).to_owned();
-        let timeouts = TimeoutConfig::builder()
-            .connect_timeout(CONNECT_TIMEOUT)
-            .operation_timeout(INVOKE_TIMEOUT)
-            .build();
-        let config = client_config!(
-            aws_sdk_lambda,
-            &self.environment,
-            self.http,
-            self.environment.lambda_endpoint,
-            no_retries()
-        );
-        let config: Config = config
-            .region(Region::new(region))
-            .credentials_provider(self.environment.role.clone())
-            .timeout_config(timeouts)
-            .build();
+        let config = self.config(arn);
         let invoked = Client::from_conf(config)
             .invoke()
             .function_name(arn)
@@ -97,6 +81,29 @@ impl FunctionAdapter {
             Ok(answer) => read(request.request, &answer),
             Err(error) => Err(not_invoked(classify(INVOKE, &error))),
         }
+    }
+
+    /// Returns the configuration of the client for a function, which may be in another Region.
+    fn config(&self, arn: &str) -> Config {
+        let region = region(arn).unwrap_or(&self.environment.region).to_owned();
+        // A timeout that is not set here would be the one of other calls.
+        let timeouts = TimeoutConfig::builder()
+            .connect_timeout(CONNECT_TIMEOUT)
+            .operation_attempt_timeout(INVOKE_TIMEOUT)
+            .operation_timeout(INVOKE_TIMEOUT)
+            .build();
+        let config = client_config!(
+            aws_sdk_lambda,
+            &self.environment,
+            self.http,
+            self.environment.lambda_endpoint,
+            no_retries()
+        );
+        config
+            .region(Region::new(region))
+            .credentials_provider(self.environment.role.clone())
+            .timeout_config(timeouts)
+            .build()
     }
 }
 

@@ -1,5 +1,7 @@
 //! Tests the HTTP adapter with servers that behave.
 
+use std::io::{Read, Write};
+
 use keyrota_contract::adapter::Previous;
 use keyrota_service_function::service::{Cause, ServiceError, ServiceFault};
 use keyrota_test_servers::Certificate;
@@ -76,7 +78,8 @@ async fn a_server_without_a_trusted_certificate_gets_no_request() {
         (Certificate::OtherName, Cause::Untrusted),
         (Certificate::OtherAuthority, Cause::Untrusted),
         (Certificate::Expired, Cause::Untrusted),
-        (Certificate::None, Cause::NoTls),
+        // It closes the connection after the beginning of a handshake.
+        (Certificate::None, Cause::Broken),
     ] {
         let server = TestServer::showing(certificate, |_| Reply::status(200));
         let account = server.account(|_| {});
@@ -115,6 +118,23 @@ async fn a_host_that_cannot_be_reached_gets_no_request() {
         let error = server.change(&account).await.expect_err("a failure");
         assert_eq!(error, ServiceError::not_sent(cause), "{url}");
     }
+}
+
+#[tokio::test]
+async fn a_server_without_tls_gets_no_request() {
+    let (listener, port) = silent();
+    std::thread::spawn(move || {
+        let (mut stream, _) = listener.accept().expect("a connection");
+        let sent = stream.write_all(b"HTTP/1.1 400 Bad Request\r\n\r\n");
+        sent.expect("an answer");
+        // Until the client gives up.
+        let _ = stream.read_to_end(&mut Vec::new());
+    });
+    let server = TestServer::start(|_| Reply::status(200));
+    let url = format!("https://localhost:{port}/");
+    let account = server.account(|http| http["change"]["url"] = json!(url));
+    let error = server.change(&account).await.expect_err("a refusal");
+    assert_eq!(error, ServiceError::not_sent(Cause::NoTls));
 }
 
 /// A port that the pinned URL does not name is another server.

@@ -1,8 +1,11 @@
 //! Tests the decisions.
 
+use std::time::Duration;
+
 use keyrota_service_function::decide::{
-    ChangeEnd, Found, after_logins, may_pass, may_try_another, must_find_out,
+    ChangeEnd, Found, after_logins, is_settled, may_pass, may_try_another, must_find_out,
 };
+use keyrota_service_function::moment::Moment;
 use keyrota_service_function::service::{Cause, ServiceError, ServiceFault};
 
 const FAULTS: [ServiceFault; 5] = [
@@ -53,6 +56,16 @@ fn what_logins_show_decides() {
     let neither = |farm| after_logins(Unclear, Found::Neither, farm);
     assert_eq!(neither(false), ChangeEnd::NoPasswordWorks);
     assert_eq!(neither(true), ChangeEnd::Unknown);
+}
+
+#[test]
+fn a_password_that_was_sent_is_expected_for_a_while() {
+    let (changed, none, farm) = (Moment(1_000), Duration::ZERO, Duration::from_secs(30));
+    assert!(!is_settled(none, None, Moment(99_999)));
+    assert!(!is_settled(none, Some(changed), Moment(1_900)));
+    assert!(is_settled(none, Some(changed), Moment(1_901)));
+    assert!(!is_settled(farm, Some(changed), Moment(1_930)));
+    assert!(is_settled(farm, Some(changed), Moment(1_931)));
 }
 
 #[test]

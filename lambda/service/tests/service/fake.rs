@@ -6,6 +6,7 @@
 //! future pending forever. Whatever is pending after the poll is dropped, as in a process that
 //! dies.
 
+mod forge;
 mod guard;
 mod mishap;
 mod rotation;
@@ -14,6 +15,7 @@ mod service;
 mod services;
 mod twice;
 
+pub(crate) use forge::Forgery;
 pub(crate) use mishap::{AnyFault, Mishap};
 pub(crate) use rotation::{
     Outcome, check, check_in_turns, rehearse, rotate, run, run_for, step_in_turns, sweep,

@@ -22,9 +22,9 @@ mod twice;
 
 use keyrota_test_function::search::on_all_processors;
 
-use self::explore::explore;
+use self::explore::{explore, explore_forged};
 use self::outcome::Explored;
-use self::start::{Start, searches, short_searches};
+use self::start::{Start, forged_searches, searches, short_searches};
 
 /// Runs the searches, or ends the test with the history of the failure.
 #[expect(clippy::print_stdout, reason = "the figures are what one looks for")]
@@ -43,6 +43,17 @@ fn the_user_is_never_locked_out() {
     assert!(explored.states > 1_000, "{explored}");
     // Each password that the user may have is tried once, and once more on a farm after its time.
     assert!(explored.most_wrong <= 5, "{explored}");
+}
+
+/// A principal that may write the secret breaks at most the secret's own credential. Between
+/// any two calls, it stores values, moves labels, and sends events. No password reaches another adapter
+/// or is used for another user.
+#[test]
+fn who_writes_the_secret_breaks_no_other_credential() {
+    let found = on_all_processors(forged_searches(), |starts| explore_forged(starts));
+    let explored = found.unwrap_or_else(|found| panic!("{found}"));
+    println!("{explored}");
+    assert!(explored.states > 10_000, "{explored}");
 }
 
 /// A part of the search that takes seconds. It must fail if a mistake is inserted.

@@ -117,8 +117,12 @@ fn headers(described: &HttpRequest, url: &HttpsUrl<'_>, values: &Values<'_>) -> 
     Some(headers)
 }
 
-/// Returns the value of a header, which logs of libraries do not show.
+/// Returns the value of a header, which logs of libraries do not show. Servers read other characters than
+/// these in different ways, or as the beginning of another header (RFC 9110, section 5.5).
 fn header(text: &str) -> Option<HeaderValue> {
+    if !text.chars().all(|it| it == ' ' || it.is_ascii_graphic()) {
+        return None;
+    }
     let mut value = HeaderValue::from_str(text).ok()?;
     value.set_sensitive(true);
     Some(value)

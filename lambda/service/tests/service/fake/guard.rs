@@ -47,7 +47,13 @@ impl FakeServices {
     /// AWSCURRENT's password works, unless another version has that label. If the service keeps
     /// the old password valid, it works without exception, except after two runs of `setSecret`
     /// that overlapped: the second change displaces the password that the first one kept.
+    ///
+    /// A principal that may write the secret can break the secret's own credential, so these
+    /// invariants are not checked after such a principal has acted.
     pub(crate) fn check(&self) {
+        if self.forged.get() > 0 {
+            return;
+        }
         let of_aws = [CURRENT, PENDING, PREVIOUS]
             .iter()
             .any(|label| self.works(label));

@@ -5,6 +5,7 @@ use std::fmt::Debug;
 use keyrota_service_function::port::{CallError, CallErrorKind, RefusalDetails};
 use keyrota_service_function::service::{Cause, ServiceError, ServiceFault};
 
+use super::forge::Forgery;
 use super::services::FakeServices;
 use super::twice::Told;
 
@@ -15,12 +16,14 @@ pub(crate) enum Mishap {
     Before(AnyFault),
     /// The call is carried out, but fails.
     After(AnyFault),
-    /// The call is not carried out, and is said to have succeeded.
+    /// The call is not carried out, and its answer claims success.
     Pretended,
     /// The process dies, and the call is not carried out.
     DieBefore,
     /// The call is carried out, and then the process dies.
     DieAfter,
+    /// A principal that may write the secret acts right before the call.
+    Forged(Forgery),
 }
 
 /// A fault of AWS or of the service.
@@ -81,7 +84,7 @@ impl FakeServices {
     }
 
     /// Makes a call: records it, applies its mishap, and checks the invariants. `pretended` is the
-    /// answer of a call that is only said to have succeeded.
+    /// answer of a call that claims success without it.
     pub(super) async fn call<T: Told, F: From<AnyFault> + Debug>(
         &self,
         action: &'static str,
@@ -113,6 +116,7 @@ impl FakeServices {
         match mishap {
             Some(Mishap::Before(fault)) => return Err(fault.into()),
             Some(Mishap::DieBefore) => std::future::pending::<()>().await,
+            Some(Mishap::Forged(forgery)) => self.forge(forgery),
             Some(Mishap::Pretended) => return Ok(pretended.expect("a call that has one")),
             _ => {}
         }

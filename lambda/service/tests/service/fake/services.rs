@@ -16,6 +16,8 @@ use super::mishap::Mishap;
 use super::secrets_manager::Details;
 
 pub(crate) const USER: &str = "billing \"x\"@example.com";
+/// Another user of the service, whom no pin names.
+pub(crate) const OTHER: &str = "administrator@example.com";
 const SECRET: &str = "partner/portal";
 pub(crate) const SECRET_ARN: &str =
     "arn:aws:secretsmanager:eu-central-1:111122223333:secret:partner/portal-AbCdEf";
@@ -107,6 +109,8 @@ pub(crate) struct FakeServices {
     pub(crate) lenient: Cell<bool>,
     pub(crate) violations: RefCell<Vec<String>>,
     pub(crate) made: Cell<u32>,
+    /// How often a principal that may write the secret has acted.
+    pub(crate) forged: Cell<u32>,
     /// Whether two runs overlap, or have. Two changes at once can displace the password that the
     /// service keeps.
     pub(crate) overlapped: Cell<bool>,
@@ -155,6 +159,7 @@ impl FakeServices {
             lenient: Cell::default(),
             violations: RefCell::default(),
             made: Cell::default(),
+            forged: Cell::default(),
             overlapped: Cell::default(),
             turns: std::rc::Rc::default(),
         };

@@ -12,9 +12,12 @@ use super::fault::mishaps;
 use super::outcome::Explored;
 use super::start::Start;
 use super::state::{Phase, State};
-use crate::fake::{FakeServices, Mishap, Outcome, run_for, sweep};
+use crate::fake::{FakeServices, Forgery, Mishap, Outcome, run_for, sweep};
 
 const DAY: Duration = Duration::from_secs(86_400);
+
+/// How often a principal that may write the secret acts.
+const FORGED: u32 = 3;
 
 /// The maximum number of attempts of a rotation after the faults end.
 const TRIES: usize = 3;
@@ -23,6 +26,8 @@ const SWEEP: &str = "a sweep";
 
 struct Search {
     faults: usize,
+    /// Whether a principal that may write the secret acts, instead of faults.
+    forging: bool,
     reached: Vec<Reached<State>>,
     known: HashSet<String>,
     explored: Explored,
@@ -33,8 +38,19 @@ type Work = dyn Fn(&State) -> Outcome;
 
 /// Explores every state that is reachable from the starting states.
 pub(super) fn explore(starts: &[Start], faults: usize) -> Result<Explored, Box<Violation>> {
+    search(states_of(starts), faults, false)
+}
+
+/// The same, but between any two calls, a principal acts that may write the secret and send events to
+/// the function. Because that can break the secret's own credential, this search does not check whether
+/// a rotation succeeds.
+pub(super) fn explore_forged(starts: &[Start]) -> Result<Explored, Box<Violation>> {
+    search(states_of(starts), 0, true)
+}
+
+fn states_of(starts: &[Start]) -> Vec<(String, State)> {
     let states = starts.iter().map(|it| (it.name.clone(), it.state()));
-    explore_from(states.collect(), faults)
+    states.collect()
 }
 
 /// Explores every state that is reachable from these states.
@@ -42,8 +58,17 @@ pub(super) fn explore_from(
     starts: Vec<(String, State)>,
     faults: usize,
 ) -> Result<Explored, Box<Violation>> {
+    search(starts, faults, false)
+}
+
+fn search(
+    starts: Vec<(String, State)>,
+    faults: usize,
+    forging: bool,
+) -> Result<Explored, Box<Violation>> {
     let mut search = Search {
         faults,
+        forging,
         reached: Vec::new(),
         known: HashSet::new(),
         explored: Explored {
@@ -57,8 +82,12 @@ pub(super) fn explore_from(
     let mut at = 0;
     while at < search.reached.len() {
         let state = search.reached[at].state.fork();
-        search.explored.only_broken_off += usize::from(state.is_only_broken_off());
-        search.heal(at, &state)?;
+        if forging {
+            search.forge(at, &state)?;
+        } else {
+            search.explored.only_broken_off += usize::from(state.is_only_broken_off());
+            search.heal(at, &state)?;
+        }
         match &state.phase {
             Phase::Next { step, token } => {
                 let (step, token) = (Step::ALL[*step], token.clone());
@@ -67,7 +96,9 @@ pub(super) fn explore_from(
             }
             Phase::Idle | Phase::Failed { .. } => search.interfere(at, &state)?,
         }
-        search.repair(at, &state)?;
+        if !forging {
+            search.repair(at, &state)?;
+        }
         let work = |state: &State| sweep(&state.services);
         search.run_with_faults(at, &state, SWEEP, &work)?;
         at += 1;
@@ -97,6 +128,38 @@ impl Search {
         violation(&self.reached, at, how, what)
     }
 
+    /// Makes a principal act that may write the secret and send events to the function.
+    fn forge(&mut self, at: usize, state: &State) -> Result<(), Box<Violation>> {
+        if state.services.forged.get() == FORGED {
+            return Ok(());
+        }
+        for forgery in Forgery::ALL {
+            let after = state.then(|state| state.services.forge(forgery));
+            self.arrive(after, Some(at), format!("{forgery:?}"))?;
+        }
+        for token in state.versions() {
+            for step in Step::ALL {
+                let mut after = state.fork();
+                after.services.forged.set(after.services.forged.get() + 1);
+                let ended = run_for(&after.services, step, &token);
+                self.explored.executions += 1;
+                self.explored.calls += after.services.calls.borrow().len();
+                after.settle();
+                let how = format!("the event {} is sent: {}", step.name(), ended.name());
+                self.arrive(after, Some(at), how)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Returns the mishaps that may affect a call.
+    fn mishaps(&self, action: &str) -> Vec<Mishap> {
+        match self.forging {
+            false => mishaps(action).to_vec(),
+            true => Forgery::ALL.map(Mishap::Forged).to_vec(),
+        }
+    }
+
     /// Runs work once without a fault, with each fault, and for a step with each pair of
     /// faults.
     fn run_with_faults(
@@ -117,21 +180,24 @@ impl Search {
             self.explored.calls += calls.len();
             let wrong = after.services.most_wrong.get();
             self.explored.most_wrong = self.explored.most_wrong.max(wrong);
-            let most = if name == SWEEP {
+            if name == SWEEP {
                 self.explored.sweeps += 1;
                 after.settle();
-                1
             } else {
                 self.explored.executions += 1;
                 after.after(ended.is_done());
-                self.faults
+            }
+            let most = match (self.forging, name) {
+                (true, _) => usize::from(state.services.forged.get() < FORGED),
+                (false, SWEEP) => 1,
+                (false, _) => self.faults,
             };
             if plan.len() < most && !matches!(ended, Outcome::Died) {
                 let first = plan.last().map_or(0, |(call, _)| call + 1);
                 for (call, action) in calls.iter().enumerate().skip(first) {
-                    for mishap in mishaps(action) {
+                    for mishap in self.mishaps(action) {
                         let mut more = plan.clone();
-                        more.push((call, *mishap));
+                        more.push((call, mishap));
                         plans.push(more);
                     }
                 }

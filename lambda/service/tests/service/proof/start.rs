@@ -122,6 +122,16 @@ pub(super) fn searches() -> Vec<Vec<Start>> {
     Setting::ALL.into_iter().map(starts_for).collect()
 }
 
+/// Returns the searches in which a principal that may write the secret acts.
+pub(super) fn forged_searches() -> Vec<Vec<Start>> {
+    let mut searches = searches();
+    for starts in &mut searches {
+        starts.truncate(2);
+        starts.iter_mut().for_each(|start| start.hands_off = true);
+    }
+    searches
+}
+
 /// Returns the searches without anything that is changed by hand, but in the first.
 pub(super) fn short_searches() -> Vec<Vec<Start>> {
     let mut searches = searches();

@@ -10,7 +10,7 @@ use keyrota_test_function::secrets::FakeSecrets as _;
 
 use crate::fake::{FakeServices, SECRET_ARN};
 
-/// The time after which a member of a farm has learned a password for certain.
+/// The time after which a password that was sent has reached the service, and every member of a farm.
 const SETTLED: i64 = 1_000;
 
 /// The progress of a rotation.
@@ -122,7 +122,8 @@ impl State {
                 known.len() - 1
             }
         };
-        let mut text = format!("{:?} {} ", services.guards(), self.by_hand.is_some());
+        let (by_hand, forged) = (self.by_hand.is_some(), services.forged.get());
+        let mut text = format!("{:?} {by_hand} {forged} ", services.guards());
         if let Some(user) = &*user {
             let primary = number(&user.primary);
             let secondary = user.secondary.as_deref().map(&mut number);
@@ -152,10 +153,9 @@ impl State {
                 text.push('*');
             }
         }
-        // On a farm, the age of the last change of the labels matters.
+        // The age of the last change of the labels matters to a sweep.
         let now = services.today().0;
-        let settled = services.setting.propagation.is_zero()
-            || secret.changed.is_some_and(|it| now - it.0 > SETTLED);
+        let settled = secret.changed.is_some_and(|it| now - it.0 > SETTLED);
         let phase = match &self.phase {
             Phase::Idle => "idle".to_owned(),
             Phase::Next { step, .. } => format!("next {step}"),
@@ -163,6 +163,14 @@ impl State {
         };
         let _ = write!(text, " {settled} {phase}");
         text
+    }
+
+    /// Returns the IDs of the secret's versions.
+    pub(super) fn versions(&self) -> Vec<String> {
+        let secrets = self.services.secrets.borrow();
+        let secret = secrets.get(SECRET_ARN).expect("the secret");
+        let ids = secret.versions.keys();
+        ids.map(|id| id.as_str().to_owned()).collect()
     }
 
     /// Lets time pass.

@@ -1,0 +1,7 @@
+//! Adapters on the mock service, and the shipped adapters on real servers.
+
+mod broken;
+mod files;
+mod programs;
+mod shipped;
+mod trial;
