@@ -27,6 +27,7 @@ fn rendered(manifest: &str) -> Rendering {
 }
 
 /// Loads a manifest with the files that it names, relative to a folder of the repository.
+#[expect(clippy::disallowed_methods, reason = "a test's own files")]
 pub(in crate::render) fn load_in(
     folder: impl AsRef<Path>,
     manifest: &str,
