@@ -111,13 +111,14 @@ impl CurrentCredential {
             Credential::read(&value.text, &names),
             Login::read(&value.text, &names),
         );
-        let credential = Self::choose(&refused, &names, fields, key, login)?;
+        let credential = Self::choose(&refused, secret, &names, fields, key, login)?;
         Ok((credential, value.version))
     }
 
     /// Returns the credential that a value contains.
     fn choose(
         refused: &dyn Fn(String) -> Failed,
+        secret: &str,
         names: &Names,
         fields: &FieldsOption,
         key: Content<Credential>,
