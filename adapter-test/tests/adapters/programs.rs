@@ -96,3 +96,27 @@ async fn an_adapter_that_fails_or_answers_garbage_is_found() {
         assert_eq!(searched.state, State::NotTested);
     }
 }
+
+/// It answers from what it remembers, and remembers a change before the service has made it.
+#[tokio::test]
+async fn an_adapter_that_keeps_something_between_requests_is_found() {
+    let report = python(&[
+        ("VERSION = 1\n", "VERSION = 1\nKEPT = []\n"),
+        (
+            "    \"\"\"Logs in, and changes nothing.\"\"\"\n",
+            "    if KEPT and KEPT[-1] != event[\"password\"]:\n        return answer(\"refused\")\n",
+        ),
+        (
+            "        f\"{event['settings']['url']}/password\",\n",
+            "        KEPT.append(event[\"new_password\"]) or f\"{event['settings']['url']}/password\",\n",
+        ),
+    ])
+    .await;
+    for guarantee in [
+        Guarantee::ChangeNeedsThePassword,
+        Guarantee::RotationRecovers,
+    ] {
+        let verdict = report.verdict(guarantee);
+        assert_eq!(verdict.state, State::Broken, "{:#?}", exceptions(&report));
+    }
+}
