@@ -205,7 +205,6 @@ async fn with_rotations(server: Server) {
             site.site.bootstrap().await.exits(0);
             before = Some(case.settings);
         }
-        println!("{}", case.cause);
         site.make_all(case.produced).await;
         let Row { remedy, .. } = row(case.cause, case.by);
         site.site.fails_to_rotate(&[remedy]).await;

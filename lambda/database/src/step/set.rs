@@ -378,8 +378,8 @@ pub(super) async fn mark_pending<P: Ports>(
 }
 
 /// Removes the label from the pending version if this run put it there, did not send the password, and
-/// the server may tolerate no failed login: the next run would try the pending password first, in vain,
-/// and the server would lock the account.
+/// the server may tolerate no failed login. Otherwise the next run would try the pending password first,
+/// which fails, and the server would lock the account.
 async fn forget_mark<P: Ports>(ports: &P, context: &SetContext<'_>) {
     let is_new = context.is_labelled.get() && !context.was_sent();
     if is_new && !decide::tolerates_failed_login(context.failure_limit.get()) {
