@@ -168,6 +168,14 @@ impl Administered {
                 let value = json!({ "username": self.administrator.name, "password": password });
                 self.site.test.store(ADMINISTRATOR, &value).await;
             }
+            Change::SuperusersSecret => {
+                let superuser = test_server::make_user(&self.site.server);
+                let name = test_server::quoted(&self.site.server, &superuser.name);
+                self.run(&format!("ALTER ROLE {name} SUPERUSER"));
+                let value = json!({ "username": superuser.name, "password": FIRST });
+                let test = &self.site.test;
+                test.make_secret("ops/superuser", &value.to_string()).await;
+            }
             Change::Hold(statements, times) => {
                 for _ in 0..times {
                     let held = self.site.server.hold(&self.filled(statements));
@@ -207,7 +215,13 @@ async fn with_rotations(server: Server) {
         }
         site.make_all(case.produced).await;
         let Row { remedy, .. } = row(case.cause, case.by);
-        site.site.fails_to_rotate(&[remedy]).await;
+        let ran = site.site.test.keyrota("rotate --format json").await;
+        let told = ran.json()["secrets"][0]["error"].to_string();
+        assert!(
+            told.contains(remedy),
+            "{}: `{remedy}` is not told\n{ran}",
+            case.cause
+        );
         site.make_all(case.remedied).await;
         site.site.rotates().await;
         if case

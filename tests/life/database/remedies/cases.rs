@@ -26,6 +26,8 @@ pub enum Change {
     AdministratorsPassword(&'static str),
     /// Stores the administrator's password in its secret.
     AdministratorsSecret(&'static str),
+    /// Creates a superuser, and stores its login as `ops/superuser`.
+    SuperusersSecret,
     /// Opens sessions that stay open, with these statements.
     Hold(&'static str, usize),
     EndSessions,
@@ -37,7 +39,7 @@ pub enum Change {
 
 use Change::{
     AdministratorsPassword, AdministratorsSecret, CurrentPassword, EndSessions, FirstPassword,
-    Hold, Manifest, Pause, Resume, Sql, Start, Stop, WrongLogin,
+    Hold, Manifest, Pause, Resume, Sql, Start, Stop, SuperusersSecret, WrongLogin,
 };
 
 pub struct Case {
@@ -76,6 +78,7 @@ const fn case(
 
 const ITSELF: &str = "rotate_as: self";
 const LONGER: &str = "rotate_as: self\npassword: { length: 48 }";
+const SUPERUSER: &str = "rotate_as: ops/superuser";
 const ADMINISTERED: &str = "rotate_as: ops/dba";
 const ALTERNATE: &str = "rotate_as: ops/dba\nusers: alternate";
 
@@ -173,6 +176,16 @@ pub const WITH_A_ROTATION: &[Case] = &[
         &[Pause],
         &[Resume],
     ),
+    Case {
+        restored: &[Sql("ALTER ROLE {user} NOREPLICATION")],
+        ..case(
+            &[Postgres],
+            By::User,
+            "PostgreSQL before 16: only a superuser",
+            &[Sql("ALTER ROLE {user} REPLICATION")],
+            &[SuperusersSecret, Manifest(SUPERUSER)],
+        )
+    },
     case(
         &[Postgres],
         By::User,
@@ -250,7 +263,9 @@ pub const WITH_A_ROTATION: &[Case] = &[
         By::Administrator,
         "the user was dropped, or was never created; MySQL",
         &[Sql("DROP OWNED BY {user}; DROP ROLE {user}")],
-        &[Sql("CREATE ROLE {user} LOGIN")],
+        &[Sql(
+            "CREATE ROLE {user} LOGIN; GRANT CONNECT ON DATABASE {db} TO {user}",
+        )],
     ),
     case(
         &[MariaDb, MySql],
@@ -260,13 +275,6 @@ pub const WITH_A_ROTATION: &[Case] = &[
         &[Sql(
             "CREATE USER {user} IDENTIFIED BY 'Any-p4ssword'; GRANT ALL ON {db}.* TO {user}",
         )],
-    ),
-    case(
-        &[MySql],
-        By::Administrator,
-        "the user was dropped, or was never created; MySQL",
-        &[Sql("REVOKE CREATE USER ON *.* FROM {admin}")],
-        &[Sql("GRANT CREATE USER ON *.* TO {admin}")],
     ),
     case(
         &[MariaDb, MySql],
@@ -299,13 +307,16 @@ pub const WITH_A_ROTATION: &[Case] = &[
         &[Sql("REVOKE CREATE USER ON *.* FROM {admin}")],
         &[Sql("GRANT CREATE USER ON *.* TO {admin}")],
     ),
-    case(
-        &[MySql],
-        By::Administrator,
-        "MySQL, MariaDB: the administrator lacks a privilege",
-        &[Sql("GRANT SYSTEM_USER ON *.* TO {user}")],
-        &[Sql("GRANT SYSTEM_USER ON *.* TO {admin}")],
-    ),
+    Case {
+        restored: &[Sql("REVOKE SYSTEM_USER ON *.* FROM {user}")],
+        ..case(
+            &[MySql],
+            By::Administrator,
+            "the user was dropped, or was never created; MySQL",
+            &[Sql("GRANT SYSTEM_USER ON *.* TO {user}")],
+            &[Sql("GRANT SYSTEM_USER ON *.* TO {admin}")],
+        )
+    },
     case(
         &[MariaDb],
         By::Administrator,
@@ -341,19 +352,9 @@ pub const WITH_A_ROTATION: &[Case] = &[
         ..case(
             &[Postgres],
             By::Administrator,
-            "PostgreSQL: the role has an attribute",
+            "PostgreSQL: the role has `REPLICATION`",
             &[Sql("ALTER ROLE {user} REPLICATION")],
-            &[Manifest(ITSELF)],
-        )
-    },
-    Case {
-        settings: ALTERNATE,
-        ..case(
-            &[Postgres],
-            By::Administrator,
-            "PostgreSQL, with `users`: the first user has a setting",
-            &[Sql("ALTER ROLE {user} SET log_statement TO 'none'")],
-            &[Sql("GRANT SET ON PARAMETER log_statement TO {admin}")],
+            &[Manifest(SUPERUSER)],
         )
     },
     // The administrator has no rights but those for passwords until here.
@@ -397,6 +398,16 @@ pub const WITH_A_ROTATION: &[Case] = &[
 
 /// The cases whose command is the first `keyrota bootstrap`.
 pub const WITH_A_BOOTSTRAP: &[Case] = &[
+    Case {
+        settings: ALTERNATE,
+        ..case(
+            &[Postgres],
+            By::Administrator,
+            "PostgreSQL, with `users`: the first user has a setting",
+            &[Sql("ALTER ROLE {user} SET shop.note TO 'x'")],
+            &[Sql("GRANT SET ON PARAMETER shop.note TO {admin}")],
+        )
+    },
     // A rotation would change the expired password.
     Case {
         settings: "first_rotation: scheduled",

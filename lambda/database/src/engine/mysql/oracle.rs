@@ -105,6 +105,9 @@ async fn prepare(
         if username == login.username && !every {
             return Ok((vec![OWN.to_owned()], plain));
         }
+        if !plain {
+            return Err(coded(ServerFault::PasswordExpired, EXPIRED));
+        }
         Ok((accounts(session, username, every).await?, plain))
     })
     .await

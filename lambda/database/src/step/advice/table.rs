@@ -346,6 +346,14 @@ pub(super) const ROWS: &[Row] = &[
     },
     Row {
         fault: Fault::NotAllowed,
+        codes: &["42501"],
+        by: Some(Signer::User),
+        cause: "PostgreSQL before 16: only a superuser may change the password of a role with `REPLICATION`",
+        remedy: "name the secret of a superuser in `rotate_as` in the manifest and run `keyrota bootstrap`, then \
+                 rotate again",
+    },
+    Row {
+        fault: Fault::NotAllowed,
         codes: &[],
         by: Some(Signer::User),
         cause: "the user may not change its own password",
@@ -356,9 +364,9 @@ pub(super) const ROWS: &[Row] = &[
         fault: Fault::NotAllowed,
         codes: &["42501"],
         by: Some(Signer::Administrator),
-        cause: "PostgreSQL: the role has an attribute, such as `REPLICATION`, that the administrator may not give",
-        remedy: "set `rotate_as: self` in the manifest and run `keyrota bootstrap`, or name the secret of a \
-                 superuser in `rotate_as`, then rotate again",
+        cause: "PostgreSQL: the role has `REPLICATION` or `BYPASSRLS`, and the administrator may not change such roles",
+        remedy: "name the secret of a superuser in `rotate_as` in the manifest and run `keyrota bootstrap`, or (from \
+                 PostgreSQL 16 on) give the administrator the same attribute, then rotate again",
     },
     Row {
         fault: Fault::NotAllowed,
@@ -372,9 +380,9 @@ pub(super) const ROWS: &[Row] = &[
         codes: &[],
         by: Some(Signer::Administrator),
         cause: "the user was dropped, or was never created; MySQL: or the administrator has no `CREATE USER`, \
-                without which it does not see the user",
+                or not the user's `SYSTEM_USER`, without which it does not see the user",
         remedy: "create the user on the server if it does not exist, or let the function create it with \
-                 `create_user`, or remove its entry from the manifest; if it exists, on MySQL grant the administrator CREATE USER on *.*; then rotate again",
+                 `create_user`, or remove its entry from the manifest; if it exists, on MySQL grant the administrator CREATE USER on *.*, and SYSTEM_USER if the user has it; then rotate again",
     },
     Row {
         fault: Fault::UserUnknown,
