@@ -97,11 +97,6 @@ pub fn may_try_another_login(error: &ChangeError) -> bool {
     matches!(error, ChangeError::Unsent(error) if may_try_another(error.fault))
 }
 
-/// Returns whether a login may fail once without consequences for the next one.
-pub fn tolerates_failed_login(limit: FailureLimit) -> bool {
-    may_try_replaced(limit, 0)
-}
-
 /// Returns whether a login with the replaced password may be tried after a change, to see that the
 /// server refuses it. `failed` is the number of logins that have just failed.
 ///

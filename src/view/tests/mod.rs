@@ -83,11 +83,11 @@ fn findings_and_failures() {
     }
     "#);
     failure.findings.clear();
-    failure.hint = Some("mend it".to_owned());
+    failure.hint = Some("repair it".to_owned());
     insta::assert_snapshot!(format!("{:#}", json::failure(&failure)), @r#"
     {
       "error": {
-        "hint": "mend it",
+        "hint": "repair it",
         "kind": "refused",
         "message": "keyrota.yaml was refused: 2 errors"
       }

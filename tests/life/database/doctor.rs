@@ -29,7 +29,7 @@ async fn found(site: &Site, arguments: &str, code: i32) -> (Vec<(String, bool)>,
 }
 
 #[tokio::test]
-async fn a_password_that_does_not_work_is_found_and_one_that_was_broken_off_mended() {
+async fn a_password_that_does_not_work_is_found_and_one_that_was_broken_off_repaired() {
     let site = Site::bootstrapped(test_server::shared(Engine::Postgres), "").await;
     assert_eq!(found(&site, DOCTOR, 0).await.0, []);
 

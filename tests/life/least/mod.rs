@@ -225,7 +225,7 @@ async fn each_action_of_doctor_is_needed() {
     let names = [
         "doctor",
         "doctor of what was left unfinished",
-        "doctor that mends",
+        "doctor that repairs",
     ];
     check_each_action(&names, 0, 1).await;
 }
@@ -269,7 +269,7 @@ async fn each_action_for_a_database_is_needed() {
         "doctor of a database",
         "detecting drift of a database",
         "doctor of a database that was left unfinished",
-        "doctor that mends a database",
+        "doctor that repairs a database",
         "doctor that recovers a database",
         "plan of a database",
         "bootstrap of a database",

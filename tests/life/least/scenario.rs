@@ -135,7 +135,7 @@ pub const SCENARIOS: &[Scenario] = &[
     Scenario {
         anew: true,
         ..scenario(
-            "doctor that mends",
+            "doctor that repairs",
             "Doctor",
             "doctor --fix --yes --format json",
             AILING,
@@ -493,7 +493,7 @@ pub const SCENARIOS: &[Scenario] = &[
         code: 5,
         anew: true,
         ..scenario(
-            "doctor that mends a database",
+            "doctor that repairs a database",
             "Doctor",
             "doctor --fix --yes --format json",
             DATABASE_UNFINISHED,

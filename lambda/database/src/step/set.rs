@@ -33,7 +33,7 @@ use super::outcome::{Attempt, OwnLogin, failed};
 use super::replaced::{changed, retained};
 use super::{
     Admission, SecretVersion, abandon, accounts, admit, alternate, describe, find, label,
-    pending_credential, prepare, promote, read, stray, unlabel, usable,
+    pending_credential, prepare, promote, read, stray, usable,
 };
 use std::cell::Cell;
 
@@ -377,16 +377,6 @@ pub(super) async fn mark_pending<P: Ports>(
     Ok(())
 }
 
-/// Removes the label from the pending version if this run put it there, did not send the password, and
-/// the server may tolerate no failed login. Otherwise the next run would try the pending password first,
-/// which fails, and the server would lock the account.
-async fn forget_mark<P: Ports>(ports: &P, context: &SetContext<'_>) {
-    let is_new = context.is_labelled.get() && !context.was_sent();
-    if is_new && !decide::tolerates_failed_login(context.failure_limit.get()) {
-        unlabel(ports, &context.event.secret, SETTING, &context.event.token).await;
-    }
-}
-
 /// Ends the step after a change that failed or was not confirmed.
 pub(super) async fn unconfirmed<P: Ports>(
     ports: &P,
@@ -394,9 +384,6 @@ pub(super) async fn unconfirmed<P: Ports>(
     own: Option<&OwnLogin>,
     error: ChangeError,
 ) -> Result<(), Error> {
-    if matches!(error, ChangeError::Unsent(_)) {
-        forget_mark(ports, context).await;
-    }
     let attempt = Attempt {
         event: context.event,
         pin: &context.pin,

@@ -90,27 +90,6 @@ fn the_old_password_is_tried_once_where_the_server_tolerates_that() {
     }
 }
 
-/// If the change was not sent, a login with the pending password is bound to fail. The next run does
-/// without it where the server may lock the account after one failure.
-#[test]
-fn after_a_change_that_was_not_sent_no_login_fails_where_the_server_may_tolerate_none() {
-    for (limit, first) in [
-        (FailureLimit::Unlimited, "authenticate"),
-        (FailureLimit::After(2), "authenticate"),
-        (FailureLimit::After(1), "inspect"),
-        (FailureLimit::Unknown, "inspect"),
-    ] {
-        let services = created(Setting::POSTGRES);
-        services.tolerates.set(limit);
-        let fault = Mishap::Before(Unsent(ServerFault::UserLimit));
-        services.inject(change_call(Setting::POSTGRES), fault);
-        assert_eq!(run(&services, Step::Set).name(), "NotChanged");
-        services.calls.borrow_mut().clear();
-        assert_eq!(run(&services, Step::Set).name(), "done");
-        assert_eq!(asked(&services).first(), Some(&first), "{limit:?}");
-    }
-}
-
 /// Members that have not learned the new password accept the old one, and that is no fault.
 #[test]
 fn the_old_password_is_not_tried_on_a_farm() {

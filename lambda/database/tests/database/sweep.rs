@@ -36,7 +36,7 @@ fn broken_off(setting: Setting) -> FakeServices {
 }
 
 #[test]
-fn a_rotation_that_was_broken_off_is_mended() {
+fn a_rotation_that_was_broken_off_is_repaired() {
     let services = broken_off(Setting::POSTGRES);
     assert!(!services.works(CURRENT));
     let version = services.carrier(SETTING);

@@ -104,15 +104,15 @@ pub async fn set(
 }
 
 /// Sends a statement about accounts. The server reports a failure of `ALTER USER` or `CREATE USER` as
-/// 1396, whatever the reason was, and lists the reason before it in the warnings.
+/// 1396, whatever the reason was, and lists the reason before it (*SHOW ERRORS*).
 async fn answered(session: &mut Session, statement: &SecretString) -> Result<(), Failure> {
     let error = match sent(session.query(statement.expose_secret())).await {
         Err(Failure::Answered(error)) if error.code.as_deref() == Some("1396") => error,
         ended => return ended.map(drop),
     };
-    // Without the list, the error stays what it is.
-    let warnings = sent(session.query("SHOW WARNINGS")).await;
-    let codes = warnings.unwrap_or_default().into_iter();
+    // Without the list, the error stays what it is. A row has the level, the code, and a message.
+    let errors = sent(session.query("SHOW ERRORS")).await;
+    let codes = errors.unwrap_or_default().into_iter();
     let mut codes = codes.filter_map(|row| row.into_iter().nth(1).flatten()?.parse().ok());
     let reason = codes.find(|&code: &u16| code != 1396);
     Err(Failure::Answered(reason.map_or(error, refused_statement)))

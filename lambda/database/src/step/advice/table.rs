@@ -133,8 +133,8 @@ pub(super) const ROWS: &[Row] = &[
         by: None,
         cause: "MySQL, MariaDB: the account does not log in with a password that the server stores, or stores it in \
                 another way than the function knows",
-        remedy: "give the account one of the plugins caching_sha2_password, mysql_native_password, \
-                 sha256_password (MySQL), mysql_native_password, ed25519 (MariaDB) with ALTER USER, then rotate again",
+        remedy: "with ALTER USER, give the account a plugin that stores a password: caching_sha2_password on MySQL, \
+                 mysql_native_password or ed25519 on MariaDB; then rotate again",
     },
     Row {
         fault: Fault::UserLimit,
@@ -348,9 +348,10 @@ pub(super) const ROWS: &[Row] = &[
         fault: Fault::NotAllowed,
         codes: &["42501"],
         by: Some(Signer::User),
-        cause: "PostgreSQL before 16: only a superuser may change the password of a role with `REPLICATION`",
-        remedy: "name the secret of a superuser in `rotate_as` in the manifest and run `keyrota bootstrap`, then \
-                 rotate again",
+        cause: "PostgreSQL: the role may not change its own password: before 16, a role with `REPLICATION`; on \
+                Amazon RDS, if `rds.restrict_password_commands` is set",
+        remedy: "name in `rotate_as` in the manifest the secret of a user that may change it (a superuser, or a \
+                 member of `rds_password` on Amazon RDS) and run `keyrota bootstrap`, then rotate again",
     },
     Row {
         fault: Fault::NotAllowed,

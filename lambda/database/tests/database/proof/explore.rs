@@ -360,10 +360,10 @@ impl Search {
         let after = state.fork();
         let ended = sweep(&after.services);
         if ended.is_done() && after.services.works(CURRENT) {
-            self.explored.mended += 1;
+            self.explored.repaired += 1;
             return Ok(());
         }
-        let what = format!("a sweep does not mend AWSCURRENT ({})", ended.name());
+        let what = format!("a sweep does not repair AWSCURRENT ({})", ended.name());
         Err(self.found(Some(at), "a sweep", what))
     }
 }

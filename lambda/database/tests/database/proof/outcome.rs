@@ -25,7 +25,7 @@ pub(super) struct Explored {
     pub(super) healed: [usize; 3],
     /// The number of states without a rotation from which one sweep made AWSCURRENT's password
     /// work again.
-    pub(super) mended: usize,
+    pub(super) repaired: usize,
     /// The number of states that need a person: someone changed the password on the server or
     /// dropped the user by hand, and nobody else may change it.
     pub(super) stopped: usize,
@@ -42,7 +42,7 @@ impl search::Explored for Explored {
         for (mine, theirs) in self.healed.iter_mut().zip(other.healed) {
             *mine += theirs;
         }
-        self.mended += other.mended;
+        self.repaired += other.repaired;
         self.stopped += other.stopped;
     }
 }
@@ -56,7 +56,7 @@ impl fmt::Display for Explored {
              in {} states the only password that works is one whose rotation was broken off\n\
              once the faults were over, a rotation succeeded at the first try from {first} states, \
              at the second from {second}, at the third from {third}; {} need a person\n\
-             a sweep alone mended AWSCURRENT in {}",
+             a sweep alone repaired AWSCURRENT in {}",
             self.starts,
             self.states,
             self.executions,
@@ -64,7 +64,7 @@ impl fmt::Display for Explored {
             self.calls,
             self.only_broken_off,
             self.stopped,
-            self.mended,
+            self.repaired,
         )
     }
 }
