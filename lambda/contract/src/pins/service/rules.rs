@@ -15,7 +15,7 @@ use crate::url::HttpsUrl;
 pub const LONGEST_TIMEOUT: u16 = 20;
 
 /// Headers that belong to the connection, which the function sets itself or never sends.
-const RESERVED: [&str; 10] = [
+pub const RESERVED: [&str; 10] = [
     "connection",
     "content-length",
     "expect",
