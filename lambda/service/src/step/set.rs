@@ -55,7 +55,11 @@ impl SetContext<'_> {
         match authenticate(ports, &self.pin, credential).await {
             Ok(()) => Ok(true),
             Err(error) if decide::may_try_another(error.fault) => {
-                self.tried.borrow_mut().push(version);
+                let mut tried = self.tried.borrow_mut();
+                // On a farm, the password of a rotation that was broken off is tried twice.
+                if !tried.contains(&version) {
+                    tried.push(version);
+                }
                 Ok(false)
             }
             Err(error) => Err(no_login(&self.pin, version, error)),
