@@ -6,6 +6,12 @@ use crate::service::{Cause, ServiceError, ServiceFault};
 pub(super) const CHANGE_REFUSED: &str = "the service accepts that password for a login, so see that the user may change its own password, and \
      that the adapter's `change` logs in as `authenticate` does, then rotate again";
 
+/// The next step if the new password is refused after the change. An adapter that answers success and
+/// does nothing is one of the causes.
+pub(super) const NEW_REFUSED: &str = "if the log of `setSecret` says that the adapter changed the password, the adapter or the service does not do \
+     what it answers: run `keyrota adapter test` on the adapter, and check that the service does not shorten \
+     passwords and that nothing else changes this one; then rotate again";
+
 /// Returns the next step after a request to a service failed.
 pub(super) fn find(error: &ServiceError) -> &'static str {
     match error.cause {
