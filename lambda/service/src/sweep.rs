@@ -7,6 +7,7 @@
 use std::time::Duration;
 
 use keyrota_function_base::password::label::{promote, unlabel};
+use keyrota_function_base::step::unreadable;
 use keyrota_function_base::sweep::{Findings, Sweep};
 
 use crate::arn::SecretArn;
@@ -16,7 +17,7 @@ use crate::log::Note;
 use crate::mark::{self, SETTING};
 use crate::pin::Pin;
 use crate::port::{Clock, Description, Journal, Ports, VersionSelector};
-use crate::secret::{Content, Credential};
+use crate::secret::{Content, Credential, Unreadable};
 use crate::stage::{self, CURRENT, VersionId};
 use crate::step::{
     Deadline, authenticate, current_credential, describe, find, no_login, none_works, usable,
@@ -83,8 +84,13 @@ async fn repair<P: Ports>(
     let secret = &pin.secret;
     let note = |decision, reason| ports.journal().note(Note::new(decision, reason).of(secret));
     let found = find(ports, secret, VersionSelector::Version(version)).await?;
+    if let Content::Unreadable(problem @ Unreadable::Undecryptable) = found.content {
+        // The version may contain the password that works.
+        return Err(unreadable::<Credential>(secret, SETTING, problem).into());
+    }
     let Some(credential) = usable(pin, found.content) else {
-        note("leave", "what a rotation left is of another user");
+        let reason = "the version of a broken-off rotation has no credential of the pinned user";
+        note("leave", reason);
         return Ok(());
     };
     let current = ask(ports, pin, CURRENT, current).await?;
