@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
-pub use keyrota_contract::adapter::Previous;
+pub use keyrota_contract::adapter::{Operation, Previous};
 pub use keyrota_contract::pins::service::Adapter;
 use keyrota_contract::url::HttpsUrl;
 use secrecy::SecretString;
@@ -20,18 +20,23 @@ pub struct Account {
 }
 
 impl Account {
-    /// Returns the service as errors call it: by the host of an HTTP adapter's change, or by the ARN of
-    /// the adapter's function.
-    pub fn service(&self) -> String {
-        match &self.adapter {
-            Adapter::Function(arn) => format!("the service behind {arn}"),
-            Adapter::Http(http) => match HttpsUrl::parse(&http.change.url) {
-                Ok(HttpsUrl {
-                    host, port: 443, ..
-                }) => host.to_owned(),
-                Ok(HttpsUrl { host, port, .. }) => format!("{host}:{port}"),
-                Err(_) => "the service".to_owned(),
-            },
+    /// Returns the service as errors call it: by the host that an HTTP adapter sends this request to, or by
+    /// the ARN of the adapter's function.
+    pub fn service(&self, operation: Operation) -> String {
+        let http = match &self.adapter {
+            Adapter::Function(arn) => return format!("the service behind {arn}"),
+            Adapter::Http(http) => http,
+        };
+        let request = match operation {
+            Operation::Authenticate => &http.authenticate,
+            Operation::Change => &http.change,
+        };
+        match HttpsUrl::parse(&request.url) {
+            Ok(HttpsUrl {
+                host, port: 443, ..
+            }) => host.to_owned(),
+            Ok(HttpsUrl { host, port, .. }) => format!("{host}:{port}"),
+            Err(_) => "the service".to_owned(),
         }
     }
 }

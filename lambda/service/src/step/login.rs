@@ -5,7 +5,7 @@ use crate::error::Error;
 use crate::pin::Pin;
 use crate::port::Ports;
 use crate::secret::Credential;
-use crate::service::{Service, ServiceError};
+use crate::service::{Operation, Service, ServiceError};
 
 /// Logs in as the pinned user with a version's password. The adapter is always the pinned one, whatever
 /// the version contains.
@@ -22,7 +22,7 @@ pub(crate) async fn authenticate<P: Ports>(
 pub(crate) fn no_login(pin: &Pin, version: &'static str, source: ServiceError) -> Error {
     Error::NoLogin {
         secret: pin.secret.name().to_owned(),
-        service: pin.account.service(),
+        service: pin.account.service(Operation::Authenticate),
         username: pin.account.username.clone(),
         version,
         advice: advice::find(&source),
@@ -34,7 +34,7 @@ pub(crate) fn no_login(pin: &Pin, version: &'static str, source: ServiceError) -
 /// the members that answered only.
 pub(crate) fn none_works(pin: &Pin, tried: &[&str]) -> Error {
     let secret = pin.secret.name().to_owned();
-    let service = pin.account.service();
+    let service = pin.account.service(Operation::Authenticate);
     let username = pin.account.username.clone();
     let tried = tried.join(", ");
     match pin.is_farm() {

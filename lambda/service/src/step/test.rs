@@ -24,7 +24,7 @@ use crate::log::Note;
 use crate::pin::Pin;
 use crate::port::{Clock, Journal, Ports, VersionSelector};
 use crate::secret::Credential;
-use crate::service::ServiceError;
+use crate::service::{Operation, ServiceError};
 use crate::stage::{self, CURRENT, PENDING, VersionState};
 
 /// The delays before retries, for a service that cannot be reached for a moment.
@@ -91,7 +91,7 @@ pub(super) fn test_failed(pin: &Pin, source: ServiceError) -> Error {
         false => advice::find(&source),
     };
     Error::TestFailed {
-        service: pin.account.service(),
+        service: pin.account.service(Operation::Authenticate),
         username: pin.account.username.clone(),
         source,
         advice,
