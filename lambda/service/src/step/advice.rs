@@ -51,8 +51,8 @@ pub(super) fn find(error: &ServiceError) -> &'static str {
             "have the adapter or the service answer with 16 KiB at most; `keyrota adapter test` shows the answers"
         }
         Cause::Unbuilt => {
-            "correct the adapter's file: a header takes printable ASCII characters only, and a path no `.` or `..` \
-             between two slashes; then run `keyrota bootstrap`"
+            "correct the adapter's file: a header takes printable ASCII characters only, `basic` takes no user \
+             name with a colon, and a path takes no segment `.` or `..`; then run `keyrota bootstrap`"
         }
         Cause::NameUnknown => {
             "check the host in the adapter's file and, in a VPC, the name servers that its subnets use"
