@@ -120,9 +120,7 @@ fn read(operation: Operation, answer: &InvokeOutput) -> Result<Previous, Service
 /// Returns whether Lambda ended the function because of its timeout. It decides the advice only.
 fn timed_out(payload: &[u8]) -> bool {
     let answer: Value = serde_json::from_slice(payload).unwrap_or_default();
-    let text = |field: &str| answer.get(field).and_then(Value::as_str);
-    text("errorType") == Some("Sandbox.Timedout")
-        || text("errorMessage").is_some_and(|it| it.contains("Task timed out after"))
+    answer.get("errorType").and_then(Value::as_str) == Some("Sandbox.Timedout")
 }
 
 /// Returns the error of a function that Lambda did not invoke, or may not have invoked.

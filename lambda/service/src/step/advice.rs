@@ -39,7 +39,8 @@ pub(super) fn find(error: &ServiceError) -> &'static str {
             "it is tried again; if that lasts, see the log of the adapter's function"
         }
         Cause::FunctionFailed => {
-            "see the log of the adapter's function, and run `keyrota adapter test` on it"
+            "see the log of the adapter's function, and run `keyrota adapter test` on it; if it ran into its \
+             timeout, raise that, up to 20 seconds"
         }
         Cause::FunctionTimedOut => {
             "see in the log of the adapter's function what it waited for, or raise its timeout, up to 20 seconds"
