@@ -6,6 +6,7 @@
 
 use std::time::Duration;
 
+use keyrota_contract::pins::service::rules::LONGEST_TIMEOUT;
 use keyrota_function_base::password::label::{promote, unlabel};
 use keyrota_function_base::step::unreadable;
 use keyrota_function_base::sweep::{Findings, Sweep};
@@ -23,9 +24,9 @@ use crate::step::{
     Deadline, authenticate, current_credential, describe, find, no_login, none_works, usable,
 };
 
-/// The maximum time that a secret normally takes. The sweep begins no secret with less time
-/// left.
-const ENOUGH: Duration = Duration::from_secs(10);
+/// The maximum time that a secret normally takes: two logins, and the calls of Secrets Manager. The
+/// sweep begins no secret with less time left.
+const ENOUGH: Duration = Duration::from_secs(2 * LONGEST_TIMEOUT as u64 + 5);
 
 /// Sweeps the secrets, several at a time.
 ///
@@ -38,10 +39,12 @@ pub async fn run<P: Ports>(
     deadline: Deadline,
 ) -> Result<(), Error> {
     let findings = Findings::default();
+    // A function with a shorter timeout begins its first secrets all the same.
+    let remaining = deadline.remaining_time(ports.clock());
     let frame = Sweep {
         ports,
         deadline,
-        enough: ENOUGH,
+        enough: ENOUGH.min(remaining * 3 / 4),
         subject: "",
     };
     let look = async |secret: &SecretArn| sweep(ports, secret, &findings).await;

@@ -12,6 +12,7 @@ use aws_sdk_lambda::types::InvocationType;
 use aws_smithy_runtime_api::client::http::SharedHttpClient;
 use aws_smithy_types::timeout::TimeoutConfig;
 use keyrota_contract::adapter::{Operation, Previous, Request};
+use keyrota_contract::pins::service::rules::LONGEST_TIMEOUT;
 use keyrota_function_base::aws::{Environment, classify, no_retries};
 use keyrota_function_base::client_config;
 use keyrota_function_base::secrets_manager::{CallError, CallErrorKind};
@@ -24,7 +25,7 @@ const INVOKE: &str = "lambda:InvokeFunction";
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
 /// How long an invocation may take, the start of the function included.
-const INVOKE_TIMEOUT: Duration = Duration::from_secs(20);
+const INVOKE_TIMEOUT: Duration = Duration::from_secs(LONGEST_TIMEOUT as u64);
 
 /// Invokes adapters' functions.
 pub struct FunctionAdapter {

@@ -11,6 +11,7 @@
 
 use std::time::Duration;
 
+use keyrota_contract::pins::service::rules::LONGEST_TIMEOUT;
 use keyrota_function_base::password::version::configuration_test;
 
 use super::{
@@ -30,8 +31,8 @@ use crate::stage::{self, CURRENT, PENDING, VersionState};
 /// The delays before retries, for a service that cannot be reached for a moment.
 const WAITS: [Duration; 2] = [Duration::from_secs(1), Duration::from_secs(3)];
 
-/// The maximum time that a login normally takes.
-const ENOUGH: Duration = Duration::from_secs(10);
+/// The maximum time that a login takes.
+const ENOUGH: Duration = Duration::from_secs(LONGEST_TIMEOUT as u64);
 
 pub(super) async fn run<P: Ports>(
     ports: &P,
