@@ -45,8 +45,8 @@ pub enum Error {
     },
     /// Every password that may be tried is wrong.
     #[error(
-        "log in to {service} as {username}: the service takes none of the passwords of {secret} (tried: \
-         {tried}); see that the user exists and is not locked, give it AWSCURRENT's password by hand or store \
+        "log in to {service} as {username}: the service accepts none of the passwords of {secret} (tried: \
+         {tried}); check that the user exists and is not locked, give it AWSCURRENT's password by hand or store \
          the right one as AWSCURRENT, then rotate again"
     )]
     NoPasswordWorks {

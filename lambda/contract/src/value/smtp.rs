@@ -79,12 +79,11 @@ fn is_of_region(name: &str) -> bool {
     let Some(region) = name.strip_prefix(PASSWORD_IN) else {
         return false;
     };
-    let mut parts: Vec<&str> = region.split('_').collect();
+    let mut parts: Vec<&[u8]> = region.as_bytes().split(|it| *it == b'_').collect();
     let number = parts.pop().unwrap_or_default();
-    let consists = |part: &str, of: fn(&u8) -> bool| !part.is_empty() && part.bytes().all(|it| of(&it));
-    consists(number, u8::is_ascii_digit)
-        && parts.len() >= 2
-        && parts.iter().all(|part| consists(part, u8::is_ascii_lowercase))
+    let is_word = |part: &[u8]| !part.is_empty() && part.iter().all(u8::is_ascii_lowercase);
+    let is_number = !number.is_empty() && number.iter().all(u8::is_ascii_digit);
+    is_number && parts.len() >= 2 && parts.into_iter().all(is_word)
 }
 
 fn sign(key: &[u8], message: &str) -> Vec<u8> {

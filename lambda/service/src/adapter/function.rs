@@ -132,7 +132,7 @@ fn not_invoked(error: CallError) -> ServiceError {
             (ServiceFault::NotSent, Cause::Denied)
         }
         CallErrorKind::Throttled => (ServiceFault::NotSent, Cause::Throttled),
-        CallErrorKind::Unsent => (ServiceFault::NotSent, Cause::NoWay),
+        CallErrorKind::Unsent => (ServiceFault::NotSent, Cause::EndpointUnreachable),
         CallErrorKind::Unclear => (ServiceFault::Unclear, Cause::NoAnswer),
         CallErrorKind::Exists
         | CallErrorKind::LimitExceeded

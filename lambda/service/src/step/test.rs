@@ -111,7 +111,7 @@ pub(super) async fn prove<P: Ports>(
         let Err(source) = authenticate(ports, pin, credential).await else {
             ports
                 .journal()
-                .note(Note::new("passed", "the service takes the password"));
+                .note(Note::new("passed", "the service accepts the password"));
             return Ok(());
         };
         match waits.next() {

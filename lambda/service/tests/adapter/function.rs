@@ -210,5 +210,8 @@ async fn an_endpoint_that_cannot_be_reached_gets_no_request() {
     let ended = adapters
         .authenticate(&account, &SecretString::from(OLD))
         .await;
-    assert_eq!(ended, Err(ServiceError::not_sent(Cause::NoWay)));
+    assert_eq!(
+        ended,
+        Err(ServiceError::not_sent(Cause::EndpointUnreachable))
+    );
 }

@@ -3,7 +3,7 @@
 use std::io::{Read, Write};
 
 use keyrota_contract::adapter::Previous;
-use keyrota_service_function::service::{Cause, ServiceError, ServiceFault};
+use keyrota_service_function::service::{Adapter, Cause, Operation, ServiceError, ServiceFault};
 use keyrota_test_servers::Certificate;
 use serde_json::json;
 

@@ -87,7 +87,10 @@ fn a_farm_that_learns_a_password_is_not_said_to_accept_none() {
     assert_eq!(sweep(&services).name(), "SweepFailed");
     let said = services.output.said().clone();
     assert!(said.contains("NoMemberAccepts"), "{said}");
-    assert!(said.contains("(tried: AWSCURRENT, KEYROTA_SETTING)"), "{said}");
+    assert!(
+        said.contains("(tried: AWSCURRENT, KEYROTA_SETTING)"),
+        "{said}"
+    );
     assert!(services.carrier(SETTING).is_some());
     services.pass(Setting::FARM.propagation);
     assert_eq!(sweep(&services).name(), "done");
@@ -117,6 +120,9 @@ fn a_version_without_a_credential_of_the_user_is_left_alone() {
     services.store(TOKEN, &[SETTING], &value);
     assert_eq!(sweep(&services).name(), "done");
     let said = services.output.said().clone();
-    assert!(said.contains("has no credential of the pinned user"), "{said}");
+    assert!(
+        said.contains("has no credential of the pinned user"),
+        "{said}"
+    );
     assert!(!services.calls.borrow().contains(&"authenticate"));
 }

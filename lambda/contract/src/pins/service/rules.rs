@@ -206,7 +206,10 @@ impl<'http> Faults<'http> {
             }
             let is_pointer = |text: &String| text.is_empty() || text.starts_with('/');
             if !answer.json.keys().all(is_pointer) {
-                self.add(format!("{field}.json"), "has a key that is no JSON pointer");
+                self.add(
+                    format!("{field}.json"),
+                    "has a key that is not a JSON pointer",
+                );
             }
             if operation == Operation::Authenticate && answer.outcome == Outcome::PasswordRejected {
                 self.add(format!("{field}.outcome"), "is for `change` only");
