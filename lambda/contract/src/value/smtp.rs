@@ -50,14 +50,15 @@ pub fn password(secret_key: &SecretString, region: &str) -> SecretString {
 }
 
 /// Sets the user name and the passwords for the Regions in a value, and removes the passwords for
-/// other Regions, which would be those of a former key. Changes nothing without Regions.
+/// other Regions, which would be those of a former key. Other fields stay, also those of the owner whose
+/// names begin in the same way. Changes nothing without Regions.
 pub fn set(value: &mut Object, id: &str, secret_key: &SecretString, regions: &[String]) {
     let Some(first) = regions.first() else {
         return;
     };
     let wanted = fields(regions);
     let held: Vec<String> = value.names().map(str::to_owned).collect();
-    let is_stale = |name: &&String| name.starts_with(PASSWORD_IN) && !wanted.contains(name);
+    let is_stale = |name: &&String| is_of_region(name) && !wanted.contains(name);
     for name in held.iter().filter(is_stale) {
         value.remove(name);
     }
@@ -70,6 +71,19 @@ pub fn set(value: &mut Object, id: &str, secret_key: &SecretString, regions: &[S
         set(&field(region), region);
     }
     set(PASSWORD, first);
+}
+
+/// Returns whether a name is that of a field with the password for a Region, such as
+/// `smtp_password_us_gov_west_1`: at least two parts of lower-case letters, and a number.
+fn is_of_region(name: &str) -> bool {
+    let Some(region) = name.strip_prefix(PASSWORD_IN) else {
+        return false;
+    };
+    let mut parts: Vec<&[u8]> = region.as_bytes().split(|it| *it == b'_').collect();
+    let number = parts.pop().unwrap_or_default();
+    let is_word = |part: &[u8]| !part.is_empty() && part.iter().all(u8::is_ascii_lowercase);
+    let is_number = !number.is_empty() && number.iter().all(u8::is_ascii_digit);
+    is_number && parts.len() >= 2 && parts.into_iter().all(is_word)
 }
 
 fn sign(key: &[u8], message: &str) -> Vec<u8> {
@@ -105,7 +119,9 @@ mod tests {
     #[test]
     fn a_value_has_the_passwords_for_its_regions_and_no_others() {
         let mut value = Object::parse(
-            r#"{"accesskey":"A","smtp_password_us_east_1":"old","note":1,"smtp_password_note":"x"}"#,
+            r#"{"accesskey":"A","smtp_password_us_east_1":"old","note":1,"smtp_password_note":"x",
+                "smtp_password_us_gov_east_1":"old","smtp_password_2":"x","smtp_password_old_2":"x",
+                "smtp_password_EU_west_1":"x","smtp_password_eu_west":"x","smtp_password_eu__1":"x"}"#,
         )
         .unwrap_or_else(|error| panic!("{error:?}"));
         let before = value.to_text();
@@ -120,6 +136,12 @@ mod tests {
             [
                 "accesskey",
                 "note",
+                "smtp_password_note",
+                "smtp_password_2",
+                "smtp_password_old_2",
+                "smtp_password_EU_west_1",
+                "smtp_password_eu_west",
+                "smtp_password_eu__1",
                 "smtp_username",
                 "smtp_password_eu_west_1",
                 "smtp_password_us_gov_west_1",
