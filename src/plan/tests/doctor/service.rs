@@ -127,7 +127,7 @@ fn a_refused_login_goes_back_or_names_what_a_person_does() {
         "credential-refused",
         None,
         &["`app` cannot log in"],
-        "store the current password of the service",
+        "store a JSON object with the fields `username` and `password`, the current password",
     );
     // A service that does not answer says nothing about the password.
     expect(
@@ -172,7 +172,7 @@ fn a_rehearsal_names_the_adapter_and_what_to_do() {
             "let the role of the service function invoke arn:aws:lambda:",
         ),
         ("timed_out", "let the function reach the adapter portal"),
-        ("unclear", "the adapter's own log"),
+        ("unclear", "read the adapter's log"),
     ] {
         let rehearsal = with(code);
         assert_eq!(Proof::of_login(&rehearsal), Proof::Untried, "{code}");
