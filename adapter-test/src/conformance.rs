@@ -94,8 +94,8 @@ pub async fn requests(
         ended => report.broken(
             guarantee,
             format!(
-                "a login with a wrong password ended with {} instead of `refused`, so that nobody can \
-                 find out which password works after a fault",
+                "a login with a wrong password ended with {} instead of `refused`, so keyrota \
+                 cannot find out which password works after a fault",
                 said(&ended)
             ),
         ),
@@ -333,7 +333,7 @@ fn garbage(
             format!(
                 "if something in front of the service {}, `{}` ends with {}; test a value of the \
                  service's own answer too, such as `json` in an HTTP adapter's `answers`",
-                answer.phrase().trim_start_matches("the service "),
+                answer.phrase(),
                 operation.name(),
                 said(ended)
             ),

@@ -114,7 +114,7 @@ fn source(text: &str) -> Result<InitialPassword, String> {
         Some(("env", name)) if !name.is_empty() => {
             Ok(InitialPassword::Environment(name.to_owned()))
         }
-        _ => Err("expected prompt or env:NAME; a password is no argument".to_owned()),
+        _ => Err("expected prompt or env:NAME; a password cannot be passed as an argument".to_owned()),
     }
 }
 
