@@ -31,9 +31,7 @@ pub enum TestError {
 
 /// The user does not have the password from before the test. It contains the user name.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error(
-    "cannot restore the password of {0}: a login with the password from before the test fails"
-)]
+#[error("cannot restore the password of {0}: a login with the password from before the test fails")]
 pub struct NotRestored(pub String);
 
 /// What a test with the real service came to.

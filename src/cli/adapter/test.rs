@@ -121,7 +121,9 @@ fn source(text: &str) -> Result<InitialPassword, String> {
         Some(("env", name)) if !name.is_empty() => {
             Ok(InitialPassword::Environment(name.to_owned()))
         }
-        _ => Err("expected prompt or env:NAME; a password cannot be passed as an argument".to_owned()),
+        _ => Err(
+            "expected prompt or env:NAME; a password cannot be passed as an argument".to_owned(),
+        ),
     }
 }
 
