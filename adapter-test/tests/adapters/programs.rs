@@ -123,7 +123,7 @@ pub const MISTAKES: [Mistake; 7] = [
             (Guarantee::RotationRecovers, State::Broken),
         ],
     },
-    // It says that the old password still works, which is void.
+    // It says that the old password still works, which the service refuses.
     Mistake {
         replaced: &[(
             "{\"version\": VERSION, \"outcome\": outcome}",

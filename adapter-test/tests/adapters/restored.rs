@@ -165,6 +165,14 @@ async fn an_interrupted_test_ends_after_the_rotation_and_restores_the_password()
 }
 
 #[tokio::test]
+async fn a_test_that_is_interrupted_before_it_begins_sends_nothing() {
+    let directory = Directory::new(Previous::Void);
+    directory.stopped.set(true);
+    assert_eq!(directory.test().await.restored, Ok(()));
+    assert_eq!(directory.requests.get(), 0);
+}
+
+#[tokio::test]
 async fn a_password_that_cannot_be_restored_leaves_the_report() {
     let mut directory = Directory::new(Previous::Void);
     directory.takes_former = false;
