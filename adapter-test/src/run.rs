@@ -112,10 +112,10 @@ impl<S: Subject> Test<'_, S> {
     ) -> Result<ServiceTest, TestError> {
         let mut report = Report::default();
         let candidates = candidates(password, self.rule)?;
-        let requests = conformance::requests(self.subject, self.user, &candidates, &mut report);
+        let (subject, user) = (self.subject, self.user);
         let changed = match stopped.get() {
             true => None,
-            false => requests.await,
+            false => conformance::requests(subject, user, &candidates, &mut report).await,
         };
         let now = changed.as_ref().unwrap_or(&candidates.right).clone();
         let searched = self.search(None, now, stopped, &mut report).await;
