@@ -56,13 +56,14 @@ fn is_refusal(ended: &Result<Previous, ServiceError>) -> bool {
     matches!(ended, Err(error) if error.fault == ServiceFault::WrongPassword)
 }
 
-/// Tries logins and one change. Returns the password that the user has afterwards.
+/// Tries logins and one change. Returns the password that the user has afterwards, as far as logins
+/// tell, or nothing if no change was sent.
 pub async fn requests(
     subject: &impl Subject,
     user: &User,
     candidates: &Candidates,
     report: &mut Report,
-) -> SecretString {
+) -> Option<SecretString> {
     let Candidates {
         right,
         wrong,
@@ -94,14 +95,14 @@ pub async fn requests(
         ended => report.broken(
             guarantee,
             format!(
-                "a login with a wrong password ended with {} instead of `refused`, so that nobody can \
-                 find out which password works after a fault",
+                "a login with a wrong password ended with {} instead of `refused`, so keyrota \
+                 cannot find out which password works after a fault",
                 said(&ended)
             ),
         ),
     }
     if report.verdict(guarantee).state == State::Broken {
-        return right.clone();
+        return None;
     }
     let changed = user.change(subject, right, next).await;
     let guarantee = Guarantee::ChangeTakesEffect;
@@ -111,10 +112,10 @@ pub async fn requests(
             said(&changed)
         );
         report.broken(guarantee, reason);
-        return match login(next).await {
-            Ok(_) => next.clone(),
-            Err(_) => right.clone(),
-        };
+        return Some(match login(next).await {
+            ended if is_refusal(&ended) => right.clone(),
+            _ => next.clone(),
+        });
     };
     match login(next).await {
         Ok(_) => report.holds(guarantee),
@@ -125,7 +126,7 @@ pub async fn requests(
                 said(&ended)
             );
             report.broken(guarantee, reason);
-            return right.clone();
+            return Some(next.clone());
         }
     }
     old_password(&login(right).await, previous, report);
@@ -167,7 +168,7 @@ pub async fn requests(
             ),
         ),
     }
-    next.clone()
+    Some(next.clone())
 }
 
 fn old_password(old: &Result<Previous, ServiceError>, previous: Previous, report: &mut Report) {
@@ -333,7 +334,7 @@ fn garbage(
             format!(
                 "if something in front of the service {}, `{}` ends with {}; test a value of the \
                  service's own answer too, such as `json` in an HTTP adapter's `answers`",
-                answer.phrase().trim_start_matches("the service "),
+                answer.phrase(),
                 operation.name(),
                 said(ended)
             ),

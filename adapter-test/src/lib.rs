@@ -27,3 +27,7 @@ pub mod run;
 pub mod search;
 pub mod secret;
 pub mod subject;
+
+pub use keyrota_function_base::secrets_manager::PasswordRule;
+pub use keyrota_service_function::adapter::response;
+pub use keyrota_service_function::service::{Cause, Previous, ServiceError};

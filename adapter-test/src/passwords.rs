@@ -15,23 +15,6 @@ pub enum PasswordError {
     NoRandomness,
 }
 
-/// The classes of characters.
-const CLASSES: [CharacterClass; 4] = [
-    CharacterClass::Upper,
-    CharacterClass::Lower,
-    CharacterClass::Digit,
-    CharacterClass::Symbol,
-];
-
-fn is_of(class: CharacterClass, character: char) -> bool {
-    match class {
-        CharacterClass::Upper => character.is_ascii_uppercase(),
-        CharacterClass::Lower => character.is_ascii_lowercase(),
-        CharacterClass::Digit => character.is_ascii_digit(),
-        CharacterClass::Symbol => character.is_ascii_punctuation(),
-    }
-}
-
 /// Returns a random password with a character of each class that the rules allow.
 ///
 /// # Errors
@@ -42,11 +25,11 @@ pub fn random(rule: &PasswordRule) -> Result<SecretString, PasswordError> {
         .filter(|character| !rule.exclude.contains(*character))
         .collect();
     let mut text = Vec::new();
-    for class in CLASSES {
+    for class in CharacterClass::ALL {
         let of_class: Vec<char> = allowed
             .iter()
             .copied()
-            .filter(|it| is_of(class, *it))
+            .filter(|one| class.contains(*one))
             .collect();
         if !of_class.is_empty() {
             text.push(pick(&of_class)?);
@@ -111,11 +94,9 @@ mod tests {
             let text = password.expose_secret();
             assert_eq!(text.chars().count(), 4);
             assert!(!text.contains(['a', 'b', 'c', '!']));
-            assert!(
-                CLASSES
-                    .iter()
-                    .all(|class| text.chars().any(|it| is_of(*class, it)))
-            );
+            for class in CharacterClass::ALL {
+                assert!(text.chars().any(|one| class.contains(one)), "{class:?}");
+            }
         }
         let impossible = PasswordRule { length: 3, ..rule };
         assert_eq!(random(&impossible).err(), Some(PasswordError::Impossible));

@@ -1,5 +1,6 @@
 //! A complete test of an adapter.
 
+use std::cell::Cell;
 use std::io;
 
 use keyrota_contract::pins::service::Adapter;
@@ -11,7 +12,7 @@ use crate::guarantee::Guarantee;
 use crate::mock::Mock;
 use crate::passwords::{self, PasswordError};
 use crate::report::{Report, State};
-use crate::search::Search;
+use crate::search::{Search, Searched};
 use crate::subject::{Subject, User};
 
 /// The ARN that the pins name for an adapter that is no HTTP adapter.
@@ -26,12 +27,20 @@ pub enum TestError {
     /// No password could be made.
     #[error("cannot make a password: {0}")]
     Password(#[from] PasswordError),
-    /// The user has another password than before, and the service does not take that one again.
-    #[error(
-        "the password of {0} is not what it was before the test, because the service does not accept it \
-         again; set a new one as an administrator of the service"
-    )]
-    NotRestored(String),
+}
+
+/// The user does not have the password from before the test. It contains the user name.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("cannot restore the password of {0}: a login with the password from before the test fails")]
+pub struct NotRestored(pub String);
+
+/// What a test with the real service came to.
+#[derive(Debug)]
+pub struct ServiceTest {
+    /// What was found.
+    pub report: Report,
+    /// Whether the user has the password from before the test.
+    pub restored: Result<(), NotRestored>,
 }
 
 /// What a test needs.
@@ -80,24 +89,36 @@ impl<S: Subject> Test<'_, S> {
         let mut used: Vec<SecretString> = all.into_iter().cloned().collect();
         let requests = conformance::requests(self.subject, self.user, &candidates, &mut report);
         let now = requests.await;
-        self.search(Some(mock), now, &mut used, &mut report).await;
+        let now = now.unwrap_or_else(|| candidates.right.clone());
+        let stopped = Cell::new(false);
+        let searched = self.search(Some(mock), now, &stopped, &mut report);
+        used.extend(searched.await.used);
         conformance::faults(self.subject, self.user, mock, &candidates, &mut report).await;
         conformance::output(self.subject, &used, &mut report);
         Ok(report)
     }
 
-    /// Tests with the real service, and restores the user's password.
+    /// Tests with the real service, and restores the user's password. The future must be awaited to its
+    /// end: nothing else knows the password in between. When `stopped` becomes true, the test ends after
+    /// the rotation under way, and restores the password.
     ///
     /// # Errors
     ///
-    /// Fails if no password can be made, or if the password could not be restored.
-    pub async fn on_service(&self, password: SecretString) -> Result<Report, TestError> {
+    /// Fails if no password can be made. Then no change was sent.
+    pub async fn on_service(
+        &self,
+        password: SecretString,
+        stopped: &Cell<bool>,
+    ) -> Result<ServiceTest, TestError> {
         let mut report = Report::default();
         let candidates = candidates(password, self.rule)?;
-        let mut used = vec![candidates.right.clone(), candidates.next.clone()];
-        let requests = conformance::requests(self.subject, self.user, &candidates, &mut report);
-        let now = requests.await;
-        let now = self.search(None, now, &mut used, &mut report).await;
+        let (subject, user) = (self.subject, self.user);
+        let changed = match stopped.get() {
+            true => None,
+            false => conformance::requests(subject, user, &candidates, &mut report).await,
+        };
+        let now = changed.as_ref().unwrap_or(&candidates.right).clone();
+        let searched = self.search(None, now, stopped, &mut report).await;
         for guarantee in [
             Guarantee::OutageIsNoAnswer,
             Guarantee::UnchangedIsTrue,
@@ -107,9 +128,14 @@ impl<S: Subject> Test<'_, S> {
         ] {
             report.not_tested(guarantee, "only the mock service can be made to fail");
         }
+        let restored = match changed {
+            Some(_) => self.restore(&searched, &candidates).await,
+            None => Ok(()),
+        };
+        let mut used = searched.used;
+        used.extend([candidates.right, candidates.next, candidates.unwanted]);
         conformance::output(self.subject, &used, &mut report);
-        self.restore(&now, &candidates.right).await?;
-        Ok(report)
+        Ok(ServiceTest { report, restored })
     }
 
     /// Searches, unless the adapter does not do what a rotation is made of.
@@ -117,9 +143,9 @@ impl<S: Subject> Test<'_, S> {
         &self,
         mock: Option<&Mock>,
         password: SecretString,
-        used: &mut Vec<SecretString>,
+        stopped: &Cell<bool>,
         report: &mut Report,
-    ) -> SecretString {
+    ) -> Searched {
         let basic = [
             Guarantee::LoginTellsPasswordsApart,
             Guarantee::ChangeTakesEffect,
@@ -129,7 +155,11 @@ impl<S: Subject> Test<'_, S> {
             for guarantee in [Guarantee::PasswordIsKept, Guarantee::RotationRecovers] {
                 report.not_tested(guarantee, "no rotation can succeed with this adapter");
             }
-            return password;
+            return Searched {
+                password,
+                possible: Vec::new(),
+                used: Vec::new(),
+            };
         }
         let search = Search {
             subject: self.subject,
@@ -137,19 +167,37 @@ impl<S: Subject> Test<'_, S> {
             adapter: self.adapter,
             rule: self.rule,
             mock,
+            stopped,
         };
-        let searched = search.run(password, report).await;
-        used.extend(searched.used);
-        searched.password
+        search.run(password, report).await
     }
 
-    async fn restore(&self, now: &SecretString, before: &SecretString) -> Result<(), TestError> {
-        if now.expose_secret() == before.expose_secret()
-            || self.user.change(self.subject, now, before).await.is_ok()
-            || self.user.authenticate(self.subject, before).await.is_ok()
-        {
+    /// Restores the password from before the test. A login can fail for another reason than its
+    /// password, so this tries every password that the user may have, and believes only a login.
+    async fn restore(
+        &self,
+        searched: &Searched,
+        candidates: &Candidates,
+    ) -> Result<(), NotRestored> {
+        let before = &candidates.right;
+        let works = async || self.user.authenticate(self.subject, before).await.is_ok();
+        let is_before =
+            |password: &SecretString| password.expose_secret() == before.expose_secret();
+        // Where two passwords work, the old one may stop working later unless a change brings it back.
+        let is_sure = is_before(&searched.password) && searched.possible.is_empty();
+        if is_sure && works().await {
             return Ok(());
         }
-        Err(TestError::NotRestored(self.user.username.clone()))
+        let others = [&candidates.next, &candidates.unwanted];
+        let possible = [&searched.password].into_iter();
+        let possible = possible.chain(searched.possible.iter().rev()).chain(others);
+        for password in possible.filter(|password| !is_before(password)) {
+            // Its answer may be wrong, or be lost.
+            let _ = self.user.change(self.subject, password, before).await;
+            if works().await {
+                return Ok(());
+            }
+        }
+        Err(NotRestored(self.user.username.clone()))
     }
 }

@@ -131,7 +131,11 @@ async fn run(settings: &Settings, command: Command) -> Result<Exit, Failed> {
         Command::Status(verb) if verb.is_endless() => Some(Exit::Interrupted),
         _ => None,
     };
-    let handles_signals = matches!(&command, Command::Exec(verb) if verb.handles_signals());
+    let handles_signals = match &command {
+        Command::Exec(verb) => verb.handles_signals(),
+        Command::Adapter(verb) => verb.handles_signals(),
+        _ => false,
+    };
     let work = async {
         match command {
             Command::Init(verb) => init::run(settings, verb).await,

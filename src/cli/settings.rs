@@ -14,15 +14,9 @@ use crate::view::{Color, Format, Progress, Questions, View};
 #[derive(Args, Debug)]
 #[command(next_help_heading = "Global options")]
 pub(super) struct Global {
-    /// Path of the manifest
-    #[arg(
-        short = 'f',
-        long,
-        global = true,
-        value_name = "FILE",
-        default_value = "keyrota.yaml"
-    )]
-    manifest: PathBuf,
+    /// Path of the manifest [default: keyrota.yaml]
+    #[arg(short = 'f', long, global = true, value_name = "FILE")]
+    manifest: Option<PathBuf>,
     /// Apply this environment's overrides from the manifest
     #[arg(short, long, global = true, value_name = "NAME")]
     environment: Option<String>,
@@ -59,6 +53,8 @@ impl Global {
 /// The resolved global options.
 pub(super) struct Settings {
     pub(super) manifest: PathBuf,
+    /// Whether the command line names the manifest.
+    pub(super) names_manifest: bool,
     pub(super) environment: Option<String>,
     pub(super) profile: Option<String>,
     pub(super) region: Option<String>,
@@ -94,7 +90,8 @@ impl Settings {
             format,
         } = global;
         Self {
-            manifest,
+            names_manifest: manifest.is_some(),
+            manifest: manifest.unwrap_or_else(|| PathBuf::from("keyrota.yaml")),
             environment,
             profile,
             region,

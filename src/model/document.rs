@@ -95,6 +95,25 @@ impl Node {
         }
     }
 
+    fn fields(&self) -> &[KeyValue] {
+        match &self.value {
+            Value::Mapping(fields) => fields,
+            Value::Scalar { .. } | Value::Sequence(_) => &[],
+        }
+    }
+
+    fn items(&self) -> &[Self] {
+        match &self.value {
+            Value::Sequence(items) => items,
+            Value::Scalar { .. } | Value::Mapping(_) => &[],
+        }
+    }
+
+    fn field(&self, key: &str) -> Option<&Self> {
+        let found = self.fields().iter().find(|field| field.key == key)?;
+        Some(&found.node)
+    }
+
     fn size(&self) -> usize {
         1 + match &self.value {
             Value::Scalar { .. } => 0,
@@ -135,6 +154,27 @@ pub fn decode(bytes: &[u8]) -> Result<&str, Finding> {
 /// duplicate key, a key that is not a scalar, or a tag.
 pub fn parse(text: &str) -> Result<Node, Finding> {
     Builder::default().build(text)
+}
+
+/// Returns the user names of a manifest's services: of those at the top, and of those in every
+/// environment, as written. The manifest need not be valid beyond its YAML.
+///
+/// # Errors
+///
+/// Returns a finding as [`parse`] does.
+pub fn service_users(text: &str) -> Result<Vec<String>, Finding> {
+    let root = parse(text)?;
+    let environments = root.field("environments").map_or(&[][..], Node::fields);
+    let layers = environments.iter().map(|environment| &environment.node);
+    let services = std::iter::once(&root)
+        .chain(layers)
+        .filter_map(|layer| layer.field("services"))
+        .flat_map(Node::items);
+    let names = services.filter_map(|service| match &service.field("username")?.value {
+        Value::Scalar { text, .. } => Some(text.clone()),
+        Value::Sequence(_) | Value::Mapping(_) => None,
+    });
+    Ok(names.collect())
 }
 
 enum Open {

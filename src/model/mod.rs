@@ -42,7 +42,7 @@ pub use database::{
     ClientEndpoint, Database, Engine, Hosts, InitialPassword, Network, PasswordRule, UserRights,
     Verification, authorities_file, tag_text,
 };
-pub use document::decode;
+pub use document::{decode, service_users};
 pub use draft::{Draft, DraftEntry};
 pub use duration::Duration;
 pub use encrypt::{Encrypt, ServiceKey};

@@ -14,17 +14,18 @@ use super::text::{Styling as _, visible};
 pub struct AdapterResult {
     /// What was tested, as the command line names it.
     pub adapter: String,
-    /// Whether the service was real, and not the mock service.
-    pub is_real: bool,
+    /// Whether the real service's user has the password from before the test. Absent with the mock
+    /// service.
+    pub is_restored: Option<bool>,
     /// What was found.
     pub report: Report,
 }
 
 impl AdapterResult {
     fn service(&self) -> &'static str {
-        match self.is_real {
-            true => "the real service",
-            false => "the mock service",
+        match self.is_restored {
+            Some(_) => "the real service",
+            None => "the mock service",
         }
     }
 }
@@ -86,10 +87,11 @@ impl Show for AdapterResult {
         });
         json!({
             "adapter": self.adapter,
-            "service": match self.is_real {
-                true => "real",
-                false => "mock",
+            "service": match self.is_restored {
+                Some(_) => "real",
+                None => "mock",
             },
+            "password_restored": self.is_restored,
             "sound": self.report.is_sound(),
             "guarantees": guarantees.collect::<Vec<_>>(),
         })

@@ -184,6 +184,14 @@ impl View {
         }
     }
 
+    /// Shows a result together with the failure that it has for scripts too.
+    pub fn show_failed(&self, result: &dyn Show, failure: &Failure) {
+        self.show(result);
+        if self.format != Format::Json {
+            self.fail(failure);
+        }
+    }
+
     /// Writes warnings to stderr.
     pub fn warn(&self, findings: &[Finding]) {
         text::write_err(&human::findings(findings));

@@ -86,6 +86,17 @@ async fn a_user_that_the_manifest_rotates_is_refused() {
     let test = "adapter test --real portal.yaml --setting tenant=4711 --yes --username";
     let ran = home.keyrota(&format!("{test} billing")).await.exits(1);
     ran.says(&["keyrota.yaml rotates the user billing", "hint:"]);
+    // A manifest that is named must exist, also under the name that is the default.
+    for (file, says) in [
+        ("other.yaml", "cannot read the manifest other.yaml"),
+        ("missing/keyrota.yaml", "cannot read the manifest"),
+    ] {
+        let ran = home.keyrota(&format!("{test} billing -f {file}")).await;
+        ran.exits(1).says(&[says]);
+    }
+    home.write("keyrota.yaml", "services: [");
+    let ran = home.keyrota(&format!("{test} billing")).await.exits(3);
+    ran.says(&["cannot tell whether keyrota.yaml rotates billing"]);
 }
 
 #[tokio::test]

@@ -11,6 +11,8 @@ pub mod fault;
 pub mod rotation;
 pub mod service;
 
+use std::cell::Cell;
+
 use keyrota_contract::pins::service::Adapter;
 use keyrota_function_base::secrets_manager::PasswordRule;
 use secrecy::SecretString;
@@ -34,27 +36,41 @@ pub struct Search<'search, S> {
     pub rule: &'search PasswordRule,
     /// The mock service, unless the service is real.
     pub mock: Option<&'search Mock>,
+    /// Whether to stop before the next rotation.
+    pub stopped: &'search Cell<bool>,
 }
 
 /// What a search came to.
 pub struct Searched {
-    /// The password that the user has.
+    /// The password that the user has, as far as logins tell.
     pub password: SecretString,
+    /// The passwords that the user may have instead, because no login told after the last rotation.
+    pub possible: Vec<SecretString>,
     /// The passwords that were used.
     pub used: Vec<SecretString>,
 }
 
 impl<S: Subject> Search<'_, S> {
-    /// Rotates without a fault, and then with each fault at each request.
+    /// Rotates without a fault, and then with each fault at each request. It ends early when it is
+    /// stopped, and when it does not know the password of a real service's user any more: each further
+    /// rotation would only fail to log in.
     pub async fn run(&self, password: SecretString, report: &mut Report) -> Searched {
         let mut searched = Searched {
             password,
+            possible: Vec::new(),
             used: Vec::new(),
         };
+        if self.stopped.get() {
+            return searched;
+        }
         let ended = self.one(&mut searched, None, report).await;
         // A rotation makes the same requests each time, and more after a fault.
         for fault in Fault::all(self.mock.is_some(), self.subject.has_process()) {
             for request in 0..ended.requests {
+                let is_lost = self.mock.is_none() && !searched.possible.is_empty();
+                if self.stopped.get() || is_lost {
+                    return searched;
+                }
                 let planned = Planned { request, fault };
                 self.one(&mut searched, Some(planned), report).await;
             }
@@ -78,6 +94,10 @@ impl<S: Subject> Search<'_, S> {
         let ended = scene.rotate(&searched.password).await;
         searched.used.extend(ended.used.iter().cloned());
         searched.password = ended.password.clone();
+        searched.possible = match ended.is_known {
+            true => Vec::new(),
+            false => ended.used.clone(),
+        };
         let when = planned.map_or("without any fault".to_owned(), |planned| planned.phrase());
         let mut judge = |guarantee, found: &Option<String>| match found {
             None => report.holds(guarantee),

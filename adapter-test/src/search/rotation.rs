@@ -40,8 +40,10 @@ const TRIES: usize = 3;
 pub struct Ended {
     /// How many requests the adapter got.
     pub requests: usize,
-    /// The password that the user has, as far as is known.
+    /// The password that the user has, or had before if no login told.
     pub password: SecretString,
+    /// Whether a login told the password.
+    pub is_known: bool,
     /// The passwords that were generated.
     pub used: Vec<SecretString>,
     /// How the password that the service has was lost, if it was.
@@ -71,6 +73,7 @@ impl<S: Subject> Scene<'_, S> {
         let mut ended = Ended {
             requests: 0,
             password: password.clone(),
+            is_known: false,
             used: Vec::new(),
             lost: None,
             stuck: None,
@@ -166,6 +169,7 @@ impl<S: Subject> Scene<'_, S> {
             match user.authenticate(*subject, &current).await {
                 Ok(()) => {
                     ended.password = current;
+                    ended.is_known = true;
                     return;
                 }
                 Err(error) => {
@@ -176,6 +180,7 @@ impl<S: Subject> Scene<'_, S> {
         for password in secret.labelled_passwords() {
             if user.authenticate(*subject, &password).await.is_ok() {
                 ended.password = password;
+                ended.is_known = true;
                 return;
             }
         }

@@ -3,5 +3,6 @@
 mod broken;
 mod files;
 mod programs;
+mod restored;
 mod shipped;
 mod trial;

@@ -53,70 +53,94 @@ async fn the_python_template_keeps_every_guarantee() {
     assert_eq!(found, Vec::<String>::new());
 }
 
-#[tokio::test]
-async fn an_adapter_that_logs_its_event_is_found() {
-    let report = python(&[(
-        "    if event[\"request\"] == \"authenticate\":",
-        "    print(event, flush=True)\n    if event[\"request\"] == \"authenticate\":",
-    )])
-    .await;
-    let verdict = report.verdict(Guarantee::OutputHasNoSecret);
-    assert_eq!(verdict.state, State::Broken, "{:?}", verdict.reasons);
-    assert!(report.verdict(Guarantee::RotationRecovers).state == State::Holds);
+/// A mistake in the template, and what it breaks.
+pub struct Mistake {
+    /// Texts of the template, and what replaces them.
+    replaced: &'static [(&'static str, &'static str)],
+    /// The guarantees whose state is another one than usual.
+    pub found: &'static [(Guarantee, State)],
 }
 
-#[tokio::test]
-async fn an_adapter_that_follows_redirects_is_found() {
-    let report = python(&[
-        ("method=\"POST\",", "method=\"GET\","),
-        ("    NoRedirects(),\n", ""),
-    ])
-    .await;
-    let verdict = report.verdict(Guarantee::RedirectIsNotFollowed);
-    assert_eq!(verdict.state, State::Broken, "{:?}", verdict.reasons);
-}
+const NO_LOGIN: &[(Guarantee, State)] = &[
+    (Guarantee::LoginTellsPasswordsApart, State::Broken),
+    (Guarantee::RotationRecovers, State::NotTested),
+];
 
-#[tokio::test]
-async fn an_adapter_that_fails_or_answers_garbage_is_found() {
-    for replaced in [
-        ("if status == 200 and body is not None:", "if body[\"x\"]:"),
-        (
+pub const MISTAKES: [Mistake; 7] = [
+    // It logs its event.
+    Mistake {
+        replaced: &[(
+            "    if event[\"request\"] == \"authenticate\":",
+            "    print(event, flush=True)\n    if event[\"request\"] == \"authenticate\":",
+        )],
+        found: &[
+            (Guarantee::OutputHasNoSecret, State::Broken),
+            (Guarantee::RotationRecovers, State::Holds),
+        ],
+    },
+    // It follows redirects.
+    Mistake {
+        replaced: &[
+            ("method=\"POST\",", "method=\"GET\","),
+            ("    NoRedirects(),\n", ""),
+        ],
+        found: &[(Guarantee::RedirectIsNotFollowed, State::Broken)],
+    },
+    // It fails, or answers garbage.
+    Mistake {
+        replaced: &[("if status == 200 and body is not None:", "if body[\"x\"]:")],
+        found: NO_LOGIN,
+    },
+    Mistake {
+        replaced: &[(
             "{\"version\": VERSION, \"outcome\": outcome}",
             "{\"outcome\": outcome}",
-        ),
-        (
+        )],
+        found: NO_LOGIN,
+    },
+    Mistake {
+        replaced: &[(
             "{\"version\": VERSION, \"outcome\": outcome}",
             "\"x\" * 20000",
-        ),
-    ] {
-        let report = python(&[replaced]).await;
-        let verdict = report.verdict(Guarantee::LoginTellsPasswordsApart);
-        assert_eq!(verdict.state, State::Broken, "{replaced:?}");
-        let searched = report.verdict(Guarantee::RotationRecovers);
-        assert_eq!(searched.state, State::NotTested);
-    }
-}
+        )],
+        found: NO_LOGIN,
+    },
+    // It answers from what it remembers, and remembers a change before the service has made it.
+    Mistake {
+        replaced: &[
+            ("VERSION = 1\n", "VERSION = 1\nKEPT = []\n"),
+            (
+                "    \"\"\"Logs in, and changes nothing.\"\"\"\n",
+                "    if KEPT and KEPT[-1] != event[\"password\"]:\n        return answer(\"refused\")\n",
+            ),
+            (
+                "        f\"{event['settings']['url']}/password\",\n",
+                "        KEPT.append(event[\"new_password\"]) or f\"{event['settings']['url']}/password\",\n",
+            ),
+        ],
+        found: &[
+            (Guarantee::ChangeNeedsThePassword, State::Broken),
+            (Guarantee::RotationRecovers, State::Broken),
+        ],
+    },
+    // It says that the old password still works, which the service refuses.
+    Mistake {
+        replaced: &[(
+            "{\"version\": VERSION, \"outcome\": outcome}",
+            "{\"version\": VERSION, \"outcome\": outcome, \"previous\": \"works\"}",
+        )],
+        found: &[(Guarantee::PreviousIsAsAnswered, State::Broken)],
+    },
+];
 
-/// It answers from what it remembers, and remembers a change before the service has made it.
 #[tokio::test]
-async fn an_adapter_that_keeps_something_between_requests_is_found() {
-    let report = python(&[
-        ("VERSION = 1\n", "VERSION = 1\nKEPT = []\n"),
-        (
-            "    \"\"\"Logs in, and changes nothing.\"\"\"\n",
-            "    if KEPT and KEPT[-1] != event[\"password\"]:\n        return answer(\"refused\")\n",
-        ),
-        (
-            "        f\"{event['settings']['url']}/password\",\n",
-            "        KEPT.append(event[\"new_password\"]) or f\"{event['settings']['url']}/password\",\n",
-        ),
-    ])
-    .await;
-    for guarantee in [
-        Guarantee::ChangeNeedsThePassword,
-        Guarantee::RotationRecovers,
-    ] {
-        let verdict = report.verdict(guarantee);
-        assert_eq!(verdict.state, State::Broken, "{:#?}", exceptions(&report));
+async fn each_mistake_breaks_its_guarantees() {
+    for Mistake { replaced, found } in &MISTAKES {
+        let report = python(replaced).await;
+        for (guarantee, state) in *found {
+            let verdict = report.verdict(*guarantee);
+            let exceptions = exceptions(&report);
+            assert_eq!(verdict.state, *state, "{replaced:?}: {exceptions:#?}");
+        }
     }
 }

@@ -1,5 +1,6 @@
 //! The shipped adapters: on the mock service, and on real servers.
 
+use std::process::Command;
 use std::time::Duration;
 
 use keyrota_adapter_test::guarantee::Guarantee;
@@ -202,6 +203,16 @@ async fn check_redis(product: Product) {
     let pinned = Adapter::Function(PINNED_ARN.to_owned());
     let report = on_service(&subject, &user, &pinned, Service::PASSWORD).await;
     assert_sound(&report, true);
+}
+
+#[test]
+fn redis_is_asked_for_a_limited_time() {
+    let requirements = files::text("redis", "requirements.txt");
+    let python = Python::with("redis-adapter", &requirements).expect("an environment");
+    let mut tests = Command::new(python.program());
+    tests.args(["-B", "-m", "unittest", "--quiet"]);
+    let tests = tests.current_dir(files::folder("redis"));
+    assert!(tests.status().expect("the tests").success());
 }
 
 #[tokio::test]

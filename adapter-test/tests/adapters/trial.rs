@@ -1,5 +1,6 @@
 //! A test of an adapter, as the program makes it.
 
+use std::cell::Cell;
 use std::collections::BTreeMap;
 
 use keyrota_adapter_test::http::HttpSubject;
@@ -52,7 +53,10 @@ pub async fn on_service(
         adapter,
         rule: &rule,
     };
-    test.on_service(password.into()).await.expect("a report")
+    let tested = test.on_service(password.into(), &Cell::new(false)).await;
+    let tested = tested.expect("a report");
+    assert_eq!(tested.restored, Ok(()));
+    tested.report
 }
 
 /// Returns what does not hold, or was not tested: its name, the state, and the reasons.

@@ -4,6 +4,7 @@
 `change` with what your service needs, and keep the rest.
 """
 
+import http.client
 import json
 import ssl
 import urllib.error
@@ -108,16 +109,22 @@ def send(url, body):
         method="POST",
     )
     try:
-        with OPENER.open(request, timeout=TIMEOUT_SECONDS) as response:
-            return response.status, read(response)
-    except urllib.error.HTTPError as error:
-        with error:
-            return error.code, read(error)
+        return exchange(request)
     except urllib.error.URLError as error:
         refused = isinstance(error.reason, (ConnectionRefusedError, ssl.SSLCertVerificationError))
         return ("not sent" if refused else None), None
-    except OSError:
+    except (OSError, http.client.HTTPException):
+        # Lambda would log the text of an HTTPException, which repeats what the service sent.
         return None, None
+
+
+def exchange(request):
+    try:
+        response = OPENER.open(request, timeout=TIMEOUT_SECONDS)
+    except urllib.error.HTTPError as error:
+        response = error
+    with response:
+        return response.status, read(response)
 
 
 def read(response):
@@ -127,6 +134,6 @@ def read(response):
         return None
     try:
         body = json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
     return body if isinstance(body, dict) else None

@@ -1,7 +1,11 @@
 """Tests what the answers of the service mean."""
 
+import http.client
+import io
 import json
+import ssl
 import unittest
+import urllib.error
 from unittest import mock
 
 import adapter
@@ -50,6 +54,32 @@ class Answers(unittest.TestCase):
 
     def test_no_password_without_tls(self):
         self.assertEqual(adapter.send("http://portal.example.com/login", {}), ("not sent", None))
+
+    def test_what_the_connection_does(self):
+        url = "https://portal.example.com/login"
+
+        def status(code, body):
+            return urllib.error.HTTPError(url, code, "", {}, body)
+
+        unfinished = io.BytesIO()
+        unfinished.read = mock.Mock(side_effect=http.client.IncompleteRead(b"old"))
+        slow = io.BytesIO()
+        slow.read = mock.Mock(side_effect=TimeoutError)
+        for error, expected in [
+            (urllib.error.URLError(ConnectionRefusedError()), ("not sent", None)),
+            (urllib.error.URLError(ssl.SSLCertVerificationError()), ("not sent", None)),
+            (urllib.error.URLError(ConnectionResetError()), (None, None)),
+            (TimeoutError(), (None, None)),
+            # The text of both repeats what the service sent.
+            (http.client.BadStatusLine("old"), (None, None)),
+            (http.client.IncompleteRead(b"old"), (None, None)),
+            (status(401, io.BytesIO(b"{}")), (401, {})),
+            (status(401, io.BytesIO(b"[" * 10_000)), (401, None)),
+            (status(401, unfinished), (None, None)),
+            (status(401, slow), (None, None)),
+        ]:
+            with mock.patch.object(adapter.OPENER, "open", side_effect=error):
+                self.assertEqual(adapter.send(url, {}), expected, error)
 
     def test_no_secret_in_an_answer(self):
         answer = ask("authenticate", 401, {"error": "old"})[0]

@@ -7,6 +7,7 @@ all others. No client is refused.
 
 import hashlib
 import os
+import time
 
 import redis
 from redis.backoff import NoBackoff
@@ -23,8 +24,13 @@ from redis.retry import Retry
 
 VERSION = 1
 DEFAULT_PORT = 6379
-# All together, a request must end before keyrota's function stops waiting, after 20 seconds.
+# keyrota's function waits for 20 seconds, the start of this function included. No command begins after
+# the first time, and none of its waits for a server takes longer than the second.
+REQUEST_SECONDS = 15
 TIMEOUT_SECONDS = 3
+# A login waits for the connection, for TLS, for the answers to AUTH and PING, and once more if the host has
+# a second address.
+WAITS_OF_A_LOGIN = 5
 SAVE = {
     # The users are in an ACL file.
     "aclfile": ["ACL", "SAVE"],
@@ -42,10 +48,12 @@ def handler(event, context):
     settings = event["settings"]
     nodes = [Node(text, settings) for text in settings["hosts"].split(",")]
     save = SAVE[settings.get("save", "aclfile")]
+    deadline = time.monotonic() + REQUEST_SECONDS
     try:
-        log_in(nodes, event["username"], event["password"])
+        log_in(nodes, event["username"], event["password"], deadline)
         if event["request"] == "change":
-            change(nodes, event["username"], event["password"], event["new_password"], save)
+            passwords = (event["password"], event["new_password"])
+            change(nodes, event["username"], passwords, save, deadline)
             return answer("success", previous="works")
         return answer("success")
     except Ended as ended:
@@ -79,7 +87,8 @@ class Node:
         self.authority = authority and os.path.join(os.path.dirname(__file__), authority)
         self.client = None
 
-    def log_in(self, username, password):
+    def log_in(self, username, password, seconds):
+        timeout = min(TIMEOUT_SECONDS, seconds / WAITS_OF_A_LOGIN)
         self.client = redis.Redis(
             host=self.host,
             port=self.port,
@@ -91,8 +100,11 @@ class Node:
             ssl_ca_certs=self.authority,
             ssl_cert_reqs="required",
             ssl_check_hostname=True,
-            socket_timeout=TIMEOUT_SECONDS,
-            socket_connect_timeout=TIMEOUT_SECONDS,
+            socket_timeout=timeout,
+            socket_connect_timeout=timeout,
+            # Without these, it waits for two more answers.
+            lib_name=None,
+            lib_version=None,
             # A repeated request could undo what happened in between.
             retry=Retry(NoBackoff(), 0),
         )
@@ -107,11 +119,14 @@ class Node:
             self.client.close()
 
 
-def log_in(nodes, username, password):
+def log_in(nodes, username, password, deadline):
     """Logs in to every server. Nothing was changed when it fails."""
     for node in nodes:
+        seconds = deadline - time.monotonic()
+        if seconds <= 0:
+            raise Ended("unreachable", "deadline")
         try:
-            node.log_in(username, password)
+            node.log_in(username, password, seconds)
         except AuthenticationError:
             raise Ended("refused", "WRONGPASS") from None
         except (TimeoutError, ConnectionError, BusyLoadingError) as error:
@@ -123,15 +138,18 @@ def log_in(nodes, username, password):
             raise Ended("unclear", type(error).__name__) from None
 
 
-def change(nodes, username, password, new_password, save):
+def change(nodes, username, passwords, save, deadline):
     """Sets both passwords on every server. Each command is complete or has no effect."""
-    passwords = ["#" + hashlib.sha256(one.encode()).hexdigest() for one in (password, new_password)]
-    for node in nodes:
+    # The digests, so that no log and no MONITOR of the server can show a password.
+    digests = ["#" + hashlib.sha256(one.encode()).hexdigest() for one in passwords]
+    commands = [["ACL SETUSER", username, "resetpass", *digests]]
+    if save:
+        commands.append(save)
+    for node, command in ((node, command) for node in nodes for command in commands):
+        if time.monotonic() >= deadline:
+            raise Ended("unclear", "deadline")
         try:
-            # The digests, so that no log and no MONITOR of the server can show a password.
-            node.run("ACL SETUSER", username, "resetpass", *passwords)
-            if save:
-                node.run(*save)
+            node.run(*command)
         except NoPermissionError:
             raise Ended("unclear", "NOPERM") from None
         except ResponseError:

@@ -1,9 +1,8 @@
 //! An adapter that is deployed: a Lambda function, invoked with the caller's credentials.
 
 use keyrota_adapter_test::subject::Subject;
+use keyrota_adapter_test::{Cause, Previous, ServiceError, response};
 use keyrota_contract::adapter::Request;
-use keyrota_service_function::adapter::response;
-use keyrota_service_function::service::{Cause, Previous, ServiceError};
 
 use crate::port::{Cloud, ErrorKind, Invoked};
 

@@ -2,6 +2,7 @@
 
 mod deployed;
 mod rotated;
+mod stop;
 mod test;
 
 use clap::{Args, Subcommand};
@@ -20,6 +21,15 @@ pub(super) struct AdapterCommand {
 #[derive(Debug, Subcommand)]
 enum Verb {
     Test(Box<test::TestCommand>),
+}
+
+impl AdapterCommand {
+    /// Returns whether it handles the signals that otherwise interrupt keyrota.
+    pub(super) fn handles_signals(&self) -> bool {
+        match &self.command {
+            Verb::Test(verb) => verb.handles_signals(),
+        }
+    }
 }
 
 pub(super) async fn run(settings: &Settings, verb: &AdapterCommand) -> Result<Exit, Failed> {

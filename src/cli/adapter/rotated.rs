@@ -2,31 +2,33 @@
 //! be no user of these.
 
 use std::io::ErrorKind;
-use std::path::Path;
 
-use serde_yaml::Value;
+use crate::cli::failure::Failed;
+use crate::cli::settings::Settings;
+use crate::model;
 
-use super::super::failure::Failed;
-
-/// Fails if a manifest rotates the user of a service, in any environment. A manifest that does not
-/// exist rotates nobody.
-pub(super) fn refuse(manifest: &Path, username: &str) -> Result<(), Failed> {
+/// Fails if the manifest rotates the user of a service, in any environment. Only a manifest that the
+/// command line does not name may be missing: then nobody is rotated.
+pub(super) fn refuse(settings: &Settings, username: &str) -> Result<(), Failed> {
+    let manifest = &settings.manifest;
     #[expect(
         clippy::disallowed_methods,
         reason = "the command line is where files come in"
     )]
-    let text = match std::fs::read_to_string(manifest) {
-        Ok(text) => text,
-        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(()),
+    let bytes = match std::fs::read(manifest) {
+        Ok(bytes) => bytes,
+        Err(error) if error.kind() == ErrorKind::NotFound && !settings.names_manifest => {
+            return Ok(());
+        }
         Err(error) => return Err(Failed::file("read the manifest", manifest, &error)),
     };
     let file = manifest.display();
-    let parsed: Value = serde_yaml::from_str(&text).map_err(|_| {
-        let message =
-            format!("cannot tell whether {file} rotates {username}: it is not valid YAML");
-        Failed::new("manifest", message).hint("correct the manifest, or specify another one")
+    let is_rotated = rotates(&bytes, username).map_err(|finding| {
+        let mut failed = Failed::refused(&file.to_string(), vec![finding]);
+        failed.failure.message = format!("cannot tell whether {file} rotates {username}");
+        failed.hint("correct the manifest, or specify another one with --manifest FILE")
     })?;
-    if !rotates(&parsed, username) {
+    if !is_rotated {
         return Ok(());
     }
     let message =
@@ -35,23 +37,9 @@ pub(super) fn refuse(manifest: &Path, username: &str) -> Result<(), Failed> {
         .hint("create a user of the service for tests, and name it with --username"))
 }
 
-/// Returns whether a list of services, at the top or in an environment, has an entry for the user.
-/// YAML reads a user name of digits as a number.
-fn rotates(value: &Value, username: &str) -> bool {
-    let is_user = |entry: &Value| match entry.get("username") {
-        Some(Value::String(name)) => name == username,
-        Some(Value::Number(number)) => number.to_string() == username,
-        _ => false,
-    };
-    match value {
-        Value::Mapping(fields) => fields.iter().any(|(name, inner)| {
-            let entries = inner.as_sequence().filter(|_| name == "services");
-            entries.is_some_and(|entries| entries.iter().any(is_user)) || rotates(inner, username)
-        }),
-        Value::Sequence(items) => items.iter().any(|item| rotates(item, username)),
-        Value::Tagged(tagged) => rotates(&tagged.value, username),
-        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => false,
-    }
+fn rotates(manifest: &[u8], username: &str) -> Result<bool, model::Finding> {
+    let users = model::service_users(model::decode(manifest)?)?;
+    Ok(users.iter().any(|user| user == username))
 }
 
 #[cfg(test)]
@@ -59,31 +47,48 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_user_is_found_in_every_environment() {
+    fn a_user_is_found_as_written_and_in_every_environment() {
         let manifest = "
 services:
-  - { secret: a, username: billing }
+  - &billing { secret: a, username: billing }
   - { secret: b, username: 4711 }
+  - { secret: c, username: 0x1F }
+  - { secret: d, username: 1.10 }
+  - { secret: e, username: true }
+  - { secret: f, username: +5 }
+  - { secret: g, username: \"quoted\" }
+  - { secret: h }
 databases:
-  - { secret: c, username: orders }
+  - { secret: i, username: orders }
 environments:
   staging:
-    services: [{ secret: d, username: staging-user }]
+    services: [{ secret: j, username: staging-user }]
+  production:
+    services: [*billing, { secret: k, username: 007 }]
+  empty:
 ";
-        let manifest: Value = serde_yaml::from_str(manifest).unwrap();
         for (username, expected) in [
             ("billing", true),
             ("4711", true),
+            ("0x1F", true),
+            ("1.10", true),
+            ("true", true),
+            ("+5", true),
+            ("quoted", true),
             ("staging-user", true),
+            ("007", true),
+            ("31", false),
+            ("1.1", false),
+            ("5", false),
+            ("7", false),
             ("orders", false),
             ("bill", false),
         ] {
-            assert_eq!(rotates(&manifest, username), expected, "{username}");
+            let found = rotates(manifest.as_bytes(), username);
+            assert!(found.is_ok_and(|found| found == expected), "{username}");
         }
-    }
-
-    #[test]
-    fn a_manifest_that_does_not_exist_rotates_nobody() {
-        assert!(refuse(Path::new("/nonexistent/keyrota.yaml"), "billing").is_ok());
+        for manifest in [&b"services: ["[..], b"\xff", b""] {
+            assert!(rotates(manifest, "billing").is_err());
+        }
     }
 }

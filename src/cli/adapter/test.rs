@@ -1,5 +1,6 @@
 //! `keyrota adapter test`.
 
+use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
@@ -8,23 +9,23 @@ use clap::Args;
 use keyrota_adapter_test::http::HttpSubject;
 use keyrota_adapter_test::mock::Mock;
 use keyrota_adapter_test::mock::samples::Samples;
-use keyrota_adapter_test::passwords;
 use keyrota_adapter_test::program::{Program, ProgramSubject};
 use keyrota_adapter_test::report::Report;
-use keyrota_adapter_test::run::{PINNED_ARN, Test, TestError};
+use keyrota_adapter_test::run::{NotRestored, PINNED_ARN, ServiceTest, Test, TestError};
 use keyrota_adapter_test::subject::{Subject, User};
+use keyrota_adapter_test::{PasswordRule, passwords};
 use keyrota_contract::pins::service::{Adapter, Http};
-use keyrota_function_base::secrets_manager::PasswordRule;
 use secrecy::SecretString;
 
 use super::deployed::DeployedSubject;
-use super::rotated;
+use super::{rotated, stop};
 use crate::cli::Exit;
 use crate::cli::failure::Failed;
 use crate::cli::password;
 use crate::cli::session::Session;
 use crate::cli::settings::Settings;
 use crate::model::{self, InitialPassword};
+use crate::port::{Event, Listener as _};
 use crate::view::AdapterResult;
 
 /// In a setting's value, the address of the mock service.
@@ -56,7 +57,8 @@ Examples:
 ///
 /// By default, a mock service on this machine takes the place of the service. It loses, repeats,
 /// and delays on request. With --real, the adapter uses the real service. The test changes the
-/// password of TEST_USER many times, and restores it at the end.
+/// password of TEST_USER many times, and restores it at the end, also after Ctrl-C. Do not kill the
+/// process (SIGKILL): only the process knows the user's password.
 ///
 /// The exit code is 5 if a guarantee does not hold.
 #[derive(Args, Debug)]
@@ -94,6 +96,11 @@ pub(super) struct TestCommand {
 }
 
 impl TestCommand {
+    /// Returns whether it handles the signals that otherwise interrupt keyrota.
+    pub(super) fn handles_signals(&self) -> bool {
+        self.real
+    }
+
     /// Returns the target, or the program of the command in its place.
     fn program(&self) -> &OsStr {
         let named = self.target.as_ref().or_else(|| self.command.first());
@@ -114,7 +121,9 @@ fn source(text: &str) -> Result<InitialPassword, String> {
         Some(("env", name)) if !name.is_empty() => {
             Ok(InitialPassword::Environment(name.to_owned()))
         }
-        _ => Err("expected prompt or env:NAME; a password is no argument".to_owned()),
+        _ => Err(
+            "expected prompt or env:NAME; a password cannot be passed as an argument".to_owned(),
+        ),
     }
 }
 
@@ -132,17 +141,25 @@ pub(super) async fn run(settings: &Settings, verb: &TestCommand) -> Result<Exit,
         exclude: verb.exclude.clone().unwrap_or_default(),
         require: Vec::new(),
     };
-    let report = match &verb.username {
-        Some(username) => on_service(settings, verb, &target, &rule, username).await?,
-        None => on_mock(verb, &target, &rule).await?,
+    let (report, restored) = match &verb.username {
+        Some(username) => {
+            let tested = on_service(settings, verb, &target, &rule, username).await?;
+            (tested.report, Some(tested.restored))
+        }
+        None => (on_mock(verb, &target, &rule).await?, None),
     };
-    let is_sound = report.is_sound();
-    settings.view.show(&AdapterResult {
+    let result = AdapterResult {
         adapter: verb.program().to_string_lossy().into_owned(),
-        is_real: verb.real,
+        is_restored: restored.as_ref().map(Result::is_ok),
         report,
-    });
-    Ok(match is_sound {
+    };
+    if let Some(Err(error)) = restored {
+        let failed = not_restored(&error);
+        settings.view.show_failed(&result, &failed.failure);
+        return Ok(failed.exit);
+    }
+    settings.view.show(&result);
+    Ok(match result.report.is_sound() {
         true => Exit::Done,
         false => Exit::Attention,
     })
@@ -228,24 +245,55 @@ async fn on_mock(
     .map_err(|error| unable(&error))
 }
 
-/// Tests with the real service.
+/// Tests with the real service. A signal during the test ends it early, and then it fails unless the
+/// password could not be restored, which is a result of its own.
 async fn on_service(
     settings: &Settings,
     verb: &TestCommand,
     target: &Target,
     rule: &PasswordRule,
     username: &str,
-) -> Result<Report, Failed> {
-    rotated::refuse(&settings.manifest, username)?;
+) -> Result<ServiceTest, Failed> {
+    rotated::refuse(settings, username)?;
+    let shown = username.escape_debug();
     settings.confirm(
         verb.yes,
         &format!(
-            "The test changes the password of {} at the real service many times. Continue?",
-            username.escape_debug()
+            "The test changes the password of {shown} at the real service many times, and restores it at \
+             the end, also after Ctrl-C. Do not kill the process: only the process knows the password. \
+             Continue?"
         ),
     )?;
     let password = read_password(settings, verb, username)?;
     let user = user(verb, username, "");
+    let stopped = Cell::new(false);
+    let tell = || {
+        settings.progress.on(Event::Warning(format!(
+            "interrupted: keyrota ends after the rotation under way, and restores the password of {shown} \
+             first; do not kill it"
+        )));
+    };
+    let work = on_target(settings, verb, target, rule, &user, password, &stopped);
+    let tested = stop::at_signal(stop::signals(), &stopped, tell, work).await?;
+    match (stopped.get(), &tested.restored) {
+        (true, Ok(())) => {
+            let message = format!("interrupted; {shown} has the password from before the test");
+            Err(Failed::new("interrupted", message).exit(Exit::Interrupted))
+        }
+        _ => Ok(tested),
+    }
+}
+
+/// Tests with the real service, until `stopped` is true.
+async fn on_target(
+    settings: &Settings,
+    verb: &TestCommand,
+    target: &Target,
+    rule: &PasswordRule,
+    user: &User,
+    password: SecretString,
+    stopped: &Cell<bool>,
+) -> Result<ServiceTest, Failed> {
     match target {
         Target::Http(http, folder) => {
             let subject = HttpSubject::new((**http).clone(), folder);
@@ -254,14 +302,14 @@ async fn on_service(
                 Failed::file("read", &folder.join(named), &error)
             })?;
             let adapter = Adapter::Http(Box::new(subject.http().clone()));
-            let test = test(&subject, &user, &adapter, rule);
-            test.on_service(password).await
+            let test = test(&subject, user, &adapter, rule);
+            test.on_service(password, stopped).await
         }
         Target::Program => {
             let subject = program(verb, None).await?;
             let adapter = Adapter::Function(PINNED_ARN.to_owned());
-            let test = test(&subject, &user, &adapter, rule);
-            test.on_service(password).await
+            let test = test(&subject, user, &adapter, rule);
+            test.on_service(password, stopped).await
         }
         Target::Deployed(arn) => {
             let session = Session::open(settings, None).await?;
@@ -270,8 +318,8 @@ async fn on_service(
                 arn: arn.clone(),
             };
             let adapter = Adapter::Function(PINNED_ARN.to_owned());
-            let test = test(&subject, &user, &adapter, rule);
-            test.on_service(password).await
+            let test = test(&subject, user, &adapter, rule);
+            test.on_service(password, stopped).await
         }
     }
     .map_err(|error| unable(&error))
@@ -342,8 +390,13 @@ fn unable(error: &TestError) -> Failed {
         TestError::Password(_) => {
             failed.hint("use a greater --length, or exclude fewer characters with --exclude")
         }
-        TestError::Mock(_) | TestError::NotRestored(_) => failed,
+        TestError::Mock(_) => failed,
     }
+}
+
+fn not_restored(error: &NotRestored) -> Failed {
+    Failed::new("not-restored", error.to_string())
+        .hint("set a new password as an administrator of the service")
 }
 
 #[cfg(test)]

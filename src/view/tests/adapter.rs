@@ -15,7 +15,7 @@ fn a_broken_guarantee_has_its_reason() {
     report.not_tested(Guarantee::OutputHasNoSecret, "it has no output");
     let mut result = AdapterResult {
         adapter: "portal.yaml".to_owned(),
-        is_real: false,
+        is_restored: None,
         report,
     };
     let text = shown(&result);
@@ -25,6 +25,11 @@ fn a_broken_guarantee_has_its_reason() {
     let json = script(&result);
     assert!(json.contains("\"state\": \"not_tested\""), "{json}");
     assert!(json.contains("\"sound\": false"), "{json}");
+    assert!(json.contains("\"password_restored\": null"), "{json}");
     result.report = Report::default();
     assert!(shown(&result).contains("keeps its guarantees with the mock service"));
+    result.is_restored = Some(false);
+    let json = script(&result);
+    assert!(json.contains("\"service\": \"real\""), "{json}");
+    assert!(json.contains("\"password_restored\": false"), "{json}");
 }

@@ -2,6 +2,7 @@
 //! changes the password many times, and restores it.
 
 use serde_json::Value;
+use tokio::process::Command;
 
 use super::adapter;
 use super::portal::{FIRST, Portal, USER};
@@ -21,10 +22,9 @@ fn assert_sound(ran: &CommandOutput) {
     assert!(!ran.stdout.contains(FIRST) && !ran.stderr.contains(FIRST));
 }
 
-#[tokio::test]
-async fn a_file_with_its_service() {
+/// Returns a folder with the file of an adapter for the service.
+fn adapted(portal: &Portal) -> Home {
     let home = Home::new();
-    let portal = Portal::start();
     home.write("authority.pem", portal.authority());
     let url = format!("https://localhost:{}/api", portal.port);
     let login = r#"user: "{{username}}", password: "{{password}}""#;
@@ -50,12 +50,49 @@ async fn a_file_with_its_service() {
             "version: 1\ntls_ca: authority.pem\nauthenticate:\n{authenticate}change:\n{change}"
         ),
     );
-    let arguments = format!("adapter test portal.yaml --username {USER} {REAL}");
+    home
+}
+
+fn arguments() -> String {
+    format!("adapter test portal.yaml --username {USER} {REAL}")
+}
+
+#[tokio::test]
+async fn a_file_with_its_service() {
+    let portal = Portal::start();
+    let home = adapted(&portal);
+    let arguments = arguments();
     let mut program = home.program(&arguments);
     let output = program.env("FIRST_PASSWORD", FIRST).output().await;
-    let ran = CommandOutput::new(&arguments, output.expect("keyrota can be started"));
-    assert_sound(&ran.exits(0));
+    let ran = CommandOutput::new(&arguments, output.expect("keyrota can be started")).exits(0);
+    assert_sound(&ran);
+    assert_eq!(ran.json()["password_restored"], true);
     assert_eq!(portal.password(), FIRST);
+}
+
+#[tokio::test]
+async fn a_test_that_is_interrupted_restores_the_password() {
+    for signal in ["-INT", "-TERM", "-HUP"] {
+        let portal = Portal::start();
+        let home = adapted(&portal);
+        let arguments = arguments();
+        let mut program = home.program(&arguments);
+        let child = program.env("FIRST_PASSWORD", FIRST).spawn();
+        let mut child = child.expect("keyrota can be started");
+        let id = child.id().expect("its ID").to_string();
+        while portal.password() == FIRST {
+            let ended = child.try_wait().expect("its state");
+            assert_eq!(ended, None, "it ended before it changed the password");
+            tokio::task::yield_now().await;
+        }
+        let status = Command::new("kill").args([signal, &id]).status().await;
+        assert!(status.expect("kill can be started").success());
+        let output = child.wait_with_output().await.expect("its output");
+        let ran = CommandOutput::new(&arguments, output).exits(130);
+        assert_eq!(portal.password(), FIRST, "{signal}: {ran}");
+        ran.says(&["interrupted: "])
+            .fails("interrupted", &["has the password from before the test"]);
+    }
 }
 
 #[tokio::test]

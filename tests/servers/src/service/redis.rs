@@ -16,7 +16,7 @@ pub fn prepare(folder: &Path) -> Result<(), Error> {
     let (user, password) = (Service::USER, Service::PASSWORD);
     let users = format!(
         "user default off\n\
-         user {user} on >{password} ~app:* +@read +@write +@connection +acl|setuser +acl|save\n"
+         user {user} on >{password} ~app:* +@read +@write +acl|setuser +acl|save\n"
     );
     cache::write(&folder.join("users.acl"), &users)
 }
