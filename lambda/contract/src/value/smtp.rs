@@ -37,6 +37,19 @@ pub fn fields(regions: &[String]) -> Vec<String> {
         .collect()
 }
 
+/// Returns whether a field belongs to this module: it holds the user name, or a password for a
+/// Region, also for one that is not in the list. Other fields belong to the owner of the secret, also
+/// if their names begin like that of a password. See the manifest's check of Regions for their form.
+pub fn owns(name: &str) -> bool {
+    let is_region = |region: &str| {
+        let allowed = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_';
+        region.bytes().all(allowed)
+            && region.matches('_').count() >= 2
+            && region.ends_with(|last: char| last.is_ascii_digit())
+    };
+    [USERNAME, PASSWORD].contains(&name) || name.strip_prefix(PASSWORD_IN).is_some_and(is_region)
+}
+
 /// Returns the password for a Region.
 pub fn password(secret_key: &SecretString, region: &str) -> SecretString {
     let first = format!("AWS4{}", secret_key.expose_secret());
@@ -57,7 +70,7 @@ pub fn set(value: &mut Object, id: &str, secret_key: &SecretString, regions: &[S
     };
     let wanted = fields(regions);
     let held: Vec<String> = value.names().map(str::to_owned).collect();
-    let is_stale = |name: &&String| name.starts_with(PASSWORD_IN) && !wanted.contains(name);
+    let is_stale = |name: &&String| owns(name) && !wanted.contains(name);
     for name in held.iter().filter(is_stale) {
         value.remove(name);
     }
@@ -103,6 +116,35 @@ mod tests {
     }
 
     #[test]
+    fn only_the_user_name_and_the_passwords_for_regions_are_its_own() {
+        for own in [
+            "smtp_username",
+            "smtp_password",
+            "smtp_password_us_gov_west_1",
+            "smtp_password_eu_isoe_west_1",
+        ] {
+            assert!(owns(own), "{own}");
+        }
+        for other in [
+            "smtp_password_",
+            "smtp_password_relay",
+            "smtp_password_raw_1",
+            "smtp_password_eu_west_one",
+            "smtp_password_eu-west-1",
+            "smtp_password_EU_WEST_1",
+            "smtp_user",
+            "secretkey",
+        ] {
+            assert!(!owns(other), "{other}");
+        }
+        assert!(
+            fields(&["ap-northeast-2".to_owned()])
+                .iter()
+                .all(|it| owns(it))
+        );
+    }
+
+    #[test]
     fn a_value_has_the_passwords_for_its_regions_and_no_others() {
         let mut value = Object::parse(
             r#"{"accesskey":"A","smtp_password_us_east_1":"old","note":1,"smtp_password_note":"x"}"#,
@@ -120,6 +162,7 @@ mod tests {
             [
                 "accesskey",
                 "note",
+                "smtp_password_note",
                 "smtp_username",
                 "smtp_password_eu_west_1",
                 "smtp_password_us_gov_west_1",
