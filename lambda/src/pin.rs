@@ -116,7 +116,7 @@ impl Pin {
         let mut own = OF_ACCESS_KEYS
             .into_iter()
             .flat_map(|it| entry.fields.all(it));
-        if !entry.smtp.is_empty() && own.any(smtp::owns) {
+        if own.any(|name| smtp::owns(name, &entry.smtp)) {
             return Err(invalid("smtp").into());
         }
         let old_key = match &entry.old_key {

@@ -280,14 +280,12 @@ fn read_smtp(fields: &Fields<'_>) -> Option<Vec<Region>> {
 /// Refuses a name of a field that an SMTP password would overwrite, or that the function would
 /// remove as the password for another Region.
 fn check_smtp(entry: &Entry, key: &AccessKey, fields: &Fields<'_>) {
-    if key.smtp.is_empty() {
-        return;
-    }
+    let regions: Vec<String> = key.smtp.iter().map(ToString::to_string).collect();
     let names = OF_ACCESS_KEYS
         .into_iter()
         .flat_map(|it| entry.fields.all(it));
-    for name in names.filter(|name| smtp::owns(name)) {
-        let message = format!("`smtp` stores other values in the field `{name}`, or removes it");
+    for name in names.filter(|name| smtp::owns(name, &regions)) {
+        let message = format!("with `smtp`, the function overwrites or removes the field `{name}`");
         fields.place("smtp").report(
             Finding::error("contradiction", fields.path("smtp"), message)
                 .hint("choose another name in `fields`"),

@@ -1,6 +1,7 @@
 //! What is specific to the password of a service's user.
 
 mod http;
+mod http_answer;
 mod http_request;
 pub(super) mod read;
 mod tag;

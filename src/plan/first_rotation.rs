@@ -226,7 +226,7 @@ impl fmt::Display for OutstandingRotation {
                 "; clients of the current user are not refused, and must read the secret at least once per rotation: the rotation after that gives this user a new password",
             ),
             (Replaced::ServicePassword, FirstRotation::Now) => formatter.write_str(
-                "; clients that do not read the secret cannot log in from then on, unless the service keeps the password",
+                "; clients that do not read the secret cannot log in from then on, unless the service still accepts the old password",
             ),
             (Replaced::Password | Replaced::ServicePassword, _) => {
                 formatter.write_str("; move its clients to the secret before then")

@@ -88,7 +88,7 @@ impl<'search, S: Subject> FaultyService<'search, S> {
             return self.send(&call).await;
         };
         match fault {
-            Fault::NotSent => Err(ServiceError::not_sent(Cause::NoWay)),
+            Fault::NotSent => Err(ServiceError::not_sent(Cause::EndpointUnreachable)),
             Fault::AnswerLost => {
                 let _ = self.send(&call).await;
                 Err(ServiceError::unclear(Cause::NoAnswer))

@@ -1,4 +1,4 @@
-//! What the checks of both functions share: the list of the calls that a rotation makes, and what
+//! What the checks of the functions share: the list of the calls that a rotation makes, and what
 //! came of those that were tried.
 
 pub use keyrota_contract::check::{

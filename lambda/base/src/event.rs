@@ -197,7 +197,7 @@ pub enum EventError {
     SecretNotAnArn,
     /// keyrota's own event asks for something else.
     #[error(
-        "read the event: its `keyrota` is none of `sweep`, `check` and `drop_user`; run `keyrota bootstrap`, which deploys the \
+        "read the event: its `keyrota` is not `sweep`, `check`, or `drop_user`; run `keyrota bootstrap`, which deploys the \
          function and the rule that calls it together"
     )]
     UnknownWork,

@@ -70,6 +70,12 @@ pub fn entry<'pins, Entry>(
     entry.ok_or_else(|| EntryError::NotPinned { secret: secret() })
 }
 
+/// Returns whether a name is the name of a file in the package, and not a path.
+pub fn is_file(name: &str) -> bool {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"_-.".contains(&byte);
+    !name.is_empty() && !name.starts_with('.') && name.bytes().all(plain)
+}
+
 /// Returns whether a pin may name this secret as the administrator's. The pin may use its name
 /// or its ARN, and must not name the rotated secret itself.
 pub fn may_administer(named: &str, secret: &SecretArn) -> bool {

@@ -73,7 +73,7 @@ pub enum Signer {
 pub enum CallResult {
     /// It would succeed.
     Allowed,
-    /// It was refused, or there was no way to the service.
+    /// It was refused, or there was no route to the service.
     Failed,
     /// The service was busy, which says nothing about the next time.
     Busy,

@@ -33,7 +33,7 @@ enum Part<'text> {
     Placeholder(Placeholder<'text>),
 }
 
-/// Why a text is no template. It reads after the text's name.
+/// Why a text is not a template. It reads after the text's name.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum TemplateError {
     /// `{{` without `}}` after it.

@@ -6,6 +6,8 @@ use std::fmt;
 const SCHEME: &str = "https://";
 /// The port if a URL names none.
 const DEFAULT_PORT: u16 = 443;
+/// Characters that cannot be in a URL, and that some servers would read as others.
+const UNSENDABLE: [char; 5] = ['"', '<', '>', '\\', '`'];
 /// The longest host, in characters (RFC 1035, section 2.3.4).
 const LONGEST_HOST: usize = 253;
 
@@ -35,7 +37,8 @@ pub enum UrlError {
     Port,
     /// It has a fragment, which is never sent.
     Fragment,
-    /// The path or the query has a space, a control character, or a character that is not ASCII.
+    /// The path or the query has a character that a URL cannot have (RFC 3986, section 2): a space, a control
+    /// character, one of these, or a character that is not ASCII.
     Characters,
 }
 
@@ -51,7 +54,8 @@ impl fmt::Display for UrlError {
             Self::Port => "has a port that is not a number from 1 to 65535",
             Self::Fragment => "has a fragment (`#`), which is never sent",
             Self::Characters => {
-                "has a space, a control character, or a character that is not ASCII; percent-encode it"
+                "has a space, a control character, one of `\"`, `<`, `>`, `\\`, and the backtick, or a character \
+                 that is not ASCII; percent-encode it"
             }
         })
     }
@@ -84,7 +88,7 @@ impl<'text> HttpsUrl<'text> {
         let outside = outside_placeholders(rest);
         if !outside
             .chars()
-            .all(|one| one.is_ascii_graphic() && one != '\\')
+            .all(|one| one.is_ascii_graphic() && !UNSENDABLE.contains(&one))
         {
             return Err(UrlError::Characters);
         }
@@ -200,6 +204,10 @@ mod tests {
             ("https://a/b c", UrlError::Characters),
             ("https://a/é", UrlError::Characters),
             ("https://a/\r\nx", UrlError::Characters),
+            ("https://a/\"b\"", UrlError::Characters),
+            ("https://a/<b", UrlError::Characters),
+            ("https://a/?b>", UrlError::Characters),
+            ("https://a/?b=`c`", UrlError::Characters),
         ] {
             assert_eq!(HttpsUrl::parse(text), Err(error), "{text}");
         }

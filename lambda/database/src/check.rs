@@ -162,7 +162,7 @@ async fn rehearse<P: Ports>(ports: &P, check: &Check) -> Result<CheckAnswer, Err
     })
 }
 
-/// Logs in where clients do. Only a wrong password is a fault: the function may have no way there.
+/// Logs in where clients do. Only a wrong password is a fault: the function may have no route there.
 async fn as_clients<P: Ports>(ports: &P, calls: &mut Calls, pin: &Pin, login: &Login) {
     let Some(endpoint) = &pin.clients else {
         return;

@@ -44,7 +44,7 @@ pub enum Error {
     },
     /// Every password that may be tried is wrong.
     #[error(
-        "log in to {server} as {username}: the server takes none of the passwords of {secret} (tried: \
+        "log in to {server} as {username}: the server accepts none of the passwords of {secret} (tried: \
          {tried}); {advice}"
     )]
     NoPasswordWorks {

@@ -11,7 +11,7 @@ pub use keyrota_contract::pins::database::{Entry, Hosts, Password, RotateAs, Use
 use keyrota_contract::value::names::Names;
 use keyrota_contract::value::{DBNAME, ENGINE, HOST, MASTER_ARN, OF_DATABASES, PORT, USERNAME};
 
-use keyrota_function_base::pin::{administrator, entry, is_administrator, may_administer};
+use keyrota_function_base::pin::{administrator, entry, is_administrator, is_file, may_administer};
 use keyrota_function_base::secrets_manager::{Description, PasswordRule};
 
 pub use keyrota_function_base::pin::EntryError;
@@ -333,12 +333,6 @@ fn are_sound(rights: &UserRights, entry: &Entry) -> bool {
     let mut roles = rights.roles.iter();
     grants.all(|grant| grant::check(grant, entry.engine).is_ok())
         && roles.all(|role| !role.is_empty() && !role.contains(char::is_control))
-}
-
-/// Returns whether a name is the name of a file in the package, and not a path.
-fn is_file(name: &str) -> bool {
-    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"_-.".contains(&byte);
-    !name.is_empty() && !name.starts_with('.') && name.bytes().all(plain)
 }
 
 /// Returns whether a field is either absent or as expected.

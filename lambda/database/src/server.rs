@@ -367,7 +367,7 @@ impl fmt::Display for ServerError {
             ServerFault::Pooler => "the pooler in front of the server cannot log in to it",
             ServerFault::NameUnknown => "the host's name has no address",
             ServerFault::Unreachable => {
-                "there is no way to the host, or nobody listens on the port"
+                "there is no route to the host, or nothing listens on the port"
             }
             ServerFault::TimedOut => "the host did not answer in time",
             ServerFault::NoTls => "the server does not offer TLS",

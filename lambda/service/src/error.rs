@@ -45,11 +45,29 @@ pub enum Error {
     },
     /// Every password that may be tried is wrong.
     #[error(
-        "log in to {service} as {username}: the service takes none of the passwords of {secret} (tried: \
-         {tried}); see that the user exists and is not locked, give it AWSCURRENT's password by hand or store \
+        "log in to {service} as {username}: the service accepts none of the passwords of {secret} (tried: \
+         {tried}); check that the user exists and is not locked, give it AWSCURRENT's password by hand or store \
          the right one as AWSCURRENT, then rotate again"
     )]
     NoPasswordWorks {
+        /// The secret's name.
+        secret: String,
+        /// The service.
+        service: String,
+        /// The pinned user.
+        username: String,
+        /// The versions whose passwords were tried.
+        tried: String,
+    },
+    /// The members of a farm that answered call every password wrong that may be tried. A fresh member does
+    /// not know the old password any more, and a stale one does not know the new one yet.
+    #[error(
+        "log in to {service} as {username}: the members of the farm that answered accept none of the passwords \
+         of {secret} (tried: {tried}), and some may not know the latest one yet; it is tried again; if that \
+         lasts longer than `propagation`, check that the user exists and is not locked, then store the password \
+         that works as AWSCURRENT"
+    )]
+    NoMemberAccepts {
         /// The secret's name.
         secret: String,
         /// The service.

@@ -10,8 +10,7 @@ pub use keyrota_contract::pins::service::{Adapter, Entry, Password};
 use keyrota_contract::pins::service::{CharacterClass, rules};
 use keyrota_contract::value::names::Names;
 use keyrota_contract::value::{OF_SERVICES, USERNAME};
-use keyrota_function_base::password::create::is_of;
-use keyrota_function_base::pin::entry;
+use keyrota_function_base::pin::{entry, is_file};
 use keyrota_function_base::secrets_manager::{Description, PasswordRule};
 
 pub use keyrota_function_base::pin::EntryError;
@@ -167,13 +166,7 @@ impl Pin {
 /// Returns whether every class of characters that a password requires has a character left.
 fn can_be_followed(password: &Password) -> bool {
     let is_left = |class: &CharacterClass| {
-        ('!'..='~').any(|it| is_of(*class, it) && !password.exclude.contains(it))
+        ('!'..='~').any(|it| class.contains(it) && !password.exclude.contains(it))
     };
     password.require.iter().all(is_left)
-}
-
-/// Returns whether a name is the name of a file in the package, and not a path.
-fn is_file(name: &str) -> bool {
-    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"_-.".contains(&byte);
-    !name.is_empty() && !name.starts_with('.') && name.bytes().all(plain)
 }

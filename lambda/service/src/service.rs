@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
-pub use keyrota_contract::adapter::Previous;
+pub use keyrota_contract::adapter::{Operation, Previous};
 pub use keyrota_contract::pins::service::Adapter;
 use keyrota_contract::url::HttpsUrl;
 use secrecy::SecretString;
@@ -20,18 +20,23 @@ pub struct Account {
 }
 
 impl Account {
-    /// Returns the service as errors call it: by the host of an HTTP adapter's change, or by the ARN of
-    /// the adapter's function.
-    pub fn service(&self) -> String {
-        match &self.adapter {
-            Adapter::Function(arn) => format!("the service behind {arn}"),
-            Adapter::Http(http) => match HttpsUrl::parse(&http.change.url) {
-                Ok(HttpsUrl {
-                    host, port: 443, ..
-                }) => host.to_owned(),
-                Ok(HttpsUrl { host, port, .. }) => format!("{host}:{port}"),
-                Err(_) => "the service".to_owned(),
-            },
+    /// Returns the service as errors call it: by the host that an HTTP adapter sends this request to, or by
+    /// the ARN of the adapter's function.
+    pub fn service(&self, operation: Operation) -> String {
+        let http = match &self.adapter {
+            Adapter::Function(arn) => return format!("the service behind {arn}"),
+            Adapter::Http(http) => http,
+        };
+        let request = match operation {
+            Operation::Authenticate => &http.authenticate,
+            Operation::Change => &http.change,
+        };
+        match HttpsUrl::parse(&request.url) {
+            Ok(HttpsUrl {
+                host, port: 443, ..
+            }) => host.to_owned(),
+            Ok(HttpsUrl { host, port, .. }) => format!("{host}:{port}"),
+            Err(_) => "the service".to_owned(),
         }
     }
 }
@@ -87,7 +92,7 @@ pub enum Cause {
     /// Lambda refused the invocation for another reason.
     Refused,
     /// Lambda's endpoint could not be reached.
-    NoWay,
+    EndpointUnreachable,
     /// Lambda gave no clear answer.
     NoAnswer,
     /// The adapter's function ended with an error.
@@ -104,7 +109,7 @@ pub enum Cause {
     Unbuilt,
     /// The host name has no address.
     NameUnknown,
-    /// There is no way to the host, or nothing listens on the port.
+    /// There is no route to the host, or nothing listens on the port.
     NoConnection,
     /// The host did not accept a connection in time.
     ConnectTimedOut,
@@ -128,7 +133,7 @@ impl Cause {
             Self::Denied => "denied",
             Self::Throttled => "throttled",
             Self::Refused => "refused",
-            Self::NoWay => "no_way",
+            Self::EndpointUnreachable => "endpoint_unreachable",
             Self::NoAnswer => "no_answer",
             Self::FunctionFailed => "function_failed",
             Self::FunctionTimedOut => "function_timed_out",
@@ -153,7 +158,7 @@ impl Cause {
             Self::Denied => "AWS did not allow this function to invoke the adapter's function",
             Self::Throttled => "too many invocations of functions are running in its account",
             Self::Refused => "Lambda refused to invoke the adapter's function",
-            Self::NoWay => "Lambda's endpoint could not be reached",
+            Self::EndpointUnreachable => "Lambda's endpoint could not be reached",
             Self::NoAnswer => "Lambda gave no clear answer",
             Self::FunctionFailed => "the adapter's function ended with an error",
             Self::FunctionTimedOut => "the adapter's function ran into its timeout",
@@ -163,10 +168,10 @@ impl Cause {
                 "the adapter's answer is of another version of the adapter contract"
             }
             Self::Unbuilt => {
-                "a value cannot stand where the adapter's file puts it, for example in a header"
+                "a value contains characters that are not allowed where the adapter's file inserts it"
             }
             Self::NameUnknown => "the host's name has no address",
-            Self::NoConnection => "there is no way to the host, or nobody listens on the port",
+            Self::NoConnection => "there is no route to the host, or nothing listens on the port",
             Self::ConnectTimedOut => "the host did not accept a connection in time",
             Self::Untrusted => "the host's certificate is not trusted",
             Self::NoTls => "the host does not offer TLS",
@@ -242,7 +247,7 @@ impl ServiceError {
                 ServiceFault::Unreachable | ServiceFault::Unclear
             ),
             Cause::Throttled
-            | Cause::NoWay
+            | Cause::EndpointUnreachable
             | Cause::NoAnswer
             | Cause::FunctionFailed
             | Cause::FunctionTimedOut

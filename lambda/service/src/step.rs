@@ -17,15 +17,16 @@ pub(crate) use login::{authenticate, no_login, none_works};
 pub use keyrota_function_base::clock::Deadline;
 pub(crate) use keyrota_function_base::step::describe;
 
+use keyrota_function_base::password::admit::admit;
 use keyrota_function_base::step::{self as base, Admission, abandon};
 
 use crate::arn::SecretArn;
 use crate::error::{Error, ReadError};
 use crate::event::{Event, Step};
 use crate::pin::{self, Pin, PinError};
-use crate::port::{Description, Ports, VersionSelector};
+use crate::port::{Ports, VersionSelector};
 use crate::secret::{Content, Credential};
-use crate::stage::{self, CURRENT, PENDING, PREVIOUS};
+use crate::stage::{CURRENT, PENDING};
 
 /// Carries out the step that the event requests.
 ///
@@ -39,22 +40,6 @@ pub async fn run<P: Ports>(ports: &P, event: &Event, deadline: Deadline) -> Resu
         Step::Test => test::run(ports, event, deadline).await,
         Step::Finish => finish::run(ports, event, deadline).await,
     }
-}
-
-/// Lets a step proceed only if the version is AWSPENDING. A version that is also AWSPREVIOUS
-/// was AWSCURRENT before and was replaced by hand, so its password is not set again.
-async fn admit<P: Ports>(
-    ports: &P,
-    event: &Event,
-    description: &Description,
-) -> Result<Admission, Error> {
-    let admission = base::admit(ports, event, description)?;
-    let was_current = stage::carrier(&description.stages, PREVIOUS) == Some(&event.token);
-    if admission == Admission::Proceed && was_current {
-        let reason = "its AWSPENDING was AWSCURRENT before and was replaced".to_owned();
-        return Err(abandon(ports, event, None, reason).await.into());
-    }
-    Ok(admission)
 }
 
 /// Returns why a pending version that does not agree with the pin cannot be used. Nothing was

@@ -6,7 +6,9 @@
 
 use std::time::Duration;
 
+use keyrota_contract::pins::service::rules::LONGEST_TIMEOUT;
 use keyrota_function_base::password::label::{promote, unlabel};
+use keyrota_function_base::step::unreadable;
 use keyrota_function_base::sweep::{Findings, Sweep};
 
 use crate::arn::SecretArn;
@@ -16,15 +18,15 @@ use crate::log::Note;
 use crate::mark::{self, SETTING};
 use crate::pin::Pin;
 use crate::port::{Clock, Description, Journal, Ports, VersionSelector};
-use crate::secret::{Content, Credential};
+use crate::secret::{Content, Credential, Unreadable};
 use crate::stage::{self, CURRENT, VersionId};
 use crate::step::{
     Deadline, authenticate, current_credential, describe, find, no_login, none_works, usable,
 };
 
-/// The maximum time that a secret normally takes. The sweep begins no secret with less time
-/// left.
-const ENOUGH: Duration = Duration::from_secs(10);
+/// The maximum time that a secret normally takes: two logins, and the calls of Secrets Manager. The
+/// sweep begins no secret with less time left.
+const ENOUGH: Duration = Duration::from_secs(2 * LONGEST_TIMEOUT as u64 + 5);
 
 /// Sweeps the secrets, several at a time.
 ///
@@ -37,10 +39,12 @@ pub async fn run<P: Ports>(
     deadline: Deadline,
 ) -> Result<(), Error> {
     let findings = Findings::default();
+    // A function with a shorter timeout begins its first secrets all the same.
+    let remaining = deadline.remaining_time(ports.clock());
     let frame = Sweep {
         ports,
         deadline,
-        enough: ENOUGH,
+        enough: ENOUGH.min(remaining * 3 / 4),
         subject: "",
     };
     let look = async |secret: &SecretArn| sweep(ports, secret, &findings).await;
@@ -83,8 +87,13 @@ async fn repair<P: Ports>(
     let secret = &pin.secret;
     let note = |decision, reason| ports.journal().note(Note::new(decision, reason).of(secret));
     let found = find(ports, secret, VersionSelector::Version(version)).await?;
+    if let Content::Unreadable(problem @ Unreadable::Undecryptable) = found.content {
+        // The version may contain the password that works.
+        return Err(unreadable::<Credential>(secret, SETTING, problem).into());
+    }
     let Some(credential) = usable(pin, found.content) else {
-        note("leave", "what a rotation left is of another user");
+        let reason = "the version of a broken-off rotation has no credential of the pinned user";
+        note("leave", reason);
         return Ok(());
     };
     let current = ask(ports, pin, CURRENT, current).await?;

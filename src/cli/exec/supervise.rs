@@ -58,22 +58,14 @@ pub(super) async fn supervise(
     loop {
         let mut child = start(settings, &mut prepared.command)?;
         // One future for all turns: a signal neither restarts a pause nor waits for a check.
-        let mut next = pin!(async {
-            loop {
-                // Without randomness, the checks are only less spread.
-                let pause = plan::pause(restart.interval, getrandom::u32().unwrap_or_default());
-                context.clock.sleep(pause).await;
-                match changed(&prepared.version).await {
-                    Ok(Some(next)) => break next,
-                    Ok(None) => {}
-                    // The command keeps the credential that it has.
-                    Err(failed) => {
-                        settings.progress.on(Event::Warning(failed.failure.message));
-                        settings.progress.finish();
-                    }
-                }
-            }
-        });
+        let version = prepared.version;
+        let mut next = pin!(next_version(
+            settings,
+            context,
+            restart.interval,
+            version,
+            &changed
+        ));
         let next = loop {
             tokio::select! {
                 ended = child.wait() => return ended.map_err(|error| lost(&error)),
@@ -85,6 +77,30 @@ pub(super) async fn supervise(
             return Ok(status);
         }
         prepared = next;
+    }
+}
+
+/// Waits until the current version is another one, and returns the command with its credential.
+async fn next_version(
+    settings: &Settings,
+    context: &Context<'_>,
+    interval: Duration,
+    version: String,
+    changed: &impl AsyncFn(&str) -> Result<Option<Prepared>, Failed>,
+) -> Prepared {
+    loop {
+        // Without randomness, the checks are only less spread.
+        let pause = plan::pause(interval, getrandom::u32().unwrap_or_default());
+        context.clock.sleep(pause).await;
+        match changed(&version).await {
+            Ok(Some(next)) => return next,
+            Ok(None) => {}
+            // The command keeps the credential that it has.
+            Err(failed) => {
+                settings.progress.on(Event::Warning(failed.failure.message));
+                settings.progress.finish();
+            }
+        }
     }
 }
 

@@ -329,7 +329,7 @@ pub(super) fn check_name(text: &str, engine: Option<Engine>, word: Word) -> Resu
 /// Checks the path of a file beside the manifest.
 pub(in crate::model) fn check_path(text: &str) -> Result<String, String> {
     match text.is_empty() || text.len() > MAX_PATH || text.contains(char::is_control) {
-        true => Err("expected the path of a file, relative to the manifest".to_owned()),
+        true => Err("expected the path of a file, without control characters".to_owned()),
         false => Ok(text.to_owned()),
     }
 }

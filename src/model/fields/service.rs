@@ -17,7 +17,7 @@ pub(super) static OWN: [Field; 8] = [
     Field::required(
         "adapter",
         Form::Mapping(&ADAPTER),
-        "What knows the service: it tries a login and changes the password.",
+        "The adapter, which logs in to the service and changes the password.",
     ),
     Field::optional(
         "settings",
@@ -26,7 +26,7 @@ pub(super) static OWN: [Field; 8] = [
                 .at_most(1_024)
                 .or(&["number", "boolean"]),
         ),
-        "Texts that the adapter gets with each request, by name. They are not secret: everyone who may read the function's code or the repository sees them.",
+        "Values that are passed to the adapter with each request, by name. They are not secret: everyone who may read the function's code or the repository sees them.",
     ),
     Field::optional(
         "password",

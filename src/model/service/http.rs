@@ -2,11 +2,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use keyrota_contract::adapter;
+use keyrota_contract::adapter::{self, Operation};
 use keyrota_contract::pins::service::{Http, HttpRequest, rules};
 use keyrota_contract::template::{Placeholder, Template};
 
-use super::http_request::{self, Part, Part::Authenticate, Part::Change, texts};
+use super::http_request::{self, texts};
 use crate::model::database::read::check_path;
 use crate::model::fields::{Fields, HTTP_ADAPTER};
 use crate::model::reader::{Field, Findings};
@@ -120,13 +120,13 @@ fn read_root(root: &Field<'_>, settings: Option<&BTreeMap<String, String>>) -> O
             )),
         })
     });
-    let request = |part: Part| -> Option<HttpRequest> {
-        fields.require(part.name())?;
-        let request = fields.mapping(part.name())?;
-        http_request::read(&request, part, settings)
+    let request = |operation: Operation| -> Option<HttpRequest> {
+        fields.require(operation.name())?;
+        let request = fields.mapping(operation.name())?;
+        http_request::read(&request, operation, settings)
     };
     let tls_ca = fields.optional("tls_ca", |field| field.parse("invalid-value", check_path));
-    let (authenticate, change) = (request(Authenticate), request(Change));
+    let (authenticate, change) = (request(Operation::Authenticate), request(Operation::Change));
     Some(Http {
         version: version?,
         authenticate: authenticate?,

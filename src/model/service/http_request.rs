@@ -2,49 +2,18 @@
 
 use std::collections::BTreeMap;
 
-use keyrota_contract::adapter::{Outcome, Previous};
-use keyrota_contract::pins::service::{Answer, Basic, HttpRequest, Method};
+use keyrota_contract::adapter::{Operation, Outcome};
+use keyrota_contract::pins::service::rules::{LONGEST_TIMEOUT, RESERVED};
+use keyrota_contract::pins::service::{Basic, HttpRequest, Method};
 use keyrota_contract::template::{Placeholder, Template};
 use keyrota_contract::url::HttpsUrl;
 use serde_json::Value as Json;
 
+use super::http_answer;
 use crate::model::document::{Node, Value};
 use crate::model::fields::Fields;
 use crate::model::reader::Field;
 use crate::model::{Duration, Finding};
-
-/// The longest time that a request may take, in seconds.
-const LONGEST_TIMEOUT: u64 = 20;
-/// Headers that follow from the rest of the request (RFC 9110, RFC 9112).
-const OWN_HEADERS: [&str; 8] = [
-    "connection",
-    "content-length",
-    "expect",
-    "host",
-    "te",
-    "trailer",
-    "transfer-encoding",
-    "upgrade",
-];
-
-/// A part of the file.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Part {
-    /// The request that tries a login.
-    Authenticate,
-    /// The request that changes the password.
-    Change,
-}
-
-impl Part {
-    /// Returns its field in the file.
-    pub(super) const fn name(self) -> &'static str {
-        match self {
-            Self::Authenticate => "authenticate",
-            Self::Change => "change",
-        }
-    }
-}
 
 /// Returns the texts of a request in which placeholders are replaced.
 pub(super) fn texts(request: &HttpRequest) -> Vec<&str> {
@@ -78,10 +47,13 @@ fn strings<'a>(json: &'a Json, texts: &mut Vec<&'a str>) {
 /// Reads a request.
 pub(super) fn read(
     fields: &Fields<'_>,
-    part: Part,
+    operation: Operation,
     settings: Option<&BTreeMap<String, String>>,
 ) -> Option<HttpRequest> {
-    let templates = Templates { part, settings };
+    let templates = Templates {
+        operation,
+        settings,
+    };
     let method = fields
         .require("method")
         .and_then(|field| field.parse("invalid-value", parse_method));
@@ -106,7 +78,7 @@ pub(super) fn read(
     let form = fields.optional("form", |field| read_texts(field, &templates));
     let answers = fields
         .require("answers")
-        .and_then(|field| read_answers(&field, part));
+        .and_then(|field| http_answer::read(&field, operation));
     let timeout = fields.value("timeout", |field| {
         field.parse("invalid-duration", parse_timeout)
     });
@@ -120,12 +92,12 @@ pub(super) fn read(
         answers: answers?,
         timeout: timeout?,
     };
-    check(&request, part, fields);
+    check(&request, operation, fields);
     Some(request)
 }
 
 /// Checks the parts of a request against each other.
-fn check(request: &HttpRequest, part: Part, fields: &Fields<'_>) {
+fn check(request: &HttpRequest, operation: Operation, fields: &Fields<'_>) {
     let refuse = |name: &str, message: &str, hint: &str| {
         let finding = Finding::error("contradiction", fields.path(name), message);
         fields.place(name).report(finding.hint(hint));
@@ -158,14 +130,14 @@ fn check(request: &HttpRequest, part: Part, fields: &Fields<'_>) {
         let message = format!("no part of the request contains `{placeholder}`, {why}");
         fields.at().report(Finding::error("missing", path, message));
     };
-    match part {
-        Part::Authenticate if !uses(Placeholder::Password) => {
+    match operation {
+        Operation::Authenticate if !uses(Placeholder::Password) => {
             missing("{{password}}", "so it cannot say whether a password works");
         }
-        Part::Change if !uses(Placeholder::NewPassword) => {
+        Operation::Change if !uses(Placeholder::NewPassword) => {
             missing("{{new_password}}", "so it cannot change the password");
         }
-        Part::Authenticate | Part::Change => {}
+        Operation::Authenticate | Operation::Change => {}
     }
     let means = |outcome: Outcome| request.answers.iter().any(|it| it.outcome == outcome);
     if !means(Outcome::Success) {
@@ -175,7 +147,7 @@ fn check(request: &HttpRequest, part: Part, fields: &Fields<'_>) {
             .place("answers")
             .report(Finding::error("missing", path, message));
     }
-    if part == Part::Authenticate && !means(Outcome::Refused) {
+    if operation == Operation::Authenticate && !means(Outcome::Refused) {
         let message = "no answer has the outcome `refused`, so keyrota would never learn that a password is wrong, and could not recover from an unclear change";
         let path = fields.path("answers");
         fields.place("answers").report(
@@ -187,7 +159,7 @@ fn check(request: &HttpRequest, part: Part, fields: &Fields<'_>) {
 
 /// Reads the texts in which placeholders are replaced.
 struct Templates<'a> {
-    part: Part,
+    operation: Operation,
     settings: Option<&'a BTreeMap<String, String>>,
 }
 
@@ -203,7 +175,7 @@ impl Templates<'_> {
         let template = Template::parse(text).map_err(|why| format!("the text {why}"))?;
         for placeholder in template.placeholders() {
             match (placeholder, self.settings) {
-                (Placeholder::NewPassword, _) if self.part == Part::Authenticate => {
+                (Placeholder::NewPassword, _) if self.operation == Operation::Authenticate => {
                     return Err(
                         "`{{new_password}}` is only in `change`; a login uses `{{password}}`"
                             .to_owned(),
@@ -248,8 +220,8 @@ fn parse_method(text: &str) -> Result<Method, String> {
 
 fn parse_timeout(text: &str) -> Result<u16, String> {
     let duration = Duration::parse(text)?;
-    match (duration.as_seconds(), u16::try_from(duration.as_seconds())) {
-        (1..=LONGEST_TIMEOUT, Ok(seconds)) => Ok(seconds),
+    match u16::try_from(duration.as_seconds()) {
+        Ok(seconds @ 1..=LONGEST_TIMEOUT) => Ok(seconds),
         _ => Err(format!(
             "expected 1s to {LONGEST_TIMEOUT}s, and not {duration}"
         )),
@@ -282,7 +254,7 @@ fn read_headers(field: &Field<'_>, templates: &Templates<'_>) -> Option<BTreeMap
                 "`{}` is not the name of a header",
                 name.escape_debug()
             ));
-        } else if OWN_HEADERS.contains(&lower.as_str()) {
+        } else if RESERVED.contains(&lower.as_str()) {
             report(format!(
                 "`{lower}` follows from the rest of the request; remove it"
             ));
@@ -338,7 +310,7 @@ fn refuse_placeholder(key: &str, field: &Field<'_>) {
 }
 
 /// Returns a node of YAML as JSON. `each_key` gets the keys of mappings.
-fn json_of(node: &Node, each_key: &dyn Fn(&str)) -> Json {
+pub(super) fn json_of(node: &Node, each_key: &dyn Fn(&str)) -> Json {
     match &node.value {
         _ if node.is_null() => Json::Null,
         Value::Scalar { text, plain: true } => match text.as_str() {
@@ -360,95 +332,4 @@ fn json_of(node: &Node, each_key: &dyn Fn(&str)) -> Json {
             Json::Object(entries.iter().map(pair).collect())
         }
     }
-}
-
-fn read_answers(field: &Field<'_>, part: Part) -> Option<Vec<Answer>> {
-    let definition = &crate::model::fields::HTTP_ANSWER;
-    let answers = field.list()?.into_iter().map(|item| {
-        let fields = Fields::of(&item, definition)?;
-        read_answer(&fields, part)
-    });
-    let answers: Vec<Option<Answer>> = answers.collect();
-    answers.into_iter().collect()
-}
-
-fn read_answer(fields: &Fields<'_>, part: Part) -> Option<Answer> {
-    let status = fields
-        .require("status")
-        .and_then(|field| read_status(&field));
-    let json = match fields.get("json") {
-        Some(field) => read_pointers(&field),
-        None => Some(BTreeMap::new()),
-    };
-    let outcome = fields.require("outcome").and_then(|field| {
-        field.parse("invalid-value", |text| {
-            let found = Outcome::ALL.into_iter().find(|it| it.name() == text);
-            match (found, part) {
-                (Some(Outcome::PasswordRejected), Part::Authenticate) => {
-                    Err("a login has no new password that could be rejected".to_owned())
-                }
-                (Some(outcome), _) => Ok(outcome),
-                (None, _) => {
-                    let names = Outcome::ALL.map(Outcome::name).join(", ");
-                    Err(format!("expected one of {names}, found `{text}`"))
-                }
-            }
-        })
-    });
-    let previous = fields.value("previous", |field| {
-        field.parse("invalid-value", |text| match text {
-            "void" => Ok(Previous::Void),
-            "works" => Ok(Previous::Works),
-            _ => Err(format!("expected void or works, found `{text}`")),
-        })
-    });
-    let (outcome, previous) = (outcome?, previous?);
-    if previous == Previous::Works && (part, outcome) != (Part::Change, Outcome::Success) {
-        let path = fields.path("previous");
-        let message = "only a successful change says that the previous password still works";
-        fields
-            .place("previous")
-            .report(Finding::error("contradiction", path, message));
-    }
-    Some(Answer {
-        status: status?,
-        json: json?,
-        outcome,
-        previous,
-    })
-}
-
-fn read_status(field: &Field<'_>) -> Option<Vec<u16>> {
-    let read = |field: &Field<'_>| {
-        let status = field.number(200, 599)?;
-        u16::try_from(status).ok()
-    };
-    if !field.is_list() {
-        return Some(vec![read(field)?]);
-    }
-    let items = field.list()?;
-    if items.is_empty() {
-        field.refuse("invalid-number", "the list has no status code");
-        return None;
-    }
-    let all: Vec<Option<u16>> = items.iter().map(read).collect();
-    all.into_iter().collect()
-}
-
-/// Reads the values that a body must have, by JSON pointers (RFC 6901).
-fn read_pointers(field: &Field<'_>) -> Option<BTreeMap<String, Json>> {
-    let mut pointers = BTreeMap::new();
-    for (pointer, value, _) in field.any_mapping()?.fields() {
-        if !pointer.is_empty() && !pointer.starts_with('/') {
-            value.refuse(
-                "invalid-value",
-                format!(
-                    "`{}` is not a JSON pointer; it begins with `/`",
-                    pointer.escape_debug()
-                ),
-            );
-        }
-        pointers.insert(pointer.to_owned(), json_of(value.node(), &|_| {}));
-    }
-    Some(pointers)
 }

@@ -15,14 +15,6 @@ use crate::model::{
     field_names, tag_text,
 };
 
-/// Every class of characters, in the order of the documentation.
-const CLASSES: [CharacterClass; 4] = [
-    CharacterClass::Upper,
-    CharacterClass::Lower,
-    CharacterClass::Digit,
-    CharacterClass::Symbol,
-];
-
 /// Words in the name of a setting that probably is a secret.
 const SECRET_WORDS: [&str; 8] = [
     "password",
@@ -59,11 +51,21 @@ pub(in crate::model) fn read(fields: &Fields<'_>, around: &Surroundings<'_>) -> 
 /// as another tenant, is another user.
 fn identity(service: &Service) -> Identity {
     let adapter = match &service.adapter {
-        Adapter::Function(arn) => arn.to_string(),
-        Adapter::Http(http) => format!("{:?}", http.requests),
+        // A version or an alias belongs to the same function.
+        Adapter::Function(arn) => {
+            let parts: Vec<&str> = arn.as_str().split(':').take(7).collect();
+            parts.join(":")
+        }
+        // Files that change passwords at one URL change those of the same users.
+        Adapter::Http(http) => http.requests.change.url.clone(),
     };
+    let settings = service.settings.iter();
+    let settings: Vec<String> = settings
+        .map(|(name, value)| format!("{name}={value}"))
+        .collect();
+    let parts = [adapter, settings.join("\n"), service.username.clone()];
     Identity {
-        key: format!("{adapter} {:?} {}", service.settings, service.username),
+        key: parts.join("\n\n"),
         field: "username",
         name: format!("the same user at {}", service.place()),
         reason: "use one entry per user, because a user has only one password",
@@ -295,7 +297,9 @@ fn read_classes(field: &Field<'_>) -> Option<Vec<CharacterClass>> {
     let mut classes = Vec::new();
     for item in field.list()? {
         let class = item.parse("invalid-value", |text| {
-            let found = CLASSES.into_iter().find(|class| class_name(*class) == text);
+            let found = CharacterClass::ALL
+                .into_iter()
+                .find(|class| class_name(*class) == text);
             found.ok_or_else(|| format!("expected upper, lower, digit, or symbol, found `{text}`"))
         })?;
         if classes.contains(&class) {
@@ -316,13 +320,7 @@ fn check_classes(rule: &PasswordRule, require: &[CharacterClass], field: &Field<
     for class in require {
         let remains = |byte: u8| {
             let one = char::from(byte);
-            let belongs = match class {
-                CharacterClass::Upper => one.is_ascii_uppercase(),
-                CharacterClass::Lower => one.is_ascii_lowercase(),
-                CharacterClass::Digit => one.is_ascii_digit(),
-                CharacterClass::Symbol => one.is_ascii_punctuation(),
-            };
-            belongs && !rule.exclude.contains(one)
+            class.contains(one) && !rule.exclude.contains(one)
         };
         if !(b'!'..=b'~').any(remains) {
             let name = class_name(*class);

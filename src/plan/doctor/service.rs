@@ -1,5 +1,7 @@
 //! Faults of a service's login.
 
+use keyrota_contract::value::OF_SERVICES;
+
 use super::entry::{Findings, current};
 use super::fault::{CREDENTIAL_REFUSED, NO_CREDENTIAL, PASSWORD_BROKEN_OFF, VALUE_OF_ANOTHER};
 use super::recovery::{self, Advice};
@@ -86,8 +88,9 @@ fn login<'a>(
 }
 
 fn store(entry: EntryOf<'_, Service>) -> String {
+    let [user, password] = OF_SERVICES.map(|field| entry.fields.of(field));
     format!(
-        "store the current password of the service: `aws secretsmanager put-secret-value --secret-id {} --secret-string file://…`",
+        "store a JSON object with the fields `{user}` and `{password}`, the current password at the service: `aws secretsmanager put-secret-value --secret-id {} --secret-string file://value.json`",
         entry.secret
     )
 }

@@ -104,7 +104,7 @@ fn foreign_adapters(model: &Model, account: &str) -> Vec<Finding> {
     let warning = |arn: &str| {
         let message = "the adapter belongs to another account, which gets the passwords and decides who may change its code".to_owned();
         Finding::warning("foreign-adapter", format!("adapter {arn}"), message).hint(
-            "its resource policy must allow lambda:InvokeFunction to the role of the service function",
+            "its resource policy (of the version or the alias, if the ARN names one) must allow lambda:InvokeFunction to the role of the service function",
         )
     };
     foreign.into_iter().map(warning).collect()

@@ -261,7 +261,7 @@ fn adapter(entry: &Entry, refused: &RehearsedCall, code: &str) -> String {
                 "let the role of the service function invoke {arn}: run `keyrota doctor --fix`, which restores the role's policies; an adapter in another account needs a resource policy that allows it"
             ),
             Adapter::Function(arn) => format!(
-                "see that the function {arn} exists, that the role of the service function may invoke it, and the adapter's own log; then run `keyrota doctor` again"
+                "check that the function {arn} exists and that the role of the service function may invoke it, and read the adapter's log; then run `keyrota doctor` again"
             ),
             Adapter::Http(http) => format!(
                 "compare the answers of {place} with `answers` of `{}` in {}; then run `keyrota doctor` again",

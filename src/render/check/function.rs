@@ -11,8 +11,11 @@ use crate::render::{BUCKET_PARAMETER, KMS_KEY, Pins, SERVICE_KEY, Strategy, TOPI
 const LAMBDA: &str = "AWS::Lambda::Function";
 const REFERENCE: &str = "AWS CloudFormation Template Reference, aws-resource-lambda-function";
 
-/// The longest time that a step with `propagation` needs besides: two logins.
+/// The longest time that a step with `propagation` needs besides, in seconds: two logins, and the calls of
+/// Secrets Manager.
 const BESIDE_PROPAGATION: u64 = 30;
+/// The same, for a service: a request to it may take 20 seconds.
+const BESIDE_PROPAGATION_OF_SERVICE: u64 = 45;
 
 pub(super) const THEME: Theme = Theme {
     title: "The function and its log",
@@ -150,7 +153,7 @@ pub(super) const THEME: Theme = Theme {
             id: "function-propagation",
             level: Level::Error,
             title: "The function's timeout leaves time for `propagation`",
-            why: "A step of the rotation waits that long, and needs up to 30 seconds for what it does besides. Lambda would end it, and no rotation would succeed.",
+            why: "A step of the rotation waits that long, and needs up to 30 seconds for what it does besides, for a service up to 45 seconds. Lambda would end it, and no rotation would succeed.",
             remedy: "raise `function.timeout`, or lower `propagation`",
             source: "AWS Lambda Developer Guide, configuration-timeout",
             check: Some(|stack, found| {
@@ -158,13 +161,18 @@ pub(super) const THEME: Theme = Theme {
                 for entry in &stack.model().entries {
                     let wait = match entry.by_kind() {
                         ByKind::AccessKey(_) => None,
-                        ByKind::Database(database) => database.kind.propagation,
-                        ByKind::Service(service) => service.kind.propagation,
+                        ByKind::Database(database) => {
+                            database.kind.propagation.map(|it| (it, BESIDE_PROPAGATION))
+                        }
+                        ByKind::Service(service) => {
+                            let wait = service.kind.propagation;
+                            wait.map(|it| (it, BESIDE_PROPAGATION_OF_SERVICE))
+                        }
                     };
-                    let Some(wait) = wait else {
+                    let Some((wait, beside)) = wait else {
                         continue;
                     };
-                    let needed = wait.as_seconds() + BESIDE_PROPAGATION;
+                    let needed = wait.as_seconds() + beside;
                     if timeout < needed {
                         let path = format!("{}.propagation", entry.place);
                         let message = format!("{wait} needs a timeout of at least {needed}s");

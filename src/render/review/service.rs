@@ -35,8 +35,8 @@ pub fn services(stacks: &[Rendered<'_>]) -> Option<Json> {
 /// The states of a password during a change, step by step.
 const STEPS: [&str; 4] = [
     "Secrets Manager generates a random password. The function stores it as `AWSPENDING`, and leaves all other fields unchanged.",
-    "The function has the adapter try a login with the pending password, in case the service has it already. Otherwise, it has the adapter change the password from the current one to the pending one. It asks only the adapter that its pins name. A password that the service’s policy rejects ends the rotation, and the next one takes another.",
-    "It has the adapter log in with the pending password.",
+    "The function first asks the adapter to log in with the pending password, which the service may already have. If it does not, the function asks the adapter to change the password from the current one to the pending one. It asks only the adapter that its pins name. A password that the service’s policy rejects ends the rotation, and the next one takes another.",
+    "The function asks the adapter to log in with the pending password.",
     "It moves `AWSCURRENT` to the new password. `AWSPREVIOUS` is then on the old one.",
 ];
 
@@ -54,7 +54,7 @@ fn adapter((adapter, entries): &Served<'_>) -> Json {
             "title": Prose::words("The Lambda function ").code(arn.as_str()),
             "text": Prose::words("gets the user name, the settings, and the passwords of ")
                 .then(users)
-                .say(". It is not in this stack: who may change its code or its alias gets these passwords."),
+                .say(". It is not in this stack: anyone who can change its code or its alias can read these passwords."),
             "requests": [],
         }),
         Adapter::Http(http) => json!({

@@ -141,13 +141,11 @@ fn sorted(strategy: Strategy, model: &Model) -> Vec<&Entry> {
 fn description(model: &Model) -> String {
     let mut kinds: Vec<&str> = Strategy::of(model).map(|it| rotated(it.code())).collect();
     kinds.dedup();
-    let what = match kinds.as_slice() {
-        [one] => (*one).to_owned(),
-        [first, second] => format!("{first} and {second}"),
-        all => all.join(", "),
-    };
-    let what = format!("{what} that rotate");
-    format!("{}: {what}, by keyrota", model.stack)
+    format!(
+        "{}: {} that rotate, by keyrota",
+        model.stack,
+        listed(&kinds)
+    )
 }
 
 /// Returns what the stack rotates, with the users that it belongs to.
@@ -160,9 +158,14 @@ fn subjects(model: &Model) -> String {
         })
         .collect();
     all.dedup();
-    match all.as_slice() {
+    listed(&all)
+}
+
+/// Returns a list of up to three kinds as in a sentence.
+fn listed(kinds: &[&str]) -> String {
+    match kinds {
         [first, second, third] => format!("{first}, {second}, and {third}"),
-        all => all.join(" and "),
+        kinds => kinds.join(" and "),
     }
 }
 

@@ -142,7 +142,7 @@ impl AwsState {
                     "the user name or the password is wrong",
                 )),
             },
-            _ => Err(("unreachable", "nobody listens on the port")),
+            _ => Err(("unreachable", "nothing listens on the port")),
         }
     }
 

@@ -1,5 +1,7 @@
 //! Logins of services. Only the adapter reaches the service.
 
+use keyrota_contract::value::PASSWORD;
+
 use super::go_back;
 use crate::model::{EntryOf, Service};
 use crate::plan::{ObservedService, SETTING};
@@ -33,7 +35,8 @@ pub(super) async fn recover_service(
     Err(Error::NotRecovered {
         secret: entry.secret.to_string(),
         reason: format!(
-            "no version has a password that the service accepts ({tried}); set a password at the service, and store it in the secret"
+            "no version has a password that the service accepts ({tried}); set a password at the service, and store it in the field `{}` of the secret",
+            entry.fields.of(PASSWORD)
         ),
     })
 }

@@ -194,7 +194,7 @@ fn a_server_that_is_down_is_told_from_a_wrong_password() {
     };
     server(&fake, true);
     let error = scenario.bootstrap(&fake, None).unwrap().unwrap_err();
-    assert!(error.to_string().contains("nobody listens"), "{error}");
+    assert!(error.to_string().contains("nothing listens"), "{error}");
     server(&fake, false);
     check(&fake, &scenario.bootstrap(&fake, None).unwrap().unwrap());
 }

@@ -1,4 +1,4 @@
-//! What the tests of both functions share.
+//! What the tests of the functions share.
 //!
 //! | module | content |
 //! | --- | --- |

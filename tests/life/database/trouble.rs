@@ -26,9 +26,9 @@ async fn what_a_person_did(engine: Engine) {
     store_password(&site, "wrong-by-hand-2").await;
     store_password(&site, "wrong-by-hand-3").await;
     site.fails_to_rotate(&[
-        "takes none of the passwords",
+        "accepts none of the passwords",
         "AWSCURRENT, AWSPREVIOUS, AWSPENDING",
-        "see that the user exists",
+        "check that the user exists",
     ])
     .await;
     site.logged_error("NoPasswordWorks").await;
@@ -37,7 +37,8 @@ async fn what_a_person_did(engine: Engine) {
     site.rotates().await;
 
     test_server::drop_user(&site.server, &site.user);
-    site.fails_to_rotate(&["takes none of the passwords"]).await;
+    site.fails_to_rotate(&["accepts none of the passwords"])
+        .await;
     site.test.check_logs_for_secrets().await;
     let current = site.value("AWSCURRENT").await;
     let password = current["password"].as_str().expect("a password");

@@ -59,21 +59,11 @@ fn unfit(rule: &PasswordRule, password: &SecretString) -> Option<&'static str> {
     if password.chars().any(char::is_control) {
         return Some("has a control character in it");
     }
-    let lacks = |class: &CharacterClass| !password.chars().any(|it| is_of(*class, it));
+    let lacks = |class: &CharacterClass| !password.chars().any(|it| class.contains(it));
     if rule.require.iter().any(lacks) {
         return Some("lacks a class of characters that `password` requires");
     }
     None
-}
-
-/// Returns whether a character is of a class.
-pub fn is_of(class: CharacterClass, one: char) -> bool {
-    match class {
-        CharacterClass::Upper => one.is_ascii_uppercase(),
-        CharacterClass::Lower => one.is_ascii_lowercase(),
-        CharacterClass::Digit => one.is_ascii_digit(),
-        CharacterClass::Symbol => one.is_ascii_punctuation(),
-    }
 }
 
 /// Stores the value as AWSPENDING.

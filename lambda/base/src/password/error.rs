@@ -62,11 +62,11 @@ pub enum PasswordError {
     },
     /// The version whose password is about to be sent could not be recorded.
     #[error(
-        "write down in the labels of {secret} which password the server is given: {source}; the next try \
-         does it; {next}",
+        "record in the labels of {secret} which password is about to be sent: {source}; the next try does it; \
+         {next}",
         next = advice(.source)
     )]
-    NotWrittenDown {
+    NotRecorded {
         /// The secret's name.
         secret: String,
         /// The error from AWS.

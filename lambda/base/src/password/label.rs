@@ -28,7 +28,7 @@ pub async fn label<P: Ports>(
         .secrets_manager()
         .relabel(&event.secret, label, carrier, Some(&event.token))
         .await
-        .map_err(|source| PasswordError::NotWrittenDown {
+        .map_err(|source| PasswordError::NotRecorded {
             secret: event.secret.name().to_owned(),
             source,
         })
@@ -47,7 +47,7 @@ pub async fn unlabel<P: Ports>(
         .await;
 }
 
-/// Returns whether a version is recorded as the one whose password is sent to the server.
+/// Returns whether a version is recorded as the one whose password was sent last.
 pub fn is_set(description: &Description, version: &VersionId) -> bool {
     stage::carrier(&description.stages, SETTING) == Some(version)
 }

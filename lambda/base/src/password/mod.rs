@@ -5,11 +5,13 @@
 //! | --- | --- |
 //! | [`mark`] | the labels that keyrota puts on versions; pure |
 //! | [`outcome`], [`repair`] | what follows from the logins after a failed change, and after a rotation that was broken off; pure |
+//! | [`admit`] | admits a version to a step |
 //! | [`create`] | makes a new password and stores it |
 //! | [`version`] | what a version means for a rotation of its password; pure |
 //! | [`label`] | moves labels |
 //! | [`error`] | why one of these failed |
 
+pub mod admit;
 pub mod create;
 pub mod error;
 pub mod label;

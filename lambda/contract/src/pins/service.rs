@@ -68,6 +68,21 @@ pub enum CharacterClass {
     Symbol,
 }
 
+impl CharacterClass {
+    /// Every class, in the order of the documentation.
+    pub const ALL: [Self; 4] = [Self::Upper, Self::Lower, Self::Digit, Self::Symbol];
+
+    /// Returns whether a character is of the class.
+    pub const fn contains(self, one: char) -> bool {
+        match self {
+            Self::Upper => one.is_ascii_uppercase(),
+            Self::Lower => one.is_ascii_lowercase(),
+            Self::Digit => one.is_ascii_digit(),
+            Self::Symbol => one.is_ascii_punctuation(),
+        }
+    }
+}
+
 /// An HTTP adapter: how its requests are sent to a service, and what the answers mean.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]

@@ -37,17 +37,25 @@ pub fn fields(regions: &[String]) -> Vec<String> {
         .collect()
 }
 
-/// Returns whether a field belongs to this module: it holds the user name, or a password for a
+/// Returns whether [`set`] overwrites or removes a field: it holds the user name, or a password for a
 /// Region, also for one that is not in the list. Other fields belong to the owner of the secret, also
-/// if their names begin like that of a password. See the manifest's check of Regions for their form.
-pub fn owns(name: &str) -> bool {
-    let is_region = |region: &str| {
-        let allowed = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_';
-        region.bytes().all(allowed)
-            && region.matches('_').count() >= 2
-            && region.ends_with(|last: char| last.is_ascii_digit())
+/// if their names begin in the same way.
+pub fn owns(name: &str, regions: &[String]) -> bool {
+    let is_wanted = || fields(regions).iter().any(|it| it == name);
+    !regions.is_empty() && (is_of_region(name) || is_wanted())
+}
+
+/// Returns whether a name is that of a field with the password for a Region, such as
+/// `smtp_password_us_gov_west_1`: at least two parts of lower-case letters, and a number.
+fn is_of_region(name: &str) -> bool {
+    let Some(region) = name.strip_prefix(PASSWORD_IN) else {
+        return false;
     };
-    [USERNAME, PASSWORD].contains(&name) || name.strip_prefix(PASSWORD_IN).is_some_and(is_region)
+    let mut parts: Vec<&[u8]> = region.as_bytes().split(|it| *it == b'_').collect();
+    let number = parts.pop().unwrap_or_default();
+    let is_word = |part: &[u8]| !part.is_empty() && part.iter().all(u8::is_ascii_lowercase);
+    let is_number = !number.is_empty() && number.iter().all(u8::is_ascii_digit);
+    is_number && parts.len() >= 2 && parts.into_iter().all(is_word)
 }
 
 /// Returns the password for a Region.
@@ -63,14 +71,15 @@ pub fn password(secret_key: &SecretString, region: &str) -> SecretString {
 }
 
 /// Sets the user name and the passwords for the Regions in a value, and removes the passwords for
-/// other Regions, which would be those of a former key. Changes nothing without Regions.
+/// other Regions, which would be those of a former key. Other fields stay, also those of the owner whose
+/// names begin in the same way. Changes nothing without Regions.
 pub fn set(value: &mut Object, id: &str, secret_key: &SecretString, regions: &[String]) {
     let Some(first) = regions.first() else {
         return;
     };
     let wanted = fields(regions);
     let held: Vec<String> = value.names().map(str::to_owned).collect();
-    let is_stale = |name: &&String| owns(name) && !wanted.contains(name);
+    let is_stale = |name: &&String| owns(name, regions) && !wanted.contains(name);
     for name in held.iter().filter(is_stale) {
         value.remove(name);
     }
@@ -117,37 +126,37 @@ mod tests {
 
     #[test]
     fn only_the_user_name_and_the_passwords_for_regions_are_its_own() {
+        let regions = ["eu-west-1", "eu-west-1a-2"].map(str::to_owned);
         for own in [
             "smtp_username",
             "smtp_password",
             "smtp_password_us_gov_west_1",
             "smtp_password_eu_isoe_west_1",
+            "smtp_password_eu_west_1a_2",
         ] {
-            assert!(owns(own), "{own}");
+            assert!(owns(own, &regions) && !owns(own, &[]), "{own}");
         }
         for other in [
             "smtp_password_",
             "smtp_password_relay",
             "smtp_password_raw_1",
             "smtp_password_eu_west_one",
+            "smtp_password_eu_west_1a_3",
             "smtp_password_eu-west-1",
             "smtp_password_EU_WEST_1",
             "smtp_user",
             "secretkey",
         ] {
-            assert!(!owns(other), "{other}");
+            assert!(!owns(other, &regions), "{other}");
         }
-        assert!(
-            fields(&["ap-northeast-2".to_owned()])
-                .iter()
-                .all(|it| owns(it))
-        );
     }
 
     #[test]
     fn a_value_has_the_passwords_for_its_regions_and_no_others() {
         let mut value = Object::parse(
-            r#"{"accesskey":"A","smtp_password_us_east_1":"old","note":1,"smtp_password_note":"x"}"#,
+            r#"{"accesskey":"A","smtp_password_us_east_1":"old","note":1,"smtp_password_note":"x",
+                "smtp_password_us_gov_east_1":"old","smtp_password_2":"x","smtp_password_old_2":"x",
+                "smtp_password_EU_west_1":"x","smtp_password_eu_west":"x","smtp_password_eu__1":"x"}"#,
         )
         .unwrap_or_else(|error| panic!("{error:?}"));
         let before = value.to_text();
@@ -163,6 +172,11 @@ mod tests {
                 "accesskey",
                 "note",
                 "smtp_password_note",
+                "smtp_password_2",
+                "smtp_password_old_2",
+                "smtp_password_EU_west_1",
+                "smtp_password_eu_west",
+                "smtp_password_eu__1",
                 "smtp_username",
                 "smtp_password_eu_west_1",
                 "smtp_password_us_gov_west_1",

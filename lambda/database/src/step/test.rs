@@ -159,7 +159,7 @@ async fn attempt<P: Ports>(
         let Err(source) = authenticate(ports, pin, credential).await else {
             ports
                 .journal()
-                .note(Note::new("passed", "the server takes the password"));
+                .note(Note::new("passed", "the server accepts the password"));
             return Ok(());
         };
         match waits.next() {

@@ -1,6 +1,8 @@
 //! Finishes a rotation that was broken off after its password was sent. AWSCURRENT may contain
 //! a password that the server no longer accepts.
 
+use keyrota_function_base::step::unreadable;
+
 use super::is_unmoved;
 use crate::decide::{self, PasswordCheck, Repair};
 use crate::error::Error;
@@ -8,7 +10,7 @@ use crate::log::Note;
 use crate::mark::SETTING;
 use crate::pin::Pin;
 use crate::port::{Description, Journal, Ports, VersionSelector};
-use crate::secret::Credential;
+use crate::secret::{Content, Credential, Unreadable};
 use crate::stage::{CURRENT, VersionId};
 use crate::step::{
     administrator, authenticate, complete, find, no_login, none_works, promote, unlabel, usable,
@@ -24,8 +26,13 @@ pub(super) async fn repair<P: Ports>(
     let secret = &pin.secret;
     let note = |decision, reason| ports.journal().note(Note::new(decision, reason).of(secret));
     let found = find(ports, secret, VersionSelector::Version(version)).await?;
+    if let Content::Unreadable(problem @ Unreadable::Undecryptable) = found.content {
+        // The version may contain the password that works.
+        return Err(unreadable::<Credential>(secret, SETTING, problem).into());
+    }
     let Some(credential) = usable(pin, found.content) else {
-        note("leave", "what a rotation left is of another server or user");
+        let reason = "the version of a broken-off rotation has no credential of the pinned user";
+        note("leave", reason);
         return Ok(());
     };
     let current = ask(ports, pin, CURRENT, current).await?;

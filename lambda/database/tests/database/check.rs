@@ -30,7 +30,7 @@ fn it_says_whether_a_versions_password_works() {
     };
     assert_eq!(answer(&services, "first"), login("allowed", None, None));
     services.change_by_hand("another");
-    let why = "the user name or the password is wrong (28P01); see that the user exists and that its \
+    let why = "the user name or the password is wrong (28P01); check that the user exists and that its \
                `VALID UNTIL` is not over, then give it AWSCURRENT's password by hand, or store the right \
                one as AWSCURRENT (enter it if it is the first), and rotate again";
     let wrong = login("failed", Some("wrong_credentials"), Some(why));

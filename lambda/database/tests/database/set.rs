@@ -144,7 +144,7 @@ fn it_is_written_down_before_it_is_sent() {
 
     let services = created(Setting::POSTGRES);
     services.inject(4, Mishap::Before(Aws(port::CallErrorKind::NotAuthorised)));
-    assert_eq!(run(&services, Step::Set).name(), "NotWrittenDown");
+    assert_eq!(run(&services, Step::Set).name(), "NotRecorded");
     assert_eq!(asked(&services), ["inspect"]);
 }
 
@@ -273,7 +273,12 @@ fn a_user_that_was_dropped_is_named() {
     services.user.replace(None);
     services.allow_breakage();
     assert_eq!(run(&services, Step::Set).name(), "NoPasswordWorks");
-    assert!(services.output.said().contains("see that the user exists"));
+    assert!(
+        services
+            .output
+            .said()
+            .contains("check that the user exists")
+    );
 
     let services = created(Setting::ADMINISTRATOR);
     services.user.replace(None);

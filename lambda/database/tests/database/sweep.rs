@@ -6,7 +6,7 @@ use keyrota_database_function::event::Step;
 use keyrota_database_function::mark::{RETAINED, SETTING};
 use keyrota_database_function::port;
 use keyrota_database_function::server::ServerFault;
-use keyrota_database_function::stage::{CURRENT, PREVIOUS};
+use keyrota_database_function::stage::{CURRENT, PREVIOUS, VersionId};
 use keyrota_test_function::secrets::FakeSecrets as _;
 
 use crate::fake::AnyFault::{Aws, Server};
@@ -80,6 +80,22 @@ fn it_is_said_where_no_password_works_and_where_the_server_is_down() {
     let services = broken_off(Setting::POSTGRES);
     services.down.set(Some(ServerFault::TimedOut));
     assert_eq!(sweep(&services).name(), "SweepFailed");
+    assert!(services.carrier(SETTING).is_some());
+}
+
+/// The version may contain the only password that works, so nothing may look as if all were well.
+#[test]
+fn a_version_that_cannot_be_decrypted_fails_the_sweep() {
+    let services = broken_off(Setting::POSTGRES);
+    services.change_secret(|secret| {
+        let version = secret.versions.get_mut(&VersionId::new(TOKEN));
+        version.expect("a version").details.undecryptable = true;
+    });
+    services.output.clear();
+    assert_eq!(sweep(&services).name(), "SweepFailed");
+    let said = services.output.said().clone();
+    assert!(said.contains("ValueUnreadable"), "{said}");
+    assert!(said.contains("the KEYROTA_SETTING of"), "{said}");
     assert!(services.carrier(SETTING).is_some());
 }
 

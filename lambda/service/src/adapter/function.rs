@@ -12,6 +12,7 @@ use aws_sdk_lambda::types::InvocationType;
 use aws_smithy_runtime_api::client::http::SharedHttpClient;
 use aws_smithy_types::timeout::TimeoutConfig;
 use keyrota_contract::adapter::{Operation, Previous, Request};
+use keyrota_contract::pins::service::rules::LONGEST_TIMEOUT;
 use keyrota_function_base::aws::{Environment, classify, no_retries};
 use keyrota_function_base::client_config;
 use keyrota_function_base::secrets_manager::{CallError, CallErrorKind};
@@ -24,7 +25,7 @@ const INVOKE: &str = "lambda:InvokeFunction";
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
 /// How long an invocation may take, the start of the function included.
-const INVOKE_TIMEOUT: Duration = Duration::from_secs(20);
+const INVOKE_TIMEOUT: Duration = Duration::from_secs(LONGEST_TIMEOUT as u64);
 
 /// Invokes adapters' functions.
 pub struct FunctionAdapter {
@@ -120,9 +121,7 @@ fn read(operation: Operation, answer: &InvokeOutput) -> Result<Previous, Service
 /// Returns whether Lambda ended the function because of its timeout. It decides the advice only.
 fn timed_out(payload: &[u8]) -> bool {
     let answer: Value = serde_json::from_slice(payload).unwrap_or_default();
-    let text = |field: &str| answer.get(field).and_then(Value::as_str);
-    text("errorType") == Some("Sandbox.Timedout")
-        || text("errorMessage").is_some_and(|it| it.contains("Task timed out after"))
+    answer.get("errorType").and_then(Value::as_str) == Some("Sandbox.Timedout")
 }
 
 /// Returns the error of a function that Lambda did not invoke, or may not have invoked.
@@ -133,7 +132,7 @@ fn not_invoked(error: CallError) -> ServiceError {
             (ServiceFault::NotSent, Cause::Denied)
         }
         CallErrorKind::Throttled => (ServiceFault::NotSent, Cause::Throttled),
-        CallErrorKind::Unsent => (ServiceFault::NotSent, Cause::NoWay),
+        CallErrorKind::Unsent => (ServiceFault::NotSent, Cause::EndpointUnreachable),
         CallErrorKind::Unclear => (ServiceFault::Unclear, Cause::NoAnswer),
         CallErrorKind::Exists
         | CallErrorKind::LimitExceeded

@@ -9,7 +9,7 @@ use keyrota_function_base::password::PasswordError;
 use keyrota_function_base::password::label::{is_set, promote, unlabel};
 use keyrota_function_base::password::version::is_repeated;
 
-use super::test::prove;
+use super::test::{prove, test_failed};
 use super::{Admission, Deadline, admit, describe, pending_credential, read};
 use crate::error::Error;
 use crate::event::Event;
@@ -39,7 +39,8 @@ pub(super) async fn run<P: Ports>(
             let secret = event.secret.name().to_owned();
             return Err(PasswordError::PendingIsCurrent { secret }.into());
         }
-        prove(ports, &pin, &pending, deadline).await?;
+        let proven = prove(ports, &pin, &pending, deadline).await;
+        proven.map_err(|source| test_failed(&pin, source))?;
         let note = Note::new("promote", "the new password was set and tested");
         ports.journal().note(note);
         promote(ports, &event.secret, &description, &event.token).await?;

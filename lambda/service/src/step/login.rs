@@ -5,7 +5,7 @@ use crate::error::Error;
 use crate::pin::Pin;
 use crate::port::Ports;
 use crate::secret::Credential;
-use crate::service::{Service, ServiceError};
+use crate::service::{Operation, Service, ServiceError};
 
 /// Logs in as the pinned user with a version's password. The adapter is always the pinned one, whatever
 /// the version contains.
@@ -22,7 +22,7 @@ pub(crate) async fn authenticate<P: Ports>(
 pub(crate) fn no_login(pin: &Pin, version: &'static str, source: ServiceError) -> Error {
     Error::NoLogin {
         secret: pin.secret.name().to_owned(),
-        service: pin.account.service(),
+        service: pin.account.service(Operation::Authenticate),
         username: pin.account.username.clone(),
         version,
         advice: advice::find(&source),
@@ -30,12 +30,25 @@ pub(crate) fn no_login(pin: &Pin, version: &'static str, source: ServiceError) -
     }
 }
 
-/// Returns the error if every password that may be tried is wrong.
+/// Returns the error if every password that may be tried is wrong. On a farm of servers, that is known of
+/// the members that answered only.
 pub(crate) fn none_works(pin: &Pin, tried: &[&str]) -> Error {
-    Error::NoPasswordWorks {
-        secret: pin.secret.name().to_owned(),
-        service: pin.account.service(),
-        username: pin.account.username.clone(),
-        tried: tried.join(", "),
+    let secret = pin.secret.name().to_owned();
+    let service = pin.account.service(Operation::Authenticate);
+    let username = pin.account.username.clone();
+    let tried = tried.join(", ");
+    match pin.is_farm() {
+        true => Error::NoMemberAccepts {
+            secret,
+            service,
+            username,
+            tried,
+        },
+        false => Error::NoPasswordWorks {
+            secret,
+            service,
+            username,
+            tried,
+        },
     }
 }

@@ -16,7 +16,7 @@ use crate::log::Note;
 use crate::pin::Pin;
 use crate::port::{Journal, Ports};
 use crate::secret::Credential;
-use crate::service::{Previous, ServiceError, ServiceFault};
+use crate::service::{Operation, Previous, ServiceError, ServiceFault};
 use crate::stage::PENDING;
 
 /// A password change that was attempted.
@@ -97,7 +97,7 @@ pub(super) async fn failed<P: Ports>(
         ChangeEnd::NotChanged => Err(not_changed(pin, error, tested)),
         ChangeEnd::NoPasswordWorks => Err(none_works(pin, &[PENDING, attempt.version])),
         ChangeEnd::Unknown => Err(Error::ChangeUnknown {
-            service: pin.account.service(),
+            service: pin.account.service(Operation::Change),
             username: pin.account.username.clone(),
             tested,
             advice: advice::find(&error),
@@ -114,7 +114,7 @@ fn not_changed(pin: &Pin, source: ServiceError, tested: &'static str) -> Error {
         _ => advice::find(&source),
     };
     Error::NotChanged {
-        service: pin.account.service(),
+        service: pin.account.service(Operation::Change),
         username: pin.account.username.clone(),
         tested,
         advice,

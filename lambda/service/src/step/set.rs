@@ -1,4 +1,4 @@
-//! `setSecret`: has the adapter replace the user's password with the pending version's.
+//! `setSecret`: asks the adapter to replace the user's password with the pending version's.
 //!
 //! A process may die between any two calls, and an answer may be lost, so the step begins by finding
 //! out which password the service has. It logs in with these, in order, until one is accepted:
@@ -55,7 +55,11 @@ impl SetContext<'_> {
         match authenticate(ports, &self.pin, credential).await {
             Ok(()) => Ok(true),
             Err(error) if decide::may_try_another(error.fault) => {
-                self.tried.borrow_mut().push(version);
+                let mut tried = self.tried.borrow_mut();
+                // On a farm, the password of a rotation that was broken off is tried twice.
+                if !tried.contains(&version) {
+                    tried.push(version);
+                }
                 Ok(false)
             }
             Err(error) => Err(no_login(&self.pin, version, error)),
@@ -181,7 +185,7 @@ async fn keep<P: Ports>(ports: &P, context: &SetContext<'_>) -> Result<(), Error
     Ok(label(ports, context.event, &context.description, SETTING).await?)
 }
 
-/// Puts the label on the pending version, and has its password set. `old` is the password that the
+/// Puts the label on the pending version, and asks the adapter to replace the password. `old` is the password that the
 /// service has, from this version.
 async fn change<P: Ports>(
     ports: &P,

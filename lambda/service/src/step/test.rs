@@ -11,10 +11,11 @@
 
 use std::time::Duration;
 
+use keyrota_contract::pins::service::rules::LONGEST_TIMEOUT;
 use keyrota_function_base::password::version::configuration_test;
 
 use super::{
-    Admission, Deadline, admit, advice, authenticate, current_credential, describe,
+    Admission, Deadline, admit, advice, authenticate, current_credential, describe, no_login,
     pending_credential, read,
 };
 use crate::decide;
@@ -24,13 +25,14 @@ use crate::log::Note;
 use crate::pin::Pin;
 use crate::port::{Clock, Journal, Ports, VersionSelector};
 use crate::secret::Credential;
+use crate::service::{Operation, ServiceError};
 use crate::stage::{self, CURRENT, PENDING, VersionState};
 
 /// The delays before retries, for a service that cannot be reached for a moment.
 const WAITS: [Duration; 2] = [Duration::from_secs(1), Duration::from_secs(3)];
 
-/// The maximum time that a login normally takes.
-const ENOUGH: Duration = Duration::from_secs(10);
+/// The maximum time that a login takes.
+const ENOUGH: Duration = Duration::from_secs(LONGEST_TIMEOUT as u64);
 
 pub(super) async fn run<P: Ports>(
     ports: &P,
@@ -61,24 +63,40 @@ pub(super) async fn run<P: Ports>(
             .journal()
             .note(Note::new("test of the configuration", reason));
         let current = current_credential(&pin, current)?;
-        return prove(ports, &pin, &current, deadline).await;
+        let proven = prove(ports, &pin, &current, deadline).await;
+        return proven.map_err(|source| no_login(&pin, CURRENT, source));
     }
     let pending = pending_credential("test", &pin, pending)?;
     let tested = prove(ports, &pin, &pending, deadline).await;
-    if !pin.is_farm() {
-        return tested;
-    }
     match tested {
-        Err(Error::TestFailed { source, .. }) if decide::may_try_another(source.fault) => {
+        Err(source) if pin.is_farm() && decide::may_try_another(source.fault) => {
             let reason = "the member that answered does not know the new password yet";
             ports.journal().note(Note::new("refused", reason));
         }
-        other => other?,
+        other => other.map_err(|source| test_failed(&pin, source))?,
+    }
+    if !pin.is_farm() {
+        return Ok(());
     }
     let note = Note::new("wait", "the members of a farm learn the new password");
     ports.journal().note(note);
     ports.clock().sleep(pin.propagation).await;
-    prove(ports, &pin, &pending, deadline).await
+    let tested = prove(ports, &pin, &pending, deadline).await;
+    tested.map_err(|source| test_failed(&pin, source))
+}
+
+/// Returns the error of a login with the new password that failed.
+pub(super) fn test_failed(pin: &Pin, source: ServiceError) -> Error {
+    let advice = match decide::may_try_another(source.fault) {
+        true => advice::NEW_REFUSED,
+        false => advice::find(&source),
+    };
+    Error::TestFailed {
+        service: pin.account.service(Operation::Authenticate),
+        username: pin.account.username.clone(),
+        source,
+        advice,
+    }
 }
 
 /// Logs in, and retries if the service could not be asked.
@@ -87,13 +105,13 @@ pub(super) async fn prove<P: Ports>(
     pin: &Pin,
     credential: &Credential,
     deadline: Deadline,
-) -> Result<(), Error> {
+) -> Result<(), ServiceError> {
     let mut waits = WAITS.into_iter();
     loop {
         let Err(source) = authenticate(ports, pin, credential).await else {
             ports
                 .journal()
-                .note(Note::new("passed", "the service takes the password"));
+                .note(Note::new("passed", "the service accepts the password"));
             return Ok(());
         };
         match waits.next() {
@@ -103,14 +121,7 @@ pub(super) async fn prove<P: Ports>(
             {
                 ports.clock().sleep(wait).await;
             }
-            _ => {
-                return Err(Error::TestFailed {
-                    service: pin.account.service(),
-                    username: pin.account.username.clone(),
-                    advice: advice::find(&source),
-                    source,
-                });
-            }
+            _ => return Err(source),
         }
     }
 }

@@ -147,7 +147,7 @@ async fn a_function_that_fails_may_have_changed_the_password() {
         ),
         (
             r#"{"errorMessage":"2026-11-30T00:00:00Z x Task timed out after 3.00 seconds"}"#,
-            Cause::FunctionTimedOut,
+            Cause::FunctionFailed,
         ),
         (
             r#"{"version":1,"outcome":"success"}"#,
@@ -210,5 +210,8 @@ async fn an_endpoint_that_cannot_be_reached_gets_no_request() {
     let ended = adapters
         .authenticate(&account, &SecretString::from(OLD))
         .await;
-    assert_eq!(ended, Err(ServiceError::not_sent(Cause::NoWay)));
+    assert_eq!(
+        ended,
+        Err(ServiceError::not_sent(Cause::EndpointUnreachable))
+    );
 }

@@ -3,7 +3,7 @@
 use std::io::{Read, Write};
 
 use keyrota_contract::adapter::Previous;
-use keyrota_service_function::service::{Cause, ServiceError, ServiceFault};
+use keyrota_service_function::service::{Adapter, Cause, Operation, ServiceError, ServiceFault};
 use keyrota_test_servers::Certificate;
 use serde_json::json;
 
@@ -149,4 +149,23 @@ async fn both_requests_go_to_their_own_hosts() {
     assert_eq!(error.cause, Cause::Untrusted);
     assert_eq!(other.change(&account).await, Ok(Previous::Void));
     assert_eq!((server.requests().len(), other.requests().len()), (1, 1));
+}
+
+/// The login and the change may go to different hosts.
+#[test]
+fn an_error_names_the_host_of_its_request() {
+    let server = TestServer::start(|_| Reply::status(200));
+    let account = server.account(|http| {
+        http["authenticate"]["url"] = json!("https://login.example.com/");
+        http["change"]["url"] = json!("https://[::1]:8443/users/{{username}}");
+    });
+    let login = account.service(Operation::Authenticate);
+    assert_eq!(login, "login.example.com");
+    assert_eq!(account.service(Operation::Change), "[::1]:8443");
+    let function = "arn:aws:lambda:eu-west-1:444455556666:function:portal";
+    let account = crate::server::account(Adapter::Function(function.to_owned()));
+    for operation in [Operation::Authenticate, Operation::Change] {
+        let service = account.service(operation);
+        assert_eq!(service, format!("the service behind {function}"));
+    }
 }

@@ -108,6 +108,8 @@ fn a_success_is_not_believed() {
     let (services, ended) = set_with(Mishap::Pretended);
     assert_eq!(ended, "done");
     assert_eq!(run(&services, Step::Test).name(), "TestFailed");
+    let advice = "run `keyrota adapter test` on the adapter";
+    assert!(services.output.said().contains(advice));
     assert_eq!(run(&services, Step::Finish).name(), "TestFailed");
     assert!(services.works(CURRENT));
     // One login each, because it is unknown how many wrong ones the service tolerates.

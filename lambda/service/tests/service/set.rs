@@ -7,7 +7,7 @@ use keyrota_service_function::stage::{CURRENT, PENDING, PREVIOUS, VersionId};
 use keyrota_test_function::secrets::FakeSecrets as _;
 use serde_json::json;
 
-use crate::fake::{FakeServices, Setting, TOKEN, run};
+use crate::fake::{FakeServices, Mishap, Setting, TOKEN, run};
 
 fn created(setting: Setting) -> FakeServices {
     let services = FakeServices::new(setting);
@@ -148,4 +148,33 @@ fn a_farm_gets_its_time_before_the_label_moves() {
         assert_eq!(crate::fake::run_for(&services, step, token).name(), "done");
     }
     assert_eq!(services.carrier(PREVIOUS), Some(VersionId::new(TOKEN)));
+}
+
+/// The pending password reaches a stale member, and AWSCURRENT's a fresh one. Neither is wrong, and no
+/// advice may undo a change that worked.
+#[test]
+fn a_farm_that_learns_a_password_is_not_said_to_accept_none() {
+    let services = created(Setting::FARM);
+    assert_eq!(run(&services, Step::Set).name(), "done");
+    services.output.clear();
+    // The step describes the secret, reads two versions, and tries the pending password.
+    services.inject(4, Mishap::Fresh);
+    assert_eq!(run(&services, Step::Set).name(), "NoMemberAccepts");
+    let said = services.output.said().clone();
+    assert!(said.contains("(tried: AWSPENDING, AWSCURRENT)"), "{said}");
+    assert!(said.contains("longer than `propagation`"), "{said}");
+    assert!(!said.contains("by hand"), "{said}");
+    services.pass(Setting::FARM.propagation);
+    assert_eq!(run(&services, Step::Set).name(), "done");
+}
+
+#[test]
+fn a_version_that_is_tried_twice_is_named_once() {
+    let services = created(Setting::FARM);
+    services.store("broken-off", &[SETTING], &services.value("made up by hand"));
+    services.change_by_hand("somebody's own");
+    assert_eq!(run(&services, Step::Set).name(), "NoMemberAccepts");
+    let said = services.output.said().clone();
+    let tried = "(tried: KEYROTA_SETTING, AWSCURRENT, AWSPENDING)";
+    assert!(said.contains(tried), "{said}");
 }

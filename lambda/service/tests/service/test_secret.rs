@@ -71,6 +71,9 @@ fn a_test_of_the_configuration_logs_in_with_awscurrent() {
         assert_eq!(run(&services, Step::Test).name(), "done", "{value}");
         assert!(services.output.said().contains("test of the configuration"));
         services.change_by_hand("somebody's own");
-        assert_eq!(run(&services, Step::Test).name(), "TestFailed");
+        services.output.clear();
+        assert_eq!(run(&services, Step::Test).name(), "NoLogin");
+        let said = services.output.said();
+        assert!(said.contains("with the AWSCURRENT of"), "{said}");
     }
 }

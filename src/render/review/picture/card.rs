@@ -189,7 +189,7 @@ fn outside<'a>(
                 Kind::Service(service) => match &service.adapter {
                     Adapter::Function(arn) => {
                         add("adapters", short(arn).into());
-                        add("services", "what the adapters know".into());
+                        add("services", "reached by adapters".into());
                     }
                     Adapter::Http(http) => {
                         for host in http.hosts() {

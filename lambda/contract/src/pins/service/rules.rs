@@ -15,7 +15,7 @@ use crate::url::HttpsUrl;
 pub const LONGEST_TIMEOUT: u16 = 20;
 
 /// Headers that belong to the connection, which the function sets itself or never sends.
-const RESERVED: [&str; 10] = [
+pub const RESERVED: [&str; 10] = [
     "connection",
     "content-length",
     "expect",
@@ -82,7 +82,13 @@ impl<'http> Faults<'http> {
         self.seen.clear();
         let field = format!("{name}.url");
         match HttpsUrl::parse(&request.url) {
-            Ok(_) => self.template(operation, &field, &request.url),
+            Ok(url) => {
+                // No value of a placeholder can make such a request one that is sent.
+                if url.path.split('/').any(|it| matches!(it, "." | "..")) {
+                    self.add(&field, "has a segment `.` or `..` in its path");
+                }
+                self.template(operation, &field, &request.url);
+            }
             Err(error) => self.add(field, error.to_string()),
         }
         self.headers(operation, request);
@@ -200,7 +206,10 @@ impl<'http> Faults<'http> {
             }
             let is_pointer = |text: &String| text.is_empty() || text.starts_with('/');
             if !answer.json.keys().all(is_pointer) {
-                self.add(format!("{field}.json"), "has a key that is no JSON pointer");
+                self.add(
+                    format!("{field}.json"),
+                    "has a key that is not a JSON pointer",
+                );
             }
             if operation == Operation::Authenticate && answer.outcome == Outcome::PasswordRejected {
                 self.add(format!("{field}.outcome"), "is for `change` only");
@@ -278,6 +287,11 @@ mod tests {
                 json!("https://a/{{settings.x}}"),
                 "change.url",
             ),
+            ("/change/url", json!("https://a/b/../c"), "change.url"),
+            ("/change/url", json!("https://a/b/.?c"), "change.url"),
+            ("/change/url", json!("https://a/<b>"), "change.url"),
+            ("/change/url", json!("https://a/\"b"), "change.url"),
+            ("/change/url", json!("https://a/?b=`"), "change.url"),
             (
                 "/authenticate/headers/x-tenant",
                 json!("{{new_password}}"),

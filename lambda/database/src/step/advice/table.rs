@@ -9,7 +9,7 @@ pub(super) const ROWS: &[Row] = &[
         codes: &["28P01"],
         by: Some(Signer::User),
         cause: "PostgreSQL: the password is wrong, is past its `VALID UNTIL`, or there is no such role",
-        remedy: "see that the user exists and that its `VALID UNTIL` is not over, then give it AWSCURRENT's \
+        remedy: "check that the user exists and that its `VALID UNTIL` is not over, then give it AWSCURRENT's \
                  password by hand, or store the right one as AWSCURRENT (enter it if it is the first), and \
                  rotate again",
     },
@@ -26,7 +26,7 @@ pub(super) const ROWS: &[Row] = &[
         codes: &[],
         by: Some(Signer::User),
         cause: "the password is wrong, or there is no such user",
-        remedy: "see that the user exists, then give it AWSCURRENT's password by hand, or store the right one \
+        remedy: "check that the user exists, then give it AWSCURRENT's password by hand, or store the right one \
                  as AWSCURRENT (enter it if it is the first), and rotate again",
     },
     Row {
@@ -95,7 +95,7 @@ pub(super) const ROWS: &[Row] = &[
         codes: &["28000"],
         by: None,
         cause: "PostgreSQL: the role may not log in, or `pg_hba.conf` refuses it",
-        remedy: "give the role LOGIN with ALTER ROLE, and see that pg_hba.conf lets it in from the function's \
+        remedy: "give the role LOGIN with ALTER ROLE, and check that pg_hba.conf lets it in from the function's \
                  network, then rotate again",
     },
     Row {
@@ -125,7 +125,7 @@ pub(super) const ROWS: &[Row] = &[
         codes: &[],
         by: None,
         cause: "another reason",
-        remedy: "see that the user may log in from the function's network, then rotate again",
+        remedy: "check that the user may log in from the function's network, then rotate again",
     },
     Row {
         fault: Fault::PluginUnsupported,

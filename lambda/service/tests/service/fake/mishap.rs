@@ -18,6 +18,9 @@ pub(crate) enum Mishap {
     After(AnyFault),
     /// The call is not carried out, and its answer claims success.
     Pretended,
+    /// The login reaches a member of a farm that knows the latest password already. Any other login
+    /// reaches one that does not.
+    Fresh,
     /// The process dies, and the call is not carried out.
     DieBefore,
     /// The call is carried out, and then the process dies.
@@ -120,6 +123,7 @@ impl FakeServices {
             Some(Mishap::Pretended) => return Ok(pretended.expect("a call that has one")),
             _ => {}
         }
+        self.fresh.set(mishap == Some(Mishap::Fresh));
         let answer = effect();
         self.check();
         match mishap {

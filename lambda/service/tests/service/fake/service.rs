@@ -24,12 +24,17 @@ impl FakeServices {
         }
     }
 
-    /// Tries a password where logins go, which on a farm is a member that learns it later.
+    /// Tries a password where logins go, which on a farm is a member that learns it later, except after
+    /// [`Mishap::Fresh`](super::Mishap::Fresh).
     fn log_in(&self, password: &str) -> Result<(), ServiceFault> {
         if let Some(fault) = self.down.get() {
             return Err(fault);
         }
-        match self.member_knows(password) {
+        let is_known = match self.fresh.get() {
+            true => self.knows(password),
+            false => self.member_knows(password),
+        };
+        match is_known {
             true => Ok(()),
             false => Err(ServiceFault::WrongPassword),
         }

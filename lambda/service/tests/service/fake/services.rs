@@ -111,6 +111,8 @@ pub(crate) struct FakeServices {
     pub(crate) made: Cell<u32>,
     /// How often a principal that may write the secret has acted.
     pub(crate) forged: Cell<u32>,
+    /// Whether the login under way reaches a member of a farm that knows the latest password already.
+    pub(super) fresh: Cell<bool>,
     /// Whether two runs overlap, or have. Two changes at once can displace the password that the
     /// service keeps.
     pub(crate) overlapped: Cell<bool>,
@@ -160,6 +162,7 @@ impl FakeServices {
             violations: RefCell::default(),
             made: Cell::default(),
             forged: Cell::default(),
+            fresh: Cell::default(),
             overlapped: Cell::default(),
             turns: std::rc::Rc::default(),
         };
@@ -241,7 +244,14 @@ impl FakeServices {
         })
     }
 
-    /// Returns whether logins with a password succeed now.
+    /// Returns whether members of a farm do not know the latest password yet.
+    pub(crate) fn is_spreading(&self) -> bool {
+        let user = self.user.borrow();
+        let stale = user.as_ref().and_then(|user| user.stale.as_ref());
+        stale.is_some_and(|(_, until)| self.now.get() < *until)
+    }
+
+    /// Returns whether logins with a password succeed now, on the members that know the latest one last.
     pub(crate) fn member_knows(&self, password: &str) -> bool {
         let user = self.user.borrow();
         match user.as_ref().and_then(|user| user.stale.as_ref()) {

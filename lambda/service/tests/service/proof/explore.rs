@@ -152,12 +152,16 @@ impl Search {
         Ok(())
     }
 
-    /// Returns the mishaps that may affect a call.
-    fn mishaps(&self, action: &str) -> Vec<Mishap> {
-        match self.forging {
-            false => mishaps(action).to_vec(),
-            true => Forgery::ALL.map(Mishap::Forged).to_vec(),
+    /// Returns the mishaps that may affect a call. `spreading` says that members of a farm learn a password.
+    fn mishaps(&self, action: &str, spreading: bool) -> Vec<Mishap> {
+        if self.forging {
+            return Forgery::ALL.map(Mishap::Forged).to_vec();
         }
+        let mut mishaps = mishaps(action).to_vec();
+        if action == "authenticate" && spreading {
+            mishaps.push(Mishap::Fresh);
+        }
+        mishaps
     }
 
     /// Runs work once without a fault, with each fault, and for a step with each pair of
@@ -187,6 +191,7 @@ impl Search {
                 self.explored.executions += 1;
                 after.after(ended.is_done());
             }
+            let spreading = [state, &after].iter().any(|it| it.services.is_spreading());
             let most = match (self.forging, name) {
                 (true, _) => usize::from(state.services.forged.get() < FORGED),
                 (false, SWEEP) => 1,
@@ -195,7 +200,7 @@ impl Search {
             if plan.len() < most && !matches!(ended, Outcome::Died) {
                 let first = plan.last().map_or(0, |(call, _)| call + 1);
                 for (call, action) in calls.iter().enumerate().skip(first) {
-                    for mishap in self.mishaps(action) {
+                    for mishap in self.mishaps(action, spreading) {
                         let mut more = plan.clone();
                         more.push((call, mishap));
                         plans.push(more);
@@ -203,6 +208,10 @@ impl Search {
                 }
             }
             let how = describe(name, &plan, &calls, &ended);
+            if !self.forging && ended.name() == "NoPasswordWorks" && after.services.guards().0 {
+                let what = "a password works, and the error says that none does".to_owned();
+                return Err(self.found(Some(at), &how, what));
+            }
             self.arrive(after, Some(at), how)?;
         }
         Ok(())
@@ -330,7 +339,7 @@ impl Search {
         }
         // If a person removed something, a person must restore it.
         let lost = state.by_hand.is_some() && !state.services.guards().0;
-        if lost && why == "NoPasswordWorks" {
+        if lost && ["NoPasswordWorks", "NoMemberAccepts"].contains(&why.as_str()) {
             self.explored.stopped += 1;
             return Ok(());
         }
