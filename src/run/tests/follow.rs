@@ -108,7 +108,7 @@ fn deployed() -> (Scenario, FakeAws) {
 }
 
 /// Checks once in a process of its own. Nothing is returned if a call kills it.
-fn look(
+fn check_once(
     scenario: &Scenario,
     fake: &FakeAws,
     file: &FakeFile,
@@ -163,7 +163,7 @@ fn twenty_rotations_with_a_kill_at_every_step() {
                 call: step,
                 kind: kinds[rotation % kinds.len()],
             };
-            let ended = look(&scenario, &fake, &file, Some(fault));
+            let ended = check_once(&scenario, &fake, &file, Some(fault));
             works(&fake, &file, "after a fault of a call");
             if matches!(&ended, Some(Ok(followed)) if followed.replaced.is_none()) {
                 break;
@@ -171,7 +171,7 @@ fn twenty_rotations_with_a_kill_at_every_step() {
             killed += 1;
             for after in [false, true] {
                 file.dies.set(Some((step, after)));
-                let _ = look(&scenario, &fake, &file, None);
+                let _ = check_once(&scenario, &fake, &file, None);
                 file.dies.set(None);
                 works(&fake, &file, "after a kill at the file");
                 killed += 1;
@@ -179,12 +179,12 @@ fn twenty_rotations_with_a_kill_at_every_step() {
             steps += 1;
             assert!(steps < 20);
         }
-        let followed = look(&scenario, &fake, &file, None).unwrap().unwrap();
+        let followed = check_once(&scenario, &fake, &file, None).unwrap().unwrap();
         assert_eq!(followed.id, expected);
         // No kill was late enough for the command to have run.
         assert!(followed.must_run_command, "rotation {rotation}");
         file.set_pending_command(None).unwrap();
-        let followed = look(&scenario, &fake, &file, None).unwrap().unwrap();
+        let followed = check_once(&scenario, &fake, &file, None).unwrap().unwrap();
         assert!(!followed.must_run_command && followed.replaced.is_none());
         assert_eq!(works(&fake, &file, "at the end"), expected);
         // The grace period ends.
@@ -209,12 +209,14 @@ fn a_key_that_does_not_work_yet_is_awaited_and_one_that_never_does_is_not_taken(
     scenario.rotate(&fake, None).unwrap().unwrap();
     let new = current(&fake);
     fake.state.borrow_mut().keys.get_mut(&new).unwrap().active = false;
-    let refused = look(&scenario, &fake, &file, None).unwrap().unwrap_err();
+    let refused = check_once(&scenario, &fake, &file, None)
+        .unwrap()
+        .unwrap_err();
     assert!(matches!(&refused, FollowError::NewRefused { id, .. } if *id == new));
     assert!(refused.may_pass(false));
     assert_eq!(file.held(), old);
     fake.state.borrow_mut().keys.get_mut(&new).unwrap().active = true;
-    look(&scenario, &fake, &file, None).unwrap().unwrap();
+    check_once(&scenario, &fake, &file, None).unwrap().unwrap();
     assert_eq!(file.held(), new);
 }
 
@@ -241,8 +243,8 @@ fn a_key_is_taken_even_if_the_old_one_ends_while_it_is_awaited() {
         profile: "host",
         has_command: false,
     };
-    let mut looked = Box::pin(follow(&context, &file, &request));
-    let mut step = || looked.as_mut().now_or_never();
+    let mut checked = Box::pin(follow(&context, &file, &request));
+    let mut step = || checked.as_mut().now_or_never();
     // The secret, the user of the old key, and the new key, which is refused.
     for _ in 0..10 {
         assert!(step().is_none());
@@ -268,7 +270,11 @@ fn only_a_refused_key_ends_a_daemon_that_has_succeeded() {
     fake.state.borrow_mut().watch.meanwhile = true;
     let file = FakeFile::with(&fake, CURRENT);
     let content = file.content.borrow().clone();
-    let failed = || look(&scenario, &fake, &file, None).unwrap().unwrap_err();
+    let failed = || {
+        check_once(&scenario, &fake, &file, None)
+            .unwrap()
+            .unwrap_err()
+    };
     let mut failures = Vec::new();
     file.content.borrow_mut().truncate(content.len() / 2);
     failures.push(failed());
@@ -313,7 +319,9 @@ fn the_key_of_another_user_is_not_taken() {
     state.put("keys/ada", "forged", CURRENT, &value).unwrap();
     state.next_day();
     drop(state);
-    let refused = look(&scenario, &fake, &file, None).unwrap().unwrap_err();
+    let refused = check_once(&scenario, &fake, &file, None)
+        .unwrap()
+        .unwrap_err();
     assert!(
         matches!(&refused, FollowError::OtherUser { .. }),
         "{refused}"
@@ -330,7 +338,9 @@ fn a_host_that_missed_a_rotation_is_told() {
     let file = FakeFile::with(&fake, CURRENT);
     let held = file.held();
     fake.state.borrow_mut().keys.get_mut(&held).unwrap().active = false;
-    let refused = look(&scenario, &fake, &file, None).unwrap().unwrap_err();
+    let refused = check_once(&scenario, &fake, &file, None)
+        .unwrap()
+        .unwrap_err();
     assert!(matches!(&refused, FollowError::Refused { id, .. } if *id == held));
     assert!(!refused.may_pass(false) && !refused.may_pass(true));
     assert_eq!(file.held(), held);
@@ -345,7 +355,7 @@ fn a_file_that_another_program_changes_is_read_again() {
     let content = file.content.borrow().clone();
     let with = |line: &str| [content.as_slice(), line.as_bytes()].concat();
     *file.intruders.borrow_mut() = vec![with("region = b\n"), with("region = a\n")];
-    look(&scenario, &fake, &file, None).unwrap().unwrap();
+    check_once(&scenario, &fake, &file, None).unwrap().unwrap();
     assert_eq!(file.held(), current(&fake));
     assert!(file.content.borrow().ends_with(b"region = b\n"));
 
@@ -355,7 +365,9 @@ fn a_file_that_another_program_changes_is_read_again() {
     let content = file.content.borrow().clone();
     let changes = (0..30).map(|count| [content.as_slice(), &vec![b'\n'; count + 1]].concat());
     *file.intruders.borrow_mut() = changes.collect();
-    let busy = look(&scenario, &fake, &file, None).unwrap().unwrap_err();
+    let busy = check_once(&scenario, &fake, &file, None)
+        .unwrap()
+        .unwrap_err();
     assert!(matches!(busy, FollowError::Busy(_)) && busy.may_pass(false));
     assert_eq!(file.held(), held);
 }
