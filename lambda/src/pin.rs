@@ -112,16 +112,11 @@ impl Pin {
         if !entry.fields.are_sound(&OF_ACCESS_KEYS) {
             return Err(invalid("fields").into());
         }
-        // One of these would overwrite a field of the key.
-        let derived = smtp::fields(&entry.smtp);
-        let own = OF_ACCESS_KEYS
+        // A field of the key would be overwritten, or removed as the password for another Region.
+        let mut own = OF_ACCESS_KEYS
             .into_iter()
             .flat_map(|it| entry.fields.all(it));
-        if !entry.smtp.is_empty()
-            && own
-                .into_iter()
-                .any(|name| derived.iter().any(|it| it == name))
-        {
+        if own.any(|name| smtp::owns(name, &entry.smtp)) {
             return Err(invalid("smtp").into());
         }
         let old_key = match &entry.old_key {

@@ -122,6 +122,11 @@ impl Aws {
         self.config.region().map(Region::as_ref)
     }
 
+    /// Returns the endpoint of every service, if one is configured.
+    pub fn endpoint_url(&self) -> Option<&str> {
+        self.config.endpoint_url()
+    }
+
     /// Returns a client of Secrets Manager in another Region.
     fn secretsmanager_in(&self, region: &str) -> aws_sdk_secretsmanager::Client {
         let builder = aws_sdk_secretsmanager::config::Builder::from(&self.config);

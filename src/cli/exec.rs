@@ -47,10 +47,11 @@ Examples:
 /// code is the exit code. The exit code is 127 if the command does not exist, and 126 if
 /// it cannot be run.
 ///
-/// With --restart-on-rotation, keyrota stays, looks at the secret again and again, and
-/// restarts the command when the current version changes. It passes on SIGHUP, SIGINT,
-/// SIGQUIT, SIGTERM, SIGUSR1, and SIGUSR2. When the command ends by itself, keyrota ends
-/// in the same way, with its exit code or its signal.
+/// With --restart-on-rotation, keyrota keeps running, polls the secret, and restarts the
+/// command when the current version changes. It passes on SIGHUP, SIGINT, SIGQUIT, SIGTERM,
+/// SIGUSR1, and SIGUSR2. On Linux, those that are ignored when keyrota starts, as with
+/// nohup, stay ignored; elsewhere, they are passed on too. When the command ends by itself,
+/// keyrota ends in the same way, with its exit code or its signal.
 #[derive(Args, Debug)]
 #[command(after_long_help = EXAMPLES)]
 pub(super) struct ExecCommand {
@@ -63,7 +64,7 @@ pub(super) struct ExecCommand {
     /// with SIGKILL after --grace
     #[arg(long)]
     restart_on_rotation: bool,
-    /// The longest time between two looks at the secret
+    /// Longest time between two checks of the secret
     #[arg(
         long,
         value_name = "DURATION",
@@ -96,8 +97,9 @@ impl ExecCommand {
 pub(super) async fn run(settings: &Settings, verb: &ExecCommand) -> Result<Exit, Failed> {
     let session = Session::open(settings, None).await?;
     let context = session.context(settings);
-    let read = async || prepared(settings, &context, verb).await;
-    let mut first = read().await?;
+    let current =
+        async || CurrentCredential::read_version(context.cloud, &verb.secret, &verb.fields).await;
+    let mut first = prepared(settings, &context, verb, current().await?).await?;
     settings.progress.finish();
     if verb.restart_on_rotation {
         let seconds = |duration: Duration| std::time::Duration::from_secs(duration.as_seconds());
@@ -105,7 +107,11 @@ pub(super) async fn run(settings: &Settings, verb: &ExecCommand) -> Result<Exit,
             interval: seconds(verb.interval),
             grace: seconds(verb.grace),
         };
-        let ended = supervise(settings, &context, restart, first, read).await?;
+        let changed = async |held: &str| match current().await? {
+            (_, version) if version == held => Ok(None),
+            found => prepared(settings, &context, verb, found).await.map(Some),
+        };
+        let ended = supervise(settings, &context, restart, first, changed).await?;
         settings.progress.finish();
         end_like(ended);
     }
@@ -115,14 +121,13 @@ pub(super) async fn run(settings: &Settings, verb: &ExecCommand) -> Result<Exit,
     Err(not_run(&program, &error))
 }
 
-/// Returns the command with the current credential.
+/// Returns the command with the credential of a version.
 async fn prepared(
     settings: &Settings,
     context: &Context<'_>,
     verb: &ExecCommand,
+    (credential, version): (CurrentCredential, String),
 ) -> Result<Prepared, Failed> {
-    let (credential, version) =
-        CurrentCredential::read_version(context.cloud, &verb.secret, &verb.fields).await?;
     let environment = match credential {
         CurrentCredential::Key(credential) => {
             let named = ["AWS_REGION", "AWS_DEFAULT_REGION"].map(std::env::var_os);

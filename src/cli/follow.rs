@@ -1,6 +1,7 @@
 //! `keyrota follow`.
 
 use std::path::PathBuf;
+use std::process::Stdio;
 
 use clap::Args;
 use tokio::process::Command;
@@ -16,16 +17,15 @@ use crate::model::Duration;
 use crate::plan;
 use crate::port::{Event, Listener as _, ProfileFile};
 use crate::run::{self, Context, FollowError, FollowRequest, Followed};
-use crate::tool::{self, Output};
 use crate::view::{FollowResult, FollowUnitsResult};
 
 const EXAMPLES: &str = "\
 Examples:
 
-  # Look once, from cron or a systemd timer
+  # Check once, from cron or a systemd timer
   keyrota --profile plant follow plant/gateway --once
-  # Look every ten minutes at most, and restart a service that holds the key
-  keyrota --profile plant follow plant/gateway --interval 10m --on-change true
+  # Check at least every ten minutes, and restart a service that holds the key
+  keyrota --profile plant follow plant/gateway --interval 10m --on-change /usr/local/bin/restart-gateway
   # Print unit files for systemd
   keyrota --profile plant follow plant/gateway --systemd";
 
@@ -38,10 +38,14 @@ Examples:
 /// that key authenticates as the same user, replaces the two values in the file. Everything
 /// else in the file stays as it is, and so do its mode, its owner, and a symbolic link.
 ///
-/// Looks again and again until it is interrupted, or once with --once. SIGHUP makes it look at
-/// once, for example when a client was refused. It must look at least once between the
-/// promotion of a key and the removal of the old one: `keyrota status` shows the longest
+/// Polls the secret until it is interrupted, or checks it once with --once. SIGHUP triggers a
+/// check immediately, for example when a client was refused. It must check at least once between
+/// the promotion of a key and the removal of the old one: `keyrota status` shows the longest
 /// interval.
+///
+/// While it polls, a failure that may pass is a warning. After its first success, every failure
+/// is a warning, except that AWS refuses the key of the profile: then it ends, because only a
+/// person can write another key into the profile.
 #[derive(Args, Debug)]
 #[command(after_long_help = EXAMPLES)]
 pub(super) struct FollowCommand {
@@ -52,10 +56,10 @@ pub(super) struct FollowCommand {
     /// ~/.aws/credentials]
     #[arg(long, value_name = "FILE")]
     credentials_file: Option<PathBuf>,
-    /// Look once, and exit
+    /// Check once and exit
     #[arg(long)]
     once: bool,
-    /// The longest time between two looks
+    /// Longest time between two checks
     #[arg(
         long,
         value_name = "DURATION",
@@ -63,7 +67,8 @@ pub(super) struct FollowCommand {
         value_parser = parse_interval
     )]
     interval: Duration,
-    /// Run this command with `sh -c` after each change, and again until it succeeds
+    /// Run this command with `sh -c` after each change, and again until it succeeds; its output
+    /// goes to stderr
     #[arg(long, value_name = "COMMAND")]
     on_change: Option<String>,
     /// Print a systemd service and a timer that run this command with --once
@@ -97,16 +102,17 @@ pub(super) async fn run(settings: &Settings, verb: &FollowCommand) -> Result<Exi
         Some(path) => SharedCredentialsFile::new(path.clone(), profile),
         None => SharedCredentialsFile::of_environment(profile)?,
     };
+    let session = Session::open(settings, None).await?;
     if verb.systemd {
-        let command = command(settings, verb, profile, &file)?;
+        let command = command(&session, verb, profile, &file)?;
         let interval = std::time::Duration::from_secs(verb.interval.as_seconds());
         let units = plan::units(profile, &verb.secret, &command, interval);
         settings.view.show(&FollowUnitsResult { units });
         return Ok(Exit::Done);
     }
-    let session = Session::open(settings, None).await?;
     let names = verb.fields.names()?;
     let follower = Follower {
+        settings,
         context: session.context(settings),
         file: &file,
         request: FollowRequest {
@@ -118,7 +124,7 @@ pub(super) async fn run(settings: &Settings, verb: &FollowCommand) -> Result<Exi
         command: verb.on_change.as_deref(),
     };
     if verb.once {
-        let followed = follower.look().await?;
+        let followed = follower.check().await?;
         settings.progress.finish();
         settings.view.show(&FollowResult {
             profile: profile.clone(),
@@ -129,11 +135,12 @@ pub(super) async fn run(settings: &Settings, verb: &FollowCommand) -> Result<Exi
         });
         return Ok(Exit::Done);
     }
-    follower.look_again_and_again(settings, verb.interval).await
+    follower.poll(verb.interval).await
 }
 
-/// Looks at a secret for a profile.
+/// Checks a secret for a profile.
 struct Follower<'a> {
+    settings: &'a Settings,
     context: Context<'a>,
     file: &'a SharedCredentialsFile,
     request: FollowRequest<'a>,
@@ -141,8 +148,8 @@ struct Follower<'a> {
 }
 
 impl Follower<'_> {
-    /// Looks once, and runs the command if it must run.
-    async fn look(&self) -> Result<Followed, Failure> {
+    /// Checks once, and runs the command if it must run.
+    async fn check(&self) -> Result<Followed, Failure> {
         let followed = run::follow(&self.context, self.file, &self.request).await?;
         if let Some(old) = &followed.replaced {
             let (profile, secret) = (self.request.profile, self.request.secret);
@@ -151,63 +158,63 @@ impl Follower<'_> {
                 "the profile `{profile}` has the key {id} of {secret} instead of {old}"
             )));
         }
-        if let Some(command) = self.command.filter(|_| followed.owes_command) {
+        if let Some(command) = self.command.filter(|_| followed.must_run_command) {
             self.run_command(command).await.map_err(Failure::Command)?;
             self.file
-                .set_owed_command(None)
+                .set_pending_command(None)
                 .map_err(FollowError::File)?;
         }
         Ok(followed)
     }
 
+    /// Runs the command to its end. It may leave a process in the background, which keeps its
+    /// output open, so its output is not read.
     async fn run_command(&self, text: &str) -> Result<(), Failed> {
+        self.settings.progress.finish();
         let mut shell = Command::new("/bin/sh");
-        shell.args(["-c", text]);
+        shell
+            .args(["-c", text])
+            .stdin(Stdio::null())
+            .stdout(std::io::stderr())
+            .kill_on_drop(true);
         let failed = |why: String| {
             let message = format!("the command of --on-change failed: {why}");
             Failed::new("command", message)
-                .hint("the profile has the current key; the next look runs the command again")
+                .hint("the profile has the current key; the next check runs the command again")
         };
-        let ended = tool::run(&mut shell, Output::Emitted, self.context.listener).await;
-        let ended = ended.map_err(|error| failed(error.to_string()))?;
-        match ended.status.success() {
-            true => Ok(()),
-            false => {
-                let said: Vec<String> = [ended.status.to_string()]
-                    .into_iter()
-                    .chain(ended.tail)
-                    .collect();
-                Err(failed(said.join("\n")))
-            }
+        match shell.status().await {
+            Ok(status) if status.success() => Ok(()),
+            Ok(status) => Err(failed(status.to_string())),
+            Err(error) => Err(failed(error.to_string())),
         }
     }
 
-    /// Looks until the command is interrupted, or a person must do something.
-    async fn look_again_and_again(
-        &self,
-        settings: &Settings,
-        interval: Duration,
-    ) -> Result<Exit, Failed> {
+    /// Checks until the program is interrupted, or a person must do something.
+    async fn poll(&self, interval: Duration) -> Result<Exit, Failed> {
         let mut hangup = signal(SignalKind::hangup())
             .map_err(|error| Failed::new("signal", format!("cannot receive SIGHUP: {error}")))?;
         let interval = std::time::Duration::from_secs(interval.as_seconds());
+        let progress = &self.settings.progress;
+        let mut has_succeeded = false;
         loop {
-            match self.look().await {
-                Ok(_) => {}
-                Err(failure) if failure.may_pass() => {
+            match self.check().await {
+                Ok(_) => has_succeeded = true,
+                Err(failure) if failure.may_pass(has_succeeded) => {
+                    // The profile had the current key before the command ran.
+                    has_succeeded |= matches!(failure, Failure::Command(_));
                     let failed = Failed::from(failure);
-                    settings.progress.on(Event::Warning(failed.failure.message));
+                    progress.on(Event::Warning(failed.failure.message));
                 }
                 Err(failure) => return Err(failure.into()),
             }
-            settings.progress.finish();
-            self.rest(interval, &mut hangup).await;
+            progress.finish();
+            self.wait_for_next_check(interval, &mut hangup).await;
         }
     }
 
-    /// Waits until the next look, or until SIGHUP.
-    async fn rest(&self, interval: std::time::Duration, hangup: &mut Signal) {
-        // Without randomness, the looks are only less spread.
+    /// Waits until the next check, or until SIGHUP.
+    async fn wait_for_next_check(&self, interval: std::time::Duration, hangup: &mut Signal) {
+        // Without randomness, the checks are only less spread.
         let pause = plan::pause(interval, getrandom::u32().unwrap_or_default());
         tokio::select! {
             () = self.context.clock.sleep(pause) => {}
@@ -216,17 +223,17 @@ impl Follower<'_> {
     }
 }
 
-/// Why a look failed.
+/// Why a check failed.
 enum Failure {
     Follow(FollowError),
     Command(Failed),
 }
 
 impl Failure {
-    /// Returns whether a later look may succeed without a person.
-    fn may_pass(&self) -> bool {
+    /// Returns whether another check may succeed without a person: see [`FollowError::may_pass`].
+    fn may_pass(&self, has_succeeded: bool) -> bool {
         match self {
-            Self::Follow(error) => error.may_pass(),
+            Self::Follow(error) => error.may_pass(has_succeeded),
             Self::Command(_) => true,
         }
     }
@@ -258,7 +265,7 @@ impl From<Failure> for Failed {
             FollowError::Busy(_) => Self::new("file", message)
                 .hint("the file is unchanged; run the same command again"),
             FollowError::Refused { .. } => Self::new("refused-key", message).hint(
-                "the key was deactivated or deleted before this host looked at the secret. Write the current key into the profile by hand, once: `keyrota credentials SECRET` prints it for a caller that may read the secret. Then use a shorter interval, or a longer `old_key` in the manifest",
+                "the key was deactivated or deleted before this host checked the secret. Write the current key into the profile by hand, once: `keyrota credentials SECRET` prints it for a caller that may read the secret. Then use a shorter interval, or a longer `old_key` in the manifest",
             ),
             FollowError::Denied { .. } => Self::new("denied", message)
                 .hint("add `self` to `readers` of the entry, and run `keyrota bootstrap`"),
@@ -277,10 +284,11 @@ impl From<Failure> for Failed {
     }
 }
 
-/// Returns the command of the units, without `--once`. Paths are absolute, because a service has
-/// no home directory.
+/// Returns the command of the units, without `--once`. It depends on nothing of this user: a service
+/// has no home directory, and other environment variables. So paths are absolute, and the Region and
+/// the endpoint are in it.
 fn command(
-    settings: &Settings,
+    session: &Session,
     verb: &FollowCommand,
     profile: &str,
     file: &SharedCredentialsFile,
@@ -298,8 +306,8 @@ fn command(
     let options = [
         ("--profile", Some(profile.to_owned())),
         ("--credentials-file", Some(text(file)?)),
-        ("--region", settings.region.clone()),
-        ("--endpoint-url", settings.endpoint_url.clone()),
+        ("--region", Some(session.region().to_owned())),
+        ("--endpoint-url", session.endpoint_url().map(str::to_owned)),
         ("--fields", verb.fields.as_argument()),
         ("--on-change", verb.on_change.clone()),
     ];

@@ -1,10 +1,11 @@
 //! The shared credentials file on this host. It is replaced by a rename, so that no program reads
 //! a part of it.
 
-use std::fs::{File, Permissions};
+use std::fs::{File, Permissions, TryLockError};
 use std::io::{ErrorKind, Write as _};
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, fchown};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use tempfile::{Builder, NamedTempFile};
 
@@ -14,7 +15,12 @@ use crate::port::{FileError, ProfileFile};
 
 /// What follows a file's name in that of a temporary file, and of the record of a command.
 const TEMPORARY: &str = ".keyrota-new-";
-const OWED: &str = ".keyrota-command-";
+const PENDING_COMMAND: &str = ".keyrota-command-";
+
+/// How often the lock of a folder is tried, and the time between. Any user who may read the folder can
+/// hold it.
+const LOCK_ATTEMPTS: u32 = 100;
+const LOCK_INTERVAL: Duration = Duration::from_millis(20);
 
 /// A credentials file, for one of its profiles.
 pub(super) struct SharedCredentialsFile {
@@ -31,9 +37,14 @@ impl SharedCredentialsFile {
     /// Returns the file that the AWS SDKs read.
     pub(super) fn of_environment(profile: &str) -> Result<Self, Failed> {
         let given = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty());
-        let home = || Some(PathBuf::from(given("HOME")?).join(".aws/credentials"));
+        let home = given("HOME").map(PathBuf::from);
         let path = given("AWS_SHARED_CREDENTIALS_FILE").map(PathBuf::from);
-        match path.or_else(home) {
+        let path = match (path, home) {
+            (Some(path), Some(home)) => Some(expanded(path, &home)),
+            (Some(path), None) => Some(path),
+            (None, home) => home.map(|home| home.join(".aws/credentials")),
+        };
+        match path {
             Some(path) => Ok(Self::new(path, profile)),
             None => Err(
                 Failed::new("file", "cannot find the credentials file: HOME is not set")
@@ -83,7 +94,7 @@ impl SharedCredentialsFile {
         let target = self.target()?;
         let mut digest = sha256_hex(self.profile.as_bytes());
         digest.truncate(8);
-        Ok(target.with_file_name(format!("{}{digest}", prefix(&target, OWED))))
+        Ok(target.with_file_name(format!("{}{digest}", prefix(&target, PENDING_COMMAND))))
     }
 
     /// Writes a temporary file beside the target, with the target's mode and owner.
@@ -143,7 +154,7 @@ impl ProfileFile for SharedCredentialsFile {
         Ok(true)
     }
 
-    fn owed_command(&self) -> Result<Option<String>, FileError> {
+    fn pending_command(&self) -> Result<Option<String>, FileError> {
         match read(&self.record()?) {
             Ok(text) => Ok(Some(String::from_utf8_lossy(&text).trim().to_owned())),
             Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
@@ -151,22 +162,26 @@ impl ProfileFile for SharedCredentialsFile {
         }
     }
 
-    fn set_owed_command(&self, id: Option<&str>) -> Result<(), FileError> {
+    fn set_pending_command(&self, id: Option<&str>) -> Result<(), FileError> {
         let record = self.record()?;
         let done = match id {
             None => match std::fs::remove_file(&record) {
                 Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
                 removed => removed,
             },
-            Some(id) => Builder::new()
-                .prefix(&prefix(&self.target()?, TEMPORARY))
-                .tempfile_in(folder(&record))
-                .and_then(|mut file| {
+            Some(id) => {
+                let temporary = prefix(&self.target()?, TEMPORARY);
+                let _lock = FolderLock::take(folder(&record), &temporary);
+                let made = Builder::new()
+                    .prefix(&temporary)
+                    .tempfile_in(folder(&record));
+                made.and_then(|mut file| {
                     file.write_all(id.as_bytes())?;
                     file.as_file().sync_all()?;
                     file.persist(&record).map_err(|error| error.error)?;
                     Ok(())
-                }),
+                })
+            }
         };
         done.map_err(|error| self.failed("write the record of --on-change beside", &error))
     }
@@ -175,6 +190,15 @@ impl ProfileFile for SharedCredentialsFile {
 #[expect(clippy::disallowed_methods, reason = "the host's own credentials file")]
 fn read(path: &Path) -> std::io::Result<Vec<u8>> {
     std::fs::read(path)
+}
+
+/// Returns a path of the environment with the home directory for a leading `~`, as the AWS SDKs read
+/// it: nothing but a shell expands it otherwise, and a unit file has none.
+fn expanded(path: PathBuf, home: &Path) -> PathBuf {
+    match path.strip_prefix("~") {
+        Ok(rest) => home.join(rest),
+        Err(_) => path,
+    }
 }
 
 fn folder(path: &Path) -> &Path {
@@ -195,10 +219,11 @@ struct FolderLock {
 
 impl FolderLock {
     /// Locks a folder, and removes the temporary files of processes that were killed. Without
-    /// locks, as on some network file systems, only the comparison before the rename is left.
+    /// locks, as on some network file systems, or if another program holds the lock all the time,
+    /// only the comparison before the rename is left.
     fn take(folder: &Path, temporary: &str) -> Self {
-        let locked = File::open(folder).and_then(|folder| folder.lock().map(|()| folder));
-        if locked.is_ok() {
+        let locked = Self::locked(folder);
+        if locked.is_some() {
             let names = std::fs::read_dir(folder).into_iter().flatten().flatten();
             for left in names {
                 if left.file_name().to_string_lossy().starts_with(temporary) {
@@ -206,9 +231,19 @@ impl FolderLock {
                 }
             }
         }
-        Self {
-            _folder: locked.ok(),
+        Self { _folder: locked }
+    }
+
+    fn locked(folder: &Path) -> Option<File> {
+        let folder = File::open(folder).ok()?;
+        for _ in 0..LOCK_ATTEMPTS {
+            match folder.try_lock() {
+                Ok(()) => return Some(folder),
+                Err(TryLockError::WouldBlock) => std::thread::sleep(LOCK_INTERVAL),
+                Err(TryLockError::Error(_)) => return None,
+            }
         }
+        None
     }
 }
 

@@ -43,6 +43,16 @@ impl Session {
         })
     }
 
+    /// Returns the Region.
+    pub(super) fn region(&self) -> &str {
+        &self.region
+    }
+
+    /// Returns the endpoint of every service, if one is configured.
+    pub(super) fn endpoint_url(&self) -> Option<&str> {
+        self.aws.endpoint_url()
+    }
+
     /// Returns the context of the engine's stages.
     pub(super) fn context<'a>(&'a self, settings: &'a Settings) -> Context<'a> {
         Context {

@@ -277,21 +277,19 @@ fn read_smtp(fields: &Fields<'_>) -> Option<Vec<Region>> {
     Some(regions.unwrap_or_default())
 }
 
-/// Refuses a name of a field that an SMTP password would overwrite.
+/// Refuses a name of a field that an SMTP password would overwrite, or that the function would
+/// remove as the password for another Region.
 fn check_smtp(entry: &Entry, key: &AccessKey, fields: &Fields<'_>) {
     let regions: Vec<String> = key.smtp.iter().map(ToString::to_string).collect();
-    let derived = smtp::fields(&regions);
     let names = OF_ACCESS_KEYS
         .into_iter()
         .flat_map(|it| entry.fields.all(it));
-    for name in names.filter(|name| derived.iter().any(|it| it == name)) {
-        if !regions.is_empty() {
-            let message = format!("`smtp` stores another value in the field `{name}`");
-            fields.place("smtp").report(
-                Finding::error("contradiction", fields.path("smtp"), message)
-                    .hint("choose another name in `fields`"),
-            );
-        }
+    for name in names.filter(|name| smtp::owns(name, &regions)) {
+        let message = format!("with `smtp`, the function overwrites or removes the field `{name}`");
+        fields.place("smtp").report(
+            Finding::error("contradiction", fields.path("smtp"), message)
+                .hint("choose another name in `fields`"),
+        );
     }
 }
 

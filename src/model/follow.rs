@@ -1,8 +1,8 @@
-//! How often a host that reads its own secret must look for a new key.
+//! How often a host that reads its own secret must check for a new key.
 
 use super::{Duration, OldKey, Schedule};
 
-/// Returns the longest interval between two looks at the secret with which a host reads each new
+/// Returns the longest interval between two checks of the secret with which a host reads each new
 /// key while its own key still works, or `None` if no interval is short enough.
 ///
 /// The old key works until it is deactivated, and until the next scheduled rotation, which deletes it.

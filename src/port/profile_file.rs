@@ -33,11 +33,11 @@ pub trait ProfileFile {
     /// # Errors
     ///
     /// Returns why the record cannot be read.
-    fn owed_command(&self) -> Result<Option<String>, FileError>;
+    fn pending_command(&self) -> Result<Option<String>, FileError>;
     /// Records that a command must run for the key with this ID, or that none must.
     ///
     /// # Errors
     ///
     /// Returns why the record cannot be written.
-    fn set_owed_command(&self, id: Option<&str>) -> Result<(), FileError>;
+    fn set_pending_command(&self, id: Option<&str>) -> Result<(), FileError>;
 }

@@ -23,15 +23,15 @@ pub struct FollowRequest<'a> {
     pub has_command: bool,
 }
 
-/// The result of one look at the secret.
+/// The result of one check of the secret.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Followed {
     /// The ID of the key that the profile holds now.
     pub id: String,
     /// The ID of the key that it held before, if it changed.
     pub replaced: Option<String>,
-    /// Whether the command must run. It also must if an earlier look ended before it had run.
-    pub owes_command: bool,
+    /// Whether the command must run. It also must if an earlier check ended before it had run.
+    pub must_run_command: bool,
 }
 
 /// Why the profile does not hold the current key.
@@ -49,7 +49,7 @@ pub enum FollowError {
         fault: ProfileFault,
     },
     /// Other programs change the file all the time.
-    #[error("cannot write {0}: another program changed it during each attempt")]
+    #[error("cannot write {0}: another program changed the file during every attempt")]
     Busy(String),
     /// AWS refuses the key of the profile.
     #[error("AWS refuses the key {id} of the profile `{profile}`: {error}")]
@@ -114,21 +114,24 @@ pub enum FollowError {
 }
 
 impl FollowError {
-    /// Returns whether a later look may succeed without a change by a person.
-    pub fn may_pass(&self) -> bool {
+    /// Returns whether another check may succeed. After the first success, everything was set up
+    /// correctly, and others may undo what is wrong since then: a file that is half written, a full
+    /// disk, a wrong value in the secret, a policy. Only a key that AWS refuses stays refused.
+    pub fn may_pass(&self, has_succeeded: bool) -> bool {
         match self {
-            Self::Aws(error) => error.kind.is_transient(),
+            Self::Refused { .. } => false,
+            Self::Aws(error) => has_succeeded || error.kind.is_transient(),
             Self::Busy(_) | Self::NewRefused { .. } => true,
-            _ => false,
+            _ => has_succeeded,
         }
     }
 }
 
-/// Looks at the secret once, and puts its current key into the profile if it is another one. The
+/// Checks the secret once, and puts its current key into the profile if it is another one. The
 /// profile keeps its key until the current one has authenticated as the same user, because a
 /// principal that may write the secret can store any key.
 ///
-/// Each step can be interrupted: the next look begins again.
+/// Each step can be interrupted: the next check begins again.
 ///
 /// # Errors
 ///
@@ -145,25 +148,25 @@ pub async fn follow(
         };
         let (seen, held, current) = read(context, file, request).await?;
         if is_same(&held, &current) {
-            let owes_command =
-                request.has_command && file.owed_command()?.as_ref() == Some(&held.id);
+            let must_run_command =
+                request.has_command && file.pending_command()?.as_ref() == Some(&held.id);
             return Ok(Followed {
                 id: held.id,
                 replaced: None,
-                owes_command,
+                must_run_command,
             });
         }
-        prove(context, request.secret, &held, &current).await?;
+        prove(context, request, &held, &current).await?;
         let changed = with_profile_key(&seen, request.profile, &current).map_err(fault)?;
         // First, so that an interruption after the change is noticed.
         if request.has_command {
-            file.set_owed_command(Some(&current.id))?;
+            file.set_pending_command(Some(&current.id))?;
         }
         if file.replace(&seen, &changed)? {
             return Ok(Followed {
                 id: current.id,
                 replaced: Some(held.id),
-                owes_command: request.has_command,
+                must_run_command: request.has_command,
             });
         }
     }
@@ -202,13 +205,7 @@ async fn read(
             ErrorKind::Credentials if context.waited(began) < context.pace.listing => {
                 context.wait().await;
             }
-            ErrorKind::Credentials => {
-                return Err(FollowError::Refused {
-                    id: held.id,
-                    profile: request.profile.to_owned(),
-                    error,
-                });
-            }
+            ErrorKind::Credentials => return Err(refused(request, held.id, error)),
             ErrorKind::Denied => {
                 return Err(FollowError::Denied {
                     id: held.id,
@@ -218,6 +215,14 @@ async fn read(
             }
             _ => return Err(error.into()),
         }
+    }
+}
+
+fn refused(request: &FollowRequest<'_>, id: String, error: port::Error) -> FollowError {
+    FollowError::Refused {
+        id,
+        profile: request.profile.to_owned(),
+        error,
     }
 }
 
@@ -238,24 +243,22 @@ fn credential(
 /// Authenticates with the current key, and checks that it belongs to the user of the held one.
 async fn prove(
     context: &Context<'_>,
-    secret: &str,
+    request: &FollowRequest<'_>,
     held: &KeyPair,
     current: &KeyPair,
 ) -> Result<(), FollowError> {
+    // First: the held key may be deactivated while the current one does not work yet.
+    let own = own_arn(context, request, held).await?;
     let began = context.clock.now();
-    let (id, secret) = (current.id.clone(), secret.to_owned());
+    let (id, secret) = (current.id.clone(), request.secret.to_owned());
     loop {
         let error = match context.cloud.holder(current).await {
+            Ok(caller) if caller.arn == own => return Ok(()),
             Ok(caller) => {
-                let own = context.cloud.holder(held).await?.arn;
-                if own == caller.arn {
-                    return Ok(());
-                }
-                let arn = caller.arn;
                 return Err(FollowError::OtherUser {
                     id,
                     secret,
-                    arn,
+                    arn: caller.arn,
                     own,
                 });
             }
@@ -266,6 +269,28 @@ async fn prove(
                 context.wait().await;
             }
             ErrorKind::Credentials => return Err(FollowError::NewRefused { id, secret, error }),
+            _ => return Err(error.into()),
+        }
+    }
+}
+
+/// Returns the ARN of the user of the held key. Secrets Manager may know a key before STS does.
+async fn own_arn(
+    context: &Context<'_>,
+    request: &FollowRequest<'_>,
+    held: &KeyPair,
+) -> Result<String, FollowError> {
+    let began = context.clock.now();
+    loop {
+        let error = match context.cloud.holder(held).await {
+            Ok(caller) => return Ok(caller.arn),
+            Err(error) => error,
+        };
+        match error.kind {
+            ErrorKind::Credentials if context.waited(began) < context.pace.listing => {
+                context.wait().await;
+            }
+            ErrorKind::Credentials => return Err(refused(request, held.id.clone(), error)),
             _ => return Err(error.into()),
         }
     }

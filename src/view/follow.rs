@@ -6,7 +6,7 @@ use super::Show;
 use super::text::visible;
 use crate::plan::FollowUnits;
 
-/// The key that a profile holds after one look.
+/// The key that a profile holds after one check.
 #[derive(Clone, Debug)]
 pub struct FollowResult {
     /// The profile.

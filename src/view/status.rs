@@ -114,7 +114,7 @@ impl Show for StatusReport {
             if let Some(interval) = secret.follow_interval {
                 let _ = writeln!(
                     text,
-                    "\n{}: a host that follows it with its own key must run `keyrota follow` at least every {}",
+                    "\n{}: a host that follows it with its own key must run `keyrota follow` at least once every {}",
                     visible(&secret.name),
                     days_and_hours(interval)
                 );

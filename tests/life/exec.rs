@@ -6,7 +6,7 @@ use std::process::Stdio;
 use aws_sdk_secretsmanager::types::Tag;
 use tokio::process::Command;
 
-use crate::environment::{CommandOutput, TestEnvironment};
+use crate::environment::{CommandOutput, Fault, Proxy, TestEnvironment};
 
 /// Returns the program with a shell script that gets a secret's credential.
 fn with(test: &TestEnvironment, secret: &str, script: &str) -> Command {
@@ -173,6 +173,91 @@ async fn a_command_is_restarted_when_the_secret_changes() {
         .await;
     ran.exits(127).says(&["no-such-command", "PATH"]);
     test.keyrota("exec --grace 1s app -- true").await.exits(2);
+}
+
+const IDS: [&str; 2] = ["AKIA0123456789ABCDE1", "AKIA0123456789ABCDE2"];
+
+/// Signals that arrive more often than a check must not postpone it.
+#[tokio::test]
+async fn frequent_signals_do_not_postpone_the_restart() {
+    let test = TestEnvironment::without_function().await;
+    make(&test, "app", &value(IDS[0]), &[]).await;
+    // It ends only when no signal is sent any more: one could kill the next command before its trap.
+    let script = r#"trap : USR1
+        trap 'echo ended >> held; until test -e quiet; do sleep 0.05; done; exit' TERM
+        echo "$AWS_ACCESS_KEY_ID" >> held
+        while :; do sleep 0.05; done"#;
+    let mut command =
+        test.program("exec --restart-on-rotation --interval 1s --grace 1h app -- sh -c");
+    let child = command.arg(script).spawn().expect("keyrota can be started");
+    let id = child.id().expect("it runs");
+    until_held(&test, &IDS[..1]).await;
+    let new = serde_json::from_str(&value(IDS[1])).expect("JSON");
+    test.store("app", &new).await;
+    let deadline = std::time::Instant::now() + std::time::Duration::from_secs(30);
+    while !test.home.read("held").contains("ended") {
+        assert!(std::time::Instant::now() < deadline, "no restart");
+        send("-USR1", id).await;
+        // Less than the shortest pause before a check.
+        tokio::time::sleep(std::time::Duration::from_millis(200)).await;
+    }
+    test.home.write("quiet", "");
+    until_held(&test, &[IDS[0], "ended", IDS[1]]).await;
+    send("-TERM", id).await;
+    let output = child.wait_with_output().await.expect("it ends");
+    CommandOutput::new("exec", output).exits(0);
+}
+
+/// A check that takes long delays neither signals nor the end of the command.
+#[tokio::test]
+async fn a_slow_check_delays_no_signal() {
+    let test = TestEnvironment::without_function().await;
+    make(&test, "app", &value(IDS[0]), &[]).await;
+    let proxy = Proxy::start(test.endpoint(), Fault::Hold(2, None)).await;
+    let script = r#"trap 'echo told >> held' USR1
+        trap 'exit 7' TERM
+        echo "$AWS_ACCESS_KEY_ID" >> held
+        while :; do sleep 0.05; done"#;
+    let mut command = test.program("exec --restart-on-rotation --interval 1s app -- sh -c");
+    command
+        .arg(script)
+        .env("AWS_ENDPOINT_URL", proxy.endpoint());
+    let child = command.spawn().expect("keyrota can be started");
+    let id = child.id().expect("it runs");
+    until_held(&test, &IDS[..1]).await;
+    proxy.stopped().await;
+    send("-USR1", id).await;
+    until_held(&test, &[IDS[0], "told"]).await;
+    send("-TERM", id).await;
+    let output = child.wait_with_output().await.expect("it ends");
+    CommandOutput::new("exec", output).exits(7);
+    proxy.release();
+}
+
+/// As with `nohup`, and in the background of a shell, which ignores SIGINT and SIGQUIT for the job: the
+/// command ignores what the caller of keyrota ignores.
+#[tokio::test]
+async fn an_ignored_signal_stays_ignored() {
+    let test = TestEnvironment::without_function().await;
+    make(&test, "app", &value(IDS[0]), &[]).await;
+    let program = env!("CARGO_BIN_EXE_keyrota");
+    let script = format!(
+        r#"trap '' HUP
+        {program} exec --restart-on-rotation app -- sh -c '
+            trap "echo told >> held" USR1
+            trap "exit 7" TERM
+            echo $$ > id
+            echo begun >> held
+            while :; do sleep 0.05; done' &
+        until grep -q begun held; do kill -0 $! || exit 8; sleep 0.05; done
+        for signal in HUP INT QUIT; do kill -$signal $! "$(cat id)"; done
+        kill -USR1 $!
+        until grep -q told held; do kill -0 $! || exit 9; sleep 0.05; done
+        kill -TERM $!
+        wait $!"#
+    );
+    test.home.write("held", "");
+    test.shell(&script).await.exits(7);
 }
 
 #[tokio::test]

@@ -196,7 +196,7 @@ async fn a_host_with_nothing_but_its_first_key_lives_through_twenty_rotations() 
 }
 
 #[tokio::test]
-async fn a_host_may_read_its_own_secret_only_and_is_told_when_it_slept_too_long() {
+async fn a_host_may_read_its_own_secret_only_and_is_told_when_it_missed_a_rotation() {
     let test = TestEnvironment::new().await;
     for user in ["ada", "bob"] {
         test.make_user(user).await;
@@ -236,7 +236,7 @@ async fn a_host_may_read_its_own_secret_only_and_is_told_when_it_slept_too_long(
         .exits(1)
         .fails("denied", &["bob"]);
 
-    // Two rotations while it slept: its key is gone.
+    // It missed two rotations: its key is gone.
     for _ in 0..2 {
         test.keyrota("rotate ada").await.exits(0);
     }
@@ -290,7 +290,7 @@ async fn a_daemon_follows_and_runs_its_command_after_each_change() {
     let id = daemon.id().expect("it runs").to_string();
     test.keyrota("rotate").await.exits(0);
     let current = test.current_key("ada").await;
-    // It looks at once, without waiting for the interval.
+    // It checks at once, without waiting for the interval.
     tokio::time::sleep(Duration::from_millis(500)).await;
     signal("-HUP", &id).await;
     until("the command begins", || test.home.file("ran").exists()).await;
@@ -324,15 +324,88 @@ async fn a_daemon_follows_and_runs_its_command_after_each_change() {
     }
 }
 
+/// A command may start a process that stays in the background with the command's output.
 #[tokio::test]
-async fn the_units_are_printed_without_aws() {
+async fn a_command_may_leave_a_process_in_the_background() {
+    let test = TestEnvironment::new().await;
+    test.make_user("ada").await;
+    test.manifest(
+        "version: 1\nstack: plant\naccess_keys: [{ user: ada, secret: ada, readers: [self] }]\n",
+    );
+    test.keyrota(BOOTSTRAP).await.exits(0);
+    let keys = BTreeMap::from([("ada", test.current_key("ada").await)]);
+    test.home.write("credentials", credentials(&keys));
+    test.keyrota("rotate").await.exits(0);
+    let mut command = follow(&test, "ada", "--once --on-change");
+    // A pipe would stay open as long as the process in the background.
+    let output = std::fs::File::create(test.home.file("output")).expect("a file");
+    let copy = output.try_clone().expect("a copy");
+    command
+        .args(["sleep 600 & echo $! > background; echo started"])
+        .stdout(copy)
+        .stderr(output);
+    let limit = Duration::from_secs(120);
+    let ended = tokio::time::timeout(limit, command.status()).await;
+    let background = test.home.read("background");
+    signal("-KILL", background.trim()).await;
+    let status = ended.expect("it ends before the process in the background");
+    let output = test.home.read("output");
+    assert!(status.expect("it runs").success(), "{output}");
+    assert!(output.contains("started"), "{output}");
+    assert_eq!(held(&test, "ada"), test.current_key("ada").await);
+}
+
+/// A daemon that has succeeded warns about a file that is half written, and goes on.
+#[tokio::test]
+async fn a_daemon_goes_on_after_a_failure_and_ends_when_its_key_is_refused() {
+    let test = TestEnvironment::new().await;
+    test.make_user("ada").await;
+    test.manifest(
+        "version: 1\nstack: plant\naccess_keys: [{ user: ada, secret: ada, readers: [self] }]\n",
+    );
+    test.keyrota(BOOTSTRAP).await.exits(0);
+    let keys = BTreeMap::from([("ada", test.current_key("ada").await)]);
+    test.home.write("credentials", credentials(&keys));
+    let log = std::fs::File::create(test.home.file("log")).expect("a file");
+    let mut command = follow(&test, "ada", "--interval 1d --on-change");
+    command.arg("echo >> ran").stdout(Stdio::null()).stderr(log);
+    let mut daemon = command.spawn().expect("keyrota can be started");
+    let id = daemon.id().expect("it runs").to_string();
+    test.keyrota("rotate").await.exits(0);
+    // Before it can receive SIGHUP, the signal would end it.
+    tokio::time::sleep(Duration::from_millis(500)).await;
+    signal("-HUP", &id).await;
+    until("it follows", || test.home.file("ran").exists()).await;
+    let whole = text(&test);
+    test.home.write("credentials", "[ada]\n");
+    signal("-HUP", &id).await;
+    until("it warns", || {
+        test.home.read("log").contains("has no aws_access_key_id")
+    })
+    .await;
+    assert!(daemon.try_wait().expect("it is ours").is_none());
+    test.home.write("credentials", whole);
+    for _ in 0..2 {
+        test.keyrota("rotate").await.exits(0);
+    }
+    signal("-HUP", &id).await;
+    let status = daemon.wait().await.expect("it ends");
+    assert_eq!(status.code(), Some(1));
+    let log = test.home.read("log");
+    assert!(log.contains("AWS refuses the key"), "{log}");
+}
+
+#[tokio::test]
+async fn the_units_are_printed_without_a_call_and_depend_on_no_variable() {
     let test = TestEnvironment::without_function().await;
     let mut command = test.program("--profile plant follow plant/gateway --systemd --interval 1h");
     command.env("AWS_SHARED_CREDENTIALS_FILE", "host-credentials");
     let ran = test.run("follow", command).await.exits(0);
+    let endpoint = format!("\"--endpoint-url\" \"{}\"", test.endpoint());
     for part in [
         "keyrota-follow-plant.service",
-        "/host-credentials\" --once",
+        "/host-credentials\" \"--region\" \"us-east-1\" \"--endpoint-url\"",
+        &format!("{endpoint} --once"),
         "OnUnitInactiveSec=1800s",
     ] {
         assert!(ran.stdout.contains(part), "{part}\n{ran}");

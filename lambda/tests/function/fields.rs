@@ -229,6 +229,30 @@ fn names_that_do_not_fit_are_refused() {
     }
 }
 
+/// The function would overwrite the field with an SMTP password, or remove it as the password for
+/// another Region.
+#[test]
+fn a_name_that_belongs_to_the_smtp_passwords_is_refused() {
+    for (name, is_refused) in [
+        ("smtp_username", true),
+        ("smtp_password", true),
+        ("smtp_password_eu_west_1", true),
+        ("smtp_password_us_east_1", true),
+        ("smtp_password_raw", false),
+    ] {
+        for regions in [json!([]), json!(["eu-west-1"])] {
+            let aws = FakeAws::new("self", false);
+            let has_regions = regions != json!([]);
+            aws.pin("fields", json!({ "secretkey": [name, "secretkey"] }));
+            aws.pin("smtp", regions);
+            match is_refused && has_regions {
+                true => assert_eq!(rotate(&aws, &token(1)).name(), "PinInvalid", "{name}"),
+                false => succeeds(&aws, 1),
+            }
+        }
+    }
+}
+
 /// Numbers that no type holds, names that occur twice, escapes, and white space.
 const ODD: &str = "{\n  \"z\" : 1e400 ,\"big\": 123456789012345678901234567890,\n\t\"one\":1.0, \
                    \"twice\":1,\"twice\":{ \"a\" : [] },\"\\u00e9\\ud83d\\ude00\":\"\\/é\\u0000\"";

@@ -1,6 +1,7 @@
 //! Runs a command as a child, and again each time the current version of the secret changes.
 
 use std::io::IsTerminal as _;
+use std::pin::pin;
 use std::process::ExitStatus;
 use std::time::Duration;
 
@@ -18,7 +19,7 @@ use crate::run::Context;
 /// How a command is restarted.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Restart {
-    /// The longest time between two looks at the secret.
+    /// The longest time between two checks of the secret.
     pub(super) interval: Duration,
     /// The time between SIGTERM and SIGKILL.
     pub(super) grace: Duration,
@@ -42,40 +43,64 @@ pub(super) struct Prepared {
     pub(super) version: String,
 }
 
-/// Runs the command until it ends by itself, and returns its exit status. `read` prepares the command
-/// with the current credential.
+/// Runs the command until it ends by itself, and returns its exit status. `changed` gets the version
+/// that the command has, and prepares the command with the current credential if this has another
+/// version.
 pub(super) async fn supervise(
     settings: &Settings,
     context: &Context<'_>,
     restart: Restart,
     first: Prepared,
-    read: impl AsyncFn() -> Result<Prepared, Failed>,
+    changed: impl AsyncFn(&str) -> Result<Option<Prepared>, Failed>,
 ) -> Result<ExitStatus, Failed> {
     let mut signals = Signals::receive()?;
     let mut prepared = first;
     loop {
         let mut child = start(settings, &mut prepared.command)?;
+        // One future for all turns: a signal neither restarts a pause nor waits for a check.
+        let version = prepared.version;
+        let mut next = pin!(next_version(
+            settings,
+            context,
+            restart.interval,
+            version,
+            &changed
+        ));
         let next = loop {
-            // Without randomness, the looks are only less spread.
-            let pause = plan::pause(restart.interval, getrandom::u32().unwrap_or_default());
             tokio::select! {
                 ended = child.wait() => return ended.map_err(|error| lost(&error)),
                 received = signals.next() => signals.pass_on(&child, received),
-                () = context.clock.sleep(pause) => match read().await {
-                    Ok(next) if next.version != prepared.version => break next,
-                    Ok(_) => {}
-                    // The command keeps the credential that it has.
-                    Err(failed) => {
-                        settings.progress.on(Event::Warning(failed.failure.message));
-                        settings.progress.finish();
-                    }
-                },
+                next = &mut next => break next,
             }
         };
         if let Some(status) = stop(&mut child, restart.grace, &mut signals).await? {
             return Ok(status);
         }
         prepared = next;
+    }
+}
+
+/// Waits until the current version is another one, and returns the command with its credential.
+async fn next_version(
+    settings: &Settings,
+    context: &Context<'_>,
+    interval: Duration,
+    version: String,
+    changed: &impl AsyncFn(&str) -> Result<Option<Prepared>, Failed>,
+) -> Prepared {
+    loop {
+        // Without randomness, the checks are only less spread.
+        let pause = plan::pause(interval, getrandom::u32().unwrap_or_default());
+        context.clock.sleep(pause).await;
+        match changed(&version).await {
+            Ok(Some(next)) => return next,
+            Ok(None) => {}
+            // The command keeps the credential that it has.
+            Err(failed) => {
+                settings.progress.on(Event::Warning(failed.failure.message));
+                settings.progress.finish();
+            }
+        }
     }
 }
 
@@ -135,6 +160,17 @@ fn lost(error: &std::io::Error) -> Failed {
     Failed::new("exec", format!("cannot wait for the command: {error}"))
 }
 
+/// Returns the signals that this process ignores, as a set of bits: `SigIgn` in
+/// proc_pid_status(5). Other systems than Linux do not have this file, and no signal counts as ignored
+/// there.
+fn ignored() -> u64 {
+    #[expect(clippy::disallowed_methods, reason = "the state of this process")]
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+    mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok())
+        .unwrap_or(0)
+}
+
 /// The signals that this process receives.
 struct Signals {
     received: Vec<(Received, Signal)>,
@@ -143,11 +179,17 @@ struct Signals {
 }
 
 impl Signals {
+    /// Receives signals from now on, except for those that the caller of this program ignores: without
+    /// a handler, they stay ignored, and the command inherits this.
     fn receive() -> Result<Self, Failed> {
         let failed =
             |error: std::io::Error| Failed::new("exec", format!("cannot receive signals: {error}"));
-        let signals = FORWARDED.map(|(kind, number)| signal(kind).map(|it| (it, number)));
-        let signals: std::io::Result<Vec<_>> = signals.into_iter().collect();
+        let ignored = ignored();
+        let signals = FORWARDED
+            .into_iter()
+            .filter(|(_, number)| ignored & (1 << (number.as_raw() - 1)) == 0)
+            .map(|(kind, number)| signal(kind).map(|it| (it, number)));
+        let signals: std::io::Result<Vec<_>> = signals.collect();
         Ok(Self {
             received: signals.map_err(failed)?,
             has_terminal: std::io::stdin().is_terminal(),

@@ -103,7 +103,8 @@ fn a_killed_process_leaves_nothing_for_long() {
     assert_eq!(names(folder.path()), left);
 }
 
-/// Several profiles of one file are followed at the same moment: each has its lines in the end.
+/// Several profiles of one file are followed at the same moment: each has its lines in the end, and
+/// no process removes the temporary file of another one.
 #[test]
 fn no_change_of_another_process_is_lost() {
     let folder = tempfile::tempdir().unwrap();
@@ -112,12 +113,14 @@ fn no_change_of_another_process_is_lost() {
     let threads = (0..8).map(|index| {
         let path = path.clone();
         std::thread::spawn(move || {
+            let own = SharedCredentialsFile::new(path.clone(), &index.to_string());
             loop {
+                own.set_pending_command(Some("AKIA1")).unwrap();
                 let seen = file(&path).read().unwrap();
                 let mut content = seen.clone();
                 content.extend_from_slice(format!("# {index}\n").as_bytes());
                 if file(&path).replace(&seen, &content).unwrap() {
-                    break;
+                    break own.set_pending_command(None).unwrap();
                 }
             }
         })
@@ -133,6 +136,34 @@ fn no_change_of_another_process_is_lost() {
     assert_eq!(names(folder.path()), ["credentials"]);
 }
 
+/// Any user who may read the folder can lock it.
+#[test]
+fn a_lock_that_is_never_released_does_not_prevent_the_change() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("credentials");
+    write(&path, 0o600);
+    let others = folder.path().join(".credentials.keyrota-new-abcdef");
+    std::fs::write(&others, NEW).unwrap();
+    let lock = File::open(folder.path()).unwrap();
+    lock.lock().unwrap();
+    assert_eq!(file(&path).replace(OLD, NEW), Ok(true));
+    // It may be that of the process with the lock.
+    assert!(others.exists());
+}
+
+#[test]
+fn a_path_of_the_environment_may_begin_with_the_home_directory() {
+    for (path, expected) in [
+        ("~/keys/credentials", "/home/ada/keys/credentials"),
+        ("/etc/~/credentials", "/etc/~/credentials"),
+        ("~ada/credentials", "~ada/credentials"),
+        ("credentials", "credentials"),
+    ] {
+        let found = expanded(PathBuf::from(path), Path::new("/home/ada"));
+        assert_eq!(found, Path::new(expected));
+    }
+}
+
 #[test]
 fn a_command_that_has_not_run_is_recorded_for_each_profile() {
     let folder = tempfile::tempdir().unwrap();
@@ -142,13 +173,13 @@ fn a_command_that_has_not_run_is_recorded_for_each_profile() {
         file(&path),
         SharedCredentialsFile::new(path.clone(), "other"),
     );
-    assert_eq!(one.owed_command(), Ok(None));
-    one.set_owed_command(Some("AKIA1")).unwrap();
-    one.set_owed_command(Some("AKIA2")).unwrap();
-    assert_eq!(one.owed_command(), Ok(Some("AKIA2".to_owned())));
-    assert_eq!(other.owed_command(), Ok(None));
+    assert_eq!(one.pending_command(), Ok(None));
+    one.set_pending_command(Some("AKIA1")).unwrap();
+    one.set_pending_command(Some("AKIA2")).unwrap();
+    assert_eq!(one.pending_command(), Ok(Some("AKIA2".to_owned())));
+    assert_eq!(other.pending_command(), Ok(None));
     for _ in 0..2 {
-        one.set_owed_command(None).unwrap();
+        one.set_pending_command(None).unwrap();
     }
     assert_eq!(names(folder.path()), ["credentials"]);
 }

@@ -1,9 +1,9 @@
-//! The pause between two looks at a secret.
+//! The pause between two checks of a secret.
 
 use std::time::Duration;
 
-/// Returns the pause before the next look: between half the interval and the interval, so that hosts
-/// that start together do not look together. `random` is any number.
+/// Returns the pause before the next check: between half the interval and the interval, so that hosts
+/// that start together do not check together. `random` is any number.
 pub fn pause(interval: Duration, random: u32) -> Duration {
     let half = interval / 2;
     half + half.mul_f64(f64::from(random) / f64::from(u32::MAX))

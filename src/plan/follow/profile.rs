@@ -6,6 +6,7 @@ use std::ops::Range;
 
 use secrecy::{ExposeSecret, SecretString};
 
+use crate::model::AccessKeyId;
 use crate::port::KeyPair;
 
 const ID: &str = "aws_access_key_id";
@@ -30,6 +31,12 @@ pub enum ProfileFault {
     /// The line has no value, or more than one word.
     #[error("line {0}, with {1}, does not have exactly one value")]
     Value(usize, &'static str),
+    /// The value of the ID has another form. It may be the secret access key, so it is not shown, and
+    /// not sent.
+    #[error(
+        "aws_access_key_id of the profile `{0}` is not an access key ID: 16 to 128 upper-case letters and digits"
+    )]
+    NotAnId(String),
     /// The profile holds temporary credentials, which no secret contains.
     #[error("the profile `{0}` has an aws_session_token, so it holds temporary credentials")]
     Temporary(String),
@@ -164,7 +171,13 @@ fn places(text: &[u8], profile: &str) -> Result<Places, ProfileFault> {
         return Err(ProfileFault::Temporary(name()));
     }
     match (id, secret) {
-        (Some((_, id)), Some((_, secret))) => Ok(Places { id, secret }),
+        (Some((_, id)), Some((_, secret))) => {
+            let text = std::str::from_utf8(&text[id.clone()]).unwrap_or_default();
+            match AccessKeyId::parse(text) {
+                Some(_) => Ok(Places { id, secret }),
+                None => Err(ProfileFault::NotAnId(name())),
+            }
+        }
         (None, _) => Err(ProfileFault::NoLine(name(), ID)),
         (_, None) => Err(ProfileFault::NoLine(name(), SECRET)),
     }

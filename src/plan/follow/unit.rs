@@ -13,7 +13,7 @@ pub struct FollowUnits {
     pub timer: String,
 }
 
-/// Returns the units for a command, which is the program and its arguments without `--once`.
+/// Returns the units for a command: the program and its arguments, without `--once`.
 pub fn units(profile: &str, secret: &str, command: &[String], interval: Duration) -> FollowUnits {
     let allowed = |one: char| one.is_ascii_alphanumeric() || "-_.".contains(one);
     let name: String = profile
@@ -33,6 +33,7 @@ pub fn units(profile: &str, secret: &str, command: &[String], interval: Duration
              \n\
              [Service]\n\
              Type=oneshot\n\
+             TimeoutStartSec=15min\n\
              ExecStart={words} --once\n"
         ),
         timer: format!(
@@ -43,6 +44,7 @@ pub fn units(profile: &str, secret: &str, command: &[String], interval: Duration
              OnBootSec=30s\n\
              OnUnitInactiveSec={}s\n\
              RandomizedDelaySec={}s\n\
+             AccuracySec=1s\n\
              \n\
              [Install]\n\
              WantedBy=timers.target\n",
@@ -100,6 +102,7 @@ mod tests {
 
         [Service]
         Type=oneshot
+        TimeoutStartSec=15min
         ExecStart="/usr/bin/keyrota" "follow" "plant/a b$$HOME%%i\"" "--profile" "plant" --once
         --
         [Unit]
@@ -109,6 +112,7 @@ mod tests {
         OnBootSec=30s
         OnUnitInactiveSec=151s
         RandomizedDelaySec=150s
+        AccuracySec=1s
 
         [Install]
         WantedBy=timers.target

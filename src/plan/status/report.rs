@@ -149,7 +149,7 @@ pub struct SecretReport {
     /// rotation is late. `None` for a password.
     #[serde(rename = "max_key_age_seconds", serialize_with = "seconds")]
     pub max_key_age: Option<Duration>,
-    /// The longest interval at which a host that follows the secret with its own key must look at it,
+    /// The longest interval at which a host that follows the secret with its own key must check it,
     /// under the manifest's schedule and `old_key`. `None` if the user may not read its own secret.
     #[serde(rename = "longest_follow_interval_seconds", serialize_with = "seconds")]
     pub follow_interval: Option<Duration>,

@@ -16,7 +16,7 @@ use crate::tool::testing::Recorder;
 /// A credentials file in memory. The process can be killed at any of its operations.
 struct FakeFile {
     content: RefCell<Vec<u8>>,
-    owed: RefCell<Option<String>>,
+    pending: RefCell<Option<String>>,
     /// The operations until the process is killed, and whether it is killed after the operation.
     dies: Cell<Option<(usize, bool)>>,
     operations: Cell<usize>,
@@ -35,7 +35,7 @@ impl FakeFile {
         );
         Self {
             content: RefCell::new(text.into_bytes()),
-            owed: RefCell::default(),
+            pending: RefCell::default(),
             dies: Cell::default(),
             operations: Cell::default(),
             intruders: RefCell::default(),
@@ -89,12 +89,12 @@ impl ProfileFile for FakeFile {
         })
     }
 
-    fn owed_command(&self) -> Result<Option<String>, FileError> {
-        self.act(|| self.owed.borrow().clone())
+    fn pending_command(&self) -> Result<Option<String>, FileError> {
+        self.act(|| self.pending.borrow().clone())
     }
 
-    fn set_owed_command(&self, id: Option<&str>) -> Result<(), FileError> {
-        self.act(|| *self.owed.borrow_mut() = id.map(str::to_owned))
+    fn set_pending_command(&self, id: Option<&str>) -> Result<(), FileError> {
+        self.act(|| *self.pending.borrow_mut() = id.map(str::to_owned))
     }
 }
 
@@ -107,8 +107,8 @@ fn deployed() -> (Scenario, FakeAws) {
     (scenario, fake)
 }
 
-/// Looks once in a process of its own. Nothing is returned if a call kills it.
-fn look(
+/// Checks once in a process of its own. Nothing is returned if a call kills it.
+fn check_once(
     scenario: &Scenario,
     fake: &FakeAws,
     file: &FakeFile,
@@ -155,15 +155,15 @@ fn twenty_rotations_with_a_kill_at_every_step() {
         fake.state.borrow_mut().next_day();
         let expected = current(&fake);
         works(&fake, &file, "after the rotation");
-        // Each step of a look, until one ends: its calls, and its operations on the file.
-        let mut commands = 0;
+        // Each step of a check, until one ends: its calls, and its operations on the file.
+        let mut steps = 0;
         for step in 1.. {
             let kinds = [FaultKind::DiesBefore, FaultKind::Lost, FaultKind::Throttled];
             let fault = Fault {
                 call: step,
                 kind: kinds[rotation % kinds.len()],
             };
-            let ended = look(&scenario, &fake, &file, Some(fault));
+            let ended = check_once(&scenario, &fake, &file, Some(fault));
             works(&fake, &file, "after a fault of a call");
             if matches!(&ended, Some(Ok(followed)) if followed.replaced.is_none()) {
                 break;
@@ -171,21 +171,21 @@ fn twenty_rotations_with_a_kill_at_every_step() {
             killed += 1;
             for after in [false, true] {
                 file.dies.set(Some((step, after)));
-                let _ = look(&scenario, &fake, &file, None);
+                let _ = check_once(&scenario, &fake, &file, None);
                 file.dies.set(None);
                 works(&fake, &file, "after a kill at the file");
                 killed += 1;
             }
-            commands += 1;
-            assert!(commands < 20);
+            steps += 1;
+            assert!(steps < 20);
         }
-        let followed = look(&scenario, &fake, &file, None).unwrap().unwrap();
+        let followed = check_once(&scenario, &fake, &file, None).unwrap().unwrap();
         assert_eq!(followed.id, expected);
         // No kill was late enough for the command to have run.
-        assert!(followed.owes_command, "rotation {rotation}");
-        file.set_owed_command(None).unwrap();
-        let followed = look(&scenario, &fake, &file, None).unwrap().unwrap();
-        assert!(!followed.owes_command && followed.replaced.is_none());
+        assert!(followed.must_run_command, "rotation {rotation}");
+        file.set_pending_command(None).unwrap();
+        let followed = check_once(&scenario, &fake, &file, None).unwrap().unwrap();
+        assert!(!followed.must_run_command && followed.replaced.is_none());
         assert_eq!(works(&fake, &file, "at the end"), expected);
         // The grace period ends.
         let mut state = fake.state.borrow_mut();
@@ -209,13 +209,98 @@ fn a_key_that_does_not_work_yet_is_awaited_and_one_that_never_does_is_not_taken(
     scenario.rotate(&fake, None).unwrap().unwrap();
     let new = current(&fake);
     fake.state.borrow_mut().keys.get_mut(&new).unwrap().active = false;
-    let refused = look(&scenario, &fake, &file, None).unwrap().unwrap_err();
+    let refused = check_once(&scenario, &fake, &file, None)
+        .unwrap()
+        .unwrap_err();
     assert!(matches!(&refused, FollowError::NewRefused { id, .. } if *id == new));
-    assert!(refused.may_pass());
+    assert!(refused.may_pass(false));
     assert_eq!(file.held(), old);
     fake.state.borrow_mut().keys.get_mut(&new).unwrap().active = true;
-    look(&scenario, &fake, &file, None).unwrap().unwrap();
+    check_once(&scenario, &fake, &file, None).unwrap().unwrap();
     assert_eq!(file.held(), new);
+}
+
+/// The new key works, so it must not be lost because the old one no longer does.
+#[test]
+fn a_key_is_taken_even_if_the_old_one_ends_while_it_is_awaited() {
+    let (scenario, fake) = deployed();
+    // The faults are those of others.
+    fake.state.borrow_mut().watch.meanwhile = true;
+    let file = FakeFile::with(&fake, CURRENT);
+    let old = file.held();
+    scenario.rotate(&fake, None).unwrap().unwrap();
+    let new = current(&fake);
+    let set_active = |id: &str, active: bool| {
+        fake.state.borrow_mut().keys.get_mut(id).unwrap().active = active;
+    };
+    set_active(&new, false);
+    fake.begin_several();
+    let (listener, logs, names) = (Recorder::default(), LogReader::default(), Names::usual());
+    let context = scenario.context(&fake, &listener, &logs);
+    let request = FollowRequest {
+        secret: "keys/ada",
+        names: &names,
+        profile: "host",
+        has_command: false,
+    };
+    let mut checked = Box::pin(follow(&context, &file, &request));
+    let mut step = || checked.as_mut().now_or_never();
+    // The secret, the user of the old key, and the new key, which is refused.
+    for _ in 0..10 {
+        assert!(step().is_none());
+    }
+    assert_eq!(fake.calls(), 3);
+    set_active(&old, false);
+    set_active(&new, true);
+    fake.state.borrow_mut().pass(scenario.pace.poll);
+    let followed = std::iter::from_fn(|| Some(step()))
+        .take(10)
+        .flatten()
+        .next();
+    assert_eq!(followed.unwrap().unwrap().id, new);
+    assert_eq!(file.held(), new);
+}
+
+/// A half-written file, a wrong value, or a policy may be corrected by the next check. A daemon that
+/// worked once must not end because of them.
+#[test]
+fn only_a_refused_key_ends_a_daemon_that_has_succeeded() {
+    let (scenario, fake) = deployed();
+    // The faults are those of others.
+    fake.state.borrow_mut().watch.meanwhile = true;
+    let file = FakeFile::with(&fake, CURRENT);
+    let content = file.content.borrow().clone();
+    let failed = || {
+        check_once(&scenario, &fake, &file, None)
+            .unwrap()
+            .unwrap_err()
+    };
+    let mut failures = Vec::new();
+    file.content.borrow_mut().truncate(content.len() / 2);
+    failures.push(failed());
+    *file.content.borrow_mut() = content;
+    let denied = "secretsmanager:GetSecretValue";
+    fake.state.borrow_mut().denied_calls.insert(denied);
+    failures.push(failed());
+    fake.state.borrow_mut().denied_calls.remove(denied);
+    let mut state = fake.state.borrow_mut();
+    state.put("keys/ada", "garbage", CURRENT, "{}").unwrap();
+    drop(state);
+    failures.push(failed());
+    for failure in &failures {
+        assert!(
+            !failure.may_pass(false) && failure.may_pass(true),
+            "{failure}"
+        );
+    }
+    assert!(matches!(
+        failures[..],
+        [
+            FollowError::Profile { .. },
+            FollowError::Denied { .. },
+            FollowError::Value { .. }
+        ]
+    ));
 }
 
 /// A principal that may write the secret can store any key, and the host must not use it.
@@ -234,26 +319,30 @@ fn the_key_of_another_user_is_not_taken() {
     state.put("keys/ada", "forged", CURRENT, &value).unwrap();
     state.next_day();
     drop(state);
-    let refused = look(&scenario, &fake, &file, None).unwrap().unwrap_err();
+    let refused = check_once(&scenario, &fake, &file, None)
+        .unwrap()
+        .unwrap_err();
     assert!(
         matches!(&refused, FollowError::OtherUser { .. }),
         "{refused}"
     );
-    assert!(!refused.may_pass() && !refused.to_string().contains(&secret));
+    assert!(!refused.may_pass(false) && !refused.to_string().contains(&secret));
     assert_eq!(file.held(), held);
 }
 
 #[test]
-fn a_host_that_slept_too_long_is_told() {
+fn a_host_that_missed_a_rotation_is_told() {
     let (scenario, fake) = deployed();
     // The faults are those of others.
     fake.state.borrow_mut().watch.meanwhile = true;
     let file = FakeFile::with(&fake, CURRENT);
     let held = file.held();
     fake.state.borrow_mut().keys.get_mut(&held).unwrap().active = false;
-    let refused = look(&scenario, &fake, &file, None).unwrap().unwrap_err();
+    let refused = check_once(&scenario, &fake, &file, None)
+        .unwrap()
+        .unwrap_err();
     assert!(matches!(&refused, FollowError::Refused { id, .. } if *id == held));
-    assert!(!refused.may_pass());
+    assert!(!refused.may_pass(false) && !refused.may_pass(true));
     assert_eq!(file.held(), held);
 }
 
@@ -266,7 +355,7 @@ fn a_file_that_another_program_changes_is_read_again() {
     let content = file.content.borrow().clone();
     let with = |line: &str| [content.as_slice(), line.as_bytes()].concat();
     *file.intruders.borrow_mut() = vec![with("region = b\n"), with("region = a\n")];
-    look(&scenario, &fake, &file, None).unwrap().unwrap();
+    check_once(&scenario, &fake, &file, None).unwrap().unwrap();
     assert_eq!(file.held(), current(&fake));
     assert!(file.content.borrow().ends_with(b"region = b\n"));
 
@@ -276,7 +365,9 @@ fn a_file_that_another_program_changes_is_read_again() {
     let content = file.content.borrow().clone();
     let changes = (0..30).map(|count| [content.as_slice(), &vec![b'\n'; count + 1]].concat());
     *file.intruders.borrow_mut() = changes.collect();
-    let busy = look(&scenario, &fake, &file, None).unwrap().unwrap_err();
-    assert!(matches!(busy, FollowError::Busy(_)) && busy.may_pass());
+    let busy = check_once(&scenario, &fake, &file, None)
+        .unwrap()
+        .unwrap_err();
+    assert!(matches!(busy, FollowError::Busy(_)) && busy.may_pass(false));
     assert_eq!(file.held(), held);
 }

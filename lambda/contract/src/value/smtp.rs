@@ -37,6 +37,27 @@ pub fn fields(regions: &[String]) -> Vec<String> {
         .collect()
 }
 
+/// Returns whether [`set`] overwrites or removes a field: it holds the user name, or a password for a
+/// Region, also for one that is not in the list. Other fields belong to the owner of the secret, also
+/// if their names begin in the same way.
+pub fn owns(name: &str, regions: &[String]) -> bool {
+    let is_wanted = || fields(regions).iter().any(|it| it == name);
+    !regions.is_empty() && (is_of_region(name) || is_wanted())
+}
+
+/// Returns whether a name is that of a field with the password for a Region, such as
+/// `smtp_password_us_gov_west_1`: at least two parts of lower-case letters, and a number.
+fn is_of_region(name: &str) -> bool {
+    let Some(region) = name.strip_prefix(PASSWORD_IN) else {
+        return false;
+    };
+    let mut parts: Vec<&[u8]> = region.as_bytes().split(|it| *it == b'_').collect();
+    let number = parts.pop().unwrap_or_default();
+    let is_word = |part: &[u8]| !part.is_empty() && part.iter().all(u8::is_ascii_lowercase);
+    let is_number = !number.is_empty() && number.iter().all(u8::is_ascii_digit);
+    is_number && parts.len() >= 2 && parts.into_iter().all(is_word)
+}
+
 /// Returns the password for a Region.
 pub fn password(secret_key: &SecretString, region: &str) -> SecretString {
     let first = format!("AWS4{}", secret_key.expose_secret());
@@ -58,7 +79,7 @@ pub fn set(value: &mut Object, id: &str, secret_key: &SecretString, regions: &[S
     };
     let wanted = fields(regions);
     let held: Vec<String> = value.names().map(str::to_owned).collect();
-    let is_stale = |name: &&String| is_of_region(name) && !wanted.contains(name);
+    let is_stale = |name: &&String| owns(name, regions) && !wanted.contains(name);
     for name in held.iter().filter(is_stale) {
         value.remove(name);
     }
@@ -71,19 +92,6 @@ pub fn set(value: &mut Object, id: &str, secret_key: &SecretString, regions: &[S
         set(&field(region), region);
     }
     set(PASSWORD, first);
-}
-
-/// Returns whether a name is that of a field with the password for a Region, such as
-/// `smtp_password_us_gov_west_1`: at least two parts of lower-case letters, and a number.
-fn is_of_region(name: &str) -> bool {
-    let Some(region) = name.strip_prefix(PASSWORD_IN) else {
-        return false;
-    };
-    let mut parts: Vec<&[u8]> = region.as_bytes().split(|it| *it == b'_').collect();
-    let number = parts.pop().unwrap_or_default();
-    let is_word = |part: &[u8]| !part.is_empty() && part.iter().all(u8::is_ascii_lowercase);
-    let is_number = !number.is_empty() && number.iter().all(u8::is_ascii_digit);
-    is_number && parts.len() >= 2 && parts.into_iter().all(is_word)
 }
 
 fn sign(key: &[u8], message: &str) -> Vec<u8> {
@@ -114,6 +122,33 @@ mod tests {
             compared += 1;
         }
         assert_eq!(compared, 12);
+    }
+
+    #[test]
+    fn only_the_user_name_and_the_passwords_for_regions_are_its_own() {
+        let regions = ["eu-west-1", "eu-west-1a-2"].map(str::to_owned);
+        for own in [
+            "smtp_username",
+            "smtp_password",
+            "smtp_password_us_gov_west_1",
+            "smtp_password_eu_isoe_west_1",
+            "smtp_password_eu_west_1a_2",
+        ] {
+            assert!(owns(own, &regions) && !owns(own, &[]), "{own}");
+        }
+        for other in [
+            "smtp_password_",
+            "smtp_password_relay",
+            "smtp_password_raw_1",
+            "smtp_password_eu_west_one",
+            "smtp_password_eu_west_1a_3",
+            "smtp_password_eu-west-1",
+            "smtp_password_EU_WEST_1",
+            "smtp_user",
+            "secretkey",
+        ] {
+            assert!(!owns(other, &regions), "{other}");
+        }
     }
 
     #[test]

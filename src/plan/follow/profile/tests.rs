@@ -32,22 +32,22 @@ fn two_values_change_and_nothing_else() {
                 [ host ] ; the plant\r\n  \r\n; id first\r\n\
                 AWS_Secret_Access_Key\t=old/secret\t# expires\r\n\
                 region = eu-west-1\r\ns3 =\r\n  aws_access_key_id = nested\r\n\
-                aws_access_key_id:AKIAOLD\r\n\
-                [host2]\r\naws_access_key_id=AKIAOTHER2\r\naws_secret_access_key=other2";
+                aws_access_key_id:AKIAOLDOLDOLDOLDOLD1\r\n\
+                [host2]\r\naws_access_key_id=AKIAOTHEROTHEROTHER2\r\naws_secret_access_key=other2";
     let expected = text
         .replace("=old/secret\t#", "=new/secret+key\t#")
-        .replace(":AKIAOLD\r", ":AKIANEWNEWNEWNEWNEW1\r");
+        .replace(":AKIAOLDOLDOLDOLDOLD1\r", ":AKIANEWNEWNEWNEWNEW1\r");
     assert_eq!(changed(text, "host"), Ok(expected.clone()));
-    let old = ("AKIAOLD".to_owned(), "old/secret".to_owned());
+    let old = ("AKIAOLDOLDOLDOLDOLD1".to_owned(), "old/secret".to_owned());
     assert_eq!(held(text, "host"), Ok(old));
     let new = (NEW.0.to_owned(), NEW.1.to_owned());
     assert_eq!(held(&expected, "host"), Ok(new));
-    assert_eq!(held(&expected, "host2").unwrap().0, "AKIAOTHER2");
+    assert_eq!(held(&expected, "host2").unwrap().0, "AKIAOTHEROTHEROTHER2");
 }
 
 #[test]
 fn other_bytes_stay_even_if_they_are_no_text() {
-    let text = b"\xef\xbb\xbf[host]\n# caf\xe9\naws_access_key_id = A\naws_secret_access_key = s";
+    let text = b"\xef\xbb\xbf[host]\n# caf\xe9\naws_access_key_id = AKIAOLDOLDOLDOLDOLD1\naws_secret_access_key = s";
     let changed = with_profile_key(text, "host", &new_key()).unwrap();
     let expected = b"\xef\xbb\xbf[host]\n# caf\xe9\naws_access_key_id = AKIANEWNEWNEWNEWNEW1\naws_secret_access_key = new/secret+key";
     assert_eq!(changed, expected);
@@ -105,6 +105,21 @@ fn what_programs_read_differently_is_refused() {
     }
 }
 
+/// The two lines are swapped, or one has something else.
+#[test]
+fn a_value_that_is_not_an_id_is_refused_and_not_shown() {
+    let secret = "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY";
+    for id in [secret, "AKIA", "AKIAOLDOLDOLDOLDOLD\u{e9}"] {
+        let text = format!(
+            "[host]\naws_access_key_id = {id}\naws_secret_access_key = {}\n",
+            NEW.0
+        );
+        let refused = "aws_access_key_id of the profile `host` is not an access key ID: 16 to 128 upper-case letters and digits";
+        assert_eq!(held(&text, "host"), Err(refused.to_owned()));
+        assert_eq!(changed(&text, "host"), Err(refused.to_owned()));
+    }
+}
+
 #[test]
 fn a_value_that_would_be_read_as_more_than_one_is_not_written() {
     let text = b"[host]\naws_access_key_id = A\naws_secret_access_key = s\n";
@@ -124,7 +139,7 @@ fn line() -> impl Strategy<Value = String> {
     prop_oneof![
         Just("[host]".to_owned()),
         Just("[other]".to_owned()),
-        Just("aws_access_key_id = AKIAOLD".to_owned()),
+        Just("aws_access_key_id = AKIAOLDOLDOLDOLDOLD1".to_owned()),
         Just("aws_secret_access_key=old".to_owned()),
         Just("region = eu-west-1".to_owned()),
         Just(" continued".to_owned()),

@@ -260,7 +260,7 @@ fn own_secret(entry: &Entry) -> Option<(&'static str, Prose)> {
         Prose::words("may read this secret, and no other; a host that has only the key runs ")
             .code("keyrota follow")
             .say(format!(
-                " at least every {}. A thief of the key can read each new key too",
+                " at least once every {}. A thief of the key can read each new key too",
                 model::days_and_hours(interval)
             ));
     entry.reads_itself.then_some(("The user itself", says))
