@@ -93,7 +93,7 @@ async fn create<P: Ports>(
             }
             _ => {
                 intent::withdraw(ports, context, recorded).await;
-                let advice = advice(&context.pin, source.kind);
+                let advice = advice(&context.pin, &source);
                 return Err(Error::KeyNotCreated {
                     user: user(),
                     source,
