@@ -225,11 +225,7 @@ mod tests {
             "the policy of a VPC endpoint does not allow it",
             "`because no VPC endpoint policy allows …`",
         ),
-        (
-            Denial::Unknown,
-            "AWS does not name the policy",
-            "any other",
-        ),
+        (Denial::Unknown, "AWS does not name the policy", "any other"),
     ];
 
     #[test]
@@ -245,7 +241,12 @@ mod tests {
     #[test]
     fn each_form_leads_to_its_row() {
         for (denial, _, forms) in TABLE {
-            for form in forms.split('`').skip(1).step_by(2).filter(|it| *it != "kms:") {
+            for form in forms
+                .split('`')
+                .skip(1)
+                .step_by(2)
+                .filter(|it| *it != "kms:")
+            {
                 let form = form.replace('…', "of");
                 assert_eq!(Denial::of(&denied(&form)), Some(denial), "{form}");
             }
@@ -265,8 +266,7 @@ mod tests {
         reason = "the test reads and writes the page"
     )]
     fn the_documentation_is_up_to_date() {
-        let mut table =
-            String::from("| cause | message of AWS | remedy |\n| --- | --- | --- |\n");
+        let mut table = String::from("| cause | message of AWS | remedy |\n| --- | --- | --- |\n");
         for (denial, cause, form) in TABLE {
             table += &format!("| {cause} | {form} | {} |\n", denial.advice());
         }

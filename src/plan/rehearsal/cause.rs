@@ -116,7 +116,9 @@ fn remedy(entry: &Entry, refused: &RehearsedCall, principals: &Principals) -> St
     }
     let role = &principals.role;
     match refused.by {
-        Signer::Role if refused.policies == Some(PolicyDecision::Allowed) => elsewhere(refused, principals),
+        Signer::Role if refused.policies == Some(PolicyDecision::Allowed) => {
+            elsewhere(refused, principals)
+        }
         Signer::Role => format!(
             "restore the policies of the role {role}, which do not allow it: run `keyrota doctor --fix`, or compare them with `keyrota generate`"
         ),

@@ -121,8 +121,16 @@ fn the_document_says_what_the_prompt_says() {
     for (settings, password, creates) in [
         ("", json!(null), false),
         (", rotate_as: ops, users: alternate", json!(null), false),
-        (", rotate_as: ops, initial_password: set", json!("set"), false),
-        (", rotate_as: ops, create_user: true, roles: [readers]", json!("set"), true),
+        (
+            ", rotate_as: ops, initial_password: set",
+            json!("set"),
+            false,
+        ),
+        (
+            ", rotate_as: ops, create_user: true, roles: [readers]",
+            json!("set"),
+            true,
+        ),
     ] {
         let found = json!(first(&model(settings), None, true, false).unwrap());
         let fields = found.as_object().unwrap();
