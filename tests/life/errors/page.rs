@@ -1,8 +1,17 @@
 //! The tables of the page.
 
 use std::collections::BTreeSet;
+use std::sync::OnceLock;
 
-const PAGE: &str = include_str!("../../../docs/reference/errors.md");
+/// Returns the text of the page.
+#[expect(clippy::disallowed_methods, reason = "a test holds a page to the program")]
+fn page() -> &'static str {
+    static PAGE: OnceLock<String> = OnceLock::new();
+    PAGE.get_or_init(|| {
+        let file = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/reference/errors.md");
+        std::fs::read_to_string(file).expect("the page")
+    })
+}
 
 /// A table of the page. The first cell of a row is the cause, and the last one is the remedy.
 pub struct Table<const CELLS: usize> {
@@ -13,7 +22,7 @@ impl<const CELLS: usize> Table<CELLS> {
     /// Returns the first table below a heading.
     pub fn below(heading: &str) -> Self {
         let heading = format!("\n## {heading}\n");
-        let (_, text) = PAGE.split_once(&heading).expect("the heading");
+        let (_, text) = page().split_once(&heading).expect("the heading");
         let lines = text.lines().skip_while(|line| !line.starts_with("| "));
         let lines = lines.take_while(|line| line.starts_with("| "));
         let rows = lines.skip(2).map(|line| {
