@@ -7,8 +7,7 @@
 
 use std::cell::Cell;
 
-use keyrota_function_base::denial::Denial;
-
+use super::advice::advice;
 use super::caller::caller;
 use super::clearing;
 use super::mint;
@@ -303,7 +302,7 @@ pub(super) async fn remove<P: Ports>(
 }
 
 pub(super) fn keys_unread(pin: &Pin, source: CallError) -> Error {
-    let advice = advice(pin, &source);
+    let advice = advice(&pin.rotate_as, &source);
     Error::KeysUnread {
         user: pin.user.clone(),
         source,
@@ -312,70 +311,11 @@ pub(super) fn keys_unread(pin: &Pin, source: CallError) -> Error {
 }
 
 pub(super) fn not_removed(pin: &Pin, key: &decide::AccessKeyId, source: CallError) -> Error {
-    let advice = advice(pin, &source);
+    let advice = advice(&pin.rotate_as, &source);
     Error::KeyNotRemoved {
         user: pin.user.clone(),
         key: key.clone(),
         source,
         advice,
-    }
-}
-
-/// Returns the next step after an IAM call that failed.
-pub(crate) fn advice(pin: &Pin, error: &CallError) -> &'static str {
-    match (Denial::of(error), &pin.rotate_as) {
-        (Some(Denial::Explicit), RotateAs::Own) => {
-            "a statement with Deny in the policy that AWS names is the cause, and no other policy can \
-             allow what it denies: find that statement, and change it, unless it is in AWS's policy \
-             AWSCompromisedKeyQuarantine, for which `keyrota doctor` has the next step"
-        }
-        (Some(Denial::Boundary), RotateAs::Own) => {
-            "allow it in the user's permissions boundary, then rotate again"
-        }
-        (Some(Denial::Boundary), RotateAs::Administrator(_)) => {
-            "allow it in the administrator's permissions boundary, then rotate again"
-        }
-        (Some(Denial::NotAllowedByRole), RotateAs::Role) => Denial::NotAllowedByRole.advice(),
-        (
-            Some(
-                denial @ (Denial::Explicit
-                | Denial::Boundary
-                | Denial::Organization
-                | Denial::Endpoint),
-            ),
-            _,
-        ) => denial.advice(),
-        _ => advice_about(pin, error.kind),
-    }
-}
-
-/// Returns the next step after an IAM call, as far as the message of AWS does not decide about it.
-fn advice_about(pin: &Pin, kind: CallErrorKind) -> &'static str {
-    match (kind, &pin.rotate_as) {
-        (CallErrorKind::NotAuthenticated, RotateAs::Own) => {
-            "if the key in AWSCURRENT is new, Secrets Manager tries again; otherwise store an active \
-             key of the user in the secret, or set `rotate_as: role` in the manifest, then rotate \
-             again"
-        }
-        (CallErrorKind::NotAuthenticated, RotateAs::Administrator(_)) => {
-            "if the key in the administrator's secret is new, Secrets Manager tries again; otherwise \
-             store an active one there, then rotate again"
-        }
-        (CallErrorKind::NotAuthorised, RotateAs::Own) => {
-            "restore the user's policy keyrota-ManageOwnAccessKeys: run `keyrota doctor --fix`, or \
-             compare it with `keyrota generate`; then rotate again"
-        }
-        (CallErrorKind::NotAuthorised, RotateAs::Role) => {
-            "allow it in the function role's policy, which `keyrota generate` renders, then rotate \
-             again"
-        }
-        (CallErrorKind::NotAuthorised, RotateAs::Administrator(_)) => {
-            "allow it to the administrator, then rotate again"
-        }
-        (CallErrorKind::NotFound, _) => "check that the user exists, then rotate again",
-        (CallErrorKind::Throttled | CallErrorKind::Unsent | CallErrorKind::Unclear, _) => {
-            "Secrets Manager tries again"
-        }
-        _ => "look the code up in the IAM API reference, then rotate again",
     }
 }

@@ -4,7 +4,10 @@ use std::collections::BTreeSet;
 use std::sync::OnceLock;
 
 /// Returns the text of the page.
-#[expect(clippy::disallowed_methods, reason = "a test holds a page to the program")]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "a test holds a page to the program"
+)]
 fn page() -> &'static str {
     static PAGE: OnceLock<String> = OnceLock::new();
     PAGE.get_or_init(|| {
