@@ -73,11 +73,7 @@ async fn another_user_of_the_same_secret_gets_a_secret_of_its_own() {
 
     test.manifest(&manifest("other", "moved/one"));
     let ran = test.changes_nothing(BOOTSTRAP).await;
-    assert!(
-        ran.findings()
-            .contains(&"other-user secret moved/one".to_owned()),
-        "{ran}"
-    );
+    assert_eq!(ran.findings(), ["other-user secret moved/one"]);
     for text in ["`mover`", "`other`", "`secret:`"] {
         assert!(ran.stdout.contains(text), "{text}\n{ran}");
     }
