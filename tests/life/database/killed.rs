@@ -111,7 +111,9 @@ async fn is_completed(engine: Engine, creates: bool, victim: Victim) {
     let current = site.value("AWSCURRENT").await;
     assert_eq!(current["password"], set["password"], "{what}: {ran}");
     assert_eq!(site.log_in("AWSCURRENT").await, Ok(()), "{what}: {ran}");
-    for told in proxy.secret_values() {
+    // A secret without a password has an empty one.
+    let told = proxy.secret_values().into_iter();
+    for told in told.filter(|it| !it.is_empty()) {
         test.conceal(&told);
     }
     test.check_logs_for_secrets().await;
