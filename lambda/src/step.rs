@@ -4,6 +4,7 @@
 //! after the process died at an arbitrary point. Therefore a step assumes nothing about the
 //! previous one: it observes, decides, and acts, and its actions are idempotent.
 
+mod advice;
 mod caller;
 mod clearing;
 mod create;
@@ -17,8 +18,8 @@ mod set;
 mod test;
 mod trial;
 
+pub(crate) use advice::advice;
 pub(crate) use caller::caller;
-pub(crate) use create::advice;
 pub(crate) use proof::authenticates;
 
 pub use keyrota_function_base::clock::Deadline;

@@ -5,16 +5,16 @@ use std::collections::BTreeMap;
 use async_trait::async_trait;
 use aws_sdk_iam::config::retry::RetryConfig;
 use aws_sdk_iam::types::{
-    AccessKeyLastUsed, ContextEntry, ContextKeyTypeEnum, PolicyEvaluationDecisionType,
-    ReportStateType, StatusType, Tag,
+    AccessKeyLastUsed, ContextEntry, ContextKeyTypeEnum, EvaluationResult,
+    PolicyEvaluationDecisionType, ReportStateType, StatusType, Tag,
 };
 
 use super::Aws;
 use super::error::{answered, done, failed, found, refused};
 use super::system::timestamp;
 use crate::port::{
-    ErrorKind, Key, KeyPair, Keys, LastUse, Optional, ReportDocument, Result, Simulated,
-    Simulation, UsedIn, User,
+    ErrorKind, Key, KeyPair, Keys, LastUse, Optional, PolicyDecision, ReportDocument, Result,
+    Simulated, Simulation, UsedIn, User,
 };
 
 /// The one condition key of a simulation that has several values.
@@ -172,11 +172,10 @@ impl Keys for Aws {
             };
             let results = page.evaluation_results.unwrap_or_default().into_iter();
             all.extend(results.map(|result| Simulated {
+                decision: decision(&result),
                 action: result.eval_action_name,
                 by: simulation.by,
                 of: simulation.of.clone(),
-                allowed: result.eval_decision == PolicyEvaluationDecisionType::Allowed,
-                explicit: result.eval_decision == PolicyEvaluationDecisionType::ExplicitDeny,
                 is_conclusive: result.missing_context_values.unwrap_or_default().is_empty(),
             }));
         }
@@ -234,5 +233,25 @@ fn user_of(user: aws_sdk_iam::types::User) -> User {
         arn: user.arn,
         path: user.path,
         tags: tags.map(|tag| (tag.key, tag.value)).collect(),
+    }
+}
+
+/// Returns what the policies of a principal say. Of a call that several of them do not allow, it
+/// names the one outside of the principal first.
+///
+/// Source: *EvaluationResult* in the API reference of IAM.
+fn decision(result: &EvaluationResult) -> PolicyDecision {
+    let organization = result.organizations_decision_detail.as_ref();
+    let boundary = result.permissions_boundary_decision_detail.as_ref();
+    match &result.eval_decision {
+        PolicyEvaluationDecisionType::Allowed => PolicyDecision::Allowed,
+        PolicyEvaluationDecisionType::ExplicitDeny => PolicyDecision::DeniedExplicitly,
+        _ if organization.is_some_and(|it| !it.allowed_by_organizations) => {
+            PolicyDecision::OutsideOrganization
+        }
+        _ if boundary.is_some_and(|it| !it.allowed_by_permissions_boundary) => {
+            PolicyDecision::OutsideBoundary
+        }
+        _ => PolicyDecision::NotAllowed,
     }
 }

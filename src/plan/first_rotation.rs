@@ -4,7 +4,7 @@
 use std::fmt;
 
 use jiff::Timestamp;
-use serde::Serialize;
+use serde::ser::{Serialize, SerializeStruct as _, Serializer};
 
 use super::doctor::differs;
 use super::{HeldSecret, LastRotation, ObservedEntry, Preflight, wanted_rotation};
@@ -12,7 +12,7 @@ use crate::model::{Entry, FirstRotation, InitialPassword, Kind, OldKey, Window};
 use crate::port::{Rotation, Secret};
 
 /// The first rotation of a credential that has never rotated.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct OutstandingRotation {
     /// When it takes place: what the manifest says, or `scheduled` if the schedule rotates a
     /// credential before anyone else.
@@ -20,14 +20,11 @@ pub struct OutstandingRotation {
     /// The rotation window in which it takes place, if it is scheduled.
     pub window: Option<Window>,
     /// The name of the secret.
-    #[serde(skip)]
     secret: String,
     /// Whether the manifest leaves it to the schedule or to a request, so that it is as it should
     /// be that the credential has not rotated.
-    #[serde(skip)]
     is_held_back: bool,
     /// What happens to the credential that is replaced.
-    #[serde(skip)]
     replaced: Replaced,
 }
 
@@ -189,6 +186,28 @@ impl OutstandingRotation {
     /// Returns whether the manifest leaves it to the schedule or to a request.
     pub const fn is_held_back(&self) -> bool {
         self.is_held_back
+    }
+}
+
+/// The document that `plan`, `bootstrap`, and `status` show. The last two fields have the names of
+/// the manifest's: whether the rotation sets a password that nobody knows, and whether it creates
+/// the user.
+impl Serialize for OutstandingRotation {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let (sets, creates) = match self.replaced {
+            Replaced::Set(_) => (true, false),
+            Replaced::Created(_) => (true, true),
+            Replaced::Key(_)
+            | Replaced::Password
+            | Replaced::ServicePassword
+            | Replaced::Alternating => (false, false),
+        };
+        let mut document = serializer.serialize_struct("OutstandingRotation", 4)?;
+        document.serialize_field("when", &self.when)?;
+        document.serialize_field("window", &self.window)?;
+        document.serialize_field("initial_password", &sets.then_some("set"))?;
+        document.serialize_field("create_user", &creates)?;
+        document.end()
     }
 }
 

@@ -128,12 +128,25 @@ pub struct Simulated {
     pub by: Signer,
     /// The resource as the function names it, if it does.
     pub of: Option<String>,
-    /// Whether the principal's policies allow it.
-    pub allowed: bool,
-    /// Whether a statement denies it.
-    pub explicit: bool,
+    /// What the principal's policies say.
+    pub decision: PolicyDecision,
     /// Whether the simulation knew the value of every condition key that the policies name.
     pub is_conclusive: bool,
+}
+
+/// What the policies of a principal say about a call, as IAM simulates them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PolicyDecision {
+    /// They allow it.
+    Allowed,
+    /// A statement with `Deny` denies it. No other policy can allow it.
+    DeniedExplicitly,
+    /// The service control policies of the organization do not allow it.
+    OutsideOrganization,
+    /// The principal's permissions boundary does not allow it.
+    OutsideBoundary,
+    /// None of the principal's policies allows it.
+    NotAllowed,
 }
 
 /// IAM users and their access keys, and what else IAM has that a manifest names.

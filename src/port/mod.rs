@@ -20,7 +20,7 @@ use jiff::Timestamp;
 pub use account::{
     Artifacts, Caller, CodeUpdate, Compared, Encryption, EncryptionKey, FunctionCode, Functions,
     Identity, Invoked, Key, KeyPair, Keys, LastUse, LogEvent, LogGroup, NetworkPart, Networks,
-    ObjectVersion, ReportDocument, Simulated, Simulation, UsedIn, User,
+    ObjectVersion, PolicyDecision, ReportDocument, Simulated, Simulation, UsedIn, User,
 };
 pub use drift::{DifferenceKind, DriftDetection, DriftStatus, PropertyDifference, ResourceDrift};
 pub use error::{Error, ErrorKind, Optional, Result};

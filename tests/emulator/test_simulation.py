@@ -86,6 +86,33 @@ class Simulation(LocalAwsTest):
             self.iam.detach_user_policy(UserName=self.name, PolicyArn=policy)
         self.assertEqual(self.simulate(arn, "iam:CreateAccessKey", arn)[0], "allowed")
 
+    def test_what_a_boundary_does_not_allow_is_told_apart(self) -> None:
+        name = self.name
+        every = {"Effect": "Allow", "Action": "iam:*", "Resource": "*"}
+        key = self.user(name, every)
+        document = {"Version": "2012-10-17", "Statement": [{**every, "Action": "iam:GetUser"}]}
+        policy = self.iam.create_policy(PolicyName=name, PolicyDocument=json.dumps(document))
+        self.iam.put_user_permissions_boundary(
+            UserName=name, PermissionsBoundary=policy["Policy"]["Arn"]
+        )
+        arn = self.iam.get_user(UserName=name)["User"]["Arn"]
+        for action, allowed in (("iam:GetUser", True), ("iam:ListUsers", False)):
+            result = self.iam.simulate_principal_policy(
+                PolicySourceArn=arn, ActionNames=[action], ResourceArns=[arn]
+            )["EvaluationResults"][0]
+            detail = result["PermissionsBoundaryDecisionDetail"]
+            self.assertEqual(detail["AllowedByPermissionsBoundary"], allowed)
+            self.assertEqual(result["EvalDecision"], "allowed" if allowed else "implicitDeny")
+        caller = self.client("iam", key)
+        caller.get_user(UserName=name)
+        boundary = "because no permissions boundary allows the iam:ListUsers action"
+        with self.refused("AccessDenied", boundary):
+            caller.list_users()
+        # What the policies do not allow either is missing from them first.
+        self.iam.delete_user_policy(UserName=name, PolicyName="test")
+        with self.refused("AccessDenied", "because no identity-based policy allows"):
+            caller.list_users()
+
     def test_a_principal_that_does_not_exist_is_refused(self) -> None:
         arn = self.make({"Action": "iam:*", "Resource": "*"}, "/ci/")
         with self.refused("NoSuchEntity"):

@@ -174,7 +174,7 @@ async fn only_what_cannot_be_tried_is_denied() {
     for action in ["iam:CreateAccessKey", "secretsmanager:PutSecretValue"] {
         test.deny_role(action).await;
         let evidence = format!("{action} by the function's role (simulated, explicitDeny)");
-        finds(&test, &[&evidence], &["restore the policies of the role"]).await;
+        finds(&test, &[&evidence], &["find that statement", action]).await;
         test.allow_role().await;
     }
     is_well(&test).await;

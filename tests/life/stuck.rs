@@ -93,7 +93,7 @@ async fn a_rotation_that_may_make_no_key_says_why_and_ends_well_once_it_may() {
     for text in [
         "make a new key for mailer",
         "AccessDenied",
-        "function role's policy",
+        "find that statement, and change it",
     ] {
         assert!(reason.contains(text), "{text}\n{ran}");
     }

@@ -1,7 +1,7 @@
 //! The next step after AWS denied a call, as far as its message says which policy denied it.
 //!
 //! A message decides which advice is shown, and nothing else. A message of another form leads to
-//! advice that names every policy that may be the cause.
+//! advice that names every policy that may be the cause. `docs/reference/errors.md` shows the advice.
 //!
 //! Sources: "Troubleshoot access denied error messages" in the IAM User Guide has the forms
 //! `because no TYPE policy allows the ACTION action` and `with an explicit deny in a TYPE policy`.
@@ -70,11 +70,11 @@ impl Denial {
         match self {
             Self::Explicit => {
                 "a statement with Deny in the policy that AWS names is the cause, and no other policy can \
-                 allow what it denies: find and change that statement"
+                 allow what it denies: find that statement, and change it"
             }
             Self::KeyPolicy => {
-                "let the function's role in by the key policy of the secret's KMS key: `keyrota doctor` names the \
-                 key, the role's ARN, and the statement to add"
+                "the key policy of the secret's KMS key, or the role's policy for that key, does not let the \
+                 function's role use it: `keyrota doctor` says which of the two, and what to add"
             }
             Self::NotAllowedByRole => {
                 "if that lasts, the role's own policies do not allow it: run `keyrota doctor --fix`, which restores \
@@ -188,21 +188,96 @@ mod tests {
         assert_eq!(Denial::of(&failed), None);
     }
 
+    /// Each denial, its cause, and the form of AWS's message, as the documentation shows them.
+    const TABLE: [(Denial, &str, &str); 8] = [
+        (
+            Denial::Explicit,
+            "an explicit deny, in any policy",
+            "`with an explicit deny in a … policy`",
+        ),
+        (
+            Denial::NotAllowedByRole,
+            "the role's own policies do not allow it",
+            "`because no identity-based policy allows …`",
+        ),
+        (
+            Denial::KeyPolicy,
+            "the key policy of the secret's KMS key, or the role's policy for that key, does not allow it",
+            "`Access to KMS is not allowed`, or a denied `kms:` action",
+        ),
+        (
+            Denial::ResourcePolicy,
+            "the secret's resource policy does not allow it",
+            "`because no resource-based policy allows …`",
+        ),
+        (
+            Denial::Boundary,
+            "the role's permissions boundary does not allow it",
+            "`because no permissions boundary allows …`",
+        ),
+        (
+            Denial::Organization,
+            "a policy of the organization does not allow it",
+            "`because no service control policy allows …`, `because no resource control policy allows …`",
+        ),
+        (
+            Denial::Endpoint,
+            "the policy of a VPC endpoint does not allow it",
+            "`because no VPC endpoint policy allows …`",
+        ),
+        (Denial::Unknown, "AWS does not name the policy", "any other"),
+    ];
+
     #[test]
     fn no_advice_is_wider_than_the_fault() {
-        for denial in [
-            Denial::Explicit,
-            Denial::KeyPolicy,
-            Denial::NotAllowedByRole,
-            Denial::Boundary,
-            Denial::Organization,
-            Denial::Endpoint,
-            Denial::ResourcePolicy,
-            Denial::Unknown,
-        ] {
+        for (denial, ..) in TABLE {
             assert!(!denial.advice().contains("teardown"), "{denial:?}");
         }
         assert!(!Denial::KeyPolicy.advice().contains("generate"));
         assert!(!Denial::Explicit.advice().contains("generate"));
+    }
+
+    /// A message of the form that a row shows has the row's advice.
+    #[test]
+    fn each_form_leads_to_its_row() {
+        for (denial, _, forms) in TABLE {
+            for form in forms
+                .split('`')
+                .skip(1)
+                .step_by(2)
+                .filter(|it| *it != "kms:")
+            {
+                let form = form.replace('…', "of");
+                assert_eq!(Denial::of(&denied(&form)), Some(denial), "{form}");
+            }
+        }
+    }
+
+    const PAGE: &str = concat!(
+        env!("CARGO_MANIFEST_DIR"),
+        "/../../docs/reference/errors.md"
+    );
+    const BEGIN: &str = "<!-- generated: denials -->\n";
+    const END: &str = "<!-- end: denials -->";
+
+    #[test]
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "the test reads and writes the page"
+    )]
+    fn the_documentation_is_up_to_date() {
+        let mut table = String::from("| cause | message of AWS | remedy |\n| --- | --- | --- |\n");
+        for (denial, cause, form) in TABLE {
+            table += &format!("| {cause} | {form} | {} |\n", denial.advice());
+        }
+        let page = std::fs::read_to_string(PAGE).unwrap();
+        let (before, rest) = page.split_once(BEGIN).unwrap();
+        let (_, after) = rest.split_once(END).unwrap();
+        let expected = format!("{before}{BEGIN}\n{table}\n{END}{after}");
+        if std::env::var_os("KEYROTA_UPDATE").is_some() {
+            std::fs::write(PAGE, expected).unwrap();
+        } else {
+            assert_eq!(page, expected, "write it again with KEYROTA_UPDATE=1");
+        }
     }
 }

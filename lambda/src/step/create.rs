@@ -7,6 +7,7 @@
 
 use std::cell::Cell;
 
+use super::advice::advice;
 use super::caller::caller;
 use super::clearing;
 use super::mint;
@@ -301,7 +302,7 @@ pub(super) async fn remove<P: Ports>(
 }
 
 pub(super) fn keys_unread(pin: &Pin, source: CallError) -> Error {
-    let advice = advice(pin, source.kind);
+    let advice = advice(&pin.rotate_as, &source);
     Error::KeysUnread {
         user: pin.user.clone(),
         source,
@@ -310,42 +311,11 @@ pub(super) fn keys_unread(pin: &Pin, source: CallError) -> Error {
 }
 
 pub(super) fn not_removed(pin: &Pin, key: &decide::AccessKeyId, source: CallError) -> Error {
-    let advice = advice(pin, source.kind);
+    let advice = advice(&pin.rotate_as, &source);
     Error::KeyNotRemoved {
         user: pin.user.clone(),
         key: key.clone(),
         source,
         advice,
-    }
-}
-
-/// Returns the next step after an IAM call that failed.
-pub(crate) fn advice(pin: &Pin, kind: CallErrorKind) -> &'static str {
-    match (kind, &pin.rotate_as) {
-        (CallErrorKind::NotAuthenticated, RotateAs::Own) => {
-            "if the key in AWSCURRENT is new, Secrets Manager tries again; otherwise store an active \
-             key of the user in the secret, or set `rotate_as: role` in the manifest, then rotate \
-             again"
-        }
-        (CallErrorKind::NotAuthenticated, RotateAs::Administrator(_)) => {
-            "if the key in the administrator's secret is new, Secrets Manager tries again; otherwise \
-             store an active one there, then rotate again"
-        }
-        (CallErrorKind::NotAuthorised, RotateAs::Own) => {
-            "allow it in the user's policy ManageOwnAccessKeys, which `keyrota generate` renders, \
-             then rotate again"
-        }
-        (CallErrorKind::NotAuthorised, RotateAs::Role) => {
-            "allow it in the function role's policy, which `keyrota generate` renders, then rotate \
-             again"
-        }
-        (CallErrorKind::NotAuthorised, RotateAs::Administrator(_)) => {
-            "allow it to the administrator, then rotate again"
-        }
-        (CallErrorKind::NotFound, _) => "check that the user exists, then rotate again",
-        (CallErrorKind::Throttled | CallErrorKind::Unsent | CallErrorKind::Unclear, _) => {
-            "Secrets Manager tries again"
-        }
-        _ => "look the code up in the IAM API reference, then rotate again",
     }
 }

@@ -3,8 +3,9 @@
 
 use std::time::Duration;
 
+use super::advice::advice;
 use super::clearing;
-use super::create::{CreateContext, advice, remove};
+use super::create::{CreateContext, remove};
 use super::intent::{self, RecordedIntent};
 use super::{Deadline, read};
 use crate::decide::{self, AccessKeyId, AfterPut, PENDING, PutOutcome, ReadBack};
@@ -93,7 +94,7 @@ async fn create<P: Ports>(
             }
             _ => {
                 intent::withdraw(ports, context, recorded).await;
-                let advice = advice(&context.pin, source.kind);
+                let advice = advice(&context.pin.rotate_as, &source);
                 return Err(Error::KeyNotCreated {
                     user: user(),
                     source,

@@ -257,7 +257,7 @@ fn not_retired(succession: &Succession<'_>, source: CallError) -> Error {
     let advice = if source.kind.is_transient() {
         "the next sweep tries again"
     } else {
-        advice(succession.pin, source.kind)
+        advice(&succession.pin.rotate_as, &source)
     };
     let error = RetireError::OldKeyNotRetired {
         user: succession.pin.user.clone(),

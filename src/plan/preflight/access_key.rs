@@ -1,6 +1,7 @@
 //! What is specific to access keys.
 
 use jiff::Timestamp;
+use keyrota_contract::tag::USER;
 
 use super::reference::check_boundary;
 use super::{Circumstances, Specific, dropped_secrets, fields};
@@ -31,13 +32,36 @@ pub(super) fn check(
             .into_iter()
             .chain(check_boundary(model, entry, seen, observed))
             .collect(),
-        credentials: check_keys(entry, seen, circumstances)
-            .into_iter()
-            .chain(fields::check_key(entry, seen))
-            .collect(),
+        credentials: match check_other_user(entry, seen) {
+            Some(finding) => vec![finding],
+            None => check_keys(entry, seen, circumstances)
+                .into_iter()
+                .chain(fields::check_key(entry, seen))
+                .collect(),
+        },
         source: check_first_key(entry, seen, observed),
         administrator: "store an administrator's access key there, in the fields `accesskey` and `secretkey`",
     }
+}
+
+/// Returns the finding where the manifest names another user than the one for whom the secret was
+/// deployed. Others can write the tag and the value, so only both together count, and nothing but
+/// the refusal follows from them.
+fn check_other_user(entry: EntryOf<'_, AccessKey>, seen: &ObservedAccessKey) -> Option<Finding> {
+    let held = seen.secret.as_ref()?;
+    let credential = held.credential()?;
+    let user = entry.kind.user.as_str();
+    let tag = held.secret.tags.get(USER)?;
+    if credential.may_be_of(user) || tag == user {
+        return None;
+    }
+    let name = &entry.secret;
+    let whose = credential.names_user();
+    let message =
+        format!("the secret `{name}` has the key of {whose}, and the manifest names `{user}`");
+    Some(Finding::error("other-user", format!("secret {name}"), message).hint(
+        "the user of a secret cannot change: write its user in the manifest again, or choose another name for this entry with `secret:`",
+    ))
 }
 
 fn check_user(

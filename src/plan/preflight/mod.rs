@@ -189,10 +189,10 @@ fn check_entry(
         ObservedEntry::Service(entry, seen) => service::check(*entry, seen, secret.is_none()),
     };
     if import.is_some() {
-        // Whether the key in the secret works is found out by using it.
+        // Whether the key in the secret works, and whose it is, is found out by using it.
         specific
             .credentials
-            .retain(|finding| finding.kind != "lost-key" || !finding.is_error());
+            .retain(|it| !["lost-key", "other-user"].contains(&it.kind) || !it.is_error());
     }
     findings.extend(specific.user);
     findings.extend(secret);

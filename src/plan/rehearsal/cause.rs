@@ -1,9 +1,11 @@
 //! Why calls of a rehearsal would be refused, and what to do about it.
 
 use keyrota_contract::check::{ACCOUNTS_UNSEEN, SEVERAL_ACCOUNTS, Signer, call};
+use serde_json::json;
 
 use super::{Principals, Rehearsal, RehearsedCall, TestMethod};
 use crate::model::{Adapter, Entry, Kind};
+use crate::port::PolicyDecision;
 
 /// What a rehearsal found to be refused.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -102,16 +104,21 @@ fn remedy(entry: &Entry, refused: &RehearsedCall, principals: &Principals) -> St
             "let the function reach {service}: check `network` in the manifest, the security groups, and the VPC endpoints"
         );
     }
+    if let Some(remedy) = denied(entry, refused, principals) {
+        return remedy;
+    }
     if let Some(named) = refused
         .resource
         .as_ref()
         .filter(|_| service == "secretsmanager")
     {
-        return administrators_secret(named, code, refused.policies_allow, principals);
+        return administrators_secret(named, code, refused.policies, principals);
     }
     let role = &principals.role;
     match refused.by {
-        Signer::Role if refused.policies_allow == Some(true) => elsewhere(refused, principals),
+        Signer::Role if refused.policies == Some(PolicyDecision::Allowed) => {
+            elsewhere(refused, principals)
+        }
         Signer::Role => format!(
             "restore the policies of the role {role}, which do not allow it: run `keyrota doctor --fix`, or compare them with `keyrota generate`"
         ),
@@ -124,12 +131,12 @@ fn remedy(entry: &Entry, refused: &RehearsedCall, principals: &Principals) -> St
             "allow it in a policy of `{}`, or correct `probe` in the manifest",
             entry.user_name()
         ),
-        Signer::User if refused.policies_allow == Some(true) => format!(
+        Signer::User if refused.policies == Some(PolicyDecision::Allowed) => format!(
             "the user's own policies allow it, so find the policy of the organization that denies it to `{}`",
             entry.user_name()
         ),
         Signer::User => format!(
-            "restore the inline policy keyrota-ManageOwnAccessKeys of the user `{}`, or find the policy or permissions boundary that denies it: run `keyrota doctor --fix`, or compare it with `keyrota generate`",
+            "restore the inline policy keyrota-ManageOwnAccessKeys of the user `{}`: run `keyrota doctor --fix`, or compare it with `keyrota generate`",
             entry.user_name()
         ),
         Signer::Administrator if INVALID_CREDENTIALS.contains(&code) => format!(
@@ -143,14 +150,42 @@ fn remedy(entry: &Entry, refused: &RehearsedCall, principals: &Principals) -> St
     }
 }
 
+/// Returns the remedy for a call that no policy of the principal can allow as long as another one
+/// stands against it.
+fn denied(entry: &Entry, refused: &RehearsedCall, principals: &Principals) -> Option<String> {
+    let principal = match refused.by {
+        Signer::Role => format!("the role {}", principals.role),
+        Signer::User | Signer::Administrator => whose(entry, refused.by),
+    };
+    let call = &refused.call;
+    Some(match refused.policies? {
+        PolicyDecision::DeniedExplicitly => format!(
+            "a statement with Deny denies {call} to {principal}, and no other policy can allow it: find that statement in the policies and in the permissions boundary of {principal}, and change it"
+        ),
+        PolicyDecision::OutsideOrganization => format!(
+            "have {call} allowed to {principal} in the service control policies of the AWS organization"
+        ),
+        PolicyDecision::OutsideBoundary => {
+            format!("allow {call} in the permissions boundary of {principal}")
+        }
+        PolicyDecision::Allowed | PolicyDecision::NotAllowed => return None,
+    })
+}
+
 /// Returns the remedy for a call that the role's own policies allow.
 fn elsewhere(refused: &RehearsedCall, principals: &Principals) -> String {
     let role = &principals.role;
     let reads = refused.call == call::GET_SECRET_VALUE;
     match &principals.key {
         Some(key) if reads => format!(
-            "the role's own policies allow it, so the key policy of {key} does not let the role in: add a statement that allows kms:Decrypt and kms:GenerateDataKey to {role} with the condition kms:ViaService {}, and check the secret's resource policy",
-            principals.via
+            "the role's own policies allow it: if AWS's message is about KMS, remove what denies it to the role from the key policy of {key}, and add this statement to that policy: {}; otherwise change the secret's resource policy",
+            json!({
+                "Effect": "Allow",
+                "Principal": { "AWS": role },
+                "Action": ["kms:Decrypt", "kms:GenerateDataKey"],
+                "Resource": "*",
+                "Condition": { "StringEquals": { "kms:ViaService": principals.via } },
+            })
         ),
         _ => format!(
             "the policies of {role} allow it, so find what denies it: the secret's resource policy, a policy of the organization, or the policy of a VPC endpoint"
@@ -162,11 +197,11 @@ fn elsewhere(refused: &RehearsedCall, principals: &Principals) -> String {
 fn administrators_secret(
     named: &str,
     code: &str,
-    policies_allow: Option<bool>,
+    policies: Option<PolicyDecision>,
     principals: &Principals,
 ) -> String {
     let role = &principals.role;
-    match (code, policies_allow) {
+    match (code, policies) {
         ("no_key" | "unfit", _) => format!(
             "store the administrator's credential in `{named}`, or change `rotate_as` in the manifest"
         ),
@@ -175,7 +210,7 @@ fn administrators_secret(
                 "create the administrator's secret `{named}`, or change `rotate_as` in the manifest"
             )
         }
-        (_, Some(true)) => format!(
+        (_, Some(PolicyDecision::Allowed)) => format!(
             "the role's own policies allow it, so let {role} in by the resource policy of `{named}` and by the policy of its KMS key"
         ),
         _ => format!(

@@ -13,7 +13,7 @@ use keyrota_contract::check::{
 };
 use serde::Serialize;
 
-use crate::port::Simulated;
+use crate::port::{PolicyDecision, Simulated};
 
 pub use cause::{FailedRehearsal, failed_rehearsal};
 pub use simulation::{Principals, simulations};
@@ -54,10 +54,9 @@ pub struct RehearsedCall {
     pub code: Option<String>,
     /// Why it would be refused.
     pub reason: Option<String>,
-    /// Whether the principal's own policies allow it, if that was simulated because the call
-    /// failed.
+    /// What the principal's own policies say, if they were simulated.
     #[serde(skip)]
-    pub policies_allow: Option<bool>,
+    pub policies: Option<PolicyDecision>,
 }
 
 /// How the result of a call is known.
@@ -181,14 +180,16 @@ fn rehearsed(checked: CheckedCall, simulated: &[Simulated]) -> RehearsedCall {
             checked.code,
             checked.reason,
         ),
-        (CallResult::Untried, Some(it)) if it.allowed => {
+        (CallResult::Untried, Some(it)) if it.decision == PolicyDecision::Allowed => {
             (TestMethod::Simulated, CallOutcome::Ok, None, None)
         }
         // A statement that denies does so whatever the unknown keys are.
-        (CallResult::Untried, Some(it)) if it.is_conclusive || it.explicit => {
-            let code = match it.explicit {
-                true => DENIED_EXPLICITLY,
-                false => DENIED,
+        (CallResult::Untried, Some(it))
+            if it.is_conclusive || it.decision == PolicyDecision::DeniedExplicitly =>
+        {
+            let code = match it.decision {
+                PolicyDecision::DeniedExplicitly => DENIED_EXPLICITLY,
+                _ => DENIED,
             };
             let why = "IAM's policy simulation denies it".to_owned();
             (
@@ -213,6 +214,6 @@ fn rehearsed(checked: CheckedCall, simulated: &[Simulated]) -> RehearsedCall {
         result,
         code,
         reason,
-        policies_allow: found.map(|it| it.allowed),
+        policies: found.map(|it| it.decision),
     }
 }

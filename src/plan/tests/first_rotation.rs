@@ -1,5 +1,7 @@
 //! When a credential rotates for the first time.
 
+use serde_json::json;
+
 use super::super::{
     HeldSecret, LastRotation, ObservedDatabase, ObservedEntry, ObservedLogin, OutstandingRotation,
     Preflight, State, awaits_request, is_held_back, kept_rotation, next_first_rotation,
@@ -41,12 +43,22 @@ fn secret(enabled: bool) -> Secret {
     }
 }
 
-/// Returns what the prompt says about an entry whose secret is in this state.
-fn next(model: &Model, secret: Option<Secret>, rotates: bool, adopts: bool) -> String {
+/// Returns the next rotation of an entry whose secret is in this state, if it is its first.
+fn first(
+    model: &Model,
+    secret: Option<Secret>,
+    rotates: bool,
+    adopts: bool,
+) -> Option<OutstandingRotation> {
     let entry = model.entries[0].as_database().unwrap();
     let seen = ObservedDatabase::of(secret.map(ObservedLogin::unread));
     let seen = ObservedEntry::Database(entry, Box::new(seen));
-    let first = next_first_rotation(&seen, Preflight { rotates }, adopts, at(NOW));
+    next_first_rotation(&seen, Preflight { rotates }, adopts, at(NOW))
+}
+
+/// Returns what the prompt says about it.
+fn next(model: &Model, secret: Option<Secret>, rotates: bool, adopts: bool) -> String {
+    let first = first(model, secret, rotates, adopts);
     let first = first.map(|first| (first.when.name(), first.to_string()));
     first.map_or_else(
         || "nothing".to_owned(),
@@ -102,6 +114,31 @@ fn the_prompt_says_what_happens_to_a_user_whose_password_nobody_knows() {
         said,
         "now: rotated now; the administrator creates the user app at db:5432"
     );
+}
+
+#[test]
+fn the_document_says_what_the_prompt_says() {
+    for (settings, password, creates) in [
+        ("", json!(null), false),
+        (", rotate_as: ops, users: alternate", json!(null), false),
+        (
+            ", rotate_as: ops, initial_password: set",
+            json!("set"),
+            false,
+        ),
+        (
+            ", rotate_as: ops, create_user: true, roles: [readers]",
+            json!("set"),
+            true,
+        ),
+    ] {
+        let found = json!(first(&model(settings), None, true, false).unwrap());
+        let fields = found.as_object().unwrap();
+        assert_eq!(fields.len(), 4, "{found}");
+        assert!(fields.contains_key("when") && fields.contains_key("window"));
+        assert_eq!(fields["initial_password"], password, "{settings}");
+        assert_eq!(fields["create_user"], creates, "{settings}");
+    }
 }
 
 #[test]

@@ -9,7 +9,7 @@ use super::super::{
 use super::sample::{
     self, NOW, at, entry, key, model, observed, observed_of, resource, stack, tags, untouched,
 };
-use crate::model::{Credential, Finding, Model, NoStoredKey};
+use crate::model::{AccessKeyId, Content, Credential, Finding, Model, NoStoredKey};
 use crate::port::{EncryptionKey, Error, ErrorKind, Key, UsedIn};
 
 fn findings(model: &Model, observed: &Observed<'_>) -> Vec<Finding> {
@@ -174,6 +174,36 @@ fn the_secret() {
     let mut foreign = with(|seen| seen.secret.as_mut().unwrap().secret.tags.clear());
     foreign.resources.clear();
     assert!(hint(&foreign).contains("adopt: true"));
+}
+
+/// Returns a value with the current key that names a user.
+fn named_for(user: &str) -> SecretContent {
+    let credential = Credential::new(
+        AccessKeyId::of_iam("AKIACURRENT"),
+        "hush".into(),
+        user.into(),
+        "arn:own".into(),
+    );
+    SecretContent::Held(Content::Complete(credential))
+}
+
+/// The user of a secret cannot change. What others write on the secret does not look like that.
+#[test]
+fn the_secret_of_another_user() {
+    let of = |tag: &str, named: &str| {
+        let seen = with(|seen| {
+            let held = seen.secret.as_mut().unwrap();
+            held.secret
+                .tags
+                .insert("keyrota:user".to_owned(), tag.to_owned());
+            held.current = named_for(named);
+        });
+        kinds("", &seen)
+    };
+    assert_eq!(of("bob", "bob"), ["other-user"]);
+    assert_eq!(of("ada", "ada"), [""; 0]);
+    assert_eq!(of("bob", "ada"), [""; 0]);
+    assert!(!of("ada", "bob").contains(&"other-user"));
 }
 
 #[test]

@@ -11,8 +11,8 @@ use super::FakeAws;
 use super::secrets_manager::refusal;
 use super::state::{ACCOUNT, AwsState, Origin, REGION, refused};
 use crate::port::{
-    Caller, ErrorKind, Identity, Key, KeyPair, Keys, LastUse, ReportDocument, Result, Simulated,
-    Simulation, UsedIn, User,
+    Caller, ErrorKind, Identity, Key, KeyPair, Keys, LastUse, PolicyDecision, ReportDocument,
+    Result, Simulated, Simulation, UsedIn, User,
 };
 
 impl AwsState {
@@ -243,8 +243,7 @@ impl Keys for FakeAws {
                     action: action.clone(),
                     by: simulation.by,
                     of: simulation.of.clone(),
-                    allowed: true,
-                    explicit: false,
+                    decision: PolicyDecision::Allowed,
                     is_conclusive: true,
                 })
                 .collect())

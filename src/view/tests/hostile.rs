@@ -179,7 +179,7 @@ fn of_doctor() {
                 result: CallOutcome::Refused,
                 code: Some(text()),
                 reason: Some(text()),
-                policies_allow: None,
+                policies: None,
             }],
             error: None,
             limits: Some(LoginLimits {

@@ -7,13 +7,13 @@ use super::site::{SECRET, Site};
 use super::test_server::{self, Engine, FIRST, TestServer};
 use crate::environment::CommandOutput;
 
-const ADMINISTRATOR: &str = "ops/administrator";
+pub const ADMINISTRATOR: &str = "ops/administrator";
 const PLAN: &str = "plan --database-function-zip database.zip";
 const TEARDOWN: &str = "teardown --yes --format json";
 
 /// Returns an account with the secret of an administrator who may grant what concerns the user's
 /// database.
-async fn administered(server: impl Into<TestServer>) -> Site {
+pub async fn administered(server: impl Into<TestServer>) -> Site {
     let site = Site::new(server).await;
     let administrator = test_server::make_user(&site.server);
     let quoted = test_server::quoted(&site.server, &administrator.name);
@@ -44,7 +44,7 @@ async fn administered(server: impl Into<TestServer>) -> Site {
 }
 
 /// Returns the settings of a user that is created.
-fn created(site: &Site) -> String {
+pub fn created(site: &Site) -> String {
     let dbname = &site.user.dbname;
     let grant = match site.server.engine() {
         Engine::Postgres => format!("CREATE, TEMP ON DATABASE {dbname}"),
@@ -64,7 +64,7 @@ async fn with_created_user(engine: Engine) -> Site {
 }
 
 /// Expects that a bootstrap has proven the password.
-async fn is_proven(site: &Site, ran: &CommandOutput, rotated: bool) {
+pub async fn is_proven(site: &Site, ran: &CommandOutput, rotated: bool) {
     let told = ran.json()["secrets"][0].clone();
     assert_eq!(
         (&told["rotated"], &told["verified"]),

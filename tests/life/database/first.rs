@@ -135,7 +135,10 @@ async fn a_password_waits_for_a_request() {
     let test = &site.test;
     site.manifest(&format!("first_rotation: on_request\n{SUNDAYS}"));
     let first = is_held_back(&site).await;
-    assert_eq!(first, json!({ "when": "on_request", "window": null }));
+    let expected = json!({
+        "when": "on_request", "window": null, "initial_password": null, "create_user": false,
+    });
+    assert_eq!(first, expected);
     let rotation = async || {
         let secret = test.secretsmanager.describe_secret().secret_id(SECRET);
         let secret = secret.send().await.expect("the secret");

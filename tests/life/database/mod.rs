@@ -15,6 +15,7 @@ mod exec;
 mod first;
 pub mod function;
 mod hosts;
+mod killed;
 mod outage;
 mod pooler;
 mod remedies;

@@ -4,70 +4,36 @@
 
 mod cases;
 
-use std::collections::BTreeSet;
-
 use keyrota_test_servers::{OpenSession, Server};
 use serde_json::json;
 
 use super::site::Site;
 use super::test_server::{self, Engine, FIRST, User};
+use crate::errors::Table;
 use cases::{By, Case, Change, ELSEWHERE, WITH_A_BOOTSTRAP, WITH_A_ROTATION};
 
-const PAGE: &str = include_str!("../../../docs/reference/errors.md");
 const ADMINISTRATOR: &str = "ops/dba";
 
-/// A row of the table.
-struct Row {
-    cause: &'static str,
-    whose: &'static str,
-    remedy: &'static str,
+fn table() -> Table<4> {
+    Table::below("What a database server refuses")
 }
 
-fn rows() -> impl Iterator<Item = Row> {
-    let begin = PAGE.find("<!-- generated: database-errors -->");
-    let end = PAGE.find("<!-- end: database-errors -->");
-    let table = &PAGE[begin.expect("its begin")..end.expect("its end")];
-    let lines = table.lines().filter(|line| line.starts_with("| "));
-    lines.skip(2).map(|line| {
-        let cells: Vec<&str> = line.trim_matches(['|', ' ']).split(" | ").collect();
-        let [cause, _, whose, remedy] = cells[..] else {
-            panic!("a row of four cells: {line}");
-        };
-        Row {
-            cause,
-            whose,
-            remedy,
-        }
+/// Returns the row that a case is about, whose last cell is the remedy. A case names the begin of
+/// the cause.
+fn row(cause: &str, by: By) -> [&'static str; 4] {
+    table().row(cause, |[_, _, whose, _]| match by {
+        By::User => *whose != "the administrator's",
+        By::Administrator => *whose != "the user's",
     })
-}
-
-/// Returns the row that a case is about. A case names the begin of the cause.
-fn row(cause: &str, by: By) -> Row {
-    let mut fitting = rows().filter(|row| {
-        row.cause.starts_with(cause)
-            && match by {
-                By::User => row.whose != "the administrator's",
-                By::Administrator => row.whose != "the user's",
-            }
-    });
-    let found = fitting.next();
-    let found = found.unwrap_or_else(|| panic!("no row begins with `{cause}`"));
-    assert!(fitting.next().is_none(), "`{cause}` is several rows");
-    found
 }
 
 /// No row is left out: each is carried out here, or says where else, or why it cannot be produced.
 #[test]
 fn every_row_has_a_case() {
-    let mut open: BTreeSet<(&str, &str)> = rows().map(|row| (row.cause, row.whose)).collect();
     let cases = WITH_A_ROTATION.iter().chain(WITH_A_BOOTSTRAP);
     let named = cases.map(|case| (case.cause, case.by));
     let elsewhere = ELSEWHERE.iter().map(|(cause, by, _)| (*cause, *by));
-    for (cause, by) in named.chain(elsewhere) {
-        let row = row(cause, by);
-        open.remove(&(row.cause, row.whose));
-    }
-    assert!(open.is_empty(), "without a case: {open:#?}");
+    table().expect_all(named.chain(elsewhere).map(|(cause, by)| row(cause, by)));
 }
 
 /// A site with an administrator, whose secret exists.
@@ -214,7 +180,7 @@ async fn with_rotations(server: Server) {
             before = Some(case.settings);
         }
         site.make_all(case.produced).await;
-        let Row { remedy, .. } = row(case.cause, case.by);
+        let [.., remedy] = row(case.cause, case.by);
         let ran = site.site.test.keyrota("rotate --format json").await;
         let told = ran.json()["secrets"][0]["error"].to_string();
         assert!(
@@ -259,7 +225,7 @@ async fn with_a_bootstrap(case: &Case, engine: Engine) {
     let mut site = Administered::new(test_server::start(engine, &[])).await;
     site.manifest(case.settings);
     site.make_all(case.produced).await;
-    let Row { remedy, .. } = row(case.cause, case.by);
+    let [.., remedy] = row(case.cause, case.by);
     let ran = site.site.bootstrap().await.exits(1);
     // In the text of the result, quotation marks are escaped.
     let told = ran.stdout.replace("\\\"", "\"");

@@ -55,3 +55,35 @@ async fn the_key_moves_to_the_new_secret_as_the_hint_says() {
     };
     assert!(names("deleted").is_disjoint(&names("retained")), "{ran}");
 }
+
+/// The user of a secret cannot change. The hint has one way for the user, and one for the secret.
+#[tokio::test]
+async fn another_user_of_the_same_secret_gets_a_secret_of_its_own() {
+    let manifest = |user: &str, secret: &str| {
+        format!(
+            "version: 1\nstack: moved\naccess_keys: [{{ user: {user}, rotate_as: role, secret: {secret} }}]\n"
+        )
+    };
+    let test = TestEnvironment::new().await;
+    test.make_user("mover").await;
+    test.make_user("other").await;
+    test.manifest(&manifest("mover", "moved/one"));
+    test.keyrota(BOOTSTRAP).await.exits(0);
+    let key = test.current_key("moved/one").await;
+
+    test.manifest(&manifest("other", "moved/one"));
+    let ran = test.changes_nothing(BOOTSTRAP).await;
+    assert_eq!(ran.findings(), ["other-user secret moved/one"]);
+    for text in ["`mover`", "`other`", "`secret:`"] {
+        assert!(ran.stdout.contains(text), "{text}\n{ran}");
+    }
+
+    test.manifest(&manifest("mover", "moved/one"));
+    test.keyrota(BOOTSTRAP).await.exits(0);
+    test.manifest(&manifest("other", "moved/two"));
+    test.keyrota(BOOTSTRAP).await.exits(0);
+    test.keyrota("status --check").await.exits(0);
+    // The former user's secret stays, and its key works.
+    assert_eq!(test.current_key("moved/one").await, key);
+    assert!(test.holder(&key).await.is_ok());
+}

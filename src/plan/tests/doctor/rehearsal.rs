@@ -7,7 +7,7 @@ use super::super::super::{
     simulations,
 };
 use super::{expect, found, found_of, ids};
-use crate::port::Simulated;
+use crate::port::{PolicyDecision, Simulated};
 
 const ROLE: &str = "arn:aws:iam::111122223333:role/keys-FunctionRole-1";
 
@@ -35,8 +35,10 @@ fn simulated(action: &str, by: Signer, allowed: bool) -> Simulated {
         action: action.to_owned(),
         by,
         of: None,
-        allowed,
-        explicit: false,
+        decision: match allowed {
+            true => PolicyDecision::Allowed,
+            false => PolicyDecision::NotAllowed,
+        },
         is_conclusive: true,
     }
 }
@@ -387,17 +389,46 @@ fn what_the_function_does_not_try_is_simulated_with_its_context() {
 /// A statement with a condition on a key that the simulation does not know may not matter.
 #[test]
 fn an_explicit_denial_is_one_whatever_the_simulation_does_not_know() {
-    let of = |explicit| {
+    let of = |decision| {
         found(|it| {
             let call = CheckedCall::untried(call::CREATE_ACCESS_KEY, Signer::User);
             let one = Simulated {
-                explicit,
+                decision,
                 is_conclusive: false,
                 ..simulated(call::CREATE_ACCESS_KEY, Signer::User, false)
             };
             it.rehearsal = rehearsal(vec![call], None, &[one]);
         })
     };
-    assert_eq!(of(false), []);
-    expect(&of(true), ID, None, &["(simulated, explicitDeny)"], "ada");
+    assert_eq!(of(PolicyDecision::NotAllowed), []);
+    let explicit = of(PolicyDecision::DeniedExplicitly);
+    expect(&explicit, ID, None, &["(simulated, explicitDeny)"], "ada");
+}
+
+/// Another policy cannot allow what one of these denies.
+#[test]
+fn the_remedy_names_the_policy_that_stands_against_a_call() {
+    let of = |by, decision| {
+        found(|it| {
+            let call = CheckedCall::untried(call::CREATE_ACCESS_KEY, by);
+            let one = Simulated {
+                decision,
+                ..simulated(call::CREATE_ACCESS_KEY, by, false)
+            };
+            it.rehearsal = rehearsal(vec![call], None, &[one]);
+        })
+    };
+    for (decision, remedy) in [
+        (PolicyDecision::DeniedExplicitly, "find that statement"),
+        (PolicyDecision::OutsideOrganization, "AWS organization"),
+        (PolicyDecision::OutsideBoundary, "permissions boundary of"),
+    ] {
+        for (by, whose) in [(Signer::Role, ROLE), (Signer::User, "the user `ada`")] {
+            let found = of(by, decision);
+            expect(&found, ID, None, &["iam:CreateAccessKey"], remedy);
+            let remedy = &found[0].remedy;
+            assert!(remedy.contains(whose), "{remedy}");
+            assert!(!remedy.contains("doctor --fix"), "{remedy}");
+        }
+    }
 }

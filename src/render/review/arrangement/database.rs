@@ -99,13 +99,17 @@ pub fn first(initial: &InitialPassword, creates: bool) -> Prose {
     }
 }
 
-/// Returns the statements with which the user is created, and what a teardown does.
+/// Returns who creates the user, with which rights, and what a teardown does.
 fn created(rights: &UserRights, engine: Engine) -> Prose {
-    let who = match engine {
-        Engine::Postgres => "is created by the administrator if it does not exist",
-        Engine::MySql | Engine::MariaDb => {
-            "is created by the administrator for clients on all hosts if it does not exist"
-        }
+    let (who, unless) = match engine {
+        Engine::Postgres => (
+            "is created by the administrator during the first rotation",
+            "unless it owns objects",
+        ),
+        Engine::MySql | Engine::MariaDb => (
+            "is created by the administrator, for clients on all hosts, during the first rotation",
+            "unless it is the definer of objects",
+        ),
     };
     let roles = rights.roles.iter().map(|role| format!("GRANT role {role}"));
     let grants = rights.grants.iter().map(|grant| format!("GRANT {grant}"));
@@ -113,7 +117,9 @@ fn created(rights: &UserRights, engine: Engine) -> Prose {
     Prose::words(who)
         .say(", with ")
         .then(prose::list(rights, "and"))
-        .say("; a teardown drops it, unless it owns objects")
+        .say("; a user of this name that exists already is refused, and rights that the manifest adds or removes later are not changed on the server; a teardown makes the administrator drop the user, ")
+        .say(unless)
+        .say(": then it stays with its rights and its password, and the teardown reports it as left over")
 }
 
 fn certificate(database: &Database) -> Prose {

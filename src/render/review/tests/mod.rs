@@ -1,6 +1,7 @@
 //! The properties of the page.
 
 mod alternating;
+mod created;
 mod difference;
 mod page;
 mod sentence;
@@ -14,6 +15,7 @@ const EVERYTHING: &str = include_str!("../../../../examples/everything.yaml");
 const DATABASES: &str = include_str!("../../../../examples/databases.yaml");
 const ENCRYPT: &str = include_str!("../../../../tests/manifests/valid/encrypt.yaml");
 const ALTERNATING: &str = include_str!("../../../../tests/manifests/valid/alternating-users.yaml");
+const CREATED: &str = include_str!("../../../../tests/manifests/valid/created-users.yaml");
 const BOTH: &str = include_str!("../../../../examples/keys-and-databases.yaml");
 
 /// Renders a manifest as as many stacks as necessary.

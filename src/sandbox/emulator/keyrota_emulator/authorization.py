@@ -9,6 +9,9 @@
 * The paths of users and roles, which are part of their ARNs: ``user/name`` in a policy does
   not match ``user/path/name``.
   https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_identifiers.html
+* The reason of a denial: what a permissions boundary does not allow is not said to be missing from
+  the caller's policies.
+  https://docs.aws.amazon.com/IAM/latest/UserGuide/troubleshoot_access-denied.html
 * Transport: the emulator serves plain HTTP on the loopback and treats it as TLS, so
   that a bucket policy that denies ``aws:SecureTransport`` false does not deny everyone.
 * The last use of each access key, and CloudTrail's events, which are recorded here because
@@ -17,6 +20,7 @@
 
 from __future__ import annotations
 
+import contextvars
 import dataclasses
 import re
 from collections.abc import Callable
@@ -31,12 +35,20 @@ from . import handlers, keys, stale, trail
 from .replaced import put
 
 _permitted = iam_evaluator.enforce
+_reason: contextvars.ContextVar[str] = contextvars.ContextVar("keyrota_reason", default="")
+"""Why a request was denied, in this request, unless it is for the reason that ministack says."""
 _VARIABLE = re.compile(r"\$\{([A-Za-z0-9:/_-]+)\}")
 
 
 def install() -> None:
     """Puts this module's checks around ministack's."""
+    put(iam_evaluator, "evaluate", _evaluate(iam_evaluator.evaluate))
     put(iam_evaluator, "enforce", _enforce(iam_evaluator.enforce))
+    put(
+        iam_actions,
+        "access_denied_response",
+        _access_denied_response(iam_actions.access_denied_response),
+    )
     put(iam_evaluator, "resolve_principal", _resolve_principal(iam_evaluator.resolve_principal))
     put(
         iam_actions,
@@ -85,6 +97,7 @@ def _enforce(original: Callable[..., Any]) -> Callable[..., Any]:
             service_context = {**_secret_conditions(resource_arn), **(service_context or {})}
         if service == "cloudformation":
             handlers.begin(access_key_id)
+        _reason.set("")
         denied = original(
             access_key_id,
             iam_action,
@@ -100,6 +113,33 @@ def _enforce(original: Callable[..., Any]) -> Callable[..., Any]:
         return denied
 
     return enforce
+
+
+def _evaluate(original: Callable[..., Any]) -> Callable[..., Any]:
+    """Notes that a permissions boundary is why a request that a policy allows is denied."""
+
+    def evaluate(context: Any, policies: Any, *limits: Any) -> Any:
+        result = original(context, policies, *limits)
+        is_limited = bool(limits) and result.decision == "ImplicitDeny"
+        if is_limited and original(context, policies).decision == "Allow":
+            _reason.set(f"because no permissions boundary allows the {context.action} action")
+        return result
+
+    return evaluate
+
+
+def _access_denied_response(original: Callable[..., Any]) -> Callable[..., Any]:
+    def access_denied_response(
+        service: str, action: str, principal_arn: str, request_id: str, **options: Any
+    ) -> Any:
+        reason = _reason.get()
+        if reason and not options.get("message") and not options.get("explicit_deny"):
+            options["message"] = (
+                f"User: {principal_arn} is not authorized to perform: {action} {reason}"
+            )
+        return original(service, action, principal_arn, request_id, **options)
+
+    return access_denied_response
 
 
 def _secret_conditions(arn: str) -> dict[str, Any]:

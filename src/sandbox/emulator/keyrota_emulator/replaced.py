@@ -48,6 +48,7 @@ NAMES: dict[str, tuple[str, ...]] = {
     ),
     "ministack.core.iam_actions": (
         "SERVICE_TO_IAM_NAMESPACE",
+        "access_denied_response",
         "extract_iam_action",
         "extract_resource_arn",
         "identity_denial_message",

@@ -6,7 +6,7 @@ and no policy variable. Here,
 * ``ContextEntries`` are the values of condition keys and of policy variables, and nothing else is:
   a key that a statement about the action and the resource names and that is not given is reported
   in ``MissingContextValues``;
-* the permissions boundary counts;
+* the permissions boundary counts, and the answer says whether it allows the action;
 * the principal must exist with exactly the ARN that the request names.
 
 https://docs.aws.amazon.com/IAM/latest/APIReference/API_SimulatePrincipalPolicy.html
@@ -81,10 +81,18 @@ def _result(context: Any, policies: list[list[Any]], limits: list[Any]) -> str:
         iam_evaluator.evaluate(context, policies, *limits).decision
     ]
     missing = "".join(f"<member>{escape(key)}</member>" for key in _missing(context, policies))
+    boundary = ""
+    if limits:
+        within = all(iam_evaluator.evaluate(context, limit).decision == "Allow" for limit in limits)
+        boundary = (
+            "<PermissionsBoundaryDecisionDetail><AllowedByPermissionsBoundary>"
+            f"{str(within).lower()}"
+            "</AllowedByPermissionsBoundary></PermissionsBoundaryDecisionDetail>"
+        )
     return (
         f"<member><EvalActionName>{escape(context.action)}</EvalActionName>"
         f"<EvalResourceName>{escape(context.resource_arn)}</EvalResourceName>"
-        f"<EvalDecision>{decision}</EvalDecision>"
+        f"<EvalDecision>{decision}</EvalDecision>{boundary}"
         f"<MissingContextValues>{missing}</MissingContextValues></member>"
     )
 
