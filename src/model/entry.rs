@@ -12,7 +12,7 @@ use super::fields::{ACCESS_KEY, DATABASE, Fields, MappingDefinition, SERVICE};
 use super::manifest::read_tags;
 use super::reader::Field;
 use super::{
-    AccessKey, Arn, Database, Duration, Finding, FirstRotation, InitialKey, KmsKey, OldKey,
+    AccessKey, Arn, Database, Duration, EventTarget, Finding, FirstRotation, InitialKey, KmsKey, OldKey,
     Replica, RotateAs, Schedule, SecretName, SecretReference, Service, StackName, access_key,
     database, service,
 };
@@ -50,6 +50,8 @@ pub struct Entry {
     pub reads_itself: bool,
     /// The replicas of the secret, in alphabetical order of their Regions.
     pub replicas: Vec<Replica>,
+    /// What receives an event of each promotion, in alphabetical order of the ARNs.
+    pub notify: Vec<EventTarget>,
     /// The credentials that change the credential.
     pub rotate_as: RotateAs,
     /// The names of the fields of the secret's value.
@@ -378,6 +380,7 @@ fn read_entry(fields: &Fields<'_>, specific: Specific) -> Option<Entry> {
         readers: settings.readers.arns,
         reads_itself: settings.readers.itself && matches!(kind, Kind::AccessKey(_)),
         replicas: settings.replicas,
+        notify: settings.notify,
         rotate_as: rotate_as?,
         fields: names?,
         administrator_fields: None,

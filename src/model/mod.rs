@@ -19,6 +19,7 @@ mod key_age;
 mod login;
 mod manifest;
 mod name;
+mod notify;
 mod old_key;
 mod probe;
 pub(crate) mod reader;
@@ -58,6 +59,9 @@ pub use manifest::{Loaded, load, load_with, parse_address};
 pub use name::{
     AccountId, Arn, BucketName, HostName, IamPath, ReferencedName, Region, SecretName, StackName,
     UserName,
+};
+pub use notify::{
+    ELSEWHERE as TARGET_ELSEWHERE, EventTarget, MAX_TARGETS as MAX_NOTIFIED, TargetKind,
 };
 pub use old_key::{OldKey, Retirement, USE_RECORDED_EVERY};
 pub use probe::Probe;

@@ -18,7 +18,7 @@ pub(super) const ADMINISTRATOR: Text = Text::matching(
 );
 
 /// The fields that entries of every kind have.
-pub(super) static COMMON: [Field; 10] = [
+pub(super) static COMMON: [Field; 11] = [
     Field::default(
         "adopt",
         Form::Boolean,
@@ -108,7 +108,17 @@ pub(super) static COMMON: [Field; 10] = [
     )
     .examples(&["us-west-2"])
     .in_defaults(),
+    Field::optional(
+        "notify",
+        Form::Texts(NOTIFY, Some(5)),
+        "The ARNs of SNS topics, SQS queues, Lambda functions, or event buses of the stack's account and Region that receive an event of each promotion, at most 5 with those at the top of the manifest.",
+    )
+    .examples(&["arn:aws:sns:eu-west-1:111122223333:rotated"])
+    .in_defaults(),
 ];
+
+/// The ARN of a standard topic, a queue, a function, or an event bus other than the default one.
+pub(super) const NOTIFY: &str = r"^arn:[^:]+:(sns:[a-z0-9-]+:[0-9]{12}:[A-Za-z0-9_-]{1,256}|sqs:[a-z0-9-]+:[0-9]{12}:[A-Za-z0-9_-]{1,80}(\.fifo)?|lambda:[a-z0-9-]+:[0-9]{12}:function:[A-Za-z0-9_-]{1,140}(:[A-Za-z0-9$_-]{1,128})?|events:[a-z0-9-]+:[0-9]{12}:event-bus/(?!default$)[A-Za-z0-9._-]{1,256})$";
 
 /// A replica of a secret.
 pub(in crate::model) static REPLICA: MappingDefinition = MappingDefinition::new(

@@ -41,6 +41,7 @@ pub(crate) use exception::conclude;
 pub use reader::check_readers;
 use rule::RuleFindings;
 pub use rule::{Level, Rule, Theme};
+pub(super) use statement::matches;
 use stack::Stack;
 
 /// The rules, grouped by theme.
