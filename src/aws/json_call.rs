@@ -43,15 +43,12 @@ pub(super) async fn send(config: &SdkConfig, call: JsonCall, asked: &Json) -> Re
     request::send(config, request, answer).await
 }
 
-fn answer(
-    response: &HttpResponse,
-) -> std::result::Result<Json, OrchestratorError<ErrorMetadata>> {
+fn answer(response: &HttpResponse) -> std::result::Result<Json, OrchestratorError<ErrorMetadata>> {
     let body = response.body().bytes().unwrap_or_default();
     if !response.status().is_success() {
         return Err(OrchestratorError::operation(refusal(body)));
     }
-    serde_json::from_slice(body)
-        .map_err(|error| OrchestratorError::other(BoxError::from(error)))
+    serde_json::from_slice(body).map_err(|error| OrchestratorError::other(BoxError::from(error)))
 }
 
 /// Parses `{"__type": "NAMESPACE#CODE", "message": "…"}`.

@@ -12,9 +12,9 @@ use super::fields::{ACCESS_KEY, DATABASE, Fields, MappingDefinition, SERVICE};
 use super::manifest::read_tags;
 use super::reader::Field;
 use super::{
-    AccessKey, Arn, Database, Duration, EventTarget, Finding, FirstRotation, InitialKey, KmsKey, OldKey,
-    Replica, RotateAs, Schedule, SecretName, SecretReference, Service, StackName, access_key,
-    database, service,
+    AccessKey, Arn, Database, Duration, EventTarget, Finding, FirstRotation, InitialKey, KmsKey,
+    OldKey, Replica, RotateAs, Schedule, SecretName, SecretReference, Service, StackName,
+    access_key, database, service,
 };
 
 pub(super) use check::{check_region, check_tags};

@@ -68,7 +68,7 @@ impl<T> Cloud for T where
         + Secrets
         + Stacks
         + EventTargets
-    + Topics
+        + Topics
         + Trails
 {
 }

@@ -58,7 +58,10 @@ pub(super) fn notify_rule_logical_id(targets: &[EventTarget]) -> String {
 
 /// Returns the logical ID of the permission with which a rule invokes a function.
 pub(super) fn notify_permission_logical_id(rule: &str, function: &EventTarget) -> String {
-    format!("NotifyPermission{}", digest(&format!("{rule} {}", function.arn)))
+    format!(
+        "NotifyPermission{}",
+        digest(&format!("{rule} {}", function.arn))
+    )
 }
 
 /// Returns the ID of a target in its rule.

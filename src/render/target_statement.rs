@@ -195,9 +195,8 @@ mod tests {
     const QUEUE: &str = "arn:aws:sqs:eu-west-1:111122223333:rotated";
 
     fn target(arn: &str) -> EventTarget {
-        let text = format!(
-            "version: 1\nstack: keys\naccess_keys: [{{ user: ada, notify: ['{arn}'] }}]\n"
-        );
+        let text =
+            format!("version: 1\nstack: keys\naccess_keys: [{{ user: ada, notify: ['{arn}'] }}]\n");
         load(&text, None).unwrap().model.entries[0].notify[0].clone()
     }
 
@@ -242,11 +241,27 @@ mod tests {
         for (element, value, expected) in [
             ("Principal", json!("*"), true),
             ("Principal", json!({ "AWS": "*" }), true),
-            ("Principal", json!({ "Service": ["sns.amazonaws.com", EVENTS] }), true),
-            ("Principal", json!({ "Service": "sns.amazonaws.com" }), false),
-            ("Principal", json!({ "AWS": "arn:aws:iam::111122223333:root" }), false),
+            (
+                "Principal",
+                json!({ "Service": ["sns.amazonaws.com", EVENTS] }),
+                true,
+            ),
+            (
+                "Principal",
+                json!({ "Service": "sns.amazonaws.com" }),
+                false,
+            ),
+            (
+                "Principal",
+                json!({ "AWS": "arn:aws:iam::111122223333:root" }),
+                false,
+            ),
             ("Action", json!("SQS:*"), true),
-            ("Action", json!(["sqs:ReceiveMessage", "SQS:SendMessage"]), true),
+            (
+                "Action",
+                json!(["sqs:ReceiveMessage", "SQS:SendMessage"]),
+                true,
+            ),
             ("Action", json!("sqs:ReceiveMessage"), false),
             ("Resource", json!("*"), true),
             ("Resource", json!("arn:aws:sqs:*:111122223333:rot*"), true),
@@ -262,14 +277,39 @@ mod tests {
     #[test]
     fn a_topic_supports_no_condition_and_a_queue_does() {
         let rules = "arn:aws:events:eu-west-1:111122223333:rule";
-        let own = json!({ "ArnEquals": { "aws:SourceArn": format!("{rules}/keys-NotifyRule1-2") } });
+        let own =
+            json!({ "ArnEquals": { "aws:SourceArn": format!("{rules}/keys-NotifyRule1-2") } });
         for (condition, topic, queue) in [
-            (json!({ "StringEquals": { "aws:SourceAccount": "111122223333" } }), false, Some(true)),
-            (json!({ "StringEquals": { "AWS:SourceAccount": "444455556666" } }), false, Some(false)),
-            (json!({ "ArnLike": { "aws:SourceArn": format!("{rules}/keys-*") } }), false, Some(true)),
-            (json!({ "ArnLike": { "aws:SourceArn": format!("{rules}/other-*") } }), false, Some(false)),
-            (json!({ "Bool": { "aws:SecureTransport": "true" } }), false, Some(true)),
-            (json!({ "StringEquals": { "aws:SourceOrgID": "o-1" } }), false, None),
+            (
+                json!({ "StringEquals": { "aws:SourceAccount": "111122223333" } }),
+                false,
+                Some(true),
+            ),
+            (
+                json!({ "StringEquals": { "AWS:SourceAccount": "444455556666" } }),
+                false,
+                Some(false),
+            ),
+            (
+                json!({ "ArnLike": { "aws:SourceArn": format!("{rules}/keys-*") } }),
+                false,
+                Some(true),
+            ),
+            (
+                json!({ "ArnLike": { "aws:SourceArn": format!("{rules}/other-*") } }),
+                false,
+                Some(false),
+            ),
+            (
+                json!({ "Bool": { "aws:SecureTransport": "true" } }),
+                false,
+                Some(true),
+            ),
+            (
+                json!({ "StringEquals": { "aws:SourceOrgID": "o-1" } }),
+                false,
+                None,
+            ),
             (own.clone(), false, Some(false)),
         ] {
             let mut statement = needed(TOPIC);
@@ -294,9 +334,15 @@ mod tests {
     fn a_denial_counts_unless_it_is_about_requests_without_tls() {
         let mut denies = needed(QUEUE);
         denies["Effect"] = "Deny".into();
-        assert_eq!(is_admitted(QUEUE, &[needed(QUEUE), denies.clone()]), Some(false));
+        assert_eq!(
+            is_admitted(QUEUE, &[needed(QUEUE), denies.clone()]),
+            Some(false)
+        );
         denies["Condition"] = json!({ "Bool": { "aws:SecureTransport": "false" } });
-        assert_eq!(is_admitted(QUEUE, &[needed(QUEUE), denies.clone()]), Some(true));
+        assert_eq!(
+            is_admitted(QUEUE, &[needed(QUEUE), denies.clone()]),
+            Some(true)
+        );
         denies["Condition"] = json!({ "StringNotEquals": { "aws:SourceOrgID": "o-1" } });
         assert_eq!(is_admitted(QUEUE, &[needed(QUEUE), denies]), None);
     }

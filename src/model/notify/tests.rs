@@ -6,9 +6,7 @@ use crate::model::load;
 const TOPIC: &str = "arn:aws:sns:eu-west-1:111122223333:rotated";
 
 fn manifest(more: &str) -> String {
-    format!(
-        "version: 1\nstack: keys\nregion: eu-west-1\naccount: '111122223333'\n{more}\n"
-    )
+    format!("version: 1\nstack: keys\nregion: eu-west-1\naccount: '111122223333'\n{more}\n")
 }
 
 fn targets(more: &str) -> Vec<String> {
@@ -33,14 +31,29 @@ fn each_kind_of_target_is_known_by_its_arn() {
         (TOPIC, "topic"),
         ("arn:aws:sqs:eu-west-1:111122223333:a_b-1", "queue"),
         ("arn:aws:sqs:eu-west-1:111122223333:a.fifo", "queue"),
-        ("arn:aws:lambda:eu-west-1:111122223333:function:f", "function"),
-        ("arn:aws:lambda:eu-west-1:111122223333:function:f:live", "function"),
-        ("arn:aws:events:eu-west-1:111122223333:event-bus/ops", "event bus"),
+        (
+            "arn:aws:lambda:eu-west-1:111122223333:function:f",
+            "function",
+        ),
+        (
+            "arn:aws:lambda:eu-west-1:111122223333:function:f:live",
+            "function",
+        ),
+        (
+            "arn:aws:events:eu-west-1:111122223333:event-bus/ops",
+            "event bus",
+        ),
     ] {
-        assert_eq!(targets(&entry(&format!("['{arn}']"))), [format!("{noun} {arn}")]);
+        assert_eq!(
+            targets(&entry(&format!("['{arn}']"))),
+            [format!("{noun} {arn}")]
+        );
     }
     let kind = |arn| parse(arn).unwrap().kind;
-    assert_eq!(kind("arn:aws:sqs:eu-west-1:111122223333:a.fifo"), TargetKind::FifoQueue);
+    assert_eq!(
+        kind("arn:aws:sqs:eu-west-1:111122223333:a.fifo"),
+        TargetKind::FifoQueue
+    );
 }
 
 #[test]
@@ -53,9 +66,15 @@ fn entries_of_every_kind_have_targets_those_of_the_defaults_and_those_of_all() {
         "databases: [{ secret: a, engine: postgres, host: db, username: ada",
         "services: [{ secret: a, username: ada, adapter: { function: 'arn:aws:lambda:eu-west-1:111122223333:function:a' }",
     ] {
-        let told = |arns: &[&str]| arns.iter().map(|arn| format!("topic {arn}")).collect::<Vec<_>>();
+        let told = |arns: &[&str]| {
+            arns.iter()
+                .map(|arn| format!("topic {arn}"))
+                .collect::<Vec<_>>()
+        };
         let with = |own: &str| {
-            targets(&format!("{top}\ndefaults: {{ notify: ['{default}'] }}\n{kind}{own} }}]"))
+            targets(&format!(
+                "{top}\ndefaults: {{ notify: ['{default}'] }}\n{kind}{own} }}]"
+            ))
         };
         assert_eq!(with(""), told(&[&default, TOPIC]));
         assert_eq!(with(&format!(", notify: ['{own}']")), told(&[&own, TOPIC]));
@@ -85,7 +104,10 @@ fn what_is_no_target_is_refused() {
         assert_eq!(found, [("invalid-value", path)], "{target}");
     }
     let path = "access_keys[0].notify".to_owned();
-    assert_eq!(refused(&entry(&format!("'{TOPIC}'"))), [("wrong-type", path)]);
+    assert_eq!(
+        refused(&entry(&format!("'{TOPIC}'"))),
+        [("wrong-type", path)]
+    );
     let path = "access_keys[0].notify[1]".to_owned();
     let twice = format!("['{TOPIC}', '{TOPIC}']");
     assert_eq!(refused(&entry(&twice)), [("contradiction", path)]);
@@ -99,7 +121,10 @@ fn a_rule_has_five_targets() {
     };
     assert_eq!(targets(&entry(&list(0..5))).len(), 5);
     let path = "access_keys[0].notify".to_owned();
-    assert_eq!(refused(&entry(&list(0..6))), [("invalid-value", path.clone())]);
+    assert_eq!(
+        refused(&entry(&list(0..6))),
+        [("invalid-value", path.clone())]
+    );
     let both = format!("notify: {}\n{}", list(0..3), entry(&list(2..6)));
     assert_eq!(refused(&both), [("invalid-value", path)]);
     let both = format!("notify: {}\n{}", list(0..3), entry(&list(1..5)));
@@ -115,8 +140,16 @@ fn a_target_is_in_the_region_and_the_account_of_the_stack() {
     ] {
         let list = format!("['{elsewhere}']");
         let path = "access_keys[0].notify".to_owned();
-        assert_eq!(refused(&entry(&list)), [("contradiction", path)], "{elsewhere}");
+        assert_eq!(
+            refused(&entry(&list)),
+            [("contradiction", path)],
+            "{elsewhere}"
+        );
         let top = format!("notify: {list}\n{}", entry("[]"));
-        assert_eq!(refused(&top), [("contradiction", "notify".to_owned())], "{elsewhere}");
+        assert_eq!(
+            refused(&top),
+            [("contradiction", "notify".to_owned())],
+            "{elsewhere}"
+        );
     }
 }

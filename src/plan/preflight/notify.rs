@@ -2,9 +2,7 @@
 //! to the policy of a function, and never changes the policy of a topic, a queue, or a key.
 
 use super::super::Lookup;
-use crate::model::{
-    AccountId, EventTarget, Finding, Model, Region, TARGET_ELSEWHERE, TargetKind,
-};
+use crate::model::{AccountId, EventTarget, Finding, Model, Region, TARGET_ELSEWHERE, TargetKind};
 use crate::port::{Receiver, StackResource};
 use crate::render::{
     Admission, NOTIFY_RULE, admits, events_statement, lets_service, target_statement,
@@ -89,7 +87,11 @@ pub fn check_target(
                 None => String::new(),
             };
             let message = format!("cannot look at the {target}: {why}{needs}");
-            return vec![Finding::warning("target-not-looked-up", path(target), message)];
+            return vec![Finding::warning(
+                "target-not-looked-up",
+                path(target),
+                message,
+            )];
         }
         Lookup::Found(None) => return Vec::new(),
         Lookup::Found(Some(receiver)) => receiver,

@@ -396,7 +396,8 @@ pub fn plan_teardown(
     for foreign in &subjects.foreign {
         secret::plan_foreign(foreign, &mut plan);
     }
-    plan.left_over.extend(notify::statements_that_stay(subjects));
+    plan.left_over
+        .extend(notify::statements_that_stay(subjects));
     let promoted = subjects.promoted.iter();
     plan.left_over
         .extend(promoted.map(|(name, arn)| secret::promoted(name, arn)));

@@ -1,8 +1,6 @@
 //! What is found of the targets in `notify`.
 
-use super::super::{
-    Lookup, ObservedTarget, RuleOrigin, check_target, readable_key, targets,
-};
+use super::super::{Lookup, ObservedTarget, RuleOrigin, check_target, readable_key, targets};
 use crate::model::{AccountId, Finding, Model, Region, load};
 use crate::port::{Error, ErrorKind, Receiver};
 use crate::render::{events_statement, target_statement};
@@ -144,7 +142,10 @@ fn the_key_of_a_topic_or_a_queue_must_admit_eventbridge() {
     };
     for (arn, managed) in [(TOPIC, "alias/aws/sns"), (QUEUE, "alias/aws/sqs")] {
         let found = |key: &str| Lookup::Found(Some(with(arn, key)));
-        assert_eq!(told(&check(arn, found(managed), None)), [(true, "target-key")]);
+        assert_eq!(
+            told(&check(arn, found(managed), None)),
+            [(true, "target-key")]
+        );
         assert_eq!(readable_key(&with(arn, managed)), None);
         assert_eq!(readable_key(&with(arn, KEY)), Some(KEY));
         let policy = |statement: &serde_json::Value| {

@@ -41,8 +41,8 @@ pub(crate) use exception::conclude;
 pub use reader::check_readers;
 use rule::RuleFindings;
 pub use rule::{Level, Rule, Theme};
-pub(super) use statement::matches;
 use stack::Stack;
+pub(super) use statement::matches;
 
 /// The rules, grouped by theme.
 pub const THEMES: &[Theme] = &[

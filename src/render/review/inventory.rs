@@ -9,7 +9,7 @@ use super::prose;
 use crate::model::{Entry, RotateAs};
 use crate::render::resolve::{items, target};
 use crate::render::tree::Value;
-use crate::render::{NOTIFY_ROLE, FunctionCode, Rendered, Strategy, resolve};
+use crate::render::{FunctionCode, NOTIFY_ROLE, Rendered, Strategy, resolve};
 
 /// Returns the resources of the stacks: those that exist once per stack, and those that exist
 /// once per secret.

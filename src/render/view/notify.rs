@@ -23,15 +23,18 @@ pub fn notify(model: &Model, longest: &Resolver) -> Json {
         let base = name::notify_rule_logical_id(targets);
         for (index, secrets) in parts(&entries, longest).into_iter().enumerate() {
             let id = numbered(&base, index);
-            permissions.extend(targets.iter().filter(|one| one.kind == TargetKind::Function).map(
-                |function| {
-                    json!({
-                        "id": name::notify_permission_logical_id(&id, function),
-                        "rule": id,
-                        "function": function.arn.as_str(),
-                    })
-                },
-            ));
+            permissions.extend(
+                targets
+                    .iter()
+                    .filter(|one| one.kind == TargetKind::Function)
+                    .map(|function| {
+                        json!({
+                            "id": name::notify_permission_logical_id(&id, function),
+                            "rule": id,
+                            "function": function.arn.as_str(),
+                        })
+                    }),
+            );
             rules.push(json!({
                 "id": id,
                 "secrets": secrets,

@@ -12,7 +12,9 @@ use super::drift::DriftState;
 use super::rotation::{ActiveRotation, Step};
 use super::stacks::{ChangeSetRecord, StackRecord};
 use super::watch::Watch;
-use crate::port::{Error, ErrorKind, Receiver, ReplicaStatus, ReportDocument, Rotation, TrailEvent};
+use crate::port::{
+    Error, ErrorKind, Receiver, ReplicaStatus, ReportDocument, Rotation, TrailEvent,
+};
 
 pub const ACCOUNT: &str = "111122223333";
 pub const REGION: &str = "eu-west-1";

@@ -181,9 +181,8 @@ fn arrangement<'a>(entry: &'a Entry, index: usize, account: &str) -> Arrangement
     }
     if !entry.notify.is_empty() {
         let targets = entry.notify.iter();
-        let targets = targets.map(|it| {
-            Prose::words(format!("the {} ", it.kind.noun())).code(it.name())
-        });
+        let targets =
+            targets.map(|it| Prose::words(format!("the {} ", it.kind.noun())).code(it.name()));
         facts.push(Fact {
             what: "Each promotion is told to",
             prose: prose::list(targets, "and"),

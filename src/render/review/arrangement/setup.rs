@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use crate::model::{
     AccessKey, Adapter, Arn, CharacterClass, ClientEndpoint, Database, Duration, Engine, Entry,
-    EventTarget, FirstRotation, Hosts, InitialKey, InitialPassword, Kind, KmsKey, Names, OldKey, PasswordRule,
-    Probe, Region, Replica, RotateAs, Service, UserRights, Verification,
+    EventTarget, FirstRotation, Hosts, InitialKey, InitialPassword, Kind, KmsKey, Names, OldKey,
+    PasswordRule, Probe, Region, Replica, RotateAs, Service, UserRights, Verification,
 };
 
 /// An entry's settings, without the names of its credential and its secret.
