@@ -203,7 +203,8 @@ impl Entry {
         let readers = self.readers.iter().map(|arn| ("readers", arn));
         let key = key.into_iter().map(|arn| ("kms_key", arn));
         let administrator = administrator.into_iter().map(|arn| ("rotate_as", arn));
-        let probe = probe.into_iter().map(|probe| ("probe", probe.arn()));
+        let probe = probe.and_then(super::Probe::arn).into_iter();
+        let probe = probe.map(|arn| ("probe", arn));
         key.chain(readers)
             .chain(administrator)
             .chain(probe)

@@ -64,7 +64,7 @@ pub use notify::{
     ELSEWHERE as TARGET_ELSEWHERE, EventTarget, MAX_TARGETS as MAX_NOTIFIED, TargetKind,
 };
 pub use old_key::{OldKey, Retirement, USE_RECORDED_EVERY};
-pub use probe::Probe;
+pub use probe::{MailServer, Probe};
 pub(crate) use reader::nearest;
 pub use replica::{Replica, refusal as replica_refusal};
 pub use schedule::{Calendar, Schedule, Window};

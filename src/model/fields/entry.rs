@@ -273,7 +273,7 @@ static PROBE: Alternatives = Alternatives {
     meaning: "A call that must succeed with a new access key before the key is promoted.",
     word: "none",
     word_meaning: "No call, except `sts:GetCallerIdentity`.",
-    mappings: &[&LIST_BUCKET, &ASSUME_ROLE],
+    mappings: &[&LIST_BUCKET, &ASSUME_ROLE, &LOG_IN],
 };
 
 /// A probe that lists a bucket.
@@ -296,6 +296,20 @@ pub(in crate::model) static LIST_BUCKET: MappingDefinition = MappingDefinition::
         )
         .examples(&["eu-west-1"]),
     ]],
+);
+
+/// A probe that logs in at a mail server.
+pub(in crate::model) static LOG_IN: MappingDefinition = MappingDefinition::new(
+    "SmtpLogin",
+    "Log in by SMTP.",
+    &[&[Field::required(
+        "smtp",
+        Form::Text(Text::matching(
+            r"^[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?:(25|465|587|2465|2587)$",
+        )),
+        "The host and the port of the mail server, at which the key must log in with its SMTP password, over TLS. The entry needs `smtp`.",
+    )
+    .examples(&["email-smtp.eu-west-1.amazonaws.com:587"])]],
 );
 
 /// A probe that assumes a role.

@@ -388,6 +388,7 @@ fn probe(probe: &Probe) -> Prose {
         Probe::AssumeRole { role } => {
             Prose::words("be allowed to assume the role ").code(role.as_str())
         }
+        Probe::LogIn(server) => Prose::words("log in by SMTP at ").code(server.address()),
     }
 }
 
