@@ -1,4 +1,4 @@
-//! Who is told of each promotion: the targets of EventBridge rules.
+//! Who is notified of each promotion: the targets of EventBridge rules.
 
 use std::fmt;
 

@@ -49,7 +49,7 @@ pub(super) fn subscription_logical_id(email: &str) -> String {
     logical_id("AlarmSubscription", email)
 }
 
-/// Returns the logical ID of the rule that tells these targets of promotions. The targets of an
+/// Returns the logical ID of the rule that notifies these targets of promotions. The targets of an
 /// entry are sorted, so that the order in the manifest does not matter.
 pub(super) fn notify_rule_logical_id(targets: &[EventTarget]) -> String {
     let arns: Vec<&str> = targets.iter().map(|target| target.arn.as_str()).collect();
@@ -86,7 +86,7 @@ pub fn service_key_alias(stack: &StackName) -> String {
     format!("{}/services", key_alias(stack))
 }
 
-/// The beginning of the logical IDs of the rules that tell clients of promotions.
+/// The beginning of the logical IDs of the rules that notify clients of promotions.
 pub const NOTIFY_RULE: &str = "NotifyRule";
 /// The logical ID of the role with which these rules send events to other event buses. A
 /// template has it as text.

@@ -33,7 +33,7 @@ pub fn target_statement(
 ) -> Option<Json> {
     let action = action(target.kind)?;
     let mut statement = json!({
-        "Sid": "EventBridgeTellsPromotions",
+        "Sid": "EventBridgeMayDeliver",
         "Effect": "Allow",
         "Principal": { "Service": EVENTS },
         "Action": action,

@@ -22,15 +22,9 @@ struct Queue<'a> {
 
 impl TestEnvironment {
     async fn make_queue(&self, name: &str) -> Queue<'_> {
-        let created = self.call(
-            "sqs",
-            "AmazonSQS.CreateQueue",
-            &json!({ "QueueName": name }),
-        );
-        let url = created.await["QueueUrl"]
-            .as_str()
-            .expect("a URL")
-            .to_owned();
+        let body = json!({ "QueueName": name });
+        let created = self.call("sqs", "AmazonSQS.CreateQueue", &body).await;
+        let url = created["QueueUrl"].as_str().expect("a URL").to_owned();
         Queue {
             test: self,
             arn: arn("sqs", name),
@@ -161,7 +155,7 @@ async fn each_promotion_is_one_event_for_each_target() {
             assert!(!event.to_string().contains(text), "{field}");
         }
     }
-    // Bootstrap changes nothing, and tells nobody.
+    // Bootstrap changes nothing, and sends no event.
     let ran = test.changes_nothing(BOOTSTRAP).await.exits(0);
     assert_eq!(ran.json()["changes"], json!(0), "{ran}");
     assert_eq!(told.messages().await, [] as [Value; 0]);

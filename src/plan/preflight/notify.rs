@@ -112,7 +112,7 @@ pub fn check_target(
 }
 
 fn missing(target: &EventTarget) -> Finding {
-    let message = format!("the {target} does not exist, so that EventBridge could tell nobody");
+    let message = format!("the {target} does not exist, so that EventBridge could notify nobody");
     Finding::error("no-target", path(target), message).hint(format!(
         "create the {}, or correct `notify` in the manifest",
         target.kind.noun()

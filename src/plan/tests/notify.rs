@@ -112,7 +112,7 @@ fn the_policy_of_a_topic_or_a_queue_must_admit_the_rule() {
             let findings = check(arn, Lookup::Found(Some(closed)), None);
             assert_eq!(told(&findings), [(true, "target-policy")], "{arn}");
             let hint = findings[0].hint.as_deref().unwrap();
-            assert!(hint.contains("EventBridgeTellsPromotions"), "{hint}");
+            assert!(hint.contains("EventBridgeMayDeliver"), "{hint}");
         }
         let unreadable = Receiver {
             policy: Some("no policy".to_owned()),

@@ -16,6 +16,7 @@ mod limits;
 mod material;
 mod name;
 mod network;
+mod notify;
 mod operation;
 mod policy;
 mod reader;
@@ -58,6 +59,7 @@ pub const THEMES: &[Theme] = &[
     encrypt::THEME,
     secret::THEME,
     rotation::THEME,
+    notify::THEME,
     function::THEME,
     network::THEME,
     operation::THEME,

@@ -1,4 +1,4 @@
-//! The rules that tell clients of promotions, as the template sees them. Entries with the same
+//! The rules that notify clients of promotions, as the template sees them. Entries with the same
 //! targets share a rule, as far as its pattern has room for them.
 
 use std::collections::{BTreeMap, BTreeSet};

@@ -184,7 +184,7 @@ fn arrangement<'a>(entry: &'a Entry, index: usize, account: &str) -> Arrangement
         let targets =
             targets.map(|it| Prose::words(format!("the {} ", it.kind.noun())).code(it.name()));
         facts.push(Fact {
-            what: "Each promotion is told to",
+            what: "Each promotion is reported to",
             prose: prose::list(targets, "and"),
         });
     }
