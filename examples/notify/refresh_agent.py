@@ -14,7 +14,7 @@ import urllib.request
 import boto3
 
 AGENT = os.environ.get("AWS_SECRETS_MANAGER_AGENT_URL", "http://localhost:2773")
-TOKEN = pathlib.Path(os.environ.get("AWS_TOKEN", "/var/run/awssmatoken"))
+TOKEN = pathlib.Path(os.environ.get("TOKEN_FILE", "/var/run/awssmatoken"))
 
 
 def refresh(name):
