@@ -16,7 +16,6 @@ fn arn(service: &str, resource: &str) -> String {
 /// A queue.
 struct Queue<'a> {
     test: &'a TestEnvironment,
-    arn: String,
     url: String,
 }
 
@@ -25,11 +24,7 @@ impl TestEnvironment {
         let body = json!({ "QueueName": name });
         let created = self.call("sqs", "AmazonSQS.CreateQueue", &body).await;
         let url = created["QueueUrl"].as_str().expect("a URL").to_owned();
-        Queue {
-            test: self,
-            arn: arn("sqs", name),
-            url,
-        }
+        Queue { test: self, url }
     }
 }
 
@@ -95,6 +90,10 @@ async fn each_promotion_is_one_event_for_each_target() {
          \x20 - {{ user: ada, secret: ada, notify: ['{queue}', '{bus}'] }}\n\
          \x20 - {{ user: bea, secret: bea }}\n"
     ));
+    test.keyrota("generate").await.exits(0);
+    let policy = test.home.read("rendered/deployer-policy.json");
+    let deployer = test.make_deployer("deployer", &policy).await;
+    test.act_as(&deployer);
     // Nothing is there yet.
     let ran = test.changes_nothing(BOOTSTRAP).await;
     let expected = [
@@ -167,4 +166,58 @@ async fn each_promotion_is_one_event_for_each_target() {
         left.iter().any(|one| one["name"] == queue.as_str()),
         "{ran}"
     );
+}
+
+/// A deployer that may not look at the targets is warned. One that may not pass the role of an event
+/// bus deploys nothing.
+#[tokio::test]
+async fn each_action_on_the_targets_is_needed() {
+    let test = TestEnvironment::new().await.with_function();
+    test.make_user("ada").await;
+    let (queue, bus) = (arn("sqs", "told"), arn("events", "event-bus/platform"));
+    test.manifest(&format!(
+        "version: 1\nstack: {STACK}\naccess_keys:\n\
+         \x20 - {{ user: ada, secret: ada, notify: ['{queue}', '{bus}'] }}\n"
+    ));
+    let told = test.make_queue("told").await;
+    let anybody = json!({
+        "Effect": "Allow", "Principal": "*", "Action": "sqs:SendMessage", "Resource": queue,
+    });
+    told.admit(&anybody).await;
+    test.call(
+        "events",
+        "AWSEvents.CreateEventBus",
+        &json!({ "Name": "platform" }),
+    )
+    .await;
+    test.keyrota("generate").await.exits(0);
+    let policy = test.home.read("rendered/deployer-policy.json");
+    let policy = crate::least::Policy::read(&policy).sufficient("Bootstrap", "");
+    for action in [
+        "sqs:GetQueueUrl",
+        "sqs:GetQueueAttributes",
+        "events:DescribeEventBus",
+    ] {
+        let less = policy.without(&[action]).to_text();
+        assert_ne!(less, policy.to_text(), "{action}");
+        let deployer = test.make_deployer(&action.replace(':', "-"), &less).await;
+        test.act_as(&deployer);
+        // Without a terminal, the prompt comes after the checks.
+        let ran = test
+            .changes_nothing("bootstrap --function-zip function.zip")
+            .await;
+        assert!(
+            ran.stderr.contains(&format!("{action}: ")),
+            "{action} {ran}"
+        );
+        assert!(ran.stderr.contains("cannot look at the"), "{action} {ran}");
+    }
+    let text = policy.to_text();
+    let passes = |service: &str| format!("\"iam:PassedToService\":\"{service}.amazonaws.com\"");
+    let less = text.replace(&passes("events"), &passes("ec2"));
+    assert_ne!(less, text);
+    let deployer = test.make_deployer("passes-no-role", &less).await;
+    test.act_as(&deployer);
+    let ran = test.keyrota(BOOTSTRAP).await.exits(1);
+    assert!(ran.stdout.contains("iam:PassRole"), "{ran}");
 }
