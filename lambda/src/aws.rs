@@ -6,12 +6,14 @@
 mod authenticator;
 mod keys;
 mod probe;
+mod smtp;
 
 pub use authenticator::Sts;
 pub use keyrota_function_base::aws::{
     Environment, EnvironmentError, SecretsManagerClient, timestamp,
 };
 pub use keys::Iam;
+pub use smtp::MailServers;
 
 use keyrota_function_base::aws::http_client;
 use keyrota_function_base::port;
@@ -30,6 +32,7 @@ pub struct Services {
     keys: Iam,
     authenticator: Sts,
     buckets: Buckets,
+    mail_servers: MailServers,
     clock: SystemClock,
 }
 
@@ -42,6 +45,7 @@ impl Services {
             keys: Iam::new(environment.clone(), http.clone()),
             authenticator: Sts::new(environment.clone(), http.clone()),
             buckets: Buckets::new(environment.clone(), http),
+            mail_servers: MailServers::new(),
             clock: SystemClock::start(),
         }
     }
@@ -74,6 +78,7 @@ impl Probe for Services {
                 region,
             } => self.buckets.list(key, partition, bucket, region).await,
             Permission::AssumeRole { role } => self.authenticator.assume(key, role).await,
+            Permission::LogIn(server) => self.mail_servers.log_in(key, server).await,
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use keyrota_contract::pins::access_key::{ASSUME_ROLE, LIST_BUCKET};
+use keyrota_contract::pins::access_key::{ASSUME_ROLE, LIST_BUCKET, LOG_IN, smtp_server};
 
 /// A call that a new key must be allowed to make before it is promoted.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -21,15 +21,36 @@ pub enum Permission {
         /// The role's ARN.
         role: String,
     },
+    /// An SMTP login with the password that derives from the key.
+    LogIn(MailServer),
 }
 
+/// A mail server, and the Region for which its password derives.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MailServer {
+    /// The host.
+    pub host: String,
+    /// The port.
+    pub port: u16,
+    /// The Region of Amazon SES.
+    pub region: String,
+    /// Whether TLS begins with the connection. Otherwise, it begins with STARTTLS.
+    pub begins_with_tls: bool,
+}
+
+/// The ports on which TLS begins with the connection. Source: "Connecting to an Amazon SES SMTP
+/// endpoint" in the Amazon SES Developer Guide.
+const TLS_PORTS: [u16; 2] = [465, 2465];
+
 impl Permission {
-    /// Parses an action and the ARN of its resource. `region` is a bucket's Region. Returns
-    /// `None` if they are invalid.
+    /// Parses an action and its resource: an ARN, or the host and the port of a mail server.
+    /// `region` is a bucket's Region, or that of the SMTP password. Returns `None` if they are
+    /// invalid.
     pub fn parse(action: &str, resource: &str, region: &str) -> Option<Self> {
         match action {
             LIST_BUCKET => list_bucket(resource, region),
             ASSUME_ROLE => assume_role(resource),
+            LOG_IN => log_in(resource, region),
             _ => None,
         }
     }
@@ -39,6 +60,7 @@ impl Permission {
         match self {
             Self::ListBucket { .. } => LIST_BUCKET,
             Self::AssumeRole { .. } => ASSUME_ROLE,
+            Self::LogIn(_) => LOG_IN,
         }
     }
 }
@@ -52,6 +74,13 @@ impl fmt::Display for Permission {
                 partition, bucket, ..
             } => write!(formatter, "{action} on arn:{partition}:s3:::{bucket}"),
             Self::AssumeRole { role } => write!(formatter, "{action} on {role}"),
+            Self::LogIn(server) => {
+                write!(
+                    formatter,
+                    "log in at {}:{} by SMTP",
+                    server.host, server.port
+                )
+            }
         }
     }
 }
@@ -73,6 +102,17 @@ fn list_bucket(arn: &str, region: &str) -> Option<Permission> {
         region: region.to_owned(),
     };
     (fits && region_fits).then_some(permission)
+}
+
+/// Parses the host and the port of a mail server.
+fn log_in(server: &str, region: &str) -> Option<Permission> {
+    let (host, port) = smtp_server(server)?;
+    Some(Permission::LogIn(MailServer {
+        host: host.to_owned(),
+        port,
+        region: region.to_owned(),
+        begins_with_tls: TLS_PORTS.contains(&port),
+    }))
 }
 
 /// Parses the ARN of a role. Source: "IAM identifiers" in the IAM User Guide.

@@ -128,7 +128,13 @@ impl Pin {
             Some(probe) => {
                 let region = probe.region.as_deref().unwrap_or(event_secret.region());
                 let permission = Permission::parse(&probe.action, &probe.resource, region);
-                Some(permission.ok_or_else(|| invalid("probe"))?)
+                let permission = permission.ok_or_else(|| invalid("probe"))?;
+                if let Permission::LogIn(server) = &permission
+                    && !entry.smtp.contains(&server.region)
+                {
+                    return Err(invalid("probe").into());
+                }
+                Some(permission)
             }
         };
         Ok(Self {

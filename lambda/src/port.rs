@@ -81,8 +81,8 @@ pub trait Authenticator {
 #[expect(async_fn_in_trait, reason = "the function runs on one thread")]
 pub trait Probe {
     /// Makes a call with this key that needs this permission and changes nothing:
-    /// `ListObjectsV2` of one object, or `AssumeRole`, whose response is discarded. It is sent
-    /// once: the caller decides whether to try again.
+    /// `ListObjectsV2` of one object, `AssumeRole`, whose response is discarded, or an SMTP login
+    /// without a mail. It is sent once: the caller decides whether to try again.
     async fn attempt(&self, key: &KeyPair, permission: &Permission) -> Result<(), CallError>;
 }
 

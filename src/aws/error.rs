@@ -132,6 +132,8 @@ fn kind_of(code: &str) -> ErrorKind {
         | "ServerSideEncryptionConfigurationNotFoundError"
         | "NotFound"
         | "NotFoundException"
+        | "QueueDoesNotExist"
+        | "AWS.SimpleQueueService.NonExistentQueue"
         | "ChangeSetNotFound"
         | "NoSuchTagSet"
         | "ReportExpired"

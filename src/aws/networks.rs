@@ -1,35 +1,19 @@
-//! Subnets and security groups: two requests of EC2's Query API, signed and sent with the crates
-//! that the SDKs use. EC2's own client takes minutes to build.
+//! Subnets and security groups: two requests of EC2's Query API. EC2's own client takes minutes to
+//! build.
 //!
 //! Sources: "Query requests for Amazon EC2", `DescribeSubnets`, `DescribeSecurityGroups`, and
-//! "Error codes" in the EC2 API reference; "Service endpoints" in the EC2 Developer Guide.
-
-use std::time::SystemTime;
+//! "Error codes" in the EC2 API reference.
 
 use async_trait::async_trait;
 use aws_config::SdkConfig;
-use aws_credential_types::Credentials;
-use aws_credential_types::provider::ProvideCredentials;
-use aws_sigv4::http_request::{SignableBody, SignableRequest, SigningSettings, sign};
-use aws_sigv4::sign::v4::SigningParams;
-use aws_smithy_runtime::client::orchestrator::operation::Operation;
-use aws_smithy_runtime::client::retries::classifiers::{
-    HttpStatusCodeClassifier, TransientErrorClassifier,
-};
 use aws_smithy_runtime_api::box_error::BoxError;
-use aws_smithy_runtime_api::client::identity::Identity;
-use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, HttpResponse, OrchestratorError};
-use aws_smithy_types::body::SdkBody;
+use aws_smithy_runtime_api::client::orchestrator::{HttpResponse, OrchestratorError};
 use aws_smithy_types::error::ErrorMetadata;
-use aws_smithy_types::retry::RetryConfig;
-use aws_smithy_types::timeout::TimeoutConfig;
 use aws_smithy_xml::decode::{Document, ScopedDecoder, try_data};
 
 use super::Aws;
-use super::error::{answered, refused};
-use super::system::SystemClock;
-use crate::model::Region;
-use crate::port::{Clock, ErrorKind, NetworkPart, Networks, Result};
+use super::request::{SignedRequest, send};
+use crate::port::{NetworkPart, Networks, Result};
 
 /// The version of the API that the SDKs send.
 const VERSION: &str = "2016-11-15";
@@ -79,84 +63,20 @@ async fn describe(
     description: Description,
     ids: &[String],
 ) -> Result<Vec<NetworkPart>> {
-    let Description { call, action, .. } = description;
-    let region = config.region().map(ToString::to_string);
-    let region =
-        region.ok_or_else(|| refused(call, ErrorKind::Invalid, "no Region is configured"))?;
-    let absent = || {
-        refused(
-            call,
-            ErrorKind::Credentials,
-            "no credentials are configured",
-        )
+    let request = SignedRequest {
+        call: description.call,
+        service: "ec2",
+        operation: description.action,
+        headers: vec![("content-type", "application/x-www-form-urlencoded")],
+        body: body(description, ids),
     };
-    let provider = config.credentials_provider().ok_or_else(absent)?;
-    let credentials = provider.provide_credentials().await;
-    let credentials = credentials
-        .map_err(|error| refused(call, ErrorKind::Credentials, super::error::causes(&error)))?;
-    let url = endpoint(config, &region);
-    let http = config
-        .http_client()
-        .ok_or_else(|| refused(call, ErrorKind::Invalid, "no HTTP client is configured"))?;
-    let body = body(description, ids);
-    let target = url.clone();
-    let standard = RetryConfig::standard();
-    let mut operation = Operation::builder()
-        .service_name("EC2")
-        .operation_name(action)
-        .http_client(http)
-        .endpoint_url(&url)
-        .no_auth()
-        .standard_retry(config.retry_config().unwrap_or(&standard))
-        .retry_classifier(TransientErrorClassifier::<ErrorMetadata>::new())
-        // EC2 refuses too many requests with the status 503.
-        .retry_classifier(HttpStatusCodeClassifier::default());
-    if let Some(sleep) = config.sleep_impl() {
-        operation = operation.sleep_impl(sleep);
-    }
-    if let Some(timeouts) = config.timeout_config() {
-        operation = operation.timeout_config(TimeoutConfig::clone(timeouts));
-    }
-    let operation = operation
-        .serializer(move |(): ()| {
-            let now = SystemTime::from(SystemClock.now());
-            signed(&credentials, &region, &target, &body, now)
-        })
-        .deserializer(move |response| parts(response, description))
-        .build();
-    let mut found = answered(call, operation.invoke(())).await?;
+    let mut found = send(config, request, move |response| {
+        parts(response, description)
+    })
+    .await?;
     // Only what was asked for: a local AWS may not know the filter.
     found.retain(|part| ids.contains(&part.id));
     Ok(found)
-}
-
-/// Returns the URL of EC2 in a Region, or the configured one.
-fn endpoint(config: &SdkConfig, region: &str) -> String {
-    if let Some(url) = config.endpoint_url() {
-        return url.trim_end_matches('/').to_owned();
-    }
-    host(
-        region,
-        config.use_fips() == Some(true),
-        config.use_dual_stack() == Some(true),
-    )
-}
-
-fn host(region: &str, fips: bool, dual_stack: bool) -> String {
-    let known = Region::parse(region).ok();
-    let partition = known.as_ref().map_or("aws", Region::partition);
-    let suffix = known.as_ref().map_or("amazonaws.com", Region::dns_suffix);
-    let suffix = match (dual_stack, partition) {
-        (true, "aws-cn") => "api.amazonwebservices.com.cn",
-        (true, _) => "api.aws",
-        (false, _) => suffix,
-    };
-    // In AWS GovCloud, every endpoint is a FIPS endpoint.
-    let fips = match fips && (dual_stack || partition != "aws-us-gov") {
-        true => "-fips",
-        false => "",
-    };
-    format!("https://ec2{fips}.{region}.{suffix}")
 }
 
 /// Returns the form of a request. No ID has a character that would have to be escaped, since the
@@ -168,39 +88,6 @@ fn body(description: Description, ids: &[String]) -> String {
         body.push_str(&format!("&Filter.1.Value.{}={id}", index + 1));
     }
     body
-}
-
-fn signed(
-    credentials: &Credentials,
-    region: &str,
-    url: &str,
-    body: &str,
-    time: SystemTime,
-) -> std::result::Result<HttpRequest, BoxError> {
-    const FORM: (&str, &str) = ("content-type", "application/x-www-form-urlencoded");
-    let identity = Identity::from(credentials.clone());
-    let parameters = SigningParams::builder()
-        .identity(&identity)
-        .region(region)
-        .name("ec2")
-        .time(time)
-        .settings(SigningSettings::default())
-        .build()?
-        .into();
-    let whole = format!("{url}/");
-    let bytes = SignableBody::Bytes(body.as_bytes());
-    let signable = SignableRequest::new("POST", &whole, std::iter::once(FORM), bytes)?;
-    let (instructions, _) = sign(signable, &parameters)?.into_parts();
-
-    let mut request = HttpRequest::new(SdkBody::from(body));
-    request.set_method("POST")?;
-    request.set_uri("/")?;
-    request.headers_mut().try_insert(FORM.0, FORM.1)?;
-    for (name, value) in instructions.headers() {
-        let (name, value) = (name.to_owned(), value.to_owned());
-        request.headers_mut().try_insert(name, value)?;
-    }
-    Ok(request)
 }
 
 fn parts(
@@ -279,36 +166,6 @@ fn collect(element: &mut ScopedDecoder<'_, '_>, texts: &mut Vec<(String, String)
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn the_endpoint_is_that_of_the_region() {
-        for (region, fips, dual_stack, expected) in [
-            ("eu-west-1", false, false, "ec2.eu-west-1.amazonaws.com"),
-            ("eu-west-1", true, false, "ec2-fips.eu-west-1.amazonaws.com"),
-            ("eu-west-1", false, true, "ec2.eu-west-1.api.aws"),
-            (
-                "cn-north-1",
-                false,
-                false,
-                "ec2.cn-north-1.amazonaws.com.cn",
-            ),
-            (
-                "cn-north-1",
-                false,
-                true,
-                "ec2.cn-north-1.api.amazonwebservices.com.cn",
-            ),
-            (
-                "us-gov-west-1",
-                true,
-                false,
-                "ec2.us-gov-west-1.amazonaws.com",
-            ),
-        ] {
-            let host = host(region, fips, dual_stack);
-            assert_eq!(host, format!("https://{expected}"));
-        }
-    }
 
     #[test]
     fn asks_with_a_filter() {

@@ -369,6 +369,10 @@ fn left_out(models: &[&Model]) -> Vec<String> {
         .iter()
         .any(|model| model.encrypt.keys().next().is_some());
     let services = encrypted.then_some(services);
+    let mut told = models.iter().flat_map(|model| &model.entries);
+    let told = told.any(|entry| !entry.notify.is_empty()).then_some(
+        "what the targets of `notify` charge for an event of each rotation; EventBridge charges for those to another event bus",
+    );
     [
         "the free tier, tax, discounts and volume tiers",
         "calls that people make: bootstrap, rotate, status, teardown",
@@ -381,6 +385,7 @@ fn left_out(models: &[&Model]) -> Vec<String> {
     .chain(network)
     .chain(services)
     .chain(adapters)
+    .chain(told)
     .map(str::to_owned)
     .collect()
 }

@@ -26,6 +26,7 @@ const TABLES: &[(&str, &str, &str)] = &[
     ("`replicas[]` as a mapping", "Replica", "replicas[]."),
     ("`probe` with `s3:ListBucket`", "ListBucket", "probe."),
     ("`probe` with `sts:AssumeRole`", "AssumeRole", "probe."),
+    ("`probe` with `smtp`", "SmtpLogin", "probe."),
     ("`function`", "Function", "function."),
     ("`network`", "Network", "network."),
     ("`alarms`", "Alarms", "alarms."),

@@ -110,6 +110,16 @@ pub(super) fn check(entry: &Entry, key: &AccessKey, fields: &Fields<'_>) {
     check_source(entry, key, fields);
     check_grace(entry, fields);
     check_smtp(entry, key, fields);
+    if let (Some(Probe::LogIn(server)), Some(field)) = (&key.probe, fields.get("probe"))
+        && let Some(why) = server.refusal(&key.smtp)
+    {
+        let path = fields.path("probe");
+        let at = fields.own("probe").unwrap_or(field);
+        at.report(
+            Finding::error("contradiction", path, why)
+                .hint("add the Region of the server to `smtp`, or use another `probe`"),
+        );
+    }
 }
 
 /// Refuses a key that must read its own replacement, but is deactivated before it can.

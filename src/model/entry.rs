@@ -12,9 +12,9 @@ use super::fields::{ACCESS_KEY, DATABASE, Fields, MappingDefinition, SERVICE};
 use super::manifest::read_tags;
 use super::reader::Field;
 use super::{
-    AccessKey, Arn, Database, Duration, Finding, FirstRotation, InitialKey, KmsKey, OldKey,
-    Replica, RotateAs, Schedule, SecretName, SecretReference, Service, StackName, access_key,
-    database, service,
+    AccessKey, Arn, Database, Duration, EventTarget, Finding, FirstRotation, InitialKey, KmsKey,
+    OldKey, Replica, RotateAs, Schedule, SecretName, SecretReference, Service, StackName,
+    access_key, database, service,
 };
 
 pub(super) use check::{check_region, check_tags};
@@ -50,6 +50,8 @@ pub struct Entry {
     pub reads_itself: bool,
     /// The replicas of the secret, in alphabetical order of their Regions.
     pub replicas: Vec<Replica>,
+    /// What receives an event of each promotion, in alphabetical order of the ARNs.
+    pub notify: Vec<EventTarget>,
     /// The credentials that change the credential.
     pub rotate_as: RotateAs,
     /// The names of the fields of the secret's value.
@@ -201,7 +203,8 @@ impl Entry {
         let readers = self.readers.iter().map(|arn| ("readers", arn));
         let key = key.into_iter().map(|arn| ("kms_key", arn));
         let administrator = administrator.into_iter().map(|arn| ("rotate_as", arn));
-        let probe = probe.into_iter().map(|probe| ("probe", probe.arn()));
+        let probe = probe.and_then(super::Probe::arn).into_iter();
+        let probe = probe.map(|arn| ("probe", arn));
         key.chain(readers)
             .chain(administrator)
             .chain(probe)
@@ -378,6 +381,7 @@ fn read_entry(fields: &Fields<'_>, specific: Specific) -> Option<Entry> {
         readers: settings.readers.arns,
         reads_itself: settings.readers.itself && matches!(kind, Kind::AccessKey(_)),
         replicas: settings.replicas,
+        notify: settings.notify,
         rotate_as: rotate_as?,
         fields: names?,
         administrator_fields: None,

@@ -11,6 +11,7 @@ use super::encrypt;
 use super::entry::{self, Files, Kind, Surroundings};
 use super::exception;
 use super::fields::{ENVIRONMENT, FUNCTION, Fields, MANIFEST, MAX_TAGS, MappingDefinition};
+use super::notify;
 use super::reader::{Field, Findings, nearest};
 use super::replica;
 use super::{
@@ -218,6 +219,11 @@ fn read_root(root: &Fields<'_>, files: &Files<'_>) -> Option<Model> {
     };
     let mut entries = entry::read(root, defaults.as_ref(), &around);
     entry::name_administrators(&mut entries);
+    let notify = notify::read(root);
+    let told = notify.as_deref().unwrap_or_default();
+    notify::add_to_all(&mut entries, told);
+    let known_account = account.as_ref().and_then(Option::as_ref);
+    notify::check(root, &entries, told, known_region, known_account);
     for (entry, at) in &entries {
         entry::check_tags(entry, tags.as_ref().unwrap_or(&BTreeMap::new()), at);
     }
@@ -239,6 +245,7 @@ fn read_root(root: &Fields<'_>, files: &Files<'_>) -> Option<Model> {
         }
     }
     let stack = stack?;
+    notify.as_ref()?;
     Some(Model {
         fleet: stack.clone(),
         stack,

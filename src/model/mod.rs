@@ -19,6 +19,7 @@ mod key_age;
 mod login;
 mod manifest;
 mod name;
+mod notify;
 mod old_key;
 mod probe;
 pub(crate) mod reader;
@@ -59,8 +60,11 @@ pub use name::{
     AccountId, Arn, BucketName, HostName, IamPath, ReferencedName, Region, SecretName, StackName,
     UserName,
 };
+pub use notify::{
+    ELSEWHERE as TARGET_ELSEWHERE, EventTarget, MAX_TARGETS as MAX_NOTIFIED, TargetKind,
+};
 pub use old_key::{OldKey, Retirement, USE_RECORDED_EVERY};
-pub use probe::Probe;
+pub use probe::{MailServer, Probe};
 pub(crate) use reader::nearest;
 pub use replica::{Replica, refusal as replica_refusal};
 pub use schedule::{Calendar, Schedule, Window};

@@ -2,8 +2,9 @@
 //! not show what a key may do.
 
 pub(super) use keyrota_contract::pins::access_key::{ASSUME_ROLE, LIST_BUCKET};
+use keyrota_contract::pins::access_key::{LOG_IN, SMTP_PORTS, smtp_server};
 
-use super::fields::{Fields, LIST_BUCKET as PROBE};
+use super::fields::{Fields, LIST_BUCKET as PROBE, LOG_IN as LOGIN_PROBE};
 use super::reader::Field;
 use super::{AccountId, Arn, BucketName, Region};
 
@@ -25,6 +26,52 @@ pub enum Probe {
         /// The role's ARN.
         role: Arn,
     },
+    /// Logs in at a mail server with the SMTP password that derives from the key.
+    LogIn(MailServer),
+}
+
+/// A mail server.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct MailServer {
+    /// The host and the port, as `HOST:PORT`.
+    address: String,
+}
+
+impl MailServer {
+    /// Returns the host and the port.
+    pub fn address(&self) -> &str {
+        &self.address
+    }
+
+    /// Returns the Region of an endpoint of Amazon SES, or nothing for another host.
+    fn region(&self) -> Option<Region> {
+        let (host, _) = smtp_server(&self.address)?;
+        let name = host
+            .strip_prefix("email-smtp.")
+            .or_else(|| host.strip_prefix("email-smtp-fips."));
+        Region::parse(name?.split('.').next()?).ok()
+    }
+
+    /// Returns the Region whose password logs in: that of the endpoint, or the first one.
+    pub fn password_region<'key>(&self, smtp: &'key [Region]) -> Option<&'key Region> {
+        match self.region() {
+            Some(region) => smtp.iter().find(|one| **one == region),
+            None => smtp.first(),
+        }
+    }
+
+    /// Returns why a key with passwords for these Regions cannot log in.
+    pub(super) fn refusal(&self, smtp: &[Region]) -> Option<String> {
+        let wanted = self.region();
+        match (self.password_region(smtp), wanted) {
+            (Some(_), _) => None,
+            (None, Some(region)) if !smtp.is_empty() => Some(format!(
+                "`{}` is in {region}, for which `smtp` has no password",
+                self.address
+            )),
+            (None, _) => Some("the login needs an SMTP password, and `smtp` is absent".to_owned()),
+        }
+    }
 }
 
 impl Probe {
@@ -33,25 +80,32 @@ impl Probe {
         match self {
             Self::ListBucket { bucket, .. } => format!("{LIST_BUCKET} {bucket}"),
             Self::AssumeRole { role } => format!("{ASSUME_ROLE} {role}"),
+            Self::LogIn(server) => format!("{LOG_IN} {}", server.address),
         }
     }
 
-    /// Returns the action, as policies name it.
+    /// Returns the action, as policies name it, or `smtp`.
     pub const fn action(&self) -> &'static str {
         match self {
             Self::ListBucket { .. } => LIST_BUCKET,
             Self::AssumeRole { .. } => ASSUME_ROLE,
+            Self::LogIn(_) => LOG_IN,
+        }
+    }
+
+    /// Returns the ARN of the bucket or the role, or the host and the port of the mail server.
+    pub fn resource(&self) -> &str {
+        match self {
+            Self::ListBucket { bucket: arn, .. } | Self::AssumeRole { role: arn } => arn.as_str(),
+            Self::LogIn(server) => &server.address,
         }
     }
 
     /// Returns the ARN of the bucket or the role.
-    pub fn resource(&self) -> &str {
-        self.arn().as_str()
-    }
-
-    pub(super) const fn arn(&self) -> &Arn {
+    pub const fn arn(&self) -> Option<&Arn> {
         match self {
-            Self::ListBucket { bucket: arn, .. } | Self::AssumeRole { role: arn } => arn,
+            Self::ListBucket { bucket: arn, .. } | Self::AssumeRole { role: arn } => Some(arn),
+            Self::LogIn(_) => None,
         }
     }
 }
@@ -62,9 +116,15 @@ pub(super) fn read(field: &Field<'_>) -> Option<Option<Probe>> {
         return field.parse("invalid-value", |text| match text {
             "none" => Ok(None),
             _ => Err(format!(
-                "expected none or {{ action: …, resource: … }}, found `{text}`"
+                "expected none, {{ action: …, resource: … }}, or {{ smtp: HOST:PORT }}, found `{text}`"
             )),
         });
+    }
+    if field.has_key("smtp") {
+        let fields = Fields::of(field, &LOGIN_PROBE)?;
+        let server = fields.require("smtp")?;
+        let address = server.parse("invalid-value", parse_server)?;
+        return Some(Some(Probe::LogIn(MailServer { address })));
     }
     // The other action has other fields.
     let fields = Fields::of(field, &PROBE)?;
@@ -95,6 +155,20 @@ pub(super) fn read(field: &Field<'_>) -> Option<Option<Probe>> {
             role: resource?.parse("invalid-value", parse_role)?,
         },
     }))
+}
+
+fn parse_server(text: &str) -> Result<String, String> {
+    let Some((_, port)) = smtp_server(text) else {
+        return Err(format!(
+            "`{text}` is not HOST:PORT, such as email-smtp.eu-west-1.amazonaws.com:587"
+        ));
+    };
+    match SMTP_PORTS.contains(&port) {
+        true => Ok(text.to_owned()),
+        false => Err(format!(
+            "Amazon SES offers SMTP on the ports 25, 587, and 2587 (STARTTLS), and 465 and 2465 (TLS), not on {port}"
+        )),
+    }
 }
 
 fn parse_bucket(text: &str) -> Result<Arn, String> {

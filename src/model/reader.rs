@@ -104,6 +104,14 @@ impl<'doc> Field<'doc> {
         matches!(self.node.value, Value::Mapping(_))
     }
 
+    /// Returns whether the field is a mapping with a key.
+    pub(crate) fn has_key(&self, key: &str) -> bool {
+        match &self.node.value {
+            Value::Mapping(entries) => entries.iter().any(|entry| entry.key == key),
+            Value::Scalar { .. } | Value::Sequence(_) => false,
+        }
+    }
+
     /// Returns whether the field is a list.
     pub(crate) fn is_list(&self) -> bool {
         matches!(self.node.value, Value::Sequence(_))

@@ -81,10 +81,11 @@ pub use old_key::{HoldReason, RemovalTimes, removal_times};
 pub use placement::check_placement;
 pub use preflight::{
     ImportEvidence, KeyImport, KeyOwner, ObservedKeyPolicy, ObservedNetwork, ObservedReplica,
-    ObservedServiceKey, Preflight, Reference, check, check_account, check_import, check_key_import,
-    check_key_policy, check_network, check_own_service_key, check_owner, check_references,
-    check_replica, check_replica_region, check_service_key, check_service_key_region, check_stack,
-    check_unset, import_changes, references,
+    ObservedServiceKey, ObservedTarget, Preflight, Reference, RuleOrigin, check, check_account,
+    check_import, check_key_import, check_key_policy, check_network, check_own_service_key,
+    check_owner, check_references, check_replica, check_replica_region, check_service_key,
+    check_service_key_region, check_stack, check_target, check_unset, import_changes, readable_key,
+    references, targets,
 };
 pub use quarantine::Quarantine;
 pub use recorded_keys::{

@@ -10,6 +10,7 @@ mod event;
 mod profile_file;
 mod secrets;
 mod stacks;
+mod targets;
 mod topics;
 mod trails;
 mod user_policies;
@@ -34,6 +35,7 @@ pub use stacks::{
     Change, ChangeSet, ChangeSetRequest, CreatedChangeSet, RefusedResource, ResourceToImport,
     Stack, StackEvent, StackResource, StackStatus, Stacks, TemplateSource,
 };
+pub use targets::{EventTargets, Receiver};
 pub use topics::{Subscription, Topics};
 pub use trails::{TrailEvent, TrailHistory, Trails};
 pub use user_policies::UserPolicies;
@@ -49,6 +51,7 @@ pub trait Cloud:
     + Artifacts
     + Secrets
     + Stacks
+    + EventTargets
     + Topics
     + Trails
 {
@@ -64,6 +67,7 @@ impl<T> Cloud for T where
         + Artifacts
         + Secrets
         + Stacks
+        + EventTargets
         + Topics
         + Trails
 {

@@ -224,6 +224,16 @@ pub fn documents(
             reader.add_all(id, kind, properties)?;
         }
     }
+    // The policy of a function outside of the stack gets a statement for each permission.
+    let foreign: Vec<(&str, Value)> = resolve::resources(stack)
+        .filter(|(_, resource)| resolve::type_of(resource) == PERMISSION)
+        .filter_map(|(id, resource)| Some((id, resource.get("Properties")?)))
+        .filter(|(_, properties)| is_foreign(properties))
+        .map(|(id, properties)| (id, policy_of(vec![permission(id, properties)])))
+        .collect();
+    for (id, policy) in &foreign {
+        reader.add(DocumentKind::Other, id, kebab(id), None, Some(policy))?;
+    }
     for (strategy, policy) in &functions {
         let id = strategy.function();
         if policy.is_some() {
@@ -260,17 +270,25 @@ fn function_policy(stack: &Value, strategy: Strategy) -> Option<Value> {
         let named = |one: &Strategy| function == Some(one.function());
         // A permission on another function is shown with those of the first one.
         let of = Strategy::ALL.into_iter().find(named);
-        let mine = of.unwrap_or(Strategy::AccessKeys) == strategy;
+        let mine = of.unwrap_or(Strategy::AccessKeys) == strategy && !is_foreign(properties);
         (mine && resolve::type_of(resource) == PERMISSION).then(|| permission(id, properties))
     });
     let permissions: Vec<Value> = permissions.collect();
     let there = !permissions.is_empty() || resolve::resources(stack).any(|(one, _)| one == id);
-    there.then(|| {
-        mapping(vec![
-            ("Version", "2012-10-17".into()),
-            ("Statement", Value::Sequence(permissions)),
-        ])
-    })
+    there.then(|| policy_of(permissions))
+}
+
+/// Returns whether a permission is one on a function outside of the stack, by its ARN.
+fn is_foreign(permission: &Value) -> bool {
+    let function = permission.get("FunctionName").and_then(Value::as_str);
+    function.is_some_and(|name| name.starts_with("arn:"))
+}
+
+fn policy_of(statements: Vec<Value>) -> Value {
+    mapping(vec![
+        ("Version", "2012-10-17".into()),
+        ("Statement", Value::Sequence(statements)),
+    ])
 }
 
 /// Returns the logical ID of the role that a policy is attached to.

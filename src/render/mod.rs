@@ -18,6 +18,7 @@ mod role;
 mod service_statement;
 mod statement;
 mod strategy;
+mod target_statement;
 mod template;
 #[cfg(test)]
 mod tests;
@@ -36,9 +37,9 @@ pub use check::{
 use document::{Document, DocumentError};
 pub use fleet::{Assignment, Fleet, Record, Shard};
 pub use name::{
-    OWN_KEYS_POLICY, OWN_SECRET_POLICY, artifact_bucket, key_alias, log_group_name,
-    own_secret_policy_logical_id, readers_logical_id, schedule_logical_id, secret_logical_id,
-    secret_output, service_key_alias, user_logical_id, user_policy_logical_id,
+    NOTIFY_ROLE, NOTIFY_RULE, OWN_KEYS_POLICY, OWN_SECRET_POLICY, artifact_bucket, key_alias,
+    log_group_name, own_secret_policy_logical_id, readers_logical_id, schedule_logical_id,
+    secret_logical_id, secret_output, service_key_alias, user_logical_id, user_policy_logical_id,
 };
 #[cfg(feature = "aws")]
 pub(crate) use parallel::both;
@@ -48,8 +49,11 @@ pub use quota::MAX_TEMPLATE_IN_REQUEST;
 pub use resolve::ResolveError;
 pub use review::{Baseline, FILE as REVIEW, registry as page_registry};
 use review::{ExternalPolicy, Holder};
-pub use service_statement::{ServiceStatement, account_statement, service_statements};
+pub use service_statement::{
+    ServiceStatement, account_statement, events_statement, service_statements,
+};
 pub use strategy::{FunctionCode, Strategy};
+pub use target_statement::{Admission, admits, target_statement};
 pub use template::{TemplateError, Templates};
 #[cfg(test)]
 pub(crate) use view::MAX_SWEPT;

@@ -7,7 +7,7 @@
 use sha2::{Digest, Sha256};
 
 use super::quota::MAX_LOGICAL_ID;
-use crate::model::{AccessKey, Entry, Model, StackName};
+use crate::model::{AccessKey, Entry, EventTarget, Model, StackName};
 
 /// Returns the logical ID of the entry's secret.
 pub fn secret_logical_id(entry: &Entry) -> String {
@@ -49,6 +49,26 @@ pub(super) fn subscription_logical_id(email: &str) -> String {
     logical_id("AlarmSubscription", email)
 }
 
+/// Returns the logical ID of the rule that notifies these targets of promotions. The targets of an
+/// entry are sorted, so that the order in the manifest does not matter.
+pub(super) fn notify_rule_logical_id(targets: &[EventTarget]) -> String {
+    let arns: Vec<&str> = targets.iter().map(|target| target.arn.as_str()).collect();
+    format!("{NOTIFY_RULE}{}", digest(&arns.join(" ")))
+}
+
+/// Returns the logical ID of the permission with which a rule invokes a function.
+pub(super) fn notify_permission_logical_id(rule: &str, function: &EventTarget) -> String {
+    format!(
+        "NotifyPermission{}",
+        digest(&format!("{rule} {}", function.arn))
+    )
+}
+
+/// Returns the ID of a target in its rule.
+pub(super) fn target_id(target: &EventTarget) -> String {
+    format!("Notify{}", digest(target.arn.as_str()))
+}
+
 /// Returns the name of the log group of the access keys' function. The names of the others
 /// begin with it.
 pub fn log_group_name(stack: &StackName) -> String {
@@ -65,6 +85,13 @@ pub fn key_alias(stack: &StackName) -> String {
 pub fn service_key_alias(stack: &StackName) -> String {
     format!("{}/services", key_alias(stack))
 }
+
+/// The beginning of the logical IDs of the rules that notify clients of promotions.
+pub const NOTIFY_RULE: &str = "NotifyRule";
+/// The logical ID of the role with which these rules send events to other event buses. A
+/// template has it as text.
+pub const NOTIFY_ROLE: &str = "NotifyRole";
+
 /// The name of the inline policy that lets a user rotate its own keys. A template has it as text,
 /// and a test compares them.
 pub const OWN_KEYS_POLICY: &str = "keyrota-ManageOwnAccessKeys";

@@ -20,8 +20,8 @@ use serde::Serialize;
 use super::{Error, Strategy, pretty};
 use crate::bundle::sha256_hex;
 use crate::model::{
-    AccessKey, Adapter, Database, Entry, InitialPassword, Kind, Model, OldKey, Probe, Retirement,
-    RotateAs, Service,
+    AccessKey, Adapter, Database, Entry, InitialPassword, Kind, Model, OldKey, Probe, Region,
+    Retirement, RotateAs, Service,
 };
 
 /// The pins file of one function.
@@ -90,7 +90,7 @@ fn key(entry: &Entry, key: &AccessKey) -> access_key::Entry {
             OldKey::UntilNextRotation => None,
             OldKey::After(retirement) => Some(times(retirement)),
         },
-        probe: key.probe.as_ref().map(probe),
+        probe: key.probe.as_ref().map(|it| probe(it, &key.smtp)),
         smtp: key.smtp.iter().map(ToString::to_string).collect(),
         fields: entry.fields.clone(),
         administrator_fields: entry.administrator_fields.clone(),
@@ -106,13 +106,14 @@ fn times(retirement: Retirement) -> access_key::Times {
     }
 }
 
-fn probe(probe: &Probe) -> access_key::Probe {
+fn probe(probe: &Probe, smtp: &[Region]) -> access_key::Probe {
     access_key::Probe {
         action: probe.action().to_owned(),
         resource: probe.resource().to_owned(),
         region: match probe {
             Probe::ListBucket { region, .. } => region.as_ref().map(ToString::to_string),
             Probe::AssumeRole { .. } => None,
+            Probe::LogIn(server) => server.password_region(smtp).map(ToString::to_string),
         },
     }
 }

@@ -84,6 +84,14 @@ fn events() -> ServiceStatement {
     ServiceStatement { service, statement }
 }
 
+/// Returns the statement with which a key policy lets EventBridge deliver to a topic or a queue that
+/// the key encrypts.
+///
+/// SNS Developer Guide, `sns-key-management`; SQS Developer Guide, `sqs-key-management`.
+pub fn events_statement() -> Json {
+    events().statement
+}
+
 /// Returns the statement with which a key policy lets the account's IAM policies decide who uses
 /// the key for secrets: the execution role's policy allows it for the stack's secrets only.
 ///

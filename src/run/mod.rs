@@ -27,6 +27,7 @@ mod leak;
 mod log;
 mod lookup;
 mod new_key;
+mod notify;
 mod observe;
 mod operation;
 mod preflight;

@@ -8,6 +8,7 @@ use super::error::{Error, Result};
 use super::import::{Imports, observe_imports};
 use super::key_policy::check_key_policies;
 use super::lookup::look_up_references;
+use super::notify::check_targets;
 use super::operation::{began_since, newest, settle};
 use super::replica::check_replicas;
 use super::{Context, guard_account, observe};
@@ -68,6 +69,7 @@ pub async fn preflight<'model>(
         findings.extend(check_encrypt(context, model, &observed).await?);
         findings.extend(check_key_policies(context, model, &observed).await?);
         findings.extend(check_replicas(context, &observed).await?);
+        findings.extend(check_targets(context, model, &observed).await?);
         findings.extend(look_up_references(context, model, &observed).await?);
         let (imports, more) = observe_imports(context, model, &observed).await?;
         findings.extend(more);

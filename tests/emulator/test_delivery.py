@@ -87,6 +87,75 @@ class Delivery(DeliveryTest):
                 self.name = f"t-{uuid.uuid4().hex[:8]}"
                 self.assertEqual(self.deliver(*statements), delivered)
 
+    def test_a_queues_policy_decides(self) -> None:
+        allowed = {**statement(Condition=CONDITIONS), "Action": "sqs:SendMessage"}
+        other = {"ArnEquals": {"aws:SourceArn": f"{allowed}-other"}}
+        for statements, delivered in (
+            ([], False),
+            ([allowed], True),
+            ([{**allowed, "Condition": other}], False),
+            ([{**allowed, "Principal": {"Service": "sns.amazonaws.com"}}], False),
+        ):
+            with self.subTest(statements=statements):
+                self.name = f"t-{uuid.uuid4().hex[:8]}"
+                url, queue = self.queue()
+                policy = {
+                    "Version": "2012-10-17",
+                    "Statement": [{**it, "Resource": queue} for it in statements],
+                }
+                self.queues.set_queue_attributes(
+                    QueueUrl=url, Attributes={"Policy": json.dumps(policy)}
+                )
+                self.send_to(queue)
+                self.assertEqual(bool(self.received(url)), delivered)
+
+    def send_to(self, target: str, **more: str) -> None:
+        """Sends an event by way of the rule `test`."""
+        self.bus.put_rule(Name="test", EventPattern=json.dumps({"source": [self.name]}))
+        self.bus.put_targets(Rule="test", Targets=[{"Id": "1", "Arn": target, **more}])
+        self.bus.put_events(
+            Entries=[{"Source": self.name, "DetailType": "test", "Detail": "{}"}]
+        )
+        time.sleep(0.2)
+
+    def test_an_event_bus_gets_events_with_a_role(self) -> None:
+        identities = self.client("iam")
+        trust = {
+            "Version": "2012-10-17",
+            "Statement": [
+                {
+                    "Effect": "Allow",
+                    "Principal": {"Service": "events.amazonaws.com"},
+                    "Action": "sts:AssumeRole",
+                    "Condition": {"StringEquals": {"aws:SourceAccount": ACCOUNT}},
+                }
+            ],
+        }
+        bus = self.bus.create_event_bus(Name=self.name)["EventBusArn"]
+        url, queue = self.queue()
+        self.bus.put_rule(
+            Name=self.name,
+            EventBusName=self.name,
+            EventPattern=json.dumps({"source": [self.name]}),
+        )
+        self.bus.put_targets(
+            Rule=self.name, EventBusName=self.name, Targets=[{"Id": "1", "Arn": queue}]
+        )
+        role = identities.create_role(
+            RoleName=self.name, AssumeRolePolicyDocument=json.dumps(trust)
+        )["Role"]["Arn"]
+        self.send_to(bus)
+        self.send_to(bus, RoleArn=role)
+        self.assertEqual(self.received(url), [])
+        policy = {"Effect": "Allow", "Action": "events:PutEvents", "Resource": bus}
+        identities.put_role_policy(
+            RoleName=self.name,
+            PolicyName="put",
+            PolicyDocument=json.dumps({"Version": "2012-10-17", "Statement": [policy]}),
+        )
+        self.send_to(bus, RoleArn=role)
+        self.assertEqual(len(self.received(url)), 1)
+
     def test_a_moved_label_is_an_event(self) -> None:
         url, queue = self.queue()
         pattern = {"source": ["aws.secretsmanager"], "resources": [self.arn]}

@@ -96,7 +96,7 @@ class Schemas(unittest.TestCase):
             called = {action for it in self.held["handlers"][kind].values() for action in it}
             self.assertLessEqual(actions, called, kind)
         for kind, properties in schemas.NEEDED_FOR.items():
-            names = {name.partition(".")[0] for name in properties}
+            names = {it.partition(".")[0] for name in properties for it in name.split("|")}
             self.assertLessEqual(names, self.schemas[kind]["properties"].keys(), kind)
 
 

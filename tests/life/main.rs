@@ -39,6 +39,7 @@ mod login;
 mod lookup;
 mod manifest;
 mod matrix;
+mod notify;
 mod offline;
 mod path;
 mod pins;

@@ -11,10 +11,12 @@ pub enum ProbeError {
     /// The key does not have the permission.
     #[error(
         "test the new key {key}: it authenticates as {user}, but may not {permission}: {source}; \
-         allow that in a policy of the user, or correct `probe` in the manifest and then `keyrota \
+         {grant}, or correct `probe` in the manifest and then `keyrota \
          bootstrap`; then rotate again"
     )]
     ProbeDenied {
+        /// What lets a key do it.
+        grant: &'static str,
         /// The pinned user.
         user: String,
         /// The pending key.
@@ -42,10 +44,12 @@ pub enum ProbeError {
     /// The service does not accept the call as valid.
     #[error(
         "test the new key {key} of {user}: whether it may {permission} cannot be found out: \
-         {source}; correct `probe` in the manifest (does the resource exist, in that Region?) and \
+         {source}; correct `probe` in the manifest ({look_at}) and \
          then `keyrota bootstrap`; then rotate again"
     )]
     ProbeRefused {
+        /// What to look at.
+        look_at: &'static str,
         /// The pinned user.
         user: String,
         /// The pending key.

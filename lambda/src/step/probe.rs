@@ -16,6 +16,15 @@ use crate::secret::Credential;
 /// separately, so a good key may be denied for a while.
 const PATIENCE: Duration = Duration::from_secs(20);
 
+/// Returns how long a denial may last. A mail server refuses a login that it does not know yet in
+/// the same way as a wrong one, so it is tried again as long as the step has time.
+fn patience(permission: &Permission) -> Duration {
+    match permission {
+        Permission::ListBucket { .. } | Permission::AssumeRole { .. } => PATIENCE,
+        Permission::LogIn(_) => Duration::MAX,
+    }
+}
+
 /// Proves that the key has a permission. Only success passes.
 pub(super) async fn run<P: Ports>(
     ports: &P,
@@ -43,8 +52,9 @@ pub(super) async fn run<P: Ports>(
         let passing = source.kind.is_transient() || source.kind == CallErrorKind::NotAuthenticated;
         if source.kind == CallErrorKind::NotAuthorised {
             let since = *denied_since.get_or_insert(now);
-            if !in_time || now.saturating_sub(since) >= PATIENCE {
+            if !in_time || now.saturating_sub(since) >= patience(permission) {
                 return Err(Error::from(ProbeError::ProbeDenied {
+                    grant: grant(permission),
                     user,
                     key,
                     permission: asked,
@@ -53,6 +63,7 @@ pub(super) async fn run<P: Ports>(
             }
         } else if !passing {
             return Err(Error::from(ProbeError::ProbeRefused {
+                look_at: look_at(permission),
                 user,
                 key,
                 permission: asked,
@@ -71,5 +82,31 @@ pub(super) async fn run<P: Ports>(
         }
         ports.clock().sleep(wait).await;
         wait = LONGEST_WAIT.min(wait * 2);
+    }
+}
+
+/// Returns what lets a key do it.
+fn grant(permission: &Permission) -> &'static str {
+    match permission {
+        Permission::ListBucket { .. } | Permission::AssumeRole { .. } => {
+            "allow that in a policy of the user"
+        }
+        Permission::LogIn(_) => {
+            "check that the server is Amazon SES in the Region of the password, and that no policy \
+             of the user denies it SES"
+        }
+    }
+}
+
+/// Returns what to look at if the service does not accept the call as valid.
+fn look_at(permission: &Permission) -> &'static str {
+    match permission {
+        Permission::ListBucket { .. } | Permission::AssumeRole { .. } => {
+            "does the resource exist, in that Region?"
+        }
+        Permission::LogIn(_) => {
+            "does the server offer TLS on this port, by STARTTLS or on 465 and 2465 at once, with a \
+             certificate for its host, and AUTH PLAIN or LOGIN?"
+        }
     }
 }

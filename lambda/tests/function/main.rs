@@ -14,6 +14,7 @@ mod fields;
 mod finish;
 mod forged;
 mod log;
+mod mail;
 mod metric;
 mod moment;
 mod permission;

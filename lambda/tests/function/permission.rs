@@ -91,6 +91,44 @@ fn a_key_that_may_not_is_not_promoted() {
     assert_eq!(aws.current_key(), key_id(4));
 }
 
+/// A mail server refuses a login that it does not know yet like a wrong one, so that the step uses
+/// all its time.
+#[test]
+fn a_login_that_is_refused_is_tried_again_while_there_is_time() {
+    const LOGIN: &str = "smtp email-smtp.eu-west-1.amazonaws.com:587 eu-west-1";
+    let aws = FakeAws::new("self", false);
+    aws.pin("smtp", serde_json::json!(["eu-west-1"]));
+    pin(&aws, LOGIN);
+    aws.allowed_at.set(Some(Duration::from_secs(40)));
+    assert_eq!(rotate(&aws, TOKEN).name(), "done");
+    assert_eq!(aws.current_key(), key_id(4));
+
+    let aws = FakeAws::new("self", false);
+    aws.pin("smtp", serde_json::json!(["eu-west-1"]));
+    pin(&aws, LOGIN);
+    aws.allowed_at.set(None);
+    assert_eq!(rotate(&aws, TOKEN).name(), "ProbeDenied");
+    assert!(
+        aws.slept.get() > Duration::from_secs(45),
+        "{:?}",
+        aws.slept.get()
+    );
+    assert_eq!(aws.current_key(), key_id(1));
+    let said = aws.output.said();
+    let object = "log in at email-smtp.eu-west-1.amazonaws.com:587 by SMTP";
+    assert!(said.contains(object), "{said}");
+    assert!(
+        said.contains("check that the server is Amazon SES"),
+        "{said}"
+    );
+
+    // The password of another Region is not in the value.
+    let aws = FakeAws::new("self", false);
+    aws.pin("smtp", serde_json::json!(["us-east-1"]));
+    pin(&aws, LOGIN);
+    assert_eq!(rotate(&aws, TOKEN).name(), "PinInvalid");
+}
+
 #[test]
 fn a_permission_is_waited_for_while_it_spreads() {
     let aws = created(ROLE);

@@ -4,8 +4,8 @@ use super::super::fields::Fields;
 use super::super::reader::Field;
 use super::super::word_or_arn::{NamedReader, parse_kms_key, parse_reader};
 use super::super::{
-    Arn, Duration, FirstRotation, KmsKey, OldKey, Replica, Schedule, access_key, field_names,
-    old_key, replica,
+    Arn, Duration, EventTarget, FirstRotation, KmsKey, OldKey, Replica, Schedule, access_key,
+    field_names, notify, old_key, replica,
 };
 
 /// The default rotation window, if the schedule has room for it.
@@ -20,6 +20,7 @@ pub(super) struct Settings {
     pub(super) first_rotation: Option<FirstRotation>,
     pub(super) readers: Readers,
     pub(super) replicas: Vec<Replica>,
+    pub(super) notify: Vec<EventTarget>,
 }
 
 /// The principals in `readers`.
@@ -74,6 +75,7 @@ pub(super) fn read_settings(fields: &Fields<'_>) -> Option<Settings> {
     });
     let readers = fields.optional("readers", read_readers);
     let replicas = replica::read(fields);
+    let notify = notify::read(fields);
     Some(Settings {
         schedule: schedule?,
         window,
@@ -82,6 +84,7 @@ pub(super) fn read_settings(fields: &Fields<'_>) -> Option<Settings> {
         first_rotation: first_rotation?,
         readers: readers?.unwrap_or_default(),
         replicas: replicas?,
+        notify: notify?,
     })
 }
 

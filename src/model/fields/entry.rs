@@ -18,7 +18,7 @@ pub(super) const ADMINISTRATOR: Text = Text::matching(
 );
 
 /// The fields that entries of every kind have.
-pub(super) static COMMON: [Field; 10] = [
+pub(super) static COMMON: [Field; 11] = [
     Field::default(
         "adopt",
         Form::Boolean,
@@ -108,7 +108,17 @@ pub(super) static COMMON: [Field; 10] = [
     )
     .examples(&["us-west-2"])
     .in_defaults(),
+    Field::optional(
+        "notify",
+        Form::Texts(NOTIFY, Some(5)),
+        "The ARNs of SNS topics, SQS queues, Lambda functions, or event buses of the stack's account and Region that receive an event of each promotion, at most 5 with those at the top of the manifest.",
+    )
+    .examples(&["arn:aws:sns:eu-west-1:111122223333:rotated"])
+    .in_defaults(),
 ];
+
+/// The ARN of a standard topic, a queue, a function, or an event bus other than the default one.
+pub(super) const NOTIFY: &str = r"^arn:[^:]+:(sns:[a-z0-9-]+:[0-9]{12}:[A-Za-z0-9_-]{1,256}|sqs:[a-z0-9-]+:[0-9]{12}:[A-Za-z0-9_-]{1,80}(\.fifo)?|lambda:[a-z0-9-]+:[0-9]{12}:function:[A-Za-z0-9_-]{1,140}(:[A-Za-z0-9$_-]{1,128})?|events:[a-z0-9-]+:[0-9]{12}:event-bus/(?!default$)[A-Za-z0-9._-]{1,256})$";
 
 /// A replica of a secret.
 pub(in crate::model) static REPLICA: MappingDefinition = MappingDefinition::new(
@@ -263,7 +273,7 @@ static PROBE: Alternatives = Alternatives {
     meaning: "A call that must succeed with a new access key before the key is promoted.",
     word: "none",
     word_meaning: "No call, except `sts:GetCallerIdentity`.",
-    mappings: &[&LIST_BUCKET, &ASSUME_ROLE],
+    mappings: &[&LIST_BUCKET, &ASSUME_ROLE, &LOG_IN],
 };
 
 /// A probe that lists a bucket.
@@ -286,6 +296,20 @@ pub(in crate::model) static LIST_BUCKET: MappingDefinition = MappingDefinition::
         )
         .examples(&["eu-west-1"]),
     ]],
+);
+
+/// A probe that logs in at a mail server.
+pub(in crate::model) static LOG_IN: MappingDefinition = MappingDefinition::new(
+    "SmtpLogin",
+    "Log in by SMTP.",
+    &[&[Field::required(
+        "smtp",
+        Form::Text(Text::matching(
+            r"^[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?:(25|465|587|2465|2587)$",
+        )),
+        "The host and the port of the mail server, at which the key must log in with its SMTP password, over TLS. The entry needs `smtp`.",
+    )
+    .examples(&["email-smtp.eu-west-1.amazonaws.com:587"])]],
 );
 
 /// A probe that assumes a role.

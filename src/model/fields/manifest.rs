@@ -1,7 +1,7 @@
 //! The fields at the top of the manifest, and of the mappings that stand there once.
 
 use super::database::{DATABASE, NETWORK};
-use super::entry::{ACCESS_KEY, DEFAULTS};
+use super::entry::{ACCESS_KEY, DEFAULTS, NOTIFY};
 use super::service::SERVICE;
 use super::{FieldDefinition as Field, Form, MappingDefinition, Text};
 use crate::model::Architecture;
@@ -37,7 +37,7 @@ pub(in crate::model) static ENVIRONMENT: MappingDefinition = MappingDefinition {
     )
 };
 
-static FIELDS: [Field; 17] = [
+static FIELDS: [Field; 18] = [
     Field::required(
         "version",
         Form::Version,
@@ -91,6 +91,12 @@ static FIELDS: [Field; 17] = [
     ),
     Field::optional("function", Form::Mapping(&FUNCTION), "The rotation functions."),
     Field::optional("alarms", Form::Mapping(&ALARMS), "Who is notified by alarms."),
+    Field::optional(
+        "notify",
+        Form::Texts(NOTIFY, Some(5)),
+        "The ARNs of SNS topics, SQS queues, Lambda functions, or event buses that receive an event of each promotion of every entry, in addition to those of the entry.",
+    )
+    .examples(&["arn:aws:sns:eu-west-1:111122223333:rotated"]),
     Field::optional(
         "encrypt",
         Form::Mapping(&ENCRYPT),

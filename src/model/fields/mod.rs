@@ -16,7 +16,7 @@ mod service;
 mod tests;
 
 pub(super) use database::DATABASE;
-pub(super) use entry::{ACCESS_KEY, LIST_BUCKET, REPLICA, RETIREMENT};
+pub(super) use entry::{ACCESS_KEY, LIST_BUCKET, LOG_IN, REPLICA, RETIREMENT};
 pub(super) use http::{ANSWER as HTTP_ANSWER, HTTP_ADAPTER};
 pub(super) use manifest::{ENVIRONMENT, EXCEPTION, FUNCTION, MANIFEST, MAX_TAGS};
 pub(super) use names::LONGEST as LONGEST_FIELD_NAME;

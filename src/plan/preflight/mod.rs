@@ -6,6 +6,7 @@ mod encrypt;
 mod fields;
 mod import;
 mod key_policy;
+mod notify;
 mod reference;
 mod replica;
 mod service;
@@ -25,6 +26,7 @@ pub use import::{
     ImportEvidence, KeyImport, KeyOwner, check_import, check_key_import, import_changes,
 };
 pub use key_policy::{ObservedKeyPolicy, check_key_policy};
+pub use notify::{ObservedTarget, RuleOrigin, check_target, readable_key, targets};
 pub use reference::{ObservedNetwork, Reference, check_network, check_references, references};
 pub use replica::{ObservedReplica, check_replica, check_replica_region};
 

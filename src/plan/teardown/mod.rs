@@ -9,6 +9,7 @@
 
 mod encryption;
 mod key;
+mod notify;
 mod secret;
 mod user;
 
@@ -395,6 +396,8 @@ pub fn plan_teardown(
     for foreign in &subjects.foreign {
         secret::plan_foreign(foreign, &mut plan);
     }
+    plan.left_over
+        .extend(notify::statements_that_stay(subjects));
     let promoted = subjects.promoted.iter();
     plan.left_over
         .extend(promoted.map(|(name, arn)| secret::promoted(name, arn)));

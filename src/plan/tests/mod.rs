@@ -7,6 +7,7 @@ mod encrypt;
 mod first_rotation;
 mod import;
 mod leak;
+mod notify;
 mod old_key;
 mod preflight;
 mod reference;

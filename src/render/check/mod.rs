@@ -16,6 +16,7 @@ mod limits;
 mod material;
 mod name;
 mod network;
+mod notify;
 mod operation;
 mod policy;
 mod reader;
@@ -42,6 +43,7 @@ pub use reader::check_readers;
 use rule::RuleFindings;
 pub use rule::{Level, Rule, Theme};
 use stack::Stack;
+pub(super) use statement::matches;
 
 /// The rules, grouped by theme.
 pub const THEMES: &[Theme] = &[
@@ -57,6 +59,7 @@ pub const THEMES: &[Theme] = &[
     encrypt::THEME,
     secret::THEME,
     rotation::THEME,
+    notify::THEME,
     function::THEME,
     network::THEME,
     operation::THEME,

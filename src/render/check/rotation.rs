@@ -6,9 +6,9 @@ use super::rule::{Level, Rule, RuleFindings, Theme};
 use super::stack::{Entry, Stack, holders};
 use super::template::Resource;
 use crate::model::{self, Duration, FirstRotation, RotateAs, Schedule, SecretReference};
-use crate::render::Strategy;
 use crate::render::resolve::{literal, target};
 use crate::render::tree::Value;
+use crate::render::{NOTIFY_RULE, Strategy};
 
 const SCHEDULE: &str = "AWS::SecretsManager::RotationSchedule";
 const GUIDE: &str = "AWS Secrets Manager User Guide, rotate-secrets_schedule";
@@ -315,7 +315,12 @@ fn watched<'all>(
     let named = references.filter(move |one| one.from.property == property);
     let ours = named.filter(move |one| {
         let rule = one.within.map(|index| &stack.template.resources[index]);
-        rule.is_some_and(|rule| rule.kind == "AWS::Events::Rule" && rule.get(with).is_some())
+        rule.is_some_and(|rule| {
+            // The rules of `notify` say nothing of a rotation that fails.
+            rule.kind == "AWS::Events::Rule"
+                && rule.get(with).is_some()
+                && !rule.id.starts_with(NOTIFY_RULE)
+        })
     });
     ours.map(|one| one.target)
 }

@@ -149,6 +149,7 @@ fn named_as_they_are(model: &Model) -> HashSet<&str> {
         if let KmsKey::Existing(arn) = &entry.kms_key {
             named.insert(arn.as_str());
         }
+        named.extend(entry.notify.iter().map(|target| target.arn.as_str()));
         let replicas = entry.replicas.iter();
         named.extend(
             replicas.filter_map(|replica| replica.kms_key.as_ref().map(|arn| arn.as_str())),

@@ -113,7 +113,7 @@ impl<'stack> Statement<'stack> {
 }
 
 /// Returns whether an action matches a pattern with `*` and `?`. Case is ignored.
-pub(super) fn matches(pattern: &str, action: &str) -> bool {
+pub(in crate::render) fn matches(pattern: &str, action: &str) -> bool {
     if memchr::memchr2(b'*', b'?', pattern.as_bytes()).is_none() {
         return pattern.eq_ignore_ascii_case(action);
     }

@@ -2,7 +2,7 @@
 
 use super::Command::{Bootstrap, DetectDrift, Teardown};
 use super::{Action, Grant, Scope, by_cloudformation, each, generated};
-use crate::render::Strategy;
+use crate::render::{NOTIFY_RULE, Strategy};
 
 const TOPIC: &[Action] = &[
     ("sns:CreateTopic", &[Bootstrap]),
@@ -78,6 +78,9 @@ pub fn grants(scope: &Scope<'_>) -> Vec<Grant> {
             alarms.push(alarm("KeysHeldBackAlarm-"));
         }
         rules.extend(["RotationFailedRule", "SweepRule"].map(rule));
+    }
+    if model.entries.iter().any(|entry| !entry.notify.is_empty()) {
+        rules.push(resolver.arn("events", &format!("rule/{}", generated(model, NOTIFY_RULE))));
     }
     let mut grants = vec![
         Grant::new("Topic", "topic", topic.clone(), TOPIC),

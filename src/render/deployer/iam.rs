@@ -4,8 +4,10 @@ use serde_json::json;
 
 use super::Command::{Bootstrap, DetectDrift, Doctor, Plan, Recover, Rotate, Teardown};
 use super::{Action, Command, Grant, Scope, by_cloudformation, each, generated, only_tags};
-use crate::model::{AccessKey, AccountId, Arn, Entry, Kind, Model, RotateAs};
-use crate::render::{ABANDONED_TAG, KEYS_TAG, LEAKED_TAG, MAKING_TAG, SEEDING_TAG, Strategy};
+use crate::model::{AccessKey, AccountId, Arn, Entry, Kind, Model, RotateAs, TargetKind};
+use crate::render::{
+    ABANDONED_TAG, KEYS_TAG, LEAKED_TAG, MAKING_TAG, NOTIFY_ROLE, SEEDING_TAG, Strategy,
+};
 
 /// The actions that support `iam:PermissionsBoundary`, of those that are granted here. With a
 /// permissions boundary, they are limited to roles and users with that boundary. The other
@@ -170,6 +172,19 @@ fn has_policy(entry: &Entry) -> bool {
     entry.rotate_as == RotateAs::Itself || entry.reads_itself
 }
 
+/// Returns the role with which rules send events to other event buses, if there is one.
+fn notify_role(scope: &Scope<'_>) -> Option<String> {
+    let Scope {
+        model, resolver, ..
+    } = scope;
+    let mut targets = model.entries.iter().flat_map(|entry| &entry.notify);
+    let path = model.role_path.as_ref().map_or("/", |path| path.as_str());
+    let name = generated(model, &format!("{NOTIFY_ROLE}-"));
+    targets
+        .any(|target| target.kind == TargetKind::Bus)
+        .then(|| resolver.iam_arn(&format!("role{path}{name}")))
+}
+
 /// Returns the grants for the role, the users, and their access keys.
 pub fn grants(scope: &Scope<'_>) -> Vec<Grant> {
     let Scope {
@@ -185,7 +200,10 @@ pub fn grants(scope: &Scope<'_>) -> Vec<Grant> {
         arns.dedup();
         arns
     };
-    let role = named("role", "FunctionRole-");
+    let functions = named("role", "FunctionRole-");
+    let mut role = functions.clone();
+    role.extend(notify_role(scope));
+    role.dedup();
     let users = |with: fn(&Entry, &AccessKey) -> bool| {
         let keys = model.entries.iter().filter_map(|entry| match &entry.kind {
             Kind::AccessKey(key) if with(entry, key) => Some(key),
@@ -218,10 +236,16 @@ pub fn grants(scope: &Scope<'_>) -> Vec<Grant> {
         Grant::new("LookAtUserPolicies", "user", either, SELVES_OR_MADE),
         Grant::new("LookAtUserPolicies", "user", existing, FIND_USER_POLICY),
         Grant::new("Role", "role", role.clone(), ROLE),
-        Grant::new("HandTheRoleToLambda", "role", role.clone(), PASS_ROLE).when(json!({
+        Grant::new("HandTheRoleToLambda", "role", functions, PASS_ROLE).when(json!({
             "StringEquals": { "iam:PassedToService": "lambda.amazonaws.com" }
         })),
     ];
+    let notify = Vec::from_iter(notify_role(scope));
+    grants.push(
+        Grant::new("HandTheRoleToEventBridge", "role", notify, PASS_ROLE).when(json!({
+            "StringEquals": { "iam:PassedToService": "events.amazonaws.com" }
+        })),
+    );
     let boundable = [
         Grant::new("UserPolicies", "user", themselves, SELVES),
         Grant::new("OwnUsers", "user", made.clone(), MAKE_USER),

@@ -19,6 +19,7 @@ mod encrypt;
 mod function;
 mod iam;
 mod leak;
+mod notify;
 mod parts;
 mod rehearsal;
 mod secret;
@@ -227,6 +228,7 @@ pub fn policy(rendered: &Rendered<'_>) -> Policy {
     grants.extend(function::grants(&scope));
     grants.extend(encrypt::grants(&scope));
     grants.extend(alarm::grants(&scope));
+    grants.extend(notify::grants(&scope));
     grants.extend(drift::grants(&scope));
     grants.extend(rehearsal::grants(&scope));
     let commands = Command::ALL.into_iter();

@@ -12,7 +12,7 @@ use std::collections::BTreeMap;
 use super::super::Strategy;
 use super::super::resolve::Resolver;
 use super::super::{quota, role, view};
-use crate::model::{Encrypt, Entry, Kind, KmsKey, Model, RotateAs};
+use crate::model::{Encrypt, Entry, EventTarget, Kind, KmsKey, Model, RotateAs, TargetKind};
 
 /// The share of each limit that new entries may fill, in percent. The rest is reserved for
 /// existing entries: an entry that is given readers or a user of its own grows, and must not
@@ -41,6 +41,8 @@ const READER_MENTIONS: usize = 2;
 const LONGEST_ESCAPE: usize = 10;
 /// Bytes of a template for a reader or a tag besides its value.
 const MENTION_FRAME: usize = 24;
+/// Bytes of a template for a logical ID of a secret, besides the secret's name.
+const SECRET_MENTION_FRAME: usize = 40;
 /// Bytes of a template for each function, besides entries and tags.
 const FUNCTION_FRAME: usize = 17_408;
 /// Bytes of a template for each address that alarms notify. An address has at most 320
@@ -59,6 +61,12 @@ const DATABASE_RESOURCES: usize = 3;
 /// Characters of a template for a database besides its names and an access key's frame, for the
 /// tags of its secret.
 const DATABASE_FRAME: usize = 600;
+/// Bytes of a template for a rule of `notify` besides its secrets, targets, and tags.
+const NOTIFY_RULE_FRAME: usize = 600;
+/// Bytes of a template for a target of such a rule with its permission, besides its ARN.
+const NOTIFY_TARGET_FRAME: usize = 560;
+/// Bytes of a template for the role with which rules send events to event buses, and its policy.
+const NOTIFY_ROLE_FRAME: usize = 1_800;
 /// Characters of a statement of the key policy besides its secret and readers.
 const KEY_STATEMENT_FRAME: usize = 260;
 /// Characters of the key policy besides its secrets and readers.
@@ -82,6 +90,8 @@ pub struct Load {
     bytes: usize,
     key_policy: usize,
     held: BTreeMap<Strategy, KindLoad>,
+    /// The secrets in the patterns of the rules of `notify`, by their targets.
+    notify: BTreeMap<Vec<EventTarget>, PackedLengths>,
 }
 
 /// The combined load of the entries of one kind. Policies and rules are split separately for
@@ -178,6 +188,7 @@ impl Load {
             bytes: 0,
             key_policy: 0,
             held: BTreeMap::new(),
+            notify: BTreeMap::new(),
         }
     }
 
@@ -263,6 +274,11 @@ impl Load {
             self.key_policy += secret + statement;
             self.bytes += secret + 3 * statement;
         }
+        if !entry.notify.is_empty() {
+            let rules = self.notify.entry(entry.notify.clone()).or_default();
+            rules.add(secret);
+            self.bytes += entry.secret.as_str().len() + MENTION_FRAME + SECRET_MENTION_FRAME;
+        }
         // Counted for each entry, although the policy names it once.
         let administrator = entry
             .administrator()
@@ -312,6 +328,24 @@ impl Load {
         bytes <= quota::MAX_TEMPLATE && key_policy <= quota::MAX_KEY_POLICY
     }
 
+    /// Returns upper bounds of the resources and the bytes of the rules of `notify`.
+    fn notified(&self) -> (usize, usize) {
+        let (mut resources, mut bytes, mut has_bus) = (0, 0, false);
+        for (targets, secrets) in &self.notify {
+            let rules = secrets.parts(view::EVENT_PATTERN_ROOM);
+            let of_kind = |kind| targets.iter().filter(|it| it.kind == kind).count();
+            has_bus |= of_kind(TargetKind::Bus) > 0;
+            resources += rules * (1 + of_kind(TargetKind::Function));
+            let named = targets.iter().map(|it| 2 * it.arn.as_str().len());
+            let target = targets.len() * NOTIFY_TARGET_FRAME + named.sum::<usize>();
+            bytes += rules * (NOTIFY_RULE_FRAME + 2 * self.tags + target);
+        }
+        match has_bus {
+            true => (resources + 2, bytes + NOTIFY_ROLE_FRAME + 2 * self.tags),
+            false => (resources, bytes),
+        }
+    }
+
     /// Returns upper bounds of the resources, the bytes of the template, and the characters of
     /// the key policy.
     pub(super) fn estimate(&self) -> (usize, usize, usize) {
@@ -325,6 +359,7 @@ impl Load {
             FUNCTION_RESOURCES + more + held.policies() + held.rules()
         };
         let functions: usize = self.held.iter().map(of).sum();
+        let (told, told_bytes) = self.notified();
         let encrypted = usize::from(self.encrypt.keys().next().is_some());
         let creates = usize::from(self.encrypt.creates());
         // Each function's role has a policy for its environment.
@@ -334,12 +369,14 @@ impl Load {
             + decrypts
             + self.resources
             + self.subscriptions
-            + functions;
+            + functions
+            + told;
         let bytes = FUNCTION_FRAME * self.held.len()
             + SUBSCRIPTION_FRAME * self.subscriptions
             + 20 * self.tags
             + SERVICE_KEY_FRAME * creates
             + ENCRYPTED_FRAME * encrypted * self.held.len()
+            + told_bytes
             + self.bytes;
         (resources, bytes, KEY_POLICY_FRAME + self.key_policy)
     }

@@ -299,6 +299,7 @@ fn no_estimate_is_too_low() {
         ", rotate_as: role, create_user: true",
         ", rotate_as: ops/administrator, kms_key: create, readers: [\"arn:aws:iam::111122223333:root\"]",
         ", probe: { action: \"s3:ListBucket\", resource: \"arn:aws:s3:::abc\" }",
+        ", notify: [\"arn:aws:sns:eu-west-1:111122223333:a\", \"arn:aws:events:eu-west-1:111122223333:event-bus/b\"]",
     ] {
         for (count, model) in [1, 60].map(|count| (count, users(0..count, settings))) {
             check_estimate(&model, count, settings);
@@ -342,6 +343,7 @@ fn no_entry_is_estimated_too_low() {
         ", readers: [\"arn:aws:iam::111122223333:root\"]",
         ", kms_key: create",
         ", probe: { action: \"s3:ListBucket\", resource: \"arn:aws:s3:::abc\" }",
+        ", notify: [\"arn:aws:sns:eu-west-1:111122223333:a\", \"arn:aws:lambda:eu-west-1:111122223333:function:b\"]",
         ", path: /teams/continuous-integration/",
         ", path: /teams/continuous-integration/, create_user: true",
         ", path: \"/\\\"\\\\\\\"\\\\/\"",

@@ -9,7 +9,7 @@ use super::prose;
 use crate::model::{Entry, RotateAs};
 use crate::render::resolve::{items, target};
 use crate::render::tree::Value;
-use crate::render::{FunctionCode, Rendered, Strategy, resolve};
+use crate::render::{FunctionCode, NOTIFY_ROLE, Rendered, Strategy, resolve};
 
 /// Returns the resources of the stacks: those that exist once per stack, and those that exist
 /// once per secret.
@@ -105,6 +105,11 @@ fn secret_purpose(stacks: &[Rendered<'_>]) -> &'static str {
     }
 }
 
+/// Returns the logical ID of the role of a policy.
+fn named(policy: &Value) -> Option<&str> {
+    target(policy.get("Properties")?.get("RoleName")?)
+}
+
 /// Returns the purpose of a resource: its own description, if there is one.
 fn purpose(id: &str, kind: &str, resource: &Value) -> String {
     let property = |key: &str| resource.get("Properties").and_then(|all| all.get(key));
@@ -124,6 +129,10 @@ fn purpose(id: &str, kind: &str, resource: &Value) -> String {
         "AWS::Lambda::Permission" => {
             let who = match text("Principal") {
                 Some("secretsmanager.amazonaws.com") => "Secrets Manager",
+                Some("events.amazonaws.com") if id.starts_with("NotifyPermission") => {
+                    let of = text("FunctionName").unwrap_or("a function");
+                    return format!("Lets the rule of `notify` invoke {of}.");
+                }
                 Some("events.amazonaws.com") => "the hourly rule",
                 Some(other) => other,
                 None => "somebody",
@@ -134,6 +143,9 @@ fn purpose(id: &str, kind: &str, resource: &Value) -> String {
             Some(days) => return format!("Keeps the log of the {function} for {days} days."),
             None => "Keeps the log of the function.",
         },
+        "AWS::IAM::RolePolicy" if named(resource) == Some(NOTIFY_ROLE) => {
+            "Lets the rules send events to the event buses in `notify`."
+        }
         "AWS::IAM::RolePolicy" => return policy_purpose(id, of, function),
         "AWS::KMS::Alias" => "An alias of the KMS key.",
         "AWS::SNS::Topic" => "Receives the alarms.",

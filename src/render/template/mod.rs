@@ -22,7 +22,7 @@ macro_rules! templates {
 
 /// Every template by name: one per concern, and the frame that includes them. `extra` is empty:
 /// organisations can replace it to add resources.
-pub(super) const TEMPLATES: [(&str, &str); 18] = templates![
+pub(super) const TEMPLATES: [(&str, &str); 19] = templates![
     "stack",
     "extra",
     "tags",
@@ -35,6 +35,7 @@ pub(super) const TEMPLATES: [(&str, &str); 18] = templates![
     "service-key",
     "alarms",
     "sweep",
+    "notify",
     "user",
     "own-secret-policy",
     "user-policy",

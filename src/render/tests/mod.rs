@@ -357,6 +357,54 @@ fn the_old_key_and_the_probe_are_tags_of_the_secret() {
         ))[1],
         format!("sts:AssumeRole {role}")
     );
+    assert_eq!(
+        tags(", smtp: [eu-west-1], probe: { smtp: 'relay.example.com:465' }")[1],
+        "smtp relay.example.com:465"
+    );
+}
+
+/// The pin has the Region for which the password derives: that of the server, or the first one.
+#[test]
+fn an_smtp_login_is_pinned_with_its_region() {
+    let rendering = rendered(include_str!("../../../tests/manifests/valid/smtp.yaml"));
+    let pins: serde_json::Value =
+        serde_json::from_str(&rendering.files["pins/function.json"]).unwrap();
+    let probe = |secret: &str| pins["secrets"][secret]["probe"].clone();
+    assert_eq!(
+        probe("mail/proven"),
+        serde_json::json!({
+            "action": "smtp",
+            "resource": "email-smtp.eu-west-1.amazonaws.com:587",
+            "region": "eu-west-1",
+        })
+    );
+    assert_eq!(probe("mail/relayed")["region"], "us-east-1");
+}
+
+#[test]
+fn clients_are_told_by_rules_of_their_own() {
+    let rendering = rendered(include_str!("../../../tests/manifests/valid/notify.yaml"));
+    insta::assert_snapshot!("notify-stack", rendering.stacks()[0]);
+    insta::assert_snapshot!("notify-policies", reviewed(&rendering));
+    // Nothing of the manifests without it changes.
+    let plain = rendered("version: 1\nstack: keys\naccess_keys: [{ user: ada }]\n");
+    assert!(!plain.stacks()[0].contains("Notify"));
+    assert!(!plain.files["deployer-policy.json"].contains("Notify"));
+}
+
+#[test]
+fn the_order_of_targets_and_entries_does_not_matter() {
+    let text = |a: &str, b: &str| {
+        let topic = |name: &str| format!("'arn:aws:sns:eu-west-1:111122223333:{name}'");
+        let (first, second) = (topic(a), topic(b));
+        format!(
+            "version: 1\nstack: keys\nnotify: [{first}]\naccess_keys: [{{ user: ada, notify: [{second}] }}]\n"
+        )
+    };
+    assert_eq!(
+        rendered(&text("a", "b")).stacks(),
+        rendered(&text("b", "a")).stacks()
+    );
 }
 
 #[test]

@@ -166,6 +166,6 @@ fn probe(probe: &Probe) -> (String, bool) {
             ..
         } => (format!("{call} {region}"), false),
         Probe::ListBucket { region: None, .. } => (call, true),
-        Probe::AssumeRole { .. } => (call, false),
+        Probe::AssumeRole { .. } | Probe::LogIn(_) => (call, false),
     }
 }

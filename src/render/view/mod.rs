@@ -2,6 +2,7 @@
 //! moving one in the manifest changes nothing.
 
 mod entry;
+mod notify;
 mod rule;
 
 use std::collections::BTreeMap;
@@ -46,7 +47,10 @@ pub fn fits(stack: &Json) -> bool {
         + 2 * usize::from(!stack["service_key"].is_null())
         + 2 * count(&stack["sweeps"])
         + count(&stack["alarms"]["rules"])
-        + count(&stack["alarms"]["subscriptions"]);
+        + count(&stack["alarms"]["subscriptions"])
+        + count(&stack["notify"]["rules"])
+        + count(&stack["notify"]["permissions"])
+        + 2 * usize::from(count(&stack["notify"]["buses"]) > 0);
     resources <= quota::MAX_RESOURCES && functions + entries.len() <= quota::MAX_OUTPUTS
 }
 
@@ -113,6 +117,7 @@ pub fn stack(model: &Model) -> Result<Json, Error> {
         "encrypt": encrypt(model),
         "sweeps": sweeps,
         "alarms": rule::alarms(model, &held, &tags, &longest),
+        "notify": notify::notify(model, &longest),
         "tags": tags,
         "adopted": held.iter().flat_map(|(_, entries)| entries)
             .filter(|entry| entry.adopt)

@@ -130,7 +130,7 @@ pub fn sweeps(strategy: Strategy, entries: &[&Entry], longest: &Resolver) -> Vec
 }
 
 /// Returns `NAME`, `NAME2`, `NAME3`, and so on.
-fn numbered(name: &str, index: usize) -> String {
+pub(super) fn numbered(name: &str, index: usize) -> String {
     match index {
         0 => name.to_owned(),
         more => format!("{name}{}", more + 1),

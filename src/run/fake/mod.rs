@@ -16,6 +16,7 @@ mod secrets;
 mod secrets_manager;
 mod stacks;
 mod state;
+mod targets;
 mod template;
 mod user_policies;
 mod watch;

@@ -12,7 +12,9 @@ use super::drift::DriftState;
 use super::rotation::{ActiveRotation, Step};
 use super::stacks::{ChangeSetRecord, StackRecord};
 use super::watch::Watch;
-use crate::port::{Error, ErrorKind, ReplicaStatus, ReportDocument, Rotation, TrailEvent};
+use crate::port::{
+    Error, ErrorKind, Receiver, ReplicaStatus, ReportDocument, Rotation, TrailEvent,
+};
 
 pub const ACCOUNT: &str = "111122223333";
 pub const REGION: &str = "eu-west-1";
@@ -104,6 +106,10 @@ pub struct AwsState {
     pub kms_keys: BTreeMap<String, String>,
     /// The key policies that may be read, by the keys' ARNs.
     pub key_policies: BTreeMap<String, String>,
+    /// Topics and queues of others, by their ARNs.
+    pub receivers: BTreeMap<String, Receiver>,
+    /// The names of event buses.
+    pub event_buses: BTreeSet<String>,
     /// The names of aliases of KMS keys.
     pub aliases: BTreeSet<String>,
     /// Each function's code, as its SHA-256.
@@ -187,6 +193,8 @@ impl AwsState {
             swapped_template: None,
             kms_keys: BTreeMap::new(),
             key_policies: BTreeMap::new(),
+            receivers: BTreeMap::new(),
+            event_buses: BTreeSet::new(),
             aliases: BTreeSet::new(),
             functions: BTreeMap::new(),
             code_writer: None,

@@ -16,6 +16,7 @@
 //! - `engine`: the command lines of each engine
 //! - `python`: environments of servers that are Python packages
 //! - `service`: services whose users change their own password
+//! - `mail`: a mail server with logins
 //! - `pooler`: PgBouncer in front of a PostgreSQL server
 
 mod archive;
@@ -23,6 +24,7 @@ mod cache;
 mod certificate;
 mod engine;
 mod error;
+mod mail;
 mod pooler;
 mod port;
 mod process;
@@ -34,6 +36,7 @@ mod template;
 
 pub use certificate::Certificate;
 pub use error::Error;
+pub use mail::{MailOptions, MailServer};
 pub use pooler::{Passwords, Pooler};
 pub use programs::Engine;
 pub use python::Python;

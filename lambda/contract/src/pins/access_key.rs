@@ -8,6 +8,28 @@ use crate::value::names::Names;
 pub const LIST_BUCKET: &str = "s3:ListBucket";
 /// The action of [`Probe`] that assumes a role.
 pub const ASSUME_ROLE: &str = "sts:AssumeRole";
+/// The action of [`Probe`] that logs in at a mail server.
+pub const LOG_IN: &str = "smtp";
+
+/// The ports on which Amazon SES offers SMTP. Source: "Connecting to an Amazon SES SMTP endpoint" in
+/// the Amazon SES Developer Guide.
+pub const SMTP_PORTS: [u16; 5] = [25, 465, 587, 2465, 2587];
+
+/// Parses `HOST:PORT`, where the host is a DNS name or an IPv4 address.
+pub fn smtp_server(text: &str) -> Option<(&str, u16)> {
+    let (host, port) = text.rsplit_once(':')?;
+    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-';
+    let is_label = |label: &str| {
+        (1..=63).contains(&label.len())
+            && label.bytes().all(is_plain)
+            && !label.starts_with('-')
+            && !label.ends_with('-')
+    };
+    let is_host = host.len() <= 200 && host.split('.').all(is_label);
+    let is_number = !port.is_empty() && port.bytes().all(|byte| byte.is_ascii_digit());
+    let port: u16 = port.parse().ok().filter(|port| *port > 0)?;
+    (is_host && is_number).then_some((host, port))
+}
 
 /// The entry of one secret in the file.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -68,11 +90,11 @@ pub struct Times {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Probe {
-    /// The action, as it is written in policies: [`LIST_BUCKET`] or [`ASSUME_ROLE`].
+    /// The action, as it is written in policies: [`LIST_BUCKET`] or [`ASSUME_ROLE`]; or [`LOG_IN`].
     pub action: String,
-    /// The ARN of the resource.
+    /// The ARN of the resource, or the host and the port of the mail server.
     pub resource: String,
-    /// The bucket's Region. If absent, it is the secret's Region.
+    /// The bucket's Region, or that of the SMTP password. If absent, it is the secret's Region.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub region: Option<String>,
 }

@@ -1,6 +1,6 @@
 //! One mutation for each rule, of a rendering that passes the check.
 
-use super::{BOTH, BOUNDARY, DATABASES, ENCRYPT, EVERYTHING, swap};
+use super::{BOTH, BOUNDARY, DATABASES, ENCRYPT, EVERYTHING, NOTIFY, swap};
 
 /// Placeholders for secrets. The first two are from AWS's documentation.
 pub const KEY_ID: &str = "AKIAIOSFODNN7EXAMPLE";
@@ -482,6 +482,9 @@ fn rest() -> impl IntoIterator<Item = Case> {
         };
         "unwatched-secret", EVERYTHING => |text| {
             swap(text, "              - !Ref SecretProdMailere448d42a\n      Targets:", "      Targets:")
+        };
+        "unnotified-target", NOTIFY => |text| {
+            swap(text, "          labelUpdated: [AWSCURRENT]\n", "          labelUpdated: [AWSPREVIOUS]\n")
         };
         "named-resource", EVERYTHING => |text| {
             text.replace("AlarmTopic", "Topic").replacen("  ArtifactKey:", "  ZipKey:", 1).replace("!Ref ArtifactKey", "!Ref ZipKey")

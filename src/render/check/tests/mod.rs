@@ -16,6 +16,7 @@ const EVERYTHING: &str = include_str!("../../../../examples/everything.yaml");
 const BOUNDARY: &str = include_str!("../../../../examples/boundary.yaml");
 const DATABASES: &str = include_str!("../../../../examples/databases.yaml");
 const ENCRYPT: &str = include_str!("../../../../tests/manifests/valid/encrypt.yaml");
+const NOTIFY: &str = include_str!("../../../../examples/notify.yaml");
 const BOTH: &str = include_str!("../../../../examples/keys-and-databases.yaml");
 
 /// Returns the output of the check for a rendering that `edit` has changed. A template that

@@ -179,6 +179,15 @@ fn arrangement<'a>(entry: &'a Entry, index: usize, account: &str) -> Arrangement
         let readers = facts.iter().position(|fact| fact.what == READERS);
         facts.insert(readers.unwrap_or(facts.len()), fact);
     }
+    if !entry.notify.is_empty() {
+        let targets = entry.notify.iter();
+        let targets =
+            targets.map(|it| Prose::words(format!("the {} ", it.kind.noun())).code(it.name()));
+        facts.push(Fact {
+            what: "Each promotion is reported to",
+            prose: prose::list(targets, "and"),
+        });
+    }
     Arrangement {
         letter: letter(index),
         count: String::new(),
@@ -379,6 +388,7 @@ fn probe(probe: &Probe) -> Prose {
         Probe::AssumeRole { role } => {
             Prose::words("be allowed to assume the role ").code(role.as_str())
         }
+        Probe::LogIn(server) => Prose::words("log in by SMTP at ").code(server.address()),
     }
 }
 

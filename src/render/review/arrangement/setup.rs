@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use crate::model::{
     AccessKey, Adapter, Arn, CharacterClass, ClientEndpoint, Database, Duration, Engine, Entry,
-    FirstRotation, Hosts, InitialKey, InitialPassword, Kind, KmsKey, Names, OldKey, PasswordRule,
-    Probe, Region, Replica, RotateAs, Service, UserRights, Verification,
+    EventTarget, FirstRotation, Hosts, InitialKey, InitialPassword, Kind, KmsKey, Names, OldKey,
+    PasswordRule, Probe, Region, Replica, RotateAs, Service, UserRights, Verification,
 };
 
 /// An entry's settings, without the names of its credential and its secret.
@@ -22,6 +22,7 @@ pub struct Setup<'a> {
     reads_itself: bool,
     tags: &'a BTreeMap<String, String>,
     replicas: &'a [Replica],
+    notify: &'a [EventTarget],
     rotate_as: &'a RotateAs,
     fields: &'a Names,
     credential: Credential<'a>,
@@ -79,6 +80,7 @@ impl<'a> Setup<'a> {
             readers,
             reads_itself,
             replicas,
+            notify,
             rotate_as,
             fields,
             administrator_fields: _,
@@ -95,6 +97,7 @@ impl<'a> Setup<'a> {
             reads_itself: *reads_itself,
             tags,
             replicas,
+            notify,
             rotate_as,
             fields,
             credential: match kind {

@@ -298,6 +298,7 @@ fn card_of(id: &str, kind: &str, resource: &Value) -> &'static str {
     match kind {
         "AWS::SecretsManager::RotationSchedule" => "manager",
         "AWS::Events::Rule" => "events",
+        _ if id.starts_with("Notify") => "events",
         "AWS::CloudWatch::Alarm" => "watch",
         "AWS::Lambda::Function" | "AWS::Lambda::Permission" => {
             of_kind("function", "database-function", "service-function")

@@ -216,7 +216,8 @@ def _asked(
     for arn in arns.get(action) or arns.get(action.partition(":")[0]) or ["*"]:
         conditions: dict[str, Any] = {}
         if action == "iam:PassRole":
-            conditions["iam:PassedToService"] = "lambda.amazonaws.com"
+            service = "events" if subject.kind == "AWS::Events::Rule" else "lambda"
+            conditions["iam:PassedToService"] = f"{service}.amazonaws.com"
         if subject.kind == "AWS::Lambda::Function" and action in _OF_ENVIRONMENT:
             conditions["kms:ViaService"] = f"lambda.{get_region()}.amazonaws.com"
         if action in _BOUNDABLE and (boundary := _boundary(subject, arn)):
@@ -256,7 +257,11 @@ def _arns(subject: _Subject) -> Arns:
             return {"cloudwatch": [_arn("cloudwatch", f"alarm:{subject.name('AlarmName')}")]}
         case "AWS::Events::Rule":
             name = subject.name("Name").rpartition("/")[2]
-            return {"events": [_arn("events", f"rule/{name}")]}
+            passed = [it.get("RoleArn") for it in (properties, *(properties.get("Targets") or []))]
+            return {
+                "events": [_arn("events", f"rule/{name}")],
+                "iam:PassRole": [role for role in passed if role],
+            }
         case "AWS::IAM::ManagedPolicy":
             name = subject.name("ManagedPolicyName")
             policy = name if name.startswith("arn:") else _iam_arn("policy", properties, name)

@@ -163,7 +163,10 @@ NAMES: dict[str, tuple[str, ...]] = {
     "ministack.services.eventbridge": (
         "_cron_next_fire",
         "_dispatch_event",
+        "_dispatch_to_event_bus",
+        "_dispatch_to_lambda",
         "_dispatch_to_sns",
+        "_dispatch_to_sqs",
         "_invoke_target",
         "_parse_cron_fields",
         "_rule_key",
@@ -250,6 +253,7 @@ NAMES: dict[str, tuple[str, ...]] = {
         "reset",
     ),
     "ministack.services.sns": ("_sub_arn_to_topic", "_topics", "topic_policy_for_arn"),
+    "ministack.services.sqs": ("_queue_by_arn",),
     "ministack.services.tagging": ("handle_request", "resource_tags"),
     "ministack.services.sts": ("is_root_access_key", "register_session", "resolve_credential"),
 }

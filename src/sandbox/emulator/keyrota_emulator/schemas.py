@@ -17,7 +17,8 @@ from typing import Any
 Properties = dict[str, Any]
 
 NEEDED_FOR: dict[str, dict[str, tuple[str, ...]]] = {
-    "AWS::Events::Rule": {"RoleArn": ("iam:PassRole",)},
+    # EventBridge asks for it for the roles of targets too, in PutTargets.
+    "AWS::Events::Rule": {"RoleArn|Targets.RoleArn": ("iam:PassRole",)},
     "AWS::IAM::ManagedPolicy": {
         "Groups": ("iam:AttachGroupPolicy", "iam:DetachGroupPolicy"),
         "Roles": ("iam:AttachRolePolicy", "iam:DetachRolePolicy"),
@@ -108,7 +109,8 @@ NEEDED_FOR: dict[str, dict[str, tuple[str, ...]]] = {
 }
 """What a handler calls only for resources that have a property, now or before.
 
-A dot leads to a property of a property.
+A dot leads to a property of a property, or of the items of a list. A bar stands between
+properties of which one is enough.
 """
 
 NEVER: dict[str, dict[str, str]] = {
@@ -158,8 +160,13 @@ def needed(kind: str, operation: str, *properties: Properties) -> list[str]:
 
 
 def _has(properties: Properties, name: str) -> bool:
-    """Returns whether a property is present and not empty."""
-    value: Any = properties
-    for part in name.split("."):
-        value = value.get(part) if isinstance(value, dict) else None
-    return bool(value)
+    """Returns whether one of the properties is present and not empty."""
+    return any(_holds(properties, it.split(".")) for it in name.split("|"))
+
+
+def _holds(value: Any, path: list[str]) -> bool:
+    if isinstance(value, list) and path:
+        return any(_holds(it, path) for it in value)
+    if not path:
+        return bool(value)
+    return isinstance(value, dict) and _holds(value.get(path[0]), path[1:])
