@@ -103,7 +103,13 @@ async fn make_secret(sandbox: &Sandbox) {
         .http_client(aws_smithy_http_client::Builder::new().build_http())
         .region(Region::new("us-east-1"))
         .endpoint_url(&sandbox.endpoint)
-        .credentials_provider(Credentials::new(&sandbox.root.id, secret, None, None, "bench"))
+        .credentials_provider(Credentials::new(
+            &sandbox.root.id,
+            secret,
+            None,
+            None,
+            "bench",
+        ))
         .build();
     let client = aws_sdk_secretsmanager::Client::from_conf(config);
     let value = r#"{"accesskey":"AKIA0123456789ABCDEF","secretkey":"bench","username":"bench"}"#;

@@ -118,6 +118,7 @@ impl Example {
 
     /// Stops it, expects that each request was answered for a user, and returns how often it refreshed its
     /// credential.
+    #[expect(clippy::print_stdout, reason = "the figures are what one looks for")]
     pub async fn stop(mut self, test: &TestEnvironment, user: &str) -> usize {
         self.child.kill().await.expect("it is killed");
         self.check_for_secrets(test).await;
