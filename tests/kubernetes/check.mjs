@@ -9,7 +9,8 @@
 
 import { readdirSync, readFileSync, statSync } from 'node:fs'
 import { createRequire } from 'node:module'
-import { join, relative, resolve } from 'node:path'
+import { dirname, join, relative, resolve } from 'node:path'
+import { fileURLToPath } from 'node:url'
 
 import { namesOf, parametersOf } from './references.mjs'
 
@@ -18,7 +19,7 @@ const require = createRequire(join(modules, 'package.json'))
 const ts = require('typescript')
 const { parse, parseAllDocuments } = require('yaml')
 
-const root = resolve(import.meta.dirname, '../..')
+const root = resolve(dirname(fileURLToPath(import.meta.url)), '../..')
 const examples = join(root, 'examples/kubernetes')
 
 // The kinds, with the expression of their type. The CSI driver's package has the provider as an enumeration, and
@@ -98,7 +99,7 @@ function compile (values) {
 function misspelled (value, path = '') {
   if (Array.isArray(value)) {
     return value.flatMap((item, index) => misspelled(item, path).map(({ key, copy }) => (
-      { key, copy: value.with(index, copy) }
+      { key, copy: value.map((it, other) => other === index ? copy : it) }
     )))
   }
   if (value === null || typeof value !== 'object' || FREE.test(path)) return []
