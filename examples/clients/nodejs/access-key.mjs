@@ -2,7 +2,7 @@
 //
 //     node access-key.mjs SECRET
 //
-// If AWS refuses the key, it reads the secret again, and makes the call a second and last time.
+// If AWS refuses the key, it reads the secret again, and makes the call with the new key.
 
 import { setTimeout as sleep } from 'node:timers/promises'
 
@@ -15,6 +15,12 @@ import { RotatingSecret } from './rotating-secret.mjs'
  * is that of STS, IAM, SNS, and SES, then those of the services with JSON, of S3, and of EC2.
  */
 const REFUSED = ['InvalidClientTokenId', 'UnrecognizedClientException', 'InvalidAccessKeyId', 'AuthFailure']
+
+/**
+ * The milliseconds before a new key is tried again. IAM is eventually consistent: for some seconds, some of its
+ * servers do not know a new key. Unlike a database, it does not lock an account.
+ */
+const WAITS = [1000, 3000, 9000]
 
 /** A client of an AWS service with the access key in a secret. */
 class RotatingClient {
@@ -39,6 +45,15 @@ class RotatingClient {
       if (!newer) throw error
       console.log(`refreshed: ${key.accesskey} was refused`)
       this.#use(newer)
+    }
+    for (const wait of WAITS) {
+      try {
+        return await this.#client.send(command)
+      } catch (error) {
+        if (!REFUSED.includes(error.name)) throw error
+        console.log(`again: ${this.#key.accesskey} is not known everywhere yet`)
+        await sleep(wait)
+      }
     }
     return this.#client.send(command)
   }

@@ -2,7 +2,7 @@
 
     python access_key.py SECRET
 
-If AWS refuses the key, it reads the secret again, and makes the call a second and last time.
+If AWS refuses the key, it reads the secret again, and makes the call with the new key.
 """
 
 import sys
@@ -16,6 +16,10 @@ from rotating_secret import RotatingSecret
 # The codes with which AWS refuses a key that does not exist or is inactive. They depend on the service: the
 # first is that of STS, IAM, SNS, and SES, then those of the services with JSON, of S3, and of EC2.
 REFUSED = {"InvalidClientTokenId", "UnrecognizedClientException", "InvalidAccessKeyId", "AuthFailure"}
+
+# The seconds before a new key is tried again. IAM is eventually consistent: for some seconds, some of its servers
+# do not know a new key. Unlike a database, it does not lock an account.
+WAITS = (1, 3, 9)
 
 
 class RotatingClient:
@@ -38,14 +42,26 @@ class RotatingClient:
         try:
             return getattr(client, operation)(**parameters)
         except ClientError as error:
-            if error.response["Error"]["Code"] not in REFUSED:
+            if not key_was_refused(error):
                 raise
             newer = self._secret.newer(key, looks=1)
             if newer is None:
                 raise
         print(f"refreshed: {key['accesskey']} was refused", flush=True)
         self._use(newer)
+        for wait in WAITS:
+            try:
+                return getattr(self._client, operation)(**parameters)
+            except ClientError as error:
+                if not key_was_refused(error):
+                    raise
+            print(f"again: {newer['accesskey']} is not known everywhere yet", flush=True)
+            time.sleep(wait)
         return getattr(self._client, operation)(**parameters)
+
+
+def key_was_refused(error):
+    return error.response["Error"]["Code"] in REFUSED
 
 
 def main():

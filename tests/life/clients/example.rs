@@ -157,8 +157,8 @@ impl Example {
         read(&self.errors)
     }
 
-    /// Counts the complete lines that begin with a text.
-    fn count(&self, start: &str) -> usize {
+    /// Counts the complete lines of its output that begin with a text.
+    pub fn count(&self, start: &str) -> usize {
         let output = self.output();
         let lines = output.split_inclusive('\n');
         let lines = lines.filter(|line| line.ends_with('\n'));
@@ -244,7 +244,15 @@ fn built() -> &'static Path {
     static FOLDER: OnceLock<PathBuf> = OnceLock::new();
     FOLDER.get_or_init(|| {
         let target = Path::new(env!("CARGO_TARGET_TMPDIR")).with_file_name("clients");
-        let output = StdCommand::new(env!("CARGO"))
+        let mut command = StdCommand::new(env!("CARGO"));
+        // Those of this test's package would make build scripts of dependencies run again.
+        for (name, _) in std::env::vars_os() {
+            let text = name.to_string_lossy();
+            if text.starts_with("CARGO_PKG_") || text.starts_with("CARGO_MANIFEST_") {
+                command.env_remove(&name);
+            }
+        }
+        let output = command
             .args(["build", "--locked", "--quiet", "--manifest-path"])
             .arg(examples(Language::Rust).join("Cargo.toml"))
             .arg("--target-dir")

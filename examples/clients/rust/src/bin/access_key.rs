@@ -2,7 +2,7 @@
 //!
 //!     access_key SECRET
 //!
-//! If AWS refuses the key, it reads the secret again, and makes the call a second and last time.
+//! If AWS refuses the key, it reads the secret again, and makes the call with the new key.
 
 use std::error::Error;
 use std::time::Duration;
@@ -21,6 +21,14 @@ const REFUSED: [&str; 4] = [
     "UnrecognizedClientException",
     "InvalidAccessKeyId",
     "AuthFailure",
+];
+
+/// The waits before a new key is tried again. IAM is eventually consistent: for some seconds, some
+/// of its servers do not know a new key. Unlike a database, it does not lock an account.
+const WAITS: [Duration; 3] = [
+    Duration::from_secs(1),
+    Duration::from_secs(3),
+    Duration::from_secs(9),
 ];
 
 #[derive(PartialEq, Deserialize)]
@@ -49,14 +57,26 @@ async fn call(secret: &RotatingSecret, config: &SdkConfig) -> Result<String, Box
         Ok(arn) => return Ok(arn),
         Err(error) => error,
     };
-    if !error.code().is_some_and(|code| REFUSED.contains(&code)) {
+    if !was_refused(&error) {
         return Err(error.into());
     }
     let Some(newer) = secret.newer(&key).await? else {
         return Err(error.into());
     };
     println!("refreshed: {} was refused", key.accesskey);
+    for wait in WAITS {
+        match identity(config, &newer).await {
+            Err(error) if was_refused(&error) => {}
+            result => return Ok(result?),
+        }
+        println!("again: {} is not known everywhere yet", newer.accesskey);
+        tokio::time::sleep(wait).await;
+    }
     Ok(identity(config, &newer).await?)
+}
+
+fn was_refused(error: &impl ProvideErrorMetadata) -> bool {
+    error.code().is_some_and(|code| REFUSED.contains(&code))
 }
 
 async fn identity(
