@@ -1,9 +1,9 @@
-//! Measures the program alone: its start, and `generate`.
+//! Measures the program alone: its start, `generate`, and `credentials`.
 //!
 //! It runs whole processes, like a person or a pipeline (`cargo bench --bench program`), and
-//! prints the median of the runs, the fastest, and the slowest. With `-- --peer`, it also
-//! renders the same users with an AWS CDK app, which needs node and npm. The results are in
-//! benches/generate/README.md.
+//! prints the median of the runs, the fastest, and the slowest. With `-- --credentials`, it only
+//! measures `credentials`. With `-- --peer`, it also renders the same users with an AWS CDK app,
+//! which needs node and npm. The results are in benches/generate/README.md.
 
 #![expect(
     clippy::print_stdout,
@@ -16,7 +16,16 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
+use aws_sdk_secretsmanager::config::{BehaviorVersion, Credentials, Region};
+use keyrota::port::{Event, Listener};
+use keyrota::sandbox::{self, Options, Sandbox};
+use secrecy::ExposeSecret as _;
+
 const RUNS: usize = 31;
+/// The number of runs of `credentials`.
+const CALLS: usize = 50;
+/// The secret that `credentials` reads.
+const SECRET: &str = "bench/key";
 /// The number of runs of `generate` for thousands of users, and of each side of a comparison.
 const FEW: usize = 7;
 
@@ -26,10 +35,15 @@ fn main() {
         "{:32} {:>11} {:>11} {:>11}",
         "", "median", "fastest", "slowest"
     );
-    if std::env::args().any(|argument| argument == "--peer") {
+    let is_asked = |option: &str| std::env::args().any(|argument| argument == option);
+    if is_asked("--peer") {
         return beside_peer(folder.path());
     }
     measure("--version", folder.path(), &["--version"]);
+    credentials(folder.path());
+    if is_asked("--credentials") {
+        return;
+    }
     measure("--help", folder.path(), &["--help"]);
     for users in [1, 10, 100, 1_000, 10_000] {
         let manifest = format!("{users}.yaml");
@@ -51,6 +65,56 @@ fn main() {
         ];
         measure(&name, folder.path(), &arguments);
     }
+}
+
+struct SilentListener;
+
+impl Listener for SilentListener {
+    fn on(&self, _: Event) {}
+}
+
+/// Measures `credentials` on a local AWS, as an SDK runs it at each start of a program.
+fn credentials(folder: &Path) {
+    let mut runtime = tokio::runtime::Builder::new_current_thread();
+    let runtime = runtime.enable_all().build().expect("a runtime");
+    let options = Options::of_this_process().expect("a cache folder");
+    let sandbox = runtime.block_on(sandbox::start(&options, &SilentListener));
+    let sandbox = sandbox.expect("the local AWS starts");
+    runtime.block_on(make_secret(&sandbox));
+    let call = || {
+        let mut program = Command::new(env!("CARGO_BIN_EXE_keyrota"));
+        program
+            .args(["credentials", SECRET])
+            .current_dir(folder)
+            .env("AWS_ENDPOINT_URL", &sandbox.endpoint)
+            .env("AWS_ACCESS_KEY_ID", &sandbox.root.id)
+            .env("AWS_SECRET_ACCESS_KEY", sandbox.root.secret.expose_secret())
+            .env("AWS_REGION", &options.region);
+        finish(&mut program)
+    };
+    report("credentials", (0..=CALLS).map(|_| call()).skip(1));
+}
+
+/// Creates the secret of an access key.
+async fn make_secret(sandbox: &Sandbox) {
+    let secret = sandbox.root.secret.expose_secret();
+    let config = aws_sdk_secretsmanager::Config::builder()
+        .behavior_version(BehaviorVersion::latest())
+        .http_client(aws_smithy_http_client::Builder::new().build_http())
+        .region(Region::new("us-east-1"))
+        .endpoint_url(&sandbox.endpoint)
+        .credentials_provider(Credentials::new(
+            &sandbox.root.id,
+            secret,
+            None,
+            None,
+            "bench",
+        ))
+        .build();
+    let client = aws_sdk_secretsmanager::Client::from_conf(config);
+    let value = r#"{"accesskey":"AKIA0123456789ABCDEF","secretkey":"bench","username":"bench"}"#;
+    let request = client.create_secret().name(SECRET).secret_string(value);
+    request.send().await.expect("the secret is created");
 }
 
 /// Renders with keyrota and with the CDK app alternately, and prints the ratio of each pair.

@@ -12,6 +12,7 @@ mod application;
 mod artifact;
 mod bundle;
 mod change;
+mod clients;
 mod conformance;
 mod cut;
 mod database;

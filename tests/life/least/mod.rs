@@ -10,6 +10,7 @@ mod exemption;
 mod function;
 mod policy;
 mod scenario;
+mod self_reader;
 mod service;
 mod state;
 
@@ -164,7 +165,7 @@ async fn check_each_action(names: &[&str], share: usize, shares: usize) {
         let granted = granted.part(scenario.part).actions();
         // The scenario with the small manifest covers what they have in common.
         let before = match scenario.state.kind() {
-            CredentialKind::Small => BTreeSet::new(),
+            CredentialKind::Small | CredentialKind::SelfReader => BTreeSet::new(),
             CredentialKind::Large => prepare(&test, SMALL).await.part(scenario.part).actions(),
             CredentialKind::Database => database::shown_with_keys(&test, scenario.part).await,
         };

@@ -33,12 +33,12 @@ pub enum ExpectedActions {
     TheRest,
 }
 
-const PLAN: &str = "plan --function-zip function.zip --format json";
-const BOOTSTRAP: &str = "bootstrap --yes --function-zip function.zip --format json";
+pub const PLAN: &str = "plan --function-zip function.zip --format json";
+pub const BOOTSTRAP: &str = "bootstrap --yes --function-zip function.zip --format json";
 const FIX: &str = "doctor --fix --yes --format json";
-const TEARDOWN: &str = "teardown --yes --format json";
+pub const TEARDOWN: &str = "teardown --yes --format json";
 
-const fn scenario(
+pub const fn scenario(
     name: &'static str,
     part: &'static str,
     arguments: &'static str,

@@ -8,7 +8,7 @@ use aws_sdk_s3::types::{
 use serde_json::json;
 
 use super::policy::Policy;
-use super::{DEPLOYER, database};
+use super::{DEPLOYER, database, self_reader};
 use crate::environment::{ACCOUNT, REGION, TestEnvironment};
 
 /// A state of the account.
@@ -34,6 +34,8 @@ pub enum State {
     Busy,
     /// With a database and no access key.
     Database(Stage),
+    /// With one access key, whose user reads its own secret.
+    SelfReader(self_reader::Stage),
 }
 
 /// The state of a stack with a database.
@@ -58,6 +60,7 @@ pub enum CredentialKind {
     /// The role's policies are managed, and the template is uploaded to S3.
     Large,
     Database,
+    SelfReader,
 }
 
 pub const SMALL: State = State::New { large: false };
@@ -105,6 +108,7 @@ impl State {
             | Self::Deployed { large: true }
             | Self::Changed { large: true } => CredentialKind::Large,
             Self::Database(_) => CredentialKind::Database,
+            Self::SelfReader(_) => CredentialKind::SelfReader,
             _ => CredentialKind::Small,
         }
     }
@@ -120,6 +124,7 @@ impl State {
             // Its manifest is another one.
             Self::Database(Stage::Created) => self,
             Self::Database(_) => DATABASE,
+            Self::SelfReader(_) => Self::SelfReader(self_reader::Stage::New),
             _ => Self::New {
                 large: self.large(),
             },
@@ -134,6 +139,7 @@ pub async fn prepare(test: &TestEnvironment, state: State) -> Policy {
     test.act_as(&test.root());
     match state {
         State::Database(stage) => database::prepare(test, stage).await,
+        State::SelfReader(stage) => self_reader::prepare(test, stage).await,
         _ => prepare_keys(test, state).await,
     }
     test.keyrota("generate --output rendered").await.exits(0);
@@ -179,8 +185,11 @@ async fn prepare_keys(test: &TestEnvironment, state: State) {
             test.keyrota("teardown --yes").await.exits(0);
         }
         State::Busy => keep_busy(test).await,
-        State::New { .. } | State::Deployed { .. } | State::Changed { .. } | State::Database(_) => {
-        }
+        State::New { .. }
+        | State::Deployed { .. }
+        | State::Changed { .. }
+        | State::Database(_)
+        | State::SelfReader(_) => {}
     }
 }
 

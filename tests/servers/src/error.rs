@@ -48,6 +48,14 @@ pub enum Error {
         /// The server.
         engine: &'static str,
     },
+    /// The machine has no suitable Node.js.
+    #[error(
+        "{what} need npm and Node.js 20 or newer, and they are not on the PATH; install them (nodejs and npm on Debian)"
+    )]
+    NoNode {
+        /// What needs it.
+        what: &'static str,
+    },
     /// The server does not answer.
     #[error("{engine} does not answer: {client}; its log ends: {log}")]
     Silent {

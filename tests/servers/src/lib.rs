@@ -14,7 +14,8 @@
 //! - `process`: a child process that ends with the test process
 //! - `server`: start, stop, statements, and logs
 //! - `engine`: the command lines of each engine
-//! - `python`: environments of servers that are Python packages
+//! - `python`: environments with Python packages
+//! - `node`: packages from npm
 //! - `service`: services whose users change their own password
 //! - `mail`: a mail server with logins
 //! - `pooler`: PgBouncer in front of a PostgreSQL server
@@ -25,6 +26,7 @@ mod certificate;
 mod engine;
 mod error;
 mod mail;
+mod node;
 mod pooler;
 mod port;
 mod process;
@@ -37,6 +39,7 @@ mod template;
 pub use certificate::Certificate;
 pub use error::Error;
 pub use mail::{MailOptions, MailServer};
+pub use node::Node;
 pub use pooler::{Passwords, Pooler};
 pub use programs::Engine;
 pub use python::Python;
