@@ -4,9 +4,19 @@
  * README.md says what the CDK does, and what `keyrota bootstrap` still has to do.
  */
 
-import { CfnParameter, DefaultStackSynthesizer, Stack, Token, type StackProps } from 'aws-cdk-lib';
+import { createHash } from 'node:crypto';
+import { readFileSync } from 'node:fs';
+import {
+  AssetStaging,
+  CfnParameter,
+  DefaultStackSynthesizer,
+  FileAssetPackaging,
+  Stack,
+  Token,
+  type FileAssetLocation,
+  type StackProps,
+} from 'aws-cdk-lib';
 import { CfnInclude } from 'aws-cdk-lib/cloudformation-include';
-import { Asset } from 'aws-cdk-lib/aws-s3-assets';
 import type { Construct } from 'constructs';
 
 export interface KeyrotaStackProps extends Omit<StackProps, 'analyticsReporting' | 'synthesizer'> {
@@ -44,16 +54,16 @@ export class KeyrotaStack extends Stack {
     });
 
     const parameters: Record<string, string> = {};
-    const assets = new Map<string, Asset>();
+    const uploaded = new Map<string, FileAssetLocation>();
     for (const [parameter, path] of Object.entries(functionZips)) {
       if (!parameter.endsWith('ArtifactKey')) {
         throw new Error(`functionZips: ${parameter} is not the name of a parameter that ends with ArtifactKey`);
       }
       // Two functions may have the same file.
-      const asset = assets.get(path) ?? new Asset(this, `${parameter}Zip`, { path });
-      assets.set(path, asset);
-      parameters['ArtifactBucket'] = asset.s3BucketName;
-      parameters[parameter] = asset.s3ObjectKey;
+      const location = uploaded.get(path) ?? this.upload(`${parameter}Zip`, path);
+      uploaded.set(path, location);
+      parameters['ArtifactBucket'] = location.bucketName;
+      parameters[parameter] = location.objectKey;
     }
     this.template = new CfnInclude(this, 'Template', {
       templateFile,
@@ -68,6 +78,19 @@ export class KeyrotaStack extends Stack {
   /** The ARN of a secret, by the name of the template's output, such as `SecretArnProdOrdersDb1a2b3c4d`. */
   secretArn(output: string): string {
     return Token.asString(this.template.getOutput(output).value);
+  }
+
+  /**
+   * Makes a file an asset of the CDK, whose name is the SHA-256 of its content. `Asset` would choose
+   * another digest, and `keyrota doctor` compares the deployed code with the name.
+   */
+  private upload(id: string, path: string): FileAssetLocation {
+    const staging = new AssetStaging(this, id, { sourcePath: path });
+    return this.synthesizer.addFileAsset({
+      fileName: staging.relativeStagedPath(this),
+      packaging: FileAssetPackaging.FILE,
+      sourceHash: createHash('sha256').update(readFileSync(path)).digest('hex'),
+    });
   }
 
   private parametersWithoutValue(): string[] {
