@@ -35,7 +35,7 @@ resource "aws_s3_object" "function" {
     create_before_destroy = true
 
     postcondition {
-      condition     = !contains(["", "null"], self.version_id)
+      condition     = coalesce(self.version_id, "null") != "null"
       error_message = "The bucket ${var.artifact_bucket} has no versioning. Enable it: the stack deploys exactly the version that was uploaded."
     }
   }
