@@ -229,7 +229,8 @@ impl<'a> Attempt<'a> {
         let mut failed: Option<(Timestamp, LoggedError)> = None;
         // When the steps of the rotation were last started.
         let mut started = since;
-        let mut is_told = false;
+        // The error after which they were started again.
+        let mut told: Option<LoggedError> = None;
         loop {
             let secret = self.context.cloud.secret(self.arn).await?;
             let secret = secret.ok_or_else(|| Error::NoSecret {
@@ -263,11 +264,10 @@ impl<'a> Attempt<'a> {
                         && self.context.waited(*at) >= pace.retry
                         && self.context.waited(since) < pace.propagation =>
                 {
-                    if !is_told {
-                        is_told = true;
+                    if told.is_none() {
                         self.tell_trying_again(&error.message);
                     }
-                    failed = None;
+                    told = failed.take().map(|(_, error)| error);
                     started = now;
                     self.try_again(version).await?;
                 }
@@ -275,7 +275,14 @@ impl<'a> Attempt<'a> {
                     return Err(self.error(error.message.clone()));
                 }
                 _ if self.context.waited(since) >= self.budget => {
-                    let reason = format!("it did not end within {} s", self.budget.as_secs());
+                    let budget = self.budget.as_secs();
+                    // Secrets Manager does not run the steps again while they still run.
+                    let reason = match told {
+                        Some(LoggedError { message, .. }) => format!(
+                            "it did not end within {budget} s after its last error: {message}"
+                        ),
+                        None => format!("it did not end within {budget} s"),
+                    };
                     return Err(self.error(reason));
                 }
                 _ => self.context.wait().await,
