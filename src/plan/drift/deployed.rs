@@ -7,6 +7,7 @@ use serde_json::{Map, Value as Json};
 use serde_yaml::Value;
 
 use super::DeployedCode;
+use super::intrinsic::short_form;
 use crate::port::{Stack, StackResource};
 
 /// A deployed template, and what its references refer to.
@@ -43,7 +44,7 @@ impl<'a> DeployedTemplate<'a> {
         resources: &'a [StackResource],
     ) -> Result<Self, serde_yaml::Error> {
         Ok(Self {
-            root: serde_yaml::from_str(template)?,
+            root: short_form(serde_yaml::from_str(template)?),
             parameters: &stack.parameters,
             resources,
             stack_id: &stack.id,

@@ -8,6 +8,7 @@ mod deployed;
 mod detection;
 mod difference;
 mod function;
+mod intrinsic;
 mod look;
 mod policy;
 mod revert;
