@@ -1,6 +1,7 @@
 //! `smtp`: the passwords in the secret are those of its key, after each rotation.
 
 use keyrota_contract::value::smtp::password;
+use keyrota_test_servers::{MailOptions, MailServer};
 use secrecy::{ExposeSecret, SecretString};
 
 use crate::environment::TestEnvironment;
@@ -49,4 +50,38 @@ async fn the_smtp_credentials_are_those_of_the_current_key() {
     let value = test.value("mailer", "AWSCURRENT").await.expect("a value");
     assert!(value["smtp_password_eu_west_1"].is_null());
     assert_eq!(value["smtp_password"], value["smtp_password_us_east_1"]);
+}
+
+/// The function trusts the operating system's authorities only, so it gives this server no password.
+#[tokio::test]
+async fn a_key_that_cannot_log_in_does_not_become_current() {
+    let test = TestEnvironment::new().await;
+    test.make_user("mailer").await;
+    let manifest = |probe: &str| {
+        format!(
+            "version: 1\nstack: mail\naccess_keys:\n\
+             \x20 - {{ user: mailer, secret: mailer, smtp: [eu-west-1], first_rotation: scheduled{probe} }}\n"
+        )
+    };
+    let bootstrap = "bootstrap --yes --function-zip function.zip";
+    let options = MailOptions {
+        port: Some(2587),
+        ..MailOptions::default()
+    };
+    let server = MailServer::start(options).expect("a mail server");
+    test.manifest(&manifest(", probe: { smtp: 'localhost:2587' }"));
+    test.keyrota(bootstrap).await.exits(0);
+    let current = test.current_key("mailer").await;
+    let ran = test.keyrota("rotate").await.exits(1);
+    for text in [
+        "log in at localhost:2587 by SMTP",
+        "certificate UnknownIssuer",
+    ] {
+        assert!(format!("{ran}").contains(text), "{text}: {ran}");
+    }
+    assert_eq!(test.current_key("mailer").await, current);
+    let log = server.log();
+    for secret in test.concealed() {
+        assert!(!log.contains(&secret), "{log}");
+    }
 }

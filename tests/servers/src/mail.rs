@@ -36,6 +36,8 @@ pub struct MailOptions {
     pub mechanisms: &'static [&'static str],
     /// Whether it accepts connections and says nothing.
     pub hangs: bool,
+    /// The port, if it is not a free one.
+    pub port: Option<u16>,
 }
 
 impl Default for MailOptions {
@@ -46,6 +48,7 @@ impl Default for MailOptions {
             starttls: true,
             mechanisms: &["PLAIN", "LOGIN"],
             hangs: false,
+            port: None,
         }
     }
 }
@@ -76,7 +79,7 @@ impl MailServer {
         cache::write(&folder.path().join("mail.py"), SCRIPT)?;
         let mut server = Self {
             options,
-            port: port::free(),
+            port: options.port.unwrap_or_else(port::free),
             process: None,
             folder,
         };

@@ -22,6 +22,7 @@ from __future__ import annotations
 
 import contextvars
 import dataclasses
+import json
 import re
 from collections.abc import Callable
 from typing import Any
@@ -204,7 +205,7 @@ def substituted(policies: list[list[Any]], values: dict[str, Any]) -> list[list[
 def _extract_resource_arn(original: Callable[..., str]) -> Callable[..., str]:
     """Finds the user or role that a request to IAM names, with its path.
 
-    The request for GetAccessKeyLastUsed names only the key. ministack would check it on ``*``,
+    A request about an event bus has its name where one about a rule has the rule's. The request for GetAccessKeyLastUsed names only the key. ministack would check it on ``*``,
     which no policy for one user allows.
     """
 
@@ -233,6 +234,13 @@ def _extract_resource_arn(original: Callable[..., str]) -> Callable[..., str]:
                     return f"arn:aws:iam::{account_id}:{kind}{arn_path}{name}"
                 if name:
                     return handlers.entity_arn(kind, name)
+        if service == "events" and _operation(headers) == "DescribeEventBus":
+            bus = json.loads(body or b"{}").get("Name") or "default"
+            return f"arn:aws:events:{region}:{account_id}:event-bus/{bus}"
         return original(service, method, path, headers, body, parameters, region, account_id)
 
     return extract_resource_arn
+
+
+def _operation(headers: dict[str, str]) -> str:
+    return headers.get("x-amz-target", "").rpartition(".")[2]
