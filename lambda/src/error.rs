@@ -9,12 +9,15 @@ pub use retire::RetireError;
 
 pub use keyrota_function_base::error::{NamedError, ReadError, RequestError};
 
-use keyrota_function_base::denial::advice;
+use keyrota_function_base::denial::{Denial, advice};
 use keyrota_function_base::pin::EntryError;
 use keyrota_function_base::secrets_manager::CallError;
 
 use crate::decide::AccessKeyId;
 use crate::pin::PinError;
+
+/// The next step after a call that the role makes failed, unless it was denied.
+const ROLES_POLICY: &str = "if that lasts, check the role's policy against `keyrota generate`";
 
 /// Why a step or a sweep failed.
 #[derive(Debug, thiserror::Error, strum::IntoStaticStr)]
@@ -168,8 +171,8 @@ pub enum Error {
     },
     /// The intent to create a key could not be recorded.
     #[error(
-        "record in the tags of {user} that a key is made: {source}; none was made; if that lasts, \
-         check the role's policy against `keyrota generate`"
+        "record in the tags of {user} that a key is made: {source}; none was made; {next}",
+        next = Denial::of(.source).map_or(ROLES_POLICY, Denial::advice)
     )]
     IntentNotRecorded {
         /// The pinned user.
@@ -220,8 +223,8 @@ pub enum Error {
     },
     /// The new key could not be stored. It was removed.
     #[error(
-        "store the new key {key} in {secret}: {source}; the key was removed again; if that lasts, check \
-         the role's policy and the secret's KMS key against `keyrota generate`"
+        "store the new key {key} in {secret}: {source}; the key was removed again; {next}",
+        next = advice(.source)
     )]
     KeyNotStored {
         /// The secret's name.
