@@ -89,7 +89,7 @@ pub async fn requests(
         ended if is_refusal(&ended) => report.holds(guarantee),
         Ok(_) => report.broken(
             guarantee,
-            "a login with a wrong password succeeded, so no test of a new password can fail; see that \
+            "a login with a wrong password succeeded, so no test of a new password can fail; check that \
              `authenticate` sends the password, and that only the service's own success counts",
         ),
         ended => report.broken(
@@ -122,7 +122,7 @@ pub async fn requests(
         ended => {
             let reason = format!(
                 "a change was answered with `success`, and then a login with the new password ended \
-                 with {}; see that `change` sends the new password",
+                 with {}; check that `change` sends the new password",
                 said(&ended)
             );
             report.broken(guarantee, reason);

@@ -199,7 +199,7 @@ fn expected(pins: &Pins, check: &Check) -> Vec<CheckedCall> {
         of(call::CREATE_ACCESS_KEY, by),
         of(call::PUT_SECRET_VALUE, role),
     ]);
-    // Nobody's policies decide about a login at a mail server.
+    // No IAM policy decides about a login at a mail server.
     if let Some(probe) = entry.probe.as_ref().filter(|it| it.action != LOG_IN) {
         expected.push(untried_on(&probe.action, Signer::User, &probe.resource));
     }

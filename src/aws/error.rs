@@ -145,6 +145,7 @@ fn kind_of(code: &str) -> ErrorKind {
         | "BucketAlreadyOwnedByYou" => ErrorKind::AlreadyExists,
         "AccessDenied"
         | "AccessDeniedException"
+        | "AuthorizationError"
         | "UnauthorizedOperation"
         | "Forbidden"
         | "403" => ErrorKind::Denied,
@@ -159,6 +160,8 @@ fn kind_of(code: &str) -> ErrorKind {
         | "IncompleteSignature" => ErrorKind::Credentials,
         "Throttling"
         | "ThrottlingException"
+        | "Throttled"
+        | "RequestThrottled"
         | "TooManyRequestsException"
         | "SlowDown"
         | "RequestLimitExceeded"

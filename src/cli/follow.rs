@@ -17,7 +17,7 @@ use crate::model::Duration;
 use crate::plan;
 use crate::port::{Event, Listener as _, ProfileFile};
 use crate::run::{self, Context, FollowError, FollowRequest, Followed};
-use crate::view::{FollowResult, FollowUnitsResult};
+use crate::view::{FollowResult, FollowUnitsResult, stderr_for_child};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -175,7 +175,7 @@ impl Follower<'_> {
         shell
             .args(["-c", text])
             .stdin(Stdio::null())
-            .stdout(std::io::stderr())
+            .stdout(stderr_for_child())
             .kill_on_drop(true);
         let failed = |why: String| {
             let message = format!("the command of --on-change failed: {why}");
@@ -284,9 +284,9 @@ impl From<Failure> for Failed {
     }
 }
 
-/// Returns the command of the units, without `--once`. It depends on nothing of this user: a service
-/// has no home directory, and other environment variables. So paths are absolute, and the Region and
-/// the endpoint are in it.
+/// Returns the command of the units, without `--once`. A service has no home directory and none of this
+/// user's environment variables, so paths are absolute, and the command contains the Region and the
+/// endpoint. Other variables, such as SSL_CERT_FILE, must be set in the service.
 fn command(
     session: &Session,
     verb: &FollowCommand,

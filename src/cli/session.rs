@@ -32,8 +32,10 @@ impl Session {
         })
         .await;
         let region = aws.region().map(str::to_owned).ok_or_else(|| {
-            Failed::new("region", "no AWS Region is set")
-                .hint("specify it with --region, `region:` in the manifest, or AWS_REGION")
+            Failed::new("region", "no AWS Region is set").hint(match model {
+                Some(_) => "specify it with --region, `region:` in the manifest, or AWS_REGION",
+                None => "specify it with --region or AWS_REGION",
+            })
         })?;
         Ok(Self {
             aws,

@@ -193,7 +193,8 @@ fn function(resource: &str) -> Option<TargetKind> {
         Some((name, qualifier)) => (name, Some(qualifier)),
         None => (name, None),
     };
-    let is_valid = is_name(name, "-_", 140) && qualifier.is_none_or(|it| is_name(it, "-_$", 128));
+    // Lambda adds no permission to $LATEST. The ARN without a qualifier means the same.
+    let is_valid = is_name(name, "-_", 140) && qualifier.is_none_or(|it| is_name(it, "-_", 128));
     is_valid.then_some(TargetKind::Function)
 }
 

@@ -46,6 +46,7 @@ impl MailServer {
     /// Returns the Region of an endpoint of Amazon SES, or nothing for another host.
     fn region(&self) -> Option<Region> {
         let (host, _) = smtp_server(&self.address)?;
+        let host = host.to_ascii_lowercase();
         let name = host
             .strip_prefix("email-smtp.")
             .or_else(|| host.strip_prefix("email-smtp-fips."));
@@ -166,7 +167,7 @@ fn parse_server(text: &str) -> Result<String, String> {
     match SMTP_PORTS.contains(&port) {
         true => Ok(text.to_owned()),
         false => Err(format!(
-            "Amazon SES offers SMTP on the ports 25, 587, and 2587 (STARTTLS), and 465 and 2465 (TLS), not on {port}"
+            "the function can log in on the ports 587 and 2587 (STARTTLS), and 465 and 2465 (TLS), not on {port}"
         )),
     }
 }

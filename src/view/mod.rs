@@ -52,7 +52,7 @@ pub use rotate::{RotateResult, RotatedSecret};
 pub use sandbox::{LIKE_AWS_VARIABLE, SandboxResult};
 pub use schedule::{RefusedSchedule, ScheduleResult};
 pub use survey::{SurveyResult, WrittenManifest, survey_page};
-pub use text::{Questions, stderr_is_terminal, visible};
+pub use text::{Questions, stderr_for_child, stderr_is_terminal, visible};
 pub use tour::Tour;
 pub use watch::Watch;
 

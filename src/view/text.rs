@@ -232,6 +232,12 @@ pub(super) fn write_err(text: &str) {
     let _ = out.flush();
 }
 
+/// Returns stderr as the standard output of a child process, for a command of the user whose output is
+/// not the result.
+pub fn stderr_for_child() -> std::process::Stdio {
+    io::stderr().into()
+}
+
 /// Returns whether stderr is a terminal.
 pub fn stderr_is_terminal() -> bool {
     io::stderr().is_terminal()

@@ -89,7 +89,8 @@ class Delivery(DeliveryTest):
 
     def test_a_queues_policy_decides(self) -> None:
         allowed = {**statement(Condition=CONDITIONS), "Action": "sqs:SendMessage"}
-        other = {"ArnEquals": {"aws:SourceArn": f"{allowed}-other"}}
+        rule = CONDITIONS["ArnEquals"]["aws:SourceArn"]
+        other = {"ArnEquals": {"aws:SourceArn": f"{rule}-other"}}
         for statements, delivered in (
             ([], False),
             ([allowed], True),

@@ -396,7 +396,7 @@ async fn a_daemon_goes_on_after_a_failure_and_ends_when_its_key_is_refused() {
 }
 
 #[tokio::test]
-async fn the_units_are_printed_without_a_call_and_depend_on_no_variable() {
+async fn the_units_are_printed_without_a_call_and_name_file_region_and_endpoint() {
     let test = TestEnvironment::without_function().await;
     let mut command = test.program("--profile plant follow plant/gateway --systemd --interval 1h");
     command.env("AWS_SHARED_CREDENTIALS_FILE", "host-credentials");

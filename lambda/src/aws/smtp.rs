@@ -223,7 +223,11 @@ impl<'stream, S: AsyncRead + AsyncWrite + Unpin> Dialogue<'stream, S> {
             self.send_secret("AUTH PLAIN ", &response).await?;
         } else if offers.authenticates("LOGIN") {
             self.ask("AUTH LOGIN", 334).await?;
-            self.ask(&BASE64_STANDARD.encode(user), 334).await?;
+            self.send(&BASE64_STANDARD.encode(user)).await?;
+            let reply = self.read().await?;
+            if reply.code != 334 {
+                return Err(refused_login(&reply));
+            }
             self.send_secret("", password).await?;
         } else {
             return Err(failed(CallErrorKind::Refused, "no AUTH PLAIN or LOGIN"));
@@ -231,9 +235,7 @@ impl<'stream, S: AsyncRead + AsyncWrite + Unpin> Dialogue<'stream, S> {
         let reply = self.read().await?;
         match reply.code {
             235 => Ok(()),
-            // A new key may not be known yet.
-            500..600 => Err(failed(CallErrorKind::NotAuthorised, reply.code.to_string())),
-            _ => Err(reply.refusal()),
+            _ => Err(refused_login(&reply)),
         }
     }
 

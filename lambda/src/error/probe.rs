@@ -29,7 +29,8 @@ pub enum ProbeError {
     /// The result is inconclusive.
     #[error(
         "test the new key {key} of {user}: whether it may {permission} was not found out in time: \
-         {source}; Secrets Manager tries again, or raise `function.timeout` in the manifest"
+         {source}; Secrets Manager tries again; if that lasts, check what `probe` in the manifest names, or raise \
+         `function.timeout`, then run `keyrota bootstrap`"
     )]
     ProbeUnclear {
         /// The pinned user.

@@ -92,8 +92,8 @@ fn grant(permission: &Permission) -> &'static str {
             "allow that in a policy of the user"
         }
         Permission::LogIn(_) => {
-            "check that the server is Amazon SES in the Region of the password, and that no policy \
-             of the user denies it SES"
+            "if Amazon SES does not know the key yet, Secrets Manager tries again; otherwise check that the server \
+             is Amazon SES in the Region of the password"
         }
     }
 }
@@ -105,7 +105,7 @@ fn look_at(permission: &Permission) -> &'static str {
             "does the resource exist, in that Region?"
         }
         Permission::LogIn(_) => {
-            "does the server offer TLS on this port, by STARTTLS or on 465 and 2465 at once, with a \
+            "does the server offer TLS on this port, with STARTTLS, or from the start on 465 and 2465, with a \
              certificate for its host, and AUTH PLAIN or LOGIN?"
         }
     }

@@ -305,7 +305,7 @@ pub(in crate::model) static LOG_IN: MappingDefinition = MappingDefinition::new(
     &[&[Field::required(
         "smtp",
         Form::Text(Text::matching(
-            r"^[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?:(25|465|587|2465|2587)$",
+            r"^[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?:(465|587|2465|2587)$",
         )),
         "The host and the port of the mail server, at which the key must log in with its SMTP password, over TLS. The entry needs `smtp`.",
     )

@@ -257,7 +257,7 @@ fn database(entry: &Entry, refused: &RehearsedCall, code: &str) -> String {
             entry.secret
         ),
         "login_forbidden" => format!(
-            "see that {} may log in to {endpoint}: that it is not locked, that the database exists, and that the server accepts it from the function's network",
+            "check that {} may log in to {endpoint}: that it is not locked, that the database exists, and that the server accepts it from the function's network",
             whose(entry, refused.by)
         ),
         "user_limit" => format!(

@@ -110,7 +110,7 @@ async fn is_completed(engine: Engine, creates: bool, victim: Victim) {
     let ran = site.bootstrap().await.exits(0);
     let secret = &ran.json()["secrets"][0];
     assert_eq!(secret["verified"], true, "{what}: {ran}");
-    // The password that the server had is the one that clients get, so nothing was voided twice.
+    // The password that the server had is the one that clients get, so no second password replaced it.
     let current = site.value("AWSCURRENT").await;
     assert_eq!(current["password"], set["password"], "{what}: {ran}");
     assert_eq!(site.log_in("AWSCURRENT").await, Ok(()), "{what}: {ran}");

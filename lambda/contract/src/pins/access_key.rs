@@ -11,9 +11,9 @@ pub const ASSUME_ROLE: &str = "sts:AssumeRole";
 /// The action of [`Probe`] that logs in at a mail server.
 pub const LOG_IN: &str = "smtp";
 
-/// The ports on which Amazon SES offers SMTP. Source: "Connecting to an Amazon SES SMTP endpoint" in
-/// the Amazon SES Developer Guide.
-pub const SMTP_PORTS: [u16; 5] = [25, 465, 587, 2465, 2587];
+/// The ports on which Amazon SES offers SMTP, without 25, to which Lambda blocks connections. Source:
+/// "Connecting to an Amazon SES SMTP endpoint" in the Amazon SES Developer Guide.
+pub const SMTP_PORTS: [u16; 4] = [465, 587, 2465, 2587];
 
 /// Parses `HOST:PORT`, where the host is a DNS name or an IPv4 address.
 pub fn smtp_server(text: &str) -> Option<(&str, u16)> {
