@@ -51,7 +51,7 @@ pub(super) fn subscription_logical_id(email: &str) -> String {
 
 /// Returns the logical ID of the rule that notifies these targets of promotions. The targets of an
 /// entry are sorted, so that the order in the manifest does not matter.
-pub(super) fn notify_rule_logical_id(targets: &[EventTarget]) -> String {
+pub fn notify_rule_logical_id(targets: &[EventTarget]) -> String {
     let arns: Vec<&str> = targets.iter().map(|target| target.arn.as_str()).collect();
     format!("{NOTIFY_RULE}{}", digest(&arns.join(" ")))
 }

@@ -60,15 +60,14 @@ const fn action(kind: TargetKind) -> Option<&'static str> {
     }
 }
 
-/// Returns whether the policy of a topic or a queue lets EventBridge deliver to it. `known` are the
-/// names of the rules that the stack has already, and `stack` is its name.
+/// Returns whether the policy of a topic or a queue lets EventBridge deliver to it for each of these
+/// rules, which are given by their names.
 pub fn admits(
     policy: &str,
     target: &EventTarget,
     account: &AccountId,
     region: &Region,
-    stack: &str,
-    known: &[&str],
+    rules: &[String],
 ) -> Admission {
     let Some(action) = action(target.kind) else {
         return Admission::Admitted;
@@ -77,39 +76,22 @@ pub fn admits(
         return Admission::Unknown("the policy cannot be read".to_owned());
     };
     let resolver = Resolver::at(Some(region), Some(account));
-    let arn = |name: &str| resolver.arn("events", &format!("rule/{name}"));
-    let rules = match known.is_empty() {
-        true => vec![arn(&format!("{stack}-NotifyRule00000000-000000000000"))],
-        false => known.iter().map(|name| arn(name)).collect(),
-    };
-    let request = Request {
-        action,
-        resource: target.arn.as_str(),
-        account: account.as_str(),
-        rules,
-    };
-    let mut allowed = None;
     let mut unknown = None;
-    for one in statements.iter().filter(|one| request.concerns(one)) {
-        match (one.denies, request.meets(&one.conditions)) {
-            (true, Some(true)) => return Admission::Refused(format!("{} denies it", name(one))),
-            (false, _) if target.kind == TargetKind::Topic && !one.conditions.is_empty() => {
-                allowed.get_or_insert(Err(format!(
-                    "{} has a Condition, with which EventBridge does not publish to a topic",
-                    name(one)
-                )));
-            }
-            (false, Some(true)) => allowed = Some(Ok(())),
-            (_, Some(false)) => {}
-            (_, None) => unknown = Some(format!("it depends on a Condition in {}", name(one))),
+    for rule in rules {
+        let request = Request {
+            action,
+            kind: target.kind,
+            resource: target.arn.as_str(),
+            account: account.as_str(),
+            rule: resolver.arn("events", &format!("rule/{rule}")),
+        };
+        match request.admission(&statements) {
+            Admission::Admitted => {}
+            Admission::Unknown(why) => unknown = Some(why),
+            refused @ Admission::Refused(_) => return refused,
         }
     }
-    match (allowed, unknown) {
-        (Some(Ok(())), None) => Admission::Admitted,
-        (_, Some(why)) => Admission::Unknown(why),
-        (Some(Err(why)), None) => Admission::Refused(why),
-        (None, None) => Admission::Refused("no statement allows it".to_owned()),
-    }
+    unknown.map_or(Admission::Admitted, Admission::Unknown)
 }
 
 fn read(policy: &str) -> Option<Vec<Statement>> {
@@ -125,16 +107,49 @@ fn name(statement: &Statement) -> String {
     }
 }
 
-/// The delivery of an event.
+/// The delivery of an event of one rule.
 struct Request<'a> {
     action: &'a str,
+    kind: TargetKind,
     resource: &'a str,
     account: &'a str,
-    /// The ARNs of the rules, or of one such as the stack will have.
-    rules: Vec<String>,
+    /// The ARN of the rule, or of one such as the stack will have.
+    rule: String,
 }
 
 impl Request<'_> {
+    /// Returns what the statements together decide. A denial that may apply outweighs what allows, and a
+    /// statement that may allow counts only if nothing else allows.
+    fn admission(&self, statements: &[Statement]) -> Admission {
+        let mut is_allowed = false;
+        let (mut unsupported, mut may_allow, mut may_deny) = (None, None, None);
+        for one in statements.iter().filter(|one| self.concerns(one)) {
+            let depends = || format!("it depends on a Condition in {}", name(one));
+            match (one.denies, self.meets(&one.conditions)) {
+                (true, Some(true)) => {
+                    return Admission::Refused(format!("{} denies it", name(one)));
+                }
+                (true, None) => may_deny = Some(depends()),
+                (false, _) if self.kind == TargetKind::Topic && !one.conditions.is_empty() => {
+                    unsupported = Some(format!(
+                        "{} has a Condition, which EventBridge does not support in the policy of a topic",
+                        name(one)
+                    ));
+                }
+                (false, Some(true)) => is_allowed = true,
+                (false, None) => may_allow = Some(depends()),
+                (_, Some(false)) => {}
+            }
+        }
+        match (is_allowed, may_allow, may_deny) {
+            (true, _, None) => Admission::Admitted,
+            (true, _, Some(why)) | (false, Some(why), _) => Admission::Unknown(why),
+            (false, None, _) => Admission::Refused(
+                unsupported.unwrap_or_else(|| "no statement allows it".to_owned()),
+            ),
+        }
+    }
+
     /// Returns whether a statement names the service, the action, and the resource.
     fn concerns(&self, one: &Statement) -> bool {
         let named = one.principals.iter().any(|principal| match principal {
@@ -179,7 +194,7 @@ impl Request<'_> {
             ("bool", "aws:securetransport") => Some(one.values.iter().any(|it| it == "true")),
             ("stringequals" | "stringlike", "aws:sourceaccount") => Some(any(self.account)),
             ("stringequals" | "stringlike" | "arnequals" | "arnlike", "aws:sourcearn") => {
-                Some(self.rules.iter().all(|rule| any(rule)))
+                Some(any(&self.rule))
             }
             _ => None,
         }
@@ -205,14 +220,15 @@ mod tests {
         (account, Region::parse("eu-west-1").unwrap())
     }
 
-    fn admission(arn: &str, statements: &[Json], known: &[&str]) -> Admission {
+    fn admission(arn: &str, statements: &[Json], rules: &[&str]) -> Admission {
         let (account, region) = place();
         let policy = json!({ "Version": "2012-10-17", "Statement": statements }).to_string();
-        admits(&policy, &target(arn), &account, &region, "keys", known)
+        let rules: Vec<String> = rules.iter().map(|&rule| rule.to_owned()).collect();
+        admits(&policy, &target(arn), &account, &region, &rules)
     }
 
     fn is_admitted(arn: &str, statements: &[Json]) -> Option<bool> {
-        match admission(arn, statements, &[]) {
+        match admission(arn, statements, &["keys-NotifyRule0-0"]) {
             Admission::Admitted => Some(true),
             Admission::Refused(_) => Some(false),
             Admission::Unknown(_) => None,
@@ -319,15 +335,49 @@ mod tests {
             statement["Condition"] = condition.clone();
             assert_eq!(is_admitted(QUEUE, &[statement]), queue, "{condition}");
         }
-        // A rule that the stack has already is known by its name.
-        let mut statement = needed(QUEUE);
-        statement["Condition"] = own;
-        let known = ["keys-NotifyRule1-2"];
-        let admitted = admission(QUEUE, std::slice::from_ref(&statement), &known);
+    }
+
+    #[test]
+    fn each_rule_needs_a_statement_and_they_may_differ() {
+        let only = |name: &str| {
+            let mut statement = needed(QUEUE);
+            let rule = format!("arn:aws:events:eu-west-1:111122223333:rule/{name}");
+            statement["Condition"] = json!({ "ArnEquals": { "aws:SourceArn": rule } });
+            statement
+        };
+        let both = ["keys-NotifyRule1-2", "keys-NotifyRule3-4"];
+        let [one, other] = both.map(only);
+        let admitted = admission(QUEUE, &[one.clone(), other.clone()], &both);
         assert_eq!(admitted, Admission::Admitted);
-        let known = ["keys-NotifyRule1-2", "keys-NotifyRule3-4"];
-        let refused = admission(QUEUE, &[statement], &known);
+        let refused = admission(QUEUE, std::slice::from_ref(&one), &both);
         assert!(matches!(refused, Admission::Refused(_)), "{refused:?}");
+        // A denial of one of several rules is a denial.
+        let mut denies = other.clone();
+        denies["Effect"] = "Deny".into();
+        let refused = admission(QUEUE, &[one, other, denies], &both);
+        assert!(matches!(refused, Admission::Refused(_)), "{refused:?}");
+    }
+
+    #[test]
+    fn a_doubtful_statement_counts_only_where_it_would_decide() {
+        let organization = |effect: &str, operator: &str| {
+            let mut statement = needed(QUEUE);
+            statement["Effect"] = effect.into();
+            statement["Condition"] = json!({ operator: { "aws:PrincipalOrgID": "o-1" } });
+            statement
+        };
+        let allows = organization("Allow", "StringEquals");
+        let denies = organization("Deny", "StringNotEquals");
+        assert_eq!(
+            is_admitted(QUEUE, &[allows.clone(), needed(QUEUE)]),
+            Some(true)
+        );
+        assert_eq!(is_admitted(QUEUE, &[allows]), None);
+        assert_eq!(
+            is_admitted(QUEUE, std::slice::from_ref(&denies)),
+            Some(false)
+        );
+        assert_eq!(is_admitted(QUEUE, &[denies, needed(QUEUE)]), None);
     }
 
     #[test]

@@ -83,14 +83,16 @@ impl Denial {
             Self::Boundary => {
                 "allow it in the role's permissions boundary, which `permissions_boundary` in the manifest names"
             }
-            Self::Organization => "have it allowed in the policies of the AWS organization",
+            Self::Organization => {
+                "ask the administrators of the AWS organization to allow it in its policies"
+            }
             Self::Endpoint => "allow it in the policy of the VPC endpoint that the function uses",
             Self::ResourcePolicy => {
                 "allow it to the function's role in the secret's resource policy"
             }
             Self::Unknown => {
                 "check the role's policies against `keyrota generate`, then the secret's resource policy and the \
-                 key policy of its KMS key; `keyrota doctor` tells which of them it is"
+                 key policy of its KMS key; `keyrota doctor` says which of them it is"
             }
         }
     }
@@ -102,13 +104,13 @@ pub fn advice(error: &CallError) -> &'static str {
         return denial.advice();
     }
     match error.kind {
-        CallErrorKind::NotFound => "see that the secret exists, then run `keyrota bootstrap`",
+        CallErrorKind::NotFound => "check that the secret exists, then run `keyrota bootstrap`",
         CallErrorKind::Undecryptable => {
-            "see that the secret's KMS key is enabled: `aws kms enable-key`, or \
+            "check that the secret's KMS key is enabled: `aws kms enable-key`, or \
              `aws kms cancel-key-deletion` before it"
         }
         CallErrorKind::Unsent | CallErrorKind::Unclear => {
-            "it is tried again; if that lasts and the function is in a VPC, check its way to Secrets Manager"
+            "it is tried again; if that lasts and the function is in a VPC, check that it can reach Secrets Manager"
         }
         CallErrorKind::Throttled => "it is tried again",
         _ => "if that lasts, check the secret and its policies against `keyrota generate`",

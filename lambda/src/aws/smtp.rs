@@ -167,6 +167,14 @@ struct Reply {
     lines: Vec<String>,
 }
 
+/// Returns the error of a refused login. The server may not know a new key yet.
+fn refused_login(reply: &Reply) -> CallError {
+    match reply.code {
+        500..600 => failed(CallErrorKind::NotAuthorised, reply.code.to_string()),
+        _ => reply.refusal(),
+    }
+}
+
 impl Reply {
     /// Returns the error of a reply that refuses a command. Those with 4 are temporary.
     fn refusal(&self) -> CallError {

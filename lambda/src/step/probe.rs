@@ -41,6 +41,7 @@ pub(super) async fn run<P: Ports>(
     let mut wait = FIRST_WAIT;
     let mut denied_since = None;
     loop {
+        let began = ports.clock().now();
         let Err(source) = ports.probe().attempt(&pair, permission).await else {
             note("passed", "the new key may do what it is for");
             return Ok(());
@@ -48,7 +49,10 @@ pub(super) async fn run<P: Ports>(
         let (user, key) = (pin.user.clone(), pending.access_key.clone());
         let asked = permission.to_string();
         let now = ports.clock().now();
-        let in_time = deadline.remaining_time(ports.clock()) > wait;
+        // The next attempt may take as long as this one. Otherwise, the step would end before it reports
+        // why.
+        let next = wait + now.saturating_sub(began);
+        let in_time = deadline.remaining_time(ports.clock()) > next;
         let passing = source.kind.is_transient() || source.kind == CallErrorKind::NotAuthenticated;
         if source.kind == CallErrorKind::NotAuthorised {
             let since = *denied_since.get_or_insert(now);

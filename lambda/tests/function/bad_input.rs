@@ -174,7 +174,7 @@ fn a_secret_that_it_does_not_serve_is_not_touched() {
         aws.secrets.borrow_mut().remove(SECRET_ARN);
         let ended = run(&aws, step);
         assert_eq!(ended.name(), "SecretUnread", "{}", step.name());
-        assert!(ended_says(&ended, "see that the secret exists"));
+        assert!(ended_says(&ended, "check that the secret exists"));
     }
     let aws = FakeAws::new("self", false);
     let ended = sweep_all(&aws, &[ADMINISTRATOR_ARN]);

@@ -1,11 +1,13 @@
-//! What is found of the targets in `notify`. They belong to someone else: keyrota adds a statement
+//! Findings about the targets in `notify`. They belong to someone else: keyrota adds a statement
 //! to the policy of a function, and never changes the policy of a topic, a queue, or a key.
+
+use std::collections::BTreeSet;
 
 use super::super::Lookup;
 use crate::model::{AccountId, EventTarget, Finding, Model, Region, TARGET_ELSEWHERE, TargetKind};
 use crate::port::{Receiver, StackResource};
 use crate::render::{
-    Admission, NOTIFY_RULE, admits, events_statement, lets_service, target_statement,
+    Admission, admits, events_statement, lets_service, notify_rule_logical_id, target_statement,
 };
 
 /// A target as it was found.
@@ -101,7 +103,7 @@ pub fn check_target(
     findings.extend(check_key(target, receiver, seen.key_policy.as_ref()));
     if target.kind == TargetKind::FifoQueue && !receiver.deduplicates {
         let message = format!(
-            "the {target} does not recognize messages by their content, and EventBridge does not deliver to such a FIFO queue"
+            "the {target} has no content-based deduplication, which EventBridge requires of a FIFO queue"
         );
         findings.push(
             Finding::error("target-deduplication", path(target), message)
@@ -112,7 +114,7 @@ pub fn check_target(
 }
 
 fn missing(target: &EventTarget) -> Finding {
-    let message = format!("the {target} does not exist, so that EventBridge could notify nobody");
+    let message = format!("the {target} does not exist, so EventBridge cannot deliver to it");
     Finding::error("no-target", path(target), message).hint(format!(
         "create the {}, or correct `notify` in the manifest",
         target.kind.noun()
@@ -132,16 +134,10 @@ fn check_policy(
         resources,
     } = origin;
     let statement = target_statement(target, account, region)?;
-    let rules: Vec<&str> = resources
-        .iter()
-        .filter(|one| one.logical_id.starts_with(NOTIFY_RULE) && !one.physical_id.is_empty())
-        .filter(|one| one.kind == "AWS::Events::Rule")
-        .map(|one| one.physical_id.as_str())
-        .collect();
-    let stack = model.stack.as_str();
+    let rules = rules(model, target, resources);
     let admission = match &receiver.policy {
         None => Admission::Refused("it has no policy".to_owned()),
-        Some(policy) => admits(policy, target, account, region, stack, &rules),
+        Some(policy) => admits(policy, target, account, region, &rules),
     };
     match admission {
         Admission::Admitted => None,
@@ -157,6 +153,29 @@ fn check_policy(
             Some(Finding::warning(KIND, path(target), message))
         }
     }
+}
+
+/// Returns the names of the rules that deliver to a target: of those that the stack has, or else one such
+/// as CloudFormation will choose. The logical ID of a rule follows from its targets, so a rule whose
+/// targets change is a new one.
+fn rules(model: &Model, target: &EventTarget, resources: &[StackResource]) -> Vec<String> {
+    let wanted: BTreeSet<String> = { model.entries.iter() }
+        .filter(|entry| entry.notify.contains(target))
+        .map(|entry| notify_rule_logical_id(&entry.notify))
+        .collect();
+    let of_rule = |id: &String| {
+        // A rule whose pattern is full has a successor, whose ID has a number at the end.
+        let held: Vec<String> = { resources.iter() }
+            .filter(|one| one.kind == "AWS::Events::Rule" && !one.physical_id.is_empty())
+            .filter(|one| one.logical_id.starts_with(id.as_str()))
+            .map(|one| one.physical_id.clone())
+            .collect();
+        match held.is_empty() {
+            true => vec![format!("{}-{id}-000000000000", model.stack)],
+            false => held,
+        }
+    };
+    wanted.iter().flat_map(of_rule).collect()
 }
 
 /// SNS Developer Guide, *sns-key-management*, and SQS Developer Guide, *sqs-key-management*: the
@@ -194,7 +213,10 @@ fn check_key(
                 let message = format!(
                     "the policy of the KMS key {key}, which encrypts the {target}, does not let EventBridge use it"
                 );
-                let hint = format!("add this statement to the key policy: {statement}");
+                let hint = format!(
+                    "add this statement to the key policy, or, if AWS manages the key, encrypt the {} with a customer managed key whose policy has it: {statement}",
+                    target.kind.noun()
+                );
                 Some(Finding::error(KIND, path(target), message).hint(hint))
             }
             None => unknown("the policy cannot be read"),

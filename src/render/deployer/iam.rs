@@ -54,6 +54,9 @@ const ROLE_POLICIES: &[Action] = &[
 
 const PASS_ROLE: &[Action] = &[("iam:PassRole", &[Bootstrap])];
 
+/// CloudFormation's handler of rules passes the role of a target when it reads or deletes a rule, too.
+const PASS_NOTIFY_ROLE: &[Action] = &[("iam:PassRole", &[Bootstrap, Teardown, DetectDrift])];
+
 /// In a stack with many secrets, the role's policies are managed policies.
 const POLICIES: &[Action] = &[
     ("iam:CreatePolicy", &[Bootstrap]),
@@ -242,7 +245,7 @@ pub fn grants(scope: &Scope<'_>) -> Vec<Grant> {
     ];
     let notify = Vec::from_iter(notify_role(scope));
     grants.push(
-        Grant::new("HandTheRoleToEventBridge", "role", notify, PASS_ROLE).when(json!({
+        Grant::new("HandTheRoleToEventBridge", "role", notify, PASS_NOTIFY_ROLE).when(json!({
             "StringEquals": { "iam:PassedToService": "events.amazonaws.com" }
         })),
     );

@@ -96,7 +96,9 @@ fn a_server_that_is_not_reached_says_nothing_about_the_password() {
         let call = CheckedCall {
             result: CallResult::Failed,
             code: Some(code.to_owned()),
-            reason: Some("there is no route to the host, or nothing listens on the port".to_owned()),
+            reason: Some(
+                "there is no route to the host, or nothing listens on the port".to_owned(),
+            ),
             ..CheckedCall::untried(call::LOG_IN, Signer::User)
         };
         let answer = CheckAnswer {
