@@ -1,10 +1,14 @@
 //! SMTP logins, at a real mail server with TLS on 127.0.0.1.
 
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::net::TcpListener;
+
+use keyrota_contract::value::smtp;
 use keyrota_function::aws::MailServers;
 use keyrota_function::permission::MailServer as Address;
 use keyrota_function::port::{CallError, CallErrorKind, KeyPair};
 use keyrota_test_servers::{Certificate, MailOptions, MailServer};
-use secrecy::SecretString;
+use secrecy::{ExposeSecret as _, SecretString};
 
 const ID: &str = "AKIAIOSFODNN7EXAMPLE";
 const SECRET: &str = "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY";
@@ -43,10 +47,11 @@ fn log_in(server: &MailServer, options: MailOptions) -> Result<(), CallError> {
 fn refused(server: &MailServer, options: MailOptions) -> (CallErrorKind, String) {
     let error = log_in(server, options).expect_err("it is refused");
     let said = error.to_string();
-    assert!(
-        !said.contains(SECRET) && said.contains("smtp:AUTH"),
-        "{said}"
-    );
+    let password = smtp::password(&SECRET.into(), MailServer::REGION);
+    for secret in [SECRET, password.expose_secret()] {
+        assert!(!said.contains(secret), "{said}");
+    }
+    assert!(said.contains("smtp:AUTH"), "{said}");
     let code = error.answer.and_then(|answer| answer.code);
     (error.kind, code.unwrap_or_default())
 }
@@ -122,6 +127,60 @@ fn a_server_that_cannot_be_trusted_gets_no_password() {
             (CallErrorKind::Refused, code.to_owned()),
             "{options:?}"
         );
+    }
+}
+
+/// Without TLS, a server gets these commands only. A line after the answer to STARTTLS would be read as if
+/// it came over TLS.
+#[test]
+fn nothing_secret_is_sent_before_tls() {
+    for (offers, answer, code, commands) in [
+        (
+            "250 mail.test\r\n",
+            "",
+            "no STARTTLS",
+            "EHLO [127.0.0.1]\r\n",
+        ),
+        (
+            "250-mail.test\r\n250 STARTTLS\r\n",
+            "220 go\r\n250 AUTH PLAIN\r\n",
+            "data before TLS",
+            "EHLO [127.0.0.1]\r\nSTARTTLS\r\n",
+        ),
+    ] {
+        let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+        let port = listener.local_addr().expect("an address").port();
+        let server = std::thread::spawn(move || {
+            let (mut stream, _) = listener.accept().expect("a client");
+            let mut reader = BufReader::new(stream.try_clone().expect("a copy"));
+            let mut received = String::new();
+            stream.write_all(b"220 mail.test\r\n").expect("sent");
+            reader.read_line(&mut received).expect("EHLO");
+            stream.write_all(offers.as_bytes()).expect("sent");
+            if !answer.is_empty() {
+                reader.read_line(&mut received).expect("STARTTLS");
+                stream.write_all(answer.as_bytes()).expect("sent");
+            }
+            // A client that goes away with unread data resets the connection.
+            let _ = reader.read_to_string(&mut received);
+            received
+        });
+        let address = Address {
+            host: "127.0.0.1".to_owned(),
+            port,
+            region: MailServer::REGION.to_owned(),
+            begins_with_tls: false,
+        };
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build();
+        let outcome = runtime
+            .expect("a runtime")
+            .block_on(MailServers::new().log_in(&key(), &address));
+        let error = outcome.expect_err("it is refused");
+        let found = error.answer.and_then(|answer| answer.code);
+        assert_eq!(found.as_deref(), Some(code));
+        assert_eq!(server.join().expect("it ends"), commands);
     }
 }
 
