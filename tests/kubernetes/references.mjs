@@ -53,7 +53,7 @@ function fieldsOf (documents) {
   }))
 }
 
-// Without them, libpq sends the password to anybody who answers.
+// Without them, libpq gives the password to any server that asks for it.
 const TLS = ['PGSSLMODE', 'PGSSLROOTCERT']
 
 /** Returns a finding for each container that has a password for libpq, but does not check whom it sends it to. */
