@@ -1,9 +1,9 @@
 //! Measures the program alone: its start, `generate`, and `credentials`.
 //!
 //! It runs whole processes, like a person or a pipeline (`cargo bench --bench program`), and
-//! prints the median of the runs, the fastest, and the slowest. With `-- --credentials`, it only
-//! measures `credentials`. With `-- --peer`, it also renders the same users with an AWS CDK app,
-//! which needs node and npm. The results are in benches/generate/README.md.
+//! prints the median of the runs, the fastest, and the slowest. With `-- --credentials`, it
+//! measures only `--version` and `credentials`. With `-- --peer`, it also renders the same users
+//! with an AWS CDK app, which needs node and npm. The results are in benches/generate/README.md.
 
 #![expect(
     clippy::print_stdout,

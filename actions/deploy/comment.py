@@ -4,7 +4,7 @@
     comment.py FILE
 
 The comment of an earlier run is replaced. It is recognized by its first line, and only if a bot wrote
-it: anyone may comment, and whoever wrote a comment can edit it afterwards.
+it: anyone can write a comment, and its author can edit it afterwards.
 """
 
 import hashlib
@@ -18,7 +18,7 @@ import urllib.request
 MOST = 60_000
 VERDICTS = {
     "0": "No changes.",
-    "4": "**There are changes.** They are deployed when this pull request is merged.",
+    "4": "**There are changes.**",
     "3": "**Refused.** Nothing would be deployed:",
 }
 

@@ -42,12 +42,14 @@ esac
 option --templates "$INPUT_TEMPLATES"
 
 # The runner obeys lines of the log that begin with `::`. Names in a manifest are not commands.
-pause=$(python3 -c 'import secrets; print(secrets.token_hex(16))')
+# `-I`: without it, Python would import `secrets.py` of the checkout, whose author may be anybody, in a
+# job with the role's credentials.
+pause=$(python3 -I -c 'import secrets; print(secrets.token_hex(16))')
 echo "::stop-commands::$pause"
 code=0
 if [ "$INPUT_COMMAND" = plan ]; then
   plan="$RUNNER_TEMP/keyrota-plan.txt"
-  # Failures and findings go to stderr: they belong into the comment too. Progress does not.
+  # Failures and findings go to stderr: they belong in the comment too. Progress does not.
   "${arguments[@]}" >"$plan" 2>"$plan.messages" || code=$?
   cat "$plan.messages" >>"$plan"
   cat "$plan"

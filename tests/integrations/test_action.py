@@ -5,6 +5,7 @@ import http.server
 import importlib.util
 import json
 import os
+import re
 import subprocess
 import tempfile
 import threading
@@ -25,17 +26,26 @@ INPUTS = {
 }
 
 
+def uncommented(text):
+    """Returns a script or a workflow without its lines of comments."""
+    return re.sub(r"(?m)^\s*#.*$", "", text)
+
+
 class Run(unittest.TestCase):
     """`run.sh`."""
 
-    def run_action(self, code=0, output="", **inputs):
-        """Runs the script, and returns its exit code, its log, its outputs, and the arguments."""
+    def run_action(self, code=0, output="", messages="", files=None, **inputs):
+        """Runs the script beside some files, and returns its exit code, its log, its outputs, and the arguments.
+
+        What the comment would show is left in `self.plan`.
+        """
         with tempfile.TemporaryDirectory() as folder:
             folder = Path(folder)
             stub = folder / "bin" / "keyrota"
             stub.parent.mkdir()
             stub.write_text(
-                '#!/bin/bash\nprintf "%s\\n" "$@" >"$ARGUMENTS"\nprintf "%s" "$OUTPUT"\nexit "$CODE"\n'
+                '#!/bin/bash\nprintf "%s\\n" "$@" >"$ARGUMENTS"\nprintf "%s" "$OUTPUT"\n'
+                'printf "%s" "$MESSAGES" >&2\nexit "$CODE"\n'
             )
             stub.chmod(0o755)
             environment = {
@@ -47,11 +57,16 @@ class Run(unittest.TestCase):
                 "ARGUMENTS": str(folder / "arguments"),
                 "CODE": str(code),
                 "OUTPUT": output,
+                "MESSAGES": messages,
             }
+            for name, content in (files or {}).items():
+                (folder / name).write_text(content)
             done = subprocess.run(
                 [ACTION / "run.sh"], cwd=folder, env=environment, text=True, capture_output=True
             )
             outputs, arguments = folder / "outputs", folder / "arguments"
+            plan = folder / "keyrota-plan.txt"
+            self.plan = plan.read_text() if plan.exists() else None
             return (
                 done.returncode,
                 done.stdout,
@@ -93,6 +108,25 @@ class Run(unittest.TestCase):
         pause = before.strip().removeprefix("::stop-commands::")
         self.assertRegex(pause, r"^[0-9a-f]{32}$")
         self.assertTrue(rest.startswith(f"::{pause}::\n"), log)
+
+    def test_the_comment_shows_messages_too(self):
+        _, log, _, _ = self.run_action(code=3, output="add Function\n", messages="error: refused\n")
+        self.assertEqual(self.plan, "add Function\nerror: refused\n")
+        self.assertIn("error: refused", log)
+
+    def test_python_imports_nothing_from_the_checkout(self):
+        hostile = {"secrets.py": "raise SystemExit('imported from the checkout')\n"}
+        for command in ("check", "plan", "bootstrap"):
+            exit_code, log, _, arguments = self.run_action(files=hostile, INPUT_COMMAND=command)
+            self.assertEqual(exit_code, 0, log)
+            self.assertIsNotNone(arguments)
+
+    def test_every_python_of_the_action_is_isolated(self):
+        for name in ("action.yml", "run.sh"):
+            started = re.findall(r"python3\b[^\n]*", uncommented((ACTION / name).read_text()))
+            self.assertTrue(started, name)
+            for line in started:
+                self.assertRegex(line, r'^python3"? -I ')
 
     def test_an_unknown_command_runs_nothing(self):
         exit_code, _, _, arguments = self.run_action(INPUT_COMMAND="teardown")
@@ -165,7 +199,7 @@ class Comment(unittest.TestCase):
                 "GITHUB_API_URL": f"http://127.0.0.1:{self.server.server_port}",
             }
             subprocess.run(
-                ["python3", ACTION / "comment.py", file.name], env=environment, check=True
+                ["python3", "-I", ACTION / "comment.py", file.name], env=environment, check=True
             )
         return self.server.written
 

@@ -74,6 +74,22 @@ class PreCommit(unittest.TestCase):
         self.assertEqual(code, 0, output)
         self.assertIn("Passed", output)
 
+    def test_the_hook_runs_when_an_adapter_changes(self):
+        shutil.copy(ROOT / "examples" / "services.yaml", self.user / "keyrota.yaml")
+        (self.user / "adapters").mkdir()
+        shutil.copy(ROOT / "examples" / "adapters" / "portal.yaml", self.user / "adapters")
+        rendered = self.run_in(self.user, "keyrota", "--quiet", "generate")
+        self.assertEqual(rendered.returncode, 0, rendered.stderr)
+        self.assertEqual(self.hook()[0], 0)
+        self.commit(self.user)
+        adapter = self.user / "adapters" / "portal.yaml"
+        text = adapter.read_text()
+        self.assertIn("portal.example.com", text)
+        adapter.write_text(text.replace("portal.example.com", "portal.example.org"))
+        code, output = self.hook()
+        self.assertEqual(code, 1, output)
+        self.assertIn("exit code: 4", output)
+
     def test_the_hook_skips_commits_that_do_not_concern_it(self):
         self.commit(self.user)
         (self.user / "README.md").write_text("hello\n")

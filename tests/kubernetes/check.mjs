@@ -12,7 +12,7 @@ import { createRequire } from 'node:module'
 import { dirname, join, relative, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
-import { namesOf, parametersOf } from './references.mjs'
+import { loginsWithoutTls, namesOf, parametersOf } from './references.mjs'
 
 const modules = resolve(process.argv[2])
 const require = createRequire(join(modules, 'package.json'))
@@ -36,7 +36,7 @@ const KINDS = {
     `spec: Omit<${provider}.SecretProviderClassSpec, 'provider'> & { provider: 'aws' } }`
 }
 
-// Whose keys anybody may choose.
+// Fields whose keys are free-form.
 const FREE = /(^|\.)(labels|matchLabels|annotations|volumeAttributes|parameters|template\.data)$/
 
 /** Returns every YAML file below a folder, in the order of their names. */
@@ -122,8 +122,8 @@ const refused = compile(documents.map(({ value }) => value))
 const findings = documents.flatMap(({ name }, index) => refused[index] ? [`${name}: ${refused[index]}`] : [])
 if (findings.length > 0) fail(findings)
 // These rely on the types.
-const dangling = [...namesOf(documents), ...parametersOf(documents, parse)]
-if (dangling.length > 0) fail(dangling)
+const wrong = [...namesOf(documents), ...loginsWithoutTls(documents), ...parametersOf(documents, parse)]
+if (wrong.length > 0) fail(wrong)
 
 const mistakes = documents.flatMap(({ name, value }) => misspelled(value).map(({ key, copy }) => ({ name, key, copy })))
 const caught = compile(mistakes.map(({ copy }) => copy))

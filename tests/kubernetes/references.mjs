@@ -1,5 +1,5 @@
-// What no type knows: the names with which manifests refer to each other, and the YAML inside the parameters of the
-// AWS provider.
+// What no type knows: the names with which manifests refer to each other, whether a login has TLS, and the YAML inside
+// the parameters of the AWS provider.
 
 /** Returns what the Kubernetes Secrets of a file's documents are called. */
 function secretsOf (documents) {
@@ -44,6 +44,31 @@ export function namesOf (documents) {
   })
 }
 
+/** Returns the fields of each Kubernetes Secret of some documents, by its name. */
+function fieldsOf (documents) {
+  return new Map(documents.flatMap(({ value: { kind, spec } }) => {
+    if (kind === 'ExternalSecret') return [[spec.target.name, Object.keys(spec.target.template?.data ?? {})]]
+    if (kind !== 'SecretProviderClass') return []
+    return (spec.secretObjects ?? []).map(({ secretName, data }) => [secretName, data.map(({ key }) => key)])
+  }))
+}
+
+// Without them, libpq gives the password to any server that asks for it.
+const TLS = ['PGSSLMODE', 'PGSSLROOTCERT']
+
+/** Returns a finding for each container that has a password for libpq, but does not check whom it sends it to. */
+export function loginsWithoutTls (documents) {
+  return documents.filter(({ value }) => value.kind === 'Deployment').flatMap(({ name, file, value }) => {
+    const secrets = fieldsOf(documents.filter(document => document.file === file))
+    return value.spec.template.spec.containers.flatMap(({ env = [], envFrom = [] }) => {
+      const fields = envFrom.flatMap(({ secretRef }) => secrets.get(secretRef.name) ?? [])
+      if (!fields.includes('PGPASSWORD')) return []
+      const variables = [...fields, ...env.map(variable => variable.name)]
+      return TLS.filter(variable => !variables.includes(variable)).map(variable => `${name}: PGPASSWORD without ${variable}`)
+    })
+  })
+}
+
 // The fields that the AWS provider documents.
 const PARAMETERS = ['region', 'failoverRegion', 'pathTranslation', 'usePodIdentity', 'preferredAddressType', 'objects']
 const OBJECT = ['objectName', 'objectType', 'objectAlias', 'jmesPath']
@@ -58,7 +83,7 @@ export function parametersOf (documents, parse) {
     const files = new Set([...objects, ...paths].map(({ objectAlias }) => objectAlias))
     const findings = [
       ...unknown(parameters, PARAMETERS).map(key => `unknown parameter ${key}`),
-      ...Object.entries(parameters).filter(([, it]) => typeof it !== 'string').map(([key]) => `${key} is no text`),
+      ...Object.entries(parameters).filter(([, it]) => typeof it !== 'string').map(([key]) => `${key} is not a string`),
       ...objects.flatMap(object => unknown(object, OBJECT)).map(key => `unknown field ${key} of an object`),
       ...objects.filter(object => object.objectType !== 'secretsmanager').map(() => 'objectType is not secretsmanager'),
       ...paths.filter(path => !path.path || !path.objectAlias).map(() => 'a jmesPath lacks path or objectAlias'),

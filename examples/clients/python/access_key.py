@@ -31,14 +31,16 @@ class RotatingClient:
         self._use(secret.read())
 
     def _use(self, key):
-        self._key = key
-        self._client = boto3.client(
+        # boto3's default session is not safe for threads. One assignment keeps a key and its client together.
+        client = boto3.session.Session().client(
             self._service, aws_access_key_id=key["accesskey"], aws_secret_access_key=key["secretkey"]
         )
+        self._current = key, client
+        return client
 
     def call(self, operation, **parameters):
         # Another thread may replace them meanwhile.
-        key, client = self._key, self._client
+        key, client = self._current
         try:
             return getattr(client, operation)(**parameters)
         except ClientError as error:
@@ -48,16 +50,16 @@ class RotatingClient:
             if newer is None:
                 raise
         print(f"refreshed: {key['accesskey']} was refused", flush=True)
-        self._use(newer)
+        client = self._use(newer)
         for wait in WAITS:
             try:
-                return getattr(self._client, operation)(**parameters)
+                return getattr(client, operation)(**parameters)
             except ClientError as error:
                 if not key_was_refused(error):
                     raise
             print(f"again: {newer['accesskey']} is not known everywhere yet", flush=True)
             time.sleep(wait)
-        return getattr(self._client, operation)(**parameters)
+        return getattr(client, operation)(**parameters)
 
 
 def key_was_refused(error):

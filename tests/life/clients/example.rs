@@ -244,7 +244,9 @@ fn built() -> &'static Path {
     static FOLDER: OnceLock<PathBuf> = OnceLock::new();
     FOLDER.get_or_init(|| {
         let target = Path::new(env!("CARGO_TARGET_TMPDIR")).with_file_name("clients");
-        let mut command = StdCommand::new(env!("CARGO"));
+        // Not `env!("CARGO")`: rustup's cargo tells its rustc which toolchain to use. Without that, if this
+        // program runs by itself, rustc obeys the rust-toolchain.toml of each dependency, such as `ff`.
+        let mut command = StdCommand::new("cargo");
         // Those of this test's package would make build scripts of dependencies run again.
         for (name, _) in std::env::vars_os() {
             let text = name.to_string_lossy();
