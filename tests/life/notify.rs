@@ -1,4 +1,4 @@
-//! `notify`: one event of each promotion, for each target.
+//! `notify`: one event for each promotion and each target.
 
 use std::time::Duration;
 
@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use crate::environment::{ACCOUNT, REGION, TestEnvironment};
 
-const STACK: &str = "told-keys";
+const STACK: &str = "notified-keys";
 const BOOTSTRAP: &str = "bootstrap --yes --function-zip function.zip --format json";
 
 fn arn(service: &str, resource: &str) -> String {

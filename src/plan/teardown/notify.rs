@@ -1,5 +1,5 @@
-//! What stays of `notify`. The rules and the permissions on functions are the stack's, and go with
-//! it. A statement in the policy of a topic or a queue was added by its owner.
+//! What `teardown` leaves of `notify`. The rules and the permissions on functions belong to the stack,
+//! and are deleted with it. A statement in the policy of a topic or a queue was added by its owner.
 
 use std::collections::BTreeSet;
 
@@ -16,8 +16,7 @@ pub(super) fn statements_that_stay(subjects: &Subjects<'_>) -> Vec<Item> {
             TargetKind::Queue | TargetKind::FifoQueue => "queue",
             TargetKind::Function | TargetKind::Bus => return None,
         };
-        let note =
-            "its policy, and that of its KMS key, may still admit EventBridge; if no other rule needs that, remove the statement";
+        let note = "its policy, and that of its KMS key, may still admit EventBridge; if no other rule needs that, remove the statement";
         Some(Item::new(kind, target.arn.as_str(), Some(note.to_owned())))
     };
     targets.into_iter().filter_map(item).collect()
