@@ -1,7 +1,8 @@
 """A Lambda function that keeps a secret in memory, and forgets it when it has a new version.
 
 Only the execution environment that receives the event forgets it. The others read the secret again
-when it is older than MOST seconds, and when the credential is refused.
+when it is older than MOST seconds. A refused login must clear `held` and retry once; that is not
+shown here.
 """
 
 import json

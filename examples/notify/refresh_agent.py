@@ -4,6 +4,7 @@ Usage: refresh_agent.py QUEUE_URL. It needs sqs:ReceiveMessage and sqs:DeleteMes
 and the file with the agent's token.
 """
 
+import http.client
 import json
 import os
 import pathlib
@@ -17,9 +18,9 @@ AGENT = os.environ.get("AWS_SECRETS_MANAGER_AGENT_URL", "http://localhost:2773")
 TOKEN = pathlib.Path(os.environ.get("TOKEN_FILE", "/var/run/awssmatoken"))
 
 
-def refresh(name):
+def refresh(secret):
     """Reads a secret past the agent's cache, and throws the answer away."""
-    query = urllib.parse.urlencode({"secretId": name, "refreshNow": "true"})
+    query = urllib.parse.urlencode({"secretId": secret, "refreshNow": "true"})
     request = urllib.request.Request(
         f"{AGENT}/secretsmanager/get?{query}",
         headers={"X-Aws-Parameters-Secrets-Token": TOKEN.read_text().strip()},
@@ -28,13 +29,25 @@ def refresh(name):
         answer.read()
 
 
+def receive(sqs, queue):
+    """Handles the messages of one request. SQS delivers one that fails again."""
+    received = sqs.receive_message(QueueUrl=queue, WaitTimeSeconds=20)
+    for message in received.get("Messages", []):
+        try:
+            event = json.loads(message["Body"])
+            # The agent caches a secret by the text that a client asks for: its name or its ARN.
+            for secret in (event["detail"]["name"], event["resources"][0]):
+                refresh(secret)
+        except (OSError, http.client.HTTPException, ValueError, LookupError, TypeError) as error:
+            print(f"cannot handle {message['MessageId']}: {error!r}", file=sys.stderr)
+            continue
+        sqs.delete_message(QueueUrl=queue, ReceiptHandle=message["ReceiptHandle"])
+
+
 def main(queue):
     sqs = boto3.client("sqs")
     while True:
-        received = sqs.receive_message(QueueUrl=queue, WaitTimeSeconds=20)
-        for message in received.get("Messages", []):
-            refresh(json.loads(message["Body"])["detail"]["name"])
-            sqs.delete_message(QueueUrl=queue, ReceiptHandle=message["ReceiptHandle"])
+        receive(sqs, queue)
 
 
 if __name__ == "__main__":

@@ -120,7 +120,8 @@ pub(super) fn causes(error: &(dyn Error + 'static)) -> String {
     text
 }
 
-fn kind_of(code: &str) -> ErrorKind {
+/// Returns the kind of an error code.
+pub(super) fn kind_of(code: &str) -> ErrorKind {
     match code {
         "ResourceNotFoundException"
         | "NoSuchEntity"

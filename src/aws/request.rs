@@ -16,14 +16,19 @@ use aws_smithy_runtime::client::retries::classifiers::{
 };
 use aws_smithy_runtime_api::box_error::BoxError;
 use aws_smithy_runtime_api::client::identity::Identity;
+use aws_smithy_runtime_api::client::interceptors::context::InterceptorContext;
 use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, HttpResponse, OrchestratorError};
+use aws_smithy_runtime_api::client::retries::classifiers::{
+    ClassifyRetry, RetryAction, RetryClassifierPriority,
+};
 use aws_smithy_types::body::SdkBody;
 use aws_smithy_types::error::ErrorMetadata;
 use aws_smithy_types::retry::RetryConfig;
 use aws_smithy_types::timeout::TimeoutConfig;
 
-use super::error::{answered, causes, refused};
+use super::error::{answered, causes, kind_of, refused};
 use super::system::SystemClock;
+use super::throttle::ThrottlingPatience;
 use crate::model::Region;
 use crate::port::{Clock, ErrorKind, Result};
 
@@ -84,8 +89,9 @@ where
         .no_auth()
         .standard_retry(config.retry_config().unwrap_or(&standard))
         .retry_classifier(TransientErrorClassifier::<ErrorMetadata>::new())
-        // These services refuse too many requests with the status 503.
-        .retry_classifier(HttpStatusCodeClassifier::default());
+        .retry_classifier(HttpStatusCodeClassifier::default())
+        .retry_classifier(ThrottlingCodes)
+        .interceptor(ThrottlingPatience);
     if let Some(sleep) = config.sleep_impl() {
         operation = operation.sleep_impl(sleep);
     }
@@ -100,6 +106,37 @@ where
         .deserializer(read)
         .build();
     answered(call, operation.invoke(())).await
+}
+
+/// Recognizes throttled requests by their error code.
+///
+/// EC2 refuses too many requests with the status 503, but services with the AWS JSON protocol do so
+/// with the status 400, which alone says nothing.
+#[derive(Debug)]
+struct ThrottlingCodes;
+
+impl ClassifyRetry for ThrottlingCodes {
+    fn classify_retry(&self, context: &InterceptorContext) -> RetryAction {
+        let code = context
+            .output_or_error()
+            .and_then(|answer| answer.err())
+            .and_then(OrchestratorError::as_operation_error)
+            .and_then(|error| error.downcast_ref::<ErrorMetadata>())
+            .and_then(ErrorMetadata::code);
+        match code.map(kind_of) {
+            Some(ErrorKind::Throttled) => RetryAction::throttling_error(),
+            _ => RetryAction::NoActionIndicated,
+        }
+    }
+
+    fn name(&self) -> &'static str {
+        "ThrottlingCodes"
+    }
+
+    // The code of a request that is throttled with the status 503 decides.
+    fn priority(&self) -> RetryClassifierPriority {
+        RetryClassifierPriority::run_after(RetryClassifierPriority::transient_error_classifier())
+    }
 }
 
 /// Returns the URL of a service in a Region, or the configured one.

@@ -53,13 +53,17 @@ mod tests {
     use std::net::Ipv4Addr;
     use std::time::Duration;
 
+    use aws_config::SdkConfig;
+    use aws_credential_types::provider::SharedCredentialsProvider;
     use aws_sdk_sts::config::timeout::TimeoutConfig;
     use aws_sdk_sts::config::{
-        AsyncSleep, BehaviorVersion, Region, Sleep, StalledStreamProtectionConfig,
+        AsyncSleep, BehaviorVersion, Region, SharedAsyncSleep, Sleep, StalledStreamProtectionConfig,
     };
+    use serde_json::json;
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
     use tokio::net::TcpListener;
 
+    use super::super::json_call::{self, JsonCall};
     use super::super::{http_client, identity};
     use super::*;
     use crate::port::KeyPair;
@@ -74,28 +78,22 @@ mod tests {
         }
     }
 
-    /// Answers each request with the same refusal. Returns how often a call is sent.
-    async fn attempts(status: u16, code: &str) -> usize {
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
-        let endpoint = format!("http://{}", listener.local_addr().unwrap());
-        let key = KeyPair {
+    fn key() -> KeyPair {
+        KeyPair {
             id: "AKIAIOSFODNN7EXAMPLE".to_owned(),
             secret: "secret".into(),
-        };
-        let config = aws_sdk_sts::Config::builder()
-            .behavior_version(BehaviorVersion::latest())
-            .region(Region::from_static("us-east-1"))
-            .endpoint_url(endpoint)
-            .http_client(http_client())
-            .credentials_provider(identity::credentials(&key))
-            .sleep_impl(NoSleep)
-            // They would be over at once.
-            .timeout_config(TimeoutConfig::disabled())
-            .stalled_stream_protection(StalledStreamProtectionConfig::disabled())
-            .interceptor(ThrottlingPatience)
-            .build();
-        let client = aws_sdk_sts::Client::from_conf(config);
-        let body = format!("<ErrorResponse><Error><Code>{code}</Code></Error></ErrorResponse>");
+        }
+    }
+
+    /// Answers each request with the same refusal. Returns how often the call is sent, which gets
+    /// the endpoint and returns whether it fails.
+    async fn attempts<Fails: Future<Output = bool>>(
+        status: u16,
+        body: &str,
+        call: impl FnOnce(String) -> Fails,
+    ) -> usize {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
+        let endpoint = format!("http://{}", listener.local_addr().unwrap());
         let answer = format!(
             "HTTP/1.1 {status} Refused\r\nconnection: close\r\ncontent-length: {}\r\n\r\n{body}",
             body.len()
@@ -113,9 +111,47 @@ mod tests {
         };
         tokio::select! {
             () = serve => unreachable!("the server does not end"),
-            answer = client.get_caller_identity().send() => assert!(answer.is_err()),
+            fails = call(endpoint) => assert!(fails),
         }
         count
+    }
+
+    /// Calls a service by the client of the SDK. Returns whether the call fails.
+    async fn by_client(endpoint: String) -> bool {
+        let config = aws_sdk_sts::Config::builder()
+            .behavior_version(BehaviorVersion::latest())
+            .region(Region::from_static("us-east-1"))
+            .endpoint_url(endpoint)
+            .http_client(http_client())
+            .credentials_provider(identity::credentials(&key()))
+            .sleep_impl(NoSleep)
+            // They would be over at once.
+            .timeout_config(TimeoutConfig::disabled())
+            .stalled_stream_protection(StalledStreamProtectionConfig::disabled())
+            .interceptor(ThrottlingPatience)
+            .build();
+        let client = aws_sdk_sts::Client::from_conf(config);
+        client.get_caller_identity().send().await.is_err()
+    }
+
+    /// Calls a service that has no client here. Returns whether the call fails.
+    async fn by_json(endpoint: String) -> bool {
+        let credentials = SharedCredentialsProvider::new(identity::credentials(&key()));
+        let config = SdkConfig::builder()
+            .region(Region::from_static("us-east-1"))
+            .endpoint_url(endpoint)
+            .http_client(http_client())
+            .credentials_provider(credentials)
+            .sleep_impl(SharedAsyncSleep::new(NoSleep))
+            .timeout_config(TimeoutConfig::disabled())
+            .build();
+        let call = JsonCall {
+            call: "sqs:GetQueueUrl",
+            service: "sqs",
+            target: "AmazonSQS.GetQueueUrl",
+            media_type: "application/x-amz-json-1.0",
+        };
+        json_call::send(&config, call, &json!({})).await.is_err()
     }
 
     #[tokio::test]
@@ -128,7 +164,23 @@ mod tests {
             (500, "InternalError", 3),
             (403, "AccessDenied", 1),
         ] {
-            assert_eq!(attempts(status, code).await, expected, "{code}");
+            let body = format!("<ErrorResponse><Error><Code>{code}</Code></Error></ErrorResponse>");
+            assert_eq!(attempts(status, &body, by_client).await, expected, "{code}");
+        }
+    }
+
+    #[tokio::test]
+    async fn so_are_those_of_services_without_a_client() {
+        let patient = usize::try_from(ATTEMPTS).unwrap();
+        for (status, code, expected) in [
+            (400, "com.amazonaws.sqs#RequestThrottled", patient),
+            (400, "ThrottlingException", patient),
+            (503, "ThrottlingException", patient),
+            (500, "InternalFailure", 3),
+            (400, "com.amazonaws.sqs#QueueDoesNotExist", 1),
+        ] {
+            let body = json!({ "__type": code }).to_string();
+            assert_eq!(attempts(status, &body, by_json).await, expected, "{code}");
         }
     }
 }

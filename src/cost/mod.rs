@@ -369,9 +369,9 @@ fn left_out(models: &[&Model]) -> Vec<String> {
         .iter()
         .any(|model| model.encrypt.keys().next().is_some());
     let services = encrypted.then_some(services);
-    let mut told = models.iter().flat_map(|model| &model.entries);
-    let told = told.any(|entry| !entry.notify.is_empty()).then_some(
-        "what the targets of `notify` charge for an event of each rotation; EventBridge charges for those to another event bus",
+    let mut entries = models.iter().flat_map(|model| &model.entries);
+    let notified = entries.any(|entry| !entry.notify.is_empty()).then_some(
+        "what the targets of `notify` charge for an event for each rotation; EventBridge charges for those to another event bus",
     );
     [
         "the free tier, tax, discounts and volume tiers",
@@ -385,7 +385,7 @@ fn left_out(models: &[&Model]) -> Vec<String> {
     .chain(network)
     .chain(services)
     .chain(adapters)
-    .chain(told)
+    .chain(notified)
     .map(str::to_owned)
     .collect()
 }

@@ -50,7 +50,7 @@ pub struct Entry {
     pub reads_itself: bool,
     /// The replicas of the secret, in alphabetical order of their Regions.
     pub replicas: Vec<Replica>,
-    /// What receives an event of each promotion, in alphabetical order of the ARNs.
+    /// What receives an event for each promotion, in alphabetical order of the ARNs.
     pub notify: Vec<EventTarget>,
     /// The credentials that change the credential.
     pub rotate_as: RotateAs,

@@ -220,10 +220,10 @@ fn read_root(root: &Fields<'_>, files: &Files<'_>) -> Option<Model> {
     let mut entries = entry::read(root, defaults.as_ref(), &around);
     entry::name_administrators(&mut entries);
     let notify = notify::read(root);
-    let told = notify.as_deref().unwrap_or_default();
-    notify::add_to_all(&mut entries, told);
+    let notify_targets = notify.as_deref().unwrap_or_default();
+    notify::add_to_all(&mut entries, notify_targets);
     let known_account = account.as_ref().and_then(Option::as_ref);
-    notify::check(root, &entries, told, known_region, known_account);
+    notify::check(root, &entries, notify_targets, known_region, known_account);
     for (entry, at) in &entries {
         entry::check_tags(entry, tags.as_ref().unwrap_or(&BTreeMap::new()), at);
     }

@@ -11,7 +11,7 @@ use super::{AccountId, Arn, Finding, Region};
 /// (*eb-quota* in the EventBridge User Guide).
 pub const MAX_TARGETS: usize = 5;
 
-/// What receives an event of each promotion.
+/// What receives an event for each promotion.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct EventTarget {
     /// Its ARN.
@@ -104,7 +104,7 @@ impl fmt::Display for EventTarget {
 }
 
 /// What to do about a target that a rule of the stack cannot have.
-pub const ELSEWHERE: &str = "name a topic, a queue, a function, or an event bus of the stack's own account and Region, and forward the events from there";
+pub const ELSEWHERE: &str = "name a topic, a queue, a function, or an event bus of the stack's own account and Region, and forward the events from there, but not from an event bus to another one";
 
 /// Reads `notify` of an entry, of `defaults`, or of the manifest. Returns the targets in
 /// alphabetical order.

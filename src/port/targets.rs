@@ -1,4 +1,4 @@
-//! SNS, SQS, and EventBridge: what receives an event of each promotion, and belongs to someone
+//! SNS, SQS, and EventBridge: what receives an event for each promotion, and belongs to someone
 //! else.
 
 use async_trait::async_trait;

@@ -1,4 +1,4 @@
-"""EventBridge: Secrets Manager's events, and what reaches a topic."""
+"""EventBridge: Secrets Manager's events, and what reaches a target."""
 
 from __future__ import annotations
 
@@ -9,13 +9,20 @@ import unittest
 import uuid
 from typing import Any
 
-from local_aws import ACCOUNT, REGION, eventually
+from local_aws import ACCOUNT, REGION, eventually, zipped
 from rotating import RotatingTest
 
 CONDITIONS = {
     "StringEquals": {"aws:SourceAccount": ACCOUNT},
     "ArnEquals": {"aws:SourceArn": f"arn:aws:events:{REGION}:{ACCOUNT}:rule/test"},
 }
+
+RECORDER = """
+import os, pathlib
+
+def handler(event, context):
+    pathlib.Path(os.environ["RECORD"]).touch()
+"""
 
 
 def statement(**more: Any) -> dict[str, Any]:
@@ -50,6 +57,29 @@ class DeliveryTest(RotatingTest):
         )
         return [json.loads(it["Body"]) for it in messages.get("Messages", [])]
 
+    def send_to(self, target: str, **more: str) -> None:
+        """Sends an event by way of the rule `test`."""
+        self.bus.put_rule(Name="test", EventPattern=json.dumps({"source": [self.name]}))
+        self.bus.put_targets(Rule="test", Targets=[{"Id": "1", "Arn": target, **more}])
+        self.bus.put_events(
+            Entries=[{"Source": self.name, "DetailType": "test", "Detail": "{}"}]
+        )
+        time.sleep(0.2)
+
+    def failures(self) -> float:
+        """Returns how often the rule `test` could not deliver."""
+        now = datetime.datetime.now(datetime.timezone.utc)
+        failed = self.client("cloudwatch").get_metric_statistics(
+            Namespace="AWS/Events",
+            MetricName="FailedInvocations",
+            Dimensions=[{"Name": "RuleName", "Value": "test"}],
+            StartTime=now - datetime.timedelta(minutes=10),
+            EndTime=now + datetime.timedelta(minutes=10),
+            Period=3600,
+            Statistics=["Sum"],
+        )["Datapoints"]
+        return float(sum(it["Sum"] for it in failed))
+
     def deliver(self, *statements: dict[str, Any]) -> bool:
         """Says whether an event reaches a topic with this policy by way of a rule."""
         url, queue = self.queue()
@@ -63,12 +93,7 @@ class DeliveryTest(RotatingTest):
             self.topics.set_topic_attributes(
                 TopicArn=topic, AttributeName="Policy", AttributeValue=json.dumps(policy)
             )
-        self.bus.put_rule(Name="test", EventPattern=json.dumps({"source": [self.name]}))
-        self.bus.put_targets(Rule="test", Targets=[{"Id": "1", "Arn": topic}])
-        self.bus.put_events(
-            Entries=[{"Source": self.name, "DetailType": "test", "Detail": "{}"}]
-        )
-        time.sleep(0.2)
+        self.send_to(topic)
         return bool(self.received(url))
 
 
@@ -110,14 +135,36 @@ class Delivery(DeliveryTest):
                 self.send_to(queue)
                 self.assertEqual(bool(self.received(url)), delivered)
 
-    def send_to(self, target: str, **more: str) -> None:
-        """Sends an event by way of the rule `test`."""
-        self.bus.put_rule(Name="test", EventPattern=json.dumps({"source": [self.name]}))
-        self.bus.put_targets(Rule="test", Targets=[{"Id": "1", "Arn": target, **more}])
-        self.bus.put_events(
-            Entries=[{"Source": self.name, "DetailType": "test", "Detail": "{}"}]
-        )
-        time.sleep(0.2)
+    def test_a_functions_policy_decides(self) -> None:
+        functions = self.client("lambda")
+        rule = CONDITIONS["ArnEquals"]["aws:SourceArn"]
+        for source, delivered in ((None, False), (f"{rule}-other", False), (rule, True)):
+            with self.subTest(source=source):
+                self.name = f"t-{uuid.uuid4().hex[:8]}"
+                record = self.directory / self.name
+                function = functions.create_function(
+                    FunctionName=self.name,
+                    Runtime="python3.12",
+                    Handler="index.handler",
+                    Role=self.role(self.name),
+                    Code={"ZipFile": zipped({"index.py": RECORDER})},
+                    Environment={"Variables": {"RECORD": str(record)}},
+                )["FunctionArn"]
+                if source:
+                    functions.add_permission(
+                        FunctionName=self.name,
+                        StatementId="rule",
+                        Principal="events.amazonaws.com",
+                        Action="lambda:InvokeFunction",
+                        SourceArn=source,
+                    )
+                before = self.failures()
+                self.send_to(function)
+                if delivered:
+                    eventually(record.exists)
+                else:
+                    self.assertEqual(self.failures(), before + 1)
+                    self.assertFalse(record.exists())
 
     def test_an_event_bus_gets_events_with_a_role(self) -> None:
         identities = self.client("iam")
@@ -154,8 +201,13 @@ class Delivery(DeliveryTest):
             PolicyName="put",
             PolicyDocument=json.dumps({"Version": "2012-10-17", "Statement": [policy]}),
         )
-        self.send_to(bus, RoleArn=role)
-        self.assertEqual(len(self.received(url)), 1)
+        for service, received in (("lambda", 0), ("events", 1)):
+            trust["Statement"][0]["Principal"] = {"Service": f"{service}.amazonaws.com"}
+            identities.update_assume_role_policy(
+                RoleName=self.name, PolicyDocument=json.dumps(trust)
+            )
+            self.send_to(bus, RoleArn=role)
+            self.assertEqual(len(self.received(url)), received, service)
 
     def test_a_moved_label_is_an_event(self) -> None:
         url, queue = self.queue()
@@ -189,17 +241,7 @@ class WithoutConditions(DeliveryTest):
         self.assertTrue(self.deliver(statement()))
         self.name = f"t-{uuid.uuid4().hex[:8]}"
         self.assertFalse(self.deliver(statement(Condition=CONDITIONS)))
-        now = datetime.datetime.now(datetime.timezone.utc)
-        failed = self.client("cloudwatch").get_metric_statistics(
-            Namespace="AWS/Events",
-            MetricName="FailedInvocations",
-            Dimensions=[{"Name": "RuleName", "Value": "test"}],
-            StartTime=now - datetime.timedelta(minutes=10),
-            EndTime=now + datetime.timedelta(minutes=10),
-            Period=3600,
-            Statistics=["Sum"],
-        )["Datapoints"]
-        self.assertEqual(sum(it["Sum"] for it in failed), 1)
+        self.assertEqual(self.failures(), 1)
 
 
 if __name__ == "__main__":

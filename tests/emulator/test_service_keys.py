@@ -1,4 +1,4 @@
-"""The keys with which AWS services encrypt log groups, topics, and functions."""
+"""The keys with which AWS services encrypt log groups, topics, queues, and functions."""
 
 from __future__ import annotations
 
@@ -93,8 +93,8 @@ class ServiceKeys(DeployingTest):
             self.assertEqual("KmsMasterKeyId" in held, key)
 
 
-class EncryptedTopic(DeliveryTest):
-    def test_eventbridge_needs_the_key(self) -> None:
+class EncryptedTarget(DeliveryTest):
+    def test_eventbridge_needs_the_key_of_a_topic(self) -> None:
         kms = self.client("kms")
         uses = {"Action": ["kms:Decrypt", "kms:GenerateDataKey*"]}
         for more, delivered in (
@@ -111,6 +111,20 @@ class EncryptedTopic(DeliveryTest):
                     Name=self.name, Attributes={"KmsMasterKeyId": key}
                 )
                 self.assertEqual(self.deliver(statement()), delivered)
+
+    def test_eventbridge_needs_the_key_of_a_queue(self) -> None:
+        kms = self.client("kms")
+        uses = statement(Action=["kms:Decrypt", "kms:GenerateDataKey*"])
+        for more, delivered in (((), False), ((uses,), True)):
+            with self.subTest(more=more):
+                key = kms.create_key(Policy=json.dumps(key_policy(*more)))["KeyMetadata"]["Arn"]
+                self.name = f"t-{key[-8:]}"
+                url, queue = self.queue()
+                self.queues.set_queue_attributes(
+                    QueueUrl=url, Attributes={"KmsMasterKeyId": key}
+                )
+                self.send_to(queue)
+                self.assertEqual(bool(self.received(url)), delivered)
 
 
 if __name__ == "__main__":

@@ -1,12 +1,16 @@
-//! `notify`: one event of each promotion, for each target.
+//! `notify`: one event for each promotion and each target.
 
+use std::io::{Cursor, Write as _};
 use std::time::Duration;
 
+use aws_sdk_lambda::primitives::Blob;
+use aws_sdk_lambda::types::FunctionCode;
 use serde_json::{Value, json};
 
-use crate::environment::{ACCOUNT, REGION, TestEnvironment};
+use crate::environment::{ACCOUNT, CommandOutput, REGION, Signed, TestEnvironment};
+use crate::least::Policy;
 
-const STACK: &str = "told-keys";
+const STACK: &str = "notified-keys";
 const BOOTSTRAP: &str = "bootstrap --yes --function-zip function.zip --format json";
 
 fn arn(service: &str, resource: &str) -> String {
@@ -25,6 +29,47 @@ impl TestEnvironment {
         let created = self.call("sqs", "AmazonSQS.CreateQueue", &body).await;
         let url = created["QueueUrl"].as_str().expect("a URL").to_owned();
         Queue { test: self, url }
+    }
+
+    /// Creates a topic to which EventBridge may publish.
+    async fn make_topic(&self, name: &str) {
+        let policy = json!({ "Version": "2012-10-17", "Statement": [{
+            "Effect": "Allow", "Principal": { "Service": "events.amazonaws.com" },
+            "Action": "sns:Publish", "Resource": arn("sns", name),
+        }] });
+        let policy = policy.to_string();
+        let encoded: Vec<String> = policy.bytes().map(|byte| format!("%{byte:02X}")).collect();
+        let encoded = encoded.concat();
+        let body = format!(
+            "Action=CreateTopic&Version=2010-03-31&Name={name}\
+             &Attributes.entry.1.key=Policy&Attributes.entry.1.value={encoded}"
+        );
+        let request = Signed::new("sns", "POST", "/")
+            .header("content-type", "application/x-www-form-urlencoded");
+        let answer = request.answer(self.endpoint(), &self.root(), &body).await;
+        assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
+    }
+
+    /// Creates a function, whose policy has no statement.
+    async fn make_function(&self, name: &str) {
+        let mut zip = zip::ZipWriter::new(Cursor::new(Vec::new()));
+        let options = zip::write::SimpleFileOptions::default();
+        zip.start_file("index.py", options).expect("a file");
+        let program = b"def handler(event, context):\n    pass\n";
+        zip.write_all(program).expect("its content");
+        let zip = zip.finish().expect("a zip").into_inner();
+        let trust = r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow",
+            "Principal":{"Service":"lambda.amazonaws.com"},"Action":"sts:AssumeRole"}]}"#;
+        let role = self.iam.create_role().role_name(name);
+        let role = role.assume_role_policy_document(trust).send().await;
+        let role = role.expect("a role").role.expect("a role").arn;
+        let code = FunctionCode::builder().zip_file(Blob::new(zip)).build();
+        let request = self.lambda.create_function().function_name(name);
+        let request = request
+            .runtime("python3.12".into())
+            .handler("index.handler");
+        let created = request.role(role).code(code).send().await;
+        created.expect("a function");
     }
 }
 
@@ -168,6 +213,78 @@ async fn each_promotion_is_one_event_for_each_target() {
     );
 }
 
+/// A function as a target, whose policy the stack changes.
+struct FunctionTarget<'a> {
+    test: &'a TestEnvironment,
+    arn: String,
+}
+
+impl FunctionTarget<'_> {
+    /// Lets a new deployer, who lacks one action on the function, run a command.
+    async fn run_without(&self, part: &str, action: &str, command: &str) -> CommandOutput {
+        let test = self.test;
+        let policy = test.home.read("rendered/deployer-policy.json");
+        let policy = Policy::read(&policy).sufficient(part, "");
+        let policy = policy.denying((action, &self.arn));
+        let user = action.replace(':', "-");
+        test.make_user(&user).await;
+        test.allow(&user, &policy.to_text()).await;
+        let key = test.make_key(&user).await;
+        test.act_as(&key);
+        test.keyrota(command).await
+    }
+
+    /// Brings the account to where nothing is deployed.
+    async fn prepare(&self) {
+        let test = self.test;
+        test.reset().await;
+        test.act_as(&test.root());
+        test.make_user("ada").await;
+        test.make_function("restart").await;
+        test.manifest(&format!(
+            "version: 1\nstack: {STACK}\naccount: '{ACCOUNT}'\nregion: {REGION}\naccess_keys:\n\
+             \x20 - {{ user: ada, secret: ada, notify: ['{}'] }}\n",
+            self.arn
+        ));
+        test.keyrota("generate").await.exits(0);
+    }
+
+    /// Returns the function's policy, if it has one.
+    async fn policy(&self) -> Option<String> {
+        let request = self.test.lambda.get_policy().function_name(&self.arn);
+        request.send().await.ok()?.policy
+    }
+}
+
+/// The stack adds one statement to the policy of a function, and removes it. A deployer that may
+/// not do that fails.
+#[tokio::test]
+async fn each_action_on_a_functions_policy_is_needed() {
+    let test = &TestEnvironment::new().await;
+    let arn = arn("lambda", "function:restart");
+    let function = FunctionTarget { test, arn };
+    for action in ["lambda:AddPermission", "lambda:GetPolicy"] {
+        function.prepare().await;
+        let ran = function.run_without("Bootstrap", action, BOOTSTRAP).await;
+        assert_eq!(ran.code, Some(1), "{action} {ran}");
+        assert!(ran.to_string().contains(action), "{action} {ran}");
+    }
+    function.prepare().await;
+    test.keyrota(BOOTSTRAP).await.exits(0);
+    let policy = function.policy().await.expect("a policy");
+    assert!(policy.contains("events.amazonaws.com"), "{policy}");
+    assert!(policy.contains("rule/"), "{policy}");
+    let action = "lambda:RemovePermission";
+    let teardown = "teardown --yes --format json";
+    let ran = function.run_without("Teardown", action, teardown).await;
+    assert_eq!(ran.code, Some(1), "{ran}");
+    assert!(ran.to_string().contains(action), "{ran}");
+    test.act_as(&test.root());
+    test.keyrota(teardown).await.exits(0);
+    let policy = function.policy().await.unwrap_or_default();
+    assert!(!policy.contains("events.amazonaws.com"), "{policy}");
+}
+
 /// A deployer that may not look at the targets is warned. One that may not pass the role of an event
 /// bus deploys nothing.
 #[tokio::test]
@@ -175,10 +292,13 @@ async fn each_action_on_the_targets_is_needed() {
     let test = TestEnvironment::new().await;
     test.make_user("ada").await;
     let (queue, bus) = (arn("sqs", "told"), arn("events", "event-bus/platform"));
+    let (topic, function) = (arn("sns", "told"), arn("lambda", "function:restart"));
     test.manifest(&format!(
         "version: 1\nstack: {STACK}\naccount: '{ACCOUNT}'\nregion: {REGION}\naccess_keys:\n\
-         \x20 - {{ user: ada, secret: ada, notify: ['{queue}', '{bus}'] }}\n"
+         \x20 - {{ user: ada, secret: ada, notify: ['{queue}', '{bus}', '{topic}', '{function}'] }}\n"
     ));
+    test.make_topic("told").await;
+    test.make_function("restart").await;
     let told = test.make_queue("told").await;
     let anybody = json!({
         "Effect": "Allow", "Principal": "*", "Action": "sqs:SendMessage", "Resource": queue,
@@ -192,11 +312,13 @@ async fn each_action_on_the_targets_is_needed() {
     .await;
     test.keyrota("generate").await.exits(0);
     let policy = test.home.read("rendered/deployer-policy.json");
-    let policy = crate::least::Policy::read(&policy).sufficient("Bootstrap", "");
+    let policy = Policy::read(&policy).sufficient("Bootstrap", "");
     for action in [
         "sqs:GetQueueUrl",
         "sqs:GetQueueAttributes",
         "events:DescribeEventBus",
+        "sns:GetTopicAttributes",
+        "lambda:GetFunctionConfiguration",
     ] {
         let less = policy.without(&[action]).to_text();
         assert_ne!(less, policy.to_text(), "{action}");

@@ -111,7 +111,7 @@ pub(super) static COMMON: [Field; 11] = [
     Field::optional(
         "notify",
         Form::Texts(NOTIFY, Some(5)),
-        "The ARNs of SNS topics, SQS queues, Lambda functions, or event buses of the stack's account and Region that receive an event of each promotion, at most 5 with those at the top of the manifest.",
+        "The ARNs of SNS topics, SQS queues, Lambda functions, or event buses of the stack's account and Region that receive an event for each promotion, at most 5 with those at the top of the manifest.",
     )
     .examples(&["arn:aws:sns:eu-west-1:111122223333:rotated"])
     .in_defaults(),

@@ -94,7 +94,7 @@ static FIELDS: [Field; 18] = [
     Field::optional(
         "notify",
         Form::Texts(NOTIFY, Some(5)),
-        "The ARNs of SNS topics, SQS queues, Lambda functions, or event buses that receive an event of each promotion of every entry, in addition to those of the entry.",
+        "The ARNs of SNS topics, SQS queues, Lambda functions, or event buses that receive an event for each promotion of every entry, in addition to those of the entry.",
     )
     .examples(&["arn:aws:sns:eu-west-1:111122223333:rotated"]),
     Field::optional(

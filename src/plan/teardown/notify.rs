@@ -1,5 +1,5 @@
-//! What stays of `notify`. The rules and the permissions on functions are the stack's, and go with
-//! it. A statement in the policy of a topic or a queue was added by its owner.
+//! What `teardown` leaves of `notify`. The rules and the permissions on functions belong to the stack,
+//! and are deleted with it. A statement in the policy of a topic or a queue was added by its owner.
 
 use std::collections::BTreeSet;
 

@@ -1,4 +1,4 @@
-//! What receives an event of each promotion. It belongs to someone else: the deployer looks at it,
+//! What receives an event for each promotion. It belongs to someone else: the deployer looks at it,
 //! and adds statements to the policies of functions only.
 
 use super::Command::{Bootstrap, DetectDrift, Plan, Teardown};

@@ -359,7 +359,7 @@ impl Load {
             FUNCTION_RESOURCES + more + held.policies() + held.rules()
         };
         let functions: usize = self.held.iter().map(of).sum();
-        let (told, told_bytes) = self.notified();
+        let (notify_resources, notify_bytes) = self.notified();
         let encrypted = usize::from(self.encrypt.keys().next().is_some());
         let creates = usize::from(self.encrypt.creates());
         // Each function's role has a policy for its environment.
@@ -370,13 +370,13 @@ impl Load {
             + self.resources
             + self.subscriptions
             + functions
-            + told;
+            + notify_resources;
         let bytes = FUNCTION_FRAME * self.held.len()
             + SUBSCRIPTION_FRAME * self.subscriptions
             + 20 * self.tags
             + SERVICE_KEY_FRAME * creates
             + ENCRYPTED_FRAME * encrypted * self.held.len()
-            + told_bytes
+            + notify_bytes
             + self.bytes;
         (resources, bytes, KEY_POLICY_FRAME + self.key_policy)
     }

@@ -34,6 +34,16 @@ exceptions:
   - { rule: kms-rotation, reason: because of this }
 ";
 
+const FIFO: &str = "\
+version: 1
+stack: keys
+account: \"111122223333\"
+region: eu-west-1
+alarms: { email: [ops@example.com] }
+access_keys:
+  - { user: ada, secret: ada, notify: [\"arn:aws:sqs:eu-west-1:111122223333:rotated.fifo\"] }
+";
+
 /// Adds resources before the outputs.
 fn with(text: &str, resources: &str) -> String {
     swap(text, "\nOutputs:\n", &format!("\n{resources}\nOutputs:\n"))
@@ -486,6 +496,10 @@ fn rest() -> impl IntoIterator<Item = Case> {
         "unnotified-target", NOTIFY => |text| {
             swap(text, "          labelUpdated: [AWSCURRENT]\n", "          labelUpdated: [AWSPREVIOUS]\n")
         };
+        "unnotified-target", NOTIFY => |text| swap(text, "SourceArn: !GetAtt NotifyRule6cb7a30a.Arn", "SourceArn: !GetAtt NotifyRule4b576b16.Arn");
+        "unnotified-target", NOTIFY => |text| swap(text, "          RoleArn: !GetAtt NotifyRole.Arn\n", "");
+        "unnotified-target", NOTIFY => |text| swap(text, "            Action: events:PutEvents\n", "            Action: events:DescribeEventBus\n");
+        "unnotified-target", FIFO => |text| swap(text, "          SqsParameters: { MessageGroupId: keyrota }\n", "");
         "named-resource", EVERYTHING => |text| {
             text.replace("AlarmTopic", "Topic").replacen("  ArtifactKey:", "  ZipKey:", 1).replace("!Ref ArtifactKey", "!Ref ZipKey")
         };

@@ -1,8 +1,8 @@
 """EventBridge's delivery to its targets, which need a policy that admits it.
 
 ministack delivers to any topic, queue, and function. Here the policy of the target must allow
-``events.amazonaws.com`` the action of the delivery, as on AWS, and the policy of a topic's key to
-use the key. To another event bus, EventBridge sends with the role of the target. Item
+``events.amazonaws.com`` the action of the delivery, as on AWS, and the policy of the key of a topic
+or a queue to use the key. To another event bus, EventBridge sends with the role of the target. Item
 ``sns-conditions``: a statement with a Condition does not count for a topic, because EventBridge
 supports no Condition blocks there. A delivery that is not allowed shows only in the rule's metric
 FailedInvocations.
@@ -99,8 +99,12 @@ def _may_send(queue_arn: str) -> bool:
     queue = sqs._queue_by_arn(queue_arn)
     if not queue:
         return False
-    document = json.loads(queue["attributes"].get("Policy") or "{}")
-    return _allows(document, "sqs:SendMessage", queue_arn)
+    attributes = queue["attributes"]
+    document = json.loads(attributes.get("Policy") or "{}")
+    key = attributes.get("KmsMasterKeyId")
+    return _allows(document, "sqs:SendMessage", queue_arn) and (
+        not key or service_keys.may_use(key, _SERVICE, {})
+    )
 
 
 def _may_invoke(function_arn: str) -> bool:

@@ -1,4 +1,4 @@
-"""The KMS keys with which AWS services encrypt log groups, topics, and functions.
+"""The KMS keys with which AWS services encrypt log groups, topics, queues, and functions.
 
 ministack stores none of these settings. Here, the stack's properties reach the resources, and a
 key must allow what the service documents. Nothing is encrypted.
@@ -9,6 +9,8 @@ key must allow what the service documents. Nothing is encrypted.
 * Who publishes to a topic must be allowed to use its key. A request of EventBridge has none of
   the condition keys ``aws:SourceAccount``, ``aws:SourceArn``, and ``aws:SourceOrgID``.
   https://docs.aws.amazon.com/sns/latest/dg/sns-key-management.html
+* Who sends to a queue must be allowed to use its key.
+  https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-key-management.html
 * Lambda keeps the key of a function only if the function has environment variables.
   https://github.com/hashicorp/terraform-provider-aws/issues/6366
 """
@@ -49,10 +51,10 @@ def may_publish(topic_arn: str, service: str) -> bool:
     """Returns whether a service may use the key of a topic, if the topic has one."""
     topic = sns._topics.get(topic_arn) or {}
     key = topic.get("attributes", {}).get("KmsMasterKeyId")
-    return not key or _may_use(key, service, {})
+    return not key or may_use(key, service, {})
 
 
-def _may_use(key: str, service: str, conditions: dict[str, str]) -> bool:
+def may_use(key: str, service: str, conditions: dict[str, str]) -> bool:
     """Returns whether a key is enabled, and its policy lets a service use it."""
     record = kms._resolve_key(key)
     if record is None or record["KeyState"] != "Enabled":
@@ -111,7 +113,7 @@ def _check_log_group(properties: Properties) -> None:
     name = properties.get("LogGroupName")
     arn = f"arn:aws:logs:{get_region()}:{get_account_id()}:log-group:{name}"
     service = f"logs.{get_region()}.amazonaws.com"
-    if not _may_use(key, service, {"kms:encryptioncontext:aws:logs:arn": arn}):
+    if not may_use(key, service, {"kms:encryptioncontext:aws:logs:arn": arn}):
         raise ValueError(
             f"The specified KMS Key Id could not be found or is not allowed to be used with "
             f"Arn '{arn}'"
