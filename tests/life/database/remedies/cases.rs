@@ -181,7 +181,7 @@ pub const WITH_A_ROTATION: &[Case] = &[
         ..case(
             &[Postgres],
             By::User,
-            "PostgreSQL before 16: only a superuser may change",
+            "PostgreSQL: the role may not change its own password",
             &[Sql("ALTER ROLE {user} REPLICATION")],
             &[SuperusersSecret, Manifest(SUPERUSER)],
         )
