@@ -75,14 +75,16 @@ impl Member {
 
     /// Changes the password, as a rotation does: a change that failed may have taken effect.
     pub async fn change(&self, old: &SecretString, new: &SecretString) {
+        let mut last = None;
         for _ in 0..MOST_ATTEMPTS {
             let changed = self.user.change(&self.rotating, old, new).await;
             if changed.is_ok() || self.logs_in(new).await {
                 return;
             }
+            last = changed.err();
             sleep(BETWEEN_ATTEMPTS).await;
         }
-        panic!("the password cannot be changed");
+        panic!("the password cannot be changed: {last:?}");
     }
 
     /// Logs in, as a rotation does, which is repeated if the service fails.
