@@ -243,7 +243,15 @@ class RotateSecret(RotatingTest):
 
     def test_a_failure_is_an_event(self) -> None:
         queues, events = self.client("sqs"), self.client("events")
-        url = queues.create_queue(QueueName="failures")["QueueUrl"]
+        statement = {
+            "Effect": "Allow",
+            "Principal": {"Service": "events.amazonaws.com"},
+            "Action": "sqs:SendMessage",
+            "Resource": f"arn:aws:sqs:{REGION}:{ACCOUNT}:failures",
+        }
+        policy = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+        queue = queues.create_queue(QueueName="failures", Attributes={"Policy": policy})
+        url = queue["QueueUrl"]
         pattern = {
             "source": ["aws.secretsmanager"],
             "detail-type": ["AWS Service Event via CloudTrail"],
