@@ -118,7 +118,7 @@ pub(super) static COMMON: [Field; 11] = [
 ];
 
 /// The ARN of a standard topic, a queue, a function, or an event bus other than the default one.
-pub(super) const NOTIFY: &str = r"^arn:[^:]+:(sns:[a-z0-9-]+:[0-9]{12}:[A-Za-z0-9_-]{1,256}|sqs:[a-z0-9-]+:[0-9]{12}:[A-Za-z0-9_-]{1,80}(\.fifo)?|lambda:[a-z0-9-]+:[0-9]{12}:function:[A-Za-z0-9_-]{1,140}(:[A-Za-z0-9$_-]{1,128})?|events:[a-z0-9-]+:[0-9]{12}:event-bus/(?!default$)[A-Za-z0-9._-]{1,256})$";
+pub(super) const NOTIFY: &str = r"^arn:[^:]+:(sns:[a-z0-9-]+:[0-9]{12}:[A-Za-z0-9_-]{1,256}|sqs:[a-z0-9-]+:[0-9]{12}:[A-Za-z0-9_-]{1,80}(\.fifo)?|lambda:[a-z0-9-]+:[0-9]{12}:function:[A-Za-z0-9_-]{1,140}(:[A-Za-z0-9_-]{1,128})?|events:[a-z0-9-]+:[0-9]{12}:event-bus/(?!default$)[A-Za-z0-9._-]{1,256})$";
 
 /// A replica of a secret.
 pub(in crate::model) static REPLICA: MappingDefinition = MappingDefinition::new(

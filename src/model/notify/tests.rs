@@ -94,6 +94,7 @@ fn what_is_no_target_is_refused() {
         "arn:aws:sqs:eu-west-1:111122223333:a.b",
         "arn:aws:lambda:eu-west-1:111122223333:layer:f",
         "arn:aws:lambda:eu-west-1:111122223333:function:f:1:2",
+        "arn:aws:lambda:eu-west-1:111122223333:function:f:$LATEST",
         "arn:aws:events:eu-west-1:111122223333:event-bus/default",
         "arn:aws:events:eu-west-1:111122223333:rule/a",
         "arn:aws:states:eu-west-1:111122223333:stateMachine:a",
