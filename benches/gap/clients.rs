@@ -7,20 +7,7 @@ use std::time::{Duration, Instant};
 use crate::database::client::log_in;
 use crate::database::rotation::rotate;
 use crate::database::site::{SECRET, Site};
-
-/// The waits of the retry that the documentation shows, until a farm has learned a password.
-const WAITS: [Duration; 10] = [
-    Duration::from_millis(100),
-    Duration::from_millis(200),
-    Duration::from_millis(400),
-    Duration::from_millis(800),
-    Duration::from_millis(1_600),
-    Duration::from_millis(3_200),
-    Duration::from_millis(6_400),
-    Duration::from_millis(12_800),
-    Duration::from_millis(12_800),
-    Duration::from_millis(12_800),
-];
+use crate::setup::WAITS;
 
 /// How many logins there were, and how many failed.
 #[derive(Default)]

@@ -16,6 +16,7 @@
 
 mod clients;
 mod farm;
+mod setup;
 
 /// The local AWS, as the tests of the whole program use it.
 #[path = "../../tests/life/environment/mod.rs"]
@@ -34,6 +35,7 @@ use serde_json::json;
 
 use clients::Observed;
 use farm::Farm;
+use setup::{Arguments, Place};
 
 /// How a password rotates.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -74,57 +76,11 @@ impl Strategy {
     }
 }
 
-/// Where clients log in.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Place {
-    OneServer,
-    /// Two servers, and the rotation does not wait for the second.
-    Farm,
-    /// Two servers, and the rotation waits for the second.
-    FarmWithPropagation,
-}
-
-impl Place {
-    const fn name(self) -> &'static str {
-        match self {
-            Self::OneServer => "one server",
-            Self::Farm => "farm",
-            Self::FarmWithPropagation => "farm, propagation",
-        }
-    }
-}
-
-/// What is measured, and how often.
-struct Arguments {
-    rotations: usize,
-    delay: Duration,
-    engine: Option<String>,
-}
-
-impl Arguments {
-    fn read() -> Self {
-        let all: Vec<String> = std::env::args().collect();
-        let after = |name: &str| {
-            let at = all.iter().position(|argument| argument == name)?;
-            all.get(at + 1).cloned()
-        };
-        let number = |name: &str, default: u64| {
-            let given = after(name);
-            given.map_or(default, |text| text.parse().expect("a number"))
-        };
-        Self {
-            rotations: usize::try_from(number("--rotations", 10)).expect("a small number"),
-            delay: Duration::from_secs(number("--delay", 30)),
-            engine: after("--engine"),
-        }
-    }
-}
-
 const ADMINISTRATOR: &str = "ops/dba";
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() {
-    let arguments = Arguments::read();
+    let arguments = Arguments::read(30, "--engine");
     println!(
         "{:9} {:32} {:18} {:>22} {:>17} {:>17} {:>12}",
         "engine",
@@ -137,11 +93,11 @@ async fn main() {
     );
     for engine in [Engine::Postgres, Engine::MariaDb, Engine::MySql] {
         let name = test_server::name(engine);
-        if arguments.engine.as_ref().is_some_and(|only| only != name) {
+        if !arguments.includes(name) {
             continue;
         }
         for strategy in Strategy::ALL.into_iter().filter(|it| it.fits(engine)) {
-            for place in [Place::OneServer, Place::Farm, Place::FarmWithPropagation] {
+            for place in Place::ALL {
                 let observed = measure(&arguments, engine, strategy, place).await;
                 println!(
                     "{name:9} {:32} {:18} {observed}",
@@ -183,7 +139,8 @@ async fn measure(
         ));
     }
     if place == Place::FarmWithPropagation {
-        settings.push(format!("propagation: {}s", arguments.delay.as_secs() + 1));
+        let propagation = arguments.propagation(place);
+        settings.push(format!("propagation: {}s", propagation.as_secs()));
     }
     let stack = match place {
         Place::FarmWithPropagation => "function: { timeout: 2m, ",
@@ -202,11 +159,7 @@ async fn measure(
         _ => arguments.delay + Duration::from_secs(2),
     };
     tokio::time::sleep(spread).await;
-    let rotations = match place {
-        Place::OneServer => arguments.rotations,
-        _ => arguments.rotations.div_ceil(5),
-    };
-    let observed = clients::watch(&site, rotations, spread).await;
+    let observed = clients::watch(&site, arguments.rotations(place), spread).await;
     // It asks the site's server until it ends.
     drop(farm);
     observed

@@ -13,6 +13,8 @@
 #[path = "../../tests/adapters/files.rs"]
 mod files;
 mod member;
+#[path = "../../../benches/gap/setup.rs"]
+mod setup;
 mod watch;
 
 use std::time::Duration;
@@ -20,6 +22,7 @@ use std::time::Duration;
 use keyrota_test_servers::Product;
 
 use member::Member;
+use setup::{Arguments, Place};
 use watch::{Count, Pace, Seen, watch};
 
 const PRODUCTS: [Product; 5] = [
@@ -30,80 +33,16 @@ const PRODUCTS: [Product; 5] = [
     Product::Devpi,
 ];
 
-/// Where clients log in.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Place {
-    OneServer,
-    /// Two servers, and the rotation does not wait for the second.
-    Farm,
-    /// Two servers, and the rotation waits for the second.
-    FarmWithPropagation,
-}
-
-impl Place {
-    const ALL: [Self; 3] = [Self::OneServer, Self::Farm, Self::FarmWithPropagation];
-
-    const fn name(self) -> &'static str {
-        match self {
-            Self::OneServer => "one server",
-            Self::Farm => "farm",
-            Self::FarmWithPropagation => "farm, propagation",
-        }
-    }
-}
-
-/// What is measured, and how often.
-struct Arguments {
-    rotations: usize,
-    delay: Duration,
-    service: Option<String>,
-}
-
-impl Arguments {
-    fn read() -> Self {
-        let all: Vec<String> = std::env::args().collect();
-        let after = |name: &str| {
-            let at = all.iter().position(|argument| argument == name)?;
-            all.get(at + 1).cloned()
-        };
-        let number = |name: &str, default: u64| {
-            let given = after(name);
-            given.map_or(default, |text| text.parse().expect("a number"))
-        };
-        Self {
-            rotations: usize::try_from(number("--rotations", 10)).expect("a small number"),
-            delay: Duration::from_secs(number("--delay", 5)),
-            service: after("--service"),
-        }
-    }
-
-    /// Returns how a rotation behaves there. On a farm, which is slow, there is one for every five.
-    fn pace(&self, place: Place) -> Pace {
-        Pace {
-            rotations: match place {
-                Place::OneServer => self.rotations,
-                Place::Farm | Place::FarmWithPropagation => self.rotations.div_ceil(5),
-            },
-            delay: self.delay,
-            propagation: match place {
-                Place::OneServer | Place::Farm => Duration::ZERO,
-                Place::FarmWithPropagation => self.delay + Duration::from_secs(1),
-            },
-        }
-    }
-}
-
 #[tokio::main(flavor = "current_thread")]
 async fn main() {
-    let arguments = Arguments::read();
+    let arguments = Arguments::read(5, "--service");
     println!(
         "| service | on | refused for, ms: least / median / greatest | failed without retry | failed with retry |"
     );
     println!("| --- | --- | --- | --- | --- |");
     for product in PRODUCTS {
         let name = product.name();
-        let only = arguments.service.as_deref();
-        if only.is_some_and(|only| !name.eq_ignore_ascii_case(only)) {
+        if !arguments.includes(name) {
             continue;
         }
         for place in Place::ALL {
@@ -111,7 +50,12 @@ async fn main() {
             if place != Place::OneServer {
                 members.push(Member::start(product).await);
             }
-            let seen = watch(&members, &arguments.pace(place)).await;
+            let pace = Pace {
+                rotations: arguments.rotations(place),
+                delay: arguments.delay,
+                propagation: arguments.propagation(place),
+            };
+            let seen = watch(&members, &pace).await;
             println!("| {name} | {} | {} |", place.name(), row(seen));
         }
     }

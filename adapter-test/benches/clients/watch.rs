@@ -9,25 +9,12 @@ use secrecy::SecretString;
 use tokio::time::sleep;
 
 use crate::member::Member;
+use crate::setup::WAITS;
 
 /// How long clients go on after each rotation.
 const REST: Duration = Duration::from_millis(300);
 /// Between two logins of a client.
 const PAUSE: Duration = Duration::from_millis(5);
-/// The waits of the retry that the documentation shows.
-const WAITS: [Duration; 10] = [
-    Duration::from_millis(100),
-    Duration::from_millis(200),
-    Duration::from_millis(400),
-    Duration::from_millis(800),
-    Duration::from_millis(1_600),
-    Duration::from_millis(3_200),
-    Duration::from_millis(6_400),
-    Duration::from_millis(12_800),
-    Duration::from_millis(12_800),
-    Duration::from_millis(12_800),
-];
-
 /// How a rotation and a farm behave.
 pub struct Pace {
     pub rotations: usize,
