@@ -268,8 +268,21 @@ async fn until(what: &str, is_so: impl Fn() -> bool) {
     }
 }
 
-#[tokio::test]
-async fn a_daemon_follows_and_runs_its_command_after_each_change() {
+/// Waits until a process catches SIGHUP, which would end it otherwise: `SigCgt` in
+/// proc_pid_status(5).
+async fn until_it_catches_hangups(id: &str) {
+    #[expect(clippy::disallowed_methods, reason = "the state of a process")]
+    let catches = || {
+        let status = std::fs::read_to_string(format!("/proc/{id}/status")).unwrap_or_default();
+        let mask = status.lines().find_map(|line| line.strip_prefix("SigCgt:"));
+        let mask = mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok());
+        mask.is_some_and(|mask| mask & 1 != 0)
+    };
+    until("it catches SIGHUP", catches).await;
+}
+
+/// Deploys a secret that its user can read, and writes its key into the profile `ada`.
+async fn host_of_ada() -> TestEnvironment {
     let test = TestEnvironment::new().await;
     test.make_user("ada").await;
     test.manifest(
@@ -278,6 +291,12 @@ async fn a_daemon_follows_and_runs_its_command_after_each_change() {
     test.keyrota(BOOTSTRAP).await.exits(0);
     let keys = BTreeMap::from([("ada", test.current_key("ada").await)]);
     test.home.write("credentials", credentials(&keys));
+    test
+}
+
+#[tokio::test]
+async fn a_daemon_follows_and_runs_its_command_after_each_change() {
+    let test = host_of_ada().await;
     let start = |script: &str| -> Child {
         let mut command = follow(&test, "ada", "--interval 1d");
         command.args(["--on-change", script]).stderr(Stdio::piped());
@@ -290,8 +309,8 @@ async fn a_daemon_follows_and_runs_its_command_after_each_change() {
     let id = daemon.id().expect("it runs").to_string();
     test.keyrota("rotate").await.exits(0);
     let current = test.current_key("ada").await;
+    until_it_catches_hangups(&id).await;
     // It checks at once, without waiting for the interval.
-    tokio::time::sleep(Duration::from_millis(500)).await;
     signal("-HUP", &id).await;
     until("the command begins", || test.home.file("ran").exists()).await;
     assert_eq!(held(&test, "ada"), current);
@@ -327,14 +346,7 @@ async fn a_daemon_follows_and_runs_its_command_after_each_change() {
 /// A command may start a process that stays in the background with the command's output.
 #[tokio::test]
 async fn a_command_may_leave_a_process_in_the_background() {
-    let test = TestEnvironment::new().await;
-    test.make_user("ada").await;
-    test.manifest(
-        "version: 1\nstack: plant\naccess_keys: [{ user: ada, secret: ada, readers: [self] }]\n",
-    );
-    test.keyrota(BOOTSTRAP).await.exits(0);
-    let keys = BTreeMap::from([("ada", test.current_key("ada").await)]);
-    test.home.write("credentials", credentials(&keys));
+    let test = host_of_ada().await;
     test.keyrota("rotate").await.exits(0);
     let mut command = follow(&test, "ada", "--once --on-change");
     // A pipe would stay open as long as the process in the background.
@@ -358,22 +370,14 @@ async fn a_command_may_leave_a_process_in_the_background() {
 /// A daemon that has succeeded warns about a file that is half written, and goes on.
 #[tokio::test]
 async fn a_daemon_goes_on_after_a_failure_and_ends_when_its_key_is_refused() {
-    let test = TestEnvironment::new().await;
-    test.make_user("ada").await;
-    test.manifest(
-        "version: 1\nstack: plant\naccess_keys: [{ user: ada, secret: ada, readers: [self] }]\n",
-    );
-    test.keyrota(BOOTSTRAP).await.exits(0);
-    let keys = BTreeMap::from([("ada", test.current_key("ada").await)]);
-    test.home.write("credentials", credentials(&keys));
+    let test = host_of_ada().await;
     let log = std::fs::File::create(test.home.file("log")).expect("a file");
     let mut command = follow(&test, "ada", "--interval 1d --on-change");
     command.arg("echo >> ran").stdout(Stdio::null()).stderr(log);
     let mut daemon = command.spawn().expect("keyrota can be started");
     let id = daemon.id().expect("it runs").to_string();
     test.keyrota("rotate").await.exits(0);
-    // Before it can receive SIGHUP, the signal would end it.
-    tokio::time::sleep(Duration::from_millis(500)).await;
+    until_it_catches_hangups(&id).await;
     signal("-HUP", &id).await;
     until("it follows", || test.home.file("ran").exists()).await;
     let whole = text(&test);
