@@ -9,15 +9,12 @@ pub use retire::RetireError;
 
 pub use keyrota_function_base::error::{NamedError, ReadError, RequestError};
 
-use keyrota_function_base::denial::{Denial, advice};
+use keyrota_function_base::denial::advice;
 use keyrota_function_base::pin::EntryError;
 use keyrota_function_base::secrets_manager::CallError;
 
 use crate::decide::AccessKeyId;
 use crate::pin::PinError;
-
-/// The next step after a call that the role makes failed, unless it was denied.
-const ROLES_POLICY: &str = "if that lasts, check the role's policy against `keyrota generate`";
 
 /// Why a step or a sweep failed.
 #[derive(Debug, thiserror::Error, strum::IntoStaticStr)]
@@ -170,13 +167,23 @@ pub enum Error {
         advice: &'static str,
     },
     /// The intent to create a key could not be recorded.
-    #[error(
-        "record in the tags of {user} that a key is made: {source}; none was made; {next}",
-        next = Denial::of(.source).map_or(ROLES_POLICY, Denial::advice)
-    )]
+    #[error("record in the tags of {user} that a key is made: {source}; none was made; {advice}")]
     IntentNotRecorded {
         /// The pinned user.
         user: String,
+        /// The error from AWS.
+        source: CallError,
+        /// The next step.
+        advice: &'static str,
+    },
+    /// The label that announces the removal of a key could not be moved.
+    #[error(
+        "label a version of {secret} before a key is removed: {source}; nothing was removed; {next}",
+        next = advice(.source)
+    )]
+    ClearingNotAnnounced {
+        /// The secret's name.
+        secret: String,
         /// The error from AWS.
         source: CallError,
     },

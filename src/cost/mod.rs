@@ -371,7 +371,7 @@ fn left_out(models: &[&Model]) -> Vec<String> {
     let services = encrypted.then_some(services);
     let mut entries = models.iter().flat_map(|model| &model.entries);
     let notified = entries.any(|entry| !entry.notify.is_empty()).then_some(
-        "what the targets of `notify` charge for an event for each rotation; EventBridge charges for those to another event bus",
+        "what the targets of `notify` charge for one event per rotation; EventBridge charges for those to another event bus",
     );
     [
         "the free tier, tax, discounts and volume tiers",

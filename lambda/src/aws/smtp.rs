@@ -167,15 +167,15 @@ struct Reply {
     lines: Vec<String>,
 }
 
-/// Returns the error of a refused login. The server may not know a new key yet.
-fn refused_login(reply: &Reply) -> CallError {
-    match reply.code {
-        500..600 => failed(CallErrorKind::NotAuthorised, reply.code.to_string()),
-        _ => reply.refusal(),
-    }
-}
-
 impl Reply {
+    /// Returns the error of a refused login. The server may not know a new key yet.
+    fn refused_login(&self) -> CallError {
+        match self.code {
+            500..600 => failed(CallErrorKind::NotAuthorised, self.code.to_string()),
+            _ => self.refusal(),
+        }
+    }
+
     /// Returns the error of a reply that refuses a command. Those with 4 are temporary.
     fn refusal(&self) -> CallError {
         let kind = match self.code {
@@ -234,7 +234,7 @@ impl<'stream, S: AsyncRead + AsyncWrite + Unpin> Dialogue<'stream, S> {
             self.send(&BASE64_STANDARD.encode(user)).await?;
             let reply = self.read().await?;
             if reply.code != 334 {
-                return Err(refused_login(&reply));
+                return Err(reply.refused_login());
             }
             self.send_secret("", password).await?;
         } else {
@@ -243,7 +243,7 @@ impl<'stream, S: AsyncRead + AsyncWrite + Unpin> Dialogue<'stream, S> {
         let reply = self.read().await?;
         match reply.code {
             235 => Ok(()),
-            _ => Err(refused_login(&reply)),
+            _ => Err(reply.refused_login()),
         }
     }
 
@@ -310,6 +310,39 @@ impl<'stream, S: AsyncRead + AsyncWrite + Unpin> Dialogue<'stream, S> {
                 0 => return Err(broken()),
                 count => self.unread.extend_from_slice(&received[..count]),
             }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A server may refuse a user that it does not know before it asks for the password.
+    #[test]
+    fn a_refused_user_name_is_a_refused_login() {
+        for (reply, kind) in [
+            ("535 unknown", CallErrorKind::NotAuthorised),
+            ("454 busy", CallErrorKind::Throttled),
+            ("235 welcome", CallErrorKind::Refused),
+        ] {
+            let runtime = tokio::runtime::Builder::new_current_thread()
+                .build()
+                .expect("a runtime");
+            let error = runtime.block_on(async {
+                let (mut client, mut server) = tokio::io::duplex(1024);
+                let replies = format!("334 VXNlcm5hbWU6\r\n{reply}\r\n");
+                server.write_all(replies.as_bytes()).await.expect("sent");
+                let offers = Reply {
+                    code: 250,
+                    lines: vec!["AUTH LOGIN".to_owned()],
+                };
+                let mut dialogue = Dialogue::new(&mut client);
+                let password = SecretString::from("password");
+                let outcome = dialogue.authenticate(&offers, "user", &password).await;
+                outcome.expect_err("it is refused")
+            });
+            assert_eq!(error.kind, kind, "{reply}");
         }
     }
 }

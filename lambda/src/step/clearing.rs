@@ -53,8 +53,8 @@ pub(super) async fn announce<P: Ports>(
             from,
             Some(&context.current_version),
         );
-        label.await.map_err(|source| Error::IntentNotRecorded {
-            user: context.pin.user.clone(),
+        label.await.map_err(|source| Error::ClearingNotAnnounced {
+            secret: event.secret.name().to_owned(),
             source,
         })?;
     }

@@ -1,9 +1,10 @@
 //! Records on the IAM user that a key is about to be created.
 
+use super::advice::advice;
 use super::create::CreateContext;
 use crate::error::Error;
 use crate::mark::MAKING;
-use crate::pin::Pin;
+use crate::pin::{Pin, RotateAs};
 use crate::port::{Keys, Ports};
 
 /// A recorded intent. `CreateAccessKey` requires one.
@@ -20,8 +21,10 @@ pub(super) async fn record<P: Ports>(
     let intents = context.record.with_intent(context.began);
     match ports.keys().tag(&context.pin.user, MAKING, &intents).await {
         Ok(()) => Ok(RecordedIntent(())),
+        // The role writes the tags, whoever makes the key.
         Err(source) => Err(Error::IntentNotRecorded {
             user: context.pin.user.clone(),
+            advice: advice(&RotateAs::Role, &source),
             source,
         }),
     }

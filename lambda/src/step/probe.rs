@@ -49,8 +49,8 @@ pub(super) async fn run<P: Ports>(
         let (user, key) = (pin.user.clone(), pending.access_key.clone());
         let asked = permission.to_string();
         let now = ports.clock().now();
-        // The next attempt may take as long as this one. Otherwise, the step would end before it reports
-        // why.
+        // The next attempt probably takes as long as this one. If the step ended during it, the reason
+        // would be lost.
         let next = wait + now.saturating_sub(began);
         let in_time = deadline.remaining_time(ports.clock()) > next;
         let passing = source.kind.is_transient() || source.kind == CallErrorKind::NotAuthenticated;

@@ -189,6 +189,17 @@ fn a_denial_is_final_where_no_time_is_left() {
 }
 
 #[test]
+fn no_attempt_begins_that_would_not_end_in_time() {
+    let aws = created(BUCKET);
+    aws.inject_into_action(LIST, &[Mishap::Before(CallErrorKind::Unclear); 999]);
+    aws.take_per_call(Duration::from_secs(7));
+    let began = aws.now.get();
+    assert_eq!(test(&aws), "ProbeUnclear");
+    let took = aws.now.get() - began;
+    assert!(took < Duration::from_secs(60), "{took:?}");
+}
+
+#[test]
 fn a_pin_that_makes_no_sense_stops_it_before_any_call_with_the_key() {
     let aws = created(BUCKET);
     pin(&aws, "s3:ListBucket everything");

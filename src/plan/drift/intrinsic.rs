@@ -37,8 +37,13 @@ fn function(entries: &Mapping) -> Option<Value> {
     };
     let value = match (name, value.as_sequence()) {
         ("GetAtt", Some(parts)) => {
-            let parts = parts.iter().map(Value::as_str);
-            Value::String(parts.collect::<Option<Vec<_>>>()?.join("."))
+            // `as_str` would also return the text of another function.
+            let text = |part: &Value| match part {
+                Value::String(text) => Some(text.clone()),
+                _ => None,
+            };
+            let parts: Option<Vec<String>> = parts.iter().map(text).collect();
+            parts.map_or_else(|| value.clone(), |parts| Value::String(parts.join(".")))
         }
         _ => value.clone(),
     };
@@ -83,6 +88,8 @@ mod tests {
         // The AWS CDK keeps the text of `!GetAtt`.
         let text = short_form(read(r#"{ "Fn::GetAtt": "Key.Arn" }"#));
         assert_eq!(text, read("!GetAtt Key.Arn"));
+        let chosen = short_form(read(r#"{ "Fn::GetAtt": ["Key", { "Ref": "Name" }] }"#));
+        assert_eq!(chosen, read("!GetAtt [Key, !Ref Name]"));
     }
 
     #[test]

@@ -315,6 +315,23 @@ fn nothing_differs() {
     assert_eq!(drift(|_| {}), StackDrift::default());
 }
 
+/// The AWS CDK deploys a rendered template with functions in the long form.
+#[test]
+fn a_template_in_the_long_form_is_compared_too() {
+    let long = TEMPLATE
+        .replace(
+            "!GetAtt Function.Arn",
+            "{ \"Fn::GetAtt\": [Function, Arn] }",
+        )
+        .replace("!GetAtt Key.Arn", "{ \"Fn::GetAtt\": [Key, Arn] }")
+        .replace("!Ref Secret", "{ Ref: Secret }")
+        .replace("!Ref Topic", "{ Ref: Topic }");
+    assert!(long.contains("SecretId: { Ref: Secret }"));
+    let change = |account: &mut Account| account.secret().rotation.function = None;
+    assert_eq!(drift_of(&long, |_| {}), drift_of(TEMPLATE, |_| {}));
+    assert_eq!(drift_of(&long, change), drift_of(TEMPLATE, change));
+}
+
 #[test]
 fn each_difference_is_found_once_and_has_its_repair() {
     let gone = found(|it| it.detected("Function").status = DriftStatus::Deleted);

@@ -168,6 +168,7 @@ fn rules(model: &Model, target: &EventTarget, resources: &[StackResource]) -> Ve
         let held: Vec<String> = { resources.iter() }
             .filter(|one| one.kind == "AWS::Events::Rule" && !one.physical_id.is_empty())
             .filter(|one| one.logical_id.starts_with(id.as_str()))
+            .filter(|one| !one.status.starts_with("DELETE_"))
             .map(|one| one.physical_id.clone())
             .collect();
         match held.is_empty() {

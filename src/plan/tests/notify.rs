@@ -1,4 +1,4 @@
-//! What is found of the targets in `notify`.
+//! Findings about the targets in `notify`.
 
 use super::super::{Lookup, ObservedTarget, RuleOrigin, check_target, readable_key, targets};
 use crate::model::{AccountId, Finding, Model, Region, load};

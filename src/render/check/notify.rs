@@ -20,7 +20,7 @@ pub(super) const THEME: Theme = Theme {
         level: Level::Error,
         title: "A rule notifies each target in `notify` of each promotion",
         why: "Clients of a target that is not notified keep a credential that stops working.",
-        remedy: "keep the rules of keyrota's template `notify`",
+        remedy: "keep the rules, permissions, and role of keyrota's template `notify`",
         source: "AWS Secrets Manager User Guide, secret-event-notifications",
         check: Some(check_notified),
     }],
@@ -122,8 +122,7 @@ fn may_send(stack: &Stack<'_>, role: &str, bus: &str) -> bool {
             && statement.does("sts:AssumeRole")
             && statement
                 .principals
-                .iter()
-                .any(|principal| *principal == Principal::Service(SERVICE.to_owned()))
+                .contains(&Principal::Service(SERVICE.to_owned()))
     });
     let is_allowed =
         { stack.allowing(&[DocumentKind::RoleInline, DocumentKind::Managed]) }.any(|statement| {

@@ -54,7 +54,7 @@ const ROLE_POLICIES: &[Action] = &[
 
 const PASS_ROLE: &[Action] = &[("iam:PassRole", &[Bootstrap])];
 
-/// CloudFormation's handler of rules passes the role of a target when it reads or deletes a rule, too.
+/// The schema of AWS::Events::Rule lists iam:PassRole for reading and deleting a rule, too.
 const PASS_NOTIFY_ROLE: &[Action] = &[("iam:PassRole", &[Bootstrap, Teardown, DetectDrift])];
 
 /// In a stack with many secrets, the role's policies are managed policies.
