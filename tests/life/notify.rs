@@ -249,8 +249,10 @@ impl FunctionTarget<'_> {
         test.keyrota("generate").await.exits(0);
     }
 
-    /// Returns the function's policy, if it has one.
+    /// Returns the policy of the function, which must exist, if it has one.
     async fn policy(&self) -> Option<String> {
+        let function = self.test.lambda.get_function().function_name(&self.arn);
+        function.send().await.expect("the function");
         let request = self.test.lambda.get_policy().function_name(&self.arn);
         request.send().await.ok()?.policy
     }

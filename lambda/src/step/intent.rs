@@ -21,7 +21,7 @@ pub(super) async fn record<P: Ports>(
     let intents = context.record.with_intent(context.began);
     match ports.keys().tag(&context.pin.user, MAKING, &intents).await {
         Ok(()) => Ok(RecordedIntent(())),
-        // The role writes the tags, whoever makes the key.
+        // The role writes the tags, also if the user or an administrator makes the key.
         Err(source) => Err(Error::IntentNotRecorded {
             user: context.pin.user.clone(),
             advice: advice(&RotateAs::Role, &source),

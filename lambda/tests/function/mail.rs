@@ -72,6 +72,7 @@ fn the_password_of_a_key_logs_in_over_tls() {
             assert_eq!((kind, code.as_str()), (CallErrorKind::NotAuthorised, "535"));
             server.know(&[(ID, SECRET)]).expect("written");
             log_in(&server, options).unwrap_or_else(|error| panic!("{options:?}: {error}"));
+            assert!(server.log().contains("a login was tried"));
             server.know(&[(ID, "another")]).expect("written");
             let (kind, _) = refused(&server, options);
             assert_eq!(kind, CallErrorKind::NotAuthorised);
@@ -127,6 +128,8 @@ fn a_server_that_cannot_be_trusted_gets_no_password() {
             (CallErrorKind::Refused, code.to_owned()),
             "{options:?}"
         );
+        let log = server.log();
+        assert!(!log.contains("a login was tried"), "{options:?}: {log}");
     }
 }
 

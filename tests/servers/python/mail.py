@@ -31,6 +31,7 @@ def password(secret, region):
 
 def authenticate(_server, _session, _envelope, _mechanism, given):
     now = options()
+    print("a login was tried", flush=True)
     secret = now["keys"].get(given.login.decode())
     return AuthResult(
         success=secret is not None and password(secret, now["region"]) == given.password,
