@@ -362,7 +362,8 @@ fn unchanged(answer: Answer, ended: &Result<Previous, ServiceError>, report: &mu
 pub fn output(subject: &impl Subject, passwords: &[SecretString], report: &mut Report) {
     let guarantee = Guarantee::OutputHasNoSecret;
     if !subject.has_process() {
-        let reason = "the service function sends the requests, and logs none of them";
+        let reason = "no process of the adapter runs here: the service function logs no request of an HTTP \
+                      adapter, and a deployed function's log must be read in CloudWatch Logs";
         report.not_tested(guarantee, reason);
         return;
     }

@@ -101,12 +101,13 @@ async fn a_failed_change_set_is_explained_and_removed() {
 /// lags shorter for it; this one leaves several polls to each.
 const RATE: f64 = 8.0;
 
-const TWO_USERS: &str = "\
+const USERS: &str = "\
 version: 1
 stack: payments-keys
 access_keys:
   - { user: ci-deployer, secret: prod/ci-deployer, rotate_as: self }
   - { user: mailer, secret: prod/mailer, rotate_as: role }
+  - { user: made, secret: prod/made, rotate_as: role, create_user: true }
 ";
 
 /// Runs the program, as patient as it is with AWS.
@@ -125,13 +126,13 @@ async fn whole_life(seed: u32) {
     }
     // The users are known everywhere.
     test.advance(15.0).await;
-    test.manifest(TWO_USERS);
+    test.manifest(USERS);
     let bootstrap = "bootstrap --yes --function-zip function.zip --format json";
     for command in [bootstrap, "rotate --format json"] {
         let ran = patiently(&test, command).await.exits(0);
         let document = ran.json();
         let secrets = document["secrets"].as_array().expect("secrets");
-        assert_eq!(secrets.len(), 2, "{ran}");
+        assert_eq!(secrets.len(), 3, "{ran}");
         for secret in secrets {
             assert_eq!(secret["verified"], true, "{ran}");
         }
@@ -142,7 +143,7 @@ async fn whole_life(seed: u32) {
     // The longest lag of what is looked at here.
     test.advance(15.0).await;
     assert_eq!(test.stack_status("payments-keys").await, None);
-    for secret in ["prod/ci-deployer", "prod/mailer"] {
+    for secret in ["prod/ci-deployer", "prod/mailer", "prod/made"] {
         assert!(test.secret(secret).await.expect("the secret").deleted);
     }
 }

@@ -37,9 +37,12 @@ pub(super) fn refuse(settings: &Settings, username: &str) -> Result<(), Failed> 
         .hint("create a user of the service for tests, and name it with --username"))
 }
 
+/// Returns whether the manifest rotates a user. Many services ignore the case of user names, and to
+/// refuse one user too many does no harm.
 fn rotates(manifest: &[u8], username: &str) -> Result<bool, model::Finding> {
     let users = model::service_users(model::decode(manifest)?)?;
-    Ok(users.iter().any(|user| user == username))
+    let username = username.to_lowercase();
+    Ok(users.iter().any(|user| user.to_lowercase() == username))
 }
 
 #[cfg(test)]
@@ -69,6 +72,7 @@ environments:
 ";
         for (username, expected) in [
             ("billing", true),
+            ("BILLING", true),
             ("4711", true),
             ("0x1F", true),
             ("1.10", true),

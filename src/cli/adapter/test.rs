@@ -351,8 +351,14 @@ fn read_password(
         _ => password::ask(&question),
     };
     read.and_then(password::usable).map_err(|why| {
+        let hint = match &verb.password {
+            InitialPassword::Environment(name) => {
+                format!("set the environment variable {name} to the user's current password")
+            }
+            _ => "use --password env:NAME to read it from an environment variable".to_owned(),
+        };
         Failed::new("declined", format!("{why}; nothing was changed"))
-            .hint("use --password env:NAME to read it from an environment variable")
+            .hint(hint)
             .exit(Exit::Declined)
     })
 }

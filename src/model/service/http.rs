@@ -94,7 +94,7 @@ pub(super) fn check_unused_settings(
 }
 
 /// Returns the settings that the requests name.
-fn settings_of(http: &Http) -> impl Iterator<Item = &str> {
+pub(super) fn settings_of(http: &Http) -> impl Iterator<Item = &str> {
     let requests = [&http.authenticate, &http.change];
     let templates = requests.into_iter().flat_map(texts);
     let templates = templates.filter_map(|text| Template::parse(text).ok());

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use keyrota_contract::url::HttpsUrl;
 use keyrota_contract::value::OF_SERVICES;
 
 use super::tag::{MAX_VALUE, class_name};
@@ -57,10 +58,15 @@ fn identity(service: &Service) -> Identity {
             parts.join(":")
         }
         // Files that change passwords at one URL change those of the same users.
-        Adapter::Http(http) => http.requests.change.url.clone(),
+        Adapter::Http(http) => same_for_all_spellings(&http.requests.change.url),
+    };
+    let is_used = |name: &str| match &service.adapter {
+        Adapter::Function(_) => true,
+        Adapter::Http(http) => http::settings_of(&http.requests).any(|used| used == name),
     };
     let settings = service.settings.iter();
     let settings: Vec<String> = settings
+        .filter(|(name, _)| is_used(name))
         .map(|(name, value)| format!("{name}={value}"))
         .collect();
     let parts = [adapter, settings.join("\n"), service.username.clone()];
@@ -69,6 +75,22 @@ fn identity(service: &Service) -> Identity {
         field: "username",
         name: format!("the same user at {}", service.place()),
         reason: "use one entry per user, because a user has only one password",
+    }
+}
+
+/// Returns a URL with the host in lower case, and with the port.
+fn same_for_all_spellings(url: &str) -> String {
+    match HttpsUrl::parse(url) {
+        Ok(HttpsUrl {
+            host,
+            port,
+            path,
+            query,
+        }) => {
+            let host = host.to_ascii_lowercase();
+            format!("{host}:{port}{path}?{}", query.unwrap_or_default())
+        }
+        Err(_) => url.to_owned(),
     }
 }
 

@@ -260,7 +260,7 @@ fn rotation_state(
     if secret.unfinished().is_some() {
         return because(
             State::Stuck,
-            "a rotation is unfinished; `keyrota rotate` completes it".into(),
+            "a rotation is unfinished: it is under way, or was broken off; `keyrota rotate` completes it".into(),
         );
     }
     let due = secret.next_rotation.filter(|_| secret.rotation_enabled);

@@ -264,8 +264,15 @@ pub(in crate::run) async fn store(
             let refused = answer
                 .refusal()
                 .filter(|_| !(is_expired && first.rotates_now));
-            let login = refused.map(|reason| {
-                format!("{user} cannot log in to {place} with this password: {reason}")
+            let is_tested = { answer.find(call::LOG_IN, Signer::User).into_iter() }
+                .chain(answer.find(call::AUTHENTICATE, Signer::User))
+                .any(|login| login.code.as_deref() == Some(WRONG_PASSWORD));
+            let login = refused.map(|reason| match is_tested {
+                true => format!("{user} cannot log in to {place} with this password: {reason}"),
+                false => format!(
+                    "{user} cannot log in to {place}: {reason}; the password was not tested, and nothing \
+                     was stored; fix this, then run `keyrota bootstrap` again"
+                ),
             });
             login.or_else(|| answer.accounts_refusal())
         }

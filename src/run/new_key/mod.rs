@@ -117,6 +117,12 @@ pub async fn replace_key(
     while !is_done(&seen, replacement.replaced) {
         let patient = context.waited(began) < context.pace.seeding;
         if let Some(version) = staged_version(&seen, [&first, &token], replacement.replaced) {
+            if seen.user.is_none() && context.waited(began) < context.pace.propagation {
+                // IAM does not know a user that was just created at every endpoint yet.
+                context.wait().await;
+                seen = observe_access_key(context, entry).await?;
+                continue;
+            }
             made = promote(context, entry, replacement, &seen, version).await?;
             if made.is_none() {
                 token = context.clock.token();
