@@ -10,6 +10,7 @@
 //! - [`port`]: the traits through which the engine uses AWS.
 //! - [`run`]: plans carried out over the ports.
 //! - `aws`: the ports, through the SDKs. [`build`]: cargo. [`sandbox`]: a local AWS.
+//! - [`embedded`]: the functions that a distribution build contains.
 //! - `view`: what people and scripts see. `cli`: arguments, one file a verb.
 
 #[cfg(feature = "aws")]
@@ -21,6 +22,7 @@ pub mod cli;
 pub mod cost;
 #[cfg(test)]
 mod documentation;
+pub mod embedded;
 pub mod model;
 pub mod plan;
 pub mod port;

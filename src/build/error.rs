@@ -20,6 +20,9 @@ pub enum Error {
         /// Whether `KEYROTA_SOURCE` named the folder.
         named: bool,
     },
+    /// The program was distributed without source code, and no folder was named.
+    #[error("cannot build the function: this program was installed without its source")]
+    NoSource,
     /// Cargo is not on the `PATH`.
     #[error("cannot build the function: cargo is not on the PATH")]
     CargoMissing,
@@ -96,7 +99,7 @@ impl Error {
         const ELSEWHERE: &str =
             "or use a function that was bundled on another machine: `--function-zip FILE`";
         match self {
-            Self::SourceMissing { .. } => Some(
+            Self::SourceMissing { .. } | Self::NoSource => Some(
                 "set KEYROTA_SOURCE to a checkout of keyrota, \
                  or use a function that was bundled on another machine: `--function-zip FILE`"
                     .to_owned(),

@@ -174,9 +174,10 @@ mod tests {
     fn the_longest_folder_comes_last() {
         let variables = [("HOME", "/home/me"), ("CARGO_TARGET_DIR", "results")]
             .map(|(name, value)| (name.into(), value.into()));
-        let setting = Setting::new(variables, Path::new("/nowhere"));
+        let setting = Setting::new(variables, Some(Path::new("/nowhere")));
         let source = Path::new("/src");
         let toolchain = Toolchain {
+            version: String::new(),
             host: String::new(),
             commit: Some("c0ffee".to_owned()),
             sysroot: "/rust".into(),

@@ -24,6 +24,17 @@ pub enum Method {
     CrossLinker(OsString),
 }
 
+impl fmt::Display for Method {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Native => formatter.write_str("linked by cargo build"),
+            Self::Zigbuild => formatter.write_str("linked by cargo zigbuild"),
+            Self::CargoLambda => formatter.write_str("linked by cargo lambda build"),
+            Self::CrossLinker(linker) => write!(formatter, "linked by {}", linker.display()),
+        }
+    }
+}
+
 /// The installed tools.
 #[derive(Clone, Debug, Default)]
 pub struct Tools {

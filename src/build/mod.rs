@@ -35,11 +35,20 @@ impl From<Architecture> for Machine {
     }
 }
 
+/// An executable, and what it was built with.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Built {
+    /// The executable.
+    pub executable: Vec<u8>,
+    /// The compiler's version and the tool that linked it. Another toolchain builds other bytes.
+    pub toolchain: String,
+}
+
 /// Builds a function for an architecture and returns the executable. Cargo's output is shown
 /// while it runs. If everything is up to date, this takes less than a second.
 ///
 /// The source is in the folder that `KEYROTA_SOURCE` names, or where this program was built
-/// from. The caller's `RUSTFLAGS` are ignored: flags such as `target-cpu=native` would produce
+/// from, unless it is a distribution build. The caller's `RUSTFLAGS` are ignored: flags such as `target-cpu=native` would produce
 /// a function that cannot run on Lambda, and different bytes on each machine.
 ///
 /// # Errors
@@ -50,7 +59,7 @@ pub async fn build(
     architecture: Architecture,
     profile: Profile,
     listener: &dyn Listener,
-) -> Result<Vec<u8>, Error> {
+) -> Result<Built, Error> {
     let setting = Setting::of_this_process();
     build_with(&setting, function, architecture, profile, listener).await
 }
@@ -61,7 +70,7 @@ async fn build_with(
     architecture: Architecture,
     profile: Profile,
     listener: &dyn Listener,
-) -> Result<Vec<u8>, Error> {
+) -> Result<Built, Error> {
     listener.on(Event::Stage(Stage::Building {
         function: function.title(),
         architecture: architecture.as_str(),
@@ -85,9 +94,13 @@ async fn build_with(
         };
         invocation::run(setting, &source, &toolchain, inputs, listener).await
     };
+    let built = |executable, method: &Method| Built {
+        executable,
+        toolchain: format!("{}, {method}", toolchain.version),
+    };
     let executable = run(&method).await?;
     let Err(refused) = bundle::check(&executable, architecture.into()) else {
-        return Ok(executable);
+        return Ok(built(executable, &method));
     };
     let only_too_new = refused
         .faults()
@@ -101,7 +114,7 @@ async fn build_with(
     }
     let executable = run(&Method::Zigbuild).await?;
     bundle::check(&executable, architecture.into()).map_err(Error::Unfit)?;
-    Ok(executable)
+    Ok(built(executable, &Method::Zigbuild))
 }
 
 #[cfg(test)]

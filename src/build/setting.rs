@@ -12,20 +12,24 @@ use super::Error;
 pub struct Setting {
     variables: BTreeMap<OsString, OsString>,
     source: Option<PathBuf>,
-    built_from: PathBuf,
+    /// The folder from which this program was built, if it builds functions from there.
+    built_from: Option<PathBuf>,
 }
 
 impl Setting {
     /// Returns this process's environment without the variables that must not reach the build.
     pub fn of_this_process() -> Self {
-        Self::new(std::env::vars_os(), Path::new(env!("CARGO_MANIFEST_DIR")))
+        // `build.rs` sets it. In a distribution build, it is empty.
+        let built_from = env!("KEYROTA_BUILT_FROM");
+        let built_from = (!built_from.is_empty()).then(|| Path::new(built_from));
+        Self::new(std::env::vars_os(), built_from)
     }
 
     /// Returns an environment without the variables that must not reach the build. `built_from`
-    /// is the folder from which this program was built.
+    /// is the folder from which this program was built, unless it is of no use.
     pub fn new(
         variables: impl IntoIterator<Item = (OsString, OsString)>,
-        built_from: &Path,
+        built_from: Option<&Path>,
     ) -> Self {
         let mut variables: BTreeMap<_, _> = variables
             .into_iter()
@@ -38,7 +42,7 @@ impl Setting {
         Self {
             variables,
             source,
-            built_from: built_from.to_owned(),
+            built_from: built_from.map(Path::to_owned),
         }
     }
 
@@ -75,7 +79,8 @@ impl Setting {
     /// Fails if there is no such workspace.
     pub fn source(&self) -> Result<PathBuf, Error> {
         let named = self.source.is_some();
-        let folder = self.source.as_ref().unwrap_or(&self.built_from);
+        let folder = self.source.as_ref().or(self.built_from.as_ref());
+        let folder = folder.ok_or(Error::NoSource)?;
         match folder.canonicalize() {
             Ok(folder) if folder.join("lambda/Cargo.toml").is_file() => Ok(folder),
             _ => Err(Error::SourceMissing {
@@ -122,7 +127,7 @@ mod tests {
 
     fn setting(names: &[&str]) -> Setting {
         let variables = names.iter().map(|name| (name.into(), "value".into()));
-        Setting::new(variables, Path::new("/nowhere"))
+        Setting::new(variables, Some(Path::new("/nowhere")))
     }
 
     #[test]
@@ -174,5 +179,8 @@ mod tests {
         let built_from = setting(&[]).source().unwrap_err();
         insta::assert_snapshot!(built_from, @"cannot find the function's source in /nowhere, which keyrota was built from");
         insta::assert_snapshot!(built_from.hint().unwrap(), @"set KEYROTA_SOURCE to a checkout of keyrota, or use a function that was bundled on another machine: `--function-zip FILE`");
+        let distributed = Setting::new([], None).source().unwrap_err();
+        insta::assert_snapshot!(distributed, @"cannot build the function: this program was installed without its source");
+        assert_eq!(distributed.hint(), built_from.hint());
     }
 }

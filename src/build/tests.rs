@@ -29,7 +29,7 @@ impl Machine {
         machine.program(
             "rustc",
             &format!(
-                "case $1 in -vV) echo 'host: {HOST}' ;; *) echo /rust; echo {} ;; esac",
+                "case $1 in -vV) echo 'rustc 1.2.3 (c0ffee)'; echo 'host: {HOST}' ;; *) echo /rust; echo {} ;; esac",
                 machine.path("libraries").display()
             ),
         );
@@ -62,10 +62,10 @@ impl Machine {
 
     fn setting(&self) -> Setting {
         let path = std::env::join_paths([self.path("programs")]).unwrap();
-        Setting::new([("PATH".into(), path)], &self.path("source"))
+        Setting::new([("PATH".into(), path)], Some(&self.path("source")))
     }
 
-    async fn build(&self, architecture: Architecture) -> (Result<Vec<u8>, Error>, Vec<Event>) {
+    async fn build(&self, architecture: Architecture) -> (Result<Built, Error>, Vec<Event>) {
         self.build_with(architecture, Profile::Function).await
     }
 
@@ -73,7 +73,7 @@ impl Machine {
         &self,
         architecture: Architecture,
         profile: Profile,
-    ) -> (Result<Vec<u8>, Error>, Vec<Event>) {
+    ) -> (Result<Built, Error>, Vec<Event>) {
         let recorder = Recorder::default();
         let function = Function::AccessKeys;
         let result = build_with(&self.setting(), function, architecture, profile, &recorder).await;
@@ -102,7 +102,12 @@ async fn cargo_builds_and_is_heard() {
     let machine = Machine::new();
     machine.cargo(&[("build", Sample::default())]);
     let (built, events) = machine.build(Architecture::X86_64).await;
-    assert_eq!(built.unwrap(), Sample::default().bytes());
+    let built = built.unwrap();
+    assert_eq!(built.executable, Sample::default().bytes());
+    assert_eq!(
+        built.toolchain,
+        "rustc 1.2.3 (c0ffee), linked by cargo build"
+    );
     assert_eq!(
         events,
         [
@@ -126,7 +131,7 @@ async fn a_quick_build_has_the_features_of_cargo_run() {
     let (built, events) = machine
         .build_with(Architecture::X86_64, Profile::Release)
         .await;
-    assert_eq!(built.unwrap(), Sample::default().bytes());
+    assert_eq!(built.unwrap().executable, Sample::default().bytes());
     assert_eq!(
         events[1],
         Event::Output(
@@ -205,7 +210,7 @@ async fn another_architecture_is_built_with_what_there_is() {
     write(&machine.path("libraries/libstd-0123.rlib"), b"");
     machine.program("aarch64-linux-gnu-gcc", "");
     let (built, events) = machine.build(Architecture::Arm64).await;
-    assert_eq!(built.unwrap(), arm().bytes());
+    assert_eq!(built.unwrap().executable, arm().bytes());
     let said = format!("{events:?}");
     assert!(
         said.contains(" --target aarch64-unknown-linux-gnu --message"),
@@ -215,7 +220,7 @@ async fn another_architecture_is_built_with_what_there_is() {
     machine.program("cargo-zigbuild", "");
     machine.program("zig", "");
     let (built, events) = machine.build(Architecture::Arm64).await;
-    assert_eq!(built.unwrap(), arm().bytes());
+    assert_eq!(built.unwrap().executable, arm().bytes());
     let said = format!("{events:?}");
     assert!(
         said.contains(" --target aarch64-unknown-linux-gnu.2.34 --message"),
@@ -245,7 +250,9 @@ async fn a_glibc_that_is_too_new_is_got_around() {
     machine.program("cargo-zigbuild", "");
     machine.program("zig", "");
     let (built, events) = machine.build(Architecture::X86_64).await;
-    assert_eq!(built.unwrap(), Sample::default().bytes());
+    let built = built.unwrap();
+    assert_eq!(built.executable, Sample::default().bytes());
+    assert!(built.toolchain.ends_with(", linked by cargo zigbuild"));
     let said = format!("{events:?}");
     assert!(
         said.contains(" --target x86_64-unknown-linux-gnu.2.34 "),
@@ -333,7 +340,7 @@ async fn really_build(name: &str) -> Vec<u8> {
         !elsewhere.contains(&name.to_string_lossy().as_ref())
     });
     let flags = ("RUSTFLAGS".into(), OsString::from("-Cdebuginfo=2"));
-    let setting = Setting::new(variables.chain([flags]), &source);
+    let setting = Setting::new(variables.chain([flags]), Some(&source));
     let source = setting.source().unwrap();
     let recorder = Recorder::default();
     let architecture = if cfg!(target_arch = "aarch64") {

@@ -16,6 +16,8 @@ use super::setting::Setting;
 /// A Rust toolchain.
 #[derive(Debug)]
 pub struct Toolchain {
+    /// The compiler's version, as `rustc --version` prints it.
+    pub version: String,
     /// The target that it runs on.
     pub host: String,
     /// The commit that it was built from. A distribution's compiler may not report it.
@@ -50,6 +52,9 @@ pub async fn inspect(
         program: rustc.to_string_lossy().into_owned(),
         what,
     };
+    // The first line is the version, which `rustc -V` prints alone.
+    let release = version.iter().find(|line| line.starts_with("rustc "));
+    let release = release.map_or("an unknown rustc", |line| line.trim());
     let host = field("host:").ok_or_else(|| unclear("which machine it runs on"))?;
     let target = target(architecture);
     let paths = ask(
@@ -70,6 +75,7 @@ pub async fn inspect(
         return Err(unclear("where its libraries are"));
     };
     Ok(Toolchain {
+        version: release.to_owned(),
         host,
         commit: field("commit-hash:").filter(|commit| commit != "unknown"),
         sysroot: PathBuf::from(sysroot),

@@ -28,14 +28,14 @@ Examples:
   keyrota bootstrap
   # Deploy the environment `staging` with another AWS profile
   keyrota -e staging --profile staging-admin bootstrap
-  # Deploy in a pipeline, with a function that was built before
+  # Deploy in a pipeline, with a function that was packaged before
   keyrota bootstrap --yes --function-zip function.zip --format json";
 
 /// Deploy the stack, start the first rotations, and verify each credential
 ///
 /// Checks the account first, and lists everything that prevents the deployment. Then
-/// builds and uploads the functions, deploys the stack, stores the first credentials,
-/// and rotates those whose `first_rotation` is `now`. Ends when each credential has
+/// uploads the functions that this program contains, or builds them, deploys the stack,
+/// stores the first credentials, and rotates those whose `first_rotation` is `now`. Ends when each credential has
 /// authenticated.
 ///
 /// The command is idempotent: it changes only what differs, and completes what an

@@ -5,7 +5,7 @@ use super::Exit;
 use crate::model::Finding;
 use crate::port::{self, ErrorKind};
 use crate::view::Failure;
-use crate::{build, bundle, render, run, sandbox};
+use crate::{build, bundle, embedded, render, run, sandbox};
 
 /// The calls that look at the user of an entry.
 const OF_USERS: [&str; 3] = [
@@ -38,6 +38,15 @@ impl Failed {
     /// Adds the next step.
     pub(super) fn hint(mut self, hint: impl Into<String>) -> Self {
         self.failure.hint = Some(hint.into());
+        self
+    }
+
+    /// Adds another next step to the hint.
+    pub(super) fn also(mut self, hint: &str) -> Self {
+        self.failure.hint = Some(match self.failure.hint {
+            Some(before) => format!("{before}\n{hint}"),
+            None => hint.to_owned(),
+        });
         self
     }
 
@@ -213,6 +222,13 @@ impl From<bundle::Refused> for Failed {
 impl From<build::Error> for Failed {
     fn from(error: build::Error) -> Self {
         hinted("build", error.to_string(), error.hint())
+    }
+}
+
+impl From<embedded::Error> for Failed {
+    fn from(error: embedded::Error) -> Self {
+        Self::new("damaged", error.to_string())
+            .hint("install keyrota again, or build the function with --build-function")
     }
 }
 

@@ -1,4 +1,4 @@
-//! The functions' zip files: built here, or provided.
+//! The functions' zip files: compiled into this program, built here, or provided.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -7,50 +7,134 @@ use clap::Args;
 
 use super::failure::Failed;
 use super::settings::Settings;
-use crate::build::{self, Function, Profile};
+use crate::build::{self, Built, Function, Profile};
 use crate::bundle::{Authorities, Bundle, Pinned};
+use crate::embedded::Embedded;
 use crate::model::{Architecture, ByKind, Entry, Finding, Model};
+use crate::port::{Event, Listener as _};
 use crate::render::{Fleet, FunctionCode, Pins, Strategy};
 use crate::run::{Artifact, Artifacts};
 
 #[derive(Args, Debug)]
 pub(super) struct FunctionSource {
-    /// Deploy the access key function in this zip file instead of building it
+    /// Deploy the access key function in this zip file
     ///
     /// `keyrota bundle` creates the zip file. Its pins are replaced with those of the
     /// manifest.
     #[arg(long, value_name = "FILE")]
     function_zip: Option<PathBuf>,
-    /// Deploy the database function in this zip file instead of building it
+    /// Deploy the database function in this zip file
     ///
     /// `keyrota bundle --kind database` creates the zip file. Its pins are replaced with
     /// those of the manifest.
     #[arg(long, value_name = "FILE")]
     database_function_zip: Option<PathBuf>,
-    /// Deploy the service function in this zip file instead of building it
+    /// Deploy the service function in this zip file
     ///
     /// `keyrota bundle --kind service` creates the zip file. Its pins are replaced with
     /// those of the manifest.
     #[arg(long, value_name = "FILE")]
     service_function_zip: Option<PathBuf>,
+    /// Build the functions, even if this program contains them
+    ///
+    /// Applies to the functions for which no zip file is specified. A program that was built
+    /// from a checkout contains no functions, and always builds them.
+    #[arg(long)]
+    build_function: bool,
+}
+
+/// A function's package without pins, and the origin of its executable.
+pub(super) struct Obtained {
+    pub(super) bundle: Bundle,
+    pub(super) origin: Origin,
+}
+
+/// Where a function's executable comes from.
+pub(super) enum Origin {
+    /// This program contains it.
+    Embedded {
+        /// The commit that it was built from.
+        commit: String,
+        /// The toolchain that it was built with.
+        toolchain: String,
+    },
+    /// It was built now.
+    Built {
+        /// The toolchain that it was built with.
+        toolchain: String,
+    },
+}
+
+/// Returns a function's package: the one that this program contains, or else a new build.
+pub(super) async fn obtain(
+    settings: &Settings,
+    code: FunctionCode,
+    architecture: Architecture,
+    authorities: &[Authorities],
+) -> Result<Obtained, Failed> {
+    let embedded = Embedded::of_this_program();
+    if let Some(bundle) = embedded.bundle(code, architecture)? {
+        let record = embedded.record()?;
+        return Ok(Obtained {
+            bundle: bundle.with_authorities(authorities)?,
+            origin: Origin::Embedded {
+                toolchain: record.function(code, architecture)?.toolchain.clone(),
+                commit: record.commit,
+            },
+        });
+    }
+    let others: Vec<&str> = embedded
+        .architectures()
+        .into_iter()
+        .map(Architecture::as_str)
+        .collect();
+    if others.is_empty() {
+        return package(settings, code, architecture, Profile::Function, authorities).await;
+    }
+    let others = others.join(" and ");
+    settings.progress.on(Event::Warning(format!(
+        "this program contains the functions for {others} only, so {} for {} is built",
+        code.title(),
+        architecture.as_str(),
+    )));
+    let built = package(settings, code, architecture, Profile::Function, authorities).await;
+    built.map_err(|failed| {
+        failed.also(&format!(
+            "or use the architecture {others}: `function.architecture` in the manifest, or `keyrota bundle --architecture`"
+        ))
+    })
 }
 
 /// Builds a function and packages it.
-pub(super) async fn build(
+pub(super) async fn package(
     settings: &Settings,
     code: FunctionCode,
     architecture: Architecture,
     profile: Profile,
     authorities: &[Authorities],
-) -> Result<Bundle, Failed> {
+) -> Result<Obtained, Failed> {
+    let Built {
+        executable,
+        toolchain,
+    } = build(settings, code, architecture, profile).await?;
+    let bundle = Bundle::pack_with(&executable, authorities, architecture.into())?;
+    let origin = Origin::Built { toolchain };
+    Ok(Obtained { bundle, origin })
+}
+
+/// Builds a function.
+pub(super) async fn build(
+    settings: &Settings,
+    code: FunctionCode,
+    architecture: Architecture,
+    profile: Profile,
+) -> Result<Built, build::Error> {
     let function = match code {
         FunctionCode::AccessKeys => Function::AccessKeys,
         FunctionCode::Databases => Function::Databases,
         FunctionCode::Services => Function::Services,
     };
-    let executable = build::build(function, architecture, profile, &settings.progress).await?;
-    let machine = architecture.into();
-    Ok(Bundle::pack_with(&executable, authorities, machine)?)
+    build::build(function, architecture, profile, &settings.progress).await
 }
 
 /// A file with certificate authorities that a function's zip file contains.
@@ -190,7 +274,11 @@ impl FunctionSource {
                 None => {
                     let profile = Profile::Function;
                     let authorities = authorities.get(&code).map_or(&[][..], Vec::as_slice);
-                    build(settings, code, architecture, profile, authorities).await?
+                    let obtained = match self.build_function {
+                        true => package(settings, code, architecture, profile, authorities).await?,
+                        false => obtain(settings, code, architecture, authorities).await?,
+                    };
+                    obtained.bundle
                 }
                 Some(path) => {
                     let files: Vec<String> = wanted(models(fleet), code).into_keys().collect();

@@ -40,6 +40,7 @@ mod settings;
 mod status;
 mod survey;
 mod teardown;
+mod version;
 
 use clap::{CommandFactory, Parser, Subcommand};
 
@@ -88,7 +89,13 @@ enum Command {
 /// Runs the program and returns its exit code.
 pub fn main() -> std::process::ExitCode {
     let core_limit = dump::forbid();
-    let arguments = Arguments::parse();
+    let arguments = match Arguments::try_parse() {
+        Ok(arguments) => arguments,
+        Err(error) => match version::requested(&error) {
+            Some(arguments) => return version::run(arguments, core_limit).into(),
+            None => error.exit(),
+        },
+    };
     if arguments.global.wants_csv() && !matches!(arguments.command, Command::Survey(_)) {
         refuse_csv();
     }

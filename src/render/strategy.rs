@@ -31,6 +31,24 @@ pub enum FunctionCode {
 impl FunctionCode {
     /// Every code.
     pub const ALL: [Self; 3] = [Self::AccessKeys, Self::Databases, Self::Services];
+
+    /// Returns the kind of credential that it rotates, as results in JSON name it.
+    pub const fn kind(self) -> &'static str {
+        match self {
+            Self::AccessKeys => "access_key",
+            Self::Databases => "database",
+            Self::Services => "service",
+        }
+    }
+
+    /// Returns its name in messages.
+    pub const fn title(self) -> &'static str {
+        match self {
+            Self::AccessKeys => "the access key function",
+            Self::Databases => "the database function",
+            Self::Services => "the service function",
+        }
+    }
 }
 
 impl Strategy {

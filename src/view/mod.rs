@@ -28,6 +28,7 @@ mod tests;
 mod text;
 mod tour;
 mod tree;
+mod version;
 mod watch;
 
 use std::io::ErrorKind;
@@ -40,7 +41,7 @@ use crate::model::Finding;
 #[cfg(feature = "aws")]
 pub use adapter::AdapterResult;
 pub use bootstrap::{BootstrapResult, DeployedFunction, DeployedSecret, first_rotations};
-pub use bundle::BundleResult;
+pub use bundle::{BundleResult, VerifiedFunction, VerifyResult};
 pub use credentials::CredentialsResult;
 pub use follow::{FollowResult, FollowUnitsResult};
 pub use generate::{GenerateResult, WrittenFile};
@@ -54,6 +55,7 @@ pub use schedule::{RefusedSchedule, ScheduleResult};
 pub use survey::{SurveyResult, WrittenManifest, survey_page};
 pub use text::{Questions, stderr_for_child, stderr_is_terminal, visible};
 pub use tour::Tour;
+pub use version::VersionResult;
 pub use watch::Watch;
 
 /// The output format of a result.

@@ -32,14 +32,14 @@ impl Function {
             Some(path) => (read(path)?, path.display().to_string()),
             None => {
                 progress::say("building the function");
-                let executable = keyrota::build::build(
+                let built = keyrota::build::build(
                     kind.function(),
                     architecture,
                     Profile::Function,
                     &CargoListener,
                 )
                 .await?;
-                (executable, "what was built".to_owned())
+                (built.executable, "what was built".to_owned())
             }
         };
         match Bundle::pack(&executable, architecture.into()) {

@@ -1,6 +1,9 @@
 //! Tests the results about changes and written files.
 
-use super::super::{BundleResult, GenerateResult, PlanResult, Show as _, WrittenFile};
+use super::super::{
+    BundleResult, GenerateResult, PlanResult, Show as _, VerifiedFunction, VerifyResult,
+    WrittenFile,
+};
 use super::{script, shown};
 use crate::model::Finding;
 use crate::plan::{Drift, RemovedReplica};
@@ -210,22 +213,61 @@ fn bundle() {
     let result = BundleResult {
         profile: "function",
         file: "function.zip".to_owned(),
+        kind: "access_key",
         architecture: "x86_64",
+        source: "built",
+        commit: None,
+        toolchain: "rustc 1.2.3 (c0ffee), linked by cargo build".to_owned(),
         bytes: 4_711,
         sha256: "5ba9".to_owned(),
         code_sha256: "W6k=".to_owned(),
         executable_sha256: "b00t".to_owned(),
     };
-    insta::assert_snapshot!(shown(&result), @"function.zip  x86_64  function  4711 bytes  sha256 5ba9");
+    insta::assert_snapshot!(shown(&result), @"function.zip  built  x86_64  function  4711 bytes  sha256 5ba9");
     insta::assert_snapshot!(script(&result), @r#"
     {
       "architecture": "x86_64",
       "bytes": 4711,
       "code_sha256": "W6k=",
+      "commit": null,
       "executable_sha256": "b00t",
       "file": "function.zip",
+      "kind": "access_key",
       "profile": "function",
-      "sha256": "5ba9"
+      "sha256": "5ba9",
+      "source": "built",
+      "toolchain": "rustc 1.2.3 (c0ffee), linked by cargo build"
     }
     "#);
+}
+
+#[test]
+fn verification() {
+    let function = |same| VerifiedFunction {
+        kind: "access_key".to_owned(),
+        architecture: "x86_64".to_owned(),
+        same,
+        executable_sha256: "b00t".to_owned(),
+        toolchain: "rustc 1.2.3 (c0ffee), linked by cargo build".to_owned(),
+        built_sha256: if same { "b00t" } else { "c0de" }.to_owned(),
+        built_toolchain: "rustc 1.2.4 (decade), linked by cargo build".to_owned(),
+    };
+    let result = |same| VerifyResult {
+        commit: "0123456".to_owned(),
+        functions: vec![function(true), function(same)],
+    };
+    insta::assert_snapshot!(shown(&result(true)), @"
+    access_key for x86_64: the same bytes, sha256 b00t
+    access_key for x86_64: the same bytes, sha256 b00t
+    ");
+    insta::assert_snapshot!(shown(&result(false)), @"
+    access_key for x86_64: the same bytes, sha256 b00t
+    access_key for x86_64: different bytes
+      embedded: sha256 b00t, rustc 1.2.3 (c0ffee), linked by cargo build
+      built:    sha256 c0de, rustc 1.2.4 (decade), linked by cargo build
+
+    The bytes depend on the source and on the toolchain: check out the commit 0123456, and use the toolchain of the embedded function.
+    ");
+    assert_eq!(result(true).json()["same"], true);
+    assert_eq!(result(false).json()["same"], false);
 }

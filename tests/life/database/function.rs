@@ -29,6 +29,7 @@ fn executable() -> &'static [u8] {
                     &SilentListener,
                 ))
                 .unwrap_or_else(|error| panic!("the databases' function: {error}"))
+                .executable
         })
         .join()
         .expect("the databases' function")

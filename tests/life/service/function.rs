@@ -25,6 +25,7 @@ fn executable() -> &'static [u8] {
                     &SilentListener,
                 ))
                 .unwrap_or_else(|error| panic!("the services' function: {error}"))
+                .executable
         })
         .join()
         .expect("the services' function")
