@@ -1,10 +1,10 @@
 //! Compiles the rotation functions into a distribution build of the program.
 //!
-//! `KEYROTA_EMBED` names a folder that `release/functions` has filled: the functions' zip files
-//! and `build.json`. Without the variable, the program contains no functions, and builds them from
+//! `KEYROTA_EMBED` names a folder that `release/functions` has filled: an archive of executables
+//! for each architecture, and `build.json`. Without the variable, the program contains no functions, and builds them from
 //! source when they are first needed.
 //!
-//! This script only chooses files. The program checks what they contain when it uses them.
+//! This script only chooses files. The program checks what they contain when it uses it.
 
 use std::env;
 use std::fmt::Write as _;
@@ -12,17 +12,10 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-/// The folder of the functions' zip files.
+/// The folder of the functions.
 const FOLDER: &str = "KEYROTA_EMBED";
 
-/// The names of the zip files without the architecture, and the variant of `FunctionCode`.
-const FUNCTIONS: [(&str, &str); 3] = [
-    ("function", "AccessKeys"),
-    ("database-function", "Databases"),
-    ("service-function", "Services"),
-];
-
-/// The architectures in the names of the zip files, and the variant of `Architecture`.
+/// The architectures in the names of the archives, and the variant of `Architecture`.
 const ARCHITECTURES: [(&str, &str); 2] = [("x86_64", "X86_64"), ("arm64", "Arm64")];
 
 fn main() -> ExitCode {
@@ -54,8 +47,7 @@ fn variable(name: &str) -> Result<String, String> {
     env::var(name).map_err(|error| format!("{name}: {error}"))
 }
 
-/// Returns the table for the zip files in a folder. A folder may have those of one architecture
-/// only, but then it has all of them.
+/// Returns the table for the archives in a folder, which may have those of one architecture only.
 fn embedded(folder: &Path) -> Result<String, String> {
     let absolute = folder
         .canonicalize()
@@ -66,40 +58,24 @@ fn embedded(folder: &Path) -> Result<String, String> {
         text.ok_or_else(|| format!("{FOLDER}: {} is not valid UTF-8", path.display()))
     };
     let record = text(absolute.join("build.json"))?;
-    let mut zips = Vec::new();
-    let mut lacking = Vec::new();
+    let mut archives = Vec::new();
     for (architecture, variant) in ARCHITECTURES {
-        let all = FUNCTIONS.map(|(name, code)| {
-            let file = format!("{name}-{architecture}.zip");
-            (code, absolute.join(&file), file)
-        });
-        if !all.iter().any(|(_, path, _)| path.is_file()) {
-            continue;
-        }
-        for (code, path, file) in all {
-            if path.is_file() {
-                zips.push((code, variant, text(path)?));
-            } else {
-                lacking.push(file);
-            }
+        let path = text(absolute.join(format!("functions-{architecture}.zst")))?;
+        if Path::new(&path).is_file() {
+            archives.push((variant, path));
         }
     }
-    if !Path::new(&record).is_file() {
-        lacking.push("build.json".to_owned());
-    }
-    if zips.is_empty() || !lacking.is_empty() {
+    if archives.is_empty() || !Path::new(&record).is_file() {
         return Err(format!(
-            "{FOLDER}: {} has {} zip file(s) of functions and lacks {}; create them with `release/functions`",
+            "{FOLDER}: {} does not have build.json and functions-ARCHITECTURE.zst; create them with `release/functions`",
             folder.display(),
-            zips.len(),
-            if lacking.is_empty() { "the others".to_owned() } else { lacking.join(", ") },
         ));
     }
-    Ok(table(&record, &zips))
+    Ok(table(&record, &archives))
 }
 
 /// Returns the Rust expression of the table, which `src/embedded` includes.
-fn table(record: &str, zips: &[(&str, &str, String)]) -> String {
+fn table(record: &str, archives: &[(&str, String)]) -> String {
     let mut text = String::from("Embedded {\n    record: ");
     match record {
         "" => text.push_str("\"\""),
@@ -107,11 +83,11 @@ fn table(record: &str, zips: &[(&str, &str, String)]) -> String {
             let _ = write!(text, "include_str!({record:?})");
         }
     }
-    text.push_str(",\n    zips: &[\n");
-    for (code, architecture, path) in zips {
+    text.push_str(",\n    archives: &[\n");
+    for (architecture, path) in archives {
         let _ = writeln!(
             text,
-            "        EmbeddedZip {{ code: FunctionCode::{code}, architecture: Architecture::{architecture}, bytes: include_bytes!({path:?}) }},"
+            "        EmbeddedArchive {{ architecture: Architecture::{architecture}, bytes: include_bytes!({path:?}) }},"
         );
     }
     text.push_str("    ],\n}\n");

@@ -104,23 +104,6 @@ impl Bundle {
         Ok(Self { zip, machine })
     }
 
-    /// Returns the package with these certificates instead of any others, and without pins. The
-    /// bytes are those of [`Bundle::pack_with`].
-    ///
-    /// # Errors
-    ///
-    /// Fails if it cannot be packed again, for example because it is too large.
-    pub fn with_authorities(&self, authorities: &[Authorities]) -> Result<Self, Refused> {
-        let files = authorities
-            .iter()
-            .map(|file| (authorities::path(&file.name), file.pem.as_slice()));
-        let zip = repack(&self.zip, |_| false, files.collect())
-            .map_err(|error| PackageFault::NotZip(error.to_string()))?;
-        Refused::unless_empty(zip_too_large(&zip, ZIP_LIMIT).into_iter().collect())?;
-        let machine = self.machine;
-        Ok(Self { zip, machine })
-    }
-
     /// Returns the SHA-256 of the executable in hexadecimal digits. Unlike that of the zip
     /// file, it does not depend on the manifest.
     pub fn executable_sha256(&self) -> String {
@@ -218,34 +201,24 @@ fn compress(executable: &[u8], files: BTreeMap<String, &[u8]>) -> zip::result::Z
     Ok(writer.finish()?.into_inner())
 }
 
-/// Returns a checked zip file with these pins files instead of any others.
+/// Returns a checked zip file with these pins files instead of any others. The other files stay
+/// compressed as they are: to compress the executable takes longer than everything else here.
 fn pin(zip: &[u8], pins: &[Pinned]) -> zip::result::ZipResult<Vec<u8>> {
-    let pins = pins.iter().map(|it| (it.path.clone(), it.text.as_bytes()));
-    repack(zip, |name| !name.starts_with(PINS), pins.collect())
-}
-
-/// Returns a checked zip file with the executable, those of the other files that are kept, and
-/// more files after them. What is kept stays compressed as it is: to compress the executable
-/// takes longer than everything else here.
-fn repack(
-    zip: &[u8],
-    is_kept: impl Fn(&str) -> bool,
-    files: BTreeMap<String, &[u8]>,
-) -> zip::result::ZipResult<Vec<u8>> {
     let mut archive = ZipArchive::new(Cursor::new(zip))?;
     let mut writer = ZipWriter::new(Cursor::new(Vec::new()));
     for index in 0..archive.len() {
         let entry = archive.by_index_raw(index)?;
         let mode = match entry.name()? {
             name if name == BOOTSTRAP => EXECUTABLE,
-            name if !entry.is_file() || !is_kept(&name) => continue,
+            name if name.starts_with(PINS) || !entry.is_file() => continue,
             _ => ORDINARY,
         };
         writer.raw_copy_file_touch(entry, DateTime::DEFAULT, Some(mode))?;
     }
-    for (path, content) in files {
+    let pins: BTreeMap<&str, &str> = pins.iter().map(|it| (&*it.path, &*it.text)).collect();
+    for (path, text) in pins {
         writer.start_file(path, options(ORDINARY))?;
-        writer.write_all(content)?;
+        writer.write_all(text.as_bytes())?;
     }
     Ok(writer.finish()?.into_inner())
 }
@@ -427,14 +400,10 @@ mod tests {
             |files: &[Authorities]| Bundle::pack_with(&executable, files, Machine::X86_64).unwrap();
         let bundle = pack(&[file("b.pem"), file("a.pem")]);
         assert_eq!(bundle, pack(&[file("a.pem"), file("b.pem"), file("a.pem")]));
-        let bare = Bundle::pack(&executable, Machine::X86_64).unwrap();
-        assert_eq!(pack(&[]), bare);
-        for bundle in [&bare, &bundle, &pack(&[file("c.pem")])] {
-            let files = [file("b.pem"), file("a.pem"), file("a.pem")];
-            let added = bundle.with_authorities(&files).unwrap();
-            assert_eq!(added, pack(&files));
-            assert_eq!(bundle.with_authorities(&[]).unwrap(), bare);
-        }
+        assert_eq!(
+            pack(&[]),
+            Bundle::pack(&executable, Machine::X86_64).unwrap()
+        );
         let mut archive = ZipArchive::new(Cursor::new(bundle.bytes())).unwrap();
         let names: Vec<String> = archive
             .file_names()

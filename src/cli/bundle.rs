@@ -144,12 +144,12 @@ async fn verify(settings: &Settings, verb: &BundleCommand) -> Result<Exit, Faile
             if verb.kind.is_some_and(|asked| asked.code() != code) {
                 continue;
             }
-            let Some(bundle) = embedded.bundle(code, architecture)? else {
+            let Some(executable) = embedded.executable(code, architecture)? else {
                 continue;
             };
             let told = record.function(code, architecture)?.clone();
             let built = function::build(settings, code, architecture, Profile::Function).await?;
-            let executable_sha256 = bundle.executable_sha256();
+            let executable_sha256 = sha256_hex(&executable);
             let built_sha256 = sha256_hex(&built.executable);
             functions.push(VerifiedFunction {
                 same: executable_sha256 == built_sha256,

@@ -73,21 +73,17 @@ pub(super) async fn obtain(
     authorities: &[Authorities],
 ) -> Result<Obtained, Failed> {
     let embedded = Embedded::of_this_program();
-    if let Some(bundle) = embedded.bundle(code, architecture)? {
+    if let Some(executable) = embedded.executable(code, architecture)? {
         let record = embedded.record()?;
         return Ok(Obtained {
-            bundle: bundle.with_authorities(authorities)?,
+            bundle: Bundle::pack_with(&executable, authorities, architecture.into())?,
             origin: Origin::Embedded {
                 toolchain: record.function(code, architecture)?.toolchain.clone(),
                 commit: record.commit,
             },
         });
     }
-    let others: Vec<&str> = embedded
-        .architectures()
-        .into_iter()
-        .map(Architecture::as_str)
-        .collect();
+    let others: Vec<&str> = embedded.architectures().map(Architecture::as_str).collect();
     if others.is_empty() {
         return package(settings, code, architecture, Profile::Function, authorities).await;
     }

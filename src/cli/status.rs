@@ -9,6 +9,7 @@ use super::failure::Failed;
 use super::fleet::Stacks;
 use super::session::Session;
 use super::settings::Settings;
+use crate::embedded::Embedded;
 use crate::plan::{SecretReport, StatusReport};
 use crate::run::{self, Context, Values};
 
@@ -73,7 +74,9 @@ async fn look(
         if verb.check {
             report = run::with_drift(context, model, report).await?;
         }
-        reports.push(report);
+        let architecture = model.function.architecture;
+        let embedded = Embedded::of_this_program();
+        reports.push(report.compared_with(|code| embedded.executable_sha256(code, architecture)));
     }
     let deployed = reports.iter().all(|report| report.stack.is_some());
     Ok((StatusReport::of_all(reports), deployed))

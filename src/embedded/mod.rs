@@ -1,15 +1,20 @@
 //! The functions that a distribution build of this program contains.
 //!
-//! `build.rs` compiles the zip files that `release/functions` made into the program, with a
-//! record of the commit and the toolchain that they were built from. They contain no pins and no
-//! certificates, which depend on the manifest and are added when a function is deployed. A
-//! program from `cargo build` contains no functions.
+//! `release/functions` compresses the executables of an architecture together, because they share
+//! most of their code: three zip files would take twice the room. `build.rs` compiles the result
+//! into the program, with a record of the commit and the toolchain. When a function is used, its
+//! executable is packed as after a build, so the zip file is the same. A program from
+//! `cargo build` contains no functions.
 
 mod record;
 #[cfg(test)]
 mod tests;
 
-use crate::bundle::{Bundle, Refused, sha256_hex};
+use std::io::Read as _;
+
+use ruzstd::decoding::StreamingDecoder;
+
+use crate::bundle::sha256_hex;
 use crate::model::Architecture;
 use crate::render::FunctionCode;
 
@@ -20,22 +25,20 @@ pub use record::{EmbeddedFunction, Record};
 pub struct Embedded {
     /// The record of their build, in JSON. Empty if the program contains no functions.
     record: &'static str,
-    zips: &'static [EmbeddedZip],
+    archives: &'static [EmbeddedArchive],
 }
 
-/// The zip file of a function for an architecture.
+/// The executables of an architecture, one after the other, compressed with Zstandard.
 #[derive(Clone, Copy)]
-struct EmbeddedZip {
-    code: FunctionCode,
+struct EmbeddedArchive {
     architecture: Architecture,
     bytes: &'static [u8],
 }
 
-impl std::fmt::Debug for EmbeddedZip {
+impl std::fmt::Debug for EmbeddedArchive {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         formatter
-            .debug_struct("EmbeddedZip")
-            .field("code", &self.code)
+            .debug_struct("EmbeddedArchive")
             .field("architecture", &self.architecture)
             .field("bytes", &self.bytes.len())
             .finish()
@@ -51,26 +54,28 @@ pub enum Error {
     /// The record of the build is not as `release/functions` writes it.
     #[error("this program's record of its functions is damaged: {0}")]
     Record(#[from] serde_json::Error),
-    /// The record does not list a function that the program contains.
+    /// The record does not list a function for an architecture that the program contains.
     #[error("this program's record of its functions does not list {0}")]
     Unlisted(String),
-    /// The bytes of the zip file are not those that were built.
-    #[error("this program's {file} is damaged: its SHA-256 is {found}, but {recorded} was built")]
+    /// The executables cannot be decompressed.
+    #[error("this program's copy of {function} is damaged: {why}")]
+    Unreadable {
+        /// The function and the architecture.
+        function: String,
+        /// What is wrong.
+        why: String,
+    },
+    /// The executable is not the one that was built.
+    #[error(
+        "this program's copy of {function} is damaged: its SHA-256 is {found}, but {recorded} was built"
+    )]
     Damaged {
-        /// The name of the zip file.
-        file: String,
+        /// The function and the architecture.
+        function: String,
         /// The SHA-256 of the bytes in the program.
         found: String,
         /// The SHA-256 in the record.
         recorded: String,
-    },
-    /// Lambda cannot run the function.
-    #[error("Lambda cannot run this program's {file}: {refused}")]
-    Unfit {
-        /// The name of the zip file.
-        file: String,
-        /// The reasons.
-        refused: Refused,
     },
 }
 
@@ -80,16 +85,32 @@ impl Embedded {
         &OF_THIS_PROGRAM
     }
 
-    /// Returns whether there are no functions.
-    pub const fn is_empty(&self) -> bool {
-        self.zips.is_empty()
+    /// Returns the architectures that there are functions for.
+    pub fn architectures(&self) -> impl Iterator<Item = Architecture> {
+        self.archives.iter().map(|archive| archive.architecture)
     }
 
-    /// Returns the architectures that there are functions for, in the order of [`Architecture`].
-    pub fn architectures(&self) -> Vec<Architecture> {
-        let mut all: Vec<Architecture> = self.zips.iter().map(|zip| zip.architecture).collect();
-        all.dedup();
-        all
+    /// Returns whether there are functions for an architecture.
+    pub fn has(&self, architecture: Architecture) -> bool {
+        self.architectures().any(|one| one == architecture)
+    }
+
+    /// Returns the record of the build. It is empty if the program contains no functions.
+    ///
+    /// # Errors
+    ///
+    /// Fails if it cannot be read, or if it does not list a function that the program must contain.
+    pub fn record(&self) -> Result<Record, Error> {
+        if self.archives.is_empty() {
+            return Ok(Record::default());
+        }
+        let record = Record::read(self.record)?;
+        for architecture in self.architectures() {
+            for code in FunctionCode::ALL {
+                record.function(code, architecture)?;
+            }
+        }
+        Ok(record)
     }
 
     /// Returns the SHA-256 of a function's executable in hexadecimal, as the record says. `None`
@@ -99,68 +120,56 @@ impl Embedded {
         code: FunctionCode,
         architecture: Architecture,
     ) -> Option<String> {
-        self.zip(code, architecture)?;
-        let record = self.record().ok()?;
+        let record = self.has(architecture).then(|| self.record())?.ok()?;
         let function = record.function(code, architecture).ok()?;
         Some(function.executable_sha256.clone())
     }
 
-    /// Returns whether there is a function for an architecture.
-    pub fn has(&self, code: FunctionCode, architecture: Architecture) -> bool {
-        self.zip(code, architecture).is_some()
-    }
-
-    fn zip(&self, code: FunctionCode, architecture: Architecture) -> Option<&EmbeddedZip> {
-        let is_asked = |zip: &&EmbeddedZip| zip.code == code && zip.architecture == architecture;
-        self.zips.iter().find(is_asked)
-    }
-
-    /// Returns the record of the build.
+    /// Returns the executable of a function for an architecture, or `None` if the program does not
+    /// contain it. The bytes are those that were built.
     ///
     /// # Errors
     ///
-    /// Fails if it cannot be read, or if it does not list exactly the functions in the program.
-    pub fn record(&self) -> Result<Record, Error> {
-        if self.is_empty() {
-            return Ok(Record::default());
-        }
-        let record = Record::read(self.record)?;
-        for zip in self.zips {
-            record.function(zip.code, zip.architecture)?;
-        }
-        Ok(record)
-    }
-
-    /// Returns the package of a function for an architecture, without pins and certificates, or
-    /// `None` if the program does not contain it. The bytes are those that were built.
-    ///
-    /// # Errors
-    ///
-    /// Fails if the bytes are others, or if Lambda cannot run them.
-    pub fn bundle(
+    /// Fails if the bytes are others.
+    pub fn executable(
         &self,
         code: FunctionCode,
         architecture: Architecture,
-    ) -> Result<Option<Bundle>, Error> {
-        let Some(zip) = self.zip(code, architecture) else {
+    ) -> Result<Option<Vec<u8>>, Error> {
+        let mut archives = self.archives.iter();
+        let Some(archive) = archives.find(|one| one.architecture == architecture) else {
             return Ok(None);
         };
         let record = self.record()?;
-        let function = record.function(code, architecture)?;
-        let file = || function.file.clone();
-        let found = sha256_hex(zip.bytes);
-        if found != function.sha256 {
-            return Err(Error::Damaged {
-                file: file(),
-                found,
-                recorded: function.sha256.clone(),
-            });
-        }
-        let bundle = Bundle::inspect(zip.bytes.to_vec(), architecture.into());
-        let bundle = bundle.map_err(|refused| Error::Unfit {
-            file: file(),
-            refused,
+        let recorded = record.function(code, architecture)?;
+        let named = || format!("{} for {}", code.title(), architecture.as_str());
+        let executable = extract(archive.bytes, recorded.offset, recorded.size);
+        let executable = executable.map_err(|why| Error::Unreadable {
+            function: named(),
+            why,
         })?;
-        Ok(Some(bundle))
+        let found = sha256_hex(&executable);
+        match found == recorded.executable_sha256 {
+            true => Ok(Some(executable)),
+            false => Err(Error::Damaged {
+                function: named(),
+                found,
+                recorded: recorded.executable_sha256.clone(),
+            }),
+        }
+    }
+}
+
+/// Returns a part of what was compressed.
+fn extract(archive: &[u8], offset: u64, size: u64) -> Result<Vec<u8>, String> {
+    let mut decoder = StreamingDecoder::new(archive).map_err(|error| error.to_string())?;
+    let skipped = std::io::copy(&mut (&mut decoder).take(offset), &mut std::io::sink());
+    let skipped = skipped.map_err(|error| error.to_string())?;
+    let mut part = Vec::new();
+    let read = decoder.take(size).read_to_end(&mut part);
+    read.map_err(|error| error.to_string())?;
+    match skipped == offset && u64::try_from(part.len()) == Ok(size) {
+        true => Ok(part),
+        false => Err("it ends too early".to_owned()),
     }
 }

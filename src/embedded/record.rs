@@ -22,7 +22,11 @@ pub struct EmbeddedFunction {
     pub kind: String,
     /// The architecture.
     pub architecture: String,
-    /// The name of its zip file.
+    /// Where its executable begins among those of the architecture, in bytes.
+    pub offset: u64,
+    /// The size of its executable in bytes.
+    pub size: u64,
+    /// The name of its zip file among the files of the release.
     pub file: String,
     /// The size of the zip file in bytes.
     pub bytes: usize,

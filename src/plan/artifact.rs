@@ -1,5 +1,7 @@
 //! The object keys of artifacts in S3. A key contains the hash of the content, so an artifact that
-//! exists is not uploaded again, and no object is ever overwritten.
+//! exists is not uploaded again, and no object is ever overwritten. The key of a function also
+//! contains the hash of its executable, which does not depend on the manifest: it tells which
+//! function a stack has without reading the object.
 //!
 //! `plan` writes under its own prefix: a principal that may only plan must not be able to write
 //! what `bootstrap` reads.
@@ -20,9 +22,23 @@ pub fn artifact_prefix(model: &Model) -> String {
     format!("{}/", model.stack)
 }
 
-/// Returns the object key of the function's zip file.
-pub fn function_key(model: &Model, sha256_hex: &str) -> String {
-    format!("{}{FUNCTION}{sha256_hex}.zip", artifact_prefix(model))
+/// Returns the object key of a function's zip file, by the SHA-256 of its executable and its own,
+/// both in hexadecimal.
+pub fn function_key(model: &Model, executable_sha256: &str, sha256: &str) -> String {
+    let prefix = artifact_prefix(model);
+    format!("{prefix}{FUNCTION}{executable_sha256}/{sha256}.zip")
+}
+
+/// Returns the SHA-256 in hexadecimal of the executable that a stack's function was deployed from,
+/// if the object key of its zip file has the form of [`function_key`]. It is a statement of whoever
+/// deployed the stack, and proves nothing about the code.
+pub fn deployed_executable(stack: &Stack, model: &Model, strategy: Strategy) -> Option<String> {
+    let key = stack.parameters.get(strategy.key_parameter(model))?;
+    let name = key.strip_prefix(&format!("{}{FUNCTION}", artifact_prefix(model)))?;
+    let (executable, _) = name.split_once('/')?;
+    let is_hexadecimal = |byte: u8| matches!(byte, b'0'..=b'9' | b'a'..=b'f');
+    let is_digest = executable.len() == 64 && executable.bytes().all(is_hexadecimal);
+    is_digest.then(|| executable.to_owned())
 }
 
 /// Returns the object key of a template that is too long for a request, for `bootstrap`.
@@ -73,7 +89,7 @@ mod tests {
         let text = "version: 1\nstack: keys\naccess_keys: [{ user: ada }]\n";
         let model = model::load(text, None).unwrap().model;
         for key in [
-            function_key(&model, "00"),
+            function_key(&model, "01", "00"),
             template_key(&model, "00"),
             preview_key(&model, "00"),
         ] {
@@ -81,6 +97,32 @@ mod tests {
         }
         for key in ["keys/report.csv", "keys", "other/function/00.zip"] {
             assert!(!is_artifact(&model, key), "{key}");
+        }
+    }
+
+    #[test]
+    fn the_key_of_a_function_tells_its_executable() {
+        let text = "version: 1\nstack: keys\naccess_keys: [{ user: ada }]\n";
+        let model = model::load(text, None).unwrap().model;
+        let digest = "0a".repeat(32);
+        let held = |key: &str| {
+            let parameter = Strategy::AccessKeys.key_parameter(&model).to_owned();
+            let stack = Stack {
+                parameters: [(parameter, key.to_owned())].into(),
+                ..crate::plan::tests::sample::stack("CREATE_COMPLETE")
+            };
+            deployed_executable(&stack, &model, Strategy::AccessKeys)
+        };
+        let key = function_key(&model, &digest, "00");
+        assert_eq!(held(&key), Some(digest.clone()));
+        for key in [
+            format!("keys/function/{digest}.zip"),
+            format!("other/function/{digest}/00.zip"),
+            format!("keys/function/{}/00.zip", "0A".repeat(32)),
+            format!("keys/function/{}/00.zip", "0a".repeat(31)),
+            "mine.zip".to_owned(),
+        ] {
+            assert_eq!(held(&key), None, "{key}");
         }
     }
 }

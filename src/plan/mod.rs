@@ -37,7 +37,8 @@ mod tests;
 
 pub use access_key::{KeyClaim, ObservedAccessKey, ObservedSecret};
 pub use artifact::{
-    artifact_prefix, deployed_version, function_key, is_artifact, preview_key, template_key,
+    artifact_prefix, deployed_executable, deployed_version, function_key, is_artifact, preview_key,
+    template_key,
 };
 pub use bucket::{ObservedBucket, check_named_bucket, check_region};
 pub use candidate::{Candidate, age_in_days};
@@ -100,8 +101,8 @@ pub use seeding::{ABANDONED_TAG, BEFORE, SEEDING_TAG, Seeding};
 pub use service::ObservedService;
 pub use slot::{SPENT, SPENT_ON_REQUEST, Slot, Spent, slot, taken};
 pub use status::{
-    CredentialKind, KeyReport, KeyRole, SecretReport, StackReport, State, StatusReport, report,
-    report_without_values, status_changes,
+    CredentialKind, FunctionReport, KeyReport, KeyRole, SecretReport, StackReport, State,
+    StatusReport, deployed_functions, report, report_without_values, status_changes,
 };
 pub use survey::{
     CredentialReport, InspectedSecret, KeyUse, LastUse, LastUsed, ManifestSelection, ObservedUser,

@@ -276,7 +276,7 @@ pub async fn preview(
     let bucket = render::artifact_bucket(model, account, context.region);
     let mut zips = BTreeMap::new();
     for (strategy, artifact) in artifacts.of(model)? {
-        let key = plan::function_key(model, &artifact.sha256);
+        let key = plan::function_key(model, &artifact.executable_sha256, &artifact.sha256);
         let version = plan::deployed_version(stack, model, strategy, &bucket, &key);
         let version = version.unwrap_or(NOT_STORED).to_owned();
         zips.extend(parameters(model, strategy, key, version));

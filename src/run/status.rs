@@ -65,6 +65,9 @@ async fn observe_status(
     Ok(StatusReport {
         stack: stack.as_ref().map(StackReport::from),
         stacks: Vec::new(),
+        functions: stack
+            .as_ref()
+            .map_or_else(Vec::new, |stack| plan::deployed_functions(stack, model)),
         secrets,
         findings: DoctorReport::of(&[found.concat()]).findings,
         drift: None,

@@ -15,7 +15,7 @@ use crate::render::{MAX_TEMPLATE_IN_REQUEST, Strategy};
 pub struct Artifact {
     /// The zip file.
     pub zip: Vec<u8>,
-    /// Its SHA-256 in hexadecimal, which is part of its object key.
+    /// Its SHA-256 in hexadecimal, which is part of its object key, as that of the executable is.
     pub sha256: String,
     /// The same hash in base64, as Lambda reports it.
     pub code_sha256: String,
@@ -88,7 +88,7 @@ pub async fn upload(
     let stack = cleared.observed.stack.as_ref();
     let mut chosen = BTreeMap::new();
     for (strategy, artifact) in artifacts.of(model)? {
-        let key = plan::function_key(model, &artifact.sha256);
+        let key = plan::function_key(model, &artifact.executable_sha256, &artifact.sha256);
         let deployed =
             stack.and_then(|stack| plan::deployed_version(stack, model, strategy, &bucket, &key));
         let object = Object {

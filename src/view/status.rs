@@ -22,6 +22,15 @@ impl Show for StatusReport {
         if text.is_empty() {
             text.push_str("The stack is not deployed.\n");
         }
+        for function in &self.functions {
+            if function.matches_program == Some(false) {
+                let _ = writeln!(
+                    text,
+                    "The deployed {} differs from the one in this program; `keyrota bootstrap` updates it.",
+                    function.logical_id
+                );
+            }
+        }
         text.push('\n');
         let rows = self.secrets.iter().map(|secret| {
             vec![

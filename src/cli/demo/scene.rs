@@ -10,7 +10,7 @@ use tokio::process::Command;
 use super::super::failure::Failed;
 use super::super::settings::Settings;
 use crate::aws::{self, Aws};
-use crate::model;
+use crate::model::{self, Architecture};
 use crate::port::{Identity, KeyPair};
 use crate::render::{self, Fleet, Record, Templates};
 use crate::sandbox::Sandbox;
@@ -161,8 +161,17 @@ async fn client(sandbox: &Sandbox, key: KeyPair) -> Aws {
 
 fn manifest(account: &str, region: &str) -> String {
     format!(
-        "version: 1\nstack: {STACK}\naccount: \"{account}\"\nregion: {region}\naccess_keys:\n  - user: {USER}\n    secret: {SECRET}\n    initial_key: profile:{USER}   # adopt its existing key\n    schedule: rate(30 days)\n"
+        "version: 1\nstack: {STACK}\naccount: \"{account}\"\nregion: {region}\nfunction: {{ architecture: {} }}\naccess_keys:\n  - user: {USER}\n    secret: {SECRET}\n    initial_key: profile:{USER}   # adopt its existing key\n    schedule: rate(30 days)\n",
+        architecture().as_str()
     )
+}
+
+/// Returns this machine's architecture, with which the local AWS runs the function.
+pub(super) fn architecture() -> Architecture {
+    match cfg!(target_arch = "aarch64") {
+        true => Architecture::Arm64,
+        false => Architecture::X86_64,
+    }
 }
 
 fn reader_policy(account: &str, sandbox: &Sandbox) -> String {

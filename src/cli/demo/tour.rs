@@ -4,7 +4,8 @@ use serde_json::Value;
 
 use super::super::failure::Failed;
 use super::application::Application;
-use super::scene::{Answer, SECRET, STACK, Scene, USER};
+use super::scene::{Answer, SECRET, STACK, Scene, USER, architecture};
+use crate::embedded::Embedded;
 use crate::model::{Content, Credential, Names};
 use crate::port::{CURRENT, Identity, Keys, PREVIOUS, Secrets, Stacks};
 use crate::view::Tour;
@@ -43,20 +44,30 @@ async fn review(scene: &Scene, tour: &Tour) -> Result<(), Failed> {
         "wrote rendered/stack.yaml, which the AWS CLI can deploy",
     );
 
-    // A debug program shares no dependencies with a release build, and would gain nothing.
-    let quick: &[&str] = if cfg!(debug_assertions) {
-        &[]
-    } else {
-        &["--quick"]
+    // A program without the function builds it in less time, because it runs on the local AWS
+    // only. A debug program shares no dependencies with a release build, and would gain nothing.
+    let architecture = architecture();
+    let is_embedded = Embedded::of_this_program().has(architecture);
+    let quick: &[&str] = match is_embedded || cfg!(debug_assertions) {
+        true => &[],
+        false => &["--quick"],
     };
-    let bundle = [&["bundle", "-o", "function.zip"], quick].concat();
+    let bundle = ["bundle", "-o", "function.zip", "--architecture"];
+    let bundle = [&bundle[..], &[architecture.as_str()], quick].concat();
     let answer = scene.run(tour, &bundle).await?;
     let bytes = answer.json["bytes"].as_u64().unwrap_or_default();
+    let source = match is_embedded {
+        true => "packaged the rotation function that this program contains",
+        false => "built the rotation function",
+    };
     succeeded(
         tour,
         &answer,
-        &format!("built the rotation function: a zip file of {bytes} bytes"),
+        &format!("{source}: a zip file of {bytes} bytes"),
     );
+    if is_embedded {
+        tour.check(answer.json["source"] == "embedded", "compiled nothing");
+    }
     if !quick.is_empty() {
         tour.note("a quick build, for the local AWS only: for AWS, keyrota builds a smaller one");
     }

@@ -1,6 +1,7 @@
 //! The state of each credential, decided from what was observed.
 
 mod change;
+mod function;
 mod report;
 
 use jiff::{SignedDuration, Timestamp};
@@ -14,6 +15,7 @@ use crate::port::{CURRENT, Key, Secret};
 use crate::render::OLD_KEY_TAG;
 
 pub use change::status_changes;
+pub use function::{FunctionReport, deployed_functions};
 pub use report::{
     CredentialKind, KeyReport, KeyRole, SecretReport, StackReport, State, StatusReport,
 };

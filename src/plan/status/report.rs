@@ -6,6 +6,7 @@ use std::fmt;
 use jiff::Timestamp;
 use serde::Serialize;
 
+use super::FunctionReport;
 use crate::model::{ByKind, Duration, Entry, longest_active, longest_interval};
 use crate::plan::replica::{ReplicaReport, replicas};
 use crate::plan::{
@@ -22,6 +23,9 @@ pub struct StatusReport {
     /// All deployed stacks, if the entries need several.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub stacks: Vec<StackReport>,
+    /// The deployed functions.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub functions: Vec<FunctionReport>,
     /// The secrets.
     pub secrets: Vec<SecretReport>,
     /// What `--check` found besides, in the form of `keyrota doctor`.
@@ -77,6 +81,7 @@ impl StatusReport {
         let mut all = Self {
             stack: reports.first().and_then(|first| first.stack.clone()),
             stacks: Vec::new(),
+            functions: Vec::new(),
             secrets: Vec::new(),
             findings: Vec::new(),
             drift: None,
@@ -84,6 +89,7 @@ impl StatusReport {
         };
         for report in reports {
             all.stacks.extend(report.stack.filter(|_| several));
+            all.functions.extend(report.functions);
             all.secrets.extend(report.secrets);
             all.findings.extend(report.findings);
             if let Some(drift) = report.drift {

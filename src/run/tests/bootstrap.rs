@@ -273,7 +273,7 @@ fn what_lies_under_the_name_of_the_code_is_not_trusted() {
         let scenario = Scenario::new("  - user: ada\n", |state| state.add_user("ada"));
         let fake = scenario.fake();
         let code = crate::bundle::sha256_hex(b"the function");
-        let key = crate::plan::function_key(&scenario.model, &code);
+        let key = crate::plan::function_key(&scenario.model, &code, &code);
         let bucket = crate::render::artifact_bucket(&scenario.model, ACCOUNT, REGION);
         let mut planted = Bucket {
             versioned,

@@ -111,6 +111,7 @@ fn of_status() {
     check(&StatusReport {
         stack: Some(stack()),
         stacks: Vec::new(),
+        functions: Vec::new(),
         findings: Vec::new(),
         drift: Some(vec![Drift {
             logical_id: text(),

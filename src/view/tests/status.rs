@@ -1,15 +1,17 @@
 //! Tests the result of `status`.
 
 use jiff::Timestamp;
+use serde_json::json;
 
 use super::credential::stack;
 use super::{script, shown};
 use crate::model::Duration;
 use crate::plan::{
-    CredentialKind, HoldReason, KeyReport, KeyRole, ReplicaFault, ReplicaReport, SecretReport,
-    StackReport, State, StatusReport,
+    CredentialKind, FunctionReport, HoldReason, KeyReport, KeyRole, ReplicaFault, ReplicaReport,
+    SecretReport, StackReport, State, StatusReport,
 };
 use crate::port::ReplicaState;
+use crate::render::FunctionCode;
 use crate::view::Show as _;
 
 pub fn at(text: &str) -> Option<Timestamp> {
@@ -89,6 +91,7 @@ fn replicas_with_their_faults() {
         findings: Vec::new(),
         stack: Some(stack()),
         stacks: Vec::new(),
+        functions: Vec::new(),
         secrets: vec![secret],
         drift: None,
         drift_unchecked: Vec::new(),
@@ -130,6 +133,7 @@ fn status() {
         findings: Vec::new(),
         stack: Some(stack()),
         stacks: Vec::new(),
+        functions: Vec::new(),
         secrets: vec![secret(State::Ok, None)],
         drift: None,
         drift_unchecked: Vec::new(),
@@ -209,6 +213,7 @@ fn status() {
         findings: Vec::new(),
         stack: None,
         stacks: Vec::new(),
+        functions: Vec::new(),
         secrets: vec![missing],
         drift: None,
         drift_unchecked: Vec::new(),
@@ -307,9 +312,46 @@ fn report(stack: Option<StackReport>, secrets: Vec<SecretReport>) -> StatusRepor
         findings: Vec::new(),
         stack,
         stacks: Vec::new(),
+        functions: Vec::new(),
         secrets,
         drift: None,
         drift_unchecked: Vec::new(),
+    }
+}
+
+#[test]
+fn a_function_that_differs_is_named() {
+    let function = |executable_sha256: Option<&str>| FunctionReport {
+        logical_id: "Function",
+        kind: "access_key",
+        executable_sha256: executable_sha256.map(str::to_owned),
+        matches_program: None,
+        code: FunctionCode::AccessKeys,
+    };
+    let compared = |deployed, contained: Option<&str>| {
+        let mut report = report(Some(stack()), Vec::new());
+        report.functions = vec![function(deployed)];
+        report.compared_with(|_| contained.map(str::to_owned))
+    };
+    let differs = compared(Some("old"), Some("new"));
+    let line = "The deployed Function differs from the one in this program; `keyrota bootstrap` updates it.\n";
+    assert!(shown(&differs).contains(line), "{}", shown(&differs));
+    assert_eq!(
+        differs.json()["functions"],
+        json!([{
+            "logical_id": "Function",
+            "kind": "access_key",
+            "executable_sha256": "old",
+            "matches_program": false,
+        }])
+    );
+    for (report, matches) in [
+        (compared(Some("new"), Some("new")), json!(true)),
+        (compared(Some("old"), None), json!(null)),
+        (compared(None, Some("new")), json!(null)),
+    ] {
+        assert!(!shown(&report).contains("differs"), "{}", shown(&report));
+        assert_eq!(report.json()["functions"][0]["matches_program"], matches);
     }
 }
 
