@@ -18,6 +18,9 @@ const FOLDER: &str = "KEYROTA_EMBED";
 /// The architectures in the names of the archives, and the variant of `Architecture`.
 const ARCHITECTURES: [(&str, &str); 2] = [("x86_64", "X86_64"), ("arm64", "Arm64")];
 
+/// The functions' workspace in a crate, which `release/crate` puts there.
+const SOURCE: &str = "functions-source.zip";
+
 fn main() -> ExitCode {
     println!("cargo::rerun-if-env-changed={FOLDER}");
     println!("cargo::rerun-if-changed=build.rs");
@@ -32,15 +35,27 @@ fn main() -> ExitCode {
 
 /// Writes the table of functions, and sets where the program looks for their source.
 fn write_table() -> Result<(), String> {
+    let out = variable("OUT_DIR")?;
+    let manifest = variable("CARGO_MANIFEST_DIR")?;
+    let packed = Path::new(&manifest).join(SOURCE);
+    println!("cargo::rerun-if-changed={SOURCE}");
+    let packed = match packed.is_file() {
+        true => format!("Some(include_bytes!({packed:?}))"),
+        false => "None".to_owned(),
+    };
+    write(&Path::new(&out).join("source.rs"), &packed)?;
     let folder = env::var_os(FOLDER).filter(|value| !value.is_empty());
     let (table, source) = match folder {
-        None => (table("", &[]), variable("CARGO_MANIFEST_DIR")?),
+        None => (table("", &[]), manifest),
         // The folder on this machine is of no use elsewhere, where others may own it.
         Some(folder) => (embedded(&PathBuf::from(folder))?, String::new()),
     };
     println!("cargo::rustc-env=KEYROTA_BUILT_FROM={source}");
-    let path = Path::new(&variable("OUT_DIR")?).join("embedded.rs");
-    fs::write(&path, table).map_err(|error| format!("cannot write {}: {error}", path.display()))
+    write(&Path::new(&out).join("embedded.rs"), &table)
+}
+
+fn write(path: &Path, text: &str) -> Result<(), String> {
+    fs::write(path, text).map_err(|error| format!("cannot write {}: {error}", path.display()))
 }
 
 fn variable(name: &str) -> Result<String, String> {

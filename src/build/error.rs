@@ -23,6 +23,14 @@ pub enum Error {
     /// The program was distributed without source code, and no folder was named.
     #[error("cannot build the function: this program was installed without its source")]
     NoSource,
+    /// The source code in the program could not be unpacked.
+    #[error("cannot unpack the functions' source in {}: {error}", .folder.display())]
+    Unpack {
+        /// The folder for it.
+        folder: PathBuf,
+        /// The cause.
+        error: String,
+    },
     /// Cargo is not on the `PATH`.
     #[error("cannot build the function: cargo is not on the PATH")]
     CargoMissing,
@@ -114,6 +122,10 @@ impl Error {
                 "install a linker for an older glibc: `pip install cargo-zigbuild ziglang`\n{ELSEWHERE}"
             )),
             Self::Unfit(refused) => refused.hint(),
+            Self::Unpack { .. } => Some(
+                "set XDG_CACHE_HOME to a folder that can be written, or KEYROTA_SOURCE to a checkout of keyrota"
+                    .to_owned(),
+            ),
             Self::Start { .. } | Self::Failed { .. } | Self::Unclear { .. } | Self::Read { .. } => {
                 None
             }

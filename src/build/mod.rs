@@ -10,6 +10,7 @@ mod function;
 mod invocation;
 mod message;
 mod method;
+mod packed;
 mod profile;
 mod setting;
 mod toolchain;
@@ -48,7 +49,7 @@ pub struct Built {
 /// while it runs. If everything is up to date, this takes less than a second.
 ///
 /// The source is in the folder that `KEYROTA_SOURCE` names, or where this program was built
-/// from, unless it is a distribution build. The caller's `RUSTFLAGS` are ignored: flags such as `target-cpu=native` would produce
+/// from, unless it is a distribution build. A program from a crate contains it. The caller's `RUSTFLAGS` are ignored: flags such as `target-cpu=native` would produce
 /// a function that cannot run on Lambda, and different bytes on each machine.
 ///
 /// # Errors

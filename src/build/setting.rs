@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use crate::tool;
 
-use super::Error;
+use super::{Error, packed};
 
 /// The environment of the build's tools.
 pub struct Setting {
@@ -72,6 +72,14 @@ impl Setting {
         }
     }
 
+    /// Returns the folder for what can be made again.
+    fn cache(&self) -> Option<PathBuf> {
+        let folder = self.variable("XDG_CACHE_HOME").map(PathBuf::from);
+        let folder = folder.filter(|path| path.is_absolute());
+        let folder = folder.or_else(|| Some(Path::new(self.variable("HOME")?).join(".cache")))?;
+        Some(folder.join("keyrota"))
+    }
+
     /// Returns the folder of the workspace that contains the function.
     ///
     /// # Errors
@@ -79,6 +87,9 @@ impl Setting {
     /// Fails if there is no such workspace.
     pub fn source(&self) -> Result<PathBuf, Error> {
         let named = self.source.is_some();
+        if let (None, Some(zip)) = (&self.source, packed::PACKED) {
+            return packed::unpack(zip, &self.cache().ok_or(Error::NoSource)?);
+        }
         let folder = self.source.as_ref().or(self.built_from.as_ref());
         let folder = folder.ok_or(Error::NoSource)?;
         match folder.canonicalize() {

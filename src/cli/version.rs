@@ -50,3 +50,25 @@ pub(super) fn run(arguments: VersionArguments, core_limit: CoreLimit) -> Exit {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use clap::{CommandFactory as _, Parser as _};
+
+    use super::VersionArguments;
+
+    #[test]
+    fn global_options_go_with_the_version_in_any_order() {
+        VersionArguments::command().debug_assert();
+        for arguments in [
+            ["keyrota", "--version", "--verbose"],
+            ["keyrota", "--verbose", "--version"],
+            ["keyrota", "-V", "-v"],
+        ] {
+            let parsed = VersionArguments::try_parse_from(arguments).unwrap();
+            assert!(parsed.version, "{arguments:?}");
+        }
+        let with_command = ["keyrota", "--version", "status"];
+        assert!(VersionArguments::try_parse_from(with_command).is_err());
+    }
+}

@@ -30,8 +30,8 @@ pub fn function_key(model: &Model, executable_sha256: &str, sha256: &str) -> Str
 }
 
 /// Returns the SHA-256 in hexadecimal of the executable that a stack's function was deployed from,
-/// if the object key of its zip file has the form of [`function_key`]. It is a statement of whoever
-/// deployed the stack, and proves nothing about the code.
+/// if the object key of its zip file has the form of [`function_key`]. The principal that
+/// deployed the stack chose the key, so it proves nothing about the code.
 pub fn deployed_executable(stack: &Stack, model: &Model, strategy: Strategy) -> Option<String> {
     let key = stack.parameters.get(strategy.key_parameter(model))?;
     let name = key.strip_prefix(&format!("{}{FUNCTION}", artifact_prefix(model)))?;
