@@ -43,7 +43,7 @@ pub(super) struct BundleCommand {
     /// Build in less time, for a local AWS only
     ///
     /// Uses cargo's profile `release`, with the dependencies that `cargo run --release` has
-    /// compiled, and without link-time optimization. The zip file is larger, and its bytes
+    /// compiled, and without link-time optimisation. The zip file is larger, and its bytes
     /// depend on the directory. Without this option, the function is built with the
     /// profile `function`, as is every function that `bootstrap` builds.
     #[arg(long)]

@@ -14,7 +14,7 @@ pub enum Exit {
     Usage = 2,
     /// The manifest, a schedule expression, the account, or the rendered stack was refused; every finding is listed
     Refused = 3,
-    /// There are differences (`plan --detailed-exitcode`, `generate --check`)
+    /// There are differences (`plan --detailed-exitcode`, `generate --check`, `bundle --verify`)
     Different = 4,
     /// Something needs attention (`status --check`, `doctor`, `adapter test`)
     Attention = 5,
