@@ -38,9 +38,13 @@ fn write_table() -> Result<(), String> {
     let out = variable("OUT_DIR")?;
     let manifest = variable("CARGO_MANIFEST_DIR")?;
     let packed = Path::new(&manifest).join(SOURCE);
-    println!("cargo::rerun-if-changed={SOURCE}");
     let packed = match packed.is_file() {
-        true => format!("Some(include_bytes!({packed:?}))"),
+        // A crate has the file or does not. A file that is missing would make cargo run this
+        // script, and compile the program, each time.
+        true => {
+            println!("cargo::rerun-if-changed={SOURCE}");
+            format!("Some(include_bytes!({packed:?}))")
+        }
         false => "None".to_owned(),
     };
     write(&Path::new(&out).join("source.rs"), &packed)?;
@@ -67,8 +71,8 @@ fn embedded(folder: &Path) -> Result<String, String> {
     let absolute = folder
         .canonicalize()
         .map_err(|error| format!("{FOLDER}: cannot read {}: {error}", folder.display()))?;
+    println!("cargo::rerun-if-changed={}", absolute.display());
     let text = |path: PathBuf| {
-        println!("cargo::rerun-if-changed={}", path.display());
         let text = path.to_str().map(str::to_owned);
         text.ok_or_else(|| format!("{FOLDER}: {} is not valid UTF-8", path.display()))
     };
