@@ -15,7 +15,7 @@ const EXECUTABLES: [(&str, &str); 3] = [
 fn frame(content: &[u8]) -> Vec<u8> {
     let length = u8::try_from(content.len()).unwrap();
     let mut frame = vec![0x28, 0xb5, 0x2f, 0xfd, 0x20, length];
-    let block = u32::from(length) << 3 | 1;
+    let block = (u32::from(length) << 3) | 1;
     frame.extend(&block.to_le_bytes()[..3]);
     frame.extend(content);
     frame
