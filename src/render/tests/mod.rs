@@ -5,6 +5,7 @@ mod limits;
 mod manifests;
 mod names;
 mod overlay;
+mod releases;
 mod stability;
 
 use std::fmt::Write as _;
