@@ -2,6 +2,7 @@
 //! been checked. Pure: text in, model or findings out.
 
 mod access_key;
+mod accounts;
 mod credential;
 mod database;
 pub(crate) mod document;
@@ -37,6 +38,7 @@ mod word_or_arn;
 use std::collections::BTreeMap;
 
 pub use access_key::{AccessKey, InitialKey};
+pub use accounts::{Target, TargetAccounts};
 pub use credential::{AccessKeyId, Content, Credential, malformed};
 use database::ALTERNATE;
 pub use database::{
@@ -58,7 +60,7 @@ pub use login::{Login, Place};
 pub use manifest::{Loaded, load, load_with, parse_address};
 pub use name::{
     AccountId, Arn, BucketName, HostName, IamPath, ReferencedName, Region, SecretName, StackName,
-    UserName,
+    UnitId, UserName,
 };
 pub use notify::{
     ELSEWHERE as TARGET_ELSEWHERE, EventTarget, MAX_TARGETS as MAX_NOTIFIED, TargetKind,
@@ -105,6 +107,8 @@ pub struct Model {
     pub entries: Vec<Entry>,
     /// The VPC of the functions of databases and services.
     pub network: Network,
+    /// The accounts of an organization to which a StackSet deploys the stack.
+    pub accounts: Vec<Target>,
 }
 
 impl Model {
