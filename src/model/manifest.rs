@@ -263,6 +263,7 @@ fn read_root(root: &Fields<'_>, files: &Files<'_>) -> Option<Model> {
         entries: entries.into_iter().map(|(entry, _)| entry).collect(),
         network,
         accounts: accounts?,
+        stack_set: false,
     })
 }
 

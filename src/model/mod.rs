@@ -109,9 +109,22 @@ pub struct Model {
     pub network: Network,
     /// The accounts of an organization to which a StackSet deploys the stack.
     pub accounts: Vec<Target>,
+    /// Whether a StackSet deploys the stack, and keyrota does not.
+    pub stack_set: bool,
 }
 
 impl Model {
+    /// Returns the model as a StackSet deploys it: to any of its accounts and Regions.
+    #[must_use]
+    pub fn for_stack_set(&self) -> Self {
+        Self {
+            account: None,
+            region: None,
+            stack_set: true,
+            ..self.clone()
+        }
+    }
+
     /// Returns whether a function runs in a VPC.
     pub fn has_function_in_vpc(&self) -> bool {
         self.network.is_in_vpc() && self.entries.iter().any(Entry::uses_network)

@@ -7,6 +7,8 @@
 
 use std::cell::Cell;
 
+use secrecy::SecretString;
+
 use super::advice::advice;
 use super::caller::caller;
 use super::clearing;
@@ -28,17 +30,17 @@ use crate::mark::{self, CLEARING, Record};
 use crate::moment::Moment;
 use crate::pin::{Pin, RotateAs};
 use crate::port::{
-    AccessKey, CallError, CallErrorKind, Caller, Clock, Description, Journal, Keys, Ports,
+    AccessKey, CallError, CallErrorKind, Caller, Clock, Description, Journal, Keys, NewKey, Ports,
     VersionSelector,
 };
 use crate::retire::OldKeyPolicy;
-use crate::secret::{Content, Credential, Unreadable};
+use crate::secret::{Content, Credential, Partial, Unreadable};
 
 /// What `createSecret` knows after it has read the secret.
 pub(super) struct CreateContext<'event> {
     pub(super) event: &'event Event,
     pub(super) pin: Pin,
-    pub(super) current: Credential,
+    pub(super) current: Replaced,
     pub(super) caller: Caller,
     /// The version that `current` was read from.
     pub(super) current_version: VersionId,
@@ -54,6 +56,44 @@ pub(super) struct CreateContext<'event> {
     /// The content of the versions that this rotation supersedes, as far as it is a credential
     /// of the pinned user. A principal that can write the secret may have forged it.
     pub(super) superseded: Vec<Credential>,
+}
+
+/// What the new key replaces in AWSCURRENT.
+pub(super) enum Replaced {
+    /// A key.
+    Key(Credential),
+    /// Nothing, because the user gets its first key.
+    Nothing(Partial),
+}
+
+impl Replaced {
+    /// Returns what AWSCURRENT contains, which must be a credential of the pinned user, unless the
+    /// pin says that a rotation creates the first key.
+    fn read(pin: &Pin, content: Content) -> Result<Self, Error> {
+        match content {
+            Content::Partial(partial) if pin.creates_first && !partial.has_a_part() => {
+                pin.check_partial(CURRENT, &partial)?;
+                Ok(Self::Nothing(partial))
+            }
+            content => current_credential(pin, content).map(Self::Key),
+        }
+    }
+
+    /// Returns the ID of the key.
+    pub(super) fn access_key(&self) -> Option<&AccessKeyId> {
+        match self {
+            Self::Key(credential) => Some(&credential.access_key),
+            Self::Nothing(_) => None,
+        }
+    }
+
+    /// Returns AWSCURRENT's value with another key.
+    pub(super) fn rekeyed(&self, key: &NewKey, pin: &Pin) -> SecretString {
+        match self {
+            Self::Key(credential) => credential.rekeyed(key, &pin.names, pin.owner()),
+            Self::Nothing(partial) => partial.keyed(key, &pin.names, pin.owner()),
+        }
+    }
 }
 
 impl CreateContext<'_> {
@@ -84,7 +124,7 @@ pub(super) async fn run<P: Ports>(
         content: current,
         ..
     } = current?;
-    let current = current_credential(&pin, current)?;
+    let current = Replaced::read(&pin, current)?;
     // The content that was read has a version. The labels are compared again below.
     let current_version = current_version.ok_or_else(|| labels_moved(&pin))?;
     let pending = pending?;
@@ -93,10 +133,14 @@ pub(super) async fn run<P: Ports>(
         if is_clearing {
             return Err(clearing::give_up(ports, event).await);
         }
-        return already_made(ports, event, &pin, &current, pending).await;
+        return already_made(ports, event, &pin, current.access_key(), pending).await;
     }
 
-    let caller = caller(ports, &pin, &current).await?;
+    let caller = match &current {
+        Replaced::Key(current) => caller(ports, &pin, current).await?,
+        // A pin that creates the first key says so.
+        Replaced::Nothing(_) => Caller::Role,
+    };
     let mut superseded = vec![previous?];
     superseded.extend(left_behind(ports, event, &description).await?);
     let superseded = superseded.into_iter().filter_map(|content| match content {
@@ -128,7 +172,7 @@ async fn already_made<P: Ports>(
     ports: &P,
     event: &Event,
     pin: &Pin,
-    current: &Credential,
+    current: Option<&AccessKeyId>,
     pending: Content,
 ) -> Result<(), Error> {
     let useless = match &pending {
@@ -147,7 +191,7 @@ async fn already_made<P: Ports>(
         }
         other => other?,
     };
-    if pending.access_key == current.access_key {
+    if Some(&pending.access_key) == current {
         let key = pending.access_key;
         let reason = format!("its AWSPENDING holds the key {key} that is AWSCURRENT already");
         return Err(abandon(ports, event, Some(&key), reason).await.into());
@@ -212,7 +256,7 @@ async fn survey<P: Ports>(
     let held = context.superseded.iter().map(|held| &held.access_key);
     Ok(KeyInventory {
         listed,
-        current: context.current.access_key.clone(),
+        current: context.current.access_key().cloned(),
         pending: None,
         // A key that was created for this secret, and that neither AWSCURRENT nor this
         // rotation's version names, was replaced, even if the version that stored it no longer
@@ -243,8 +287,8 @@ async fn prove_early<P: Ports>(
     context: &CreateContext<'_>,
 ) -> Option<(AccessKeyId, Proof)> {
     let previous = context.superseded.first()?;
-    let is_current = previous.access_key == context.current.access_key;
-    if is_current
+    let current = context.current.access_key()?;
+    if previous.access_key == *current
         || !context.pin.owns_user
         || context.pin.old_key != OldKeyPolicy::UntilNextRotation
     {

@@ -25,11 +25,17 @@ impl FakeAws {
     }
 
     /// Checks the invariants: AWSCURRENT's key belongs to the pinned user, is active, and is
-    /// known everywhere, and at most one key is unaccounted for.
+    /// known everywhere, and at most one key is unaccounted for. Before the first key, there is
+    /// room for another one.
     pub(super) fn check(&self) {
-        if self.orphans().len() > 1 && self.forged.get() == 0 {
+        let current = self.current_key_if_any();
+        let most = if current.is_none() { 2 } else { 1 };
+        if self.orphans().len() > most && self.forged.get() == 0 {
             self.violated("more than one key is orphaned");
         }
+        let Some(current) = current else {
+            return;
+        };
         if !self.guarded.get() {
             return;
         }
@@ -37,7 +43,6 @@ impl FakeAws {
         if self.renames() && !key_names(&value.unwrap_or_default()).1 {
             self.violated("AWSCURRENT has different keys under two names");
         }
-        let current = self.current_key();
         match self.keys().into_iter().find(|key| key.id == current) {
             None => self.violated("AWSCURRENT's key is not among the user's"),
             Some(key) if key.activity == Activity::Inactive => {
