@@ -289,35 +289,33 @@ pub fn decide_slot(inventory: &KeyInventory) -> SlotDecision {
 
 /// Returns how to make room for the first key of a user.
 ///
-/// AWSCURRENT names no key, so nothing says which key clients use: someone may have stored the
-/// first value over a working key. Therefore a key is removed only if the stack created the user,
-/// no version names the key, and it was never used. An earlier run has created such a key and lost
-/// it. With any other key, a person has to look.
+/// No key was ever AWSCURRENT, so no client got one from the secret. A key that a version contains is
+/// the one of a first rotation that was cancelled. Any other key is removed only if the stack
+/// created the user and it was never used: an earlier run has created it and lost it. With a
+/// key that someone uses, a person has to look.
 fn decide_first(inventory: &KeyInventory) -> SlotDecision {
-    let is_lost = |key: &ListedKey| {
-        inventory.owns_user
-            && key.usage != Usage::Used
-            && !inventory.superseded.contains(&key.id)
-            && !inventory.protects(&key.id)
-    };
     let mut keys: Vec<&ListedKey> = inventory.listed.iter().collect();
     keys.sort_by(|left, right| left.id.cmp(&right.id));
-    let found = |fits: &dyn Fn(&ListedKey) -> bool| {
-        let key = keys.iter().find(|key| fits(key));
-        key.map(|key| key.id.clone())
+    let Some(key) = keys.first() else {
+        return SlotDecision::Free;
     };
-    if let Some(key) = found(&|key| !is_lost(key)) {
-        return SlotDecision::Stop(Obstacle::NotTheFirst { key });
+    let named = || key.id.clone();
+    let is_superseded = inventory.superseded.contains(&key.id);
+    if !inventory.owns_user || inventory.protects(&key.id) {
+        return SlotDecision::Stop(Obstacle::NotTheFirst { key: named() });
     }
-    if let Some(key) = found(&|key| key.usage == Usage::Unread) {
-        return SlotDecision::ReadUsage { key };
-    }
-    match found(&|_| true) {
-        Some(key) => SlotDecision::Remove {
-            key,
+    match (is_superseded, key.proof, key.usage) {
+        (true, Proof::Genuine, _) => SlotDecision::Remove {
+            key: named(),
+            because: RemovalReason::Superseded,
+        },
+        (true, Proof::Untried, _) => SlotDecision::Prove { key: named() },
+        (_, _, Usage::Unread) => SlotDecision::ReadUsage { key: named() },
+        (_, _, Usage::Never) => SlotDecision::Remove {
+            key: named(),
             because: RemovalReason::OrphanOfOurUser,
         },
-        None => SlotDecision::Free,
+        (_, _, Usage::Used) => SlotDecision::Stop(Obstacle::NotTheFirst { key: named() }),
     }
 }
 

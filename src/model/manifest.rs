@@ -264,6 +264,7 @@ fn read_root(root: &Fields<'_>, files: &Files<'_>) -> Option<Model> {
         network,
         accounts: accounts?,
         stack_set: false,
+        deployed_as: None,
     })
 }
 

@@ -111,6 +111,8 @@ pub struct Model {
     pub accounts: Vec<Target>,
     /// Whether a StackSet deploys the stack, and keyrota does not.
     pub stack_set: bool,
+    /// The name of the stack that a StackSet has created in the account and Region, if one was found.
+    pub deployed_as: Option<String>,
 }
 
 impl Model {
@@ -123,6 +125,13 @@ impl Model {
             stack_set: true,
             ..self.clone()
         }
+    }
+
+    /// Returns the name of the deployed stack: the manifest's, or the one that StackSets made up.
+    pub fn deployed_name(&self) -> &str {
+        self.deployed_as
+            .as_deref()
+            .unwrap_or_else(|| self.stack.as_str())
     }
 
     /// Returns whether a function runs in a VPC.

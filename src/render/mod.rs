@@ -54,7 +54,9 @@ use review::{ExternalPolicy, Holder};
 pub use service_statement::{
     ServiceStatement, account_statement, events_statement, service_statements,
 };
-pub use stack_set::{FirstCredential, StackSet, Step, render_stack_set};
+pub use stack_set::{
+    FOLDER as STACK_SET_FOLDER, FirstCredential, StackSet, Step, render_stack_set,
+};
 pub use strategy::{FunctionCode, Strategy};
 pub use target_statement::{Admission, admits, target_statement};
 pub use template::{TemplateError, Templates};

@@ -20,8 +20,8 @@ use super::{
     pending_credential, read,
 };
 use crate::decide::{
-    self, AccessKeyId, CURRENT, CallerIdentity, KeyInventory, ListedKey, Origin, PENDING, PREVIOUS,
-    Proof, Usage, VersionId,
+    self, AccessKeyId, Activity, CURRENT, CallerIdentity, KeyInventory, ListedKey, Origin, PENDING,
+    PREVIOUS, Proof, Stages, Usage, VersionId,
 };
 use crate::error::Error;
 use crate::event::Event;
@@ -68,10 +68,13 @@ pub(super) enum Replaced {
 
 impl Replaced {
     /// Returns what AWSCURRENT contains, which must be a credential of the pinned user, unless the
-    /// pin says that a rotation creates the first key.
-    fn read(pin: &Pin, content: Content) -> Result<Self, Error> {
+    /// pin says that a rotation creates the first key. AWSPREVIOUS shows that another value was
+    /// current before: if someone has stored the first value over a key, no rotation may take that
+    /// for a new secret.
+    fn read(pin: &Pin, stages: &Stages, content: Content) -> Result<Self, Error> {
+        let is_new = pin.creates_first && decide::carrier(stages, PREVIOUS).is_none();
         match content {
-            Content::Partial(partial) if pin.creates_first && !partial.has_a_part() => {
+            Content::Partial(partial) if is_new && !partial.has_a_part() => {
                 pin.check_partial(CURRENT, &partial)?;
                 Ok(Self::Nothing(partial))
             }
@@ -124,7 +127,7 @@ pub(super) async fn run<P: Ports>(
         content: current,
         ..
     } = current?;
-    let current = Replaced::read(&pin, current)?;
+    let current = Replaced::read(&pin, &description.stages, current)?;
     // The content that was read has a version. The labels are compared again below.
     let current_version = current_version.ok_or_else(|| labels_moved(&pin))?;
     let pending = pending?;
@@ -252,7 +255,10 @@ async fn survey<P: Ports>(
         activity: key.activity,
         usage: Usage::Unread,
     };
-    let listed = listed.into_iter().map(known).collect();
+    let mut listed: Vec<ListedKey> = listed.into_iter().map(known).collect();
+    if context.current.access_key().is_none() {
+        listed.extend(unlisted(ports, context, &listed).await?);
+    }
     let held = context.superseded.iter().map(|held| &held.access_key);
     Ok(KeyInventory {
         listed,
@@ -268,6 +274,32 @@ async fn survey<P: Ports>(
             RotateAs::Role | RotateAs::Administrator(_) => CallerIdentity::Another,
         },
     })
+}
+
+/// Returns the keys that versions contain and that the list lacks although they work, because it is out
+/// of date. Before the first key, nothing else would show that the user has a key.
+async fn unlisted<P: Ports>(
+    ports: &P,
+    context: &CreateContext<'_>,
+    listed: &[ListedKey],
+) -> Result<Vec<ListedKey>, Error> {
+    let mut found = Vec::new();
+    for held in &context.superseded {
+        if listed.iter().any(|key| key.id == held.access_key) {
+            continue;
+        }
+        let proof = proof::authenticates(ports, &context.pin, held).await;
+        if proof.map_err(|source| keys_unread(&context.pin, source))? {
+            found.push(ListedKey {
+                id: held.access_key.clone(),
+                activity: Activity::Active,
+                origin: Origin::Unknown,
+                usage: Usage::Used,
+                proof: Proof::Genuine,
+            });
+        }
+    }
+    Ok(found)
 }
 
 /// Returns the records on the user. They are empty for a user that the stack created.

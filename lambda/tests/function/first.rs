@@ -2,6 +2,7 @@
 
 use keyrota_function::decide::{CURRENT, PREVIOUS};
 use keyrota_function::event::Step;
+use keyrota_function::mark::MADE;
 use keyrota_test_function::secrets::FakeSecrets as _;
 use serde_json::json;
 
@@ -82,14 +83,47 @@ fn a_key_that_was_used_stops_it_and_is_not_touched() {
     assert_eq!(aws.ids(), [key.id]);
 }
 
-/// Someone has stored the first value over a key, which its clients have not used yet.
+/// Someone has stored the first value over a key, whether or not its clients have used it. A deployment
+/// that changes the template's first value would do so, too.
 #[test]
-fn a_key_that_a_version_names_stops_it_and_is_not_touched() {
-    let aws = without_key();
-    let key = aws.give_key(USER, false);
-    aws.store("before", &[PREVIOUS], &aws.value(&key, SECRET_ARN));
-    assert_eq!(rotate(&aws, TOKEN).name(), "NotTheFirstKey");
-    assert_eq!(aws.ids(), [key.id]);
+fn a_first_value_over_a_key_is_not_taken_for_a_new_secret() {
+    for used in [true, false] {
+        for twice in [true, false] {
+            let aws = without_key();
+            let key = aws.give_key(USER, used);
+            let seed = aws.fields(CURRENT).to_string();
+            let (of_key, of_seed) = match twice {
+                true => ([MADE].as_slice(), [PREVIOUS].as_slice()),
+                false => ([PREVIOUS, MADE].as_slice(), [].as_slice()),
+            };
+            aws.store("before", of_key, &aws.value(&key, SECRET_ARN));
+            if twice {
+                aws.store("once", of_seed, &seed);
+            }
+            assert_eq!(rotate(&aws, TOKEN).name(), "NotBootstrapped");
+            assert_eq!(aws.ids(), [key.id]);
+        }
+    }
+}
+
+/// The key of a first rotation that was cancelled was never AWSCURRENT.
+#[test]
+fn the_key_of_a_cancelled_first_rotation_is_replaced() {
+    for is_listed in [true, false] {
+        let aws = without_key();
+        aws.begin(TOKEN);
+        for step in [Step::Create, Step::Set, Step::Test] {
+            assert_eq!(run(&aws, step).name(), "done");
+        }
+        aws.cancel();
+        aws.begin(OTHER);
+        if !is_listed {
+            aws.inject_into_action("iam:ListAccessKeys", &[Mishap::OutOfDate]);
+        }
+        assert_eq!(rotate(&aws, OTHER).name(), "done");
+        assert_eq!(aws.ids(), [aws.current_key()]);
+        assert_ne!(aws.current_key(), key_id(4));
+    }
 }
 
 /// Half a key is damage, and not a first value.

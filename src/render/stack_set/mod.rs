@@ -32,7 +32,7 @@ pub use steps::Step;
 use target::Group;
 
 /// The folder of the files.
-const FOLDER: &str = "stack-set";
+pub const FOLDER: &str = "stack-set";
 /// The StackSet, below the folder.
 const STACK_SET: &str = "stack-set.yaml";
 /// The bucket of a Region, below the folder.
