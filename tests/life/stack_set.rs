@@ -89,10 +89,15 @@ async fn one_template_works_in_two_accounts() {
         // `status` finds the stack, and says what the secrets wait for.
         let waiting = states(&test).await;
         assert_eq!(waiting[1].0, "never_rotated", "{waiting:?}");
-        assert!(waiting[1].1.contains("run `keyrota bootstrap`"), "{waiting:?}");
+        assert!(
+            waiting[1].1.contains("run `keyrota bootstrap`"),
+            "{waiting:?}"
+        );
         // The first rotation began with the stack, and creates the first key. The next one replaces it.
         let first = until_first_key(&test).await;
-        test.keyrota(&format!("rotate {BY_ROTATION}")).await.exits(0);
+        test.keyrota(&format!("rotate {BY_ROTATION}"))
+            .await
+            .exits(0);
         assert_ne!(test.current_key(BY_ROTATION).await.id, first);
         assert!(test.keys("vendor-api").await.expect("the user").is_empty());
         test.keyrota("plan --function-zip function.zip --format json")
@@ -106,7 +111,10 @@ async fn one_template_works_in_two_accounts() {
         assert_eq!(done["secrets"][1]["verified"], true, "{done:#}");
         assert!(test.value(BY_BOOTSTRAP, "AWSCURRENT").await.is_some());
         let settled = states(&test).await;
-        assert!(settled.iter().all(|(state, _)| state == "ok"), "{settled:?}");
+        assert!(
+            settled.iter().all(|(state, _)| state == "ok"),
+            "{settled:?}"
+        );
         // As after `delete-stack-instances --retain-stacks`.
         test.keyrota("teardown --yes").await.exits(0);
         assert_eq!(test.keys("vendor-sftp").await, None);

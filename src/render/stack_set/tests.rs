@@ -88,7 +88,26 @@ fn units_whose_accounts_need_nobody() {
     );
     insta::assert_debug_snapshot!("units-steps", stack_set.steps);
     let files: Vec<&str> = stack_set.files.keys().map(String::as_str).collect();
-    insta::assert_snapshot!(files.join("\n"), @"");
+    insta::assert_snapshot!(files.join("\n"), @"
+    stack-set/administrator-policy.json
+    stack-set/artifact-bucket.yaml
+    stack-set/deployer-policy-1.json
+    stack-set/deployer-policy-2.json
+    stack-set/deployer-policy-3.json
+    stack-set/deployer-policy-4.json
+    stack-set/deployer-policy.json
+    stack-set/pins/function.json
+    stack-set/policies/alarm-topic-policy.json
+    stack-set/policies/artifact-bucket.json
+    stack-set/policies/function-role-log.json
+    stack-set/policies/function-role-secrets.json
+    stack-set/policies/function-role-trust.json
+    stack-set/policies/function-role-users.json
+    stack-set/policies/function.json
+    stack-set/review.html
+    stack-set/stack-set.yaml
+    stack-set/stack.yaml
+    ");
     assert_eq!(stack_set.first_credentials[0].by, "rotation");
 }
 
@@ -160,7 +179,11 @@ fn a_member_differs_from_the_stack_only_in_what_is_said() {
         .iter()
         .filter(|line| !line.trim_start().starts_with('#'));
     let text: Vec<&str> = without_comments.map(|line| line.trim()).collect();
-    insta::assert_snapshot!(text.join("\n"), @"");
+    insta::assert_snapshot!(text.join("\n"), @r#"
+    S3Bucket: !Sub "${ArtifactBucket}-${AWS::Region}"
+    RotateImmediatelyOnUpdate: true
+    Description: The name, without a hyphen and the Region at its end, of the S3 bucket that contains the zip file of the rotation function
+    "#);
 }
 
 #[test]

@@ -271,6 +271,11 @@ impl FakeAws {
         self.pin.borrow().get("fields").is_some()
     }
 
+    /// Returns whether the pin says that a rotation creates the user's first key.
+    pub(super) fn gets_first_key(&self) -> bool {
+        self.pin.borrow().get("creates_first") == Some(&json!(true))
+    }
+
     /// Returns whether the pin says that the stack created the user.
     pub(super) fn owns_user(&self) -> bool {
         self.pin.borrow()["owns_user"] == json!(true)

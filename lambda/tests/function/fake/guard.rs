@@ -29,16 +29,17 @@ impl FakeAws {
     /// room for another one.
     pub(super) fn check(&self) {
         let current = self.current_key_if_any();
-        let most = if current.is_none() { 2 } else { 1 };
+        let is_new = current.is_none() && self.gets_first_key();
+        let most = if is_new { 2 } else { 1 };
         if self.orphans().len() > most && self.forged.get() == 0 {
             self.violated("more than one key is orphaned");
         }
-        let Some(current) = current else {
-            return;
-        };
-        if !self.guarded.get() {
+        if !self.guarded.get() || is_new {
             return;
         }
+        let Some(current) = current else {
+            return self.violated("AWSCURRENT names no key");
+        };
         let value = self.version(CURRENT).and_then(|version| version.value);
         if self.renames() && !key_names(&value.unwrap_or_default()).1 {
             self.violated("AWSCURRENT has different keys under two names");
