@@ -10,7 +10,6 @@ use crate::render::resolve::Resolver;
 /// in its ARN is not known.
 const STACK_SET: &[&str] = &[
     "cloudformation:CreateStackInstances",
-    "cloudformation:CreateStackSet",
     "cloudformation:DeleteStackInstances",
     "cloudformation:DeleteStackSet",
     "cloudformation:DescribeStackInstance",
@@ -26,6 +25,9 @@ const STACK_SET: &[&str] = &[
     "cloudformation:UpdateStackInstances",
     "cloudformation:UpdateStackSet",
 ];
+
+/// IAM has no resources for this action (`list_awscloudformation`).
+const CREATE_STACK_SET: &[&str] = &["cloudformation:CreateStackSet"];
 
 /// The stacks of the StackSet and of the buckets, with `aws cloudformation deploy`.
 const STACKS: &[&str] = &[
@@ -90,6 +92,11 @@ pub(super) fn policy(model: &Model, bucket: &str) -> Policy {
                 everywhere(format!("stackset-target/{stack}:*")),
                 everywhere("type/resource/*".to_owned()),
             ],
+        ),
+        Statement::allow(
+            "CreateStackSet",
+            CREATE_STACK_SET.iter().copied(),
+            vec!["*".to_owned()],
         ),
         Statement::allow(
             "Stacks",
