@@ -445,7 +445,7 @@ proptest! {
         }
     }
 
-    /// Whoever gets its first key loses no key that a client may have.
+    /// A user that gets its first key loses no key that a client may have.
     #[test]
     fn the_first_key_replaces_only_a_key_that_was_lost(inventory in any_inventory()) {
         let inventory = KeyInventory { current: None, ..inventory };

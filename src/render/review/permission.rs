@@ -187,7 +187,7 @@ const GROUPS: [(&str, &str, &str); 12] = [
     (
         "administrator",
         "What the administrator of the StackSet needs",
-        "administrator-policy.json. It takes effect when you attach it to a person or a pipeline in the account that administers StackSets. CloudFormation deploys a StackSet with all permissions in each account, so whoever may change it can do anything there.",
+        "administrator-policy.json. It takes effect when you attach it to a person or a pipeline in the account that administers StackSets. CloudFormation deploys a StackSet with all permissions in each account, so a principal that may change it can do anything there.",
     ),
 ];
 
