@@ -116,8 +116,8 @@ pub enum CallerIdentity {
 pub struct KeyInventory {
     /// The pinned user's keys.
     pub listed: Vec<ListedKey>,
-    /// The key that AWSCURRENT names.
-    pub current: AccessKeyId,
+    /// The key that AWSCURRENT names, or `None` if the user gets its first key.
+    pub current: Option<AccessKeyId>,
     /// The key that this rotation's own version names, if any.
     pub pending: Option<AccessKeyId>,
     /// The keys named by versions that this rotation supersedes: AWSPREVIOUS, an AWSPENDING
@@ -132,7 +132,7 @@ pub struct KeyInventory {
 impl KeyInventory {
     /// Returns whether no decision may touch this key.
     fn protects(&self, key: &AccessKeyId) -> bool {
-        *key == self.current || Some(key) == self.pending.as_ref()
+        Some(key) == self.current.as_ref() || Some(key) == self.pending.as_ref()
     }
 }
 
@@ -156,12 +156,23 @@ pub enum RemovalReason {
 pub enum Obstacle {
     /// AWSCURRENT's key is not among the user's keys. The list does not match the secret, so
     /// nothing in it is touched.
-    CurrentMissing,
+    CurrentMissing {
+        /// AWSCURRENT's key.
+        key: AccessKeyId,
+    },
     /// AWSCURRENT's key is inactive, and it would have to make the calls.
-    CurrentInactive,
+    CurrentInactive {
+        /// AWSCURRENT's key.
+        key: AccessKeyId,
+    },
     /// The other key was not created by this secret's rotation.
     Foreign {
         /// The key that is in the way.
+        key: AccessKeyId,
+    },
+    /// The user gets its first key, but has this one, which clients may be using.
+    NotTheFirst {
+        /// The key that the user has.
         key: AccessKeyId,
     },
     /// Every key is protected.
@@ -211,15 +222,15 @@ pub enum SlotDecision {
 /// anyone who investigates it. To suspend a user on purpose, cancel its rotation or deny it by
 /// policy. A key's status is not a lock, since anyone who may rotate may create another key.
 pub fn decide_slot(inventory: &KeyInventory) -> SlotDecision {
-    let Some(current) = inventory
-        .listed
-        .iter()
-        .find(|key| key.id == inventory.current)
-    else {
-        return SlotDecision::Stop(Obstacle::CurrentMissing);
+    let Some(current) = &inventory.current else {
+        return decide_first(inventory);
+    };
+    let named = || current.clone();
+    let Some(current) = inventory.listed.iter().find(|key| key.id == *current) else {
+        return SlotDecision::Stop(Obstacle::CurrentMissing { key: named() });
     };
     if current.activity == Activity::Inactive && inventory.caller_identity == CallerIdentity::Own {
-        return SlotDecision::Stop(Obstacle::CurrentInactive);
+        return SlotDecision::Stop(Obstacle::CurrentInactive { key: named() });
     }
     if inventory.listed.len() < KEYS_PER_USER {
         return SlotDecision::Free;
@@ -273,6 +284,38 @@ pub fn decide_slot(inventory: &KeyInventory) -> SlotDecision {
     match first(&|_| true) {
         Some(key) => SlotDecision::Stop(Obstacle::Foreign { key }),
         None => SlotDecision::Stop(Obstacle::AllProtected),
+    }
+}
+
+/// Returns how to make room for the first key of a user.
+///
+/// No key was ever AWSCURRENT, so no client got one from the secret. A key that a version contains is
+/// the one of a first rotation that was cancelled. Any other key is removed only if the stack
+/// created the user and it was never used: an earlier run has created it and lost it. With a
+/// key that someone uses, a person has to look.
+fn decide_first(inventory: &KeyInventory) -> SlotDecision {
+    let mut keys: Vec<&ListedKey> = inventory.listed.iter().collect();
+    keys.sort_by(|left, right| left.id.cmp(&right.id));
+    let Some(key) = keys.first() else {
+        return SlotDecision::Free;
+    };
+    let named = || key.id.clone();
+    let is_superseded = inventory.superseded.contains(&key.id);
+    if !inventory.owns_user || inventory.protects(&key.id) {
+        return SlotDecision::Stop(Obstacle::NotTheFirst { key: named() });
+    }
+    match (is_superseded, key.proof, key.usage) {
+        (true, Proof::Genuine, _) => SlotDecision::Remove {
+            key: named(),
+            because: RemovalReason::Superseded,
+        },
+        (true, Proof::Untried, _) => SlotDecision::Prove { key: named() },
+        (_, _, Usage::Unread) => SlotDecision::ReadUsage { key: named() },
+        (_, _, Usage::Never) => SlotDecision::Remove {
+            key: named(),
+            because: RemovalReason::OrphanOfOurUser,
+        },
+        (_, _, Usage::Used) => SlotDecision::Stop(Obstacle::NotTheFirst { key: named() }),
     }
 }
 

@@ -119,6 +119,20 @@ pub enum Error {
         /// The key in the way.
         key: AccessKeyId,
     },
+    /// The user has a key, although the secret has none.
+    #[error(
+        "make the first key for {user}: the secret {secret} has no key, but the user has the key {key}, \
+         so nothing was touched; if its clients use it, store it in the secret, and otherwise delete it \
+         with `aws iam delete-access-key`, then rotate again"
+    )]
+    NotTheFirstKey {
+        /// The secret's name.
+        secret: String,
+        /// The pinned user.
+        user: String,
+        /// The key that the user has.
+        key: AccessKeyId,
+    },
     /// A version names the other key, but does not contain it.
     #[error(
         "make room for a new key of {user}: the user has two keys, and {key} is named by a superseded \

@@ -42,6 +42,8 @@ pub struct Pin {
     pub rotate_as: RotateAs,
     /// Whether the stack created the user. If so, each of its keys belongs to keyrota.
     pub owns_user: bool,
+    /// Whether a rotation creates the user's first key, if the secret has none yet.
+    pub creates_first: bool,
     /// When an old key is deactivated and deleted.
     pub old_key: OldKeyPolicy,
     /// What a new key must be allowed to do before it is promoted.
@@ -119,6 +121,11 @@ impl Pin {
         if own.any(|name| smtp::owns(name, &entry.smtp)) {
             return Err(invalid("smtp").into());
         }
+        // Without a key in AWSCURRENT, only the role can make the calls, and only of a user that the
+        // stack created is it known that each key belongs to keyrota.
+        if entry.creates_first && !(entry.owns_user && entry.rotate_as == RotateAs::Role) {
+            return Err(invalid("creates_first").into());
+        }
         let old_key = match &entry.old_key {
             None => OldKeyPolicy::UntilNextRotation,
             Some(times) => OldKeyPolicy::Timed(timetable(times).ok_or_else(|| invalid("old_key"))?),
@@ -143,6 +150,7 @@ impl Pin {
             path: entry.path.clone(),
             rotate_as: entry.rotate_as.clone(),
             owns_user: entry.owns_user,
+            creates_first: entry.creates_first,
             old_key,
             probe,
             smtp: entry.smtp.clone(),
@@ -179,16 +187,23 @@ impl Pin {
         match content {
             Content::Nothing | Content::Unreadable(_) => Ok(()),
             Content::Complete(credential) => self.check(version, credential),
-            Content::Partial(partial) => {
-                if let Some(username) = &partial.username {
-                    self.check_user(version, username)?;
-                }
-                match &partial.secret_arn {
-                    Some(_) if self.is_first_value(partial) => Ok(()),
-                    Some(secret_arn) => self.check_origin(version, secret_arn),
-                    None => Ok(()),
-                }
-            }
+            Content::Partial(partial) => self.check_partial(version, partial),
+        }
+    }
+
+    /// Checks the fields of a value without a whole key.
+    ///
+    /// # Errors
+    ///
+    /// Fails if they name another user or another administrator's secret.
+    pub fn check_partial(&self, version: &'static str, partial: &Partial) -> Result<(), PinError> {
+        if let Some(username) = &partial.username {
+            self.check_user(version, username)?;
+        }
+        match &partial.secret_arn {
+            Some(_) if self.is_first_value(partial) => Ok(()),
+            Some(secret_arn) => self.check_origin(version, secret_arn),
+            None => Ok(()),
         }
     }
 
@@ -197,9 +212,7 @@ impl Pin {
     /// template, so that the ARN in its first value lacks the random suffix.
     fn is_first_value(&self, partial: &Partial) -> bool {
         let without_suffix = self.secret.as_str().rsplit_once('-').map(|(arn, _)| arn);
-        !partial.has_access_key
-            && !partial.has_secret_key
-            && partial.secret_arn.as_deref() == without_suffix
+        !partial.has_a_part() && partial.secret_arn.as_deref() == without_suffix
     }
 
     fn check_user(&self, version: &'static str, username: &str) -> Result<(), PinError> {

@@ -91,6 +91,33 @@ pub struct Partial {
     pub username: Option<String>,
     /// The secret whose credential makes the IAM calls, if the value names one.
     pub secret_arn: Option<String>,
+    /// The value as it was stored.
+    value: Object,
+}
+
+impl Partial {
+    /// Returns whether a part of a key is present.
+    pub const fn has_a_part(&self) -> bool {
+        self.has_access_key || self.has_secret_key
+    }
+
+    /// Returns this value with its first key, as it is stored. What the value says about the user
+    /// and the secret is replaced by what `owner` says, since the stack cannot write the secret's
+    /// full ARN into its first value. Every other field stays as it is.
+    pub fn keyed(&self, key: &NewKey, names: &Names, owner: Owner<'_>) -> SecretString {
+        let mut value = self.value.clone();
+        for field in OF_ACCESS_KEYS {
+            names.rename(&mut value, field);
+        }
+        names.set(&mut value, USERNAME, &json(owner.user));
+        if let Some(secret_arn) = owner.secret_arn {
+            names.set(&mut value, SECRET_ARN, &json(secret_arn));
+        }
+        names.set(&mut value, ACCESS_KEY, &json(key.id.as_str()));
+        names.set(&mut value, SECRET_KEY, &json(key.secret.expose_secret()));
+        smtp::set(&mut value, key.id.as_str(), &key.secret, owner.smtp);
+        SecretString::from(value.to_text())
+    }
 }
 
 impl secret::Partial for Partial {
@@ -134,6 +161,7 @@ impl secret::Credential for Credential {
                 has_secret_key: secret_key.is_some(),
                 username,
                 secret_arn,
+                value,
             }),
         })
     }

@@ -13,6 +13,7 @@ mod keys;
 mod networks;
 mod request;
 mod secrets;
+mod stack_sets;
 mod stacks;
 mod system;
 mod targets;

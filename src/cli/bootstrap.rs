@@ -13,7 +13,7 @@ use super::password;
 use super::session::Session;
 use super::settings::Settings;
 use crate::model::{Entry, InitialKey, Kind, Model};
-use crate::plan::{self, Drift, GoneSecret, OutstandingRotation, Preflight, StackReport};
+use crate::plan::{self, Drift, GoneSecret, Observed, OutstandingRotation, Preflight, StackReport};
 use crate::port::Event;
 use crate::render::{Shard, Strategy};
 use crate::run::{self, Bootstrapped, Cleared, Context};
@@ -59,12 +59,13 @@ pub(super) struct Bootstrap {
 }
 
 pub(super) async fn run(settings: &Settings, verb: &Bootstrap) -> Result<Exit, Failed> {
-    let stacks = Stacks::load(settings)?;
+    let mut stacks = Stacks::load(settings)?;
     let rendering = verb.overlay.render(&stacks.fleet)?;
-    let shards = &stacks.fleet.shards;
     let authorities = verb.function.authorities(settings, &stacks.fleet)?;
     let session = Session::open(settings, stacks.model()).await?;
     let context = session.context(settings);
+    stacks.locate(&context).await?;
+    let shards = &stacks.fleet.shards;
     let rotates = !verb.no_rotate;
     let intent = Preflight { rotates };
     let cleared = stacks.clear(&context, intent).await?;
@@ -191,6 +192,9 @@ fn question(
     let adopted = adopted.filter(|entry| entry.kind.initial_key != InitialKey::Create);
     let first = &shards[0].model.stack;
     let what = match shards.len() {
+        _ if shards[0].model.deployed_as.is_some() => {
+            return for_stack_set(shards, observed, &rotations);
+        }
         1 => format!("the stack {first}"),
         count => format!("{count} stacks, {first} and others numbered after it,"),
     };
@@ -219,6 +223,24 @@ fn question(
         first_rotations(&rotations),
         imported(imports),
         keys.collect::<String>(),
+    )
+}
+
+/// Returns the question for a stack that a StackSet deploys.
+fn for_stack_set(
+    shards: &[Shard],
+    observed: &Observed<'_>,
+    rotations: &[OutstandingRotation],
+) -> String {
+    let model = &shards[0].model;
+    format!(
+        "Store the first credentials of the stack {} in account {} in {} as {}?\n  {} secret(s); each credential is proven. The StackSet deploys the stack, so nothing else changes.{}",
+        model.deployed_name(),
+        observed.caller.account,
+        observed.region,
+        observed.caller.arn,
+        model.entries.len(),
+        first_rotations(rotations),
     )
 }
 

@@ -50,9 +50,10 @@ pub(super) struct Doctor {
 const MAX_ROUNDS: usize = 5;
 
 pub(super) async fn run(settings: &Settings, verb: &Doctor) -> Result<Exit, Failed> {
-    let stacks = Stacks::load(settings)?;
+    let mut stacks = Stacks::load(settings)?;
     let session = Session::open(settings, stacks.model()).await?;
     let context = session.context(settings);
+    stacks.locate(&context).await?;
     let models: Vec<&Model> = stacks.fleet.models().collect();
     for model in &models {
         run::guard_account(&context, model).await?;

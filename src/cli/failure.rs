@@ -149,6 +149,9 @@ impl From<run::Error> for Failed {
             run::Error::SignedOut { .. } => Self::new("credentials", message).hint(
                 "sign in again, for example with `aws login` or `aws sso login`, then run the same command again, which waits for the end of the operation and continues",
             ),
+            run::Error::NoStackSet { .. } => Self::new("no-stack-set", message).hint(
+                "use --region for the Region in which stack-set.yaml was deployed; in the organization's management account, add --call-as self",
+            ),
             run::Error::NotDeployed { .. } => {
                 Self::new("not-deployed", message).hint("run `keyrota bootstrap` to deploy it")
             }

@@ -10,7 +10,7 @@ use super::file;
 use super::settings::Settings;
 use crate::model::{Finding, Model};
 use crate::port::{Event, Listener as _};
-use crate::render::{self, Baseline, Fleet, Record, Rendering, Templates};
+use crate::render::{self, Baseline, Fleet, Record, Rendering, StackSet, Templates};
 use crate::run::{self, Cleared, Context};
 use crate::{plan, port};
 
@@ -41,6 +41,15 @@ impl Stacks {
     /// Returns one model, for settings that all stacks share.
     pub(super) fn model(&self) -> Option<&Model> {
         self.fleet.models().next()
+    }
+
+    /// Finds the stack that a StackSet has created, for a manifest with `accounts`. From then on,
+    /// commands observe that stack.
+    pub(super) async fn locate(&mut self, context: &Context<'_>) -> Result<(), Failed> {
+        for shard in &mut self.fleet.shards {
+            shard.model.deployed_as = run::locate(context, &shard.model).await?;
+        }
+        Ok(())
     }
 
     /// Returns the record's text and whether the file is up to date, or `None` if there
@@ -98,7 +107,7 @@ impl Stacks {
         let mut stacks = Vec::new();
         for model in self.fleet.models() {
             run::guard_account(context, model).await?;
-            let resources = context.cloud.resources(model.stack.as_str()).await?;
+            let resources = context.cloud.resources(model.deployed_name()).await?;
             stacks.push((model, resources));
         }
         let stacks = stacks.iter();
@@ -161,12 +170,26 @@ impl Overlay {
         fleet: &Fleet,
         before: Option<&Baseline>,
     ) -> Result<Rendering, Failed> {
+        let templates = self.templates()?;
+        Ok(render::render_since(&fleet.shards, &templates, before)?)
+    }
+
+    /// Renders the StackSet. Its commands name files in `directory`.
+    pub(super) fn render_stack_set(
+        &self,
+        fleet: &Fleet,
+        directory: &str,
+    ) -> Result<StackSet, Failed> {
+        let templates = self.templates()?;
+        Ok(render::render_stack_set(fleet, &templates, directory)?)
+    }
+
+    fn templates(&self) -> Result<Templates, Failed> {
         let overlay = match &self.templates {
             Some(directory) => templates_in(directory)?,
             None => BTreeMap::new(),
         };
-        let templates = Templates::overlaid(overlay).map_err(render::Error::from)?;
-        Ok(render::render_since(&fleet.shards, &templates, before)?)
+        Ok(Templates::overlaid(overlay).map_err(render::Error::from)?)
     }
 }
 

@@ -9,8 +9,8 @@ use super::Exit;
 use super::failure::Failed;
 use super::fleet::{Overlay, Stacks};
 use super::settings::Settings;
-use crate::render::{Baseline, Rendering, parallel};
-use crate::view::{GenerateResult, WrittenFile};
+use crate::render::{Baseline, Fleet, Rendering, STACK_SET_FOLDER, StackSet, parallel};
+use crate::view::{GenerateResult, StackSetSteps, WrittenFile};
 
 /// The number of files per thread. Fewer are not worth another thread.
 const CHUNK: usize = 32;
@@ -23,7 +23,9 @@ Examples:
   # Check in a pipeline that rendered/ matches the manifest
   keyrota generate --check
   # Show reviewers what changed since the last rendering
-  keyrota generate --against rendered --output rendered-next";
+  keyrota generate --against rendered --output rendered-next
+  # Render what AWS needs to deploy the stack to the accounts in `accounts`
+  keyrota generate --stack-set";
 
 /// Render the stack and its policies for review, offline
 ///
@@ -44,6 +46,12 @@ pub(super) struct Generate {
     /// be the output directory. Pass the same DIR to --check.
     #[arg(long, value_name = "DIR")]
     against: Option<PathBuf>,
+    /// Also render a CloudFormation StackSet for the accounts in `accounts`, and show how to deploy it
+    ///
+    /// Writes to DIR/stack-set the template of each account, the StackSet, the template of the
+    /// buckets for the functions, the policy of the administrator, and a review page.
+    #[arg(long)]
+    stack_set: bool,
     #[command(flatten)]
     overlay: Overlay,
 }
@@ -51,7 +59,15 @@ pub(super) struct Generate {
 pub(super) fn run(settings: &Settings, verb: &Generate) -> Result<Exit, Failed> {
     let stacks = Stacks::load(settings)?;
     let before = verb.against.as_deref().map(earlier).transpose()?;
-    let rendering = verb.overlay.render_since(&stacks.fleet, before.as_ref())?;
+    let (mut rendering, stack_set) = render(verb, &stacks.fleet, before.as_ref())?;
+    if let Some(stack_set) = &stack_set {
+        let known = rendering.findings.clone();
+        let findings = stack_set.findings.iter();
+        rendering
+            .findings
+            .extend(findings.filter(|one| !known.contains(one)).cloned());
+        rendering.files.extend(stack_set.files.clone());
+    }
     settings.view.warn(&rendering.findings);
     let mut result = match verb.check {
         true => compare(&verb.output, &rendering),
@@ -70,11 +86,31 @@ pub(super) fn run(settings: &Settings, verb: &Generate) -> Result<Exit, Failed> 
             stacks.keep_record(settings)?;
         }
     }
+    result.stack_set = stack_set.map(|stack_set| StackSetSteps {
+        first_credentials: stack_set.first_credentials,
+        steps: stack_set.steps,
+    });
     settings.view.show(&result);
     Ok(match verb.check && !result.is_up_to_date() {
         true => Exit::Different,
         false => Exit::Done,
     })
+}
+
+/// Renders the stacks, and the StackSet if it is asked for. All findings are reported together.
+fn render(
+    verb: &Generate,
+    fleet: &Fleet,
+    before: Option<&Baseline>,
+) -> Result<(Rendering, Option<StackSet>), Failed> {
+    let rendering = verb.overlay.render_since(fleet, before);
+    if !verb.stack_set {
+        return Ok((rendering?, None));
+    }
+    let directory = verb.output.display().to_string();
+    // What cannot work in a StackSet is the better reason, if both are refused.
+    let stack_set = verb.overlay.render_stack_set(fleet, &directory)?;
+    Ok((rendering?, Some(stack_set)))
 }
 
 fn compare(directory: &Path, rendering: &Rendering) -> GenerateResult {
@@ -101,6 +137,7 @@ fn compare(directory: &Path, rendering: &Rendering) -> GenerateResult {
         directory: directory.display().to_string(),
         checked: true,
         record: None,
+        stack_set: None,
         files: compared.into_iter().flatten().chain(stale).collect(),
         findings: rendering.findings.clone(),
     }
@@ -142,6 +179,7 @@ fn write(directory: &Path, rendering: &Rendering) -> Result<GenerateResult, Fail
         directory: directory.display().to_string(),
         checked: false,
         record: None,
+        stack_set: None,
         files,
         findings: rendering.findings.clone(),
     })
@@ -215,6 +253,7 @@ fn stale(directory: &Path, rendering: &Rendering) -> BTreeSet<String> {
     above
         .chain(json_in(directory, "policies"))
         .chain(json_in(directory, "pins"))
+        .chain(stack_set_in(directory))
         .filter(|path| !rendering.files.contains_key(path))
         .collect()
 }
@@ -258,6 +297,32 @@ fn json_in(directory: &Path, folder: &str) -> impl Iterator<Item = String> + use
     names
         .filter(|name| name.ends_with(".json"))
         .map(move |name| format!("{folder}/{name}"))
+}
+
+/// Returns the files of a StackSet in a directory of a rendering.
+fn stack_set_in(directory: &Path) -> impl Iterator<Item = String> {
+    let folder = Path::new(STACK_SET_FOLDER);
+    let of = |folder: PathBuf| {
+        let names = names_in(&directory.join(&folder)).into_iter();
+        names
+            .filter(|name| {
+                [".json", ".yaml", ".html"]
+                    .iter()
+                    .any(|end| name.ends_with(end))
+            })
+            .map(move |name| format!("{}/{name}", folder.display()))
+            .collect::<Vec<_>>()
+    };
+    let folders = [
+        folder.to_owned(),
+        folder.join("policies"),
+        folder.join("pins"),
+    ];
+    folders
+        .into_iter()
+        .flat_map(of)
+        .collect::<Vec<_>>()
+        .into_iter()
 }
 
 /// `stack.yaml`, or `stack-000.yaml`.

@@ -30,8 +30,10 @@ pub(super) async fn run(
     name: &str,
     options: &Options<'_>,
 ) -> Result<Exit, Failed> {
-    let stacks = Stacks::load(settings)?;
-    let (model, entry) = only_entry(chosen(&stacks.fleet, &[name.to_owned()])?, name)?;
+    let mut stacks = Stacks::load(settings)?;
+    let names = [name.to_owned()];
+    // A name that is not in the manifest is refused before any call.
+    only_entry(chosen(&stacks.fleet, &names)?, name)?;
     // An ID is shown in messages, and a secret access key may have been pasted instead.
     if options
         .key
@@ -42,6 +44,8 @@ pub(super) async fn run(
     }
     let session = Session::open(settings, stacks.model()).await?;
     let context = session.context(settings);
+    stacks.locate(&context).await?;
+    let (model, entry) = only_entry(chosen(&stacks.fleet, &names)?, name)?;
     run::guard_account(&context, model).await?;
     let deployed = Deployed::observe(&context, model).await?;
     let mut result = untouched(&deployed, entry);

@@ -48,12 +48,23 @@ pub(super) struct Plan {
 }
 
 pub(super) async fn run(settings: &Settings, verb: &Plan) -> Result<Exit, Failed> {
-    let stacks = Stacks::load(settings)?;
+    let mut stacks = Stacks::load(settings)?;
     let rendering = verb.overlay.render(&stacks.fleet)?;
-    let shards = &stacks.fleet.shards;
     let authorities = verb.function.authorities(settings, &stacks.fleet)?;
     let session = Session::open(settings, stacks.model()).await?;
     let context = session.context(settings);
+    stacks.locate(&context).await?;
+    let shards = &stacks.fleet.shards;
+    if let Some(name) = shards
+        .iter()
+        .find_map(|shard| shard.model.deployed_as.as_ref())
+    {
+        let message =
+            format!("a StackSet deploys the stack {name}, and `bootstrap` does not change it");
+        return Err(Failed::new("stack-set", message).hint(
+            "run `keyrota generate --stack-set --check`, and create a change set of stack-set.yaml in the account that administers the StackSet",
+        ));
+    }
     let cleared = stacks.clear(&context, Preflight { rotates: false }).await?;
     let (source, fleet) = (&verb.function, &stacks.fleet);
     let packages = source.packages(settings, fleet, &authorities).await?;

@@ -83,15 +83,18 @@ pub(super) async fn run(settings: &Settings, verb: &Rotate) -> Result<Exit, Fail
         };
         return leak::run(settings, name, &options).await;
     }
-    let stacks = Stacks::load(settings)?;
+    let mut stacks = Stacks::load(settings)?;
     let names = match &verb.restore_previous {
         Some(name) => std::slice::from_ref(name),
         None => &verb.names,
     };
     let restores = verb.restore_previous.is_some();
-    let chosen = chosen(&stacks.fleet, names)?;
+    // A name that is not in the manifest is refused before any call.
+    chosen(&stacks.fleet, names)?;
     let session = Session::open(settings, stacks.model()).await?;
     let context = session.context(settings);
+    stacks.locate(&context).await?;
+    let chosen = chosen(&stacks.fleet, names)?;
     let mut secrets = Vec::new();
     for (model, entries) in chosen {
         run::guard_account(&context, model).await?;

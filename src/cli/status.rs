@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use clap::Args;
+use clap::{Args, ValueEnum};
 
 use super::Exit;
 use super::failure::Failed;
@@ -10,7 +10,7 @@ use super::fleet::Stacks;
 use super::session::Session;
 use super::settings::Settings;
 use crate::embedded::Embedded;
-use crate::plan::{SecretReport, StatusReport};
+use crate::plan::{self, SecretReport, StatusReport};
 use crate::run::{self, Context, Values};
 
 /// Show the deployed stack and the state of each credential
@@ -28,6 +28,32 @@ pub(super) struct Status {
     /// elsewhere with a line for each change
     #[arg(long, conflicts_with = "check")]
     watch: bool,
+    /// List the stacks of the StackSet of `generate --stack-set`, in the account that administers it
+    ///
+    /// Shows whether each account has its stack, and not the state of the credentials, which
+    /// only the accounts themselves can read.
+    #[arg(long, conflicts_with_all = ["no_values", "watch"])]
+    stack_set: bool,
+    /// Account that administers the StackSet
+    #[arg(
+        long,
+        value_name = "WHO",
+        value_enum,
+        default_value_t,
+        requires = "stack_set"
+    )]
+    call_as: Caller,
+}
+
+/// The account that administers the StackSet.
+#[derive(Clone, Copy, Debug, Default, ValueEnum)]
+enum Caller {
+    /// A delegated administrator of StackSets
+    #[default]
+    DelegatedAdmin,
+    /// The organization's management account
+    #[value(name = "self")]
+    Management,
 }
 
 impl Status {
@@ -38,9 +64,13 @@ impl Status {
 }
 
 pub(super) async fn run(settings: &Settings, verb: &Status) -> Result<Exit, Failed> {
-    let stacks = Stacks::load(settings)?;
+    let mut stacks = Stacks::load(settings)?;
     let session = Session::open(settings, stacks.model()).await?;
     let context = session.context(settings);
+    if verb.stack_set {
+        return stack_set(settings, &context, &stacks, verb).await;
+    }
+    stacks.locate(&context).await?;
     for shard in &stacks.fleet.shards {
         run::guard_account(&context, &shard.model).await?;
     }
@@ -53,6 +83,34 @@ pub(super) async fn run(settings: &Settings, verb: &Status) -> Result<Exit, Fail
     let credentials = report.secrets.iter().all(SecretReport::is_fine);
     let fine = deployed && report.is_in_sync() && report.findings.is_empty() && credentials;
     Ok(match verb.check && !fine {
+        true => Exit::Attention,
+        false => Exit::Done,
+    })
+}
+
+/// Shows the stacks of the StackSet.
+async fn stack_set(
+    settings: &Settings,
+    context: &Context<'_>,
+    stacks: &Stacks,
+    verb: &Status,
+) -> Result<Exit, Failed> {
+    let model = stacks.model().filter(|model| !model.accounts.is_empty());
+    let model = model.ok_or_else(|| {
+        Failed::new(
+            "no-accounts",
+            "the manifest has no `accounts`, and no StackSet",
+        )
+        .hint("add `accounts` to the manifest, and run `keyrota generate --stack-set`")
+    })?;
+    let call_as = match verb.call_as {
+        Caller::DelegatedAdmin => plan::CallAs::DelegatedAdministrator,
+        Caller::Management => plan::CallAs::Management,
+    };
+    let report = run::stack_set(context, model, call_as).await?;
+    settings.progress.finish();
+    settings.view.show(&report);
+    Ok(match verb.check && !report.is_fine() {
         true => Exit::Attention,
         false => Exit::Done,
     })

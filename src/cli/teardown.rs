@@ -42,9 +42,10 @@ pub(super) struct Teardown {
 }
 
 pub(super) async fn run(settings: &Settings, verb: &Teardown) -> Result<Exit, Failed> {
-    let stacks = Stacks::load(settings)?;
+    let mut stacks = Stacks::load(settings)?;
     let session = Session::open(settings, stacks.model()).await?;
     let context = session.context(settings);
+    stacks.locate(&context).await?;
     let options = TeardownOptions {
         deletion: match verb.force_delete_secrets {
             true => Deletion::Forced,

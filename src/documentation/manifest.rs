@@ -32,6 +32,7 @@ const TABLES: &[(&str, &str, &str)] = &[
     ("`alarms`", "Alarms", "alarms."),
     ("`encrypt`", "Encrypt", "encrypt."),
     ("`exceptions`", "Exception", "exceptions[]."),
+    ("`accounts`", "Account", "accounts[]."),
 ];
 
 /// Definitions that are described without a table of their own: those in `defaults` and

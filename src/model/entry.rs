@@ -12,9 +12,9 @@ use super::fields::{ACCESS_KEY, DATABASE, Fields, MappingDefinition, SERVICE};
 use super::manifest::read_tags;
 use super::reader::Field;
 use super::{
-    AccessKey, Arn, Database, Duration, EventTarget, Finding, FirstRotation, InitialKey, KmsKey,
-    OldKey, Replica, RotateAs, Schedule, SecretName, SecretReference, Service, StackName,
-    access_key, database, service,
+    AccessKey, Arn, Database, Duration, EventTarget, Finding, FirstRotation, InitialKey,
+    InitialPassword, KmsKey, OldKey, Replica, RotateAs, Schedule, SecretName, SecretReference,
+    Service, StackName, access_key, database, service,
 };
 
 pub(super) use check::{check_region, check_tags};
@@ -162,6 +162,32 @@ impl Entry {
             Kind::AccessKey(_) => false,
             Kind::Database(_) => true,
             Kind::Service(service) => service.in_network,
+        }
+    }
+
+    /// Returns whether a rotation creates the user's first access key: the stack creates the user,
+    /// whose keys are then all keyrota's, and the execution role makes the IAM calls.
+    pub fn has_first_key_by_rotation(&self) -> bool {
+        self.as_access_key().is_some_and(|key| {
+            key.kind.create_user
+                && key.rotate_as == RotateAs::Role
+                && key.kind.initial_key == InitialKey::Create
+                && !key.adopt
+        })
+    }
+
+    /// Returns whether the stack of a StackSet starts the first rotation, which creates the user's
+    /// first access key.
+    pub fn is_first_rotated_by_stack_set(&self) -> bool {
+        self.has_first_key_by_rotation() && self.first_rotation == FirstRotation::Now
+    }
+
+    /// Returns whether a rotation creates the first credential, so that nobody has to store one.
+    pub fn has_first_credential_by_rotation(&self) -> bool {
+        match &self.kind {
+            Kind::AccessKey(_) => self.has_first_key_by_rotation(),
+            Kind::Database(database) => database.initial_password == InitialPassword::Set,
+            Kind::Service(_) => false,
         }
     }
 

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 
 use unicode_properties::UnicodeGeneralCategory as _;
 
+use super::accounts;
 use super::database::network;
 use super::document::{self, KeyValue, Node, Value};
 use super::encrypt;
@@ -244,6 +245,7 @@ fn read_root(root: &Fields<'_>, files: &Files<'_>) -> Option<Model> {
             replica::check_region(entry, region, at);
         }
     }
+    let accounts = accounts::read(root, known_account);
     let stack = stack?;
     notify.as_ref()?;
     Some(Model {
@@ -260,6 +262,9 @@ fn read_root(root: &Fields<'_>, files: &Files<'_>) -> Option<Model> {
         encrypt: encrypt?,
         entries: entries.into_iter().map(|(entry, _)| entry).collect(),
         network,
+        accounts: accounts?,
+        stack_set: false,
+        deployed_as: None,
     })
 }
 

@@ -2,6 +2,7 @@
 //! been checked. Pure: text in, model or findings out.
 
 mod access_key;
+mod accounts;
 mod credential;
 mod database;
 pub(crate) mod document;
@@ -37,6 +38,7 @@ mod word_or_arn;
 use std::collections::BTreeMap;
 
 pub use access_key::{AccessKey, InitialKey};
+pub use accounts::{Target, TargetAccounts};
 pub use credential::{AccessKeyId, Content, Credential, malformed};
 use database::ALTERNATE;
 pub use database::{
@@ -58,7 +60,7 @@ pub use login::{Login, Place};
 pub use manifest::{Loaded, load, load_with, parse_address};
 pub use name::{
     AccountId, Arn, BucketName, HostName, IamPath, ReferencedName, Region, SecretName, StackName,
-    UserName,
+    UnitId, UserName,
 };
 pub use notify::{
     ELSEWHERE as TARGET_ELSEWHERE, EventTarget, MAX_TARGETS as MAX_NOTIFIED, TargetKind,
@@ -105,9 +107,33 @@ pub struct Model {
     pub entries: Vec<Entry>,
     /// The VPC of the functions of databases and services.
     pub network: Network,
+    /// The accounts of an organization to which a StackSet deploys the stack.
+    pub accounts: Vec<Target>,
+    /// Whether a StackSet deploys the stack, and keyrota does not.
+    pub stack_set: bool,
+    /// The name of the stack that a StackSet has created in the account and Region, if one was found.
+    pub deployed_as: Option<String>,
 }
 
 impl Model {
+    /// Returns the model as a StackSet deploys it: to any of its accounts and Regions.
+    #[must_use]
+    pub fn for_stack_set(&self) -> Self {
+        Self {
+            account: None,
+            region: None,
+            stack_set: true,
+            ..self.clone()
+        }
+    }
+
+    /// Returns the name of the deployed stack: the manifest's, or the one that StackSets made up.
+    pub fn deployed_name(&self) -> &str {
+        self.deployed_as
+            .as_deref()
+            .unwrap_or_else(|| self.stack.as_str())
+    }
+
     /// Returns whether a function runs in a VPC.
     pub fn has_function_in_vpc(&self) -> bool {
         self.network.is_in_vpc() && self.entries.iter().any(Entry::uses_network)

@@ -64,6 +64,12 @@ name!(
     check_account
 );
 name!(
+    /// The ID of an organizational unit, such as `ou-ab12-cdef3456`, or of a root, such as `r-ab12`
+    /// (`API_OrganizationalUnit` and `API_Root`, in the AWS Organizations API Reference).
+    UnitId,
+    check_unit
+);
+name!(
     /// The name of a Region, such as `ap-northeast-2`.
     Region,
     check_region
@@ -185,6 +191,24 @@ fn check_account(text: &str) -> Result<(), String> {
         Ok(())
     } else {
         Err(format!("`{text}` is not an AWS account ID of 12 digits"))
+    }
+}
+
+fn check_unit(text: &str) -> Result<(), String> {
+    let part = |part: &str, shortest: usize| {
+        (shortest..=32).contains(&part.len())
+            && part
+                .bytes()
+                .all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit())
+    };
+    let parts: Vec<&str> = text.split('-').collect();
+    match parts[..] {
+        ["r", root] if part(root, 4) => Ok(()),
+        ["ou", root, unit] if part(root, 4) && part(unit, 8) => Ok(()),
+        _ => Err(format!(
+            "`{}` is not the ID of an organizational unit, such as ou-ab12-cdef3456, or of a root, such as r-ab12",
+            text.escape_debug()
+        )),
     }
 }
 

@@ -28,6 +28,7 @@ mod replica;
 mod seeding;
 mod service;
 mod slot;
+mod stack_set;
 mod status;
 mod survey;
 mod tags;
@@ -100,6 +101,9 @@ pub use replica::{RemovedReplica, ReplicaFault, ReplicaReport, removed_replicas}
 pub use seeding::{ABANDONED_TAG, BEFORE, SEEDING_TAG, Seeding};
 pub use service::ObservedService;
 pub use slot::{SPENT, SPENT_ON_REQUEST, Slot, Spent, slot, taken};
+pub use stack_set::{
+    CallAs, StackSetInstance, StackSetReport, is_of_stack_set, stack_of_stack_set,
+};
 pub use status::{
     CredentialKind, FunctionReport, KeyReport, KeyRole, SecretReport, StackReport, State,
     StatusReport, deployed_functions, report, report_without_values, status_changes,

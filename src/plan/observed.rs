@@ -242,6 +242,16 @@ impl<'model> ObservedEntry<'model> {
         }
     }
 
+    /// Returns whether the next rotation creates the credential although the secret has none.
+    pub fn gets_first_credential(&self) -> bool {
+        match self {
+            Self::AccessKey(entry, _) => {
+                entry.has_first_key_by_rotation() && self.held().is_some_and(|held| held.is_unused)
+            }
+            Self::Database(..) | Self::Service(..) => self.sets_first_password(),
+        }
+    }
+
     /// Returns the access key ID in AWSCURRENT, if the secret holds an access key.
     pub fn access_key_id(&self) -> Option<String> {
         match self {

@@ -9,6 +9,7 @@ mod error;
 mod event;
 mod profile_file;
 mod secrets;
+mod stack_sets;
 mod stacks;
 mod targets;
 mod topics;
@@ -31,6 +32,7 @@ pub use secrets::{
     CURRENT, Deletion, ListedSecret, PENDING, PREVIOUS, ReplicaState, ReplicaStatus, Rotation,
     Secret, SecretValue, Secrets, TaggedSecret,
 };
+pub use stack_sets::{CallAs, StackSetInstance, StackSets};
 pub use stacks::{
     Change, ChangeSet, ChangeSetRequest, CreatedChangeSet, RefusedResource, ResourceToImport,
     Stack, StackEvent, StackResource, StackStatus, Stacks, TemplateSource,
@@ -51,6 +53,7 @@ pub trait Cloud:
     + Artifacts
     + Secrets
     + Stacks
+    + StackSets
     + EventTargets
     + Topics
     + Trails
@@ -67,6 +70,7 @@ impl<T> Cloud for T where
         + Artifacts
         + Secrets
         + Stacks
+        + StackSets
         + EventTargets
         + Topics
         + Trails

@@ -16,6 +16,7 @@ mod resolve;
 mod review;
 mod role;
 mod service_statement;
+mod stack_set;
 mod statement;
 mod strategy;
 mod target_statement;
@@ -52,6 +53,9 @@ pub use review::{Baseline, FILE as REVIEW, registry as page_registry};
 use review::{ExternalPolicy, Holder};
 pub use service_statement::{
     ServiceStatement, account_statement, events_statement, service_statements,
+};
+pub use stack_set::{
+    FOLDER as STACK_SET_FOLDER, FirstCredential, StackSet, Step, render_stack_set,
 };
 pub use strategy::{FunctionCode, Strategy};
 pub use target_statement::{Admission, admits, target_statement};
@@ -188,6 +192,18 @@ pub fn render_since(
     templates: &Templates,
     before: Option<&Baseline>,
 ) -> Result<Rendering, Error> {
+    render_with(shards, templates, before, |first| {
+        vec![(BUCKET_POLICY, Holder::Bucket, bucket_policy(first))]
+    })
+}
+
+/// Renders the stacks, with these policies that are in none of them.
+fn render_with(
+    shards: &[Shard],
+    templates: &Templates,
+    before: Option<&Baseline>,
+    outside: impl FnOnce(&Rendered<'_>) -> Vec<(&'static str, Holder, policy::Policy)>,
+) -> Result<Rendering, Error> {
     let mut rendered = Vec::new();
     let mut stacks = Vec::new();
     let mut files = BTreeMap::new();
@@ -216,10 +232,9 @@ pub fn render_since(
         files.extend(made);
         beside.push(deployer);
     }
-    if let Some(first) = rendered.first() {
-        let (file, bucket) = bucket_policy(first);
-        files.insert(file.to_owned(), pretty(&bucket)?);
-        beside.push(ExternalPolicy::new(file, Holder::Bucket, &bucket));
+    for (file, holder, policy) in rendered.first().map(outside).into_iter().flatten() {
+        files.insert(file.to_owned(), pretty(&policy)?);
+        beside.push(ExternalPolicy::new(file, holder, &policy));
     }
     let models: Vec<&Model> = rendered.iter().map(|one| one.model).collect();
     let review = review::page(review::Content {
@@ -342,14 +357,16 @@ fn files_of(rendered: &Rendered<'_>) -> Result<(BTreeMap<String, String>, Extern
     Ok((files, beside))
 }
 
-/// Returns the file of the artifact bucket's policy, which all stacks share, and the policy.
-fn bucket_policy(rendered: &Rendered<'_>) -> (&'static str, policy::Policy) {
+/// The file of the artifact bucket's policy, which all stacks share.
+const BUCKET_POLICY: &str = "policies/artifact-bucket.json";
+
+/// Returns the policy of the artifact bucket.
+fn bucket_policy(rendered: &Rendered<'_>) -> policy::Policy {
     let Rendered {
         model, resolver, ..
     } = rendered;
     let bucket = artifact_bucket(model, resolver.account(), resolver.region());
-    let policy = policy::artifact_bucket_policy(&bucket, resolver);
-    ("policies/artifact-bucket.json", policy)
+    policy::artifact_bucket_policy(&bucket, resolver)
 }
 
 /// Returns the file of a policy, or `None` if an earlier file shows the same policy. `users` is

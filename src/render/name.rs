@@ -112,6 +112,12 @@ pub fn artifact_bucket(model: &Model, account: &str, region: &str) -> String {
     }
 }
 
+/// Returns the beginning of the names of the buckets for the code of a StackSet's stacks. The
+/// account that administers it and the Region follow, each after a hyphen.
+pub fn artifact_bucket_of_stack_set(model: &Model) -> String {
+    format!("keyrota-{}", digest(model.fleet.as_str()))
+}
+
 /// Returns a logical ID: a prefix, the resource's name in camel case, and eight digits of the
 /// name's SHA-256 digest, which distinguish names that are equal in camel case (`a-b`, `a/b`).
 fn logical_id(prefix: &str, name: &str) -> String {

@@ -86,6 +86,7 @@ fn key(entry: &Entry, key: &AccessKey) -> access_key::Entry {
                 access_key::RotateAs::Administrator(secret.as_str().to_owned())
             }
         },
+        creates_first: entry.has_first_key_by_rotation(),
         old_key: match entry.old_key {
             OldKey::UntilNextRotation => None,
             OldKey::After(retirement) => Some(times(retirement)),

@@ -168,6 +168,27 @@ impl From<&Statement> for Value {
     }
 }
 
+/// Returns the policy of the artifact buckets of a StackSet, whose names begin with `bucket`. Accounts
+/// of the organization may read the zip files.
+pub fn organization_bucket_policy(bucket: &str) -> Policy {
+    let placeholders = Resolver::placeholders();
+    let account = placeholders.account();
+    let bucket = format!("{bucket}-{account}-{}", placeholders.region());
+    let mut policy = artifact_bucket_policy(&bucket, &placeholders);
+    let actions = ["s3:GetObject", "s3:GetObjectVersion"].map(str::to_owned);
+    policy.add(Statement {
+        sid: "OrganizationMayRead".to_owned(),
+        effect: "Allow",
+        principal: Some("*"),
+        action: actions.into(),
+        resource: vec![placeholders.s3_arn(&format!("{bucket}/*"))],
+        condition: Some(
+            serde_json::json!({ "StringEquals": { "aws:PrincipalOrgID": "${OrganizationId}" } }),
+        ),
+    });
+    policy
+}
+
 /// Returns the policy of the artifact bucket, which denies requests without TLS.
 pub fn artifact_bucket_policy(bucket: &str, resolver: &Resolver) -> Policy {
     Policy::new(vec![Statement {

@@ -83,20 +83,26 @@ pub async fn bootstrap<'model>(
     } = inputs;
     let intent = Preflight { rotates };
     let adopted = cleared.imports.adopted();
-    let mut cleared = import::restore(context, model, cleared.clone(), intent).await?;
-    cleared = drift::restore(context, model, cleared, intent, recreated, shown).await?;
-    let mut overtaken = 0;
-    let deployed = loop {
-        let uploaded = upload(context, model, &cleared, artifacts, template).await?;
-        let bucket = uploaded.bucket.as_str();
-        cleared = import::import(context, model, cleared, bucket, template, intent).await?;
-        match deploy(context, model, &cleared, &uploaded, template).await? {
-            Deployment::Done(deployed) => break deployed,
-            Deployment::Overtaken { stack, .. } if overtaken < OVERTAKEN => {
-                overtaken += 1;
-                cleared.observed.stack = stack;
+    let mut cleared = cleared.clone();
+    let deployed = if model.deployed_as.is_some() {
+        // The StackSet deploys the stack. What is left is to store credentials, and to prove them.
+        Deployed::observe(context, model).await?
+    } else {
+        cleared = import::restore(context, model, cleared, intent).await?;
+        cleared = drift::restore(context, model, cleared, intent, recreated, shown).await?;
+        let mut overtaken = 0;
+        loop {
+            let uploaded = upload(context, model, &cleared, artifacts, template).await?;
+            let bucket = uploaded.bucket.as_str();
+            cleared = import::import(context, model, cleared, bucket, template, intent).await?;
+            match deploy(context, model, &cleared, &uploaded, template).await? {
+                Deployment::Done(deployed) => break deployed,
+                Deployment::Overtaken { stack, .. } if overtaken < OVERTAKEN => {
+                    overtaken += 1;
+                    cleared.observed.stack = stack;
+                }
+                Deployment::Overtaken { refusal, .. } => return Err(refusal),
             }
-            Deployment::Overtaken { refusal, .. } => return Err(refusal),
         }
     };
     // No credential is given to code other than the code that was built.

@@ -29,7 +29,7 @@ impl Deployed {
     ///
     /// Returns [`Error::NotDeployed`] if the stack does not exist or is not complete.
     pub async fn observe(context: &Context<'_>, model: &Model) -> Result<Self> {
-        let name = model.stack.as_str();
+        let name = model.deployed_name();
         let (stack, resources) = look(context, name).await?;
         Self::of(name, stack, resources, 0)
     }

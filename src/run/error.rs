@@ -65,6 +65,12 @@ pub enum Error {
         /// The stack.
         stack: String,
     },
+    /// The StackSet does not exist, or not for this account.
+    #[error("the StackSet {name} does not exist in this Region")]
+    NoStackSet {
+        /// Its name.
+        name: String,
+    },
     /// A secret of the manifest is not in the stack.
     #[error("the secret {secret} is not in the stack")]
     NoSecret {

@@ -33,8 +33,8 @@ pub async fn observe<'model>(
 ) -> Result<Observed<'model>> {
     let caller = context.cloud.caller().await?;
     let (stack, resources) = future::try_join(
-        context.cloud.stack(model.stack.as_str()),
-        context.cloud.resources(model.stack.as_str()),
+        context.cloud.stack(model.deployed_name()),
+        context.cloud.resources(model.deployed_name()),
     )
     .await?;
     let entries = stream::iter(&model.entries)

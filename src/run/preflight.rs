@@ -53,7 +53,7 @@ pub async fn preflight<'model>(
 ) -> Result<Cleared<'model>> {
     context.stage(Stage::Checking);
     guard_account(context, model).await?;
-    let name = model.stack.as_str();
+    let name = model.deployed_name();
     loop {
         let settled = settle(context, name).await?;
         let before = newest(context, name).await?;

@@ -48,8 +48,11 @@ async fn observe_status(
     rehearses: bool,
 ) -> Result<StatusReport> {
     let (stack, resources) = match rehearses {
-        true => look(context, model.stack.as_str()).await?,
-        false => (context.cloud.stack(model.stack.as_str()).await?, Vec::new()),
+        true => look(context, model.deployed_name()).await?,
+        false => (
+            context.cloud.stack(model.deployed_name()).await?,
+            Vec::new(),
+        ),
     };
     let deployed = stack.clone().filter(|_| rehearses).map(|stack| Deployed {
         stack,
@@ -85,7 +88,7 @@ pub async fn with_drift(
     model: &Model,
     report: StatusReport,
 ) -> Result<StatusReport> {
-    let (stack, resources) = look(context, model.stack.as_str()).await?;
+    let (stack, resources) = look(context, model.deployed_name()).await?;
     let Some(stack) = stack else {
         return Ok(report);
     };

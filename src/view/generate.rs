@@ -6,7 +6,9 @@ use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::Show;
+use super::text::visible;
 use crate::model::Finding;
+use crate::render::{FirstCredential, Step};
 
 /// The result of `generate`.
 #[derive(Clone, Debug, Serialize)]
@@ -19,8 +21,19 @@ pub struct GenerateResult {
     pub files: Vec<WrittenFile>,
     /// The record of the stacks, beside the manifest, if there are several stacks.
     pub record: Option<WrittenFile>,
+    /// How to deploy the StackSet, if one is rendered.
+    pub stack_set: Option<StackSetSteps>,
     /// The warnings of the check. For people, they are on stderr.
     pub findings: Vec<Finding>,
+}
+
+/// How to deploy a StackSet.
+#[derive(Clone, Debug, Serialize)]
+pub struct StackSetSteps {
+    /// How each secret gets its first credential.
+    pub first_credentials: Vec<FirstCredential>,
+    /// The commands, in order.
+    pub steps: Vec<Step>,
 }
 
 /// A rendered file.
@@ -58,6 +71,9 @@ impl Show for GenerateResult {
         if self.checked && self.is_up_to_date() {
             let _ = writeln!(text, "{} is up to date.", self.directory);
         }
+        if let (Some(stack_set), false) = (&self.stack_set, self.checked) {
+            text.push_str(&stack_set.human());
+        }
         text
     }
 
@@ -71,6 +87,28 @@ impl Show for GenerateResult {
         if let Some(record) = &self.record {
             result["record"] = json!(record);
         }
+        if let Some(stack_set) = &self.stack_set {
+            result["stack_set"] = json!(stack_set);
+        }
         result
+    }
+}
+
+impl StackSetSteps {
+    fn human(&self) -> String {
+        let mut text =
+            "\nTo deploy the StackSet, run these commands in the account that administers it:\n"
+                .to_owned();
+        for step in &self.steps {
+            let _ = writeln!(text, "\n# {}", step.what);
+            for command in &step.commands {
+                let _ = writeln!(text, "{command}");
+            }
+        }
+        text.push_str("\nThe first credential of each secret, in each account:\n");
+        for first in &self.first_credentials {
+            let _ = writeln!(text, "  {}: {}", visible(&first.secret), first.how);
+        }
+        text
     }
 }

@@ -20,6 +20,7 @@ mod progress;
 mod rotate;
 mod sandbox;
 mod schedule;
+mod stack_set;
 mod status;
 mod survey;
 mod teardown;
@@ -44,7 +45,7 @@ pub use bootstrap::{BootstrapResult, DeployedFunction, DeployedSecret, first_rot
 pub use bundle::{BundleResult, VerifiedFunction, VerifyResult};
 pub use credentials::CredentialsResult;
 pub use follow::{FollowResult, FollowUnitsResult};
-pub use generate::{GenerateResult, WrittenFile};
+pub use generate::{GenerateResult, StackSetSteps, WrittenFile};
 pub use init::{InitResult, candidate_note};
 pub use manual::ManualResult;
 pub use plan::{PlanResult, imported};

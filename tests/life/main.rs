@@ -52,6 +52,7 @@ mod sandbox;
 mod service;
 mod smtp;
 mod stack;
+mod stack_set;
 mod stages;
 mod status;
 mod strict;

@@ -7,6 +7,8 @@
 
 use std::cell::Cell;
 
+use secrecy::SecretString;
+
 use super::advice::advice;
 use super::caller::caller;
 use super::clearing;
@@ -18,8 +20,8 @@ use super::{
     pending_credential, read,
 };
 use crate::decide::{
-    self, AccessKeyId, CURRENT, CallerIdentity, KeyInventory, ListedKey, Origin, PENDING, PREVIOUS,
-    Proof, Usage, VersionId,
+    self, AccessKeyId, Activity, CURRENT, CallerIdentity, KeyInventory, ListedKey, Origin, PENDING,
+    PREVIOUS, Proof, Stages, Usage, VersionId,
 };
 use crate::error::Error;
 use crate::event::Event;
@@ -28,17 +30,17 @@ use crate::mark::{self, CLEARING, Record};
 use crate::moment::Moment;
 use crate::pin::{Pin, RotateAs};
 use crate::port::{
-    AccessKey, CallError, CallErrorKind, Caller, Clock, Description, Journal, Keys, Ports,
+    AccessKey, CallError, CallErrorKind, Caller, Clock, Description, Journal, Keys, NewKey, Ports,
     VersionSelector,
 };
 use crate::retire::OldKeyPolicy;
-use crate::secret::{Content, Credential, Unreadable};
+use crate::secret::{Content, Credential, Partial, Unreadable};
 
 /// What `createSecret` knows after it has read the secret.
 pub(super) struct CreateContext<'event> {
     pub(super) event: &'event Event,
     pub(super) pin: Pin,
-    pub(super) current: Credential,
+    pub(super) current: Replaced,
     pub(super) caller: Caller,
     /// The version that `current` was read from.
     pub(super) current_version: VersionId,
@@ -54,6 +56,47 @@ pub(super) struct CreateContext<'event> {
     /// The content of the versions that this rotation supersedes, as far as it is a credential
     /// of the pinned user. A principal that can write the secret may have forged it.
     pub(super) superseded: Vec<Credential>,
+}
+
+/// What the new key replaces in AWSCURRENT.
+pub(super) enum Replaced {
+    /// A key.
+    Key(Credential),
+    /// Nothing, because the user gets its first key.
+    Nothing(Partial),
+}
+
+impl Replaced {
+    /// Returns what AWSCURRENT contains, which must be a credential of the pinned user, unless the
+    /// pin says that a rotation creates the first key. AWSPREVIOUS shows that another value was
+    /// current before: if someone has stored the first value over a key, no rotation may take that
+    /// for a new secret.
+    fn read(pin: &Pin, stages: &Stages, content: Content) -> Result<Self, Error> {
+        let is_new = pin.creates_first && decide::carrier(stages, PREVIOUS).is_none();
+        match content {
+            Content::Partial(partial) if is_new && !partial.has_a_part() => {
+                pin.check_partial(CURRENT, &partial)?;
+                Ok(Self::Nothing(partial))
+            }
+            content => current_credential(pin, content).map(Self::Key),
+        }
+    }
+
+    /// Returns the ID of the key.
+    pub(super) fn access_key(&self) -> Option<&AccessKeyId> {
+        match self {
+            Self::Key(credential) => Some(&credential.access_key),
+            Self::Nothing(_) => None,
+        }
+    }
+
+    /// Returns AWSCURRENT's value with another key.
+    pub(super) fn rekeyed(&self, key: &NewKey, pin: &Pin) -> SecretString {
+        match self {
+            Self::Key(credential) => credential.rekeyed(key, &pin.names, pin.owner()),
+            Self::Nothing(partial) => partial.keyed(key, &pin.names, pin.owner()),
+        }
+    }
 }
 
 impl CreateContext<'_> {
@@ -84,7 +127,7 @@ pub(super) async fn run<P: Ports>(
         content: current,
         ..
     } = current?;
-    let current = current_credential(&pin, current)?;
+    let current = Replaced::read(&pin, &description.stages, current)?;
     // The content that was read has a version. The labels are compared again below.
     let current_version = current_version.ok_or_else(|| labels_moved(&pin))?;
     let pending = pending?;
@@ -93,10 +136,14 @@ pub(super) async fn run<P: Ports>(
         if is_clearing {
             return Err(clearing::give_up(ports, event).await);
         }
-        return already_made(ports, event, &pin, &current, pending).await;
+        return already_made(ports, event, &pin, current.access_key(), pending).await;
     }
 
-    let caller = caller(ports, &pin, &current).await?;
+    let caller = match &current {
+        Replaced::Key(current) => caller(ports, &pin, current).await?,
+        // A pin that creates the first key says so.
+        Replaced::Nothing(_) => Caller::Role,
+    };
     let mut superseded = vec![previous?];
     superseded.extend(left_behind(ports, event, &description).await?);
     let superseded = superseded.into_iter().filter_map(|content| match content {
@@ -128,7 +175,7 @@ async fn already_made<P: Ports>(
     ports: &P,
     event: &Event,
     pin: &Pin,
-    current: &Credential,
+    current: Option<&AccessKeyId>,
     pending: Content,
 ) -> Result<(), Error> {
     let useless = match &pending {
@@ -147,7 +194,7 @@ async fn already_made<P: Ports>(
         }
         other => other?,
     };
-    if pending.access_key == current.access_key {
+    if Some(&pending.access_key) == current {
         let key = pending.access_key;
         let reason = format!("its AWSPENDING holds the key {key} that is AWSCURRENT already");
         return Err(abandon(ports, event, Some(&key), reason).await.into());
@@ -208,11 +255,14 @@ async fn survey<P: Ports>(
         activity: key.activity,
         usage: Usage::Unread,
     };
-    let listed = listed.into_iter().map(known).collect();
+    let mut listed: Vec<ListedKey> = listed.into_iter().map(known).collect();
+    if context.current.access_key().is_none() {
+        listed.extend(unlisted(ports, context, &listed).await?);
+    }
     let held = context.superseded.iter().map(|held| &held.access_key);
     Ok(KeyInventory {
         listed,
-        current: context.current.access_key.clone(),
+        current: context.current.access_key().cloned(),
         pending: None,
         // A key that was created for this secret, and that neither AWSCURRENT nor this
         // rotation's version names, was replaced, even if the version that stored it no longer
@@ -224,6 +274,32 @@ async fn survey<P: Ports>(
             RotateAs::Role | RotateAs::Administrator(_) => CallerIdentity::Another,
         },
     })
+}
+
+/// Returns the keys that versions contain and that the list lacks although they work, because it is out
+/// of date. Before the first key, nothing else would show that the user has a key.
+async fn unlisted<P: Ports>(
+    ports: &P,
+    context: &CreateContext<'_>,
+    listed: &[ListedKey],
+) -> Result<Vec<ListedKey>, Error> {
+    let mut found = Vec::new();
+    for held in &context.superseded {
+        if listed.iter().any(|key| key.id == held.access_key) {
+            continue;
+        }
+        let proof = proof::authenticates(ports, &context.pin, held).await;
+        if proof.map_err(|source| keys_unread(&context.pin, source))? {
+            found.push(ListedKey {
+                id: held.access_key.clone(),
+                activity: Activity::Active,
+                origin: Origin::Unknown,
+                usage: Usage::Used,
+                proof: Proof::Genuine,
+            });
+        }
+    }
+    Ok(found)
 }
 
 /// Returns the records on the user. They are empty for a user that the stack created.
@@ -243,8 +319,8 @@ async fn prove_early<P: Ports>(
     context: &CreateContext<'_>,
 ) -> Option<(AccessKeyId, Proof)> {
     let previous = context.superseded.first()?;
-    let is_current = previous.access_key == context.current.access_key;
-    if is_current
+    let current = context.current.access_key()?;
+    if previous.access_key == *current
         || !context.pin.owns_user
         || context.pin.old_key != OldKeyPolicy::UntilNextRotation
     {

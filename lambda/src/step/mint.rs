@@ -113,9 +113,7 @@ async fn store<P: Ports>(
     deadline: Deadline,
 ) -> Result<(), Error> {
     let secret = || context.pin.secret.name().to_owned();
-    let value = context
-        .current
-        .rekeyed(key, &context.pin.names, context.pin.owner());
+    let value = context.current.rekeyed(key, &context.pin);
     let mut waits = WAITS.iter();
     let mut maybe_stored = false;
     loop {

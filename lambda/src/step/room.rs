@@ -22,7 +22,6 @@ pub(super) async fn make_room<P: Ports>(
         || context.pin.secret.name().to_owned(),
         || context.pin.user.clone(),
     );
-    let current = || context.current.access_key.clone();
     let mut recorded = None;
     loop {
         match decide::decide_slot(inventory) {
@@ -96,17 +95,21 @@ pub(super) async fn make_room<P: Ports>(
                     listed.proof = proof;
                 }
             }
-            SlotDecision::Stop(Obstacle::CurrentMissing) => {
+            SlotDecision::Stop(Obstacle::CurrentMissing { key }) => {
                 return Err(Error::CurrentKeyMissing {
                     secret: secret(),
                     user: user(),
-                    key: current(),
+                    key,
                 });
             }
-            SlotDecision::Stop(Obstacle::CurrentInactive) => {
-                return Err(Error::CurrentKeyInactive {
+            SlotDecision::Stop(Obstacle::CurrentInactive { key }) => {
+                return Err(Error::CurrentKeyInactive { user: user(), key });
+            }
+            SlotDecision::Stop(Obstacle::NotTheFirst { key }) => {
+                return Err(Error::NotTheFirstKey {
+                    secret: secret(),
                     user: user(),
-                    key: current(),
+                    key,
                 });
             }
             SlotDecision::Stop(Obstacle::Foreign { key })

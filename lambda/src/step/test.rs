@@ -72,7 +72,7 @@ fn configuration_test(absent: bool, current: &Content, pending: &Content) -> Opt
         _ if absent => Some("the version is absent"),
         (Content::Nothing, _) => Some("the version has no value"),
         (Content::Unreadable(_), _) => Some("the version has no key fields"),
-        (Content::Partial(partial), _) if !partial.has_access_key && !partial.has_secret_key => {
+        (Content::Partial(partial), _) if !partial.has_a_part() => {
             Some("the version has no key fields")
         }
         (Content::Complete(pending), Content::Complete(current)) if pending.has_key_of(current) => {

@@ -8,8 +8,10 @@ use crate::decide::{AccessKeyId, Activity};
 use crate::error::Error;
 use crate::event::Event;
 use crate::log::Note;
-use crate::pin::Pin;
-use crate::port::{Authenticator, CallError, CallErrorKind, Clock, Journal, KeyPair, Keys, Ports};
+use crate::pin::{Pin, RotateAs};
+use crate::port::{
+    Authenticator, CallError, CallErrorKind, Caller, Clock, Journal, KeyPair, Keys, Ports,
+};
 use crate::secret::{Content, Credential};
 
 /// How often the key must authenticate, either concurrently or in a row. IAM propagates a new
@@ -144,10 +146,12 @@ enum ListedState {
 
 /// Looks up the pending key in IAM's list. Returns `None` if the list cannot be read.
 async fn look<P: Ports>(ports: &P, trial: &Trial<'_>) -> Option<ListedState> {
-    let Content::Complete(current) = trial.current else {
-        return None;
+    let caller = match (trial.current, &trial.pin.rotate_as) {
+        (Content::Complete(current), _) => caller(ports, trial.pin, current).await.ok()?,
+        // The pending key may be the user's first.
+        (_, RotateAs::Role) => Caller::Role,
+        _ => return None,
     };
-    let caller = caller(ports, trial.pin, current).await.ok()?;
     let keys = ports.keys().list(&caller, &trial.pin.user).await.ok()?;
     let key = keys
         .into_iter()

@@ -32,7 +32,7 @@ fn announced(key: ListedKey) -> ListedKey {
 fn inventory(listed: Vec<ListedKey>) -> KeyInventory {
     KeyInventory {
         listed,
-        current: key_id(1),
+        current: Some(key_id(1)),
         pending: None,
         superseded: BTreeSet::new(),
         owns_user: false,
@@ -138,12 +138,12 @@ fn nothing_is_touched_where_the_current_key_is_not_the_users() {
     inventory.owns_user = true;
     assert_eq!(
         decide_slot(&inventory),
-        SlotDecision::Stop(Obstacle::CurrentMissing)
+        SlotDecision::Stop(Obstacle::CurrentMissing { key: key_id(1) })
     );
     inventory.listed.clear();
     assert_eq!(
         decide_slot(&inventory),
-        SlotDecision::Stop(Obstacle::CurrentMissing)
+        SlotDecision::Stop(Obstacle::CurrentMissing { key: key_id(1) })
     );
 }
 
@@ -154,7 +154,7 @@ fn an_inactive_current_key_stops_only_itself() {
     inventory.caller_identity = CallerIdentity::Own;
     assert_eq!(
         decide_slot(&inventory),
-        SlotDecision::Stop(Obstacle::CurrentInactive)
+        SlotDecision::Stop(Obstacle::CurrentInactive { key: key_id(1) })
     );
 }
 
@@ -376,7 +376,7 @@ fn any_keys() -> impl Strategy<Value = Vec<ListedKey>> {
 prop_compose! {
     fn any_inventory()(
         listed in any_keys(),
-        current in 1..=4_u32,
+        current in proptest::option::of(1..=4_u32),
         pending in proptest::option::of(1..=4_u32),
         superseded in proptest::collection::btree_set(1..=4_u32, 0..=4),
         owns_user: bool,
@@ -384,7 +384,7 @@ prop_compose! {
     ) -> KeyInventory {
         KeyInventory {
             listed,
-            current: key_id(current),
+            current: current.map(key_id),
             pending: pending.map(key_id),
             superseded: superseded.into_iter().map(key_id).collect(),
             owns_user,
@@ -397,10 +397,12 @@ proptest! {
     #[test]
     fn a_protected_key_is_never_the_victim(inventory in any_inventory()) {
         if let SlotDecision::Remove { key, .. } = decide_slot(&inventory) {
-            prop_assert_ne!(&key, &inventory.current);
+            prop_assert_ne!(Some(&key), inventory.current.as_ref());
             prop_assert_ne!(Some(&key), inventory.pending.as_ref());
             prop_assert!(inventory.listed.iter().any(|listed| listed.id == key));
-            prop_assert!(inventory.listed.iter().any(|listed| listed.id == inventory.current));
+            let current = inventory.current.as_ref();
+            let is_listed = |id: &AccessKeyId| inventory.listed.iter().any(|listed| listed.id == *id);
+            prop_assert!(current.is_none_or(is_listed));
         }
     }
 
@@ -440,6 +442,23 @@ proptest! {
                 || victim.origin == Origin::Announced
                 || inventory.owns_user;
             prop_assert!(ours || victim.activity == INACTIVE, "{:?}", because);
+        }
+    }
+
+    /// A user that gets its first key loses no key that a client may have.
+    #[test]
+    fn the_first_key_replaces_only_a_key_that_was_lost(inventory in any_inventory()) {
+        let inventory = KeyInventory { current: None, ..inventory };
+        match decide_slot(&inventory) {
+            SlotDecision::Free => prop_assert!(inventory.listed.is_empty()),
+            SlotDecision::Remove { key, because } => {
+                let victim = inventory.listed.iter().find(|listed| listed.id == key);
+                let victim = victim.expect("a listed key");
+                let is_held = inventory.superseded.contains(&key) && victim.proof == Proof::Genuine;
+                prop_assert!(inventory.owns_user && (is_held || victim.usage == Usage::Never));
+                prop_assert_eq!(because == RemovalReason::Superseded, is_held);
+            }
+            SlotDecision::Prove { .. } | SlotDecision::ReadUsage { .. } | SlotDecision::Stop(_) => {}
         }
     }
 

@@ -12,6 +12,7 @@ mod fake;
 mod faults;
 mod fields;
 mod finish;
+mod first;
 mod forged;
 mod log;
 mod mail;

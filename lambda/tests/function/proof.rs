@@ -28,11 +28,12 @@ use keyrota_function::port::CallErrorKind;
 use keyrota_test_function::search::{Violation, on_all_processors};
 use keyrota_test_function::secrets::FakeSecrets as _;
 
-use self::explore::{Function, explore, explore_forged};
+use self::explore::{Function, explore, explore_first_keys, explore_forged};
 use self::naive::Disturbed;
 use self::outcome::Explored;
 use self::start::{
-    Start, forged_searches, one_key, renaming_searches, searches, short_searches, sweeping_searches,
+    Start, first_key_searches, forged_searches, one_key, renaming_searches, searches,
+    short_searches, sweeping_searches,
 };
 use crate::fake::{FakeAws, Mishap, Outcome, TOKEN, run_for};
 
@@ -73,6 +74,14 @@ fn nor_is_it_where_sweeps_retire_old_keys() {
     let explored = expect_nothing(explore_all(sweeping_searches(), run_for, 1));
     assert!(explored.states > 7_000, "{explored}");
     assert!(explored.sweeps > 80_000, "{explored}");
+}
+
+/// The same for a user that the stack has just created, whose first key a rotation creates.
+#[test]
+fn a_first_key_is_created_once_and_then_never_broken() {
+    let found = on_all_processors(first_key_searches(), |starts| explore_first_keys(starts, 1));
+    let explored = expect_nothing(found);
+    assert!(explored.states > 500, "{explored}");
 }
 
 /// A principal that may write the secret breaks at most the secret's own credential. Between

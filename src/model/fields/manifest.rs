@@ -37,7 +37,7 @@ pub(in crate::model) static ENVIRONMENT: MappingDefinition = MappingDefinition {
     )
 };
 
-static FIELDS: [Field; 18] = [
+static FIELDS: [Field; 19] = [
     Field::required(
         "version",
         Form::Version,
@@ -123,6 +123,11 @@ static FIELDS: [Field; 18] = [
         "The VPC of the functions of databases and services. Without it, they are in no VPC.",
     ),
     Field::optional(
+        "accounts",
+        Form::List(&ACCOUNT),
+        "Accounts and organizational units of an organization, to which a StackSet deploys the stack. Only `generate --stack-set` and `status --stack-set` use it.",
+    ),
+    Field::optional(
         "environments",
         Form::Named(&ENVIRONMENT),
         "Overrides by name, which `-e NAME` applies to the rest of the manifest. Mappings are merged, and every other value is replaced.",
@@ -170,6 +175,38 @@ pub(in crate::model) static FUNCTION: MappingDefinition = MappingDefinition::new
         ),
     ]],
 );
+
+/// Accounts to which a StackSet deploys the stack. The forms of the IDs are those of
+/// `API_Account`, `API_OrganizationalUnit`, and `API_Root` in the AWS Organizations API Reference.
+pub(in crate::model) static ACCOUNT: MappingDefinition = MappingDefinition {
+    one_of: &["id", "ou"],
+    ..MappingDefinition::new(
+        "Account",
+        "An account or an organizational unit to which a StackSet deploys the stack.",
+        &[&[
+            Field::optional(
+                "id",
+                Form::Text(Text::matching("^[0-9]{12}$").or(&["integer"])),
+                "An account of the organization, as twelve digits in quotes. Exclusive with `ou`.",
+            )
+            .examples(&["111122223333"]),
+            Field::optional(
+                "ou",
+                Form::Text(Text::matching(
+                    "^(ou-[0-9a-z]{4,32}-[0-9a-z]{8,32}|r-[0-9a-z]{4,32})$",
+                )),
+                "The ID of an organizational unit or of a root, whose accounts all get the stack. Exclusive with `id`.",
+            )
+            .examples(&["ou-ab12-cdef3456"]),
+            Field::optional(
+                "regions",
+                Form::Texts(REGION_PATTERN, None),
+                "The Regions of the stacks. Without it, `region` of the manifest. A manifest with access keys has one Region in each account, because IAM users are global.",
+            )
+            .examples(&["eu-west-1"]),
+        ]],
+    )
+};
 
 /// Who is notified.
 static ALARMS: MappingDefinition = MappingDefinition::new(

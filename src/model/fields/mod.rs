@@ -18,7 +18,7 @@ mod tests;
 pub(super) use database::DATABASE;
 pub(super) use entry::{ACCESS_KEY, LIST_BUCKET, LOG_IN, REPLICA, RETIREMENT};
 pub(super) use http::{ANSWER as HTTP_ANSWER, HTTP_ADAPTER};
-pub(super) use manifest::{ENVIRONMENT, EXCEPTION, FUNCTION, MANIFEST, MAX_TAGS};
+pub(super) use manifest::{ACCOUNT, ENVIRONMENT, EXCEPTION, FUNCTION, MANIFEST, MAX_TAGS};
 pub(super) use names::LONGEST as LONGEST_FIELD_NAME;
 pub(super) use read::Fields;
 pub(super) use service::SERVICE;

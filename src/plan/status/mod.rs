@@ -8,7 +8,8 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::{
     HeldSecret, KeyClaim, LastRotation, ObservedAccessKey, ObservedDatabase, ObservedEntry,
-    ObservedService, OutstandingRotation, RemovalTimes, outstanding_rotation, removal_times,
+    ObservedService, OutstandingRotation, RemovalTimes, is_of_stack_set, outstanding_rotation,
+    removal_times,
 };
 use crate::model::{Database, Entry, EntryOf, FirstRotation, OldKey, RotateAs, Service};
 use crate::port::{CURRENT, Key, Secret};
@@ -132,6 +133,14 @@ fn state_without_values(
     if secret.version_with(CURRENT).is_none() {
         return because(State::Broken, "it has no value");
     }
+    let is_new = last_rotation(entry, secret).is_never() && is_of_stack_set(secret);
+    if is_new && entry.as_access_key().is_some() && keys.is_empty() {
+        let reason = match entry.has_first_key_by_rotation() {
+            true => "the user has no key yet: the next rotation creates it",
+            false => "the user has no key yet: run `keyrota bootstrap` in this account",
+        };
+        return because(State::NeverRotated, reason);
+    }
     if entry.as_access_key().is_some() && !keys.iter().any(|key| key.active) {
         return because(State::Broken, "the user has no active key");
     }
@@ -194,6 +203,17 @@ fn state(seen: &ObservedEntry<'_>, now: Timestamp) -> (State, Option<String>) {
         }
         Some(held) => held,
     };
+    // The stack of a StackSet begins without a credential, and is not broken for that.
+    if held.is_unused && held.rotation.is_never() && is_of_stack_set(held.secret) {
+        let reason = match seen.gets_first_credential() {
+            true => format!(
+                "it has no credential yet: the next rotation creates it; to start it now, run `keyrota rotate {}` in this account",
+                seen.entry().secret
+            ),
+            false => "it has no credential yet: run `keyrota bootstrap` in this account, which stores the first one".to_owned(),
+        };
+        return (State::NeverRotated, Some(reason));
+    }
     let broken = match seen {
         ObservedEntry::AccessKey(_, seen) => why_key_is_broken(seen),
         ObservedEntry::Database(entry, seen) => why_login_is_broken(*entry, seen),

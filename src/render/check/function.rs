@@ -17,6 +17,20 @@ const BESIDE_PROPAGATION: u64 = 30;
 /// The same, for a service: a request to it may take 20 seconds.
 const BESIDE_PROPAGATION_OF_SERVICE: u64 = 45;
 
+/// The artifact bucket of a stack of a StackSet: one for each Region.
+const BUCKET_OF_REGION: &str = "${ArtifactBucket}-${AWS::Region}";
+
+/// Returns whether this is the artifact bucket.
+fn is_bucket(stack: &Stack<'_>, value: &Value) -> bool {
+    match (stack.model().stack_set, value) {
+        (true, Value::Tagged(tagged)) => {
+            tagged.tag == "Sub" && tagged.value.as_str() == Some(BUCKET_OF_REGION)
+        }
+        (true, _) => false,
+        (false, value) => target(value) == Some(BUCKET_PARAMETER),
+    }
+}
+
 pub(super) const THEME: Theme = Theme {
     title: "The function and its log",
     rules: &[
@@ -34,7 +48,7 @@ pub(super) const THEME: Theme = Theme {
             level: Level::Error,
             title: "The function's code comes from the artifact bucket",
             why: "Inline code supports only Node.js and Python. The deployed code must be the zip file that was built and checked, in the object version that was checked, because a principal that can write to the bucket can replace the object.",
-            remedy: "set Code as in keyrota's template `function`: S3Bucket `!Ref ArtifactBucket`, S3Key `!Ref ArtifactKey`, and S3ObjectVersion `!If [HasArtifactVersion, !Ref ArtifactVersion, !Ref AWS::NoValue]`",
+            remedy: "set Code as in keyrota's template `function`: S3Bucket `!Ref ArtifactBucket` (in a StackSet, with `-${AWS::Region}` appended), S3Key `!Ref ArtifactKey`, and S3ObjectVersion `!If [HasArtifactVersion, !Ref ArtifactVersion, !Ref AWS::NoValue]`",
             source: REFERENCE,
             check: Some(|stack, found| {
                 for function in stack.template.of_type(LAMBDA) {
@@ -47,11 +61,16 @@ pub(super) const THEME: Theme = Theme {
                 for (strategy, function) in stack.functions() {
                     let zip = strategy.key_parameter(stack.model());
                     let code = |key: &str| function.get("Code").and_then(|code| code.get(key));
-                    for (key, parameter) in [("S3Bucket", BUCKET_PARAMETER), ("S3Key", zip)] {
-                        if code(key).and_then(target) != Some(parameter) {
-                            let place = function.at(&format!("Code.{key}"));
-                            found.add(place, format!("it is not the parameter {parameter}"));
-                        }
+                    if !code("S3Bucket").is_some_and(|value| is_bucket(stack, value)) {
+                        let message = match stack.model().stack_set {
+                            true => format!("it is not `!Sub {BUCKET_OF_REGION}`"),
+                            false => format!("it is not the parameter {BUCKET_PARAMETER}"),
+                        };
+                        found.add(function.at("Code.S3Bucket"), message);
+                    }
+                    if code("S3Key").and_then(target) != Some(zip) {
+                        let message = format!("it is not the parameter {zip}");
+                        found.add(function.at("Code.S3Key"), message);
                     }
                     let version = strategy.version_parameter(stack.model());
                     if code("S3ObjectVersion").and_then(unless_empty) != Some(version) {

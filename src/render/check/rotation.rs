@@ -39,16 +39,27 @@ pub(super) const THEME: Theme = Theme {
         Rule {
             id: "rotate-immediately",
             level: Level::Error,
-            title: "A deployment does not rotate secrets",
-            why: "RotateImmediatelyOnUpdate is true by default. Every change of a schedule would rotate the secret, even before the first key is stored, without verification.",
+            title: "A deployment does not rotate secrets, except that a StackSet starts a first rotation that creates the first key",
+            why: "RotateImmediatelyOnUpdate is true by default. Every change of a schedule would rotate the secret, even before the first key is stored, without verification. In a StackSet, nobody else starts the first rotation.",
             remedy: "set `RotateImmediatelyOnUpdate: false`; `keyrota bootstrap` and `keyrota rotate` rotate and verify",
             source: REFERENCE,
             check: Some(|stack, found| {
+                let entries = stack.entries.iter().filter(|_| stack.model().stack_set);
+                let first: HashSet<&str> = entries
+                    .filter(|entry| entry.served.is_first_rotated_by_stack_set())
+                    .filter_map(|entry| Some(entry.secret?.id))
+                    .collect();
                 for schedule in stack.template.of_type(SCHEDULE) {
                     let value = schedule.get("RotateImmediatelyOnUpdate");
-                    if value.and_then(Value::as_bool) != Some(false) {
+                    let secret = schedule.get("SecretId").and_then(target);
+                    let is_first = secret.is_some_and(|secret| first.contains(secret));
+                    if value.and_then(Value::as_bool) != Some(is_first) {
                         let place = schedule.at("RotateImmediatelyOnUpdate");
-                        found.add(place, "it rotates as soon as it is deployed");
+                        let message = match is_first {
+                            true => "it does not start the first rotation",
+                            false => "it rotates as soon as it is deployed",
+                        };
+                        found.add(place, message);
                     }
                 }
             }),

@@ -31,7 +31,7 @@ pub fn grants(scope: &Scope<'_>) -> Vec<Grant> {
     let Scope {
         model, resolver, ..
     } = scope;
-    let stack = vec![resolver.arn("cloudformation", &format!("stack/{}/*", model.stack))];
+    let stack = vec![resolver.arn("cloudformation", &super::stack_resource(model))];
     let mut grants = vec![
         Grant::new("Stack", "stack", stack, STACK),
         Grant::everywhere(DETECTIONS),

@@ -315,11 +315,26 @@ fn statement(draft: Draft<'_>) -> Statement {
 /// logical ID, and random characters. CloudFormation shortens a long stack name by undocumented
 /// rules, so the pattern for such a name must be wider.
 fn generated(model: &Model, logical_id: &str) -> String {
-    let stack = model.stack.as_str();
-    if stack.len() <= WHOLE {
+    let stack = match model.stack_set {
+        true => format!("{STACK_SET_PREFIX}{}-", model.stack),
+        false => model.stack.to_string(),
+    };
+    // A UUID makes the name of a StackSet's stack a long one.
+    if stack.len() <= WHOLE && !model.stack_set {
         format!("{stack}-{logical_id}*")
     } else {
-        format!("{}*", &stack[..20])
+        format!("{}*", &stack[..stack.len().min(20)])
+    }
+}
+
+/// The beginning of the names of the stacks that StackSets creates.
+const STACK_SET_PREFIX: &str = "StackSet-";
+
+/// Returns the resource of the ARN of the stack. StackSets appends a UUID to the name of the StackSet.
+fn stack_resource(model: &Model) -> String {
+    match model.stack_set {
+        true => format!("stack/{STACK_SET_PREFIX}{}-*/*", model.stack),
+        false => format!("stack/{}/*", model.stack),
     }
 }
 

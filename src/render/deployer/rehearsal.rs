@@ -37,7 +37,7 @@ pub fn grants(scope: &Scope<'_>) -> Vec<Grant> {
     }
     functions.dedup();
     roles.dedup();
-    let stack = vec![resolver.arn("cloudformation", &format!("stack/{}/*", model.stack))];
+    let stack = vec![resolver.arn("cloudformation", &super::stack_resource(model))];
     let users = model.access_keys();
     let users = each(users.map(|key| resolver.iam_arn(&key.kind.user_resource())));
     vec![

@@ -392,7 +392,7 @@ fn restored(scope: &Scope<'_>) -> Vec<Value> {
 /// Returns the condition that CloudFormation created the resource for a stack of this name. The
 /// stack's ID is not known before deployment, so its last part is a wildcard.
 fn made_by_stack(scope: &Scope<'_>) -> Value {
-    let stack = format!("stack/{}/*", scope.model.stack);
+    let stack = super::stack_resource(scope.model);
     let stack = scope.resolver.arn("cloudformation", &stack);
     json!({ "StringLike": { format!("aws:ResourceTag/{STACK_ID_TAG}"): stack } })
 }

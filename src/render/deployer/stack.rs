@@ -95,7 +95,7 @@ pub fn grants(scope: &Scope<'_>) -> Vec<Grant> {
     let Scope {
         model, resolver, ..
     } = scope;
-    let stack = vec![resolver.arn("cloudformation", &format!("stack/{}/*", model.stack))];
+    let stack = vec![resolver.arn("cloudformation", &super::stack_resource(model))];
     let name = name::artifact_bucket(model, resolver.account(), resolver.region());
     let bucket = vec![resolver.s3_arn(&name)];
     let objects = |below: &[&str]| -> Vec<String> {

@@ -39,7 +39,7 @@ impl GroupKey {
     /// Returns everything except the names of the statement's resources. The deployer's
     /// statements are not grouped in this way, because their resources tell them apart.
     fn whatever_the_resources(holder: &Holder, statement: &Statement) -> Option<Self> {
-        if *holder == Holder::Deployer {
+        if holder.is_a_person() {
             return None;
         }
         let named_resources = statement.resources.iter();

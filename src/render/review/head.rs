@@ -6,7 +6,7 @@ use super::checks::Checks;
 use super::difference::Difference;
 use super::{expense, prose};
 use crate::cost::Estimate;
-use crate::model::Entry;
+use crate::model::{Entry, TargetAccounts};
 use crate::render::{FunctionCode, Rendered, Strategy, resolve};
 
 /// Returns the head of the page.
@@ -29,6 +29,15 @@ pub fn head(
 
 fn place(stacks: &[Rendered<'_>]) -> String {
     let model = stacks.first().map(|one| one.model);
+    if let Some(model) = model.filter(|model| model.stack_set) {
+        let targets = model.accounts.iter().map(|target| match &target.accounts {
+            TargetAccounts::Account(account) => format!("account {account}"),
+            TargetAccounts::Unit(unit) => format!("the accounts of {unit}"),
+        });
+        let targets: Vec<String> = targets.collect();
+        let targets = prose::words(targets.iter().map(String::as_str), "and");
+        return format!("A StackSet, for {targets}");
+    }
     let account = model.and_then(|model| model.account.as_ref());
     let region = model.and_then(|model| model.region.as_ref());
     let account = account.map_or("Any account".to_owned(), |account| {

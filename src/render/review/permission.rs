@@ -109,7 +109,7 @@ pub fn groups(
             id,
             title,
             words,
-            folded: *id == "deployer",
+            folded: ["deployer", "administrator"].contains(id),
             count: String::new(),
             permissions: Vec::new(),
         })
@@ -128,7 +128,7 @@ pub fn groups(
     Ok(groups)
 }
 
-const GROUPS: [(&str, &str, &str); 11] = [
+const GROUPS: [(&str, &str, &str); 12] = [
     (
         "function",
         "What the function can do",
@@ -184,6 +184,11 @@ const GROUPS: [(&str, &str, &str); 11] = [
         "What the deployer needs",
         "deployer-policy.json. It takes effect when you attach it to a person or a pipeline. A principal with the Bootstrap part decides which permissions the execution role and the users get, and which code runs with that role. Give this part only to principals that are allowed to have all these permissions.",
     ),
+    (
+        "administrator",
+        "What the administrator of the StackSet needs",
+        "administrator-policy.json. It takes effect when you attach it to a person or a pipeline in the account that administers StackSets. CloudFormation deploys a StackSet with all permissions in each account, so a principal that may change it can do anything there.",
+    ),
 ];
 
 fn group_of(holder: &Holder) -> &'static str {
@@ -199,6 +204,7 @@ fn group_of(holder: &Holder) -> &'static str {
         Holder::Key(_) => "key",
         Holder::Topic | Holder::Bucket | Holder::Other(_) => "others",
         Holder::Deployer => "deployer",
+        Holder::Administrator => "administrator",
     }
 }
 
@@ -244,7 +250,7 @@ fn sources<'tree>(
     let mut similar: HashMap<String, usize> = HashMap::new();
     for (index, one) in beside.iter().enumerate() {
         for value in statement::values(&one.body) {
-            if one.holder == Holder::Deployer {
+            if one.holder.is_a_person() {
                 let key = but_for_names(value);
                 if let Some(first) = similar.get(&key) {
                     sources[*first].unread += 1;
@@ -372,7 +378,7 @@ fn permission(
     let alone = alone.holds(one);
     let mut said = sentence::sentence(&one.holder, &one.statement, setting, alone);
     let mut parts = Vec::new();
-    if one.holder == Holder::Deployer && !one.statement.denies {
+    if one.holder.is_a_person() && !one.statement.denies {
         let (subject, of) = sentence::in_parts(&one.statement, setting);
         let mut notes: BTreeSet<String> = BTreeSet::new();
         for part in of {

@@ -13,6 +13,8 @@ pub enum Holder {
     Users(Vec<String>),
     /// The deployer.
     Deployer,
+    /// The principal that administers the StackSet.
+    Administrator,
     /// A function's role, for its trust policy.
     Trust(Strategy),
     /// A KMS key.
@@ -29,11 +31,19 @@ pub enum Holder {
     Other(String),
 }
 
+impl Holder {
+    /// Returns whether a person or a pipeline attaches the policy to itself.
+    pub fn is_a_person(&self) -> bool {
+        matches!(self, Self::Deployer | Self::Administrator)
+    }
+}
+
 /// Returns the subject of a sentence about this policy.
 pub fn phrase(holder: &Holder, principals: &[Principal], account: &str) -> Prose {
     match holder {
         Holder::Function(strategy) => Prose::words(function(*strategy)),
         Holder::Deployer => Prose::words("the deployer"),
+        Holder::Administrator => Prose::words("the administrator of the StackSet"),
         Holder::Users(names) => users(names),
         _ if principals.is_empty() => Prose::words("a principal with this policy"),
         _ => {

@@ -44,6 +44,10 @@ pub(super) const TEMPLATES: [(&str, &str); 19] = templates![
     "schedule",
 ];
 
+/// The templates of a StackSet, by name.
+const STACK_SET_TEMPLATES: [(&str, &str); 2] =
+    templates!["stack-set/stack-set", "stack-set/artifact-bucket"];
+
 /// A template could not be read or rendered. Without an overlay, this is a defect in the
 /// program, not in the manifest: names that could cause it are refused earlier.
 #[derive(Debug, thiserror::Error)]
@@ -158,6 +162,21 @@ impl Templates {
         Ok(self
             .registry
             .render_with_context(STACK, &Context::from(context))?)
+    }
+
+    /// Renders a template beside that of the stack, which organisations cannot replace.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error only for a defect in the program.
+    pub fn stack_set(&self, name: &str, context: Json) -> Result<String, TemplateError> {
+        let (_, tags) = TEMPLATES
+            .into_iter()
+            .find(|(name, _)| *name == "tags")
+            .unwrap_or_default();
+        let texts = STACK_SET_TEMPLATES.into_iter().chain([("tags", tags)]);
+        let registry = stack_registry(texts.collect())?;
+        Ok(registry.render_with_context(name, &Context::from(context))?)
     }
 }
 

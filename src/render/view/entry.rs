@@ -49,6 +49,8 @@ pub fn view(entry: &Entry, model: &Model, tags: &[Tag], policies: &Policies<'_>)
         "function": strategy.function(),
         // Its schedule is turned on outside of the stack.
         "on_request": entry.first_rotation == FirstRotation::OnRequest,
+        // The deployment starts the first rotation, which creates the first credential.
+        "creates_first": model.stack_set && entry.is_first_rotated_by_stack_set(),
         "schedule_id": name::schedule_logical_id(entry),
         "schedule": entry.schedule.as_str(),
         "window": window.map(|hours| format!("{hours}h")),

@@ -98,6 +98,7 @@ pub fn stack(model: &Model) -> Result<Json, Error> {
         .collect();
     let mut stack = json!({
         "stack": model.stack.as_str(),
+        "stack_set": model.stack_set,
         "capability": super::capability(model),
         "description": description(model),
         "architecture": model.function.architecture.as_str(),
@@ -218,7 +219,7 @@ pub fn secret_tags(model: &Model, entry: &Entry, region: &str) -> BTreeMap<Strin
 }
 
 /// Returns the manifest's tags and the stack's, sorted by key.
-fn tags(model: &Model) -> Vec<Tag> {
+pub fn tags(model: &Model) -> Vec<Tag> {
     let tags = model.tags.iter();
     with_own(
         model,

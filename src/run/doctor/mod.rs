@@ -85,7 +85,7 @@ fn diagnose(
 
 /// Returns the stack in any state.
 async fn deployed(context: &Context<'_>, model: &Model) -> Result<Option<Deployed>> {
-    let (stack, resources) = look(context, model.stack.as_str()).await?;
+    let (stack, resources) = look(context, model.deployed_name()).await?;
     Ok(stack.map(|stack| Deployed {
         stack,
         resources,

@@ -46,7 +46,7 @@ pub(in super::super) async fn restore<'model>(
 ) -> Result<Cleared<'model>> {
     for overtaken in 0.. {
         // Another command may have deployed since the preflight.
-        let (Some(stack), resources) = look(context, model.stack.as_str()).await? else {
+        let (Some(stack), resources) = look(context, model.deployed_name()).await? else {
             return Ok(cleared);
         };
         let drift = observe_drift(context, &stack, &resources).await?;
@@ -95,7 +95,7 @@ pub(in super::super) async fn restore<'model>(
             resources,
             changes: 0,
         };
-        let name = model.stack.as_str();
+        let name = model.deployed_name();
         let before = newest(context, name).await?;
         match revert(context, model, &deployed, &drift, consent).await {
             Ok(()) => return preflight(context, model, intent).await,

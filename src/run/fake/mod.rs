@@ -14,6 +14,7 @@ mod resource;
 mod rotation;
 mod secrets;
 mod secrets_manager;
+mod stack_sets;
 mod stacks;
 mod state;
 mod targets;

@@ -13,7 +13,8 @@ use super::rotation::{ActiveRotation, Step};
 use super::stacks::{ChangeSetRecord, StackRecord};
 use super::watch::Watch;
 use crate::port::{
-    Error, ErrorKind, Receiver, ReplicaStatus, ReportDocument, Rotation, TrailEvent,
+    Error, ErrorKind, Receiver, ReplicaStatus, ReportDocument, Rotation, StackSetInstance,
+    TrailEvent,
 };
 
 pub const ACCOUNT: &str = "111122223333";
@@ -108,6 +109,7 @@ pub struct AwsState {
     pub key_policies: BTreeMap<String, String>,
     /// Topics and queues of others, by their ARNs.
     pub receivers: BTreeMap<String, Receiver>,
+    pub stack_sets: BTreeMap<String, Vec<StackSetInstance>>,
     /// The names of event buses.
     pub event_buses: BTreeSet<String>,
     /// The names of aliases of KMS keys.
@@ -194,6 +196,7 @@ impl AwsState {
             kms_keys: BTreeMap::new(),
             key_policies: BTreeMap::new(),
             receivers: BTreeMap::new(),
+            stack_sets: BTreeMap::new(),
             event_buses: BTreeSet::new(),
             aliases: BTreeSet::new(),
             functions: BTreeMap::new(),

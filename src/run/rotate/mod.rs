@@ -103,7 +103,7 @@ pub async fn rotate_since(
     context.stage(Stage::Rotating(secret()));
     let held = seen.held();
     let held = held.ok_or_else(|| Error::NoSecret { secret: secret() })?;
-    if !held.is_complete && !seen.sets_first_password() {
+    if !held.is_complete && !seen.gets_first_credential() {
         return Err(Error::Incomplete { secret: secret() });
     }
     let attempt = Attempt::new(context, model, deployed, entry)?;

@@ -73,7 +73,7 @@ pub async fn observe_teardown(
     };
     context.stage(Stage::Checking);
     guard_account(context, model).await?;
-    let name = model.stack.as_str();
+    let name = model.deployed_name();
     let settled = settle(context, name).await?;
     let (stack, resources) = match settled {
         Some(stack) => {

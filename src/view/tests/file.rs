@@ -159,6 +159,7 @@ fn generate() {
         directory: "rendered".to_owned(),
         checked: false,
         record: None,
+        stack_set: None,
         files: vec![
             file("stack.yaml", "written"),
             file("policies/FunctionRole.json", "unchanged"),

@@ -44,6 +44,10 @@ pub struct Entry {
     pub owns_user: bool,
     /// The principal whose credentials make the IAM calls.
     pub rotate_as: RotateAs,
+    /// Whether a rotation creates the first key of the user, if the secret has none yet. The stack
+    /// has created such a user, and the execution role makes the IAM calls.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub creates_first: bool,
     /// When an old key is deactivated and deleted. If absent, it stays until the next rotation.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub old_key: Option<Times>,
@@ -65,6 +69,14 @@ pub struct Entry {
 /// Returns the path of users that were created without one.
 pub fn root() -> String {
     "/".to_owned()
+}
+
+#[expect(
+    clippy::trivially_copy_pass_by_ref,
+    reason = "the signature that serde calls"
+)]
+fn is_false(value: &bool) -> bool {
+    !value
 }
 
 fn is_root(path: &str) -> bool {

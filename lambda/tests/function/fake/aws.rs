@@ -180,6 +180,17 @@ impl FakeAws {
         aws
     }
 
+    /// Makes the user one that the stack has just created: it has no key, and the secret has the
+    /// value from the template. A rotation creates the first key.
+    pub(crate) fn begin_without_key(&self) {
+        self.pin("creates_first", json!(true));
+        self.take_key(&key_id(1));
+        let arn = SECRET_ARN.rsplit_once('-').expect("a suffix").0;
+        let value = json!({ "username": USER, "secretarn": arn, "note": "kept as it is" });
+        self.change_secret(|secret| secret.versions.clear());
+        self.store("seed", &[CURRENT], &value.to_string());
+    }
+
     /// Returns a copy with an empty list of calls.
     pub(crate) fn fork(&self) -> Self {
         Self {
@@ -258,6 +269,11 @@ impl FakeAws {
     /// Returns whether the pin renames fields.
     pub(crate) fn renames(&self) -> bool {
         self.pin.borrow().get("fields").is_some()
+    }
+
+    /// Returns whether the pin says that a rotation creates the user's first key.
+    pub(super) fn gets_first_key(&self) -> bool {
+        self.pin.borrow().get("creates_first") == Some(&json!(true))
     }
 
     /// Returns whether the pin says that the stack created the user.

@@ -25,19 +25,25 @@ impl FakeAws {
     }
 
     /// Checks the invariants: AWSCURRENT's key belongs to the pinned user, is active, and is
-    /// known everywhere, and at most one key is unaccounted for.
+    /// known everywhere, and at most one key is unaccounted for. Before the first key, there is
+    /// room for another one.
     pub(super) fn check(&self) {
-        if self.orphans().len() > 1 && self.forged.get() == 0 {
+        let current = self.current_key_if_any();
+        let is_new = current.is_none() && self.gets_first_key();
+        let most = if is_new { 2 } else { 1 };
+        if self.orphans().len() > most && self.forged.get() == 0 {
             self.violated("more than one key is orphaned");
         }
-        if !self.guarded.get() {
+        if !self.guarded.get() || is_new {
             return;
         }
+        let Some(current) = current else {
+            return self.violated("AWSCURRENT names no key");
+        };
         let value = self.version(CURRENT).and_then(|version| version.value);
         if self.renames() && !key_names(&value.unwrap_or_default()).1 {
             self.violated("AWSCURRENT has different keys under two names");
         }
-        let current = self.current_key();
         match self.keys().into_iter().find(|key| key.id == current) {
             None => self.violated("AWSCURRENT's key is not among the user's"),
             Some(key) if key.activity == Activity::Inactive => {

@@ -120,12 +120,15 @@ impl FakeAws {
 
     /// Returns the key that AWSCURRENT names.
     pub(crate) fn current_key(&self) -> AccessKeyId {
+        self.current_key_if_any().expect("a key")
+    }
+
+    /// Returns the key that AWSCURRENT names, if it has one.
+    pub(crate) fn current_key_if_any(&self) -> Option<AccessKeyId> {
         let secrets = self.secrets.borrow();
-        let secret = secrets.get(SECRET_ARN).expect("the secret");
-        let mut versions = secret.versions.values();
-        let current = versions.find(|version| version.labels.contains(CURRENT));
-        let key = current.and_then(|version| version.details.key.as_deref());
-        AccessKeyId::parse(key.expect("a key")).expect("an ID")
+        let mut versions = secrets.get(SECRET_ARN)?.versions.values();
+        let current = versions.find(|version| version.labels.contains(CURRENT))?;
+        AccessKeyId::parse(current.details.key.as_deref()?)
     }
 
     /// Returns the IDs of the keys that are named by versions with a label, or by the

@@ -32,6 +32,8 @@ struct Search {
     /// Whether a run that overlapped with another one may have died before, so that nothing
     /// explains its key.
     may_be_unexplained: bool,
+    /// Whether the user has no key at the beginning.
+    gives_first_keys: bool,
     reached: Vec<Reached<State>>,
     known: HashSet<String>,
     explored: Explored,
@@ -44,6 +46,16 @@ pub(super) fn explore(
     faults: usize,
 ) -> Result<Explored, Box<Violation>> {
     Search::begin(states_of(starts), function, faults, None).finish()
+}
+
+/// Does the same for a user that has no key at the beginning.
+pub(super) fn explore_first_keys(
+    starts: &[Start],
+    faults: usize,
+) -> Result<Explored, Box<Violation>> {
+    let mut search = Search::begin(states_of(starts), run_for, faults, None);
+    search.gives_first_keys = true;
+    search.finish()
 }
 
 /// Explores, without faults, every state that is reachable from these states, in which two runs
@@ -88,6 +100,7 @@ impl Search {
             faults,
             forging,
             may_be_unexplained: false,
+            gives_first_keys: false,
             reached: Vec::new(),
             known: HashSet::new(),
             explored: Explored {
@@ -313,9 +326,9 @@ impl Search {
             then(how, &by_hand);
         };
         let keys = state.aws.keys();
-        let current = state.aws.current_key();
+        let current = state.aws.current_key_if_any();
         for (number, key) in keys.iter().enumerate() {
-            if key.id == current {
+            if Some(&key.id) == current.as_ref() {
                 continue;
             }
             then(&format!("key {number} is deleted by hand"), &|state| {
@@ -364,6 +377,11 @@ impl Search {
                 let took = after.aws.now.get() - state.aws.now.get();
                 self.explored.slowest_healing = self.explored.slowest_healing.max(took);
                 state = after.fork();
+            }
+            // A list that is out of date does not show a key that was lost before the first one was
+            // stored. The next rotation removes it.
+            if ended.is_done() && self.gives_first_keys && !state.aws.orphans().is_empty() {
+                continue;
             }
             if ended.is_done() {
                 self.explored.healed[tried] += 1;

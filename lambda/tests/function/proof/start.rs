@@ -288,6 +288,32 @@ const RENAMED: [&str; 3] = [
     "AWSPENDING left behind, with its key;",
 ];
 
+/// Returns the searches in which the stack has just created the user, and a rotation creates its
+/// first key.
+pub(super) fn first_key_searches() -> Vec<Vec<Start>> {
+    let states: [(&str, Prepare); 2] = [
+        ("no key yet", |aws, _| {
+            aws.begin_without_key();
+            None
+        }),
+        ("no key yet, but one that was never used", |aws, _| {
+            aws.begin_without_key();
+            aws.give_key(USER, false);
+            None
+        }),
+    ];
+    let searches = [UNTIL_NEXT_ROTATION, IN_TIME].map(|old_key| {
+        let starts = states.iter().zip(starts_for("role", true, old_key));
+        let start = |((name, prepare), start): (&(&str, Prepare), Start)| Start {
+            name: format!("{name}; old_key: {old_key}"),
+            prepare: *prepare,
+            ..start
+        };
+        starts.map(start).collect()
+    });
+    searches.into()
+}
+
 /// Returns the start that the common function is made for: a user with one key, which makes the
 /// calls, and which nobody else changes.
 pub(super) fn one_key() -> Start {

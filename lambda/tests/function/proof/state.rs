@@ -169,7 +169,7 @@ impl State {
         };
         // For AWSCURRENT's key, it matters whether the key works. For the other keys, it
         // matters how they were created and whether they were used.
-        let current = aws.current_key();
+        let current = aws.current_key_if_any();
         let describe = |key: &Key| {
             let mut text = format!("{:?}", number(key.id.as_str()));
             text.push(if key.activity == Activity::Active {
@@ -177,7 +177,7 @@ impl State {
             } else {
                 'I'
             });
-            if key.id != current {
+            if Some(&key.id) != current.as_ref() {
                 text.push(if key.used { 'U' } else { '-' });
                 text.push(if key.foreign { 'F' } else { '-' });
                 text.push(if explained(key) { 'E' } else { '-' });
@@ -302,9 +302,9 @@ impl State {
 
     /// Returns whether AWSCURRENT's key can sign requests.
     pub(super) fn works(&self) -> bool {
-        let current = self.aws.current_key();
+        let current = self.aws.current_key_if_any();
         let keys = self.aws.keys();
         keys.iter()
-            .any(|key| key.id == current && key.activity == Activity::Active)
+            .any(|key| Some(&key.id) == current.as_ref() && key.activity == Activity::Active)
     }
 }
