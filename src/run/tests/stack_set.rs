@@ -42,7 +42,7 @@ fn commands_find_the_stack_of_a_stack_set_and_deploy_nothing() {
     let mut scenario = scenario();
     let fake = scenario.fake();
     scenario.bootstrap(&fake, None).unwrap().unwrap();
-    // The manifest's own stack comes first.
+    // The manifest's own stack has created the secret.
     assert_eq!(located(&scenario, &fake), None);
     rename(&fake);
     assert_eq!(located(&scenario, &fake).as_deref(), Some(NAME));
