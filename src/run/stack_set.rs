@@ -6,7 +6,8 @@ use crate::model::Model;
 use crate::plan::{self, CallAs, StackSetReport};
 
 /// Returns the name of the stack that the StackSet of the manifest has created in this account and
-/// Region, or `None` if there is none, or if the manifest's own stack exists.
+/// Region, or `None` if there is none, or if another stack has created the secrets. It describes secrets
+/// and that stack only, because a policy for such an account covers no stack of another name.
 ///
 /// # Errors
 ///
@@ -16,16 +17,16 @@ pub async fn locate(context: &Context<'_>, model: &Model) -> Result<Option<Strin
         return Ok(None);
     }
     guard_account(context, model).await?;
-    if context.cloud.stack(model.stack.as_str()).await?.is_some() {
-        return Ok(None);
-    }
     for entry in &model.entries {
-        let secret = context.cloud.secret(entry.secret.as_str()).await?;
-        let stack = secret.and_then(|secret| plan::stack_of_stack_set(&secret, &model.stack));
-        let Some(stack) = stack else { continue };
-        // The tag of a retained secret may name a stack that was deleted.
-        if context.cloud.stack(&stack).await?.is_some() {
-            return Ok(Some(stack));
+        let Some(secret) = context.cloud.secret(entry.secret.as_str()).await? else {
+            continue;
+        };
+        let stack = plan::stack_of_stack_set(&secret, &model.stack);
+        match stack {
+            // The tag of a retained secret may name a stack that was deleted.
+            Some(stack) if context.cloud.stack(&stack).await?.is_some() => return Ok(Some(stack)),
+            None if secret.tags.contains_key(plan::STACK_ID_TAG) => return Ok(None),
+            Some(_) | None => {}
         }
     }
     Ok(None)

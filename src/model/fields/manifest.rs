@@ -125,7 +125,7 @@ static FIELDS: [Field; 19] = [
     Field::optional(
         "accounts",
         Form::List(&ACCOUNT),
-        "Accounts and organizational units of an organization, to which a StackSet deploys the stack. Only `generate --stack-set` and `status --stack-set` use it.",
+        "Accounts and organizational units of an organization, to which a StackSet deploys the stack. `generate --stack-set` renders the StackSet, and the other commands find its stacks.",
     ),
     Field::optional(
         "environments",

@@ -19,6 +19,7 @@ mod restore;
 mod rotate;
 mod scenario;
 mod stack;
+mod stack_set;
 mod status;
 mod survey;
 mod teardown;
