@@ -14,7 +14,7 @@ use super::session::Session;
 use super::settings::Settings;
 use crate::model::{Entry, InitialKey, Kind, Model};
 use crate::plan::{self, Drift, GoneSecret, OutstandingRotation, Preflight, StackReport};
-use crate::port::Event;
+use crate::port::{ErrorKind, Event};
 use crate::render::{Shard, Strategy};
 use crate::run::{self, Bootstrapped, Cleared, Context};
 use crate::view::{
@@ -116,7 +116,8 @@ pub(super) async fn run(settings: &Settings, verb: &Bootstrap) -> Result<Exit, F
             recreated: &gone.into_iter().map(|secret| secret.logical_id).collect(),
             shown: shown.as_ref().map(|shown| shown[index].as_slice()),
         };
-        let done = run::bootstrap(&context, model, cleared, inputs).await?;
+        let done = run::bootstrap(&context, model, cleared, inputs).await;
+        let done = done.map_err(failed_meanwhile)?;
         let result = result(model, done);
         deployed = Some(match deployed {
             Some(before) => before.and(result),
@@ -128,6 +129,26 @@ pub(super) async fn run(settings: &Settings, verb: &Bootstrap) -> Result<Exit, F
         settings.view.show(&result);
     }
     Ok(Exit::Done)
+}
+
+/// Returns the failure of a deployment. What has changed since the checks may have been changed by another
+/// command, which the error of AWS does not say.
+fn failed_meanwhile(error: run::Error) -> Failed {
+    let is_changed = match error.cause() {
+        run::Error::Aws(error) => matches!(
+            error.kind,
+            ErrorKind::NotFound | ErrorKind::Conflict | ErrorKind::AlreadyExists
+        ),
+        run::Error::ChangeSet { .. } => true,
+        _ => false,
+    };
+    let failed = Failed::from(error);
+    match is_changed && failed.failure.hint.is_none() {
+        true => failed.hint(
+            "if another command is changing the same stack, such as `keyrota teardown`, wait until it has ended; otherwise, fix the cause; then run `keyrota bootstrap` again",
+        ),
+        false => failed,
+    }
 }
 
 /// Returns what each stack's deployment restores, for the confirmation prompt.
