@@ -289,7 +289,7 @@ fn a_rotation_interrupted_anywhere() {
 }
 
 #[test]
-fn an_unfinished_rotation_is_taken_up_and_given_up_only_before_the_change() {
+fn an_unfinished_rotation_is_resumed_and_abandoned_only_before_the_change() {
     for step in [Step::Create, Step::Set, Step::Test, Step::Finish] {
         let scenario = scenario();
         let fake = deployed(&scenario);
