@@ -18,8 +18,8 @@ use crate::view::visible;
 
 /// Find faults, with the evidence and one remedy for each
 ///
-/// Examines the stack and each of its resources, each secret, each user's keys, and whether
-/// each credential authenticates. Rehearses the next rotation of each secret: the function makes the calls that
+/// Examines the stack and each of its resources, each secret, each user's keys, each target in
+/// `notify`, and whether each credential authenticates. Rehearses the next rotation of each secret: the function makes the calls that
 /// change nothing, and IAM simulates the policies for the others. Changes nothing, and exits with
 /// 5 if it finds a fault. With -v, lists the calls of each rehearsal.
 ///

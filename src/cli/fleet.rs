@@ -85,7 +85,7 @@ impl Stacks {
         if !refused.is_empty() {
             return Err(run::Error::Refused(refused).into());
         }
-        self.tell_of_emptied(context).await?;
+        self.warn_of_empty_stacks(context).await?;
         Ok(cleared)
     }
 
@@ -111,7 +111,7 @@ impl Stacks {
         }
     }
 
-    async fn tell_of_emptied(&self, context: &Context<'_>) -> Result<(), port::Error> {
+    async fn warn_of_empty_stacks(&self, context: &Context<'_>) -> Result<(), port::Error> {
         for model in &self.fleet.emptied {
             let name = model.stack.as_str();
             if context.cloud.stack(name).await?.is_some() {

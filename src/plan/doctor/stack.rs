@@ -3,7 +3,7 @@
 use jiff::{SignedDuration, Timestamp};
 
 use super::fault::{STACK_BUSY, STACK_FAILED, STACK_MISSING, STACK_NOT_OURS, STACK_ROLLED_BACK};
-use super::{Diagnosis, Examined};
+use super::{Diagnosis, Examined, some};
 use crate::model::Model;
 use crate::plan::check_owner;
 use crate::port::Stack;
@@ -80,13 +80,4 @@ fn missing(subject: String, examined: &Examined<'_>) -> Diagnosis {
         }
     };
     STACK_MISSING.seen(subject, evidence, remedy)
-}
-
-/// Lists the first few names, and how many more there are.
-fn some(names: &[&str]) -> String {
-    const SHOWN: usize = 5;
-    match names.len().checked_sub(SHOWN) {
-        None | Some(0) => names.join(", "),
-        Some(more) => format!("{} and {more} more", names[..SHOWN].join(", ")),
-    }
 }

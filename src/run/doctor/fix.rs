@@ -164,7 +164,14 @@ fn stands(
     // Drift is detected once for all resources, when it is reverted.
     let drift = StackDrift::default();
     let entries = vec![now.clone()];
-    let found = diagnose(context, model, Some(deployed.clone()), entries, drift);
+    let found = diagnose(
+        context,
+        model,
+        Some(deployed.clone()),
+        entries,
+        drift,
+        Vec::new(),
+    );
     let same = |held: &Diagnosis| held.is_same(diagnosis) && held.fix == diagnosis.fix;
     found.iter().any(same)
 }
