@@ -279,3 +279,52 @@ fn result(model: &Model, done: Bootstrapped) -> BootstrapResult {
         changes: done.deployed.changes,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::port;
+
+    fn hint(error: run::Error) -> String {
+        failed_meanwhile(error).failure.hint.unwrap_or_default()
+    }
+
+    fn aws(kind: ErrorKind) -> run::Error {
+        run::Error::Aws(port::Error {
+            call: "s3:PutObject",
+            kind,
+            code: None,
+            message: "no".to_owned(),
+        })
+    }
+
+    /// A teardown deletes the bucket and the secrets while a bootstrap runs.
+    #[test]
+    fn what_another_command_may_have_changed_has_a_hint() {
+        let changed = [
+            aws(ErrorKind::NotFound),
+            aws(ErrorKind::Conflict),
+            aws(ErrorKind::AlreadyExists),
+            run::Error::ChangeSet {
+                stack: "keys".to_owned(),
+                reason: "it is in DELETE_IN_PROGRESS".to_owned(),
+            },
+        ];
+        for error in changed {
+            let text = error.to_string();
+            assert!(hint(error).contains("such as `keyrota teardown`"), "{text}");
+        }
+        assert!(hint(aws(ErrorKind::Denied)).contains("deployer-policy.json"));
+        assert_eq!(hint(aws(ErrorKind::Limit)), "");
+    }
+
+    /// The function knows the manifest by its pins only.
+    #[test]
+    fn a_failed_rotation_may_need_a_deployment() {
+        let failed = run::Error::Rotation {
+            secret: "prod/app".to_owned(),
+            reason: "the probe failed".to_owned(),
+        };
+        assert!(hint(failed).contains("`keyrota bootstrap` if you change the manifest"));
+    }
+}
