@@ -179,7 +179,7 @@ fn agree(
 
 fn question(chosen: &[&Diagnosis]) -> String {
     let mut text = "This will:\n".to_owned();
-    let mut told = Vec::new();
+    let mut listed = Vec::new();
     for diagnosis in chosen {
         let Some(fix) = diagnosis.fix else {
             continue;
@@ -188,10 +188,10 @@ fn question(chosen: &[&Diagnosis]) -> String {
             Some(secret) if fix != Fix::Revert => secret.to_string(),
             _ => diagnosis.subject.clone(),
         };
-        if told.contains(&(subject.clone(), fix)) {
+        if listed.contains(&(subject.clone(), fix)) {
             continue;
         }
-        told.push((subject.clone(), fix));
+        listed.push((subject.clone(), fix));
         let what = match fix {
             Fix::Restore => "restore the deleted secret",
             Fix::Recover => "make work again",

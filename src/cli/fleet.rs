@@ -58,11 +58,11 @@ impl Stacks {
             return Ok(());
         };
         file::replace(&self.record, &text)?;
-        let told = format!(
+        let message = format!(
             "wrote {}; commit it together with the manifest",
             self.record.display()
         );
-        settings.progress.on(Event::Done(told));
+        settings.progress.on(Event::Done(message));
         Ok(())
     }
 

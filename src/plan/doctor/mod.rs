@@ -197,7 +197,11 @@ pub fn diagnose(
     sweep: SignedDuration,
 ) -> Vec<Diagnosis> {
     let mut found = stack::diagnose(model, examined, now);
-    let Some(stack) = examined.stack.as_ref().filter(|held| stack::tells(held)) else {
+    let Some(stack) = examined
+        .stack
+        .as_ref()
+        .filter(|held| stack::has_outputs(held))
+    else {
         return found;
     };
     if found

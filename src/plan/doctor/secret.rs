@@ -157,7 +157,7 @@ pub(super) fn rotation(
     if !secret.rotation_enabled && !is_held_back {
         let evidence = format!(
             "RotationEnabled is false; it was {}; {}",
-            told(&secret.rotation),
+            describe(&secret.rotation),
             rotated(held.rotation)
         );
         let remedy = format!(
@@ -172,8 +172,8 @@ pub(super) fn rotation(
     } else if secret.rotation_enabled && differs(entry, &wanted, &secret.rotation) {
         let evidence = format!(
             "it is {}; the manifest specifies {}",
-            told(&secret.rotation),
-            told(&wanted)
+            describe(&secret.rotation),
+            describe(&wanted)
         );
         let remedy = "run `keyrota bootstrap` if the manifest was changed; otherwise, run `keyrota doctor --fix` to set it as in the manifest";
         let fault = ROTATION_DIFFERS.of(name, evidence, remedy);
@@ -233,7 +233,7 @@ pub(in crate::plan) fn differs(entry: &Entry, wanted: &Rotation, held: &Rotation
 }
 
 /// Describes a secret's rotation configuration.
-fn told(rotation: &Rotation) -> String {
+fn describe(rotation: &Rotation) -> String {
     let schedule = rotation.schedule.as_deref();
     let window = rotation
         .window

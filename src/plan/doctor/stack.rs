@@ -12,7 +12,7 @@ use crate::port::Stack;
 const LONG: SignedDuration = SignedDuration::from_hours(1);
 
 /// Returns whether a stack has outputs.
-pub(super) fn tells(stack: &Stack) -> bool {
+pub(super) fn has_outputs(stack: &Stack) -> bool {
     !stack.status.is_review() && !stack.outputs.is_empty()
 }
 
@@ -39,7 +39,7 @@ pub(super) fn diagnose(model: &Model, examined: &Examined<'_>, now: Timestamp) -
     let evidence = format!("its status is {status}{since}{reason}");
     let found = if stack.status.is_busy() {
         let long = stack.since.is_none_or(|at| now.duration_since(at) > LONG);
-        (long || !tells(stack)).then(|| {
+        (long || !has_outputs(stack)).then(|| {
             let remedy = format!(
                 "`aws cloudformation describe-stack-events --stack-name {name}` shows what it is waiting for"
             );

@@ -41,7 +41,7 @@ pub fn failed_rehearsal(entry: &Entry, rehearsal: &Rehearsal) -> Option<FailedRe
     if refused.is_empty() {
         return None;
     }
-    let calls: Vec<String> = refused.iter().map(|call| told(entry, call)).collect();
+    let calls: Vec<String> = refused.iter().map(|call| describe(entry, call)).collect();
     let mut remedies: Vec<String> = Vec::new();
     for call in &refused {
         let remedy = remedy(entry, call, principals);
@@ -71,7 +71,7 @@ fn whose(entry: &Entry, by: Signer) -> String {
 }
 
 /// Returns a call with who makes it and why it is refused.
-fn told(entry: &Entry, refused: &RehearsedCall) -> String {
+fn describe(entry: &Entry, refused: &RehearsedCall) -> String {
     let by = whose(entry, refused.by);
     let on = refused
         .resource

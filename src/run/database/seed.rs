@@ -67,7 +67,7 @@ pub(in crate::run) async fn seed_database<'model>(
             "the administrator's secret `{administrator}` {why}"
         ))
     })?;
-    let (login, told) = match seen.login() {
+    let (login, message) = match seen.login() {
         Some(login)
             if !entry.kind.has_user(&login.username) || login.engine != entry.kind.engine =>
         {
@@ -140,7 +140,7 @@ pub(in crate::run) async fn seed_database<'model>(
             changed: false,
         });
     }
-    context.done(told);
+    context.done(message);
     let seen = observe_database(context, entry).await?;
     Ok(SeededEntry {
         seen: ObservedEntry::Database(entry, Box::new(seen)),

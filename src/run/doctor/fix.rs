@@ -83,10 +83,10 @@ fn refusal(error: &Error) -> String {
         return format!("the stack was not restored: {error}");
     };
     let findings = findings.iter();
-    let told: Vec<String> = findings
+    let texts: Vec<String> = findings
         .map(|finding| format!("{}: {}", finding.path, finding.message))
         .collect();
-    told.join("; ")
+    texts.join("; ")
 }
 
 async fn fix_one(
