@@ -213,26 +213,27 @@ const TARGETS: &str =
 fn find_program(named: &OsStr) -> Result<(), Failed> {
     let path = Path::new(named);
     let shown = path.display();
-    let refused = |why: String| Failed::new("file", why).hint(TARGETS).exit(Exit::Usage);
-    if path.is_dir() {
-        return Err(refused(format!("{shown} is a directory, not a program")));
-    }
-    if path.components().count() > 1 {
-        return match path.is_file() {
-            true => Ok(()),
-            false => Err(refused(format!("the file {shown} does not exist"))),
-        };
-    }
+    let refused =
+        |why: &str| Failed::new("file", format!("cannot start {shown}: {why}")).hint(TARGETS);
+    let is_name = path.components().count() == 1;
     let folders = std::env::var_os("PATH").unwrap_or_default();
-    if std::env::split_paths(&folders).any(|folder| folder.join(path).is_file()) {
+    let mut folders = std::env::split_paths(&folders);
+    if is_name && folders.any(|folder| folder.join(path).is_file()) {
         return Ok(());
     }
+    if path.is_dir() {
+        return Err(refused("it is a directory, not a program"));
+    }
+    if !is_name {
+        return match path.is_file() {
+            true => Ok(()),
+            false => Err(refused("the file does not exist")),
+        };
+    }
     Err(match path.is_file() {
-        true => refused(format!("the program {shown} is not in a directory of PATH"))
+        true => refused("no directory of PATH has it")
             .hint(format!("write ./{shown} for the file in this directory")),
-        false => refused(format!(
-            "{shown} is neither a file nor a program in a directory of PATH"
-        )),
+        false => refused("it is neither a file nor a program in a directory of PATH"),
     })
 }
 
@@ -476,9 +477,9 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let folder = folder.path().display();
         let why = said(&folder.to_string()).unwrap_err();
-        assert!(why.ends_with("is a directory, not a program"), "{why}");
+        assert!(why.ends_with("it is a directory, not a program"), "{why}");
         let why = said(&format!("{folder}/missing")).unwrap_err();
-        assert!(why.ends_with("missing does not exist"), "{why}");
+        assert!(why.ends_with("missing: the file does not exist"), "{why}");
         let why = said("keyrota-no-such-program").unwrap_err();
         assert!(why.contains("neither a file nor a program"), "{why}");
         // The file is in the folder of the tests, which is not in PATH.
