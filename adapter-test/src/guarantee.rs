@@ -6,7 +6,7 @@ use serde::Serialize;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Guarantee {
-    /// A login tells a right password from a wrong one.
+    /// A login distinguishes a right password from a wrong one.
     LoginTellsPasswordsApart,
     /// After a change that was answered with `success`, the new password works.
     ChangeTakesEffect,

@@ -242,7 +242,7 @@ impl Passwords for Secret {
     }
 }
 
-/// Time passes only where the function waits, and it does not wait in truth.
+/// Time passes only while the function waits, and the wait is simulated.
 impl Clock for Secret {
     fn now(&self) -> Duration {
         self.passed.get()

@@ -361,7 +361,7 @@ pub enum AfterPut {
     Leave,
 }
 
-/// Returns what to do with a new key after an unconfirmed `PutSecretValue`. The key is given up
+/// Returns what to do with a new key after an unconfirmed `PutSecretValue`. The key is abandoned
 /// only if the value is certainly not stored, since a version that names a removed key could be
 /// neither promoted nor replaced.
 ///

@@ -62,6 +62,20 @@ impl Secrets for Aws {
         Ok(found)
     }
 
+    async fn version_created(&self, id: &str, version: &str) -> Result<Option<Timestamp>> {
+        const CALL: &str = "secretsmanager:ListSecretVersionIds";
+        let request = self.secretsmanager.list_secret_version_ids().secret_id(id);
+        let mut pages = request.into_paginator().send();
+        while let Some(page) = pages.next().await {
+            let versions = page.map_err(failed(CALL))?.versions.unwrap_or_default();
+            let mut versions = versions.iter();
+            if let Some(found) = versions.find(|it| it.version_id() == Some(version)) {
+                return Ok(found.created_date().and_then(timestamp));
+            }
+        }
+        Ok(None)
+    }
+
     async fn resource_policy(&self, id: &str) -> Result<Option<String>> {
         let request = self.secretsmanager.get_resource_policy().secret_id(id);
         let answer = found("secretsmanager:GetResourcePolicy", request.send()).await?;

@@ -5,7 +5,7 @@ use std::io::{BufRead, Write};
 use super::Exit;
 use super::failure::Failed;
 
-/// The number of invalid answers before the program gives up.
+/// The number of invalid answers after which the program stops asking.
 const MAX_ATTEMPTS: usize = 5;
 
 /// Where to write prompts, and where to read the answers.

@@ -14,7 +14,7 @@ use super::session::Session;
 use super::settings::Settings;
 use crate::model::{Entry, InitialKey, Kind, Model};
 use crate::plan::{self, Drift, GoneSecret, Observed, OutstandingRotation, Preflight, StackReport};
-use crate::port::Event;
+use crate::port::{ErrorKind, Event};
 use crate::render::{Shard, Strategy};
 use crate::run::{self, Bootstrapped, Cleared, Context};
 use crate::view::{
@@ -117,7 +117,8 @@ pub(super) async fn run(settings: &Settings, verb: &Bootstrap) -> Result<Exit, F
             recreated: &gone.into_iter().map(|secret| secret.logical_id).collect(),
             shown: shown.as_ref().map(|shown| shown[index].as_slice()),
         };
-        let done = run::bootstrap(&context, model, cleared, inputs).await?;
+        let done = run::bootstrap(&context, model, cleared, inputs).await;
+        let done = done.map_err(failed_meanwhile)?;
         let result = result(model, done);
         deployed = Some(match deployed {
             Some(before) => before.and(result),
@@ -129,6 +130,26 @@ pub(super) async fn run(settings: &Settings, verb: &Bootstrap) -> Result<Exit, F
         settings.view.show(&result);
     }
     Ok(Exit::Done)
+}
+
+/// Returns the failure of a deployment. What has changed since the checks may have been changed by another
+/// command, which the error of AWS does not say.
+fn failed_meanwhile(error: run::Error) -> Failed {
+    let is_changed = match error.cause() {
+        run::Error::Aws(error) => matches!(
+            error.kind,
+            ErrorKind::NotFound | ErrorKind::Conflict | ErrorKind::AlreadyExists
+        ),
+        run::Error::ChangeSet { .. } => true,
+        _ => false,
+    };
+    let failed = Failed::from(error);
+    match is_changed && failed.failure.hint.is_none() {
+        true => failed.hint(
+            "if another command is changing the same stack, such as `keyrota teardown`, wait until it has ended; otherwise, fix the cause; then run `keyrota bootstrap` again",
+        ),
+        false => failed,
+    }
 }
 
 /// Returns what each stack's deployment restores, for the confirmation prompt.
@@ -278,5 +299,54 @@ fn result(model: &Model, done: Bootstrapped) -> BootstrapResult {
         service_no_vpc_function: functions.remove(&Strategy::ServicesOutside),
         secrets: secrets.collect(),
         changes: done.deployed.changes,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::port;
+
+    fn hint(error: run::Error) -> String {
+        failed_meanwhile(error).failure.hint.unwrap_or_default()
+    }
+
+    fn aws(kind: ErrorKind) -> run::Error {
+        run::Error::Aws(port::Error {
+            call: "s3:PutObject",
+            kind,
+            code: None,
+            message: "no".to_owned(),
+        })
+    }
+
+    /// A teardown deletes the bucket and the secrets while a bootstrap runs.
+    #[test]
+    fn what_another_command_may_have_changed_has_a_hint() {
+        let changed = [
+            aws(ErrorKind::NotFound),
+            aws(ErrorKind::Conflict),
+            aws(ErrorKind::AlreadyExists),
+            run::Error::ChangeSet {
+                stack: "keys".to_owned(),
+                reason: "it is in DELETE_IN_PROGRESS".to_owned(),
+            },
+        ];
+        for error in changed {
+            let text = error.to_string();
+            assert!(hint(error).contains("such as `keyrota teardown`"), "{text}");
+        }
+        assert!(hint(aws(ErrorKind::Denied)).contains("deployer-policy.json"));
+        assert_eq!(hint(aws(ErrorKind::Limit)), "");
+    }
+
+    /// The function knows the manifest by its pins only.
+    #[test]
+    fn a_failed_rotation_may_need_a_deployment() {
+        let failed = run::Error::Rotation {
+            secret: "prod/app".to_owned(),
+            reason: "the probe failed".to_owned(),
+        };
+        assert!(hint(failed).contains("`keyrota bootstrap` if you change the manifest"));
     }
 }

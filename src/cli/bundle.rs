@@ -147,16 +147,16 @@ async fn verify(settings: &Settings, verb: &BundleCommand) -> Result<Exit, Faile
             let Some(executable) = embedded.executable(code, architecture)? else {
                 continue;
             };
-            let told = record.function(code, architecture)?.clone();
+            let recorded = record.function(code, architecture)?.clone();
             let built = function::build(settings, code, architecture, Profile::Function).await?;
             let executable_sha256 = sha256_hex(&executable);
             let built_sha256 = sha256_hex(&built.executable);
             functions.push(VerifiedFunction {
                 same: executable_sha256 == built_sha256,
-                kind: told.kind,
-                architecture: told.architecture,
+                kind: recorded.kind,
+                architecture: recorded.architecture,
                 executable_sha256,
-                toolchain: told.toolchain,
+                toolchain: recorded.toolchain,
                 built_sha256,
                 built_toolchain: built.toolchain,
             });
@@ -192,11 +192,11 @@ fn from_manifest(
 ) -> Result<(Vec<Authorities>, Vec<Pinned>), Failed> {
     let manifest = &settings.manifest;
     if !manifest.exists() {
-        let told = format!(
+        let warning = format!(
             "{} does not exist, so the zip file contains no pins and no certificates; `keyrota bootstrap --function-zip` adds them, and without them the function rotates nothing",
             manifest.display()
         );
-        settings.progress.on(Event::Warning(told));
+        settings.progress.on(Event::Warning(warning));
         return Ok((Vec::new(), Vec::new()));
     }
     let stacks = Stacks::load(settings)?;
@@ -208,11 +208,11 @@ fn from_manifest(
         }
     }
     if pins.is_empty() {
-        let told = format!(
+        let warning = format!(
             "{} has no entry for this function, so the zip file contains no pins",
             manifest.display()
         );
-        settings.progress.on(Event::Warning(told));
+        settings.progress.on(Event::Warning(warning));
     }
     let authorities = function::authorities(manifest, models(), code)?;
     Ok((authorities, pins))

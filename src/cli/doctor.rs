@@ -18,8 +18,8 @@ use crate::view::visible;
 
 /// Find faults, with the evidence and one remedy for each
 ///
-/// Examines the stack and each of its resources, each secret, each user's keys, and whether
-/// each credential authenticates. Rehearses the next rotation of each secret: the function makes the calls that
+/// Examines the stack and each of its resources, each secret, each user's keys, each target in
+/// `notify`, and whether each credential authenticates. Rehearses the next rotation of each secret: the function makes the calls that
 /// change nothing, and IAM simulates the policies for the others. Changes nothing, and exits with
 /// 5 if it finds a fault. With -v, lists the calls of each rehearsal.
 ///
@@ -180,7 +180,7 @@ fn agree(
 
 fn question(chosen: &[&Diagnosis]) -> String {
     let mut text = "This will:\n".to_owned();
-    let mut told = Vec::new();
+    let mut listed = Vec::new();
     for diagnosis in chosen {
         let Some(fix) = diagnosis.fix else {
             continue;
@@ -189,10 +189,10 @@ fn question(chosen: &[&Diagnosis]) -> String {
             Some(secret) if fix != Fix::Revert => secret.to_string(),
             _ => diagnosis.subject.clone(),
         };
-        if told.contains(&(subject.clone(), fix)) {
+        if listed.contains(&(subject.clone(), fix)) {
             continue;
         }
-        told.push((subject.clone(), fix));
+        listed.push((subject.clone(), fix));
         let what = match fix {
             Fix::Restore => "restore the deleted secret",
             Fix::Recover => "make work again",

@@ -154,12 +154,12 @@ async fn tls<S: Secrets + ?Sized>(
     let tag = match secrets.secret(secret).await {
         Ok(found) => found.and_then(|found| found.tags.get(TLS_TAG).cloned()),
         Err(error) if error.kind == ErrorKind::Denied => {
-            let told = format!(
+            let warning = format!(
                 "{} is not allowed, so the client requires {} of the server",
                 error.call,
                 Verification::Full.name()
             );
-            settings.progress.on(Event::Warning(told));
+            settings.progress.on(Event::Warning(warning));
             None
         }
         Err(error) => return Err(error.into()),

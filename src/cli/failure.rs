@@ -159,7 +159,7 @@ impl From<run::Error> for Failed {
                 .hint("run `keyrota bootstrap` to update the stack from the manifest"),
             run::Error::Incomplete { .. } => Self::new("incomplete", message),
             run::Error::Rotation { .. } => Self::new("rotation", message).hint(
-                "the credential in use is unchanged; fix the cause, then run `keyrota rotate`",
+                "the credential in use is unchanged; fix the cause, then run `keyrota rotate`, or `keyrota bootstrap` if you change the manifest, which the function knows only after a deployment",
             ),
             run::Error::Leak { .. } => Self::new("leak", message),
             run::Error::SessionsNotDenied { .. } => Self::new("sessions-not-denied", message),

@@ -67,11 +67,11 @@ impl Stacks {
             return Ok(());
         };
         file::replace(&self.record, &text)?;
-        let told = format!(
+        let message = format!(
             "wrote {}; commit it together with the manifest",
             self.record.display()
         );
-        settings.progress.on(Event::Done(told));
+        settings.progress.on(Event::Done(message));
         Ok(())
     }
 
@@ -94,7 +94,7 @@ impl Stacks {
         if !refused.is_empty() {
             return Err(run::Error::Refused(refused).into());
         }
-        self.tell_of_emptied(context).await?;
+        self.warn_of_empty_stacks(context).await?;
         Ok(cleared)
     }
 
@@ -120,7 +120,7 @@ impl Stacks {
         }
     }
 
-    async fn tell_of_emptied(&self, context: &Context<'_>) -> Result<(), port::Error> {
+    async fn warn_of_empty_stacks(&self, context: &Context<'_>) -> Result<(), port::Error> {
         for model in &self.fleet.emptied {
             let name = model.stack.as_str();
             if context.cloud.stack(name).await?.is_some() {

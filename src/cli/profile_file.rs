@@ -61,6 +61,9 @@ impl SharedCredentialsFile {
     fn failed(&self, what: &str, error: &std::io::Error) -> FileError {
         let hint = match error.kind() {
             ErrorKind::NotFound => Some("name another file with --credentials-file FILE"),
+            ErrorKind::IsADirectory => {
+                Some("name the file itself with --credentials-file, such as DIRECTORY/credentials")
+            }
             ErrorKind::PermissionDenied => {
                 Some("run keyrota as the owner of the file; it also creates a file in its folder")
             }
@@ -102,7 +105,12 @@ impl SharedCredentialsFile {
         let failed = |error: std::io::Error| self.failed("write", &error);
         let held = std::fs::metadata(target).map_err(failed)?;
         if !held.is_file() {
-            let hint = "name another file with --credentials-file FILE";
+            let hint = match held.is_dir() {
+                true => {
+                    "name the file itself with --credentials-file, such as DIRECTORY/credentials"
+                }
+                false => "name another file with --credentials-file FILE",
+            };
             return Err(self.refused("it is not a regular file", hint));
         }
         if held.nlink() > 1 {

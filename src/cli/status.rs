@@ -16,9 +16,9 @@ use crate::run::{self, Context, Values};
 /// Show the deployed stack and the state of each credential
 #[derive(Args, Debug)]
 pub(super) struct Status {
-    /// Compare the resources with what was deployed, rehearse the next rotation, and exit with 5
-    /// if a resource differs, a call would be refused, a credential is not `ok`, or tags differ
-    /// from the manifest
+    /// Compare the resources with what was deployed, rehearse the next rotation, look at the targets
+    /// in `notify`, and exit with 5 if a resource differs, a call would be refused, a target cannot
+    /// receive events, a credential is not `ok`, or tags differ from the manifest
     #[arg(long)]
     check: bool,
     /// Read no secret values, and report what depends on them as unknown; rehearses no rotation
@@ -140,7 +140,7 @@ async fn look(
     Ok((StatusReport::of_all(reports), deployed))
 }
 
-/// The time between two drawings of a tree, whose times go on.
+/// The time between two drawings of a tree, which shows times relative to now.
 const REDRAW: Duration = Duration::from_secs(1);
 
 async fn watch(

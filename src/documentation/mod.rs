@@ -38,7 +38,7 @@ pub(crate) fn assert_section(path: &str, name: &str, text: &str) {
     );
 }
 
-/// Returns the page with another text in its section, or nothing where the page has no
+/// Returns the page with another text in its section, or `None` if the page has no
 /// such section.
 fn replaced(page: &str, name: &str, text: &str) -> Option<String> {
     let begin = format!("<!-- generated: {name} -->\n");

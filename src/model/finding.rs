@@ -21,7 +21,7 @@ pub struct Finding {
     pub kind: &'static str,
     /// Where: a path such as `access_keys[1].user`, or the name of an AWS resource.
     pub path: String,
-    /// The line in the manifest, counted from 1; absent where there is none.
+    /// The line in the manifest, counted from 1. `None` if it has none.
     pub line: Option<usize>,
     /// What is wrong.
     pub message: String,

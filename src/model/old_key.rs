@@ -1,4 +1,4 @@
-//! The treatment of a replaced key, in the manifest and in the tag that tells the function about
+//! The treatment of a replaced key, in the manifest and in the tag from which the function learns about
 //! it.
 
 use std::fmt;

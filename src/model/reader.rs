@@ -90,10 +90,15 @@ impl<'doc> Field<'doc> {
 
     /// Returns the text of a scalar.
     pub(crate) fn text(&self) -> Option<&'doc str> {
+        self.text_of("text")
+    }
+
+    /// Returns the text of a scalar. `expected` says which texts are valid.
+    fn text_of(&self, expected: &str) -> Option<&'doc str> {
         match &self.node.value {
             Value::Scalar { text, .. } if !self.node.is_null() => Some(text),
             _ => {
-                self.wrong("text");
+                self.wrong(expected);
                 None
             }
         }
@@ -132,7 +137,18 @@ impl<'doc> Field<'doc> {
         kind: &'static str,
         parse: impl FnOnce(&str) -> Result<T, String>,
     ) -> Option<T> {
-        match parse(self.text()?) {
+        self.parse_one_of("text", kind, parse)
+    }
+
+    /// Parses a scalar with `parse`, whose error becomes a finding of `kind`. `expected` says which texts
+    /// are valid, for a list or a mapping in their place.
+    pub(crate) fn parse_one_of<T>(
+        &self,
+        expected: &str,
+        kind: &'static str,
+        parse: impl FnOnce(&str) -> Result<T, String>,
+    ) -> Option<T> {
+        match parse(self.text_of(expected)?) {
             Ok(value) => Some(value),
             Err(message) => {
                 self.refuse(kind, message);

@@ -467,6 +467,25 @@ fn a_password_in_a_manifest_is_not_told() {
 }
 
 #[test]
+fn a_mapping_in_place_of_a_password_source_shows_the_valid_ones() {
+    const ADAPTER: &str = "arn:aws:lambda:eu-west-1:111122223333:function:portal";
+    let database = "databases: [{ secret: a, engine: mysql, host: db, username: app";
+    let service =
+        format!("services: [{{ secret: a, username: app, adapter: {{ function: '{ADAPTER}' }}");
+    for (entry, expected) in [
+        (database, "expected prompt, set, env:NAME, or the name"),
+        (service.as_str(), "expected prompt, env:NAME, or the name"),
+    ] {
+        let text =
+            format!("version: 1\nstack: keys\n{entry}, initial_password: {{ env: FIRST }} }}]\n");
+        let found = findings(&text);
+        assert_eq!(found.len(), 1, "{found:?}");
+        assert_eq!(found[0].kind, "wrong-type");
+        assert!(found[0].message.starts_with(expected), "{found:?}");
+    }
+}
+
+#[test]
 fn a_database_takes_what_it_can_from_the_defaults() {
     let text = "\
 version: 1

@@ -1,6 +1,6 @@
 //! The object keys of artifacts in S3. A key contains the hash of the content, so an artifact that
 //! exists is not uploaded again, and no object is ever overwritten. The key of a function also
-//! contains the hash of its executable, which does not depend on the manifest: it tells which
+//! contains the hash of its executable, which does not depend on the manifest: it shows which
 //! function a stack has without reading the object.
 //!
 //! `plan` writes under its own prefix: a principal that may only plan must not be able to write

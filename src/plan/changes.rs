@@ -34,42 +34,42 @@ pub fn same_template(one: &str, other: &str) -> bool {
     matches!((read(one), read(other)), (Ok(one), Ok(other)) if one == other)
 }
 
-/// Returns whether `told` is the text `given` as CloudFormation returns it.
+/// Returns whether `returned` is the text `given` as CloudFormation returns it.
 ///
 /// CloudFormation replaces characters outside ASCII with question marks
 /// (<https://github.com/aws-cloudformation/cloudformation-coverage-roadmap/issues/1220>), so a run
 /// of such characters equals a run of question marks. Otherwise only line endings and trailing
 /// white space may differ: YAML of two different texts could mean one thing to keyrota and another
 /// to CloudFormation.
-pub fn is_echo(told: &str, given: &str) -> bool {
-    let (told, given) = (told.trim_end().lines(), given.trim_end().lines());
-    told.clone().count() == given.clone().count()
-        && told
+pub fn is_echo(returned: &str, given: &str) -> bool {
+    let (returned, given) = (returned.trim_end().lines(), given.trim_end().lines());
+    returned.clone().count() == given.clone().count()
+        && returned
             .zip(given)
-            .all(|(told, given)| is_echoed_line(told, given))
+            .all(|(returned, given)| is_echoed_line(returned, given))
 }
 
-fn is_echoed_line(mut told: &str, mut given: &str) -> bool {
-    if told == given {
+fn is_echoed_line(mut returned: &str, mut given: &str) -> bool {
+    if returned == given {
         return true;
     }
     let lossy = |one: char| one == '?' || !one.is_ascii();
     let run = |text: &str| text.find(|one| !lossy(one)).unwrap_or(text.len());
     loop {
         let plain = given.find(lossy).unwrap_or(given.len());
-        let Some(rest) = told.strip_prefix(&given[..plain]) else {
+        let Some(rest) = returned.strip_prefix(&given[..plain]) else {
             return false;
         };
-        (told, given) = (rest, &given[plain..]);
+        (returned, given) = (rest, &given[plain..]);
         if given.is_empty() {
-            return told.is_empty();
+            return returned.is_empty();
         }
-        let (ours, theirs) = (&given[..run(given)], &told[..run(told)]);
+        let (ours, theirs) = (&given[..run(given)], &returned[..run(returned)]);
         let lost = !ours.is_ascii() && !theirs.is_empty() && theirs.bytes().all(|it| it == b'?');
         if ours != theirs && !lost {
             return false;
         }
-        (told, given) = (&told[theirs.len()..], &given[ours.len()..]);
+        (returned, given) = (&returned[theirs.len()..], &given[ours.len()..]);
     }
 }
 
@@ -87,10 +87,11 @@ pub struct ChangeSetInputs<'given> {
 /// Returns which input of a change set differs from what was given, or `None` if none does.
 pub fn differs_from(given: ChangeSetInputs<'_>, set: &ChangeSet, template: &str) -> Option<String> {
     if !is_echo(template, given.template) {
-        let told = template.lines().map(Some).chain([None]);
-        let lines = told.zip(given.template.lines());
-        let place =
-            lines.take_while(|(told, given)| told.is_some_and(|told| is_echoed_line(told, given)));
+        let returned = template.lines().map(Some).chain([None]);
+        let lines = returned.zip(given.template.lines());
+        let place = lines.take_while(|(returned, given)| {
+            returned.is_some_and(|returned| is_echoed_line(returned, given))
+        });
         return Some(format!(
             "its template differs from line {} on",
             place.count() + 1
@@ -244,7 +245,7 @@ mod tests {
 
     #[test]
     fn what_cloudformation_tells_is_the_same_but_for_what_it_loses() {
-        for (told, given) in [
+        for (returned, given) in [
             ("a: b\n", "a: b\n"),
             ("a: b\r\n", "a: b\n"),
             ("a: J?rgen", "a: Jürgen"),
@@ -254,9 +255,9 @@ mod tests {
             ("a: Jürgen", "a: Jürgen"),
             ("a: ??????", "a: ??????"),
         ] {
-            assert!(is_echo(told, given), "{told} {given}");
+            assert!(is_echo(returned, given), "{returned} {given}");
         }
-        for (told, given) in [
+        for (returned, given) in [
             ("a: c\n", "a: b\n"),
             ("a: b\nc: d", "a: b"),
             ("a: b", "a: b\nc: d"),
@@ -266,7 +267,7 @@ mod tests {
             ("a: Järgen", "a: Jürgen"),
             ("a: \"b\"", "a: b"),
         ] {
-            assert!(!is_echo(told, given), "{told} {given}");
+            assert!(!is_echo(returned, given), "{returned} {given}");
         }
     }
 
@@ -293,24 +294,25 @@ mod tests {
         };
         let same = set(&[("ArtifactKey", "a"), ("Extra", "x")], &[("team", "a")]);
         assert_eq!(differs_from(given, &same, "A: 1\nB: 2"), None);
-        let told = |set: &ChangeSet, template: &str| differs_from(given, set, template).unwrap();
-        assert!(told(&same, "A: 1\nB: 3").contains("line 2"));
-        assert!(told(&same, "A: 1").contains("line 2"));
+        let returned =
+            |set: &ChangeSet, template: &str| differs_from(given, set, template).unwrap();
+        assert!(returned(&same, "A: 1\nB: 3").contains("line 2"));
+        assert!(returned(&same, "A: 1").contains("line 2"));
         let other = set(&[("ArtifactKey", "b")], &[("team", "a")]);
-        assert!(told(&other, given.template).contains("ArtifactKey"));
+        assert!(returned(&other, given.template).contains("ArtifactKey"));
         let other = set(&[("ArtifactKey", "a")], &[]);
-        assert!(told(&other, given.template).contains("team"));
+        assert!(returned(&other, given.template).contains("team"));
     }
 
     #[test]
     fn a_new_stack_is_what_its_template_adds() {
         let template = "Resources:\n  B: { Type: X }\n  A: { Type: Y }\n";
         let added = template_changes(None, template, &[]).unwrap();
-        let told: Vec<_> = added
+        let returned: Vec<_> = added
             .iter()
             .map(|it| (&*it.action, &*it.logical_id, &*it.kind))
             .collect();
-        assert_eq!(told, [("Add", "A", "Y"), ("Add", "B", "X")]);
+        assert_eq!(returned, [("Add", "A", "Y"), ("Add", "B", "X")]);
     }
 
     #[test]

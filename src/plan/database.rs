@@ -68,7 +68,7 @@ impl<T> ObservedLogin<T> {
     fn holds_no_password(&self) -> bool {
         match &self.current {
             SecretContent::Absent => self.secret.versions.is_empty(),
-            // A first rotation that was broken off may have set a password.
+            // A first rotation that was interrupted may have set a password.
             SecretContent::Held(Content::Incomplete(missing)) => {
                 missing.contains(&"password") && self.secret.version_with(SETTING).is_none()
             }

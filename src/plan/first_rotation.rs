@@ -101,7 +101,7 @@ pub fn outstanding_rotation(
 }
 
 /// Returns the first rotation of an entry that is deployed next, or `None` if it has rotated.
-/// `adopts` tells whether the deployment takes over a secret that others have rotated.
+/// `adopts` is whether the deployment takes over a secret that others have rotated.
 pub fn next_first_rotation(
     seen: &ObservedEntry<'_>,
     Preflight { rotates }: Preflight,

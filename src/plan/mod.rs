@@ -35,6 +35,7 @@ mod tags;
 mod teardown;
 #[cfg(test)]
 mod tests;
+mod unfinished;
 
 pub use access_key::{KeyClaim, ObservedAccessKey, ObservedSecret};
 pub use artifact::{
@@ -49,9 +50,9 @@ pub use changes::{
 };
 pub use database::{FIRST, ObservedDatabase, ObservedLogin, RETAINED, SETTING};
 pub use doctor::{
-    Diagnosis, DoctorFinding, DoctorReport, Examination, Examined, FAULTS, Fault, Fix,
-    NextRotation, Proof, diagnose, diagnose_next_rotation, resource_subject, unseen,
-    wanted_rotation,
+    CheckedTarget, Diagnosis, DoctorFinding, DoctorReport, Examination, Examined, FAULTS, Fault,
+    Fix, NextRotation, Proof, diagnose, diagnose_next_rotation, diagnose_targets, resource_subject,
+    unseen, wanted_rotation,
 };
 pub use drift::{GoneSecret, gone_secrets};
 pub use environment::{Environment, OptionFile, TLS_TAG, tls_of};
@@ -95,7 +96,7 @@ pub use recorded_keys::{
 };
 pub use rehearsal::{
     CallOutcome, FailedRehearsal, Principals, Rehearsal, RehearsedCall, TestMethod,
-    failed_rehearsal, simulations,
+    failed_rehearsal, first_login_remedy, simulations,
 };
 pub use replica::{RemovedReplica, ReplicaFault, ReplicaReport, removed_replicas};
 pub use seeding::{ABANDONED_TAG, BEFORE, SEEDING_TAG, Seeding};
@@ -106,7 +107,8 @@ pub use stack_set::{
 };
 pub use status::{
     CredentialKind, FunctionReport, KeyReport, KeyRole, SecretReport, StackReport, State,
-    StatusReport, deployed_functions, report, report_without_values, status_changes,
+    StatusReport, deployed_functions, report, report_unfinished, report_without_values,
+    status_changes,
 };
 pub use survey::{
     CredentialReport, InspectedSecret, KeyUse, LastUse, LastUsed, ManifestSelection, ObservedUser,
@@ -120,3 +122,4 @@ pub use teardown::{
     TeardownOptions, TeardownPlan, UNKNOWN_KEY, UseRecord, UserKeys, deletion_of, holds,
     holds_user, minute_after, plan_teardown, scheduled,
 };
+pub use unfinished::{UnfinishedRotation, longest_rotation};

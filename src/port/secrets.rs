@@ -186,6 +186,9 @@ pub trait Secrets {
     /// Returns the secrets with a tag, including those scheduled for deletion
     /// (`secretsmanager:ListSecrets`).
     async fn secrets_tagged(&self, key: &str, value: &str) -> Result<Vec<TaggedSecret>>;
+    /// Returns when a labelled version of a secret was created, or `None` if it does not exist
+    /// (`secretsmanager:ListSecretVersionIds`). A version without a value has a date too.
+    async fn version_created(&self, id: &str, version: &str) -> Result<Option<Timestamp>>;
     /// Returns a secret's resource policy, or `None` if it has none
     /// (`secretsmanager:GetResourcePolicy`).
     async fn resource_policy(&self, id: &str) -> Result<Option<String>>;

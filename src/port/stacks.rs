@@ -88,7 +88,7 @@ pub struct RefusedResource {
 pub struct StackResource {
     /// Its name in the template.
     pub logical_id: String,
-    /// Its name in AWS; empty until it is made.
+    /// Its name in AWS. Empty until it is created.
     pub physical_id: String,
     /// Such as `AWS::SecretsManager::Secret`.
     pub kind: String,
@@ -197,7 +197,7 @@ pub struct CreatedChangeSet {
 pub struct ChangeSet {
     /// `CREATE_PENDING`, `CREATE_IN_PROGRESS`, `CREATE_COMPLETE` or `FAILED`.
     pub status: String,
-    /// Why, where it failed.
+    /// Why it failed, if it did.
     pub reason: Option<String>,
     /// What it would do.
     pub changes: Vec<Change>,
@@ -217,7 +217,7 @@ pub struct Change {
     /// Its type.
     #[serde(rename = "type")]
     pub kind: String,
-    /// `True`, `False` or `Conditional`; nothing where it does not apply.
+    /// `True`, `False` or `Conditional`; `None` if it does not apply.
     pub replacement: Option<String>,
     /// The properties it changes.
     #[serde(skip)]

@@ -38,10 +38,10 @@ pub use check::{
 use document::{Document, DocumentError};
 pub use fleet::{Assignment, Fleet, Record, Shard};
 pub use name::{
-    NOTIFY_ROLE, NOTIFY_RULE, OWN_KEYS_POLICY, OWN_SECRET_POLICY, artifact_bucket, key_alias,
-    log_group_name, notify_rule_logical_id, own_secret_policy_logical_id, readers_logical_id,
-    schedule_logical_id, secret_logical_id, secret_output, service_key_alias, user_logical_id,
-    user_policy_logical_id,
+    NOTIFY_PERMISSION, NOTIFY_ROLE, NOTIFY_RULE, OWN_KEYS_POLICY, OWN_SECRET_POLICY,
+    artifact_bucket, key_alias, log_group_name, notify_rule_logical_id,
+    own_secret_policy_logical_id, readers_logical_id, schedule_logical_id, secret_logical_id,
+    secret_output, service_key_alias, user_logical_id, user_policy_logical_id,
 };
 #[cfg(feature = "aws")]
 pub(crate) use parallel::both;

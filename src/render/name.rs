@@ -59,7 +59,7 @@ pub fn notify_rule_logical_id(targets: &[EventTarget]) -> String {
 /// Returns the logical ID of the permission with which a rule invokes a function.
 pub(super) fn notify_permission_logical_id(rule: &str, function: &EventTarget) -> String {
     format!(
-        "NotifyPermission{}",
+        "{NOTIFY_PERMISSION}{}",
         digest(&format!("{rule} {}", function.arn))
     )
 }
@@ -88,6 +88,8 @@ pub fn service_key_alias(stack: &StackName) -> String {
 
 /// The beginning of the logical IDs of the rules that notify clients of promotions.
 pub const NOTIFY_RULE: &str = "NotifyRule";
+/// The beginning of the logical IDs of the permissions with which these rules invoke functions.
+pub const NOTIFY_PERMISSION: &str = "NotifyPermission";
 /// The logical ID of the role with which these rules send events to other event buses. A
 /// template has it as text.
 pub const NOTIFY_ROLE: &str = "NotifyRole";

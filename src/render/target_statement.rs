@@ -1,5 +1,5 @@
-//! The statements with which topics and queues of others admit the rules of `notify`, and whether
-//! a policy that is there admits them.
+//! The statements with which topics and queues admit the rules of `notify`, and whether an existing
+//! policy admits them.
 //!
 //! EventBridge User Guide, *eb-use-resource-based*: a topic's policy supports no `Condition` for
 //! EventBridge, and a queue's policy does.

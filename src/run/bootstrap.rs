@@ -58,7 +58,7 @@ pub struct DeploymentInputs<'a> {
     pub shown: Option<&'a [Drift]>,
 }
 
-/// How often other commands may change the stack before this one gives up.
+/// How many times another command may change the stack before this one fails.
 const OVERTAKEN: usize = 5;
 
 /// Uploads, deploys, stores first credentials, rotates what has never rotated unless this is

@@ -183,8 +183,7 @@ pub async fn deploy(
         }
     };
     if let Some(stack) = &stack {
-        // The resources tell whether a stack without tags is one that another command has begun
-        // with an import.
+        // The resources show whether another command has started to import into a stack without tags.
         let resources = match stack.tags.is_empty() {
             true => context.cloud.resources(name).await?,
             false => Vec::new(),

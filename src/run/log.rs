@@ -1,4 +1,4 @@
-//! The functions' logs, read once for all the secrets that wait for a message in them.
+//! Reads the functions' logs once for all secrets whose rotation waits for a message.
 
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
@@ -8,8 +8,7 @@ use jiff::Timestamp;
 use super::Context;
 use crate::port::{self, LogEvent};
 
-/// Reads each log group at most once in the time between two looks, however many rotations are
-/// waited for: CloudWatch Logs allows five `FilterLogEvents` a second in an account and Region
+/// Reads each log group at most once per polling interval, regardless of the number of rotations: CloudWatch Logs allows five `FilterLogEvents` a second in an account and Region
 /// (`AmazonCloudWatch/latest/logs/cloudwatch_limits_cwl.html`).
 #[derive(Debug, Default)]
 pub struct LogReader {
@@ -17,12 +16,12 @@ pub struct LogReader {
     is_reading: Cell<bool>,
 }
 
-/// What was read of a log group.
+/// The result of reading a log group.
 #[derive(Debug)]
 struct Reading {
     /// When it was read.
     at: Timestamp,
-    /// From when on.
+    /// The start of the time range.
     since: Timestamp,
     events: Vec<LogEvent>,
 }
@@ -60,8 +59,8 @@ impl LogReader {
         Ok(events.map(|event| event.message.clone()).collect())
     }
 
-    /// Returns from when on a log group must be read for what happened since a time; nothing if
-    /// it was read a moment ago or is being read.
+    /// Returns the start of the time range for which a log group must be read, or `None` if it was read
+    /// within the polling interval or is being read.
     fn due(&self, context: &Context<'_>, group: &str, since: Timestamp) -> Option<Timestamp> {
         if self.is_reading.get() {
             return None;
@@ -75,7 +74,7 @@ impl LogReader {
     }
 }
 
-/// The time in which one task reads. It ends also when the task is dropped.
+/// Marks that a task is reading, until it is dropped.
 struct Turn<'a>(&'a Cell<bool>);
 
 impl<'a> Turn<'a> {

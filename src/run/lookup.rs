@@ -1,4 +1,5 @@
-//! Looking up what the manifest names, and what is in the way of what the stack will create.
+//! Looks up the resources that the manifest names, and existing resources that conflict with those that
+//! the stack will create.
 
 use futures_util::{StreamExt, TryStreamExt, future, stream};
 

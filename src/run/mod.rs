@@ -46,6 +46,7 @@ mod tags;
 mod teardown;
 #[cfg(test)]
 mod tests;
+mod unfinished;
 mod upload;
 mod verify;
 
@@ -130,6 +131,9 @@ pub struct Pace {
     /// How long another command may take between creating a first key and storing it. Until then,
     /// the key is not considered left over from an interrupted run.
     pub seeding: Duration,
+    /// The longest time for which an unfinished rotation counts as under way, whatever the timeout of its
+    /// function.
+    pub under_way: Duration,
     /// How long to wait for a rotation that another command or the schedule started, before another
     /// attempt.
     pub joining: Duration,
@@ -161,6 +165,7 @@ impl Pace {
         listing: Duration::from_secs(20),
         sweep: Duration::from_secs(2 * 3_600),
         seeding: Duration::from_secs(30),
+        under_way: Duration::MAX,
         joining: Duration::from_secs(30),
         deletion: Duration::from_secs(30),
         usage: Duration::from_secs(20 * 60),
@@ -179,6 +184,7 @@ impl Pace {
         listing: Duration::ZERO,
         sweep: Duration::from_secs(2),
         seeding: Duration::from_secs(2),
+        under_way: Duration::ZERO,
         joining: Duration::from_secs(3),
         deletion: Duration::from_millis(100),
         usage: Duration::ZERO,

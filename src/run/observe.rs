@@ -118,14 +118,14 @@ pub(super) async fn observe_listed<'model>(
     context: &Context<'_>,
     look: impl AsyncFn() -> Result<ObservedEntry<'model>>,
 ) -> Result<ObservedEntry<'model>> {
-    let mut is_told = false;
+    let mut is_reported = false;
     loop {
         let seen = look().await?;
         if !awaits_listing(context, &seen) {
             return Ok(seen);
         }
-        if !is_told {
-            is_told = true;
+        if !is_reported {
+            is_reported = true;
             context.stage(Stage::AwaitingKey(seen.entry().secret.to_string()));
         }
         context.wait().await;
@@ -329,7 +329,7 @@ async fn read_labelled(
         agree = now.is_some_and(|now| now.versions == secret.versions);
     }
     let seen = ObservedSecret {
-        read: agree && all.iter().all(|held| tells_its_key(&held.content)),
+        read: agree && all.iter().all(|held| shows_its_key(&held.content)),
         current_since: current.since,
         current: current.content,
         previous_key: key_id(previous.content),
@@ -391,7 +391,7 @@ pub(super) async fn read_version<T>(
 }
 
 /// Returns whether the key of a version, or that it has none, is known.
-fn tells_its_key(content: &SecretContent) -> bool {
+fn shows_its_key(content: &SecretContent) -> bool {
     match content {
         SecretContent::Absent | SecretContent::Held(Content::Complete(_)) => true,
         SecretContent::Held(Content::Incomplete(missing)) => {

@@ -36,7 +36,7 @@ pub struct Restored {
 ///
 /// # Errors
 ///
-/// Returns [`Error::NotRestored`] with the reason. AWSCURRENT is then where it was.
+/// Returns [`Error::NotRestored`] with the reason. AWSCURRENT is then unchanged.
 pub async fn restore(
     context: &Context<'_>,
     deployed: &Deployed,
@@ -45,12 +45,12 @@ pub async fn restore(
     restore_version(context, deployed, entry, PREVIOUS).await
 }
 
-/// Does the same with the version that has another label. `AWSPENDING` is that of a rotation that did
-/// not end, and ends it.
+/// Does the same with the version that has another label. With `AWSPENDING`, the version of an
+/// unfinished rotation becomes current, which ends the rotation.
 ///
 /// # Errors
 ///
-/// Returns [`Error::NotRestored`] with the reason. AWSCURRENT is then where it was.
+/// Returns [`Error::NotRestored`] with the reason. AWSCURRENT is then unchanged.
 pub(super) async fn restore_version(
     context: &Context<'_>,
     deployed: &Deployed,

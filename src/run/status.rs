@@ -5,8 +5,10 @@ use futures_util::{StreamExt, TryStreamExt, stream};
 use super::deploy::look;
 use super::drift::observe_drift;
 use super::error::Result;
+use super::notify::check_deployed_targets;
 use super::observe::{observe_credential, observe_keys, observe_listed};
 use super::rehearse::{quarantine, rehearse};
+use super::unfinished::observe_unfinished;
 use super::{CONCURRENCY, Context, Deployed};
 use crate::model::{ByKind, Entry, Model};
 use crate::plan::{
@@ -78,7 +80,8 @@ async fn observe_status(
     })
 }
 
-/// Adds to a report how the resources of the stack differ from what was deployed.
+/// Adds to a report how the resources of the stack differ from what was deployed, and which targets in
+/// `notify` cannot receive events.
 ///
 /// # Errors
 ///
@@ -93,7 +96,16 @@ pub async fn with_drift(
         return Ok(report);
     };
     let drift = observe_drift(context, &stack, &resources).await?;
+    let deployed = Deployed {
+        stack,
+        resources,
+        changes: 0,
+    };
+    let targets = check_deployed_targets(context, model, &deployed).await?;
+    let targets = DoctorReport::of(&[plan::diagnose_targets(model, &targets)]);
+    let findings = report.findings.iter().cloned().chain(targets.findings);
     Ok(StatusReport {
+        findings: findings.collect(),
         drift: Some(drift.shown()),
         drift_unchecked: drift.obstacles(),
         ..report
@@ -114,19 +126,24 @@ async fn report(
             ByKind::AccessKey(entry) => observe_keys(context, entry.kind.user.as_str()).await?,
             ByKind::Database(_) | ByKind::Service(_) => Vec::new(),
         };
+        let unfinished = observe_unfinished(context, model, entry, secret.as_ref()).await?;
+        let unfinished = unfinished.as_ref();
         let now = context.clock.now();
-        let report = plan::report_without_values(entry, secret.as_ref(), &keys, now);
+        let report = plan::report_without_values(entry, secret.as_ref(), &keys, unfinished, now);
         return Ok((report.with_tags(&expected, secret.as_ref()), Vec::new()));
     }
     let seen = observe_listed(context, async || observe_credential(context, entry).await).await?;
+    let unfinished = observe_unfinished(context, model, entry, seen.secret()).await?;
     let now = context.clock.now();
-    let mut report = plan::report(&seen, now).with_tags(&expected, seen.secret());
+    let report = plan::report_unfinished(&seen, unfinished.as_ref(), now);
+    let mut report = report.with_tags(&expected, seen.secret());
     let mut found = Vec::new();
     if let Some(deployed) = deployed {
         let quarantine = quarantine(context, &seen).await?;
         let held = seen
             .held()
-            .filter(|held| held.is_complete && can_rehearse(report.state));
+            .filter(|held| held.is_complete && can_rehearse(report.state))
+            .filter(|held| held.secret.unfinished().is_none());
         let rehearsal = match held {
             Some(held) => Some(rehearse(context, model, deployed, entry, held.secret).await?),
             None => None,

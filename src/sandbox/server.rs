@@ -120,7 +120,7 @@ async fn serve(command: Command, options: &Options, patience: Duration) -> Resul
     let root =
         RootKey::random().map_err(Error::io("create the root access key of the local AWS"))?;
     let mut process = Process::start(command, &options.search_path)?;
-    process.tell(&root).await;
+    process.send_root_key(&root).await;
     let started = tokio::time::timeout_at(deadline, process.answering_port(options.port)).await;
     let port = match started {
         Ok(Ok(Some(port))) => port,
@@ -189,7 +189,7 @@ impl Process {
 
     /// Writes the root's key to the child's input, which no other process can read. If the
     /// child has ended, that is noticed later.
-    async fn tell(&mut self, root: &RootKey) {
+    async fn send_root_key(&mut self, root: &RootKey) {
         if let Some(input) = &mut self.input {
             let line = root.line();
             let _ = input.write_all(line.expose_secret().as_bytes()).await;

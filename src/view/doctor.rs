@@ -97,14 +97,14 @@ fn rehearsals(all: &[Rehearsal]) -> String {
         ));
         text.push('\n');
         if let Some(limits) = &rehearsal.limits {
-            let _ = writeln!(text, "{}\n", paragraph(&told(limits)));
+            let _ = writeln!(text, "{}\n", paragraph(&describe_limits(limits)));
         }
     }
     text
 }
 
 /// Returns what the database server says about the user's logins.
-fn told(limits: &LoginLimits) -> String {
+fn describe_limits(limits: &LoginLimits) -> String {
     let failures = match limits.failures {
         FailureLimit::Unknown => "it is unknown how many failed logins the server tolerates, so a rotation does not try the old password".to_owned(),
         FailureLimit::After(1) => "the server refuses further logins after a failed one, so a rotation does not try the old password".to_owned(),

@@ -117,10 +117,10 @@ pub fn candidate_note(candidate: &Candidate, now: Timestamp) -> String {
     if keys.is_empty() {
         return "no access key".to_owned();
     }
-    let told = keys
+    let described = keys
         .iter()
         .map(|key| format!("{} {} {}", key.id, status(key), age(key, now)));
-    told.collect::<Vec<_>>().join(", ")
+    described.collect::<Vec<_>>().join(", ")
 }
 
 fn status(key: &Key) -> &'static str {

@@ -114,7 +114,7 @@ impl Show for StatusReport {
         for secret in self
             .secrets
             .iter()
-            .filter(|secret| secret.state != State::Ok)
+            .filter(|secret| secret.state != State::Ok || secret.reason.is_some())
         {
             let reason = secret.reason.as_deref().unwrap_or_default();
             let _ = writeln!(text, "\n{}: {}", visible(&secret.name), paragraph(reason));

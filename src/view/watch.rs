@@ -52,7 +52,7 @@ impl Watch {
         self.refresh(at);
     }
 
-    /// Draws the last report again on a terminal, where times go on.
+    /// Draws the last report again on a terminal, because it shows times relative to now.
     pub fn refresh(&mut self, now: Timestamp) {
         let (true, Some((report, at))) = (self.is_live, &self.last) else {
             return;

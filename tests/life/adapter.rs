@@ -125,4 +125,13 @@ async fn what_cannot_use_the_mock_service_is_refused() {
     ran.exits(2).says(&["--setting url={{mock}}"]);
     let ran = home.keyrota("adapter test --setting url={{mock}} ./no-such-program");
     ran.await.exits(1).says(&["cannot start ./no-such-program"]);
+    // A target that does not exist is the cause, whatever the settings are.
+    for (target, says) in [
+        ("./no-such-program", "the file does not exist"),
+        ("no-such-program", "neither a file nor a program"),
+        (".", "it is a directory"),
+    ] {
+        let ran = home.keyrota(&format!("adapter test {target}")).await;
+        ran.exits(1).says(&[says, "TARGET is a file"]);
+    }
 }

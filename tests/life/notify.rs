@@ -113,14 +113,28 @@ impl Queue<'_> {
     }
 }
 
-/// Returns the statement that the hint of a finding of this kind has.
+/// The calls that look at the targets.
+const LOOKS: [&str; 5] = [
+    "sqs:GetQueueUrl",
+    "sqs:GetQueueAttributes",
+    "events:DescribeEventBus",
+    "sns:GetTopicAttributes",
+    "lambda:GetFunctionConfiguration",
+];
+
+/// Returns the statement of the policy that the hint of a finding about a queue without a policy has.
 fn statement(document: &Value, path: &str) -> Value {
     let findings = document["findings"].as_array().expect("findings");
     let finding = findings.iter().find(|one| one["path"] == path);
     let finding = finding.unwrap_or_else(|| panic!("no finding of {path}: {document:#}"));
     let hint = finding["hint"].as_str().expect("a hint");
-    let (_, statement) = hint.split_once("policy: ").expect("a statement");
-    serde_json::from_str(statement).expect("JSON")
+    let (_, policy) = hint.split_once("policy: ").expect("a policy");
+    let policy: Value = serde_json::from_str(policy).expect("JSON");
+    assert_eq!(
+        policy["Version"], "2012-10-17",
+        "the queue has no policy yet"
+    );
+    policy["Statement"][0].clone()
 }
 
 #[tokio::test]
@@ -203,6 +217,28 @@ async fn each_promotion_is_one_event_for_each_target() {
     let ran = test.changes_nothing(BOOTSTRAP).await.exits(0);
     assert_eq!(ran.json()["changes"], json!(0), "{ran}");
     assert_eq!(told.messages().await, [] as [Value; 0]);
+
+    // Somebody deletes the queue. Without values, status finds it too.
+    test.keyrota("doctor").await.exits(0);
+    let body = json!({ "QueueUrl": told.url });
+    test.call("sqs", "AmazonSQS.DeleteQueue", &body).await;
+    for command in [
+        "doctor --format json",
+        "status --check --format json",
+        "status --check --no-values --format json",
+    ] {
+        let ran = test.changes_nothing(command).await.exits(5);
+        for text in ["notify-target-unusable", &queue] {
+            assert!(ran.stdout.contains(text), "{text}: {ran}");
+        }
+    }
+    let told = test.make_queue("told").await;
+    told.admit(&json!({
+        "Effect": "Allow", "Principal": { "Service": "events.amazonaws.com" },
+        "Action": "sqs:SendMessage", "Resource": queue,
+    }))
+    .await;
+    test.keyrota("doctor").await.exits(0);
 
     let ran = test.keyrota("teardown --yes --format json").await.exits(0);
     let left = ran.json()["left_over"].clone();
@@ -315,13 +351,7 @@ async fn each_action_on_the_targets_is_needed() {
     test.keyrota("generate").await.exits(0);
     let policy = test.home.read("rendered/deployer-policy.json");
     let policy = Policy::read(&policy).sufficient("Bootstrap", "");
-    for action in [
-        "sqs:GetQueueUrl",
-        "sqs:GetQueueAttributes",
-        "events:DescribeEventBus",
-        "sns:GetTopicAttributes",
-        "lambda:GetFunctionConfiguration",
-    ] {
+    for action in LOOKS {
         let less = policy.without(&[action]).to_text();
         assert_ne!(less, policy.to_text(), "{action}");
         let deployer = test.make_deployer(&action.replace(':', "-"), &less).await;
@@ -344,4 +374,22 @@ async fn each_action_on_the_targets_is_needed() {
     test.act_as(&deployer);
     let ran = test.keyrota(BOOTSTRAP).await.exits(1);
     assert!(ran.stdout.contains("iam:PassRole"), "{ran}");
+
+    // `doctor` looks at the targets again, and cannot call them good if it may not.
+    test.act_as(&test.root());
+    test.keyrota(BOOTSTRAP).await.exits(0);
+    let policy = test.home.read("rendered/deployer-policy.json");
+    let policy = Policy::read(&policy).sufficient("Doctor", "");
+    let deployer = test.make_deployer("doctor", &policy.to_text()).await;
+    test.act_as(&deployer);
+    test.keyrota("doctor").await.exits(0);
+    for action in LOOKS {
+        let less = policy.without(&[action]).to_text();
+        let user = format!("doctor-{}", action.replace(':', "-"));
+        let deployer = test.make_deployer(&user, &less).await;
+        test.act_as(&deployer);
+        let ran = test.keyrota("doctor --format json").await.exits(5);
+        assert!(ran.stdout.contains("notify-target-unchecked"), "{ran}");
+        assert!(ran.stdout.contains(action), "{action} {ran}");
+    }
 }

@@ -10,20 +10,20 @@
 
 #![expect(clippy::print_stdout, reason = "a benchmark prints its table")]
 
+mod clients;
 #[path = "../../tests/adapters/files.rs"]
 mod files;
 mod member;
 #[path = "../../../benches/gap/setup.rs"]
 mod setup;
-mod watch;
 
 use std::time::Duration;
 
 use keyrota_test_servers::Product;
 
+use clients::{Count, Pace, Seen, watch};
 use member::Member;
 use setup::{Arguments, Place};
-use watch::{Count, Pace, Seen, watch};
 
 const PRODUCTS: [Product; 5] = [
     Product::Redis,

@@ -42,9 +42,9 @@ pub struct Search<'search, S> {
 
 /// What a search came to.
 pub struct Searched {
-    /// The password that the user has, as far as logins tell.
+    /// The password that the user has, as far as logins show.
     pub password: SecretString,
-    /// The passwords that the user may have instead, because no login told after the last rotation.
+    /// The passwords that the user may have instead, because no login showed which after the last rotation.
     pub possible: Vec<SecretString>,
     /// The passwords that were used.
     pub used: Vec<SecretString>,

@@ -40,9 +40,9 @@ const TRIES: usize = 3;
 pub struct Ended {
     /// How many requests the adapter got.
     pub requests: usize,
-    /// The password that the user has, or had before if no login told.
+    /// The password that the user has, or its previous one if no login showed which.
     pub password: SecretString,
-    /// Whether a login told the password.
+    /// Whether a login showed which password the user has.
     pub is_known: bool,
     /// The passwords that were generated.
     pub used: Vec<SecretString>,

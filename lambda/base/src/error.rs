@@ -64,7 +64,7 @@ pub enum RequestError {
     },
     /// The rotation can never succeed. It was cancelled.
     #[error(
-        "rotate {secret}: {reason}, so this rotation can never end; it was given up, and AWSCURRENT stays \
+        "rotate {secret}: {reason}, so this rotation can never end; it was abandoned, and AWSCURRENT stays \
          as it is; the next rotation starts afresh, when it is due or with `keyrota rotate`"
     )]
     GivenUp {
@@ -75,7 +75,7 @@ pub enum RequestError {
     },
     /// The rotation can never succeed, and could not be cancelled.
     #[error(
-        "rotate {secret}: {reason}, so this rotation can never end, and it could not be given up either: \
+        "rotate {secret}: {reason}, so this rotation can never end, and it could not be abandoned either: \
          {source}; the next try gives it up, or remove its label AWSPENDING with \
          `aws secretsmanager update-secret-version-stage`"
     )]

@@ -189,7 +189,7 @@ pub async fn abandon<P: Ports>(
     subject: Option<&Subject<P>>,
     reason: String,
 ) -> RequestError {
-    let note = Note::new("give up", "what the pending version holds is of no use");
+    let note = Note::new("abandon", "what the pending version holds is of no use");
     ports.journal().note(match subject {
         Some(subject) => note.about(subject),
         None => note,

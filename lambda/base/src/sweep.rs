@@ -27,7 +27,7 @@ const LONGEST_ROTATION: Duration = Duration::from_secs(3_600);
 /// Returns whether a rotation of the secret began so long ago that it must be reported, because
 /// AWSPENDING is still on a version other than AWSCURRENT's. Records it in the log.
 ///
-/// Secrets Manager does not invoke the function for a rotation that it has given up, or that it
+/// Secrets Manager does not invoke the function for a rotation that it no longer retries, or that it
 /// cannot invoke the function for, so no step can report it. `DescribeSecret` does not return
 /// when a version was created. The last change of the secret is never earlier than that, but
 /// may be later, for example if something writes a tag every hour. Then the version itself is

@@ -41,7 +41,7 @@ pub const ENCRYPTION_KEY: &str = "keyrota:encryption-key";
 /// On an IAM user: its first key is being created. Earlier versions put the tag on the
 /// secret, where it proves nothing.
 pub const SEEDING: &str = "keyrota:seeding";
-/// On an IAM user: the key of a rotation that is being given up, once the stored secret
+/// On an IAM user: the key of a rotation that is being abandoned, once the stored secret
 /// part has authenticated. Earlier versions put the tag on the secret, where it proves
 /// nothing.
 pub const ABANDONED: &str = "keyrota:abandoned";

@@ -119,7 +119,7 @@ pub fn after_asking(fault: ServerFault, found: Found, partial: bool) -> ChangeEn
     outcome::change_end(fault == ServerFault::PasswordRefused, &found, partial)
 }
 
-/// Returns whether the server may be told to discard the password before AWSCURRENT's.
+/// Returns whether the server may discard the password that precedes AWSCURRENT's.
 ///
 /// That is safe only if AWSCURRENT's password is the one that replaced it. If the label is on
 /// another version, or a password other than AWSCURRENT's was sent, the server might discard

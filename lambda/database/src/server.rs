@@ -117,7 +117,7 @@ pub struct Accounts {
     pub all: Option<Vec<Account>>,
 }
 
-/// The pattern of hosts that tells an account from others of its name.
+/// The host pattern that distinguishes an account from others with its name.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Account {
     /// The pattern, such as `%` or `10.0.%`. It may be any text that a server sends.

@@ -41,7 +41,7 @@ pub fn after_logins(fault: ServiceFault, found: Found, farm: bool) -> ChangeEnd 
     }
 }
 
-/// Returns whether the password of a rotation that was broken off can no longer reach the service: a
+/// Returns whether the password of a rotation that was interrupted can no longer reach the service: a
 /// slow service has carried out what was sent, and every member of a farm of servers knows it. The
 /// version lost AWSPENDING after the password was sent, which was a change of the secret, or while the
 /// step that sent it was still running.

@@ -91,10 +91,10 @@ pub enum Error {
         /// The next step.
         advice: &'static str,
     },
-    /// The service's rules refuse the new password, and the rotation was given up. The program knows this
+    /// The service's rules refuse the new password, and the rotation was abandoned. The program knows this
     /// error by its name, [`PASSWORD_REJECTED`](keyrota_contract::error::PASSWORD_REJECTED).
     #[error(
-        "rotate {secret}: {reason}; this rotation was given up, and AWSCURRENT stays as it is; the next rotation \
+        "rotate {secret}: {reason}; this rotation was abandoned, and AWSCURRENT stays as it is; the next rotation \
          makes another password, when it is due or with `keyrota rotate`"
     )]
     PasswordRejected {

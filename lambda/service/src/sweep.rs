@@ -75,7 +75,7 @@ async fn sweep<P: Ports>(ports: &P, secret: &SecretArn, findings: &Findings) -> 
     }
 }
 
-/// Finishes a rotation that was broken off after its password was sent. AWSCURRENT may contain
+/// Finishes a rotation that was interrupted after its password was sent. AWSCURRENT may contain
 /// a password that the service no longer accepts.
 async fn repair<P: Ports>(
     ports: &P,
@@ -103,18 +103,18 @@ async fn repair<P: Ports>(
         Repair::Forget if !is_settled(ports, pin, description) => {
             note(
                 "leave",
-                "the service may still get the password of a rotation that was broken off",
+                "the service may still get the password of a rotation that was interrupted",
             );
         }
         Repair::Forget => {
             if is_unmoved(ports, pin, description).await? {
-                note("forget", "the password of a rotation that was broken off");
+                note("forget", "the password of a rotation that was interrupted");
                 unlabel(ports, secret, SETTING, version).await;
             }
         }
         Repair::Promote => {
             if is_unmoved(ports, pin, description).await? {
-                let reason = "the service has the password of a rotation that was broken off";
+                let reason = "the service has the password of a rotation that was interrupted";
                 note("promote", reason);
                 promote(ports, secret, description, version).await?;
             }

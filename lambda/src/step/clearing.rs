@@ -9,7 +9,7 @@
 //! AWSCURRENT, and only then the rotation's version is read again. If it still has no value, a value
 //! that another run stores comes after the label, and so does `finishSecret`, which does not replace
 //! a version with this label. The run that announced the deletion removes the label when its own
-//! key is stored. If the label stays, the rotation is given up, and the next one finds its key like
+//! key is stored. If the label stays, the rotation is abandoned, and the next one finds its key like
 //! that of any cancelled rotation.
 //!
 //! The label is on AWSCURRENT because that version has a value. AWS does not document whether a
@@ -65,7 +65,7 @@ pub(super) async fn announce<P: Ports>(
 }
 
 /// Removes the announcement, because this run's key is stored. If that fails, the rotation is
-/// given up.
+/// abandoned.
 pub(super) async fn withdraw<P: Ports>(ports: &P, context: &CreateContext<'_>) {
     let event = context.event;
     if context.is_clearing.get() {

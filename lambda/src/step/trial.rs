@@ -30,9 +30,9 @@ pub(super) const LONGEST_WAIT: Duration = Duration::from_secs(3);
 /// seconds, then every fifteen seconds, and when the time is up.
 const LOOK_AFTER: u32 = 5;
 
-/// How many lists must lack the key before it is given up. IAM's lists are eventually
+/// How many lists must lack the key before it is abandoned. IAM's lists are eventually
 /// consistent, as its keys are, and a key that is only late works on the next try. If a key is
-/// given up wrongly, its version is still recorded as keyrota's.
+/// abandoned wrongly, its version is still recorded as keyrota's.
 const ABSENCES: u32 = 2;
 
 /// The key under test, and what it must match.

@@ -293,7 +293,7 @@ fn stuck(aws: &FakeAws) -> u64 {
     line["RotationsStuck"].as_u64().expect("a number")
 }
 
-/// Secrets Manager gave up the rotation, or cannot invoke the function, so that no step runs.
+/// Secrets Manager no longer retries the rotation, or cannot invoke the function, so that no step runs.
 #[test]
 fn a_rotation_that_does_not_end_is_measured() {
     for timetable in ["until_next_rotation", USUAL] {

@@ -6,12 +6,12 @@ use tokio::signal::unix::{SignalKind, signal};
 
 use crate::cli::interrupted;
 
-/// Waits for `work`. At a signal, it sets `stopped`, calls `tell`, and waits for the end of the work all
+/// Waits for `work`. At a signal, it sets `stopped`, calls `warn`, and waits for the end of the work all
 /// the same.
 pub(super) async fn at_signal<T>(
     signal: impl Future<Output = ()>,
     stopped: &Cell<bool>,
-    tell: impl FnOnce(),
+    warn: impl FnOnce(),
     work: impl Future<Output = T>,
 ) -> T {
     let mut work = std::pin::pin!(work);
@@ -22,7 +22,7 @@ pub(super) async fn at_signal<T>(
         ended = &mut work => return ended,
     }
     stopped.set(true);
-    tell();
+    warn();
     work.await
 }
 
@@ -53,16 +53,16 @@ mod tests {
             tokio::task::yield_now().await;
             told.get()
         };
-        let tell = || told.set(told.get() + 1);
-        let ended = at_signal(tokio::task::yield_now(), &stopped, tell, work).await;
+        let warn = || told.set(told.get() + 1);
+        let ended = at_signal(tokio::task::yield_now(), &stopped, warn, work).await;
         assert_eq!(ended, 1);
     }
 
     #[tokio::test]
     async fn without_a_signal_nothing_is_told() {
         let stopped = Cell::new(false);
-        let tell = || unreachable!("no signal came");
-        at_signal(std::future::pending(), &stopped, tell, async {}).await;
+        let warn = || unreachable!("no signal came");
+        at_signal(std::future::pending(), &stopped, warn, async {}).await;
         assert!(!stopped.get());
     }
 }

@@ -25,6 +25,7 @@ use crate::cli::password;
 use crate::cli::session::Session;
 use crate::cli::settings::Settings;
 use crate::model::{self, InitialPassword};
+use crate::plan::Lookup;
 use crate::port::{Event, Listener as _};
 use crate::view::AdapterResult;
 
@@ -168,6 +169,7 @@ pub(super) async fn run(settings: &Settings, verb: &TestCommand) -> Result<Exit,
 fn target(settings: &Settings, verb: &TestCommand) -> Result<Target, Failed> {
     let named = verb.program();
     if verb.target.is_none() {
+        find_program(named)?;
         return Ok(Target::Program);
     }
     let text = named.to_string_lossy();
@@ -187,6 +189,7 @@ fn target(settings: &Settings, verb: &TestCommand) -> Result<Target, Failed> {
         .extension()
         .is_some_and(|extension| extension == "yaml" || extension == "yml");
     if !is_file {
+        find_program(named)?;
         return Ok(Target::Program);
     }
     #[expect(
@@ -200,6 +203,52 @@ fn target(settings: &Settings, verb: &TestCommand) -> Result<Target, Failed> {
     settings.view.warn(&warnings);
     let folder = path.parent().unwrap_or(Path::new("")).to_owned();
     Ok(Target::Http(Box::new(http), folder))
+}
+
+/// The hint about what TARGET can be.
+const TARGETS: &str =
+    "TARGET is a file that ends with .yaml, the ARN of a Lambda function, or a program";
+
+/// Fails unless a program with this name exists: a file, or the name of one in a directory of PATH.
+fn find_program(named: &OsStr) -> Result<(), Failed> {
+    let path = Path::new(named);
+    let shown = path.display();
+    let refused =
+        |why: &str| Failed::new("file", format!("cannot start {shown}: {why}")).hint(TARGETS);
+    let is_name = path.components().count() == 1;
+    let folders = std::env::var_os("PATH").unwrap_or_default();
+    let mut folders = std::env::split_paths(&folders);
+    if is_name && folders.any(|folder| folder.join(path).is_file()) {
+        return Ok(());
+    }
+    if path.is_dir() {
+        return Err(refused("it is a directory, not a program"));
+    }
+    if !is_name {
+        return match path.is_file() {
+            true => Ok(()),
+            false => Err(refused("the file does not exist")),
+        };
+    }
+    Err(match path.is_file() {
+        true => refused("no directory of PATH has it")
+            .hint(format!("write ./{shown} for the file in this directory")),
+        false => refused("it is neither a file nor a program in a directory of PATH"),
+    })
+}
+
+/// Fails if the function of a deployed adapter does not exist. A caller that may invoke it need not be
+/// allowed to look at it.
+async fn find_function(settings: &Settings, arn: &str) -> Result<(), Failed> {
+    let session = Session::open(settings, None).await?;
+    match Lookup::of(session.context(settings).cloud.function_code(arn).await)? {
+        Lookup::Found(_) | Lookup::Denied(_) => Ok(()),
+        Lookup::Missing => Err(
+            Failed::new("no-function", format!("the function {arn} does not exist")).hint(
+                "correct the ARN, or check --profile and --region; the function must be in the account and Region of the caller, or admit the caller in its resource policy",
+            ),
+        ),
+    }
 }
 
 /// Tests with the mock service.
@@ -255,6 +304,9 @@ async fn on_service(
     username: &str,
 ) -> Result<ServiceTest, Failed> {
     rotated::refuse(settings, username)?;
+    if let Target::Deployed(arn) = target {
+        find_function(settings, arn).await?;
+    }
     let shown = username.escape_debug();
     settings.confirm(
         verb.yes,
@@ -267,14 +319,14 @@ async fn on_service(
     let password = read_password(settings, verb, username)?;
     let user = user(verb, username, "");
     let stopped = Cell::new(false);
-    let tell = || {
+    let warn = || {
         settings.progress.on(Event::Warning(format!(
             "interrupted: keyrota ends after the rotation under way, and restores the password of {shown} \
              first; do not kill it"
         )));
     };
     let work = on_target(settings, verb, target, rule, &user, password, &stopped);
-    let tested = stop::at_signal(stop::signals(), &stopped, tell, work).await?;
+    let tested = stop::at_signal(stop::signals(), &stopped, warn, work).await?;
     match (stopped.get(), &tested.restored) {
         (true, Ok(())) => {
             let message = format!("interrupted; {shown} has the password from before the test");
@@ -372,11 +424,9 @@ async fn program(
         arguments: verb.command.iter().skip(1).cloned().collect(),
         authorities,
     };
-    ProgramSubject::start(program).await.map_err(|error| {
-        Failed::file("start", Path::new(verb.program()), &error).hint(
-            "TARGET is a file that ends with .yaml, the ARN of a Lambda function, or a program",
-        )
-    })
+    ProgramSubject::start(program)
+        .await
+        .map_err(|error| Failed::file("start", Path::new(verb.program()), &error).hint(TARGETS))
 }
 
 fn user(verb: &TestCommand, username: &str, mock: &str) -> User {
@@ -417,6 +467,27 @@ mod tests {
             let error = source(text).unwrap_err();
             assert!(!error.contains("hunter2"), "{error}");
         }
+    }
+
+    #[test]
+    fn a_program_exists() {
+        let said = |named: &str| find_program(OsStr::new(named)).map_err(|it| it.failure.message);
+        assert_eq!(said("sh"), Ok(()));
+        assert_eq!(said("/bin/sh"), Ok(()));
+        let folder = tempfile::tempdir().unwrap();
+        let folder = folder.path().display();
+        let why = said(&folder.to_string()).unwrap_err();
+        assert!(why.ends_with("it is a directory, not a program"), "{why}");
+        let why = said(&format!("{folder}/missing")).unwrap_err();
+        assert!(why.ends_with("missing: the file does not exist"), "{why}");
+        let why = said("keyrota-no-such-program").unwrap_err();
+        assert!(why.contains("neither a file nor a program"), "{why}");
+        // The file is in the folder of the tests, which is not in PATH.
+        let failed = find_program(OsStr::new("Cargo.toml")).unwrap_err();
+        assert_eq!(
+            failed.failure.hint.as_deref(),
+            Some("write ./Cargo.toml for the file in this directory")
+        );
     }
 
     #[test]

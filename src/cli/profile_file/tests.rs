@@ -84,6 +84,16 @@ fn what_cannot_be_replaced_is_refused_and_unchanged() {
     assert!(message(&path).ends_with("No such file or directory (os error 2)"));
     assert!(file(&path).read().unwrap_err().hint.is_some());
     assert!(message(folder.path()).ends_with("it is not a regular file"));
+    for refused in [
+        file(folder.path()).replace(OLD, NEW).unwrap_err(),
+        file(folder.path()).read().unwrap_err(),
+    ] {
+        let hint = refused.hint.unwrap_or_default();
+        assert!(
+            hint.ends_with("such as DIRECTORY/credentials"),
+            "{refused:?}"
+        );
+    }
     write(&path, 0o600);
     std::fs::hard_link(&path, folder.path().join("other")).unwrap();
     assert!(message(&path).ends_with("(a hard link)"));

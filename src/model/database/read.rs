@@ -8,6 +8,7 @@ use super::{
 };
 use crate::model::entry::{Entry, Identity, Kind, Specific, Surroundings};
 use crate::model::fields::Fields;
+use crate::model::reader::Field;
 use crate::model::word_or_arn::{parse_administrator, parse_secret_arn};
 use crate::model::{
     Duration, Finding, HostName, OldKey, ReferencedName, RotateAs, SecretName, SecretReference,
@@ -97,9 +98,7 @@ fn read_kind(item: &Fields<'_>) -> Option<Database> {
     let create_user = creation::read_rights(item, engine);
     let initial_password = match (item.get("initial_password"), &create_user) {
         (None, Some(Some(_))) => Some(InitialPassword::Set),
-        _ => item.value("initial_password", |field| {
-            field.parse("invalid-value", InitialPassword::parse)
-        }),
+        _ => item.value("initial_password", InitialPassword::read),
     };
     let tls = item.value("tls", |field| {
         field.parse("invalid-value", parse_verification)
@@ -367,12 +366,21 @@ fn parse_verification(text: &str) -> Result<Verification, String> {
 }
 
 impl InitialPassword {
+    const EXPECTED: &str = "prompt, set, env:NAME, or the name or complete ARN of a secret";
+
+    /// Reads the field.
+    pub(in crate::model) fn read(field: &Field<'_>) -> Option<Self> {
+        field.parse_one_of(Self::EXPECTED, "invalid-value", Self::parse)
+    }
+
     /// Reads `prompt`, `set`, `env:NAME`, or the name or full ARN of a secret. The text is never repeated
     /// in a message because it may be a password.
     pub(in crate::model) fn parse(text: &str) -> Result<Self, String> {
         let refused = || {
-            "expected prompt, set, env:NAME, or the name or complete ARN of a secret (the ARN if its name ends with a hyphen and six characters); a manifest must not contain a password"
-                .to_owned()
+            format!(
+                "expected {} (the ARN if its name ends with a hyphen and six characters); a manifest must not contain a password",
+                Self::EXPECTED
+            )
         };
         match text {
             "prompt" => return Ok(Self::Prompt),

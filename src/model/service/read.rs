@@ -35,6 +35,9 @@ const LONGEST_SETTING: usize = 64;
 /// The longest value of a setting, in characters.
 const LONGEST_SETTING_VALUE: usize = 1_024;
 
+/// The valid values of `initial_password`.
+const PASSWORDS: &str = "prompt, env:NAME, or the name or complete ARN of a secret";
+
 /// Reads what is specific to a service.
 pub(in crate::model) fn read(fields: &Fields<'_>, around: &Surroundings<'_>) -> Specific {
     let secret = fields.require("secret");
@@ -151,7 +154,7 @@ fn read_kind(item: &Fields<'_>, around: &Surroundings<'_>) -> Option<Service> {
         field.parse("invalid-duration", parse_propagation)
     });
     let initial_password = item.value("initial_password", |field| {
-        field.parse("invalid-value", |text| match text {
+        field.parse_one_of(PASSWORDS, "invalid-value", |text| match text {
             "set" => Err(
                 "an adapter changes a password only with the present one; expected prompt, env:NAME, or the name or complete ARN of a secret"
                     .to_owned(),

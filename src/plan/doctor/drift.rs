@@ -74,15 +74,17 @@ fn of(model: &Model, differences: &[DriftedResource]) -> Diagnosis {
         kind,
         physical_id,
         change,
+        ..
     } = resource;
     let fault = match change {
         DriftChange::Gone => &RESOURCE_GONE,
         _ => &RESOURCE_CHANGED,
     };
+    let purpose = resource.purpose();
     let evidence = match change {
-        DriftChange::Gone => format!("{logical_id}, {kind} {physical_id}, does not exist"),
+        DriftChange::Gone => format!("{logical_id}, {kind} {physical_id}, does not exist{purpose}"),
         _ => format!(
-            "{logical_id}, {kind} {physical_id}: {}",
+            "{logical_id}, {kind} {physical_id}: {}{purpose}",
             differences
                 .iter()
                 .flat_map(DriftedResource::differences)

@@ -243,8 +243,8 @@ pub(super) static PASSWORD_BROKEN_OFF: Fault = fixable(
 pub(super) static ROTATION_UNFINISHED: Fault = fixable(
     error(
         "rotation-unfinished",
-        "A rotation started and did not end.",
-        "Fix the cause that the function reports, then run `keyrota rotate NAME`",
+        "A rotation started and did not end, and it is older than a rotation may be, or its function reported an error.",
+        "Fix the cause that the function reports, then run `keyrota rotate NAME`, or `keyrota bootstrap` if the manifest was changed",
     ),
     "completes the rotation, or abandons it and rotates again, as `keyrota rotate` does",
 );
@@ -341,6 +341,17 @@ pub(super) static SESSIONS_DENIED: Fault = warning(
     "Run `aws iam delete-user-policy --policy-name keyrota-deny-sessions` after the given time",
 );
 
+pub(super) static NOTIFY_TARGET: Fault = error(
+    "notify-target-unusable",
+    "EventBridge cannot deliver to a target in `notify`, so its clients are not notified of rotations.",
+    "Create the target again, or correct its policy or its KMS key's, as the finding says",
+);
+pub(super) static NOTIFY_UNCHECKED: Fault = warning(
+    "notify-target-unchecked",
+    "The caller may not look at a target in `notify`.",
+    "Attach the statements `DetectDrift…` of the deployer's policy to the caller, then run `keyrota doctor` again",
+);
+
 pub(super) static RESOURCE_GONE: Fault = fixable(
     error(
         "resource-gone",
@@ -364,7 +375,7 @@ pub(super) static DRIFT_UNCHECKED: Fault = warning(
 );
 
 /// All faults, in the order in which they are checked.
-pub static FAULTS: [&Fault; 42] = [
+pub static FAULTS: [&Fault; 44] = [
     &STACK_MISSING,
     &STACK_NOT_OURS,
     &STACK_FAILED,
@@ -404,6 +415,8 @@ pub static FAULTS: [&Fault; 42] = [
     &REPLICA_UNKNOWN,
     &LEAKED_KEY_ACTIVE,
     &SESSIONS_DENIED,
+    &NOTIFY_TARGET,
+    &NOTIFY_UNCHECKED,
     &RESOURCE_GONE,
     &RESOURCE_CHANGED,
     &DRIFT_UNCHECKED,

@@ -10,6 +10,7 @@ mod entry;
 mod fault;
 mod key;
 mod leak;
+mod notify;
 mod recovery;
 mod rehearsal;
 mod replica;
@@ -30,6 +31,7 @@ use crate::render::Strategy;
 
 pub use drift::{resource_subject, unseen};
 pub use fault::{FAULTS, Fault};
+pub use notify::{CheckedTarget, diagnose_targets};
 pub use rehearsal::{NextRotation, diagnose_next_rotation};
 pub use report::{DoctorFinding, DoctorReport};
 pub(super) use secret::differs;
@@ -46,6 +48,8 @@ pub struct Examined<'a> {
     pub entries: Vec<Examination<'a>>,
     /// How the stack differs from what was deployed.
     pub drift: StackDrift,
+    /// The targets in `notify`.
+    pub targets: Vec<CheckedTarget<'a>>,
 }
 
 /// The observed state of an entry.
@@ -55,6 +59,8 @@ pub struct Examination<'a> {
     pub seen: ObservedEntry<'a>,
     /// Whether the current credential authenticates.
     pub proof: Proof,
+    /// Since when a rotation is under way, so that nothing is wrong with it.
+    pub under_way: Option<Timestamp>,
     /// The last error that the function logged for an unfinished rotation.
     pub reported: Option<String>,
     /// The sessions of the user that keyrota's policy denies.
@@ -191,7 +197,11 @@ pub fn diagnose(
     sweep: SignedDuration,
 ) -> Vec<Diagnosis> {
     let mut found = stack::diagnose(model, examined, now);
-    let Some(stack) = examined.stack.as_ref().filter(|held| stack::tells(held)) else {
+    let Some(stack) = examined
+        .stack
+        .as_ref()
+        .filter(|held| stack::has_outputs(held))
+    else {
         return found;
     };
     if found
@@ -213,6 +223,7 @@ pub fn diagnose(
             found.extend(leak::diagnose(*entry, seen, examination.denied_sessions));
         }
     }
+    found.extend(diagnose_targets(model, &examined.targets));
     found.extend(drift::diagnose(model, examined, &found));
     if stack.status.is_busy() {
         // Nothing else may change resources during an operation of CloudFormation.
@@ -221,4 +232,13 @@ pub fn diagnose(
         }
     }
     found
+}
+
+/// Lists the first few names, and how many more there are.
+fn some(names: &[&str]) -> String {
+    const SHOWN: usize = 5;
+    match names.len().checked_sub(SHOWN) {
+        None | Some(0) => names.join(", "),
+        Some(more) => format!("{} and {more} more", names[..SHOWN].join(", ")),
+    }
 }

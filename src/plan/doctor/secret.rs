@@ -139,6 +139,8 @@ pub(super) fn rotation(
         Some(note) => format!("{evidence}; {note}"),
         None => evidence,
     };
+    // Secrets Manager refuses every request about rotation until it has ended (`API_RotateSecret`).
+    let is_free = examination.under_way.is_none();
     let first = outstanding_rotation(entry, secret, held.rotation, scope.now);
     let is_held_back = first.is_some_and(|first| first.is_held_back());
     let mut found = Vec::new();
@@ -146,14 +148,16 @@ pub(super) fn rotation(
     let is_unfinished = began.is_some();
     if let Some(evidence) = began {
         let evidence = format!("{evidence}; {}", rotated(held.rotation));
-        let remedy = format!("fix the cause, then run `keyrota rotate {name}` to complete it");
+        let remedy = format!(
+            "fix the cause, then run `keyrota rotate {name}` to complete it, or `keyrota bootstrap` if you have changed the manifest, which the function knows only after a deployment"
+        );
         let fault = ROTATION_UNFINISHED.of(name, noted(evidence), remedy);
         found.push(fault.fixed_by(Fix::Resume, may.resume));
     }
     if !secret.rotation_enabled && !is_held_back {
         let evidence = format!(
             "RotationEnabled is false; it was {}; {}",
-            told(&secret.rotation),
+            describe(&secret.rotation),
             rotated(held.rotation)
         );
         let remedy = format!(
@@ -161,16 +165,22 @@ pub(super) fn rotation(
             entry.schedule
         );
         let fault = ROTATION_OFF.of(name, evidence, remedy);
-        found.push(fault.fixed_by(Fix::Schedule, may.schedule && wanted.function.is_some()));
+        found.push(fault.fixed_by(
+            Fix::Schedule,
+            may.schedule && is_free && wanted.function.is_some(),
+        ));
     } else if secret.rotation_enabled && differs(entry, &wanted, &secret.rotation) {
         let evidence = format!(
             "it is {}; the manifest specifies {}",
-            told(&secret.rotation),
-            told(&wanted)
+            describe(&secret.rotation),
+            describe(&wanted)
         );
         let remedy = "run `keyrota bootstrap` if the manifest was changed; otherwise, run `keyrota doctor --fix` to set it as in the manifest";
         let fault = ROTATION_DIFFERS.of(name, evidence, remedy);
-        found.push(fault.fixed_by(Fix::Schedule, may.schedule && wanted.function.is_some()));
+        found.push(fault.fixed_by(
+            Fix::Schedule,
+            may.schedule && is_free && wanted.function.is_some(),
+        ));
     }
     if is_unfinished {
         return found;
@@ -185,14 +195,16 @@ pub(super) fn rotation(
         let remedy = format!("run `keyrota rotate {name}`");
         let fault = ROTATION_OVERDUE.of(name, noted(evidence), remedy);
         // Only a person decides that a password that clients may use is replaced.
-        found.push(fault.fixed_by(Fix::Rotate, may.rotate && !is_held_back));
+        found.push(fault.fixed_by(Fix::Rotate, may.rotate && is_free && !is_held_back));
     }
     found
 }
 
 /// Returns what an unfinished rotation left: its version, or the key of an abandoned rotation.
 fn began(secret: &Secret, examination: &Examination<'_>) -> Option<String> {
-    if let Some(version) = secret.unfinished() {
+    if examination.under_way.is_none()
+        && let Some(version) = secret.unfinished()
+    {
         let said = match &examination.reported {
             Some(reason) => format!("the function's log contains: {reason}"),
             None => "the function's log of the last day does not mention it".to_owned(),
@@ -221,7 +233,7 @@ pub(in crate::plan) fn differs(entry: &Entry, wanted: &Rotation, held: &Rotation
 }
 
 /// Describes a secret's rotation configuration.
-fn told(rotation: &Rotation) -> String {
+fn describe(rotation: &Rotation) -> String {
     let schedule = rotation.schedule.as_deref();
     let window = rotation
         .window

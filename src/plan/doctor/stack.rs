@@ -3,7 +3,7 @@
 use jiff::{SignedDuration, Timestamp};
 
 use super::fault::{STACK_BUSY, STACK_FAILED, STACK_MISSING, STACK_NOT_OURS, STACK_ROLLED_BACK};
-use super::{Diagnosis, Examined};
+use super::{Diagnosis, Examined, some};
 use crate::model::Model;
 use crate::plan::check_owner;
 use crate::port::Stack;
@@ -12,7 +12,7 @@ use crate::port::Stack;
 const LONG: SignedDuration = SignedDuration::from_hours(1);
 
 /// Returns whether a stack has outputs.
-pub(super) fn tells(stack: &Stack) -> bool {
+pub(super) fn has_outputs(stack: &Stack) -> bool {
     !stack.status.is_review() && !stack.outputs.is_empty()
 }
 
@@ -39,7 +39,7 @@ pub(super) fn diagnose(model: &Model, examined: &Examined<'_>, now: Timestamp) -
     let evidence = format!("its status is {status}{since}{reason}");
     let found = if stack.status.is_busy() {
         let long = stack.since.is_none_or(|at| now.duration_since(at) > LONG);
-        (long || !tells(stack)).then(|| {
+        (long || !has_outputs(stack)).then(|| {
             let remedy = format!(
                 "`aws cloudformation describe-stack-events --stack-name {name}` shows what it is waiting for"
             );
@@ -80,13 +80,4 @@ fn missing(subject: String, examined: &Examined<'_>) -> Diagnosis {
         }
     };
     STACK_MISSING.seen(subject, evidence, remedy)
-}
-
-/// Lists the first few names, and how many more there are.
-fn some(names: &[&str]) -> String {
-    const SHOWN: usize = 5;
-    match names.len().checked_sub(SHOWN) {
-        None | Some(0) => names.join(", "),
-        Some(more) => format!("{} and {more} more", names[..SHOWN].join(", ")),
-    }
 }

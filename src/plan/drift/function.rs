@@ -78,7 +78,7 @@ pub(super) fn log_key_drift(
     if !template.has_property(resource, "KmsKeyId") {
         return Ok(None);
     }
-    // CloudFormation resolves a dynamic reference, and the template does not tell to what.
+    // CloudFormation resolves a dynamic reference, and the template does not show to what.
     let wanted = template.text(resource, "KmsKeyId");
     let Some(wanted) = wanted.filter(|wanted| !wanted.contains("{{resolve:")) else {
         return Err(None);

@@ -10,6 +10,7 @@ mod difference;
 mod function;
 mod intrinsic;
 mod look;
+mod notify;
 mod policy;
 mod revert;
 mod secret;
@@ -85,6 +86,8 @@ pub struct DriftedResource {
     pub physical_id: String,
     /// How it differs.
     pub change: DriftChange,
+    /// What it is there for, after "it", if its logical ID does not say so.
+    pub purpose: Option<String>,
 }
 
 /// How a resource differs.
@@ -123,12 +126,19 @@ impl DriftedResource {
     /// Returns each difference as `plan` and `status` show it.
     pub fn shown(&self) -> Vec<Drift> {
         let texts = self.differences().into_iter();
+        let purpose = self.purpose();
         let drift = texts.map(|difference| Drift {
             logical_id: self.logical_id.clone(),
             kind: self.kind.clone(),
-            difference,
+            difference: difference + &purpose,
         });
         drift.collect()
+    }
+
+    /// Returns what it is there for, to append to a difference, or nothing.
+    pub fn purpose(&self) -> String {
+        let purpose = self.purpose.as_ref();
+        purpose.map_or(String::new(), |purpose| format!("; it {purpose}"))
     }
 
     /// Returns the differences, one text for each.
@@ -178,7 +188,12 @@ impl StackDrift {
     }
 
     /// Adds what was found of a resource.
-    fn add(&mut self, resource: DeployedResource<'_>, found: Found) {
+    fn add(
+        &mut self,
+        template: &DeployedTemplate<'_>,
+        resource: DeployedResource<'_>,
+        found: Found,
+    ) {
         match found {
             Ok(None) => {}
             Ok(Some(change)) => self.resources.push(DriftedResource {
@@ -186,6 +201,7 @@ impl StackDrift {
                 kind: resource.kind.to_owned(),
                 physical_id: resource.physical_id.to_owned(),
                 change,
+                purpose: notify::purpose(template, resource),
             }),
             Err(reason) => self.unchecked.push(UncheckedResource {
                 logical_id: resource.logical_id.to_owned(),
@@ -243,14 +259,14 @@ pub fn stack_drift(
         }
         match (look_at(template, resource, looks), of_cloudformation) {
             (Look::Decides(found) | Look::Adds(found), Ok(None)) | (Look::Decides(found), _) => {
-                drift.add(resource, found);
+                drift.add(template, resource, found);
             }
             (Look::Adds(_), found) | (Look::Compares(_), found @ Ok(Some(DriftChange::Gone))) => {
-                drift.add(resource, found);
+                drift.add(template, resource, found);
             }
             (Look::Compares(seen), found) => {
-                drift.add(resource, found);
-                drift.add(resource, seen);
+                drift.add(template, resource, found);
+                drift.add(template, resource, seen);
             }
         }
     }

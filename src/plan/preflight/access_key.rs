@@ -1,4 +1,4 @@
-//! What is specific to access keys.
+//! Checks that are specific to access keys.
 
 use jiff::Timestamp;
 use keyrota_contract::tag::USER;
@@ -44,9 +44,9 @@ pub(super) fn check(
     }
 }
 
-/// Returns the finding where the manifest names another user than the one for whom the secret was
-/// deployed. Others can write the tag and the value, so only both together count, and nothing but
-/// the refusal follows from them.
+/// Returns a finding if the manifest names a user other than the one for whom the secret was
+/// deployed. Other principals can write the tag and the value, so both must agree, and they only cause
+/// a refusal.
 fn check_other_user(entry: EntryOf<'_, AccessKey>, seen: &ObservedAccessKey) -> Option<Finding> {
     let held = seen.secret.as_ref()?;
     let credential = held.credential()?;
@@ -166,7 +166,7 @@ fn check_keys(
         .foreign_keys()
         .into_iter()
         .filter(|key| seen.credential().is_some() || Some(key.id.as_str()) != adopted)
-        // What an interrupted run of ours made and could not store.
+        // A key that an interrupted command created and did not store.
         .filter(|key| !seeding.as_ref().is_some_and(|seeding| seeding.made(key)))
         // When one key of another secret is adopted, the others are old keys.
         .filter(|key| adopted.is_none() || !is_of_another_secret(seen, key))
@@ -201,7 +201,7 @@ fn check_keys(
         let is_now = entry.first_rotation == FirstRotation::Now;
         findings.push(match circumstances.preflight.rotates && is_now {
             true => Finding::error("foreign-key", path, what)
-                .hint(format!("adopt it with {ADOPTION}; or run with --no-rotate to store a first key, move the clients to the secret, delete the old key, and run the command again")),
+                .hint(format!("adopt it with {ADOPTION}; or run with --no-rotate to store a first key, move the clients to the secret, delete the old key, and run the command again; if another stack rotates this user, remove the entry from one of the two manifests instead")),
             false => Finding::warning("foreign-key", path, what),
         });
     } else if !foreign.is_empty() {
@@ -224,8 +224,8 @@ fn is_of_another_secret(seen: &ObservedAccessKey, key: &Key) -> bool {
     seen.credential().is_none() && user.is_some_and(|user| is_recorded(user, &key.id))
 }
 
-/// Returns the finding where every key in the way is keyrota's, of another secret: the name of the
-/// entry's secret was changed.
+/// Returns a finding if keyrota created all keys that take the slots for another secret: the name of
+/// the entry's secret was changed.
 fn check_renamed(
     entry: EntryOf<'_, AccessKey>,
     seen: &ObservedAccessKey,
@@ -258,12 +258,18 @@ fn check_renamed(
         "keyrota created or adopted the keys of the user `{user}` ({}) for another secret than `{new}`{whose}",
         keys.join(", ")
     );
+    let other = match dropped.is_empty() {
+        true => {
+            "if another stack rotates this user, remove the entry from one of the two manifests; if the secret had another name before, "
+        }
+        false => "",
+    };
     Some(Finding::error("renamed-secret", format!("user {user}"), message).hint(format!(
-        "a secret cannot be renamed: write `secret: {old}` again; to move the key to `{new}` instead, run `aws secretsmanager cancel-rotate-secret --secret-id {old}`, set `initial_key: secret:{old}`, and move the clients to `{new}` before its next rotation"
+        "{other}a secret cannot be renamed: write `secret: {old}` again; to move the key to `{new}` instead, run `aws secretsmanager cancel-rotate-secret --secret-id {old}`, set `initial_key: secret:{old}`, and move the clients to `{new}` before its next rotation"
     )))
 }
 
-/// Describes a key so that a person can decide about it: its age, and its last use.
+/// Describes a key for a person who must decide about it: its age and its last use.
 fn described(key: &Key, now: Timestamp) -> String {
     let age = age_in_days(key, now).map_or_else(
         || "of unknown age".to_owned(),
@@ -276,8 +282,9 @@ fn described(key: &Key, now: Timestamp) -> String {
     format!("{}, {age}{state}, {}", key.id, last_use(key))
 }
 
-/// Says which key a run of an earlier version may have made and not stored. It noted
-/// that on the secret, where others can write it, so that nothing is done because of it.
+/// Returns a warning about a key that an interrupted command of an earlier version may have created and
+/// not stored. That version recorded this in a tag of the secret, which other principals can write, so no
+/// action depends on it.
 fn claimed(seen: &ObservedAccessKey, foreign: &[&Key]) -> Option<Finding> {
     let claimed = Seeding::claimed(seen)?;
     let key = foreign.iter().find(|key| key.active && claimed.made(key))?;

@@ -1,4 +1,4 @@
-//! What is specific to databases.
+//! Checks that are specific to databases.
 
 use keyrota_contract::tag;
 
@@ -50,9 +50,9 @@ fn not_set(entry: EntryOf<'_, Database>) -> Finding {
         .hint("run `keyrota bootstrap` without --no-rotate, or provide the first password with `initial_password`")
 }
 
-/// Returns the finding where a secret had a password before its user was one that the function
-/// creates. A teardown would drop a user that existed before. The tag is what the stack wrote; it
-/// only guards against a mistake.
+/// Returns a finding if a secret had a password before its user was one that the function
+/// creates. A teardown would drop a user that existed before. The stack wrote the tag, which only
+/// guards against a mistake.
 fn check_user(entry: EntryOf<'_, Database>, seen: &ObservedDatabase) -> Option<Finding> {
     entry.kind.create_user.as_ref()?;
     let tags = &seen.secret.as_ref()?.secret.tags;
@@ -67,7 +67,7 @@ fn check_user(entry: EntryOf<'_, Database>, seen: &ObservedDatabase) -> Option<F
     Some(finding.hint("remove `create_user` to rotate the password of the existing user"))
 }
 
-/// Returns the finding where the stack has a secret that the manifest no longer names, and the entry's
+/// Returns a finding if the stack has a secret that the manifest no longer names, and the entry's
 /// secret has no password yet: the name of the entry's secret may have been changed. If the function
 /// creates the user, it refuses one that exists.
 fn check_renamed(
@@ -92,8 +92,8 @@ fn check_renamed(
     )))
 }
 
-/// Returns the finding where a secret holds the login of somebody else: rotated,
-/// it would be another's password that changes.
+/// Returns a finding if a secret contains the login of another user, whose password a rotation would
+/// change.
 fn check_login(entry: EntryOf<'_, Database>, login: &Login) -> Option<Finding> {
     let what = if login.engine != entry.kind.engine {
         format!(

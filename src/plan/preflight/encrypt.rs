@@ -1,4 +1,4 @@
-//! What is found of the keys in `encrypt`. A key given by ARN is looked at, and never changed.
+//! Checks of the KMS keys in `encrypt`. A key that the manifest specifies by its ARN is never changed.
 
 use super::super::Lookup;
 use super::check_kms_key;
@@ -60,8 +60,8 @@ pub fn check_service_key(
     findings
 }
 
-/// Returns the finding where a key policy does not let a service use the key, or where that
-/// is not known.
+/// Returns a finding if a key policy does not let a service use the key, or if that is
+/// unknown.
 fn check_policy(
     arn: &Arn,
     field: &str,

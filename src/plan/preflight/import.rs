@@ -39,7 +39,7 @@ pub struct KeyImport {
     pub owner: KeyOwner,
 }
 
-/// Returns the finding where an entry adopts a secret that does not exist.
+/// Returns a finding if an entry adopts a secret that does not exist.
 pub(super) fn check_presence(seen: &ObservedEntry<'_>) -> Option<Finding> {
     let entry = seen.entry();
     (entry.adopt && seen.secret().is_none()).then(|| {
@@ -50,7 +50,7 @@ pub(super) fn check_presence(seen: &ObservedEntry<'_>) -> Option<Finding> {
     })
 }
 
-/// Returns what keeps a secret from being imported, as far as the secret itself shows it.
+/// Returns what prevents the import of a secret, as far as the secret itself shows it.
 pub(super) fn check(import: &SecretImport<'_>, seen: &ObservedEntry<'_>) -> Option<Finding> {
     let held = seen.held()?;
     let SecretImport { secret, entry, .. } = import;
@@ -84,7 +84,7 @@ pub(super) fn check(import: &SecretImport<'_>, seen: &ObservedEntry<'_>) -> Opti
     check_value(import, seen).or_else(|| check_key(import))
 }
 
-/// Returns the finding where a secret is scheduled for deletion and nothing proves that this stack
+/// Returns a finding if a secret is scheduled for deletion and nothing proves that this stack
 /// created it: someone else may have deleted it for a reason.
 fn check_deleted(import: &SecretImport<'_>) -> Option<Finding> {
     let name = &import.entry.secret;
@@ -153,8 +153,8 @@ fn obstacle<T>(content: &SecretContent<T>) -> Option<(&'static str, String)> {
     Some((kind, content.complete().err()?))
 }
 
-/// Returns the finding where the login of an adopted secret is for another server or database:
-/// clients that read it would be sent elsewhere.
+/// Returns a finding if the login of an adopted secret is for another server or database, because
+/// its clients would connect elsewhere after the deployment.
 fn check_server(entry: EntryOf<'_, Database>, login: &Login) -> Option<Finding> {
     let database = entry.kind;
     // The engine and the user are checked for every secret.
@@ -179,7 +179,7 @@ fn check_server(entry: EntryOf<'_, Database>, login: &Login) -> Option<Finding> 
     )
 }
 
-/// Returns the finding where the secret is encrypted with another customer managed key than the
+/// Returns a finding if the secret is encrypted with another customer managed key than the
 /// manifest's: the function's role could not use it.
 fn check_key(import: &SecretImport<'_>) -> Option<Finding> {
     let held = import.kms_key()?;
@@ -199,7 +199,7 @@ fn check_key(import: &SecretImport<'_>) -> Option<Finding> {
     )
 }
 
-/// Returns what keeps a secret from being imported, as far as other calls show it.
+/// Returns what prevents the import of a secret, as far as other calls show it.
 pub fn check_import(
     import: &SecretImport<'_>,
     seen: &ObservedEntry<'_>,

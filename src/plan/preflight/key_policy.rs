@@ -1,5 +1,4 @@
-//! What is found of the key policies of the keys in `kms_key`. A key is looked at, and never
-//! changed.
+//! Checks of the key policies of the keys in `kms_key`, which are never changed.
 
 use super::super::Lookup;
 use crate::model::{AccountId, Arn, Finding, Region, SecretName};
@@ -16,8 +15,8 @@ pub struct ObservedKeyPolicy<'model> {
     pub policy: Lookup<String>,
 }
 
-/// Returns the finding where a key policy does not let the function's role use the key, or where
-/// that is not known. `roles` are the names of the execution roles that the stack has already.
+/// Returns a finding if a key policy does not let the function's role use the key, or if
+/// that is unknown. `roles` are the names of the execution roles that the stack has already.
 pub fn check_key_policy(
     account: &AccountId,
     region: &Region,

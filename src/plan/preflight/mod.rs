@@ -1,4 +1,4 @@
-//! Whether a bootstrap may begin. All findings at once, before anything changes.
+//! Checks whether a deployment can start. Returns all findings at once, before anything changes.
 
 mod access_key;
 mod database;
@@ -30,14 +30,14 @@ pub use notify::{ObservedTarget, RuleOrigin, check_target, readable_key, targets
 pub use reference::{ObservedNetwork, Reference, check_network, check_references, references};
 pub use replica::{ObservedReplica, check_replica, check_replica_region};
 
-/// What a bootstrap intends, as far as the checks need to know.
+/// The parts of a deployment's intent that the checks depend on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Preflight {
-    /// A rotation follows; it needs the user's second key slot.
+    /// Whether a rotation follows, which needs the user's second key slot.
     pub rotates: bool,
 }
 
-/// Returns everything that stands in the way at a moment.
+/// Returns everything that prevents the deployment at this time.
 pub fn check(
     model: &Model,
     observed: &Observed<'_>,
@@ -46,7 +46,7 @@ pub fn check(
 ) -> Vec<Finding> {
     let mut findings = Vec::new();
     findings.extend(check_account(model, &observed.caller));
-    // Offline it is known only where the manifest names the account.
+    // Without AWS, the account is known only if the manifest specifies it.
     if let (None, Ok(account)) = (&model.account, AccountId::parse(&observed.caller.account)) {
         findings.extend(render::check_readers(model, &account));
     }
@@ -66,7 +66,7 @@ pub fn check(
     findings
 }
 
-/// Returns the finding where the caller is in another account than the manifest's.
+/// Returns a finding if the caller is in an account other than the manifest's.
 pub fn check_account(model: &Model, caller: &Caller) -> Option<Finding> {
     let account = model.account.as_ref()?;
     (account.as_str() != caller.account).then(|| {
@@ -79,7 +79,7 @@ pub fn check_account(model: &Model, caller: &Caller) -> Option<Finding> {
     })
 }
 
-/// Returns the finding where a stack of this name is somebody else's.
+/// Returns a finding if a stack with this name belongs to someone else.
 pub fn check_owner(model: &Model, stack: &Stack, resources: &[StackResource]) -> Option<Finding> {
     let ours = stack
         .tags
@@ -108,8 +108,8 @@ fn is_imported_only(model: &Model, stack: &Stack, resources: &[StackResource]) -
         && resources.iter().all(ours)
 }
 
-/// Returns what keeps a stack from being updated: it is somebody else's, or in a state that
-/// CloudFormation updates no stack in.
+/// Returns what prevents an update of a stack: it belongs to someone else, or CloudFormation does not
+/// update a stack in its status.
 pub fn check_stack(model: &Model, stack: &Stack, resources: &[StackResource]) -> Vec<Finding> {
     let mut findings = Vec::new();
     let path = format!("stack {}", stack.name);
@@ -145,19 +145,19 @@ pub fn check_stack(model: &Model, stack: &Stack, resources: &[StackResource]) ->
     findings
 }
 
-/// What is found of an entry that is specific to its kind.
+/// The findings about an entry that are specific to its kind.
 struct Specific {
-    /// Of the user, before the secret.
+    /// Findings about the user, which come before those about the secret.
     user: Vec<Finding>,
-    /// Of the credentials, behind the secret.
+    /// Findings about the credentials, which come after those about the secret.
     credentials: Vec<Finding>,
-    /// Of the source of the first credential, last.
+    /// The finding about the source of the first credential, which comes last.
     source: Option<Finding>,
-    /// What belongs in an administrator's secret.
+    /// What an administrator's secret must contain.
     administrator: &'static str,
 }
 
-/// What is the same for all entries.
+/// The inputs that all entries share.
 #[derive(Clone, Copy)]
 struct Circumstances<'a> {
     model: &'a Model,
@@ -191,7 +191,7 @@ fn check_entry(
         ObservedEntry::Service(entry, seen) => service::check(*entry, seen, secret.is_none()),
     };
     if import.is_some() {
-        // Whether the key in the secret works, and whose it is, is found out by using it.
+        // The import authenticates with the key, which shows whether it works and to whom it belongs.
         specific
             .credentials
             .retain(|it| !["lost-key", "other-user"].contains(&it.kind) || !it.is_error());
@@ -212,8 +212,8 @@ fn check_entry(
     findings.extend(specific.source);
 }
 
-/// Returns what is wrong with a secret that is there: it awaits deletion, is not
-/// the stack's, or cannot be decrypted.
+/// Returns what is wrong with a secret that exists: it is scheduled for deletion, does not belong to the
+/// stack, or cannot be decrypted.
 fn check_secret(stack: &str, held: HeldSecret<'_>, in_stack: bool) -> Option<Finding> {
     let secret = held.secret;
     let name = &secret.name;
@@ -226,9 +226,11 @@ fn check_secret(stack: &str, held: HeldSecret<'_>, in_stack: bool) -> Option<Fin
             Finding::error("scheduled-for-deletion", path, message).hint({
                 let restore = format!("aws secretsmanager restore-secret --secret-id {name}");
                 match in_stack {
-                    true => format!("restore it: {restore}"),
-                    // No command that deletes: the secret may be someone else's, and `teardown`
-                    // would remove the rest of the stack too.
+                    true => format!(
+                        "if `keyrota teardown` is running, wait until it has ended, then run `keyrota bootstrap` again, which restores the secret; otherwise, restore it: {restore}"
+                    ),
+                    // The hint names no command that deletes: the secret may belong to someone else, and
+                    // `teardown` would also delete the rest of the stack.
                     false => format!(
                         "to keep and rotate its value, restore it ({restore}) and set `adopt: true` for this entry; or choose another name with `secret:`; or wait until it is deleted, at most 30 days after the deletion was requested"
                     ),
@@ -259,7 +261,7 @@ fn check_secret(stack: &str, held: HeldSecret<'_>, in_stack: bool) -> Option<Fin
     check_secret_state(held)
 }
 
-/// Returns the finding where a secret is a replica, which cannot be changed.
+/// Returns a finding if a secret is a replica, which cannot be changed.
 fn check_primary(secret: &Secret) -> Option<Finding> {
     let (name, primary) = (&secret.name, secret.primary_elsewhere()?);
     let message = format!(
@@ -270,7 +272,7 @@ fn check_primary(secret: &Secret) -> Option<Finding> {
     )))
 }
 
-/// Returns the finding where the value of a secret cannot be decrypted.
+/// Returns a finding if the value of a secret cannot be decrypted.
 fn check_secret_state(held: HeldSecret<'_>) -> Option<Finding> {
     let name = &held.secret.name;
     let path = format!("secret {name}");
@@ -282,7 +284,7 @@ fn check_secret_state(held: HeldSecret<'_>) -> Option<Finding> {
     })
 }
 
-/// Returns why a customer managed key cannot be used, if so.
+/// Returns why a customer managed key cannot be used, or `None` if it can.
 pub(super) fn check_kms_key(arn: &Arn, key: &Lookup<EncryptionKey>) -> Option<String> {
     let why = match key {
         Lookup::Missing => "does not exist, or this account cannot access it".to_owned(),
@@ -297,7 +299,7 @@ pub(super) fn check_kms_key(arn: &Arn, key: &Lookup<EncryptionKey>) -> Option<St
     Some(format!("the KMS key {arn} {why}"))
 }
 
-/// Returns the names of the stack's secrets that the manifest does not name any more.
+/// Returns the names of the stack's secrets that the manifest no longer contains.
 fn dropped_secrets<'a>(circumstances: Circumstances<'a>) -> Vec<&'a str> {
     let Circumstances {
         model, observed, ..

@@ -3,6 +3,8 @@
 
 use std::collections::BTreeSet;
 
+use serde_json::json;
+
 use super::super::Lookup;
 use crate::model::{AccountId, EventTarget, Finding, Model, Region, TARGET_ELSEWHERE, TargetKind};
 use crate::port::{Receiver, StackResource};
@@ -10,7 +12,7 @@ use crate::render::{
     Admission, admits, events_statement, lets_service, notify_rule_logical_id, target_statement,
 };
 
-/// A target as it was found.
+/// The observed state of a target.
 #[derive(Clone, Debug)]
 pub struct ObservedTarget<'model> {
     /// The target.
@@ -21,7 +23,7 @@ pub struct ObservedTarget<'model> {
     pub key_policy: Option<Lookup<String>>,
 }
 
-/// Where a stack is.
+/// The location of a stack, whose rules deliver to the targets.
 #[derive(Clone, Copy, Debug)]
 pub struct RuleOrigin<'a> {
     /// The account.
@@ -143,7 +145,14 @@ fn check_policy(
         Admission::Admitted => None,
         Admission::Refused(why) => {
             let message = format!("the policy of the {target} does not admit EventBridge: {why}");
-            let hint = format!("add this statement to the policy: {statement}");
+            let hint = match &receiver.policy {
+                Some(_) => format!("add this statement to the policy: {statement}"),
+                None => format!(
+                    "give the {} this policy: {}",
+                    target.kind.noun(),
+                    json!({ "Version": "2012-10-17", "Statement": [statement] })
+                ),
+            };
             Some(Finding::error(KIND, path(target), message).hint(hint))
         }
         Admission::Unknown(why) => {

@@ -4,7 +4,7 @@ use keyrota_contract::check::{ACCOUNTS_UNSEEN, SEVERAL_ACCOUNTS, Signer, call};
 use serde_json::json;
 
 use super::{Principals, Rehearsal, RehearsedCall, TestMethod};
-use crate::model::{Adapter, Entry, Kind};
+use crate::model::{Adapter, Database, Entry, Kind, Service};
 use crate::port::PolicyDecision;
 
 /// What a rehearsal found to be refused.
@@ -41,7 +41,7 @@ pub fn failed_rehearsal(entry: &Entry, rehearsal: &Rehearsal) -> Option<FailedRe
     if refused.is_empty() {
         return None;
     }
-    let calls: Vec<String> = refused.iter().map(|call| told(entry, call)).collect();
+    let calls: Vec<String> = refused.iter().map(|call| describe(entry, call)).collect();
     let mut remedies: Vec<String> = Vec::new();
     for call in &refused {
         let remedy = remedy(entry, call, principals);
@@ -71,7 +71,7 @@ fn whose(entry: &Entry, by: Signer) -> String {
 }
 
 /// Returns a call with who makes it and why it is refused.
-fn told(entry: &Entry, refused: &RehearsedCall) -> String {
+fn describe(entry: &Entry, refused: &RehearsedCall) -> String {
     let by = whose(entry, refused.by);
     let on = refused
         .resource
@@ -93,11 +93,14 @@ fn told(entry: &Entry, refused: &RehearsedCall) -> String {
 fn remedy(entry: &Entry, refused: &RehearsedCall, principals: &Principals) -> String {
     let code = refused.code.as_deref().unwrap_or_default();
     let (service, _) = refused.call.split_once(':').unwrap_or_default();
-    if service == "database" {
-        return database(entry, refused, code);
-    }
-    if service == "adapter" {
-        return adapter(entry, refused, code);
+    if ["database", "adapter"].contains(&service) {
+        let login = Login {
+            entry,
+            call: &refused.call,
+            by: refused.by,
+            next: "then run `keyrota doctor` again",
+        };
+        return login.remedy(code);
     }
     if NO_ANSWER.contains(&code) {
         return format!(
@@ -219,16 +222,56 @@ fn administrators_secret(
     }
 }
 
-/// Returns the remedy for a login that fails.
-fn database(entry: &Entry, refused: &RehearsedCall, code: &str) -> String {
-    let Kind::Database(database) = &entry.kind else {
-        return "see the function's log".to_owned();
+/// Returns what to do about the first login of an entry, which `bootstrap` has the function try, after a
+/// fault with this code other than a wrong password.
+pub fn first_login_remedy(entry: &Entry, code: &str) -> String {
+    let call = match &entry.kind {
+        Kind::Service(_) => call::AUTHENTICATE,
+        Kind::AccessKey(_) | Kind::Database(_) => call::LOG_IN,
     };
+    let login = Login {
+        entry,
+        call,
+        by: Signer::User,
+        next: "then run `keyrota bootstrap` again",
+    };
+    login.remedy(code)
+}
+
+/// A login at a database or a service.
+struct Login<'a> {
+    entry: &'a Entry,
+    /// The call that makes it.
+    call: &'a str,
+    by: Signer,
+    /// What to do after the cause is corrected.
+    next: &'a str,
+}
+
+impl Login<'_> {
+    /// Returns what to do after a fault with this code.
+    fn remedy(&self, code: &str) -> String {
+        match &self.entry.kind {
+            Kind::Database(kind) => database(self, kind, code),
+            Kind::Service(kind) => adapter(self, kind, code),
+            Kind::AccessKey(_) => "see the function's log".to_owned(),
+        }
+    }
+}
+
+/// Returns the remedy for a login to a database that fails.
+fn database(login: &Login<'_>, database: &Database, code: &str) -> String {
+    let Login {
+        entry,
+        call,
+        by,
+        next,
+    } = *login;
     let endpoint = database.endpoint();
     match code {
         SEVERAL_ACCOUNTS => "set `hosts: all` in the manifest, or drop the accounts that no client uses, then run `keyrota bootstrap`".to_owned(),
         ACCOUNTS_UNSEEN => "let the login that changes the password read the accounts, as the evidence says, or set `hosts` in the manifest, then run `keyrota bootstrap`".to_owned(),
-        "wrong_credentials" if refused.call == call::CLIENT_LOG_IN => {
+        "wrong_credentials" if call == call::CLIENT_LOG_IN => {
             let (host, port) = database.published();
             format!(
                 "if the pooler at {host}:{port} has a list of passwords, write the current one to it and reload it, or let it ask the server (`auth_query` of PgBouncer)"
@@ -240,7 +283,7 @@ fn database(entry: &Entry, refused: &RehearsedCall, code: &str) -> String {
         "no_tls" | "untrusted" => format!(
             "check the certificate of {endpoint} against `host`, `tls`, and `tls_ca` in the manifest"
         ),
-        "wrong_credentials" if refused.by == Signer::Administrator => format!(
+        "wrong_credentials" if by == Signer::Administrator => format!(
             "store the administrator's current password in `{}`",
             entry.rotate_as.as_str()
         ),
@@ -248,7 +291,7 @@ fn database(entry: &Entry, refused: &RehearsedCall, code: &str) -> String {
             "run `keyrota rotate {}`, which tries the password of each version",
             entry.secret
         ),
-        "password_expired" if refused.by == Signer::Administrator => format!(
+        "password_expired" if by == Signer::Administrator => format!(
             "set a new password of the administrator on {endpoint}, which ends the expiry, and store it in `{}`",
             entry.rotate_as.as_str()
         ),
@@ -258,24 +301,24 @@ fn database(entry: &Entry, refused: &RehearsedCall, code: &str) -> String {
         ),
         "login_forbidden" => format!(
             "check that {} may log in to {endpoint}: that it is not locked, that the database exists, and that the server accepts it from the function's network",
-            whose(entry, refused.by)
+            whose(entry, by)
         ),
         "user_limit" => format!(
             "close sessions of {} on {endpoint}, or raise its own limit of connections",
-            whose(entry, refused.by)
+            whose(entry, by)
         ),
         "pooler" => {
             format!("see the log of the pooler at {endpoint}, and that it reaches the server")
         }
-        _ => format!("see the log of {endpoint}, fix the cause, then run `keyrota doctor` again"),
+        _ => format!("see the log of {endpoint}, fix the cause, {next}"),
     }
 }
 
 /// Returns the remedy for a login that an adapter could not make.
-fn adapter(entry: &Entry, refused: &RehearsedCall, code: &str) -> String {
-    let Kind::Service(service) = &entry.kind else {
-        return "see the function's log".to_owned();
-    };
+fn adapter(login: &Login<'_>, service: &Service, code: &str) -> String {
+    let Login {
+        entry, call, next, ..
+    } = *login;
     let place = service.place();
     match code {
         "wrong_credentials" => format!(
@@ -296,11 +339,11 @@ fn adapter(entry: &Entry, refused: &RehearsedCall, code: &str) -> String {
                 "let the role of the service function invoke {arn}: run `keyrota doctor --fix`, which restores the role's policies; an adapter in another account needs a resource policy that allows it"
             ),
             Adapter::Function(arn) => format!(
-                "check that the function {arn} exists and that the role of the service function may invoke it, and read the adapter's log; then run `keyrota doctor` again"
+                "check that the function {arn} exists and that the role of the service function may invoke it, and read the adapter's log; {next}"
             ),
             Adapter::Http(http) => format!(
-                "compare the answers of {place} with `answers` of `{}` in {}; then run `keyrota doctor` again",
-                refused.call.trim_start_matches("adapter:").to_lowercase(),
+                "compare the answers of {place} with `answers` of `{}` in {}; {next}",
+                call.trim_start_matches("adapter:").to_lowercase(),
                 http.file
             ),
         },

@@ -2,7 +2,7 @@
 //! can be known without changing anything.
 //!
 //! The function tries the calls that change nothing. For the others, IAM simulates the policies of
-//! the principal that would make them. What neither can tell is listed as not testable.
+//! the principal that would make them. A call that neither can decide is listed as not testable.
 
 mod cause;
 mod simulation;
@@ -15,7 +15,7 @@ use serde::Serialize;
 
 use crate::port::{PolicyDecision, Simulated};
 
-pub use cause::{FailedRehearsal, failed_rehearsal};
+pub use cause::{FailedRehearsal, failed_rehearsal, first_login_remedy};
 pub use simulation::{Principals, simulations};
 
 /// The rehearsal of a secret's next rotation.

@@ -8,7 +8,8 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::{
     HeldSecret, KeyClaim, LastRotation, ObservedAccessKey, ObservedDatabase, ObservedEntry,
-    ObservedService, OutstandingRotation, RemovalTimes, is_of_stack_set, outstanding_rotation,
+    ObservedService, OutstandingRotation, RemovalTimes, UnfinishedRotation, is_of_stack_set,
+    outstanding_rotation,
     removal_times,
 };
 use crate::model::{Database, Entry, EntryOf, FirstRotation, OldKey, RotateAs, Service};
@@ -24,11 +25,22 @@ pub use report::{
 /// How long after its due time a rotation counts as overdue.
 const GRACE: SignedDuration = SignedDuration::from_hours(7 * 24);
 
-/// Returns the state of an entry at a moment, without the secret's tags.
+/// Returns the state of an entry at a moment, without the secret's tags. Nothing is known about an
+/// unfinished rotation.
 pub fn report(seen: &ObservedEntry<'_>, now: Timestamp) -> SecretReport {
+    report_unfinished(seen, None, now)
+}
+
+/// Returns the state of an entry at a moment, without the secret's tags. `unfinished` is its rotation
+/// that has not ended.
+pub fn report_unfinished(
+    seen: &ObservedEntry<'_>,
+    unfinished: Option<&UnfinishedRotation>,
+    now: Timestamp,
+) -> SecretReport {
     let entry = seen.entry();
     let secret = seen.secret();
-    let state = state(seen, now);
+    let state = state(seen, unfinished, now);
     let keys = match seen {
         ObservedEntry::AccessKey(_, seen) => {
             let is_self = entry.rotate_as == RotateAs::Itself;
@@ -81,9 +93,10 @@ pub fn report_without_values(
     entry: &Entry,
     secret: Option<&Secret>,
     keys: &[Key],
+    unfinished: Option<&UnfinishedRotation>,
     now: Timestamp,
 ) -> SecretReport {
-    let (state, reason) = state_without_values(entry, secret, keys, now);
+    let (state, reason) = state_without_values(entry, secret, keys, unfinished, now);
     let mut unknown = Vec::new();
     if state == State::Unknown {
         unknown.push("state");
@@ -120,6 +133,7 @@ fn state_without_values(
     entry: &Entry,
     secret: Option<&Secret>,
     keys: &[Key],
+    unfinished: Option<&UnfinishedRotation>,
     now: Timestamp,
 ) -> (State, Option<String>) {
     let because = |state, reason: &str| (state, Some(reason.to_owned()));
@@ -144,11 +158,13 @@ fn state_without_values(
     if entry.as_access_key().is_some() && !keys.iter().any(|key| key.active) {
         return because(State::Broken, "the user has no active key");
     }
-    match rotation_state(entry, secret, last_rotation(entry, secret), now) {
-        (State::Ok, _) => because(
-            State::Unknown,
-            "whether the credential works is not known without its value",
-        ),
+    let rotation = last_rotation(entry, secret);
+    match rotation_state(entry, secret, rotation, unfinished, now) {
+        (State::Ok, under_way) => {
+            let unknown = "whether the credential works is not known without its value";
+            let under_way = under_way.map(|under_way| format!("{under_way}; {unknown}"));
+            because(State::Unknown, under_way.as_deref().unwrap_or(unknown))
+        }
         known => known,
     }
 }
@@ -194,7 +210,11 @@ fn report_key(key: &Key, seen: &ObservedAccessKey, now: Timestamp, is_self: bool
     KeyReport::new(key, role, removal_times)
 }
 
-fn state(seen: &ObservedEntry<'_>, now: Timestamp) -> (State, Option<String>) {
+fn state(
+    seen: &ObservedEntry<'_>,
+    unfinished: Option<&UnfinishedRotation>,
+    now: Timestamp,
+) -> (State, Option<String>) {
     let because = |state, reason: &str| (state, Some(reason.to_owned()));
     let held = match seen.held() {
         None => return because(State::Missing, "the secret does not exist"),
@@ -221,7 +241,7 @@ fn state(seen: &ObservedEntry<'_>, now: Timestamp) -> (State, Option<String>) {
     };
     match broken {
         Some(reason) => (State::Broken, Some(reason)),
-        None => overdue(seen.entry(), held, now),
+        None => rotation_state(seen.entry(), held.secret, held.rotation, unfinished, now),
     }
 }
 
@@ -269,22 +289,29 @@ pub(super) fn overdue(
     held: HeldSecret<'_>,
     now: Timestamp,
 ) -> (State, Option<String>) {
-    rotation_state(entry, held.secret, held.rotation, now)
+    rotation_state(entry, held.secret, held.rotation, None, now)
 }
 
 fn rotation_state(
     entry: &Entry,
     secret: &Secret,
     rotation: LastRotation,
+    unfinished: Option<&UnfinishedRotation>,
     now: Timestamp,
 ) -> (State, Option<String>) {
     let because = |state, reason: String| (state, Some(reason));
-    if secret.unfinished().is_some() {
+    let under_way = unfinished.and_then(|unfinished| unfinished.under_way(now));
+    if secret.unfinished().is_some() && under_way.is_none() {
+        let reported = unfinished.and_then(|unfinished| unfinished.reported.as_ref());
+        let reported = reported.map_or(String::new(), |it| format!(": {it}"));
+        let resume = "`keyrota doctor` has the remedy, and `keyrota rotate` resumes it";
         return because(
             State::Stuck,
-            "a rotation is unfinished: it is under way, or was broken off; `keyrota rotate` completes it".into(),
+            format!("a rotation started and did not end{reported}; {resume}"),
         );
     }
+    let under_way =
+        under_way.map(|since| format!("a rotation started at {since:.0} and is under way"));
     let due = secret.next_rotation.filter(|_| secret.rotation_enabled);
     let expired = |due: &Timestamp| due.checked_add(GRACE).is_ok_and(|expired| expired < now);
     let missed = due
@@ -296,7 +323,10 @@ fn rotation_state(
         return match (first, missed) {
             (Some(_), Some(missed)) => because(State::Overdue, missed),
             (Some(first), None) => because(State::NeverRotated, first.to_string()),
-            (None, _) => because(State::NeverRotated, "no rotation has succeeded yet".into()),
+            (None, _) => because(
+                State::NeverRotated,
+                under_way.unwrap_or_else(|| "no rotation has succeeded yet".into()),
+            ),
         };
     }
     if !secret.rotation_enabled {
@@ -304,6 +334,6 @@ fn rotation_state(
     }
     match missed {
         Some(missed) => because(State::Overdue, missed),
-        None => (State::Ok, None),
+        None => (State::Ok, under_way),
     }
 }

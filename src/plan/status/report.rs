@@ -136,7 +136,7 @@ pub struct SecretReport {
     pub username: String,
     /// Its state.
     pub state: State,
-    /// The reason for any state other than `ok`.
+    /// The reason for any state other than `ok`, or that a rotation is under way.
     pub reason: Option<String>,
     /// The schedule expression in the manifest.
     pub schedule: String,
@@ -290,7 +290,7 @@ pub enum State {
     NeverRotated,
     /// A rotation was due more than seven days ago, or rotation is not scheduled.
     Overdue,
-    /// A rotation started and has not ended.
+    /// A rotation started, and does not end by itself.
     Stuck,
     /// The current credential does not work.
     Broken,

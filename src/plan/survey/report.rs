@@ -325,7 +325,7 @@ mod tests {
         // One of another date, such as a key that was created since, is not in the report.
         let later = key(true, "2026-05-01T12:00:00Z");
         assert_eq!(ada.last_use(&[old, later.clone()], &later), None);
-        // Two of the same second cannot be told apart.
+        // Two keys that were created in the same second cannot be distinguished.
         let twins = [new.clone(), new.clone()];
         assert_eq!(ada.last_use(&twins, &new), None);
         let report = parsed(&[row("ada", [UNUSED, UNUSED])]);

@@ -72,7 +72,7 @@ fn the_user_in_the_value_is_shown() {
         (shown.username.as_str(), shown.state),
         ("app", State::Broken)
     );
-    let shown = report_without_values(&model.entries[0], Some(&secret()), &[], at(NOW));
+    let shown = report_without_values(&model.entries[0], Some(&secret()), &[], None, at(NOW));
     assert!(shown.unknown.contains(&"username"), "{:?}", shown.unknown);
 }
 

@@ -113,7 +113,7 @@ fn a_user_that_the_function_created_is_dropped_before_the_stack() {
     let dropped = ["drop app at db:5432 with keys-function", "delete the stack"];
     let login = || seen(model, secret(), LOGIN);
     assert_eq!(torn_down((login(), true), Some(&with), false), dropped);
-    // Its first rotation may have been broken off.
+    // Its first rotation may have been interrupted.
     let mut begun = secret();
     begun
         .versions

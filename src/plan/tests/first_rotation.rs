@@ -244,7 +244,7 @@ fn a_schedule_outside_of_the_stack_follows_the_manifest() {
 fn without_values_a_secret_without_a_function_has_never_rotated() {
     let state = |first: &str, secret: &Secret| {
         let model = model(&format!(", first_rotation: {first}"));
-        let report = report_without_values(&model.entries[0], Some(secret), &[], at(NOW));
+        let report = report_without_values(&model.entries[0], Some(secret), &[], None, at(NOW));
         (report.state, report.is_fine())
     };
     assert_eq!(

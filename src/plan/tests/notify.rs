@@ -1,9 +1,12 @@
 //! Findings about the targets in `notify`.
 
-use super::super::{Lookup, ObservedTarget, RuleOrigin, check_target, readable_key, targets};
+use super::super::{
+    CheckedTarget, Lookup, ObservedTarget, RuleOrigin, check_target, diagnose_targets,
+    readable_key, targets,
+};
 use crate::model::{AccountId, Finding, Model, Region, load};
-use crate::port::{Error, ErrorKind, Receiver};
-use crate::render::{events_statement, target_statement};
+use crate::port::{Error, ErrorKind, Receiver, StackResource};
+use crate::render::{events_statement, notify_rule_logical_id, target_statement};
 
 const TOPIC: &str = "arn:aws:sns:eu-west-1:111122223333:rotated";
 const QUEUE: &str = "arn:aws:sqs:eu-west-1:111122223333:rotated";
@@ -105,6 +108,7 @@ fn the_policy_of_a_topic_or_a_queue_must_admit_the_rule() {
     for arn in [TOPIC, QUEUE] {
         assert_eq!(check(arn, Lookup::Found(Some(admitting(arn))), None), []);
         for policy in [None, Some("{ \"Statement\": [] }".to_owned())] {
+            let is_without_policy = policy.is_none();
             let closed = Receiver {
                 policy,
                 ..admitting(arn)
@@ -113,6 +117,9 @@ fn the_policy_of_a_topic_or_a_queue_must_admit_the_rule() {
             assert_eq!(told(&findings), [(true, "target-policy")], "{arn}");
             let hint = findings[0].hint.as_deref().unwrap();
             assert!(hint.contains("EventBridgeMayDeliver"), "{hint}");
+            // Without a policy, there is nothing to which a statement could be added.
+            let is_whole = hint.contains("\"Version\":\"2012-10-17\"");
+            assert_eq!(is_whole, is_without_policy, "{hint}");
         }
         let unreadable = Receiver {
             policy: Some("no policy".to_owned()),
@@ -163,4 +170,123 @@ fn the_key_of_a_topic_or_a_queue_must_admit_eventbridge() {
             assert!(findings[0].message.contains("EventsMayEncrypt"));
         }
     }
+}
+
+/// A queue whose policy admits one rule only, by its name.
+fn admitting_rule(rule: &str) -> Receiver {
+    let statement = serde_json::json!({
+        "Effect": "Allow",
+        "Principal": { "Service": "events.amazonaws.com" },
+        "Action": "sqs:SendMessage",
+        "Resource": QUEUE,
+        "Condition": { "ArnEquals": {
+            "aws:SourceArn": format!("arn:aws:events:eu-west-1:111122223333:rule/{rule}"),
+        } },
+    });
+    Receiver {
+        policy: Some(format!("{{ \"Statement\": [{statement}] }}")),
+        ..admitting(QUEUE)
+    }
+}
+
+#[test]
+fn a_policy_must_admit_the_rules_that_the_stack_has() {
+    let (account, region) = place();
+    let model = model(&[QUEUE]);
+    let id = notify_rule_logical_id(&model.entries[0].notify);
+    let rule = |logical_id: String, name: &str, status: &str| StackResource {
+        logical_id,
+        physical_id: name.to_owned(),
+        kind: "AWS::Events::Rule".to_owned(),
+        status: status.to_owned(),
+    };
+    let check = |admitted: &str, resources: &[StackResource]| {
+        let origin = RuleOrigin {
+            account: &account,
+            region: &region,
+            resources,
+        };
+        let seen = ObservedTarget {
+            target: &model.entries[0].notify[0],
+            found: Lookup::Found(Some(admitting_rule(admitted))),
+            key_policy: None,
+        };
+        check_target(&model, origin, &seen).is_empty()
+    };
+    let live = rule(id.clone(), "live", "CREATE_COMPLETE");
+    assert!(check("live", std::slice::from_ref(&live)));
+    assert!(!check("another", std::slice::from_ref(&live)));
+    // CloudFormation lists a resource after its deletion.
+    for status in ["DELETE_COMPLETE", "DELETE_IN_PROGRESS", "DELETE_SKIPPED"] {
+        let gone = rule(id.clone(), "gone", status);
+        assert!(check("live", &[gone.clone(), live.clone()]), "{status}");
+        assert!(!check("gone", std::slice::from_ref(&gone)), "{status}");
+    }
+    // A rule whose pattern is full has a successor.
+    let second = rule(format!("{id}2"), "second", "CREATE_COMPLETE");
+    assert!(!check("live", &[live.clone(), second]));
+    // A rule of other targets, one that has no name yet, and another type do not count.
+    let unnamed = rule(id.clone(), "", "CREATE_IN_PROGRESS");
+    let other = rule("SweepRule".to_owned(), "other", "CREATE_COMPLETE");
+    let mut permission = rule(id.clone(), "permission", "CREATE_COMPLETE");
+    permission.kind = "AWS::Lambda::Permission".to_owned();
+    assert!(check("live", &[unnamed, other, permission, live]));
+    // Without a rule, one such as CloudFormation will create counts.
+    assert!(check(&format!("payments-keys-{id}-000000000000"), &[]));
+    assert!(!check("live", &[]));
+}
+
+#[test]
+fn doctor_names_a_target_that_is_gone_or_closed() {
+    let diagnose = |arn: &str, found: Lookup<Option<Receiver>>| {
+        let (account, region) = place();
+        let model = model(&[arn]);
+        let origin = RuleOrigin {
+            account: &account,
+            region: &region,
+            resources: &[],
+        };
+        let seen = ObservedTarget {
+            target: &model.entries[0].notify[0],
+            found,
+            key_policy: None,
+        };
+        let findings = check_target(&model, origin, &seen);
+        let checked = CheckedTarget { seen, findings };
+        let unknown = checked.unknown().count();
+        (diagnose_targets(&model, &[checked]), unknown)
+    };
+    for arn in [TOPIC, QUEUE, FUNCTION, BUS] {
+        let (found, _) = diagnose(arn, Lookup::Missing);
+        let [gone] = found.as_slice() else {
+            panic!("{found:#?}");
+        };
+        assert_eq!(gone.fault.id, "notify-target-unusable");
+        assert!(gone.subject.ends_with(arn), "{gone:#?}");
+        let secrets = "promotions of payments-keys/ada, payments-keys/bea do not reach it";
+        assert!(gone.evidence.contains(secrets), "{gone:#?}");
+        assert!(gone.remedy.starts_with("create the "), "{gone:#?}");
+        assert_eq!(gone.fix, None);
+        let (found, unknown) = diagnose(arn, Lookup::Denied(denied()));
+        assert_eq!(found.len(), 1);
+        assert_eq!(found[0].fault.id, "notify-target-unchecked");
+        assert!(found[0].evidence.contains("sns:GetTopicAttributes"));
+        assert_eq!(unknown, 0);
+    }
+    let closed = Receiver {
+        policy: None,
+        ..admitting(QUEUE)
+    };
+    let (found, _) = diagnose(QUEUE, Lookup::Found(Some(closed)));
+    assert_eq!(found.len(), 1);
+    assert!(found[0].remedy.contains("EventBridgeMayDeliver"));
+    let (found, unknown) = diagnose(QUEUE, Lookup::Found(Some(admitting(QUEUE))));
+    assert!(found.is_empty() && unknown == 0);
+    // Nobody can look through an alias, so that is no fault.
+    let aliased = Receiver {
+        kms_key: Some("alias/mine".to_owned()),
+        ..admitting(QUEUE)
+    };
+    let (found, unknown) = diagnose(QUEUE, Lookup::Found(Some(aliased)));
+    assert!(found.is_empty() && unknown == 1);
 }

@@ -159,7 +159,7 @@ fn the_secret() {
         let hint = findings(model(""), seen)[0].hint.clone().unwrap();
         let restores = hint.contains(way_on) && hint.contains("restore-secret");
         assert!(restores, "{hint}");
-        let deletes = hint.contains("teardown") || hint.contains("delete-secret");
+        let deletes = hint.contains("run `keyrota teardown`") || hint.contains("delete-secret");
         assert!(!deletes, "{hint}");
     }
     let mut foreign = with(|_| {});

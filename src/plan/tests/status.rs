@@ -1,7 +1,8 @@
 //! Each state of a credential.
 
 use super::super::{
-    KeyRole, MADE, ObservedAccessKey, SecretContent, State, report, report_without_values,
+    KeyRole, MADE, ObservedAccessKey, SecretContent, State, UnfinishedRotation, report,
+    report_unfinished, report_without_values,
 };
 use super::sample::{NOW, at, complete, entry, key, model, observed_of, tags};
 use crate::model::Content;
@@ -306,6 +307,46 @@ fn keys_are_told_apart_by_id() {
     );
 }
 
+#[test]
+fn a_rotation_is_stuck_after_an_error_or_when_it_is_too_old() {
+    let limit = jiff::SignedDuration::from_mins(5);
+    let state = |created: Option<&str>, reported: Option<&str>, pending: bool| {
+        let mut seen = entry();
+        let versions = &mut seen.secret.as_mut().unwrap().secret.versions;
+        if pending {
+            versions.insert("three".to_owned(), vec!["AWSPENDING".to_owned()]);
+        }
+        let unfinished = UnfinishedRotation {
+            created: created.map(at),
+            reported: reported.map(str::to_owned),
+            limit,
+        };
+        let unfinished = pending.then_some(&unfinished);
+        let secret = seen.secret.as_ref().map(|held| held.secret.clone());
+        let keys = seen.keys.clone();
+        let shown = report_unfinished(&observed_of(model(""), seen), unfinished, at(NOW));
+        let entry = &model("").entries[0];
+        let blind = report_without_values(entry, secret.as_ref(), &keys, unfinished, at(NOW));
+        (shown.state, shown.reason.unwrap_or_default(), blind.state)
+    };
+    let young = "2026-11-02T08:55:01Z";
+    let (shown, why, blind) = state(Some(young), None, true);
+    assert_eq!((shown, blind), (State::Ok, State::Unknown));
+    assert_eq!(
+        why,
+        format!("a rotation started at {young} and is under way")
+    );
+    let (shown, why, blind) = state(Some(young), Some("no server"), true);
+    assert_eq!((shown, blind), (State::Stuck, State::Stuck));
+    assert!(why.contains("did not end: no server"), "{why}");
+    for created in [Some("2026-11-02T08:55:00Z"), None] {
+        let (shown, why, blind) = state(created, None, true);
+        assert_eq!((shown, blind), (State::Stuck, State::Stuck));
+        assert!(why.contains("`keyrota rotate` resumes it"), "{why}");
+    }
+    assert_eq!(state(None, None, false).0, State::Ok);
+}
+
 /// Returns the state that is reported without values, and the fields that are unknown.
 fn without_values(
     change: impl FnOnce(&mut ObservedAccessKey),
@@ -314,7 +355,7 @@ fn without_values(
     change(&mut seen);
     let secret = seen.secret.as_ref().map(|held| &held.secret);
     let entry = &model("").entries[0];
-    let report = report_without_values(entry, secret, &seen.keys, at(NOW));
+    let report = report_without_values(entry, secret, &seen.keys, None, at(NOW));
     (report.state, report.reason, report.unknown)
 }
 

@@ -1,6 +1,8 @@
 //! The function and its log.
 
-use super::Command::{Bootstrap, DetectDrift, Doctor, Plan, Rotate, Teardown};
+use super::Command::{
+    Bootstrap, DetectDrift, Doctor, Plan, Rotate, Status, StatusWithoutValues, Teardown,
+};
 use super::{Action, Grant, Scope, each, generated};
 use crate::render::Strategy;
 
@@ -41,11 +43,14 @@ const DROP_USERS: &[Action] = &[("lambda:InvokeFunction", &[Teardown])];
 /// `plan` and `bootstrap` find out whether the adapters of services exist.
 const ADAPTERS: &[Action] = &[("lambda:GetFunctionConfiguration", &[Plan, Bootstrap])];
 
-/// `FilterLogEvents` shows why a rotation failed.
+/// `FilterLogEvents` shows why a rotation failed, or that it has.
 const LOG: &[Action] = &[
     ("logs:CreateLogGroup", &[Bootstrap]),
     ("logs:DeleteLogGroup", &[Bootstrap, Teardown]),
-    ("logs:FilterLogEvents", &[Bootstrap, Rotate, Doctor]),
+    (
+        "logs:FilterLogEvents",
+        &[Bootstrap, Rotate, Status, StatusWithoutValues, Doctor],
+    ),
     ("logs:GetDataProtectionPolicy", &[Bootstrap, DetectDrift]),
     ("logs:ListTagsForResource", &[Bootstrap, DetectDrift]),
     ("logs:PutRetentionPolicy", &[Bootstrap]),
@@ -53,8 +58,8 @@ const LOG: &[Action] = &[
     ("logs:UntagResource", &[Bootstrap]),
 ];
 
-/// IAM grants the lookup of a log group only on all log groups. `plan` finds a log group that is
-/// in the way of the stack's.
+/// IAM grants the lookup of a log group only on all log groups. `plan` finds a log group that
+/// conflicts with the stack's.
 const FIND_LOG: &[Action] = &[
     ("logs:DescribeIndexPolicies", &[Bootstrap, DetectDrift]),
     (

@@ -95,7 +95,7 @@ const ABSENT_USERS: &[Action] = &[
     ("iam:ListAccessKeys", &Command::COMMANDS),
 ];
 
-/// The records on a user while a key is created or given up: see `plan/seeding.rs`. They decide
+/// The records on a user while a key is created or abandoned: see `plan/seeding.rs`. They decide
 /// which key may be deleted, so each command may write only its own tags.
 const SEEDING: &[Action] = &[
     ("iam:TagUser", &[Bootstrap]),
@@ -149,7 +149,7 @@ const TAG_MADE: &[Action] = &[
 /// The handlers of both users and their policies need these actions.
 const SELVES_OR_MADE: &[Action] = &[("iam:GetUserPolicy", &[Bootstrap, Teardown, DetectDrift])];
 
-/// A policy of the same name that does not belong to the stack is in the way of the stack's. For
+/// A policy of the same name that does not belong to the stack conflicts with the stack's. For
 /// `bootstrap`, `SELVES_OR_MADE` has this action.
 const FIND_USER_POLICY: &[Action] = &[("iam:GetUserPolicy", &[Plan])];
 

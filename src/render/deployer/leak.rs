@@ -18,7 +18,7 @@ const USERS: &[Action] = &[
 ];
 
 /// The records on the user: which key leaked, and those that are written while a key is created or
-/// given up.
+/// abandoned.
 const MARKS: &[Action] = &[
     ("iam:TagUser", &[RespondToLeak]),
     ("iam:UntagUser", &[RespondToLeak]),

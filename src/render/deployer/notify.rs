@@ -5,18 +5,22 @@ use super::Command::{Bootstrap, DetectDrift, Plan, Teardown};
 use super::{Action, Grant, Scope, each};
 use crate::model::TargetKind;
 
-/// `plan` and `bootstrap` find out whether the targets exist and admit the rule.
-const TOPICS: &[Action] = &[("sns:GetTopicAttributes", &[Plan, Bootstrap])];
+/// `plan` and `bootstrap` find out whether the targets exist and admit the rule, and `doctor` and
+/// `status --check` whether they still do.
+const TOPICS: &[Action] = &[("sns:GetTopicAttributes", &[Plan, Bootstrap, DetectDrift])];
 const QUEUES: &[Action] = &[
-    ("sqs:GetQueueAttributes", &[Plan, Bootstrap]),
-    ("sqs:GetQueueUrl", &[Plan, Bootstrap]),
+    ("sqs:GetQueueAttributes", &[Plan, Bootstrap, DetectDrift]),
+    ("sqs:GetQueueUrl", &[Plan, Bootstrap, DetectDrift]),
 ];
-const BUSES: &[Action] = &[("events:DescribeEventBus", &[Plan, Bootstrap])];
+const BUSES: &[Action] = &[("events:DescribeEventBus", &[Plan, Bootstrap, DetectDrift])];
 
 /// The handler of a permission reads the whole policy, and writes its own statement.
 const FUNCTIONS: &[Action] = &[
     ("lambda:AddPermission", &[Bootstrap]),
-    ("lambda:GetFunctionConfiguration", &[Plan, Bootstrap]),
+    (
+        "lambda:GetFunctionConfiguration",
+        &[Plan, Bootstrap, DetectDrift],
+    ),
     ("lambda:GetPolicy", &[Bootstrap, DetectDrift]),
     ("lambda:RemovePermission", &[Bootstrap, Teardown]),
 ];

@@ -34,6 +34,10 @@ const SECRETS: &[Action] = &[
         "secretsmanager:GetSecretValue",
         &[Plan, Bootstrap, Status, Doctor, Teardown],
     ),
+    (
+        "secretsmanager:ListSecretVersionIds",
+        &[Status, StatusWithoutValues, Doctor],
+    ),
     ("secretsmanager:PutSecretValue", &[Bootstrap]),
     ("secretsmanager:RestoreSecret", &[Bootstrap, Doctor]),
     ("secretsmanager:RotateSecret", &[Bootstrap, Doctor]),
@@ -199,7 +203,7 @@ const ALIAS: &[Action] = &[
 /// The stack's own aliases only, since creating one also needs the permission on the alias.
 const ALIAS_NEW_KEY: &[Action] = &[("kms:CreateAlias", &[Bootstrap])];
 
-/// IAM grants it only on all resources. `plan` finds an alias that is in the way of the stack's.
+/// IAM grants it only on all resources. `plan` finds an alias that conflicts with the stack's.
 const FIND_ALIAS: &[Action] = &[("kms:ListAliases", &[Plan, Bootstrap, DetectDrift])];
 
 /// Returns the grants for the secrets, and for managing and using the KMS keys.

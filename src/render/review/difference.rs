@@ -105,8 +105,8 @@ pub fn difference(
         ));
         rotated.append(&mut rotating(&tree, &resolver));
     }
-    difference.gained = grant::tell(holds.difference(&held), setting);
-    difference.lost = grant::tell(held.difference(&holds), setting);
+    difference.gained = grant::sentences(holds.difference(&held), setting);
+    difference.lost = grant::sentences(held.difference(&holds), setting);
     difference.begins = listed(rotates.difference(&rotated).cloned().collect());
     difference.stops = listed(rotated.difference(&rotates).cloned().collect());
     finish(&mut difference);

@@ -86,7 +86,7 @@ fn by_secret(conditions: &[Condition]) -> Vec<Vec<Condition>> {
 }
 
 /// Returns the grants in the smallest number of sentences with the same meaning.
-pub fn tell<'a>(
+pub fn sentences<'a>(
     grants: impl IntoIterator<Item = &'a Grant>,
     setting: &SentenceContext,
 ) -> Vec<Sentence> {

@@ -37,7 +37,7 @@ struct GroupKey {
 
 impl GroupKey {
     /// Returns everything except the names of the statement's resources. The deployer's
-    /// statements are not grouped in this way, because their resources tell them apart.
+    /// statements are not grouped in this way, because their resources distinguish them.
     fn whatever_the_resources(holder: &Holder, statement: &Statement) -> Option<Self> {
         if holder.is_a_person() {
             return None;

@@ -48,7 +48,7 @@ pub(in crate::run) async fn observe_login(
     .await
 }
 
-/// Observes a secret by its name, whose values are logins of a kind. `is_same` tells whether two have
+/// Observes a secret by its name, whose values are logins of a kind. `is_same` returns whether two have
 /// the same password.
 pub(in crate::run) async fn observe_login_as<T>(
     context: &Context<'_>,

@@ -11,8 +11,12 @@ use super::super::error::{Error, Result};
 use super::super::{Context, Deployed, SeededEntry};
 use super::check::{PASSWORD_EXPIRED, WRONG_PASSWORD, check};
 use super::{Passwords, observe_database};
-use crate::model::{Content, Database, EntryOf, FirstRotation, InitialPassword, Login, Place};
-use crate::plan::{Administrator, FIRST, ObservedDatabase, ObservedEntry, SecretContent};
+use crate::model::{
+    Content, Database, Entry, EntryOf, FirstRotation, InitialPassword, Login, Place,
+};
+use crate::plan::{
+    Administrator, FIRST, ObservedDatabase, ObservedEntry, SecretContent, first_login_remedy,
+};
 use crate::port::{CURRENT, Secret};
 use crate::render::Strategy;
 
@@ -63,7 +67,7 @@ pub(in crate::run) async fn seed_database<'model>(
             "the administrator's secret `{administrator}` {why}"
         ))
     })?;
-    let (login, told) = match seen.login() {
+    let (login, message) = match seen.login() {
         Some(login)
             if !entry.kind.has_user(&login.username) || login.engine != entry.kind.engine =>
         {
@@ -117,6 +121,7 @@ pub(in crate::run) async fn seed_database<'model>(
         }
     };
     let first = FirstLogin {
+        entry: &entry,
         secret: name,
         arn,
         strategy: Strategy::Databases,
@@ -135,7 +140,7 @@ pub(in crate::run) async fn seed_database<'model>(
             changed: false,
         });
     }
-    context.done(told);
+    context.done(message);
     let seen = observe_database(context, entry).await?;
     Ok(SeededEntry {
         seen: ObservedEntry::Database(entry, Box::new(seen)),
@@ -225,6 +230,8 @@ async fn stored_by_another(
 
 /// The first login of a secret, or one with another address.
 pub(in crate::run) struct FirstLogin<'a> {
+    /// The entry.
+    pub(in crate::run) entry: &'a Entry,
     /// The secret's name.
     pub(in crate::run) secret: &'a str,
     /// The secret's ARN.
@@ -264,14 +271,18 @@ pub(in crate::run) async fn store(
             let refused = answer
                 .refusal()
                 .filter(|_| !(is_expired && first.rotates_now));
-            let is_tested = { answer.find(call::LOG_IN, Signer::User).into_iter() }
+            let mut codes = { answer.find(call::LOG_IN, Signer::User).into_iter() }
                 .chain(answer.find(call::AUTHENTICATE, Signer::User))
-                .any(|login| login.code.as_deref() == Some(WRONG_PASSWORD));
-            let login = refused.map(|reason| match is_tested {
-                true => format!("{user} cannot log in to {place} with this password: {reason}"),
-                false => format!(
+                .filter_map(|login| login.code.as_deref());
+            let code = codes.next().unwrap_or_default();
+            let login = refused.map(|reason| match code {
+                WRONG_PASSWORD => {
+                    format!("{user} cannot log in to {place} with this password: {reason}")
+                }
+                code => format!(
                     "{user} cannot log in to {place}: {reason}; the password was not tested, and nothing \
-                     was stored; fix this, then run `keyrota bootstrap` again"
+                     was stored; {}",
+                    first_login_remedy(first.entry, code)
                 ),
             });
             login.or_else(|| answer.accounts_refusal())

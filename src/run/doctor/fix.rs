@@ -83,10 +83,10 @@ fn refusal(error: &Error) -> String {
         return format!("the stack was not restored: {error}");
     };
     let findings = findings.iter();
-    let told: Vec<String> = findings
+    let texts: Vec<String> = findings
         .map(|finding| format!("{}: {}", finding.path, finding.message))
         .collect();
-    told.join("; ")
+    texts.join("; ")
 }
 
 async fn fix_one(
@@ -164,7 +164,14 @@ fn stands(
     // Drift is detected once for all resources, when it is reverted.
     let drift = StackDrift::default();
     let entries = vec![now.clone()];
-    let found = diagnose(context, model, Some(deployed.clone()), entries, drift);
+    let found = diagnose(
+        context,
+        model,
+        Some(deployed.clone()),
+        entries,
+        drift,
+        Vec::new(),
+    );
     let same = |held: &Diagnosis| held.is_same(diagnosis) && held.fix == diagnosis.fix;
     found.iter().any(same)
 }

@@ -7,25 +7,22 @@ use jiff::SignedDuration;
 
 use super::deploy::look;
 use super::error::Result;
+use super::notify::check_deployed_targets;
 use super::observe::observe_listed;
 use super::proof::key_pair;
 use super::rehearse::{quarantine, rehearse};
-use super::rotate::LoggedError;
+use super::unfinished::observe_unfinished;
 use super::{CONCURRENCY, Context, Deployed, observe_entry};
 use crate::model::{AccessKey, Entry, EntryOf, Model, SecretName};
 use crate::plan::drift::StackDrift;
 use crate::plan::{
-    self, DENY_SESSIONS_POLICY, DeniedSessions, Diagnosis, Examination, Examined,
+    self, CheckedTarget, DENY_SESSIONS_POLICY, DeniedSessions, Diagnosis, Examination, Examined,
     ObservedAccessKey, ObservedEntry, Proof, Rehearsal,
 };
 use crate::port::{ErrorKind, Secret, Stage};
-use crate::render::Strategy;
 
 pub use fix::fix;
 pub(super) use fix::switch_on;
-
-/// How far back the function's log is read for the error that keeps a rotation from ending.
-const LOG: SignedDuration = SignedDuration::from_hours(24);
 
 /// What was found of a stack.
 #[derive(Clone, Debug, Default)]
@@ -54,6 +51,10 @@ pub async fn examine(context: &Context<'_>, model: &Model) -> Result<Health> {
             one.logical_id, one.kind
         ));
     }
+    let targets = match &deployed {
+        Some(deployed) => check_deployed_targets(context, model, deployed).await?,
+        None => Vec::new(),
+    };
     let entries: Vec<Examination<'_>> = stream::iter(&model.entries)
         .map(|entry| examine_entry(context, model, deployed.as_ref(), entry))
         .buffered(CONCURRENCY)
@@ -62,7 +63,7 @@ pub async fn examine(context: &Context<'_>, model: &Model) -> Result<Health> {
     let rehearsals = entries.iter().filter_map(|it| it.rehearsal.clone());
     Ok(Health {
         rehearsals: rehearsals.collect(),
-        faults: diagnose(context, model, deployed, entries, drift),
+        faults: diagnose(context, model, deployed, entries, drift, targets),
     })
 }
 
@@ -72,12 +73,14 @@ fn diagnose(
     deployed: Option<Deployed>,
     entries: Vec<Examination<'_>>,
     drift: StackDrift,
+    targets: Vec<CheckedTarget<'_>>,
 ) -> Vec<Diagnosis> {
     let examined = Examined {
         region: context.region.to_owned(),
         stack: deployed.map(|deployed| deployed.stack),
         entries,
         drift,
+        targets,
     };
     let sweep = SignedDuration::try_from(context.pace.sweep).unwrap_or(SignedDuration::MAX);
     plan::diagnose(model, &examined, context.clock.now(), sweep)
@@ -122,13 +125,15 @@ async fn examine_entry<'model>(
         ObservedEntry::AccessKey(entry, _) => denied_sessions(context, *entry).await?,
         ObservedEntry::Database(..) | ObservedEntry::Service(..) => None,
     };
-    let strategy = Strategy::for_entry(entry);
-    let reported = reported(context, deployed, strategy, seen.secret()).await?;
+    let unfinished = observe_unfinished(context, model, entry, seen.secret()).await?;
+    let under_way = unfinished.as_ref();
+    let under_way = under_way.and_then(|it| it.under_way(context.clock.now()));
     let quarantine = quarantine(context, &seen).await?;
     Ok(Examination {
         seen,
         proof,
-        reported,
+        under_way,
+        reported: unfinished.and_then(|unfinished| unfinished.reported),
         denied_sessions,
         rehearsal,
         quarantine,
@@ -201,35 +206,5 @@ async fn prove_key(
         } else {
             return Err(error.into());
         }
-    }
-}
-
-/// Returns the last error that the function logged for an unfinished rotation. The diagnosis does
-/// not depend on it.
-async fn reported(
-    context: &Context<'_>,
-    deployed: Option<&Deployed>,
-    strategy: Strategy,
-    secret: Option<&Secret>,
-) -> Result<Option<String>> {
-    let group = deployed.and_then(|deployed| deployed.log_group(strategy));
-    let secret = secret.filter(|secret| secret.unfinished().is_some());
-    let (Some(group), Some(secret)) = (group, secret) else {
-        return Ok(None);
-    };
-    let now = context.clock.now();
-    let since = now.checked_sub(LOG).unwrap_or(now);
-    match context.logs.messages(context, group, since).await {
-        Ok(messages) => {
-            let mut errors = messages.iter().rev();
-            let found = errors.find_map(|line| LoggedError::about(&secret.name, line));
-            Ok(found.map(|error| error.message))
-        }
-        Err(error) if error.kind == ErrorKind::Denied => {
-            let unread = "cannot read the function's log";
-            context.warn(format!("{}: {unread}: {error}", secret.name));
-            Ok(None)
-        }
-        Err(error) => Err(error.into()),
     }
 }

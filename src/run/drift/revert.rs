@@ -26,7 +26,7 @@ use crate::render;
 /// The secrets that do not exist, and that a person has asked to create again, by logical ID.
 pub type Recreation = BTreeSet<String>;
 
-/// How often other commands may change the stack before this one gives up.
+/// How many times another command may change the stack before this one fails.
 const OVERTAKEN: usize = 5;
 
 /// Reverts what differs from the deployed template, before a deployment, and observes the account
@@ -117,7 +117,7 @@ pub(in super::super) async fn restore<'model>(
     Ok(cleared)
 }
 
-/// Reverts drift, except where a person has not agreed to it.
+/// Reverts drift, except for the differences that a person has not agreed to.
 ///
 /// # Errors
 ///

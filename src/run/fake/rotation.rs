@@ -43,7 +43,7 @@ pub struct ActiveRotation {
     pub version: String,
     pub step: Step,
     pub due: Timestamp,
-    /// It belongs to an attempt that Secrets Manager has given up waiting for.
+    /// It belongs to an attempt that Secrets Manager no longer waits for.
     pub late: bool,
 }
 
@@ -155,6 +155,10 @@ impl AwsState {
     }
 
     fn report(&mut self, secret: &str, reason: &str) {
+        // Lambda has ended the function before it wrote a line.
+        if reason.is_empty() {
+            return;
+        }
         let held = &self.secrets[secret];
         let below = match held.tag(tag::KIND) {
             "database" => "/database",

@@ -40,6 +40,15 @@ impl Secrets for FakeAws {
         .await
     }
 
+    async fn version_created(&self, id: &str, version: &str) -> Result<Option<Timestamp>> {
+        self.act("secretsmanager:ListSecretVersionIds", |state| {
+            let secret = state.find_secret(id);
+            let held = secret.and_then(|secret| secret.versions.get(version));
+            Ok(held.and_then(|held| held.details))
+        })
+        .await
+    }
+
     async fn resource_policy(&self, id: &str) -> Result<Option<String>> {
         self.act("secretsmanager:GetResourcePolicy", |state| {
             let held = state.find_secret(id);

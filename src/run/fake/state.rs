@@ -130,7 +130,7 @@ pub struct AwsState {
     pub rotations: Vec<ActiveRotation>,
     /// Steps of rotations that will fail, so many times.
     pub failing: BTreeMap<Step, usize>,
-    /// What the function reports then.
+    /// What the function reports then. Nothing, if it is empty.
     pub failure: &'static str,
     /// Resource types that CloudFormation will fail to make.
     pub refused_types: BTreeSet<String>,

@@ -22,7 +22,7 @@ use crate::render;
 pub(super) use observe::observe_imports;
 pub use observe::{ImportReport, Imports};
 
-/// How often other commands may change the stack before this one gives up.
+/// How many times another command may change the stack before this one fails.
 const OVERTAKEN: usize = 5;
 
 /// Cancels the deletion of what an earlier deployment left, and checks the account again, since the
@@ -239,7 +239,7 @@ async fn disable(
         return Err(refused());
     }
     context.cloud.cancel_rotation(arn).await?;
-    // A rotation may have begun before the call, and then its function goes on.
+    // A rotation may have started before the call. Its function then continues.
     let began = context.clock.now();
     loop {
         let now = context.cloud.secret(arn).await?;

@@ -5,7 +5,7 @@
 
 use super::super::error::{Error, Result};
 use super::super::new_key::{KeyReplacement, KeySource, origin, replace_key};
-use super::super::rotate::give_up_key;
+use super::super::rotate::abandon_key_rotation;
 use super::super::{Context, Deployed};
 use super::assess::LeakAssessment;
 use crate::model::Model;
@@ -49,7 +49,9 @@ pub(super) async fn abandon(
 ) -> Result<()> {
     let secret = seen.secret.as_ref();
     match secret.and_then(|held| held.secret.unfinished()) {
-        Some(version) => give_up_key(context, model, deployed, assessment.entry, version).await,
+        Some(version) => {
+            abandon_key_rotation(context, model, deployed, assessment.entry, version).await
+        }
         None => Ok(()),
     }
 }

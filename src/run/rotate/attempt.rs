@@ -1,4 +1,4 @@
-//! One rotation, of whatever a secret holds: begun, or taken up, and waited for.
+//! One rotation of a secret of any kind: starts or resumes it, and waits for it to end.
 
 use std::cell::Cell;
 use std::time::Duration;
@@ -10,23 +10,23 @@ use serde_json::Value;
 use super::super::error::{Error, Result};
 use super::super::{Context, Deployed};
 use crate::model::{Entry, FirstRotation, Model};
-use crate::plan::wanted_rotation;
+use crate::plan::{longest_rotation, wanted_rotation};
 use crate::port::{CURRENT, ErrorKind, PENDING, PREVIOUS, Rotation, Secret};
 use crate::render::Strategy;
 
 /// How many passwords a command tries if the service's rules refuse them.
 const MOST_PASSWORDS: u32 = 3;
 
-/// What became of a version that was pending.
+/// How the rotation of a pending version ended.
 pub(super) enum Outcome {
     /// It is AWSCURRENT.
     Current,
-    /// It carries no label any more.
+    /// It no longer has a staging label.
     Vanished,
 }
 
 impl Outcome {
-    /// Returns what became of a version, where it is pending no more.
+    /// Returns how the rotation of a version ended, or `None` if the version is still pending.
     pub(super) fn of(secret: &Secret, version: &str) -> Option<Self> {
         match secret.unfinished() {
             Some(pending) if pending == version => None,
@@ -36,7 +36,7 @@ impl Outcome {
     }
 }
 
-/// Returns the version of a secret that is current.
+/// Returns the ID of the current version of a secret.
 ///
 /// # Errors
 ///
@@ -49,7 +49,7 @@ pub async fn current_version(context: &Context<'_>, secret: &str) -> Result<Opti
     Ok(current.map(str::to_owned))
 }
 
-/// What a rotation is waited for with.
+/// An attempt to rotate a secret.
 pub(super) struct Attempt<'a> {
     pub(super) context: &'a Context<'a>,
     /// The secret's name.
@@ -57,15 +57,19 @@ pub(super) struct Attempt<'a> {
     pub(super) arn: &'a str,
     /// The function's log group.
     group: Option<&'a str>,
+    /// How long a rotation may take.
     budget: Duration,
-    /// The rotation configuration that a new rotation sets, where the stack has no schedule.
+    /// How long the function may write nothing to its log: the timeout of one invocation, and the time in
+    /// which its last error would have ended the wait.
+    silence: Duration,
+    /// The rotation configuration that a new rotation sets, if the stack has no schedule.
     attached: Option<Rotation>,
-    /// It was said that the function's log cannot be read.
+    /// Whether a warning has said that the function's log cannot be read.
     blind: Cell<bool>,
 }
 
 impl<'a> Attempt<'a> {
-    /// Returns what an entry's rotation is waited for with.
+    /// Returns an attempt to rotate an entry's secret.
     pub(super) fn new(
         context: &'a Context<'a>,
         model: &Model,
@@ -77,15 +81,18 @@ impl<'a> Attempt<'a> {
             name: entry.secret.as_str(),
             arn: deployed.secret_arn(entry)?,
             group: deployed.log_group(Strategy::for_entry(entry)),
-            budget: Duration::from_secs(4 * model.function.timeout.as_seconds() + 60),
+            budget: longest_rotation(model).unsigned_abs(),
+            silence: Duration::from_secs(model.function.timeout.as_seconds())
+                + context.pace.after_error,
             attached: (entry.first_rotation == FirstRotation::OnRequest)
                 .then(|| wanted_rotation(entry, deployed.function_arn(Strategy::for_entry(entry)))),
             blind: Cell::new(false),
         })
     }
 
-    /// Begins a rotation and waits for it. `from` is the version that is current. If it is not
-    /// any more, another command has rotated the secret meanwhile, and that is enough.
+    /// Starts a rotation and waits for it. `from` is the version that was current when the command
+    /// started. If another version is current now, another command has rotated the secret in the
+    /// meantime, and this one does not rotate it again.
     pub(super) async fn run(&self, from: Option<&str>) -> Result<String> {
         let mut since = self.context.clock.now();
         let mut token = self.context.clock.token();
@@ -114,13 +121,13 @@ impl<'a> Attempt<'a> {
                             return Err(self.error(reason));
                         }
                         passwords += 1;
-                        self.tell_rejected();
+                        self.report_rejected_password();
                         since = self.context.clock.now();
                         token = self.context.clock.token();
                     }
                 },
-                // A new schedule is tried out first (`RotateImmediatelyOnUpdate` is false), or
-                // another command rotates the secret. While that goes on a rotation is refused.
+                // Secrets Manager refuses a rotation while it tests the configuration of a new
+                // schedule (`RotateImmediatelyOnUpdate` is false), and during another rotation.
                 Err(error)
                     if error.kind == ErrorKind::Conflict
                         && self.context.waited(since) < self.context.pace.trial =>
@@ -132,8 +139,8 @@ impl<'a> Attempt<'a> {
         }
     }
 
-    /// Returns the current version where it is another than before: another command has
-    /// rotated the secret since.
+    /// Returns the current version if it differs from `from`, because another command has rotated
+    /// the secret.
     fn rotated_since(&self, from: Option<&str>, secret: Option<&Secret>) -> Option<String> {
         let now = secret?.version_with(CURRENT)?;
         if from? == now {
@@ -146,8 +153,8 @@ impl<'a> Attempt<'a> {
         Some(now.to_owned())
     }
 
-    /// Waits for a rotation that others began, as long as one may take that goes well. Returns
-    /// the secret then.
+    /// Waits for a rotation that another command started, as long as a successful rotation may take.
+    /// Returns the secret as it is then.
     async fn await_other(&self) -> Result<Option<Secret>> {
         let began = self.context.clock.now();
         loop {
@@ -162,10 +169,10 @@ impl<'a> Attempt<'a> {
         }
     }
 
-    /// Waits for the unfinished rotation, and has it tried again if it does not end.
-    /// `RotateSecret` is refused while it is unfinished, and that refusal is what makes Secrets
-    /// Manager try the old one again (`API_RotateSecret`). One that another command began a
-    /// moment ago is better left alone: its steps would run twice at once.
+    /// Waits for the unfinished rotation, and retries it if it does not end. Secrets Manager refuses
+    /// `RotateSecret` while a rotation is unfinished, and retries that rotation when it refuses
+    /// (`API_RotateSecret`). A rotation that another command has just started is not retried, because
+    /// its steps would run twice at the same time.
     pub(super) async fn resume(&self, version: &str) -> Result<Outcome> {
         let since = self.context.clock.now();
         let secret = self.await_other().await?;
@@ -181,16 +188,16 @@ impl<'a> Attempt<'a> {
         }
     }
 
-    /// Removes AWSPENDING, without which a version cannot become current.
-    pub(super) async fn take_label(&self, version: &str) -> Result<()> {
+    /// Removes AWSPENDING from a version, which cannot become current without it.
+    pub(super) async fn remove_pending_label(&self, version: &str) -> Result<()> {
         let cloud = self.context.cloud;
-        let taken = cloud.move_label(self.arn, PENDING, Some(version), None);
-        taken.await.map_err(Error::from)
+        let removed = cloud.move_label(self.arn, PENDING, Some(version), None);
+        removed.await.map_err(Error::from)
     }
 
-    /// Says that the rotation is tried again. What the function advises is left out: it is for
-    /// an error that stays.
-    fn tell_trying_again(&self, reason: &str) {
+    /// Reports that the rotation is retried. Omits the advice in the function's message, because it
+    /// is for an error that does not disappear by itself.
+    fn report_retry(&self, reason: &str) {
         let (failure, _) = reason.split_once("; ").unwrap_or((reason, ""));
         self.context.done(format!(
             "{}: {failure}; trying again, because this may pass: IAM may not know a recent change yet, or AWS is busy",
@@ -198,39 +205,41 @@ impl<'a> Attempt<'a> {
         ));
     }
 
-    /// Says that an unfinished rotation is given up.
-    pub(super) fn tell_given_up(&self, reason: &str) {
+    /// Warns that an unfinished rotation is abandoned.
+    pub(super) fn report_abandoning(&self, reason: &str) {
         self.context.warn(format!(
             "{}: abandoning the unfinished rotation: {reason}",
             self.name
         ));
     }
 
-    /// Says that a rotation begins again, because the new password was refused.
-    fn tell_rejected(&self) {
+    /// Reports that another rotation starts, because the service refused the new password.
+    fn report_rejected_password(&self) {
         self.context.done(format!(
             "{}: the rules of the service refuse the new password; rotating again with another one",
             self.name
         ));
     }
 
-    /// Says that the function gave an unfinished rotation up.
-    pub(super) fn tell_vanished(&self) {
+    /// Warns that the function has abandoned the unfinished rotation.
+    pub(super) fn report_abandoned_by_function(&self) {
         self.context.warn(format!(
             "{}: the unfinished rotation was abandoned; starting another one",
             self.name
         ));
     }
 
-    /// Waits until a version is AWSCURRENT and no rotation is under way. `seen` says
-    /// whether the version was reported before.
+    /// Waits until a version is AWSCURRENT and no rotation is in progress. `seen` is whether Secrets
+    /// Manager has already shown the version.
     async fn wait(&self, version: &str, mut seen: bool, since: Timestamp) -> Result<Outcome> {
         let pace = self.context.pace;
         let mut failed: Option<(Timestamp, LoggedError)> = None;
         // When the steps of the rotation were last started.
         let mut started = since;
         // The error after which they were started again.
-        let mut told: Option<LoggedError> = None;
+        let mut retried: Option<LoggedError> = None;
+        // The last sign that the function works: a line in its log, or a label that has moved.
+        let mut sign = (since, (0, None));
         loop {
             let secret = self.context.cloud.secret(self.arn).await?;
             let secret = secret.ok_or_else(|| Error::NoSecret {
@@ -244,8 +253,8 @@ impl<'a> Attempt<'a> {
                 || secret.version_with(CURRENT) == Some(version)
             {
                 true => seen = true,
-                // Secrets Manager may not report a version that was just created yet.
-                // If it was current between two looks, another rotation has followed it.
+                // Secrets Manager may not show a version yet that was just created. If the version
+                // was current between two requests, another rotation has followed.
                 false if secret.version_with(PREVIOUS) == Some(version) => {
                     return Ok(Outcome::Current);
                 }
@@ -253,6 +262,13 @@ impl<'a> Attempt<'a> {
                 false => {}
             }
             let now = self.context.clock.now();
+            let state = (
+                self.messages(since).await.len(),
+                Some(secret.versions.clone()),
+            );
+            if sign.1 != state {
+                sign = (now, state);
+            }
             if let Some(error) = self.reported(started).await
                 && failed.as_ref().is_none_or(|(_, held)| *held != error)
             {
@@ -260,24 +276,27 @@ impl<'a> Attempt<'a> {
             }
             match &failed {
                 Some((at, error))
-                    if error.may_pass()
+                    if error.is_transient()
                         && self.context.waited(*at) >= pace.retry
                         && self.context.waited(since) < pace.propagation =>
                 {
-                    if told.is_none() {
-                        self.tell_trying_again(&error.message);
+                    if retried.is_none() {
+                        self.report_retry(&error.message);
                     }
-                    told = failed.take().map(|(_, error)| error);
+                    retried = failed.take().map(|(_, error)| error);
                     started = now;
-                    self.try_again(version).await?;
+                    self.retry(version).await?;
                 }
                 Some((at, error)) if self.context.waited(*at) >= pace.after_error => {
                     return Err(self.error(error.message.clone()));
                 }
+                None if self.reads_log() && self.context.waited(sign.0) >= self.silence => {
+                    return Err(self.error(self.silent()));
+                }
                 _ if self.context.waited(since) >= self.budget => {
                     let budget = self.budget.as_secs();
                     // Secrets Manager does not run the steps again while they still run.
-                    let reason = match told {
+                    let reason = match retried {
                         Some(LoggedError { message, .. }) => format!(
                             "it did not end within {budget} s after its last error: {message}"
                         ),
@@ -290,37 +309,60 @@ impl<'a> Attempt<'a> {
         }
     }
 
-    /// Has Secrets Manager run the steps of an unfinished rotation again: it does so when it
-    /// refuses another one (`API_RotateSecret`).
-    async fn try_again(&self, version: &str) -> Result<()> {
+    /// Makes Secrets Manager run the steps of an unfinished rotation again, which it does when it
+    /// refuses another rotation (`API_RotateSecret`).
+    async fn retry(&self, version: &str) -> Result<()> {
         match self.context.cloud.rotate(self.arn, version, None).await {
             Err(error) if error.kind != ErrorKind::Conflict => Err(error.into()),
             _ => Ok(()),
         }
     }
 
-    /// Returns the last error that the function's log has of this secret.
+    /// Returns whether the function's log can be read, as far as is known.
+    fn reads_log(&self) -> bool {
+        self.group.is_some() && !self.blind.get()
+    }
+
+    /// Returns why the command stops waiting for a rotation whose function is silent. Lambda does not let
+    /// an invocation run longer than the timeout, and Lambda writes a line when it ends.
+    fn silent(&self) -> String {
+        let silence = self.silence.as_secs();
+        let group = self.group.unwrap_or_default();
+        format!(
+            "the function has written nothing to its log for {silence} s, which is longer than its timeout, so Lambda has ended it, or has not started it; look for errors of Lambda in the log group {group}, and check the state and the reserved concurrency of the function with `aws lambda get-function`"
+        )
+    }
+
+    /// Returns the last error about this secret in the function's log.
     async fn reported(&self, since: Timestamp) -> Option<LoggedError> {
-        // Reading logs is a help to the reader and no condition.
-        let context = self.context;
-        let messages = match context.logs.messages(context, self.group?, since).await {
-            Ok(messages) => messages,
-            Err(error) => {
-                if error.kind == ErrorKind::Denied && !self.blind.replace(true) {
-                    let unread = "cannot read the function's log";
-                    context.warn(format!("{}: {unread}: {error}", self.name));
-                }
-                return None;
-            }
-        };
+        let messages = self.messages(since).await;
         messages
             .iter()
             .rev()
             .find_map(|message| LoggedError::about(self.name, message))
     }
 
-    /// Returns the same for a rotation that was given up, which the log may tell
-    /// later than the labels do.
+    /// Returns the messages in the function's log, or none if they cannot be read. They explain a failure,
+    /// and the rotation does not depend on them.
+    async fn messages(&self, since: Timestamp) -> Vec<String> {
+        let context = self.context;
+        let Some(group) = self.group else {
+            return Vec::new();
+        };
+        match context.logs.messages(context, group, since).await {
+            Ok(messages) => messages,
+            Err(error) => {
+                if error.kind == ErrorKind::Denied && !self.blind.replace(true) {
+                    let unread = "cannot read the function's log";
+                    context.warn(format!("{}: {unread}: {error}", self.name));
+                }
+                Vec::new()
+            }
+        }
+    }
+
+    /// Returns the same for a rotation that was abandoned. The log may show its error later than the
+    /// labels change.
     async fn reported_by_now(&self, since: Timestamp) -> Option<LoggedError> {
         let began = self.context.clock.now();
         loop {
@@ -344,11 +386,10 @@ impl<'a> Attempt<'a> {
     }
 }
 
-/// The error codes of AWS, which the functions' messages contain, that may disappear without a
-/// change: IAM does not know a new key, a new
-/// user, or a new policy of the function's role or the user at every endpoint yet, or there are
-/// too many requests in the account.
-const PASSING: [&str; 7] = [
+/// The AWS error codes in the functions' messages that may be transient: a new key, a new user, or a new
+/// policy of the function's role or of the user has not propagated to every IAM endpoint, or the account
+/// makes too many requests.
+const TRANSIENT: [&str; 7] = [
     "AccessDenied",
     "InvalidClientTokenId",
     "NoSuchEntity",
@@ -392,10 +433,10 @@ impl LoggedError {
         self.name.as_deref() == Some(error::PASSWORD_REJECTED)
     }
 
-    /// Returns whether the error may disappear without a change.
-    fn may_pass(&self) -> bool {
+    /// Returns whether the error may disappear by itself.
+    fn is_transient(&self) -> bool {
         self.name.as_deref() == Some(error::CURRENT_KEY_MISSING)
-            || PASSING.iter().any(|code| self.message.contains(code))
+            || TRANSIENT.iter().any(|code| self.message.contains(code))
     }
 }
 
@@ -404,21 +445,27 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_what_may_pass_is_tried_again() {
-        let may_pass = |name: &str, message: &str| {
+    fn only_transient_errors_are_retried() {
+        let is_transient = |name: &str, message: &str| {
             let error = LoggedError {
                 name: Some(name.to_owned()),
                 message: message.to_owned(),
             };
-            error.may_pass()
+            error.is_transient()
         };
-        assert!(may_pass("KeyNotMade", "it is not allowed (AccessDenied)"));
-        assert!(may_pass(
+        assert!(is_transient(
+            "KeyNotMade",
+            "it is not allowed (AccessDenied)"
+        ));
+        assert!(is_transient(
             "KeyNotMade",
             "AWS is busy (Throttling, request 1)"
         ));
-        assert!(may_pass(error::CURRENT_KEY_MISSING, "not among the keys"));
-        assert!(!may_pass(
+        assert!(is_transient(
+            error::CURRENT_KEY_MISSING,
+            "not among the keys"
+        ));
+        assert!(!is_transient(
             "KeyNotMade",
             "a quota is used up (LimitExceeded)"
         ));

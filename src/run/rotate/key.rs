@@ -1,4 +1,4 @@
-//! Rotations of access keys. One that cannot end well is given up with its key.
+//! Rotations of access keys. A rotation that cannot succeed is abandoned, and its key is deleted.
 
 use super::super::error::Result;
 use super::super::observe::observe_access_key;
@@ -15,11 +15,10 @@ pub(super) struct Keys<'a> {
 }
 
 impl Keys<'_> {
-    /// Takes an unfinished rotation back: its label first, without which it cannot
-    /// be finished, then its key. That a pending version names a key does not make it
-    /// ours, so the key is proven first. Its ID is then recorded on the user, since no
-    /// version names it any more once the label is gone.
-    pub(super) async fn give_up(&self, version: &str) -> Result<Outcome> {
+    /// Abandons an unfinished rotation: removes its label, without which the function cannot finish it, and
+    /// then deletes its key. A pending version can name any key, so the key is proven to be the rotation's
+    /// first. Its ID is recorded on the user, because no version names it after the label is removed.
+    pub(super) async fn abandon(&self, version: &str) -> Result<Outcome> {
         let context = self.attempt.context;
         let cloud = context.cloud;
         let seen = observe_access_key(context, self.entry).await?;
@@ -30,26 +29,26 @@ impl Keys<'_> {
             return Ok(outcome);
         }
         if let Some(id) = &held.pending_key
-            && self.is_ours(&seen, id).await?
+            && self.may_delete(&seen, id).await?
         {
             let user = self.entry.kind.user.as_str();
             cloud.tag_user(user, ABANDONED_TAG, id).await?;
         }
-        let moved = self.attempt.take_label(version).await;
+        let moved = self.attempt.remove_pending_label(version).await;
         let seen = observe_access_key(context, self.entry).await?;
         let secret = seen.secret.as_ref();
         let outcome = secret.and_then(|held| Outcome::of(&held.secret, version));
         if outcome.is_none() {
-            // Refused, and not because the rotation was finished meanwhile.
+            // The call failed, and not because the rotation has ended in the meantime.
             moved?;
         }
         self.remove_abandoned(&seen).await?;
         Ok(outcome.unwrap_or(Outcome::Vanished))
     }
 
-    /// Returns whether the key that the pending version names may be deleted. One that
-    /// is not in the user's list needs nothing, and an inactive one counts as spent.
-    async fn is_ours(&self, seen: &ObservedAccessKey, id: &str) -> Result<bool> {
+    /// Returns whether the key that the pending version names may be deleted. A key that is not in the
+    /// user's list does not have to be, and an inactive key always may be.
+    async fn may_delete(&self, seen: &ObservedAccessKey, id: &str) -> Result<bool> {
         let user = self.entry.kind.user.as_str();
         let listed = seen.keys.iter().find(|key| key.id == id);
         let (Some(listed), Some(observed)) = (listed, &seen.user) else {
@@ -77,8 +76,7 @@ impl Keys<'_> {
         }
     }
 
-    /// Deletes the key of a rotation that was given up, unless that rotation was
-    /// finished after all.
+    /// Deletes the key of an abandoned rotation, unless that rotation has ended successfully after all.
     pub(super) async fn remove_abandoned(&self, seen: &ObservedAccessKey) -> Result<()> {
         let (Some(held), Some(id)) = (&seen.secret, seen.abandoned()) else {
             return Ok(());

@@ -1,4 +1,4 @@
-//! Rotations: starts them, waits for them, and continues one that did not end.
+//! Starts rotations, waits for them, and resumes unfinished ones.
 
 mod attempt;
 mod database;
@@ -17,20 +17,20 @@ use crate::port::{CURRENT, Stage};
 pub(super) use attempt::LoggedError;
 pub use attempt::current_version;
 
-/// A secret whose rotation ended well.
+/// The result of a successful rotation.
 #[derive(Clone, Debug)]
 pub struct Rotated {
-    /// The key before, where it holds one.
+    /// The previous access key, if the secret has one.
     pub old_key: Option<String>,
-    /// The version that is AWSCURRENT now.
+    /// The version that is now AWSCURRENT.
     pub version: String,
-    /// It was this run that rotated.
+    /// Whether this command rotated the secret.
     pub rotated: bool,
 }
 
-/// Rotates every secret that has never rotated and whose first rotation is now, or whose rotation
-/// was left unfinished; the others are left alone. One failure does not stop the others.
-/// The results are in the order of the model, and `None` for a first rotation that is held back.
+/// Rotates each secret whose first rotation is due now, and resumes each unfinished rotation. Does not
+/// rotate the other secrets. A failure does not stop the others. The results are in the order of the
+/// model, and `None` for a first rotation that is held back.
 pub async fn rotate(
     context: &Context<'_>,
     model: &Model,
@@ -80,17 +80,15 @@ pub async fn rotate_entry(
     rotate_since(context, model, deployed, seen, since).await
 }
 
-/// Rotates one secret and waits until AWSCURRENT has moved, unless another command has rotated
-/// it since its version `since` was current: then that rotation is what this command was to
-/// bring about.
+/// Rotates one secret and waits until AWSCURRENT has moved. `since` is the version that was current when
+/// the command started: if another command has rotated the secret since, it is not rotated again.
 ///
-/// Where an earlier rotation was left unfinished, that one is taken up first;
-/// if it cannot end well any more it is given up, with its key.
+/// Resumes an unfinished rotation first. If that rotation cannot succeed, abandons it and deletes its key.
 ///
 /// # Errors
 ///
-/// Returns [`Error::Rotation`] with what the function's log says. The credential
-/// in use is then as it was.
+/// Returns [`Error::Rotation`] with the error in the function's log. The credential in use is then
+/// unchanged.
 pub async fn rotate_since(
     context: &Context<'_>,
     model: &Model,
@@ -114,13 +112,13 @@ pub async fn rotate_since(
         };
         keys.remove_abandoned(seen).await?;
     }
-    let taken_up = match held.secret.unfinished() {
-        Some(version) => take_up(&attempt, version, seen, held).await?,
+    let resumed = match held.secret.unfinished() {
+        Some(version) => resume(&attempt, version, seen, held).await?,
         None => None,
     };
     Ok(Rotated {
         old_key: seen.access_key_id().filter(|_| is_current(held, since)),
-        version: match taken_up {
+        version: match resumed {
             Some(version) => version,
             None => attempt.run(since).await?,
         },
@@ -128,15 +126,15 @@ pub async fn rotate_since(
     })
 }
 
-/// Returns whether the secret was seen as it was when the command began, so that the key that
-/// was seen is the one before the rotation.
+/// Returns whether the secret is unchanged since the command started, so that its current key is the one
+/// that the rotation replaces.
 fn is_current(held: HeldSecret<'_>, since: Option<&str>) -> bool {
     held.secret.version_with(CURRENT) == since
 }
 
-/// Takes up a rotation that was left unfinished; returns its version where that
-/// has become AWSCURRENT, and nothing where another is to begin.
-async fn take_up(
+/// Resumes an unfinished rotation. Returns its version if that has become AWSCURRENT, and `None` if
+/// another rotation must start.
+async fn resume(
     attempt: &Attempt<'_>,
     version: &str,
     seen: &ObservedEntry<'_>,
@@ -145,24 +143,24 @@ async fn take_up(
     let outcome = match attempt.resume(version).await {
         Err(Error::Rotation { reason, secret }) => match seen {
             ObservedEntry::AccessKey(entry, _) => {
-                attempt.tell_given_up(&reason);
+                attempt.report_abandoning(&reason);
                 let entry = *entry;
-                Keys { attempt, entry }.give_up(version).await?
+                Keys { attempt, entry }.abandon(version).await?
             }
             ObservedEntry::Database(..) | ObservedEntry::Service(..) => {
-                match database::give_up(attempt, version).await? {
+                match database::abandon(attempt, version).await? {
                     Some(outcome) => {
-                        attempt.tell_given_up(&reason);
+                        attempt.report_abandoning(&reason);
                         outcome
                     }
                     None => return Err(Error::Rotation { reason, secret }),
                 }
             }
         },
-        // The function does so where it can never end well. What held no value may
-        // have been the trial of a new schedule, which has ended.
+        // The function has abandoned a rotation that could not succeed. A version without a value may have
+        // been the configuration test of a new schedule, which has ended.
         Ok(Outcome::Vanished) if held.has_pending_value => {
-            attempt.tell_vanished();
+            attempt.report_abandoned_by_function();
             Outcome::Vanished
         }
         outcome => outcome?,
@@ -173,9 +171,9 @@ async fn take_up(
     })
 }
 
-/// Gives up an unfinished rotation of an access key, with the key that it created. If it was finished
-/// meanwhile, that stays.
-pub(super) async fn give_up_key(
+/// Abandons an unfinished rotation of an access key and deletes the key that it created. A rotation that
+/// has ended in the meantime is left as it is.
+pub(super) async fn abandon_key_rotation(
     context: &Context<'_>,
     model: &Model,
     deployed: &Deployed,
@@ -183,17 +181,17 @@ pub(super) async fn give_up_key(
     version: &str,
 ) -> Result<()> {
     let attempt = Attempt::new(context, model, deployed, &entry)?;
-    attempt.tell_given_up("a new key replaces the leaked one");
+    attempt.report_abandoning("a new key replaces the leaked one");
     let keys = Keys {
         attempt: &attempt,
         entry,
     };
-    keys.give_up(version).await.map(drop)
+    keys.abandon(version).await.map(drop)
 }
 
-/// Returns a secret as it is, where it need not rotate: it has before, nothing was
-/// changed, and no rotation was left, nor a key that was given up. Where rotation is disabled
-/// it must not rotate, since that would enable it again (`API_RotateSecret`).
+/// Returns the present state of a secret that does not have to rotate: it has rotated before, nothing was
+/// changed, no rotation is unfinished, and no key of an abandoned rotation is left. A secret whose
+/// rotation is disabled does not rotate, because that would enable rotation again (`API_RotateSecret`).
 async fn stays(context: &Context<'_>, seeded: &SeededEntry<'_>) -> Result<Option<Rotated>> {
     let seen = &seeded.seen;
     let Some(held) = seen.held() else {
@@ -206,8 +204,7 @@ async fn stays(context: &Context<'_>, seeded: &SeededEntry<'_>) -> Result<Option
             seen.entry().secret
         ));
     }
-    // A value that was stored is proven by a login. Only an entry that rotates at once is rotated
-    // for it.
+    // A login proves a value that was stored. Only an entry whose first rotation is now is also rotated.
     let changed = seeded.changed && seen.entry().first_rotation == FirstRotation::Now;
     let need_not = !changed
         && seen.abandoned().is_none()
@@ -221,9 +218,9 @@ async fn stays(context: &Context<'_>, seeded: &SeededEntry<'_>) -> Result<Option
     }))
 }
 
-/// Returns whether the version that is pending was the trial of a new schedule,
-/// having waited for its end. A trial's version never holds anything; a rotation
-/// that was left before it stored something stays as it is.
+/// Waits for the end of the pending version, and returns whether it was the configuration test of a new
+/// schedule. The version of such a test never has a value. A rotation that was interrupted before it stored
+/// a value is still pending afterwards.
 async fn ends_as_trial(context: &Context<'_>, held: HeldSecret<'_>) -> Result<bool> {
     if held.has_pending_value {
         return Ok(false);

@@ -67,6 +67,7 @@ pub(in crate::run) async fn seed_service<'model>(
         &entry.fields,
     );
     let first = FirstLogin {
+        entry: &entry,
         secret: name,
         arn,
         strategy: Strategy::for_entry(&entry),

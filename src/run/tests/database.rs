@@ -159,6 +159,25 @@ fn a_password_that_does_not_serve_all_accounts_never_becomes_current_or_verified
     assert!(error.to_string().contains(WHY), "{error}");
 }
 
+/// The password may be right, so the advice is about what keeps the function from testing it.
+#[test]
+fn a_first_password_that_was_not_tested_has_the_remedy_for_the_cause() {
+    let scenario = scenario();
+    let fake = scenario.fake();
+    for server in fake.state.borrow_mut().servers.values_mut() {
+        server.down = true;
+    }
+    let error = scenario.bootstrap(&fake, None).unwrap().unwrap_err();
+    let text = error.to_string();
+    for expected in [
+        "the password was not tested",
+        "check that the server runs",
+        "`network`",
+    ] {
+        assert!(text.contains(expected), "{expected}: {text}");
+    }
+}
+
 #[test]
 fn a_wrong_first_password_never_becomes_current() {
     let mut scenario = scenario();
@@ -289,7 +308,7 @@ fn a_rotation_interrupted_anywhere() {
 }
 
 #[test]
-fn an_unfinished_rotation_is_taken_up_and_given_up_only_before_the_change() {
+fn an_unfinished_rotation_is_resumed_and_abandoned_only_before_the_change() {
     for step in [Step::Create, Step::Set, Step::Test, Step::Finish] {
         let scenario = scenario();
         let fake = deployed(&scenario);

@@ -3,10 +3,10 @@
 use std::time::Duration;
 
 use super::super::fake::{FakeAws, Step};
-use super::super::{Pace, Values, examine, fix, status};
+use super::super::{Pace, Values, examine, fix, status, with_drift};
 use super::scenario::{Scenario, explore, tell};
 use crate::plan::{Diagnosis, State};
-use crate::port::{CURRENT, Rotation};
+use crate::port::{CURRENT, Receiver, Rotation};
 
 fn scenario() -> Scenario {
     let scenario = Scenario::new("  - { user: ada, rotate_as: role }\n", |state| {
@@ -98,7 +98,7 @@ fn a_secret_is_restored() {
 }
 
 #[test]
-fn a_rotation_is_taken_up() {
+fn a_rotation_is_resumed() {
     for step in [Step::Create, Step::Finish] {
         repairs("rotation-unfinished", true, |fake| {
             let mut state = fake.state.borrow_mut();
@@ -211,4 +211,44 @@ fn a_key_that_stays_missing_is_told_after_the_propagation_time() {
         waited <= Pace::AWS.propagation + Duration::from_secs(10),
         "{waited:?}"
     );
+}
+
+/// A queue in `notify` that is deleted after the deployment: `doctor` and `status --check` agree.
+#[test]
+fn a_target_that_is_gone_is_found() {
+    const QUEUE: &str = "arn:aws:sqs:eu-west-1:111122223333:rotated";
+    let open = Receiver {
+        policy: Some(format!(
+            r#"{{"Statement":[{{"Effect":"Allow","Principal":"*","Action":"sqs:SendMessage","Resource":"{QUEUE}"}}]}}"#
+        )),
+        kms_key: None,
+        deduplicates: false,
+    };
+    let entry = format!("  - {{ user: ada, rotate_as: role, notify: ['{QUEUE}'] }}\n");
+    let scenario = Scenario::new(&entry, |state| {
+        state.add_user("ada");
+        state.receivers.insert(QUEUE.to_owned(), open.clone());
+    });
+    let fake = deployed(&scenario);
+    let reported = |fake: &FakeAws| {
+        let ended = scenario.run(fake, None, async |context| {
+            let report = status(context, &scenario.model, Values::Unread).await?;
+            with_drift(context, &scenario.model, report).await
+        });
+        let found = ended.unwrap().unwrap().findings.into_iter();
+        found.map(|finding| finding.id).collect::<Vec<_>>()
+    };
+    assert_eq!(ids(&look(&scenario, &fake)), [""; 0]);
+    assert_eq!(reported(&fake), [""; 0]);
+    fake.state.borrow_mut().receivers.clear();
+    assert_eq!(ids(&look(&scenario, &fake)), ["notify-target-unusable"]);
+    assert_eq!(reported(&fake), ["notify-target-unusable"]);
+    fake.state
+        .borrow_mut()
+        .receivers
+        .insert(QUEUE.to_owned(), open);
+    let denied = "sqs:GetQueueAttributes";
+    fake.state.borrow_mut().denied_calls.insert(denied);
+    assert_eq!(ids(&look(&scenario, &fake)), ["notify-target-unchecked"]);
+    assert_eq!(reported(&fake), ["notify-target-unchecked"]);
 }

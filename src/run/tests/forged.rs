@@ -93,7 +93,7 @@ fn a_teardown_leaves_a_key_that_a_version_only_names() {
 }
 
 #[test]
-fn a_rotation_that_is_given_up_leaves_a_key_that_its_version_only_names() {
+fn an_abandoned_rotation_leaves_a_key_that_its_version_only_names() {
     let scenario = scenario();
     let (fake, reserve) = with_reserve(&scenario);
     fake.state

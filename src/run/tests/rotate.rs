@@ -64,7 +64,7 @@ fn a_rotation_interrupted_anywhere() {
 }
 
 #[test]
-fn an_unfinished_rotation_is_taken_up_again() {
+fn an_unfinished_rotation_is_resumed() {
     for step in [Step::Create, Step::Store, Step::Test, Step::Finish] {
         let scenario = existing();
         survives(&format!("unfinished at {step:?}"), &scenario, |fake| {
@@ -75,7 +75,7 @@ fn an_unfinished_rotation_is_taken_up_again() {
 }
 
 #[test]
-fn a_rotation_that_cannot_end_is_given_up_with_its_key() {
+fn a_rotation_that_cannot_succeed_is_abandoned_and_its_key_deleted() {
     for step in [Step::Create, Step::Store, Step::Test, Step::Finish] {
         let scenario = existing();
         survives(&format!("given up at {step:?}"), &scenario, |fake| {
@@ -86,7 +86,7 @@ fn a_rotation_that_cannot_end_is_given_up_with_its_key() {
     }
 }
 
-/// A rotation stored its key and was given up by somebody else: the version keeps
+/// A rotation stored its key and was abandoned by somebody else: the version keeps
 /// the label that says whose the key is, and no other.
 #[test]
 fn the_key_of_a_rotation_that_is_no_longer_pending_is_removed() {
@@ -174,6 +174,37 @@ fn a_denial_that_stays_is_told_after_the_propagation_time() {
     );
     let after = state.secrets["keys/ada"].field(CURRENT, "accesskey");
     assert_eq!(before, after);
+}
+
+/// Lambda ends the function, for example because it needs too much memory, and nothing reaches its log.
+#[test]
+fn a_function_that_is_silent_for_longer_than_its_timeout_is_not_waited_for() {
+    let scenario = existing();
+    let fake = deployed(&scenario);
+    {
+        let mut state = fake.state.borrow_mut();
+        state.failing.insert(Step::Create, usize::MAX);
+        state.failure = "";
+    }
+    let began = fake.state.borrow().now;
+    let error = scenario.rotate(&fake, None).unwrap().unwrap_err();
+    let waited = fake.state.borrow().now.duration_since(began).unsigned_abs();
+    let longest = Duration::from_secs(60) + Pace::AWS.after_error;
+    assert!(waited >= longest, "{waited:?}");
+    assert!(waited <= longest + Duration::from_secs(10), "{waited:?}");
+    let said = error.to_string();
+    assert!(said.contains("nothing to its log for 90 s"), "{said}");
+    assert!(said.contains("reserved concurrency"), "{said}");
+    // Who may not read the log cannot tell, and waits for as long as a rotation may take.
+    let fake = deployed(&scenario);
+    {
+        let mut state = fake.state.borrow_mut();
+        state.failing.insert(Step::Create, usize::MAX);
+        state.failure = "";
+        state.denied_calls.insert("logs:FilterLogEvents");
+    }
+    let error = scenario.rotate(&fake, None).unwrap().unwrap_err();
+    assert!(error.to_string().contains("within 300 s"), "{error}");
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::super::fake::FakeAws;
+use super::super::fake::{FakeAws, Step};
 use super::super::{Error, Values, status};
 use super::scenario::Scenario;
 use crate::plan::{SecretReport, State};
@@ -48,4 +48,48 @@ fn without_values_nothing_is_read_and_nothing_is_called_good() {
     assert_eq!(ids(&seen), ids(&whole));
     let called: BTreeSet<&str> = fake.log.borrow().iter().copied().collect();
     assert_eq!(called, BTreeSet::from(ALLOWED));
+}
+
+/// A rotation whose function still works, one whose function has failed, and one that nobody ends.
+#[test]
+fn a_rotation_under_way_is_not_stuck() {
+    let scenario = Scenario::new("  - user: ada\n", |state| state.add_user("ada"));
+    let fake = scenario.fake();
+    scenario.bootstrap(&fake, None).unwrap().unwrap();
+    fake.state.borrow_mut().next_day();
+    let rotate = |fake: &FakeAws| {
+        let token = "00000000-0000-4000-8000-abcdefabcdef";
+        let rotated = fake.state.borrow_mut().rotate("keys/ada", token);
+        rotated.unwrap();
+    };
+    let start = fake.state.borrow().clone();
+    rotate(&fake);
+    let shown = report(&scenario, &fake, Values::Read).unwrap();
+    assert_eq!(shown.state, State::Ok, "{:?}", shown.reason);
+    assert!(
+        shown
+            .reason
+            .is_some_and(|why| why.ends_with("is under way"))
+    );
+    let unread = report(&scenario, &fake, Values::Unread).unwrap();
+    assert_eq!(unread.state, State::Unknown);
+    // Who may not look at the version does not take it for young.
+    let denied = "secretsmanager:ListSecretVersionIds";
+    fake.state.borrow_mut().denied_calls.insert(denied);
+    let shown = report(&scenario, &fake, Values::Read).unwrap();
+    assert_eq!(shown.state, State::Stuck);
+
+    let failed = FakeAws::new(start);
+    failed.state.borrow_mut().failing.insert(Step::Create, 9);
+    rotate(&failed);
+    let ended = scenario.run(&failed, None, async |context| {
+        for _ in 0..3 {
+            context.wait().await;
+        }
+        status(context, &scenario.model, Values::Read).await
+    });
+    let shown = ended.unwrap().unwrap().secrets.remove(0);
+    assert_eq!(shown.state, State::Stuck);
+    let why = shown.reason.unwrap();
+    assert!(why.contains(failed.state.borrow().failure), "{why}");
 }

@@ -99,7 +99,7 @@ impl Activity {
         node(&mut self.secrets, secret, CREDENTIAL, now).set("verified", true, now);
     }
 
-    /// Changes the text of the stage, which goes on.
+    /// Changes the text of the current stage.
     pub(super) fn retitle(&mut self, text: &str) {
         if let Some((held, _)) = &mut self.stage {
             text.clone_into(held);

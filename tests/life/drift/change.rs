@@ -119,6 +119,33 @@ pub async fn change(test: &TestEnvironment, held: &Held) {
     }
 }
 
+/// Lets another service assume a role.
+pub async fn change_trust(test: &TestEnvironment, role: &str) {
+    let statement = json!({
+        "Effect": "Allow", "Action": "sts:AssumeRole",
+        "Principal": { "Service": "ec2.amazonaws.com" },
+    });
+    let policy = json!({ "Version": "2012-10-17", "Statement": [statement] });
+    let request = test.iam.update_assume_role_policy().role_name(role);
+    let request = request.policy_document(policy.to_string()).send().await;
+    request.expect("the trust policy is changed");
+}
+
+/// Lets another service invoke the function with the Sid of a permission.
+pub async fn change_principal(test: &TestEnvironment, held: &Held) {
+    let function = function(test).await;
+    let request = test.lambda.remove_permission().function_name(&function);
+    let request = request.statement_id(&held.physical_id).send().await;
+    request.expect("the permission is removed");
+    let request = test.lambda.add_permission().function_name(&function);
+    let request = request
+        .statement_id(&held.physical_id)
+        .action("lambda:InvokeFunction")
+        .principal("s3.amazonaws.com")
+        .source_account(ACCOUNT);
+    request.send().await.expect("the permission is added");
+}
+
 /// Returns the SHA-256 of the function's code.
 pub async fn code(test: &TestEnvironment) -> String {
     let request = test.lambda.get_function_configuration();

@@ -238,6 +238,19 @@ async fn what_cloudformation_does_not_compare_is_named_and_restored() {
     }
 }
 
+/// Who may assume the role, and which service may invoke the function.
+#[tokio::test]
+async fn another_principal_is_named_and_replaced() {
+    let test = deployed().await;
+    let role = current(&test, "FunctionRole").await;
+    change::change_trust(&test, &role.physical_id).await;
+    restore(&test, &role, Damage::Changed).await;
+    let permission = current(&test, "SecretsManagerPermission").await;
+    change::change_principal(&test, &permission).await;
+    restore(&test, &permission, Damage::Changed).await;
+    test.keyrota("rotate").await.exits(0);
+}
+
 /// Bootstrap restores what somebody removed or changed, shows it in a plan first, and leaves
 /// rotation disabled.
 #[tokio::test]

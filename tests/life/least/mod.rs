@@ -214,7 +214,9 @@ async fn each_action_of_plan_rotate_and_status_is_needed() {
         "plan of a changed stack",
         "plan of a busy stack",
         "status",
+        "status of what was left unfinished",
         "status without values",
+        "status of what was left unfinished without values",
         "rotate",
         "rotate what was left unfinished",
     ];
@@ -263,7 +265,9 @@ async fn each_action_for_a_large_stack_is_needed() {
 async fn each_action_for_a_database_is_needed() {
     let names = [
         "status of a database",
+        "status of a database that was left unfinished",
         "status of a database without values",
+        "status of a database that was left unfinished without values",
         "rotate a database",
         "rotate a database on request",
         "rotate a database that was left unfinished",

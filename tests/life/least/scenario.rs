@@ -35,6 +35,11 @@ pub enum ExpectedActions {
 
 pub const PLAN: &str = "plan --function-zip function.zip --format json";
 pub const BOOTSTRAP: &str = "bootstrap --yes --function-zip function.zip --format json";
+/// The actions with which a command tells whether an unfinished rotation is under way.
+const UNFINISHED_ACTIONS: &[&str] = &[
+    "logs:FilterLogEvents",
+    "secretsmanager:ListSecretVersionIds",
+];
 const FIX: &str = "doctor --fix --yes --format json";
 pub const TEARDOWN: &str = "teardown --yes --format json";
 
@@ -90,6 +95,20 @@ pub const SCENARIOS: &[Scenario] = &[
         ExpectedActions::TheRest,
     ),
     scenario(
+        "status of what was left unfinished",
+        "Status",
+        "status --format json",
+        UNFINISHED,
+        ExpectedActions::These(UNFINISHED_ACTIONS),
+    ),
+    scenario(
+        "status of what was left unfinished without values",
+        "StatusWithoutValues",
+        "status --no-values --format json",
+        UNFINISHED,
+        ExpectedActions::These(UNFINISHED_ACTIONS),
+    ),
+    scenario(
         "status without values",
         "StatusWithoutValues",
         "status --no-values --format json",
@@ -129,7 +148,7 @@ pub const SCENARIOS: &[Scenario] = &[
             "Doctor",
             "doctor --format json",
             UNFINISHED,
-            ExpectedActions::These(&["logs:FilterLogEvents"]),
+            ExpectedActions::These(UNFINISHED_ACTIONS),
         )
     },
     Scenario {
@@ -436,6 +455,20 @@ pub const SCENARIOS: &[Scenario] = &[
         "status --check --format json",
         DATABASE_DEPLOYED,
         ExpectedActions::TheRest,
+    ),
+    scenario(
+        "status of a database that was left unfinished",
+        "Status",
+        "status --format json",
+        DATABASE_UNFINISHED,
+        ExpectedActions::These(UNFINISHED_ACTIONS),
+    ),
+    scenario(
+        "status of a database that was left unfinished without values",
+        "StatusWithoutValues",
+        "status --no-values --format json",
+        DATABASE_UNFINISHED,
+        ExpectedActions::These(UNFINISHED_ACTIONS),
     ),
     scenario(
         "status of a database without values",

@@ -110,6 +110,6 @@ async fn a_function_that_is_deployed() {
     let missing = arguments.replace(adapter::ADAPTER, "nothing");
     let mut program = test.program(&missing);
     program.env("FIRST_PASSWORD", FIRST);
-    let ran = test.run(&missing, program).await.exits(5);
-    assert!(ran.stdout.contains("does not exist"), "{ran}");
+    let ran = test.run(&missing, program).await.exits(1);
+    ran.fails("no-function", &["the function arn:", "does not exist"]);
 }

@@ -8,7 +8,7 @@
 //! | label | on | meaning |
 //! | --- | --- | --- |
 //! | `KEYROTA_SETTING` | the version whose password was sent last | the server may have this password, even if its rotation was cancelled |
-//! | `KEYROTA_RETAINED` | the version whose password replaced one that still works | the server must be told to discard the old password when its time is over |
+//! | `KEYROTA_RETAINED` | the version whose password replaced one that still works | the function must make the server discard the old password when its time is over |
 //!
 //! A label is on one version at a time, and a label left on AWSCURRENT adds no information.
 //! Sources: "Secrets Manager quotas" in the Secrets Manager User Guide,

@@ -4,7 +4,7 @@
 //! | module | content |
 //! | --- | --- |
 //! | [`mark`] | the labels that keyrota puts on versions; pure |
-//! | [`outcome`], [`repair`] | what follows from the logins after a failed change, and after a rotation that was broken off; pure |
+//! | [`outcome`], [`repair`] | what follows from the logins after a failed change, and after a rotation that was interrupted; pure |
 //! | [`admit`] | admits a version to a step |
 //! | [`create`] | makes a new password and stores it |
 //! | [`version`] | what a version means for a rotation of its password; pure |

@@ -1,4 +1,4 @@
-//! Decides how a rotation ends that was broken off after its password was sent. Pure.
+//! Decides how a rotation ends that was interrupted after its password was sent. Pure.
 
 /// The server's answers to the passwords of AWSCURRENT and of a broken-off rotation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -103,7 +103,7 @@ pub struct Http {
 ///
 /// `url`, the values of `headers`, `json`, and `form`, and both parts of `basic` may contain the
 /// placeholders `{{username}}`, `{{password}}`, `{{new_password}}`, and `{{settings.NAME}}`. What
-/// replaces them is escaped for the place where it stands. The scheme, the host, and the port of a URL
+/// replaces them is escaped for its place. The scheme, the host, and the port of a URL
 /// contain none.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]

@@ -80,7 +80,7 @@ impl Object {
                 Err(_) => NotAnObject::NotJson,
             });
         };
-        // The parts are slices of the text, so that their addresses tell where they are.
+        // The parts are slices of the text, so that their addresses show where they are.
         let start = |part: &str| part.as_ptr().addr() - text.as_ptr().addr();
         let end = |part: &str| start(part) + part.len();
         let mut done = 0;

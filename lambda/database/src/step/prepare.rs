@@ -8,7 +8,7 @@
 //!
 //! The rights of a user that is created may be incomplete where the server has no transaction for
 //! them. Therefore a user that has a pending password already is prepared again, and so is one with
-//! the password of a rotation that was broken off, before that version becomes AWSCURRENT.
+//! the password of a rotation that was interrupted, before that version becomes AWSCURRENT.
 
 use keyrota_function_base::pin::EntryError;
 
@@ -73,7 +73,7 @@ pub(super) async fn run<P: Ports>(
             if creates && !works(ports, context, current).await? {
                 complete(ports, pin, &by, credential).await?;
             }
-            let reason = "the server has the password of a rotation that was broken off";
+            let reason = "the server has the password of a rotation that was interrupted";
             ports.journal().note(Note::new("promote", reason));
             promote(ports, secret, &context.description, version).await?;
         }
@@ -168,7 +168,7 @@ async fn prepare<P: Ports>(
     }
 }
 
-/// Completes the rights of a user that a rotation created before it was broken off. Its password
+/// Completes the rights of a user that a rotation created before it was interrupted. Its password
 /// stays the one that it has, which is the credential's.
 ///
 /// # Errors
@@ -186,7 +186,7 @@ pub(crate) async fn complete<P: Ports>(
         Err(ChangeError::Sent(error)) => Err(refused(
             pin,
             error,
-            "the user keeps the password of a rotation that was broken off",
+            "the user keeps the password of a rotation that was interrupted",
         )),
     }
 }

@@ -6,7 +6,7 @@
 //!
 //! 1. If the pending version has the label `KEYROTA_SETTING`, its password was sent, or was about to
 //!    be. The step tries it. If it works, an earlier run has changed it.
-//! 2. If a rotation was broken off after its password was sent, the step tries that password.
+//! 2. If a rotation was interrupted after its password was sent, the step tries that password.
 //!    If it works, its version becomes AWSCURRENT: clients again have a password that works,
 //!    and it stays in a version with a label.
 //! 3. The step asks the server which accounts of the user's name there are and what limits their
@@ -22,7 +22,7 @@
 //! 7. After a change that voids the old password, the step logs in with it once, to see that the
 //!    server refuses it, if the server tolerates a failed login.
 //!
-//! If two users alternate, the step changes the one that nobody logs in as yet, so that it can do
+//! If two users alternate, the step changes the one that no client logs in as yet, so that it can do
 //! without the labels ([`alternate`]). If AWSCURRENT has no password yet, or the function creates the
 //! user, the administrator makes the change in another way ([`prepare`]).
 
@@ -222,7 +222,7 @@ async fn keep<P: Ports>(ports: &P, context: &SetContext<'_>) -> Result<(), Error
     retained(ports, context).await
 }
 
-/// Continues after a rotation that was broken off after its password was sent. If that password
+/// Continues after a rotation that was interrupted after its password was sent. If that password
 /// works, this function makes its version AWSCURRENT and returns it.
 async fn resume<P: Ports>(
     ports: &P,
@@ -232,13 +232,13 @@ async fn resume<P: Ports>(
     let Some((version, credential)) = broken_off(ports, context, Some(current)).await? else {
         return Ok(None);
     };
-    let reason = "the server has the password of a rotation that was broken off";
+    let reason = "the server has the password of a rotation that was interrupted";
     ports.journal().note(Note::new("promote", reason));
     promote(ports, &context.event.secret, &context.description, &version).await?;
     Ok(Some(credential))
 }
 
-/// Returns the version of a rotation that was broken off after its password was sent, if that
+/// Returns the version of a rotation that was interrupted after its password was sent, if that
 /// password works.
 pub(super) async fn broken_off<P: Ports>(
     ports: &P,

@@ -1,4 +1,4 @@
-//! Finishes a rotation that was broken off after its password was sent. AWSCURRENT may contain
+//! Finishes a rotation that was interrupted after its password was sent. AWSCURRENT may contain
 //! a password that the server no longer accepts.
 
 use keyrota_function_base::step::unreadable;
@@ -41,19 +41,19 @@ pub(super) async fn repair<P: Ports>(
         Repair::Leave => note("leave", "AWSCURRENT's password works"),
         Repair::Forget => {
             if is_unmoved(ports, pin, description).await? {
-                note("forget", "the password of a rotation that was broken off");
+                note("forget", "the password of a rotation that was interrupted");
                 unlabel(ports, secret, SETTING, version).await;
             }
         }
         Repair::Promote => {
-            // A rotation may have been broken off before a user that it created had its rights.
+            // A rotation may have been interrupted before a user that it created had its rights.
             if pin.create_user.is_some()
                 && let Some(by) = administrator(ports, pin).await?
             {
                 complete(ports, pin, &by, &credential).await?;
             }
             if is_unmoved(ports, pin, description).await? {
-                let reason = "the server has the password of a rotation that was broken off";
+                let reason = "the server has the password of a rotation that was interrupted";
                 note("promote", reason);
                 promote(ports, secret, description, version).await?;
             }

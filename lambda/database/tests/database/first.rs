@@ -249,7 +249,7 @@ fn a_user_is_dropped_only_when_its_rotation_is_cancelled() {
     ));
 }
 
-/// The password of a rotation that was broken off shows it too.
+/// The password of a rotation that was interrupted shows it too.
 #[test]
 fn a_user_is_dropped_before_its_first_rotation_has_ended() {
     let services = created(Setting::CREATED);

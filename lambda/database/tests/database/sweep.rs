@@ -200,7 +200,7 @@ fn a_secret_without_a_password_yet_is_no_failure() {
     assert_eq!(sweep(&services).name(), "SweepFailed");
 }
 
-/// Secrets Manager gave up the rotation, or cannot invoke the function, so that no step runs.
+/// Secrets Manager no longer retries the rotation, or cannot invoke the function, so that no step runs.
 #[test]
 fn a_rotation_that_does_not_end_is_measured() {
     let services = FakeServices::new(Setting::POSTGRES);

@@ -4,7 +4,7 @@
 //! out which password the service has. It logs in with these, in order, until one is accepted:
 //!
 //! 1. AWSPENDING's, if it was sent before: then the change is done;
-//! 2. that of a rotation which was broken off after its password was sent: its version becomes
+//! 2. that of a rotation which was interrupted after its password was sent: its version becomes
 //!    AWSCURRENT;
 //! 3. AWSCURRENT's;
 //! 4. AWSPREVIOUS's, and AWSPENDING's if it was not tried.
@@ -56,7 +56,7 @@ impl SetContext<'_> {
             Ok(()) => Ok(true),
             Err(error) if decide::may_try_another(error.fault) => {
                 let mut tried = self.tried.borrow_mut();
-                // On a farm, the password of a rotation that was broken off is tried twice.
+                // On a farm, the password of a rotation that was interrupted is tried twice.
                 if !tried.contains(&version) {
                     tried.push(version);
                 }
@@ -115,7 +115,7 @@ pub(super) async fn run<P: Ports>(ports: &P, event: &Event) -> Result<(), Error>
     }
 }
 
-/// Continues after a rotation that was broken off after its password was sent. If that password
+/// Continues after a rotation that was interrupted after its password was sent. If that password
 /// works, this function makes its version AWSCURRENT and returns it.
 async fn resume<P: Ports>(
     ports: &P,
@@ -144,7 +144,7 @@ async fn resume<P: Ports>(
     if !accepted {
         return Ok(None);
     }
-    let reason = "the service has the password of a rotation that was broken off";
+    let reason = "the service has the password of a rotation that was interrupted";
     ports.journal().note(Note::new("promote", reason));
     promote(ports, secret, &context.description, version).await?;
     Ok(Some(credential))

@@ -19,12 +19,14 @@ fn found(drift: StackDrift, change: impl FnOnce(&mut Secret)) -> Vec<Diagnosis> 
         entries: vec![Examination {
             seen: observed_of(model, seen),
             proof: Proof::Accepted,
+            under_way: None,
             reported: None,
             denied_sessions: None,
             rehearsal: None,
             quarantine: None,
         }],
         drift,
+        targets: Vec::new(),
     };
     diagnose(model, &examined, at(NOW), TWO_HOURS)
 }
@@ -36,6 +38,7 @@ fn drift(logical_id: &str, kind: &str, change: DriftChange) -> StackDrift {
             kind: kind.to_owned(),
             physical_id: "its-name".to_owned(),
             change,
+            purpose: None,
         }],
         ..StackDrift::default()
     }

@@ -40,7 +40,7 @@ fn the_secret_awaits_deletion() {
     let remedy = "aws secretsmanager restore-secret --secret-id keys/ada";
     let ours = found(delete);
     expect(&ours, "secret-deleted", Some(Fix::Restore), &[NOW], remedy);
-    // It may be one that somebody else gave up.
+    // It may be one that another principal abandoned.
     let theirs = found(|it| {
         delete(it);
         it.secret().arn = "arn:another".to_owned();

@@ -51,6 +51,7 @@ fn each_fault_is_found_by_a_test() {
         include_str!("drift.rs"),
         include_str!("key.rs"),
         include_str!("leak.rs"),
+        include_str!("../notify.rs"),
         include_str!("rehearsal.rs"),
         include_str!("replica.rs"),
         include_str!("rotation.rs"),

@@ -46,6 +46,33 @@ fn a_rotation_was_left_unfinished() {
     assert_eq!(ended, []);
 }
 
+/// The manifest is compiled into the function's package, so a correction there needs a deployment.
+#[test]
+fn an_unfinished_rotation_is_completed_after_a_change_of_the_manifest() {
+    let left = found(pend);
+    assert!(
+        left[0]
+            .remedy
+            .contains("`keyrota bootstrap` if you have changed the manifest"),
+        "{left:#?}"
+    );
+}
+
+#[test]
+fn a_rotation_that_is_under_way_is_no_fault() {
+    let pending = |it: &mut Changed| {
+        pend(it);
+        it.under_way = Some(at("2026-11-02T08:59:00Z"));
+    };
+    assert_eq!(found(pending), []);
+    // Secrets Manager would refuse to change the schedule now.
+    let off = found(|it| {
+        pending(it);
+        it.secret().rotation_enabled = false;
+    });
+    expect(&off, "rotation-off", None, &["RotationEnabled"], "--fix");
+}
+
 #[test]
 fn rotation_is_switched_off() {
     let off = found(|it| it.secret().rotation_enabled = false);

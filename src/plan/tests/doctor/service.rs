@@ -70,6 +70,7 @@ fn found(change: impl FnOnce(&mut Changed)) -> Vec<Diagnosis> {
     let examination = Examination {
         seen: ObservedEntry::Service(entry, Box::new(seen)),
         proof: changed.proof,
+        under_way: None,
         reported: None,
         denied_sessions: None,
         rehearsal: changed.rehearsal,

@@ -11,6 +11,7 @@ fn there_is_no_stack() {
     let key = |seen| Examination {
         seen: observed_of(model, seen),
         proof: Proof::Untried,
+        under_way: None,
         reported: None,
         denied_sessions: None,
         rehearsal: None,
@@ -129,6 +130,7 @@ fn what_a_failed_stack_still_has_is_looked_at() {
     let key = Examination {
         seen: observed_of(model, seen),
         proof: Proof::Untried,
+        under_way: None,
         reported: None,
         denied_sessions: None,
         rehearsal: None,
@@ -139,6 +141,7 @@ fn what_a_failed_stack_still_has_is_looked_at() {
         stack: Some(deployed(model, "UPDATE_ROLLBACK_FAILED")),
         entries: vec![key],
         drift: Default::default(),
+        targets: Vec::new(),
     };
     let found = diagnose(model, &examined, at(NOW), TWO_HOURS);
     let ids: Vec<&str> = found.iter().map(|it| it.fault.id).collect();

@@ -205,8 +205,9 @@ def substituted(policies: list[list[Any]], values: dict[str, Any]) -> list[list[
 def _extract_resource_arn(original: Callable[..., str]) -> Callable[..., str]:
     """Finds the user or role that a request to IAM names, with its path.
 
-    A request about an event bus has its name where one about a rule has the rule's. The request for GetAccessKeyLastUsed names only the key. ministack would check it on ``*``,
-    which no policy for one user allows.
+    ministack takes the name of an event bus for that of a rule, because both are in the field
+    ``Name``. GetAccessKeyLastUsed names only the key, and ministack checks it on ``*``, which no
+    policy for one user allows.
     """
 
     def extract_resource_arn(

@@ -110,7 +110,7 @@ pub(super) const ROWS: &[Row] = &[
         codes: &["1129"],
         by: None,
         cause: "MySQL, MariaDB: the server blocks the function's host after `max_connect_errors`",
-        remedy: "find out which connections from there are broken off, run FLUSH HOSTS or \
+        remedy: "find out which connections from there fail, run FLUSH HOSTS or \
                  TRUNCATE performance_schema.host_cache, then rotate again",
     },
     Row {
@@ -265,8 +265,8 @@ pub(super) const ROWS: &[Row] = &[
         codes: &[],
         by: None,
         cause: "PostgreSQL: the user is a superuser, whose password only a superuser may change",
-        remedy: "set `rotate_as: self` in the manifest and run `keyrota bootstrap`, or name the secret of a \
-                 superuser in `rotate_as`, then rotate again",
+        remedy: "set `rotate_as` in the manifest to `self`, or to the secret of a superuser, and run `keyrota \
+                 bootstrap`, then rotate again",
     },
     Row {
         fault: Fault::RightsNotGranted,
@@ -350,7 +350,7 @@ pub(super) const ROWS: &[Row] = &[
         by: Some(Signer::User),
         cause: "PostgreSQL: the role may not change its own password: before 16, a role with `REPLICATION`; on \
                 Amazon RDS, if `rds.restrict_password_commands` is set",
-        remedy: "name in `rotate_as` in the manifest the secret of a user that may change it (a superuser, or a \
+        remedy: "set `rotate_as` in the manifest to the secret of a user that may change it (a superuser, or a \
                  member of `rds_password` on Amazon RDS) and run `keyrota bootstrap`, then rotate again",
     },
     Row {
@@ -358,15 +358,15 @@ pub(super) const ROWS: &[Row] = &[
         codes: &[],
         by: Some(Signer::User),
         cause: "the user may not change its own password",
-        remedy: "allow the user to change its own password, or set `rotate_as` in the manifest to an \
-                 administrator's secret, then rotate again",
+        remedy: "allow the user to change its own password, or set `rotate_as` in the manifest to the secret of an \
+                 administrator and run `keyrota bootstrap`, then rotate again",
     },
     Row {
         fault: Fault::NotAllowed,
         codes: &["42501"],
         by: Some(Signer::Administrator),
         cause: "PostgreSQL: the role has `REPLICATION` or `BYPASSRLS`, and the administrator may not change such roles",
-        remedy: "name the secret of a superuser in `rotate_as` in the manifest and run `keyrota bootstrap`, or (from \
+        remedy: "set `rotate_as` in the manifest to the secret of a superuser and run `keyrota bootstrap`, or (from \
                  PostgreSQL 16 on) give the administrator the same attribute, then rotate again",
     },
     Row {

@@ -14,7 +14,7 @@ use super::mishap::{ChangeFault, server_error};
 use super::services::{ADMINISTRATOR, ADMINISTRATOR_ARN, FakeServices, HOST, USER};
 
 impl FakeServices {
-    /// Records what is sent to which server. After a login that was broken off for a reason
+    /// Records what is sent to which server. After a login that was interrupted for a reason
     /// other than a wrong password, an impostor may be waiting for anything that is sent next.
     fn approach(&self, endpoint: &Endpoint, login: &Login) {
         if endpoint.host != HOST || endpoint.port != 5432 {
@@ -65,7 +65,7 @@ impl FakeServices {
         }
     }
 
-    /// Records a login that was broken off.
+    /// Records a login that was interrupted.
     fn note<T>(&self, login: &Login, answer: Result<T, ServerFault>) -> Result<T, ServerError> {
         if let Err(fault) = &answer {
             self.note_fault(login, *fault);
@@ -83,7 +83,7 @@ impl FakeServices {
         }
     }
 
-    /// Returns the error of a change, and records a login that was broken off.
+    /// Returns the error of a change, and records a login that was interrupted.
     pub(super) fn unprepared(&self, login: &Login, fault: ChangeFault) -> ChangeError {
         match fault {
             ChangeFault::Sent(fault) => ChangeError::Sent(server_error(fault)),

@@ -178,7 +178,7 @@ pub(crate) struct FakeServices {
     pub(super) previous_works: Cell<bool>,
     /// The version that was AWSCURRENT after the last call.
     pub(super) last_current: RefCell<Option<VersionId>>,
-    /// The password of a login since the process began that was broken off for a reason other
+    /// The password of a login since the process began that was interrupted for a reason other
     /// than a wrong password.
     pub(super) broken_off: RefCell<Option<String>>,
     /// Whether a violated invariant is only recorded.

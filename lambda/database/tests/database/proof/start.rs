@@ -159,7 +159,7 @@ const STATES: &[(&str, Prepare)] = &[
         None
     }),
     (
-        "a rotation that was broken off, its password not set",
+        "a rotation that was interrupted, its password not set",
         |services| {
             dead(services, "broken-off", &[SETTING]);
             None

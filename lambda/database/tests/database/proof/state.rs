@@ -189,7 +189,7 @@ impl State {
     pub(super) fn is_only_broken_off(&self) -> bool {
         let services = &self.services;
         let current = services.version(CURRENT);
-        // A rotation continues what was broken off before there was a password.
+        // A rotation continues what was interrupted before there was a password.
         if current.is_none_or(|current| current.details.password.is_none()) {
             return false;
         }

@@ -38,7 +38,7 @@ const STARTS: &[&str] = &[
     "the other user is current;",
     "AWSPENDING left behind;",
     "AWSPENDING left behind, its password sent;",
-    "a rotation that was broken off, its password not set;",
+    "a rotation that was interrupted, its password not set;",
 ];
 
 /// What overlaps.

@@ -1,8 +1,8 @@
 //! Puts the values of a request into the request that an adapter's file describes. Pure.
 //!
-//! A value is escaped for the place where it stands, so that no user name, password, or setting can
+//! A value is escaped for its place, so that no user name, password, or setting can
 //! change what a request asks for: percent-encoded in a path and in a query, as a string in JSON, as a
-//! value in a form. A value that cannot stand in a header makes the request impossible.
+//! value in a form. A value that is not valid in a header makes the request impossible.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -37,7 +37,7 @@ pub struct Built {
     pub request: hyper::Request<Full<Bytes>>,
 }
 
-/// Returns the request with its values, or `None` if a value cannot stand where the file puts it.
+/// Returns the request with its values, or `None` if a value is not valid in the place where the file puts it.
 pub fn build(described: &HttpRequest, request: &Request<'_>) -> Option<Built> {
     let url = HttpsUrl::parse(&described.url).ok()?;
     let values = Values(request);

@@ -41,7 +41,7 @@ impl FakeServices {
     /// Checks the invariants.
     ///
     /// The password of some version works: AWSCURRENT's, AWSPENDING's, or AWSPREVIOUS's, or, if
-    /// a rotation was broken off after its password was sent, that of the version with
+    /// a rotation was interrupted after its password was sent, that of the version with
     /// keyrota's label.
     ///
     /// AWSCURRENT's password works, unless another version has that label. If the service keeps

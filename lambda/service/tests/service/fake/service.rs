@@ -11,7 +11,7 @@ use super::mishap::service_error;
 use super::services::{FakeServices, User};
 
 impl FakeServices {
-    /// Records what is sent where. After a login that was broken off for a reason other than a wrong
+    /// Records what is sent where. After a login that was interrupted for a reason other than a wrong
     /// password, an impostor may be waiting for anything that is sent next.
     fn approach(&self, account: &Account, password: &str) {
         if *account != self.account() {

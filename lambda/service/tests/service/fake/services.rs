@@ -98,7 +98,7 @@ pub(crate) struct FakeServices {
     pub(super) some_works: Cell<bool>,
     /// Whether AWSCURRENT's password works and must continue to work.
     pub(super) current_works: Cell<bool>,
-    /// The password of a login since the process began that was broken off for a reason other
+    /// The password of a login since the process began that was interrupted for a reason other
     /// than a wrong password.
     pub(super) broken_off: RefCell<Option<String>>,
     /// How many logins in succession were refused, in this request.

@@ -12,7 +12,7 @@ pub(super) struct Explored {
     /// The number of reachable states.
     pub(super) states: usize,
     /// The number of states in which the only password that works is that of a version whose
-    /// rotation was broken off.
+    /// rotation was interrupted.
     pub(super) only_broken_off: usize,
     /// The number of runs of a step.
     pub(super) executions: usize,
@@ -56,7 +56,7 @@ impl fmt::Display for Explored {
         write!(
             formatter,
             "{} starting states, {} states reached, {} steps and {} sweeps run, {} calls checked\n\
-             in {} states the only password that works is one whose rotation was broken off\n\
+             in {} states the only password that works is one whose rotation was interrupted\n\
              once the faults were over, a rotation succeeded at the first try from {first} states, \
              at the second from {second}, at the third from {third}; {} need a person\n\
              a sweep alone repaired AWSCURRENT in {}; at most {} logins in succession were refused",

@@ -34,7 +34,7 @@ const STARTS: &[&str] = &[
     "a previous password;",
     "AWSPENDING left behind;",
     "AWSPENDING left behind, its password sent;",
-    "a rotation that was broken off, its password not set;",
+    "a rotation that was interrupted, its password not set;",
 ];
 
 /// What overlaps.

@@ -23,7 +23,7 @@ pub(super) enum Work {
     Sweep,
     /// `keyrota rotate --restore-previous`: see `src/run/restore.rs`.
     Restore,
-    /// `keyrota rotate` gives up an unfinished rotation: see `src/run/rotate/key.rs`.
+    /// `keyrota rotate` abandons an unfinished rotation: see `src/run/rotate/key.rs`.
     GiveUp(String),
 }
 

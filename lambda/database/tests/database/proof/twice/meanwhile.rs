@@ -26,7 +26,7 @@ pub(super) enum Work {
     Sweep,
     /// `keyrota rotate --restore`: see `src/run/restore.rs`.
     Restore,
-    /// `keyrota rotate` gives up an unfinished rotation: see `src/run/rotate/database.rs`.
+    /// `keyrota rotate` abandons an unfinished rotation: see `src/run/rotate/database.rs`.
     GiveUp(String),
 }
 
