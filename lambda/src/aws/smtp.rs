@@ -80,33 +80,14 @@ impl MailServers {
         let unreached = |_| failed(CallErrorKind::Unsent, "no connection");
         let mut stream = TcpStream::connect(address).await.map_err(unreached)?;
         if !server.begins_with_tls {
-            let mut plain = Dialogue::new(&mut stream);
-            plain.reply(220).await?;
-            let offers = plain.ask(EHLO, 250).await?;
-            if !offers.has("STARTTLS") {
-                return Err(failed(CallErrorKind::Refused, "no STARTTLS"));
-            }
-            plain.ask("STARTTLS", 220).await?;
-            // What somebody adds to the reply would be read as if it came over TLS (RFC 3207).
-            if !plain.unread.is_empty() {
-                return Err(failed(CallErrorKind::Refused, "data before TLS"));
-            }
+            start_tls(&mut stream).await?;
         }
         let connector = TlsConnector::from(configuration);
         let mut stream = connector
             .connect(name, stream)
             .await
             .map_err(|error| untrusted(&error))?;
-        let mut secure = Dialogue::new(&mut stream);
-        if server.begins_with_tls {
-            secure.reply(220).await?;
-        }
-        let offers = secure.ask(EHLO, 250).await?;
-        let password = password(&key.secret, &server.region);
-        secure.authenticate(&offers, &key.id, &password).await?;
-        // The login has succeeded, whatever becomes of the farewell.
-        drop(secure.send("QUIT").await);
-        Ok(())
+        authenticate(&mut stream, key, server).await
     }
 
     fn configuration(&self) -> Result<Arc<ClientConfig>, CallError> {
@@ -127,6 +108,56 @@ impl MailServers {
         *self.made.borrow_mut() = Some(Arc::clone(&configuration));
         Ok(configuration)
     }
+}
+
+/// Asks a server for TLS on a new connection. Nothing that the server sends afterwards has been read.
+///
+/// # Errors
+///
+/// Fails if the server does not offer TLS, or sends more than its reply. The error contains no text of
+/// the server, only the code of its reply.
+pub async fn start_tls<S>(stream: &mut S) -> Result<(), CallError>
+where
+    S: AsyncRead + AsyncWrite + Unpin,
+{
+    let mut plain = Dialogue::new(stream);
+    plain.reply(220).await?;
+    let offers = plain.ask(EHLO, 250).await?;
+    if !offers.has("STARTTLS") {
+        return Err(failed(CallErrorKind::Refused, "no STARTTLS"));
+    }
+    plain.ask("STARTTLS", 220).await?;
+    // What somebody adds to the reply would be read as if it came over TLS (RFC 3207).
+    if !plain.unread.is_empty() {
+        return Err(failed(CallErrorKind::Refused, "data before TLS"));
+    }
+    Ok(())
+}
+
+/// Logs in with the SMTP password of a key over a connection with TLS, and ends the session.
+///
+/// # Errors
+///
+/// Fails if the server does not accept the login. The error contains no text of the server, only the
+/// code of its reply.
+pub async fn authenticate<S>(
+    stream: &mut S,
+    key: &KeyPair,
+    server: &MailServer,
+) -> Result<(), CallError>
+where
+    S: AsyncRead + AsyncWrite + Unpin,
+{
+    let mut secure = Dialogue::new(stream);
+    if server.begins_with_tls {
+        secure.reply(220).await?;
+    }
+    let offers = secure.ask(EHLO, 250).await?;
+    let password = password(&key.secret, &server.region);
+    secure.authenticate(&offers, &key.id, &password).await?;
+    // The login has succeeded, whatever becomes of the farewell.
+    drop(secure.send("QUIT").await);
+    Ok(())
 }
 
 impl Default for MailServers {

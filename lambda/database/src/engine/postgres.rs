@@ -24,7 +24,7 @@ use crate::server::{
 
 use super::{Failure, budget, coded, sent, timed};
 
-pub use session::{Session, log_in};
+pub use session::{Session, log_in, log_in_over};
 
 /// Changes a password: that of the session's user, or of another user.
 pub async fn change(session: &mut Session, change: &Change<'_>) -> Result<(), ChangeError> {

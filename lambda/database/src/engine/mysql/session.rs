@@ -14,15 +14,13 @@ use mysql_common::proto::codec::PacketCodec;
 use mysql_common::proto::{MyDeserialize, MySerialize};
 use mysql_common::value::{TextValue, Value, ValueDeserializer};
 use secrecy::ExposeSecret;
-use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
-use tokio::net::TcpStream;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::time::timeout;
-use tokio_rustls::client::TlsStream;
 
 use crate::server::{Account, Endpoint, Engine, Login, ServerError, ServerFault, Verification};
 
 use super::super::tls::Configurations;
-use super::super::{Failure, broken, budget, coded, fault, fit, name, timed};
+use super::super::{Duplex, Failure, broken, budget, coded, fault, fit, name, timed};
 use super::plugin;
 use super::{RefusalPhase, answered};
 
@@ -35,6 +33,9 @@ const MOST_ROUNDS: usize = 8;
 
 /// The maximum number of rows that are read from a result.
 const MOST_ROWS: usize = 1_000;
+
+/// The maximum size of a statement's result, in bytes.
+const LONGEST_RESULT: usize = 1024 * 1024;
 
 /// utf8mb4 with its oldest collation, which every version knows.
 const UTF8: u8 = CollationId::UTF8MB4_GENERAL_CI as u8;
@@ -50,7 +51,7 @@ type Row = Vec<Option<String>>;
 
 /// An authenticated connection.
 pub struct Session {
-    wire: Wire<TlsStream<TcpStream>>,
+    wire: Wire<Box<dyn Duplex>>,
     /// The plugin that the login used.
     pub plugin: AuthPlugin<'static>,
 }
@@ -62,17 +63,56 @@ pub async fn log_in(
     login: &Login,
 ) -> Result<Session, ServerError> {
     fit(endpoint, login)?;
-    let mut wire = Wire::new(name::reach(endpoint).await?);
+    let stream = name::reach(endpoint).await?;
+    let secure = timed(budget::TLS, async {
+        let (stream, greeting) = greet(stream, endpoint).await?;
+        Ok((tls.secure(endpoint, stream).await?, greeting))
+    });
+    let (stream, greeting) = secure.await?;
+    begin(stream, greeting, endpoint, login).await
+}
+
+/// Logs in over a stream that needs no TLS, because it is secure already.
+pub async fn log_in_over(
+    stream: impl Duplex + 'static,
+    endpoint: &Endpoint,
+    login: &Login,
+) -> Result<Session, ServerError> {
+    fit(endpoint, login)?;
+    let (stream, greeting) = timed(budget::TLS, greet(stream, endpoint)).await?;
+    begin(stream, greeting, endpoint, login).await
+}
+
+/// Reads the server's greeting, and announces TLS.
+async fn greet<S: Duplex>(stream: S, endpoint: &Endpoint) -> Result<(S, Greeting), ServerError> {
     let unreachable = |source: io::Error| coded(ServerFault::Unreachable, name::code(&source));
-    let (wire, greeting) = timed(budget::TLS, async {
-        let packet = wire.read().await.map_err(unreachable)?;
-        let greeting = Greeting::read(&packet, endpoint.engine)?;
-        let request = SslRequest::new(capabilities(endpoint), MOST_TAKEN, UTF8);
-        wire.write(&request).await.map_err(unreachable)?;
-        Ok((wire.secure(tls, endpoint).await?, greeting))
-    })
-    .await?;
+    let mut wire = Wire::new(stream);
+    let packet = wire.read().await.map_err(unreachable)?;
+    let mut greeting = Greeting::read(&packet, endpoint.engine)?;
+    let request = SslRequest::new(capabilities(endpoint), MOST_TAKEN, UTF8);
+    wire.write(&request).await.map_err(unreachable)?;
+    // Data that arrived before TLS in clear text is not part of the TLS stream.
+    if !wire.received.is_empty() {
+        return Err(unexpected_packet().into());
+    }
+    greeting.codec = wire.codec;
+    Ok((wire.stream, greeting))
+}
+
+/// Logs in over a secure stream, after the greeting.
+async fn begin(
+    stream: impl Duplex + 'static,
+    greeting: Greeting,
+    endpoint: &Endpoint,
+    login: &Login,
+) -> Result<Session, ServerError> {
     let plugin = greeting.first_plugin(endpoint);
+    let stream: Box<dyn Duplex> = Box::new(stream);
+    let wire = Wire {
+        stream,
+        codec: greeting.codec,
+        received: BytesMut::new(),
+    };
     let mut session = Session { wire, plugin };
     let login = session.log_in(endpoint, login, &greeting.challenge);
     timed(budget::LOGIN, login).await?;
@@ -83,6 +123,8 @@ pub async fn log_in(
 struct Greeting {
     plugin: AuthPlugin<'static>,
     challenge: Vec<u8>,
+    /// The state after the packets before TLS: packets are counted across it.
+    codec: PacketCodec,
 }
 
 impl Greeting {
@@ -109,6 +151,7 @@ impl Greeting {
         Ok(Self {
             plugin: plugin.unwrap_or(AuthPlugin::MysqlNativePassword),
             challenge: greeting.nonce(),
+            codec: PacketCodec::default(),
         })
     }
 
@@ -187,8 +230,12 @@ impl Session {
         }
         while !is_end(&self.read_packet().await?) {}
         let mut rows = Vec::new();
+        let mut left = LONGEST_RESULT;
         loop {
             let packet = self.read_packet().await?;
+            left = left
+                .checked_sub(packet.len())
+                .ok_or_else(unexpected_packet)?;
             if is_end(&packet) {
                 return Ok(rows);
             }
@@ -276,26 +323,7 @@ struct Wire<S> {
     received: BytesMut,
 }
 
-impl Wire<TcpStream> {
-    /// Upgrades to TLS. Data that arrived before it in clear text is not part of the TLS
-    /// stream.
-    async fn secure(
-        self,
-        tls: &Configurations,
-        endpoint: &Endpoint,
-    ) -> Result<Wire<TlsStream<TcpStream>>, ServerError> {
-        if !self.received.is_empty() {
-            return Err(unexpected_packet().into());
-        }
-        Ok(Wire {
-            stream: tls.secure(endpoint, self.stream).await?,
-            codec: self.codec,
-            received: self.received,
-        })
-    }
-}
-
-impl<S: AsyncRead + AsyncWrite + Unpin> Wire<S> {
+impl<S: Duplex> Wire<S> {
     fn new(stream: S) -> Self {
         let mut codec = PacketCodec::default();
         codec.max_allowed_packet = LONGEST;
