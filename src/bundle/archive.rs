@@ -111,6 +111,15 @@ impl Bundle {
         sha256_hex(&files.remove(BOOTSTRAP).unwrap_or_default())
     }
 
+    /// Returns those of these marks that the executable contains.
+    pub fn marks<'mark>(&self, marks: &[&'mark str]) -> Vec<&'mark str> {
+        let files = files(&self.zip).unwrap_or_default();
+        let executable = files.get(BOOTSTRAP).map_or(&[][..], Vec::as_slice);
+        let marks = marks.iter().copied();
+        let is_held = |mark: &&str| memchr::memmem::find(executable, mark.as_bytes()).is_some();
+        marks.filter(is_held).collect()
+    }
+
     /// Checks an existing zip file, and keeps its bytes.
     ///
     /// # Errors
@@ -387,6 +396,20 @@ mod tests {
             let zip = bundle.bytes().to_vec();
             assert_eq!(&Bundle::inspect(zip, Machine::X86_64).unwrap(), bundle);
         }
+    }
+
+    #[test]
+    fn a_mark_in_the_executable_is_found_and_one_beside_it_is_not() {
+        let mut executable = Sample::default().bytes();
+        executable.extend(b"..mark-a;..");
+        let file = Authorities {
+            name: "a.pem".to_owned(),
+            pem: b"mark-b;".to_vec(),
+        };
+        let bundle = Bundle::pack_with(&executable, &[file], Machine::X86_64).unwrap();
+        assert_eq!(bundle.marks(&["mark-b;", "mark-a;"]), ["mark-a;"]);
+        let unmarked = Bundle::pack(&Sample::default().bytes(), Machine::X86_64).unwrap();
+        assert!(unmarked.marks(&["mark-a;"]).is_empty());
     }
 
     #[test]

@@ -120,6 +120,14 @@ pub enum PackageFault {
         "the package does not contain the file `{0}` with certificates that the manifest names"
     )]
     NoAuthorities(String),
+    /// The executable says that it is another function.
+    #[error("the program is {found}, not {asked}")]
+    OtherFunction {
+        /// The function that it is, with an article.
+        found: &'static str,
+        /// The function that is needed.
+        asked: &'static str,
+    },
     /// Two entries have the same name, and Lambda would run either of them.
     #[error("the package contains two entries with the same name")]
     Duplicate,
@@ -173,6 +181,7 @@ impl PackageFault {
             | Self::NotSixtyFourBit
             | Self::NotExecutable { .. }
             | Self::NotZip(_)
+            | Self::OtherFunction { .. }
             | Self::Duplicate
             | Self::NotFile => None,
         }
