@@ -96,10 +96,8 @@ pub enum PackageFault {
     #[error("the package is not a valid zip file: {0}")]
     NotZip(String),
     /// The zip file is larger than Lambda allows.
-    #[error("the package has {bytes} bytes, but Lambda accepts at most {limit}")]
+    #[error("the package has more than {limit} bytes, which is the most that Lambda accepts")]
     ZipTooLarge {
-        /// Its size in bytes.
-        bytes: u64,
         /// The maximum in bytes.
         limit: u64,
     },

@@ -1,6 +1,7 @@
 //! The functions' zip files: compiled into this program, built here, or provided.
 
 use std::collections::BTreeMap;
+use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
@@ -358,6 +359,14 @@ fn models(fleet: &Fleet) -> impl Iterator<Item = &Model> {
     fleet.shards.iter().map(|shard| &shard.model)
 }
 
+/// Reads a zip file, or so much of it that it is seen to be too large.
+fn read(path: &Path) -> std::io::Result<Vec<u8>> {
+    let mut zip = Vec::new();
+    let file = std::fs::File::open(path)?;
+    file.take(Bundle::MOST_BYTES + 1).read_to_end(&mut zip)?;
+    Ok(zip)
+}
+
 fn inspect(
     settings: &Settings,
     path: &Path,
@@ -365,11 +374,7 @@ fn inspect(
     architecture: Architecture,
     files: &[String],
 ) -> Result<Bundle, Failed> {
-    #[expect(
-        clippy::disallowed_methods,
-        reason = "the command line is where files come in"
-    )]
-    let zip = std::fs::read(path).map_err(|error| Failed::file("read", path, &error))?;
+    let zip = read(path).map_err(|error| Failed::file("read", path, &error))?;
     let from = path.display().to_string();
     let inspected = Bundle::inspect_with(zip, files, architecture.into()).and_then(|bundle| {
         check_function(settings, &bundle, code, &from)?;

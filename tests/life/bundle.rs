@@ -129,6 +129,7 @@ async fn a_zip_that_lambda_cannot_run_is_refused_before_anything_changes() {
         ("garbage.zip", &["garbage.zip", "keyrota bundle"]),
         ("empty.zip", &["empty.zip", "keyrota bundle"]),
         ("truncated.zip", &["truncated.zip", "keyrota bundle"]),
+        ("huge.zip", &["huge.zip", "more than 52428800 bytes"]),
         (
             "service.zip",
             &[
