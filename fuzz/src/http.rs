@@ -88,7 +88,9 @@ fn over_http(operation: Operation, described: &HttpRequest, answer: Parts) {
 fn of_function(operation: Operation, answer: &[u8]) {
     match response::read(operation, answer) {
         Ok(previous) => {
-            let read: Response = serde_json::from_slice(answer).expect("it was read");
+            // Of a field that is there twice, the last one counts.
+            let read: serde_json::Value = serde_json::from_slice(answer).expect("it was read");
+            let read: Response = serde_json::from_value(read).expect("it was read");
             assert_eq!((read.version, read.outcome), (VERSION, Outcome::Success));
             assert_eq!(read.previous, previous);
             assert!(answer.len() <= LONGEST_RESPONSE);

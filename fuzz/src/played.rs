@@ -50,6 +50,13 @@ impl Parts {
     }
 }
 
+impl Parts {
+    /// Returns all parts together.
+    pub fn concat(&self) -> Vec<u8> {
+        self.parts.concat()
+    }
+}
+
 impl Script for Parts {
     fn next(&mut self, _: &[u8]) -> Option<Vec<u8>> {
         if self.endless && self.at == self.parts.len() {

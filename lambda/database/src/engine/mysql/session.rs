@@ -37,6 +37,9 @@ const MOST_ROWS: usize = 1_000;
 /// The maximum size of a statement's result, in bytes.
 const LONGEST_RESULT: usize = 1024 * 1024;
 
+/// The length of a packet's header, which counts too: packets may be empty.
+const HEADER: usize = 4;
+
 /// utf8mb4 with its oldest collation, which every version knows.
 const UTF8: u8 = CollationId::UTF8MB4_GENERAL_CI as u8;
 
@@ -228,14 +231,19 @@ impl Session {
             Some(0xfb) | None => return Err(unexpected_packet()),
             Some(_) => {}
         }
-        while !is_end(&self.read_packet().await?) {}
-        let mut rows = Vec::new();
         let mut left = LONGEST_RESULT;
+        let mut is_row = false;
+        let mut rows = Vec::new();
         loop {
             let packet = self.read_packet().await?;
             left = left
-                .checked_sub(packet.len())
+                .checked_sub(packet.len() + HEADER)
                 .ok_or_else(unexpected_packet)?;
+            // The definitions of the columns come first.
+            if !is_row {
+                is_row = is_end(&packet);
+                continue;
+            }
             if is_end(&packet) {
                 return Ok(rows);
             }
@@ -409,3 +417,6 @@ fn lost(source: io::Error) -> Failure {
 fn unexpected_packet() -> Failure {
     Failure::Lost(coded(ServerFault::Refused, "protocol"))
 }
+
+#[cfg(test)]
+mod tests;
