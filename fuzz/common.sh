@@ -14,7 +14,7 @@ fuzz_build() {
 # Prints the longest input of a target, in bytes.
 fuzz_length() {
   case "$1" in
-    manifest | template) echo 16384 ;;
+    manifest | render | template) echo 16384 ;;
     package) echo 8192 ;;
     *) echo 4096 ;;
   esac

@@ -28,6 +28,10 @@ def manifest():
     yield from texts("examples/*.yaml", "tests/manifests/*/*.yaml")
 
 
+def render():
+    yield from texts("examples/*.yaml", "tests/manifests/valid/*.yaml")
+
+
 def adapter():
     for text in texts("examples/adapters/**/*.yaml", "tests/manifests/**/*.yaml", "fuzz/adapters/*.yaml"):
         if b"authenticate:" in text:
@@ -325,7 +329,7 @@ def package():
 
 def main():
     folder = Path(sys.argv[1])
-    for target in [adapter, event, http, manifest, mysql, package, postgres, schedule, smtp, template, value]:
+    for target in [adapter, event, http, manifest, mysql, package, postgres, render, schedule, smtp, template, value]:
         into = folder / target.__name__
         into.mkdir(parents=True, exist_ok=True)
         for index, content in enumerate(target()):

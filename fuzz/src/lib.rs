@@ -6,10 +6,11 @@
 //! | [`adapter`] | the YAML file of an HTTP adapter |
 //! | [`event`] | the event of a function |
 //! | [`http`] | an answer to an adapter, over HTTP or from a function |
-//! | [`manifest`] | a manifest, which is then rendered |
+//! | [`manifest`] | a manifest |
 //! | [`mysql`] | what a server sends that speaks the protocol of MySQL and MariaDB |
 //! | [`package`] | the zip file of a function |
 //! | [`postgres`] | what a server sends that speaks PostgreSQL's protocol |
+//! | [`render`] | a manifest, which is rendered if it is accepted |
 //! | [`schedule`] | a schedule expression, a window, and a moment |
 //! | [`smtp`] | what a mail server sends |
 //! | [`template`] | a CloudFormation template |
@@ -23,6 +24,7 @@ pub mod mysql;
 pub mod package;
 mod played;
 pub mod postgres;
+pub mod render;
 pub mod schedule;
 mod server;
 pub mod smtp;

@@ -137,6 +137,10 @@ impl Greeting {
             Some(0xff) => return Err(server_failure(packet, RefusalPhase::Greeting).into()),
             _ => return Err(unexpected_packet().into()),
         }
+        // The parser subtracts from the length of the challenge as from a signed number.
+        if challenge_length(packet).is_none_or(|length| length > i8::MAX.unsigned_abs()) {
+            return Err(unexpected_packet().into());
+        }
         let greeting: HandshakePacket<'_> = parsed(packet)?;
         // Some statements have a different meaning in MySQL and in MariaDB.
         let is_mariadb = greeting.server_version_str().contains("MariaDB");
@@ -167,6 +171,16 @@ impl Greeting {
         }
         AuthPlugin::MysqlNativePassword
     }
+}
+
+/// Returns the length of the challenge that a greeting announces, after the server's version, the number of
+/// the connection, the first part of the challenge, and what the server offers
+/// (*Protocol::HandshakeV10*).
+fn challenge_length(greeting: &[u8]) -> Option<u8> {
+    let version = greeting.iter().position(|byte| *byte == 0)?;
+    greeting
+        .get(version + 1 + 4 + 8 + 1 + 2 + 1 + 2 + 2)
+        .copied()
 }
 
 /// Returns whether the server may receive the password although it may have proven nothing.

@@ -68,3 +68,31 @@ fn a_result_has_an_end() {
     assert_eq!(result(&[b"\x01", b"column", END, b"\x01x"]), refused);
     assert_eq!(result(&[b"\x01", b""]), refused);
 }
+
+#[test]
+fn a_greeting_of_any_length_is_refused_or_read() {
+    let greeting = |length: u8| {
+        let head = b"\x0a8.4.0\0\x07\0\0\x0012345678\0\xff\xff\x2d\x02\0\xff\xff";
+        let rest = [
+            b"\0\0\0\0\0\0\0\0\0\0123456789012\0".as_slice(),
+            &[b'x'; 300],
+        ]
+        .concat();
+        [head.as_slice(), &[length], &rest].concat()
+    };
+    assert!(Greeting::read(&greeting(21), Engine::MySql).is_ok());
+    for length in 0x80..=0xff {
+        let refused = Greeting::read(&greeting(length), Engine::MySql).err();
+        assert_eq!(
+            refused,
+            Some(coded(ServerFault::Refused, "protocol")),
+            "{length}"
+        );
+    }
+    for end in 0..40 {
+        assert!(
+            Greeting::read(&greeting(21)[..end], Engine::MySql).is_err(),
+            "{end}"
+        );
+    }
+}
