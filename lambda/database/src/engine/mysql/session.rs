@@ -330,7 +330,7 @@ fn allowed(
 ) -> Result<AuthPlugin<'static>, ServerError> {
     let name = String::from_utf8_lossy(wanted.as_bytes()).into_owned();
     if !plugin::is_known(&wanted) {
-        return Err(coded(ServerFault::PluginUnsupported, name));
+        return Err(coded(ServerFault::PluginUnsupported, plugin::shown(&name)));
     }
     if plugin::shows_password(&wanted) && !is_trusted(endpoint) {
         return Err(coded(ServerFault::Untrusted, name));

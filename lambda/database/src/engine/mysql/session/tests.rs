@@ -96,3 +96,11 @@ fn a_greeting_of_any_length_is_refused_or_read() {
         );
     }
 }
+
+#[test]
+fn a_plugin_is_named_only_if_it_is_known() {
+    assert_eq!(plugin::shown("AUTH_SOCKET"), "auth_socket");
+    for name in ["", "hunter2", "auth_socket2", "mysql_native_password\0"] {
+        assert_eq!(plugin::shown(name), "another plugin", "{name}");
+    }
+}
