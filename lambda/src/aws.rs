@@ -6,7 +6,7 @@
 mod authenticator;
 mod keys;
 mod probe;
-mod smtp;
+pub mod smtp;
 
 pub use authenticator::Sts;
 pub use keyrota_function_base::aws::{

@@ -5,6 +5,7 @@ use std::io::Stdout;
 use std::process::ExitCode;
 
 use keyrota_contract::event::{CHECK, DROP_USER};
+use keyrota_contract::marker;
 use keyrota_function::aws::Services;
 use keyrota_function::error::{Error, RequestError};
 use keyrota_function::event::{EventError, Invocation, Payload};
@@ -21,7 +22,7 @@ use tokio::time::timeout;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
-    let program = match Program::start() {
+    let program = match Program::start(marker::ACCESS_KEYS) {
         Ok(program) => program,
         Err(code) => return code,
     };

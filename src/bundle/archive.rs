@@ -56,6 +56,9 @@ impl std::fmt::Debug for Bundle {
 }
 
 impl Bundle {
+    /// The maximum size of a zip file, in bytes. The rest of a larger one is not needed to refuse it.
+    pub const MOST_BYTES: u64 = ZIP_LIMIT;
+
     /// Packs an executable for a machine. The bytes depend only on the executable.
     ///
     /// # Errors
@@ -109,6 +112,15 @@ impl Bundle {
     pub fn executable_sha256(&self) -> String {
         let mut files = files(&self.zip).unwrap_or_default();
         sha256_hex(&files.remove(BOOTSTRAP).unwrap_or_default())
+    }
+
+    /// Returns those of these marks that the executable contains.
+    pub fn marks<'mark>(&self, marks: &[&'mark str]) -> Vec<&'mark str> {
+        let files = files(&self.zip).unwrap_or_default();
+        let executable = files.get(BOOTSTRAP).map_or(&[][..], Vec::as_slice);
+        let marks = marks.iter().copied();
+        let is_held = |mark: &&str| memchr::memmem::find(executable, mark.as_bytes()).is_some();
+        marks.filter(is_held).collect()
     }
 
     /// Checks an existing zip file, and keeps its bytes.
@@ -237,12 +249,15 @@ fn length(bytes: &[u8]) -> u64 {
 }
 
 fn zip_too_large(zip: &[u8], limit: u64) -> Option<PackageFault> {
-    let bytes = length(zip);
-    (bytes > limit).then_some(PackageFault::ZipTooLarge { bytes, limit })
+    (length(zip) > limit).then_some(PackageFault::ZipTooLarge { limit })
 }
 
 fn zip_faults(zip: &[u8], machine: Machine, limits: Limits) -> Vec<PackageFault> {
-    let mut faults: Vec<PackageFault> = zip_too_large(zip, limits.zip).into_iter().collect();
+    // Of a file that is too large, the rest may not have been read.
+    if let Some(fault) = zip_too_large(zip, limits.zip) {
+        return vec![fault];
+    }
+    let mut faults = Vec::new();
     if let Err(error) = collect(zip, machine, limits, &mut faults) {
         faults.push(PackageFault::NotZip(error.to_string()));
     }
@@ -387,6 +402,20 @@ mod tests {
             let zip = bundle.bytes().to_vec();
             assert_eq!(&Bundle::inspect(zip, Machine::X86_64).unwrap(), bundle);
         }
+    }
+
+    #[test]
+    fn a_mark_in_the_executable_is_found_and_one_beside_it_is_not() {
+        let mut executable = Sample::default().bytes();
+        executable.extend(b"..mark-a;..");
+        let file = Authorities {
+            name: "a.pem".to_owned(),
+            pem: b"mark-b;".to_vec(),
+        };
+        let bundle = Bundle::pack_with(&executable, &[file], Machine::X86_64).unwrap();
+        assert_eq!(bundle.marks(&["mark-b;", "mark-a;"]), ["mark-a;"]);
+        let unmarked = Bundle::pack(&Sample::default().bytes(), Machine::X86_64).unwrap();
+        assert!(unmarked.marks(&["mark-a;"]).is_empty());
     }
 
     #[test]
@@ -542,21 +571,23 @@ mod tests {
             content,
         };
         assert_eq!(zip_faults(&zip, Machine::X86_64, fits), []);
+        let limit = content - 1;
         let short = Limits {
-            zip: fits.zip - 1,
-            content: content - 1,
+            content: limit,
+            ..fits
         };
         assert_eq!(
             zip_faults(&zip, Machine::X86_64, short),
-            [
-                PackageFault::ZipTooLarge {
-                    bytes: fits.zip,
-                    limit: short.zip
-                },
-                PackageFault::ContentTooLarge {
-                    limit: short.content
-                },
-            ]
+            [PackageFault::ContentTooLarge { limit }]
         );
+        // The rest of such a file need not be there.
+        let limit = fits.zip - 1;
+        let short = Limits { zip: limit, ..fits };
+        for zip in [&zip[..], &[0].repeat(zip.len())] {
+            assert_eq!(
+                zip_faults(zip, Machine::X86_64, short),
+                [PackageFault::ZipTooLarge { limit }]
+            );
+        }
     }
 }

@@ -96,10 +96,8 @@ pub enum PackageFault {
     #[error("the package is not a valid zip file: {0}")]
     NotZip(String),
     /// The zip file is larger than Lambda allows.
-    #[error("the package has {bytes} bytes, but Lambda accepts at most {limit}")]
+    #[error("the package has more than {limit} bytes, which is the most that Lambda accepts")]
     ZipTooLarge {
-        /// Its size in bytes.
-        bytes: u64,
         /// The maximum in bytes.
         limit: u64,
     },
@@ -120,6 +118,14 @@ pub enum PackageFault {
         "the package does not contain the file `{0}` with certificates that the manifest names"
     )]
     NoAuthorities(String),
+    /// The executable says that it is another function.
+    #[error("the program is {found}, not {asked}")]
+    OtherFunction {
+        /// The function that it is, with an article.
+        found: &'static str,
+        /// The function that is needed.
+        asked: &'static str,
+    },
     /// Two entries have the same name, and Lambda would run either of them.
     #[error("the package contains two entries with the same name")]
     Duplicate,
@@ -173,6 +179,7 @@ impl PackageFault {
             | Self::NotSixtyFourBit
             | Self::NotExecutable { .. }
             | Self::NotZip(_)
+            | Self::OtherFunction { .. }
             | Self::Duplicate
             | Self::NotFile => None,
         }

@@ -1,6 +1,7 @@
 //! The functions' zip files: compiled into this program, built here, or provided.
 
 use std::collections::BTreeMap;
+use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
@@ -8,7 +9,7 @@ use clap::Args;
 use super::failure::Failed;
 use super::settings::Settings;
 use crate::build::{self, Built, Function, Profile};
-use crate::bundle::{Authorities, Bundle, Pinned};
+use crate::bundle::{Authorities, Bundle, PackageFault, Pinned, Refused};
 use crate::embedded::Embedded;
 use crate::model::{Architecture, ByKind, Entry, Finding, Model};
 use crate::port::{Event, Listener as _};
@@ -75,8 +76,10 @@ pub(super) async fn obtain(
     let embedded = Embedded::of_this_program();
     if let Some(executable) = embedded.executable(code, architecture)? {
         let record = embedded.record()?;
+        let bundle = Bundle::pack_with(&executable, authorities, architecture.into())?;
+        check_function(settings, &bundle, code, "this program's own copy")?;
         return Ok(Obtained {
-            bundle: Bundle::pack_with(&executable, authorities, architecture.into())?,
+            bundle,
             origin: Origin::Embedded {
                 toolchain: record.function(code, architecture)?.toolchain.clone(),
                 commit: record.commit,
@@ -114,6 +117,7 @@ pub(super) async fn package(
         toolchain,
     } = build(settings, code, architecture, profile).await?;
     let bundle = Bundle::pack_with(&executable, authorities, architecture.into())?;
+    check_function(settings, &bundle, code, "the executable that was built")?;
     let origin = Origin::Built { toolchain };
     Ok(Obtained { bundle, origin })
 }
@@ -278,7 +282,7 @@ impl FunctionSource {
                 }
                 Some(path) => {
                     let files: Vec<String> = wanted(models(fleet), code).into_keys().collect();
-                    inspect(path, code, architecture, &files)?
+                    inspect(settings, path, code, architecture, &files)?
                 }
             };
             packages.0.insert(code, bundle);
@@ -316,6 +320,35 @@ impl Packages {
     }
 }
 
+/// Refuses a package with another function, and warns if it does not say which one it has: a function of
+/// keyrota before this check is not refused, because somebody may have to return to it.
+fn check_function(
+    settings: &Settings,
+    bundle: &Bundle,
+    code: FunctionCode,
+    from: &str,
+) -> Result<(), Refused> {
+    let marks = bundle.marks(&FunctionCode::ALL.map(FunctionCode::mark));
+    if marks.contains(&code.mark()) {
+        return Ok(());
+    }
+    let mut others = FunctionCode::ALL.into_iter();
+    match others.find(|other| marks.contains(&other.mark())) {
+        Some(other) => Err(Refused::from(PackageFault::OtherFunction {
+            found: other.title(),
+            asked: code.title(),
+        })),
+        None => {
+            settings.progress.on(Event::Warning(format!(
+                "{from} does not say which function it contains, so it was built from another version of keyrota; \
+                 if it is not {}, no rotation will succeed",
+                code.title()
+            )));
+            Ok(())
+        }
+    }
+}
+
 /// Returns the file of pins of a stack's function.
 pub(super) fn pins(model: &Model, strategy: Strategy) -> Result<Pinned, Failed> {
     let Pins { text, path } = Pins::of(model, strategy)?;
@@ -326,24 +359,34 @@ fn models(fleet: &Fleet) -> impl Iterator<Item = &Model> {
     fleet.shards.iter().map(|shard| &shard.model)
 }
 
+/// Reads a zip file, or so much of it that it is seen to be too large.
+fn read(path: &Path) -> std::io::Result<Vec<u8>> {
+    let mut zip = Vec::new();
+    let file = std::fs::File::open(path)?;
+    file.take(Bundle::MOST_BYTES + 1).read_to_end(&mut zip)?;
+    Ok(zip)
+}
+
 fn inspect(
+    settings: &Settings,
     path: &Path,
     code: FunctionCode,
     architecture: Architecture,
     files: &[String],
 ) -> Result<Bundle, Failed> {
-    #[expect(
-        clippy::disallowed_methods,
-        reason = "the command line is where files come in"
-    )]
-    let zip = std::fs::read(path).map_err(|error| Failed::file("read", path, &error))?;
-    Bundle::inspect_with(zip, files, architecture.into()).map_err(|refused| {
+    let zip = read(path).map_err(|error| Failed::file("read", path, &error))?;
+    let from = path.display().to_string();
+    let inspected = Bundle::inspect_with(zip, files, architecture.into()).and_then(|bundle| {
+        check_function(settings, &bundle, code, &from)?;
+        Ok(bundle)
+    });
+    inspected.map_err(|refused| {
         let kind = match code {
             FunctionCode::AccessKeys => "",
             FunctionCode::Databases => " --kind database",
             FunctionCode::Services => " --kind service",
         };
-        Failed::new("bundle", format!("{}: {refused}", path.display())).hint(format!(
+        Failed::new("bundle", format!("{from}: {refused}")).hint(format!(
             "create the zip file with `keyrota bundle{kind} --architecture {}`",
             architecture.as_str()
         ))

@@ -177,6 +177,12 @@ pub fn service_users(text: &str) -> Result<Vec<String>, Finding> {
     Ok(names.collect())
 }
 
+/// Returns the number of the line at the end of a text, counted from 1. It is empty if the text ends with
+/// a line break.
+pub(crate) fn last_line(text: &str) -> usize {
+    text.replace("\r\n", "\n").matches(['\n', '\r']).count() + 1
+}
+
 enum Open {
     Sequence(Vec<Node>),
     Mapping(Vec<KeyValue>, Option<(String, usize)>),
@@ -194,7 +200,9 @@ impl Builder {
     fn build(mut self, text: &str) -> Result<Node, Finding> {
         for event in Parser::new_from_str(text) {
             let (event, span) = event.map_err(|error| {
-                refused(error.marker().line(), format!("not YAML: {}", error.info()))
+                // The parser says that the end of the text is on the line after it.
+                let line = error.marker().line().min(last_line(text));
+                refused(line, format!("not YAML: {}", error.info()))
             })?;
             self.take(event, span.start.line())?;
         }

@@ -26,6 +26,14 @@ fn read(text: &str, environment: Option<&str>) -> Model {
 }
 
 #[test]
+fn an_error_at_the_end_is_on_the_last_line() {
+    for text in ["a: 1\nb", "a: 1\r\nb", "a: 1\rb"] {
+        assert_eq!(short(text), ["yaml  2"], "{text:?}");
+    }
+    assert_eq!(short("a: [1\n"), ["yaml  2"]);
+}
+
+#[test]
 fn an_environment_is_laid_over_the_rest() {
     let text = "\
 version: 1

@@ -23,7 +23,7 @@ mod target_statement;
 mod template;
 #[cfg(test)]
 mod tests;
-mod tree;
+pub mod tree;
 mod view;
 
 use std::collections::BTreeMap;

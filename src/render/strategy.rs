@@ -1,6 +1,8 @@
 //! The kinds of credentials that a stack's functions rotate. Each kind has a separate function
 //! with its own role and log, so that neither has permissions that only the other needs.
 
+use keyrota_contract::marker;
+
 use super::name;
 use crate::model::{Entry, Kind, Model, StackName};
 
@@ -47,6 +49,15 @@ impl FunctionCode {
             Self::AccessKeys => "the access key function",
             Self::Databases => "the database function",
             Self::Services => "the service function",
+        }
+    }
+
+    /// Returns the text by which its executable is recognised.
+    pub const fn mark(self) -> &'static str {
+        match self {
+            Self::AccessKeys => marker::ACCESS_KEYS,
+            Self::Databases => marker::DATABASES,
+            Self::Services => marker::SERVICES,
         }
     }
 }

@@ -4,6 +4,7 @@ use std::os::unix::fs::symlink;
 use std::path::PathBuf;
 
 use keyrota::bundle::sha256_hex;
+use keyrota::render::FunctionCode;
 use tokio::process::Command;
 
 use crate::environment::{Home, TestEnvironment, function_zip};
@@ -117,10 +118,26 @@ async fn a_zip_that_lambda_cannot_run_is_refused_before_anything_changes() {
     test.home
         .write("no-elf.zip", changed(|it| *it = b"#!/bin/sh\n".to_vec()));
     test.home.write("garbage.zip", b"not a zip at all");
+    test.home.write("empty.zip", b"");
+    let whole = changed(|_| {});
+    test.home.write("truncated.zip", &whole[..whole.len() / 2]);
+    test.home
+        .write("service.zip", changed(|it| mark(it, "service")));
     for (zip, texts) in [
         ("arm64.zip", &["arm64.zip", "x86_64", "keyrota bundle"][..]),
         ("no-elf.zip", &["no-elf.zip", "keyrota bundle"]),
         ("garbage.zip", &["garbage.zip", "keyrota bundle"]),
+        ("empty.zip", &["empty.zip", "keyrota bundle"]),
+        ("truncated.zip", &["truncated.zip", "keyrota bundle"]),
+        ("huge.zip", &["huge.zip", "more than 52428800 bytes"]),
+        (
+            "service.zip",
+            &[
+                "service.zip",
+                "the program is the service function, not the access key function",
+                "keyrota bundle --architecture",
+            ],
+        ),
     ] {
         for verb in ["bootstrap --yes", "plan"] {
             let arguments = format!("{verb} --function-zip {zip} --format json");
@@ -128,7 +145,41 @@ async fn a_zip_that_lambda_cannot_run_is_refused_before_anything_changes() {
             ran.fails("bundle", texts);
         }
     }
-    let arguments = "bootstrap --yes --function-zip absent.zip --format json";
-    let ran = test.changes_nothing(arguments).await.exits(1);
-    ran.fails("file", &["absent.zip"]);
+    std::fs::create_dir(test.home.path().join("folder.zip")).expect("a folder");
+    for file in ["absent.zip", "folder.zip"] {
+        let arguments = format!("bootstrap --yes --function-zip {file} --format json");
+        let ran = test.changes_nothing(&arguments).await.exits(1);
+        ran.fails("file", &[file]);
+    }
+    // A function of keyrota before it had a mark.
+    test.home.write("older.zip", changed(|it| mark(it, "")));
+    let ran = test
+        .changes_nothing("plan --function-zip older.zip")
+        .await
+        .exits(0);
+    assert!(
+        ran.stderr
+            .contains("older.zip does not say which function it contains"),
+        "{}",
+        ran.stderr
+    );
+    let ran = test
+        .changes_nothing("plan --function-zip function.zip")
+        .await
+        .exits(0);
+    assert!(!ran.stderr.contains("does not say"), "{}", ran.stderr);
+}
+
+/// Replaces the function that the executable says it is, if there is one, or else all of it.
+fn mark(executable: &mut [u8], function: &str) {
+    let mark = FunctionCode::AccessKeys.mark();
+    let mut windows = executable.windows(mark.len());
+    let at = windows.position(|window| window == mark.as_bytes());
+    let at = at.expect("the function is marked");
+    let held = &mut executable[at..at + mark.len()];
+    held.fill(0);
+    if !function.is_empty() {
+        let new = mark.replace("access_key", function);
+        held[..new.len()].copy_from_slice(new.as_bytes());
+    }
 }

@@ -17,6 +17,7 @@
 //! | [`pins`] | the file in the function's package that says what the function may act on |
 //! | [`adapter`] | what the service function asks an adapter, and what it answers |
 //! | [`template`], [`url`] | the placeholders and the URLs of an HTTP adapter |
+//! | [`marker`] | what the executable of a function says about itself |
 //! | [`value`] | the JSON fields of a secret's value |
 //! | [`duration`] | durations such as `15m` |
 
@@ -27,6 +28,7 @@ pub mod error;
 pub mod event;
 pub mod grant;
 pub mod label;
+pub mod marker;
 pub mod pins;
 pub mod record;
 pub mod removal;

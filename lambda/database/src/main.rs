@@ -5,6 +5,7 @@ use std::io::Stdout;
 use std::process::ExitCode;
 
 use keyrota_contract::event::{CHECK, DROP_USER};
+use keyrota_contract::marker;
 use keyrota_database_function::aws::Services;
 use keyrota_database_function::engine::Engines;
 use keyrota_database_function::error::{Error, RequestError};
@@ -21,7 +22,7 @@ use serde_json::Value;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
-    let program = match Program::start() {
+    let program = match Program::start(marker::DATABASES) {
         Ok(program) => program,
         Err(code) => return code,
     };

@@ -5,6 +5,7 @@ use std::io::Stdout;
 use std::process::ExitCode;
 
 use keyrota_contract::event::CHECK;
+use keyrota_contract::marker;
 use keyrota_function_base::lambda::{Program, in_time};
 use keyrota_service_function::adapter::Adapters;
 use keyrota_service_function::aws::Services;
@@ -21,7 +22,7 @@ use serde_json::Value;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
-    let program = match Program::start() {
+    let program = match Program::start(marker::SERVICES) {
         Ok(program) => program,
         Err(code) => return code,
     };

@@ -28,7 +28,7 @@ use crate::port::{CallError, CallErrorKind, KeyPair};
 const LOG_IN: &str = "smtp:AUTH";
 /// How long an attempt may take as a whole.
 const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(10);
-/// The longest reply that is read. RFC 5321 allows 512 octets a line.
+/// The longest reply that is read, in bytes. RFC 5321 allows 512 octets a line.
 const MAX_REPLY: usize = 16 * 1024;
 /// The name with which the client introduces itself. A function has no name in the DNS.
 const EHLO: &str = "EHLO [127.0.0.1]";
@@ -80,33 +80,14 @@ impl MailServers {
         let unreached = |_| failed(CallErrorKind::Unsent, "no connection");
         let mut stream = TcpStream::connect(address).await.map_err(unreached)?;
         if !server.begins_with_tls {
-            let mut plain = Dialogue::new(&mut stream);
-            plain.reply(220).await?;
-            let offers = plain.ask(EHLO, 250).await?;
-            if !offers.has("STARTTLS") {
-                return Err(failed(CallErrorKind::Refused, "no STARTTLS"));
-            }
-            plain.ask("STARTTLS", 220).await?;
-            // What somebody adds to the reply would be read as if it came over TLS (RFC 3207).
-            if !plain.unread.is_empty() {
-                return Err(failed(CallErrorKind::Refused, "data before TLS"));
-            }
+            start_tls(&mut stream).await?;
         }
         let connector = TlsConnector::from(configuration);
         let mut stream = connector
             .connect(name, stream)
             .await
             .map_err(|error| untrusted(&error))?;
-        let mut secure = Dialogue::new(&mut stream);
-        if server.begins_with_tls {
-            secure.reply(220).await?;
-        }
-        let offers = secure.ask(EHLO, 250).await?;
-        let password = password(&key.secret, &server.region);
-        secure.authenticate(&offers, &key.id, &password).await?;
-        // The login has succeeded, whatever becomes of the farewell.
-        drop(secure.send("QUIT").await);
-        Ok(())
+        authenticate(&mut stream, key, server).await
     }
 
     fn configuration(&self) -> Result<Arc<ClientConfig>, CallError> {
@@ -127,6 +108,56 @@ impl MailServers {
         *self.made.borrow_mut() = Some(Arc::clone(&configuration));
         Ok(configuration)
     }
+}
+
+/// Asks a server for TLS on a new connection. Nothing that the server sends afterwards has been read.
+///
+/// # Errors
+///
+/// Fails if the server does not offer TLS, or sends more than its reply. The error contains no text of
+/// the server, only the code of its reply.
+pub async fn start_tls<S>(stream: &mut S) -> Result<(), CallError>
+where
+    S: AsyncRead + AsyncWrite + Unpin,
+{
+    let mut plain = Dialogue::new(stream);
+    plain.reply(220).await?;
+    let offers = plain.ask(EHLO, 250).await?;
+    if !offers.has("STARTTLS") {
+        return Err(failed(CallErrorKind::Refused, "no STARTTLS"));
+    }
+    plain.ask("STARTTLS", 220).await?;
+    // What somebody adds to the reply would be read as if it came over TLS (RFC 3207).
+    if !plain.unread.is_empty() {
+        return Err(failed(CallErrorKind::Refused, "data before TLS"));
+    }
+    Ok(())
+}
+
+/// Logs in with the SMTP password of a key over a connection with TLS, and ends the session.
+///
+/// # Errors
+///
+/// Fails if the server does not accept the login. The error contains no text of the server, only the
+/// code of its reply.
+pub async fn authenticate<S>(
+    stream: &mut S,
+    key: &KeyPair,
+    server: &MailServer,
+) -> Result<(), CallError>
+where
+    S: AsyncRead + AsyncWrite + Unpin,
+{
+    let mut secure = Dialogue::new(stream);
+    if server.begins_with_tls {
+        secure.reply(220).await?;
+    }
+    let offers = secure.ask(EHLO, 250).await?;
+    let password = password(&key.secret, &server.region);
+    secure.authenticate(&offers, &key.id, &password).await?;
+    // The login has succeeded, whatever becomes of the farewell.
+    drop(secure.send("QUIT").await);
+    Ok(())
 }
 
 impl Default for MailServers {
@@ -273,9 +304,16 @@ impl<'stream, S: AsyncRead + AsyncWrite + Unpin> Dialogue<'stream, S> {
     async fn read(&mut self) -> Result<Reply, CallError> {
         let garbled = || failed(CallErrorKind::Refused, "no SMTP reply");
         let mut lines = Vec::new();
+        let mut left = MAX_REPLY;
         loop {
             let line = self.line().await?;
+            // A line without text counts too, or there could be any number of them.
+            left = left.checked_sub(line.len() + 1).ok_or_else(garbled)?;
             let (code, text) = line.split_at_checked(3).ok_or_else(garbled)?;
+            // The parser of numbers would accept a sign.
+            if !code.bytes().all(|byte| byte.is_ascii_digit()) {
+                return Err(garbled());
+            }
             let code: u16 = code.parse().map_err(|_| garbled())?;
             let is_last = match text.bytes().next() {
                 None | Some(b' ') => true,
@@ -285,9 +323,6 @@ impl<'stream, S: AsyncRead + AsyncWrite + Unpin> Dialogue<'stream, S> {
             lines.push(text.get(1..).unwrap_or_default().to_ascii_uppercase());
             if is_last {
                 return Ok(Reply { code, lines });
-            }
-            if lines.iter().map(String::len).sum::<usize>() > MAX_REPLY {
-                return Err(garbled());
             }
         }
     }
@@ -343,6 +378,44 @@ mod tests {
                 outcome.expect_err("it is refused")
             });
             assert_eq!(error.kind, kind, "{reply}");
+        }
+    }
+    fn reply_to(sent: &[u8], again: &[u8]) -> Result<u16, CallError> {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .build()
+            .expect("a runtime");
+        runtime.block_on(async {
+            let (mut client, mut server) = tokio::io::duplex(1024);
+            let endless = async {
+                server.write_all(sent).await?;
+                while !again.is_empty() {
+                    server.write_all(again).await?;
+                }
+                server.shutdown().await
+            };
+            let mut dialogue = Dialogue::new(&mut client);
+            tokio::select! {
+                biased;
+                reply = dialogue.read() => reply.map(|reply| reply.code),
+                ended = endless => panic!("the server ended first: {ended:?}"),
+            }
+        })
+    }
+
+    #[test]
+    fn a_reply_has_an_end() {
+        for again in ["250-\r\n", "250-x\n", "a"] {
+            let error = reply_to(b"", again.as_bytes()).expect_err("it is too long");
+            let code = error.answer.and_then(|answer| answer.code);
+            assert_eq!(code.as_deref(), Some("no SMTP reply"), "{again}");
+        }
+    }
+
+    #[test]
+    fn a_code_is_three_digits() {
+        assert_eq!(reply_to(b"250-a\r\n250 b\r\n", b"x").ok(), Some(250));
+        for line in ["+25 a\r\n", "25 a\r\n", "2500 a\r\n", "abc\r\n", "\r\n"] {
+            assert!(reply_to(line.as_bytes(), b"x").is_err(), "{line}");
         }
     }
 }

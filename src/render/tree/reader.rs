@@ -11,6 +11,7 @@ use serde_yaml::Number;
 use serde_yaml::value::Tag;
 
 use super::{Mapping, Tagged, Value};
+use crate::model::document::last_line;
 
 /// The maximum nesting depth. It bounds the recursion of all code that traverses the tree.
 const MAX_DEPTH: usize = 128;
@@ -38,10 +39,16 @@ impl ReadError {
     }
 }
 
-impl From<ScanError> for ReadError {
-    fn from(error: ScanError) -> Self {
-        Self::new(error.info(), *error.marker())
+/// Returns the error of the parser, which says that the end of the text is on the line after it.
+fn at(error: &ScanError, text: &str) -> ReadError {
+    let mut told = ReadError::new(error.info(), *error.marker());
+    let last = last_line(text);
+    if told.line > last {
+        let end = text.rsplit(['\n', '\r']).next().unwrap_or_default();
+        told.line = last;
+        told.column = end.chars().count() + 1;
     }
+    told
 }
 
 /// Parses one YAML document. An empty text is null.
@@ -53,7 +60,7 @@ impl From<ScanError> for ReadError {
 pub fn read(text: &str) -> Result<Value, ReadError> {
     let mut builder = Builder::default();
     for event in Parser::new_from_str(text) {
-        let (event, span) = event?;
+        let (event, span) = event.map_err(|error| at(&error, text))?;
         builder.take(event, span.start)?;
     }
     Ok(builder.root.unwrap_or_default())

@@ -171,6 +171,7 @@ fn a_text_that_is_refused_has_a_place() {
             "the key \"b\" is repeated in the mapping at line 2 column 3",
         ),
         ("a: !!int x\n", "at line 1 column"),
+        ("a: 1\nbc", "at line 2 column 3"),
         (
             "a: &b\n  c: *b\n",
             "an alias inside its own anchor at line 2 column 6",

@@ -2,6 +2,7 @@
 //! the session's user or changes a password.
 //!
 //! - `expiry`: when a password expires, in what the servers say about it
+//! - [`Session`]: the calls of a server on a connection that is logged in
 //! - `name`: from a host name to a TCP connection
 //! - `tls`: verification of a server's certificate
 //! - `postgres`: password changes in PostgreSQL. The driver is `tokio-postgres`, over a
@@ -19,7 +20,10 @@ mod expiry;
 mod mysql;
 mod name;
 mod postgres;
+mod session;
 mod tls;
+
+pub use session::{Duplex, Session};
 
 use std::future::Future;
 use std::io;
@@ -27,8 +31,8 @@ use std::path::Path;
 use std::time::Duration;
 
 use crate::server::{
-    Change, ChangeError, Dropped, Endpoint, Engine, Inspection, Login, NewUser, PasswordExpiry,
-    Prepared, PreviousPassword, Rights, Server, ServerError, ServerFault,
+    Change, ChangeError, Dropped, Endpoint, Engine, Inspection, Login, NewUser, Prepared,
+    PreviousPassword, Rights, Server, ServerError, ServerFault,
 };
 
 /// The timeout of each network step. A call takes 28 s at most, which leaves half of the
@@ -64,24 +68,23 @@ impl Engines {
         let tls = tls::Configurations::new(task_root.join("tls"));
         Self { tls }
     }
+
+    async fn log_in(&self, endpoint: &Endpoint, login: &Login) -> Result<Session, ServerError> {
+        let engine = endpoint.engine;
+        Ok(match engine {
+            Engine::Postgres => {
+                Session::postgres(postgres::log_in(&self.tls, endpoint, login).await?)
+            }
+            Engine::MySql | Engine::MariaDb => {
+                Session::mysql(mysql::log_in(&self.tls, endpoint, login).await?, engine)
+            }
+        })
+    }
 }
 
 impl Server for Engines {
     async fn authenticate(&self, endpoint: &Endpoint, login: &Login) -> Result<(), ServerError> {
-        match endpoint.engine {
-            Engine::Postgres => {
-                let mut session = postgres::log_in(&self.tls, endpoint, login).await?;
-                let read = timed(budget::STATEMENT, session.read()).await;
-                session.close().await;
-                read
-            }
-            Engine::MySql | Engine::MariaDb => {
-                let mut session = mysql::log_in(&self.tls, endpoint, login).await?;
-                let read = timed(budget::STATEMENT, session.read()).await;
-                session.close().await;
-                read.map(drop)
-            }
-        }
+        self.log_in(endpoint, login).await?.authenticate().await
     }
 
     async fn inspect(
@@ -90,28 +93,8 @@ impl Server for Engines {
         login: &Login,
         username: &str,
     ) -> Result<Inspection, ServerError> {
-        if endpoint.engine == Engine::Postgres {
-            let mut session = postgres::log_in(&self.tls, endpoint, login).await?;
-            let inspected = timed(budget::STATEMENT, postgres::inspect(&mut session, username));
-            let inspected = inspected.await;
-            session.close().await;
-            return inspected;
-        }
-        let mut session = mysql::log_in(&self.tls, endpoint, login).await?;
-        let inspected = timed(
-            budget::STATEMENT,
-            mysql::inspect(&mut session, endpoint.engine, login, username),
-        );
-        let inspected = inspected.await;
-        session.close().await;
-        match inspected {
-            // The login can change its password, and do nothing else.
-            Err(error) if mysql::is_expired(&error) => Ok(Inspection {
-                expiry: Some(PasswordExpiry::Expired),
-                ..Inspection::default()
-            }),
-            inspected => inspected,
-        }
+        let session = self.log_in(endpoint, login).await?;
+        session.inspect(login, username).await
     }
 
     async fn change(
@@ -120,19 +103,8 @@ impl Server for Engines {
         login: &Login,
         change: &Change<'_>,
     ) -> Result<PreviousPassword, ChangeError> {
-        if endpoint.engine == Engine::Postgres {
-            let mut session = postgres::log_in(&self.tls, endpoint, login).await?;
-            let changed = postgres::change(&mut session, change).await;
-            session.close().await;
-            return changed.map(|()| PreviousPassword::Void);
-        }
-        let mut session = mysql::log_in(&self.tls, endpoint, login).await?;
-        let changed = match endpoint.engine {
-            Engine::MariaDb => mysql::mariadb::change(&mut session, login, change).await,
-            _ => mysql::oracle::change(&mut session, login, change).await,
-        };
-        session.close().await;
-        changed
+        let session = self.log_in(endpoint, login).await?;
+        session.change(login, change).await
     }
 
     async fn prepare(
@@ -145,29 +117,8 @@ impl Server for Engines {
             Rights::Of(_) => endpoint.clone(),
             Rights::Granted { grants, .. } => of_grants(endpoint, grants),
         };
-        let engine = endpoint.engine;
-        if engine == Engine::Postgres {
-            let mut session = postgres::log_in(&self.tls, endpoint, login).await?;
-            let prepared = match user.rights {
-                Rights::Of(other) => postgres::like::prepare(&mut session, user, other).await,
-                Rights::Granted { grants, roles } => {
-                    postgres::user::prepare(&mut session, user, grants, roles).await
-                }
-            };
-            session.close().await;
-            return prepared;
-        }
-        let mut session = mysql::log_in(&self.tls, endpoint, login).await?;
-        let prepared = match user.rights {
-            Rights::Of(other) => {
-                mysql::like::prepare(&mut session, engine, login, user, other).await
-            }
-            Rights::Granted { grants, roles } => {
-                mysql::user::prepare(&mut session, engine, login, user, grants, roles).await
-            }
-        };
-        session.close().await;
-        prepared
+        let session = self.log_in(endpoint, login).await?;
+        session.prepare(login, user).await
     }
 
     async fn has_user(
@@ -176,16 +127,7 @@ impl Server for Engines {
         login: &Login,
         username: &str,
     ) -> Result<bool, ServerError> {
-        if endpoint.engine == Engine::Postgres {
-            let mut session = postgres::log_in(&self.tls, endpoint, login).await?;
-            let exists = postgres::user::exists(&mut session, username).await;
-            session.close().await;
-            return exists;
-        }
-        let mut session = mysql::log_in(&self.tls, endpoint, login).await?;
-        let exists = mysql::user::exists(&mut session, endpoint.engine, username).await;
-        session.close().await;
-        exists
+        self.log_in(endpoint, login).await?.has_user(username).await
     }
 
     async fn drop_user(
@@ -196,16 +138,8 @@ impl Server for Engines {
         grants: &[String],
     ) -> Result<Dropped, ServerError> {
         let endpoint = &of_grants(endpoint, grants);
-        if endpoint.engine == Engine::Postgres {
-            let mut session = postgres::log_in(&self.tls, endpoint, login).await?;
-            let dropped = postgres::user::drop(&mut session, username, grants).await;
-            session.close().await;
-            return dropped;
-        }
-        let mut session = mysql::log_in(&self.tls, endpoint, login).await?;
-        let dropped = mysql::user::drop_user(&mut session, endpoint.engine, username).await;
-        session.close().await;
-        dropped
+        let session = self.log_in(endpoint, login).await?;
+        session.drop_user(username, grants).await
     }
 
     async fn discard(
@@ -215,14 +149,8 @@ impl Server for Engines {
         username: &str,
         every: bool,
     ) -> Result<(), ServerError> {
-        // The other engines keep one password per user.
-        if endpoint.engine != Engine::MySql {
-            return self.authenticate(endpoint, login).await;
-        }
-        let mut session = mysql::log_in(&self.tls, endpoint, login).await?;
-        let discarded = mysql::oracle::discard(&mut session, login, username, every).await;
-        session.close().await;
-        discarded
+        let session = self.log_in(endpoint, login).await?;
+        session.discard(login, username, every).await
     }
 }
 

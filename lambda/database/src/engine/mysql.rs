@@ -24,7 +24,7 @@ use crate::server::{
     Account, Accounts, Engine, Inspection, Login, PasswordExpiry, ServerError, ServerFault,
 };
 
-pub use session::{Session, log_in};
+pub use session::{Session, log_in, log_in_over};
 
 use super::{Failure, coded, expiry};
 

@@ -24,7 +24,7 @@ use crate::server::{
 
 use super::{Failure, budget, coded, sent, timed};
 
-pub use session::{Session, log_in};
+pub use session::{Session, log_in, log_in_over};
 
 /// Changes a password: that of the session's user, or of another user.
 pub async fn change(session: &mut Session, change: &Change<'_>) -> Result<(), ChangeError> {
@@ -276,7 +276,12 @@ fn classify(refusal: Refusal<'_>) -> ServerFault {
 /// Returns the server's error, or an unclear result: if the session ends itself, as after an
 /// error more severe than ERROR, it may have committed before.
 fn answered(refusal: Refusal<'_>, is_error: bool) -> Failure {
-    let error = coded(classify(refusal), refusal.state);
+    // A SQLSTATE has five characters (*PostgreSQL Error Codes*). Other text of a server is not
+    // repeated, because it could be anything, and even the password.
+    let is_code = |byte: u8| byte.is_ascii_digit() || byte.is_ascii_uppercase();
+    let is_state = refusal.state.len() == 5 && refusal.state.bytes().all(is_code);
+    let state = if is_state { refusal.state } else { "" };
+    let error = coded(classify(refusal), state);
     if is_error {
         return Failure::Answered(error);
     }
@@ -293,6 +298,22 @@ mod tests {
             routine: None,
             phase,
         })
+    }
+
+    #[test]
+    fn only_a_code_of_the_server_is_repeated() {
+        let told = |state| {
+            let refusal = Refusal {
+                state,
+                routine: None,
+                phase: RefusalPhase::Login,
+            };
+            ServerError::from(answered(refusal, true)).code
+        };
+        assert_eq!(told("28P01").as_deref(), Some("28P01"));
+        for state in ["", "28P0", "28p01", "28P011", "hunter2hunter2", "a b c"] {
+            assert_eq!(told(state), None, "{state}");
+        }
     }
 
     #[test]

@@ -212,7 +212,7 @@ async fn create(
     }
     let plugin = pair.definition.plugin.as_deref().unwrap_or_default();
     if plugin::named(plugin).is_none() {
-        return Err(coded(ServerFault::PluginUnsupported, plugin).into());
+        return Err(coded(ServerFault::PluginUnsupported, plugin::shown(plugin)).into());
     }
     // MySQL writes this to its logs without the password, as it does with `ALTER USER`.
     let statement = SecretString::from(format!(

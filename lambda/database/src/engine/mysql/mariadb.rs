@@ -210,8 +210,8 @@ fn account(user: &str, row: Vec<Option<String>>) -> Result<Account, ServerError>
         return Err(coded(ServerFault::NotAllowed, "several plugins"));
     }
     let name = name.unwrap_or_else(|| plugin::name(&AuthPlugin::MysqlNativePassword));
-    let plugin =
-        plugin::named(&name).ok_or_else(|| coded(ServerFault::PluginUnsupported, &name))?;
+    let plugin = plugin::named(&name)
+        .ok_or_else(|| coded(ServerFault::PluginUnsupported, plugin::shown(&name)))?;
     let host = host.unwrap_or_default();
     Ok(Account {
         name: Some(format!("{user}@{}", literal(&host))),

@@ -89,6 +89,46 @@ pub fn named(name: &str) -> Option<AuthPlugin<'static>> {
     is_known(&plugin).then_some(plugin)
 }
 
+/// Plugins that accounts may have and this function does not support.
+const OTHERS: [&str; 22] = [
+    "AWSAuthenticationPlugin",
+    "auth_gssapi_client",
+    "auth_socket",
+    "authentication_fido",
+    "authentication_fido_client",
+    "authentication_kerberos",
+    "authentication_kerberos_client",
+    "authentication_ldap_sasl",
+    "authentication_ldap_sasl_client",
+    "authentication_ldap_simple",
+    "authentication_oci",
+    "authentication_openid_connect",
+    "authentication_pam",
+    "authentication_webauthn",
+    "authentication_windows",
+    "dialog",
+    "gssapi",
+    "mysql_clear_password",
+    "mysql_old_password",
+    "pam",
+    "parsec",
+    "unix_socket",
+];
+
+/// Returns what an error calls a plugin that a server names. Other text of a server is not repeated,
+/// because it could be anything, and even the password.
+pub fn shown(name: &str) -> &'static str {
+    let known = [
+        "caching_sha2_password",
+        "client_ed25519",
+        "mysql_native_password",
+        "sha256_password",
+    ];
+    let mut all = OTHERS.iter().chain(&known);
+    let is_named = |other: &&&str| other.eq_ignore_ascii_case(name);
+    all.find(is_named).copied().unwrap_or("another plugin")
+}
+
 /// Returns a plugin's name in MariaDB accounts.
 pub fn name(plugin: &AuthPlugin<'_>) -> String {
     match plugin {

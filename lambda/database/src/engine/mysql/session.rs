@@ -14,15 +14,13 @@ use mysql_common::proto::codec::PacketCodec;
 use mysql_common::proto::{MyDeserialize, MySerialize};
 use mysql_common::value::{TextValue, Value, ValueDeserializer};
 use secrecy::ExposeSecret;
-use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
-use tokio::net::TcpStream;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::time::timeout;
-use tokio_rustls::client::TlsStream;
 
 use crate::server::{Account, Endpoint, Engine, Login, ServerError, ServerFault, Verification};
 
 use super::super::tls::Configurations;
-use super::super::{Failure, broken, budget, coded, fault, fit, name, timed};
+use super::super::{Duplex, Failure, broken, budget, coded, fault, fit, name, timed};
 use super::plugin;
 use super::{RefusalPhase, answered};
 
@@ -35,6 +33,12 @@ const MOST_ROUNDS: usize = 8;
 
 /// The maximum number of rows that are read from a result.
 const MOST_ROWS: usize = 1_000;
+
+/// The maximum size of a statement's result, in bytes.
+const LONGEST_RESULT: usize = 1024 * 1024;
+
+/// The length of a packet's header, which counts too: packets may be empty.
+const HEADER: usize = 4;
 
 /// utf8mb4 with its oldest collation, which every version knows.
 const UTF8: u8 = CollationId::UTF8MB4_GENERAL_CI as u8;
@@ -50,7 +54,7 @@ type Row = Vec<Option<String>>;
 
 /// An authenticated connection.
 pub struct Session {
-    wire: Wire<TlsStream<TcpStream>>,
+    wire: Wire<Box<dyn Duplex>>,
     /// The plugin that the login used.
     pub plugin: AuthPlugin<'static>,
 }
@@ -62,17 +66,56 @@ pub async fn log_in(
     login: &Login,
 ) -> Result<Session, ServerError> {
     fit(endpoint, login)?;
-    let mut wire = Wire::new(name::reach(endpoint).await?);
+    let stream = name::reach(endpoint).await?;
+    let secure = timed(budget::TLS, async {
+        let (stream, greeting) = greet(stream, endpoint).await?;
+        Ok((tls.secure(endpoint, stream).await?, greeting))
+    });
+    let (stream, greeting) = secure.await?;
+    begin(stream, greeting, endpoint, login).await
+}
+
+/// Logs in over a stream that needs no TLS, because it is secure already.
+pub async fn log_in_over(
+    stream: impl Duplex + 'static,
+    endpoint: &Endpoint,
+    login: &Login,
+) -> Result<Session, ServerError> {
+    fit(endpoint, login)?;
+    let (stream, greeting) = timed(budget::TLS, greet(stream, endpoint)).await?;
+    begin(stream, greeting, endpoint, login).await
+}
+
+/// Reads the server's greeting, and announces TLS.
+async fn greet<S: Duplex>(stream: S, endpoint: &Endpoint) -> Result<(S, Greeting), ServerError> {
     let unreachable = |source: io::Error| coded(ServerFault::Unreachable, name::code(&source));
-    let (wire, greeting) = timed(budget::TLS, async {
-        let packet = wire.read().await.map_err(unreachable)?;
-        let greeting = Greeting::read(&packet, endpoint.engine)?;
-        let request = SslRequest::new(capabilities(endpoint), MOST_TAKEN, UTF8);
-        wire.write(&request).await.map_err(unreachable)?;
-        Ok((wire.secure(tls, endpoint).await?, greeting))
-    })
-    .await?;
+    let mut wire = Wire::new(stream);
+    let packet = wire.read().await.map_err(unreachable)?;
+    let mut greeting = Greeting::read(&packet, endpoint.engine)?;
+    let request = SslRequest::new(capabilities(endpoint), MOST_TAKEN, UTF8);
+    wire.write(&request).await.map_err(unreachable)?;
+    // Data that arrived before TLS in clear text is not part of the TLS stream.
+    if !wire.received.is_empty() {
+        return Err(unexpected_packet().into());
+    }
+    greeting.codec = wire.codec;
+    Ok((wire.stream, greeting))
+}
+
+/// Logs in over a secure stream, after the greeting.
+async fn begin(
+    stream: impl Duplex + 'static,
+    greeting: Greeting,
+    endpoint: &Endpoint,
+    login: &Login,
+) -> Result<Session, ServerError> {
     let plugin = greeting.first_plugin(endpoint);
+    let stream: Box<dyn Duplex> = Box::new(stream);
+    let wire = Wire {
+        stream,
+        codec: greeting.codec,
+        received: BytesMut::new(),
+    };
     let mut session = Session { wire, plugin };
     let login = session.log_in(endpoint, login, &greeting.challenge);
     timed(budget::LOGIN, login).await?;
@@ -83,6 +126,8 @@ pub async fn log_in(
 struct Greeting {
     plugin: AuthPlugin<'static>,
     challenge: Vec<u8>,
+    /// The state after the packets before TLS: packets are counted across it.
+    codec: PacketCodec,
 }
 
 impl Greeting {
@@ -91,6 +136,10 @@ impl Greeting {
             Some(10) => {}
             Some(0xff) => return Err(server_failure(packet, RefusalPhase::Greeting).into()),
             _ => return Err(unexpected_packet().into()),
+        }
+        // The parser subtracts from the length of the challenge as from a signed number.
+        if challenge_length(packet).is_none_or(|length| length > i8::MAX.unsigned_abs()) {
+            return Err(unexpected_packet().into());
         }
         let greeting: HandshakePacket<'_> = parsed(packet)?;
         // Some statements have a different meaning in MySQL and in MariaDB.
@@ -109,6 +158,7 @@ impl Greeting {
         Ok(Self {
             plugin: plugin.unwrap_or(AuthPlugin::MysqlNativePassword),
             challenge: greeting.nonce(),
+            codec: PacketCodec::default(),
         })
     }
 
@@ -121,6 +171,16 @@ impl Greeting {
         }
         AuthPlugin::MysqlNativePassword
     }
+}
+
+/// Returns the length of the challenge that a greeting announces, after the server's version, the number of
+/// the connection, the first part of the challenge, and what the server offers
+/// (*Protocol::HandshakeV10*).
+fn challenge_length(greeting: &[u8]) -> Option<u8> {
+    let version = greeting.iter().position(|byte| *byte == 0)?;
+    greeting
+        .get(version + 1 + 4 + 8 + 1 + 2 + 1 + 2 + 2)
+        .copied()
 }
 
 /// Returns whether the server may receive the password although it may have proven nothing.
@@ -185,10 +245,19 @@ impl Session {
             Some(0xfb) | None => return Err(unexpected_packet()),
             Some(_) => {}
         }
-        while !is_end(&self.read_packet().await?) {}
+        let mut left = LONGEST_RESULT;
+        let mut is_row = false;
         let mut rows = Vec::new();
         loop {
             let packet = self.read_packet().await?;
+            left = left
+                .checked_sub(packet.len() + HEADER)
+                .ok_or_else(unexpected_packet)?;
+            // The definitions of the columns come first.
+            if !is_row {
+                is_row = is_end(&packet);
+                continue;
+            }
             if is_end(&packet) {
                 return Ok(rows);
             }
@@ -261,7 +330,7 @@ fn allowed(
 ) -> Result<AuthPlugin<'static>, ServerError> {
     let name = String::from_utf8_lossy(wanted.as_bytes()).into_owned();
     if !plugin::is_known(&wanted) {
-        return Err(coded(ServerFault::PluginUnsupported, name));
+        return Err(coded(ServerFault::PluginUnsupported, plugin::shown(&name)));
     }
     if plugin::shows_password(&wanted) && !is_trusted(endpoint) {
         return Err(coded(ServerFault::Untrusted, name));
@@ -276,26 +345,7 @@ struct Wire<S> {
     received: BytesMut,
 }
 
-impl Wire<TcpStream> {
-    /// Upgrades to TLS. Data that arrived before it in clear text is not part of the TLS
-    /// stream.
-    async fn secure(
-        self,
-        tls: &Configurations,
-        endpoint: &Endpoint,
-    ) -> Result<Wire<TlsStream<TcpStream>>, ServerError> {
-        if !self.received.is_empty() {
-            return Err(unexpected_packet().into());
-        }
-        Ok(Wire {
-            stream: tls.secure(endpoint, self.stream).await?,
-            codec: self.codec,
-            received: self.received,
-        })
-    }
-}
-
-impl<S: AsyncRead + AsyncWrite + Unpin> Wire<S> {
+impl<S: Duplex> Wire<S> {
     fn new(stream: S) -> Self {
         let mut codec = PacketCodec::default();
         codec.max_allowed_packet = LONGEST;
@@ -381,3 +431,6 @@ fn lost(source: io::Error) -> Failure {
 fn unexpected_packet() -> Failure {
     Failure::Lost(coded(ServerFault::Refused, "protocol"))
 }
+
+#[cfg(test)]
+mod tests;

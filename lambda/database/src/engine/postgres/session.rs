@@ -78,6 +78,27 @@ async fn log_in_to(
         tls.secure_for_postgres(endpoint, stream).await
     })
     .await?;
+    begin(stream, endpoint, login, dbname).await
+}
+
+/// Logs in over a stream that needs no TLS, because it is secure already.
+pub async fn log_in_over(
+    stream: impl TlsStream + Unpin + Send + 'static,
+    endpoint: &Endpoint,
+    login: &Login,
+) -> Result<Session, ServerError> {
+    fit(endpoint, login)?;
+    let dbname = endpoint.dbname.as_deref().unwrap_or(DEFAULT_DATABASE);
+    begin(stream, endpoint, login, dbname).await
+}
+
+/// Logs in over a secure stream.
+async fn begin(
+    stream: impl TlsStream + Unpin + Send + 'static,
+    endpoint: &Endpoint,
+    login: &Login,
+    dbname: &str,
+) -> Result<Session, ServerError> {
     let mut config = Config::new();
     config
         .user(&login.username)

@@ -23,6 +23,7 @@ use hyper::client::conn::http1;
 use hyper_util::rt::TokioIo;
 use keyrota_contract::adapter::{LONGEST_RESPONSE, Operation, Previous, Request};
 use keyrota_contract::pins::service::Http;
+use tokio::io::{AsyncRead, AsyncWrite};
 
 use self::answers::HttpAnswer;
 use self::connect::Connector;
@@ -64,22 +65,9 @@ impl HttpAdapter {
         let sent = Cell::new(false);
         let exchange = async {
             let stream = self.connector.connect(&built, http.tls_ca.as_deref());
-            let stream = TokioIo::new(stream.await?);
-            let handshake = http1::Builder::new()
-                .max_buf_size(LONGEST_HEAD)
-                .max_headers(MOST_HEADERS)
-                .handshake(stream)
-                .await;
-            let (sender, connection) =
-                handshake.map_err(|_| ServiceError::not_sent(Cause::Broken))?;
+            let stream = stream.await?;
             sent.set(true);
-            let mut exchange = pin!(exchange(sender, built.request));
-            let mut connection = pin!(connection);
-            tokio::select! {
-                answer = &mut exchange => answer,
-                // What the connection has received is still to be read.
-                _ = &mut connection => exchange.await,
-            }
+            exchange(stream, built.request).await
         };
         let answer = match tokio::time::timeout(timeout, exchange).await {
             Ok(answer) => answer?,
@@ -90,8 +78,34 @@ impl HttpAdapter {
     }
 }
 
-/// Sends a request, and reads its answer.
-async fn exchange(
+/// Sends a request on a new connection, and reads its answer.
+///
+/// # Errors
+///
+/// Fails if there is no complete answer within the limits.
+pub async fn exchange<S>(
+    stream: S,
+    request: hyper::Request<Full<Bytes>>,
+) -> Result<HttpAnswer, ServiceError>
+where
+    S: AsyncRead + AsyncWrite + Unpin,
+{
+    let handshake = http1::Builder::new()
+        .max_buf_size(LONGEST_HEAD)
+        .max_headers(MOST_HEADERS)
+        .handshake(TokioIo::new(stream))
+        .await;
+    let (sender, connection) = handshake.map_err(|_| ServiceError::not_sent(Cause::Broken))?;
+    let mut answer = pin!(answer_to(sender, request));
+    let mut connection = pin!(connection);
+    tokio::select! {
+        answer = &mut answer => answer,
+        // What the connection has received is still to be read.
+        _ = &mut connection => answer.await,
+    }
+}
+
+async fn answer_to(
     mut sender: http1::SendRequest<Full<Bytes>>,
     request: hyper::Request<Full<Bytes>>,
 ) -> Result<HttpAnswer, ServiceError> {
