@@ -4,8 +4,6 @@ use std::path::PathBuf;
 use std::process::Stdio;
 
 use clap::Args;
-use tokio::process::Command;
-use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use super::Exit;
 use super::current::FieldsOption;
@@ -17,6 +15,7 @@ use crate::model::Duration;
 use crate::plan;
 use crate::port::{Event, Listener as _, ProfileFile};
 use crate::run::{self, Context, FollowError, FollowRequest, Followed};
+use crate::system::{self, Hangup};
 use crate::view::{FollowResult, FollowUnitsResult, stderr_for_child};
 
 const EXAMPLES: &str = "\
@@ -171,9 +170,8 @@ impl Follower<'_> {
     /// output open, so its output is not read.
     async fn run_command(&self, text: &str) -> Result<(), Failed> {
         self.settings.progress.finish();
-        let mut shell = Command::new("/bin/sh");
+        let mut shell = system::shell(text);
         shell
-            .args(["-c", text])
             .stdin(Stdio::null())
             .stdout(stderr_for_child())
             .kill_on_drop(true);
@@ -191,7 +189,7 @@ impl Follower<'_> {
 
     /// Checks until the program is interrupted, or a person must do something.
     async fn poll(&self, interval: Duration) -> Result<Exit, Failed> {
-        let mut hangup = signal(SignalKind::hangup())
+        let mut hangup = Hangup::receive()
             .map_err(|error| Failed::new("signal", format!("cannot receive SIGHUP: {error}")))?;
         let interval = std::time::Duration::from_secs(interval.as_seconds());
         let progress = &self.settings.progress;
@@ -213,12 +211,12 @@ impl Follower<'_> {
     }
 
     /// Waits until the next check, or until SIGHUP.
-    async fn wait_for_next_check(&self, interval: std::time::Duration, hangup: &mut Signal) {
+    async fn wait_for_next_check(&self, interval: std::time::Duration, hangup: &mut Hangup) {
         // Without randomness, the checks are only less spread.
         let pause = plan::pause(interval, getrandom::u32().unwrap_or_default());
         tokio::select! {
             () = self.context.clock.sleep(pause) => {}
-            _ = hangup.recv() => {}
+            () = hangup.next() => {}
         }
     }
 }

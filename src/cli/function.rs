@@ -14,6 +14,7 @@ use crate::model::{Architecture, ByKind, Entry, Finding, Model};
 use crate::port::{Event, Listener as _};
 use crate::render::{Fleet, FunctionCode, Pins, Strategy};
 use crate::run::{Artifact, Artifacts};
+use crate::system::shown;
 
 #[derive(Args, Debug)]
 pub(super) struct FunctionSource {
@@ -343,7 +344,7 @@ fn inspect(
             FunctionCode::Databases => " --kind database",
             FunctionCode::Services => " --kind service",
         };
-        Failed::new("bundle", format!("{}: {refused}", path.display())).hint(format!(
+        Failed::new("bundle", format!("{}: {refused}", shown(path))).hint(format!(
             "create the zip file with `keyrota bundle{kind} --architecture {}`",
             architecture.as_str()
         ))
