@@ -44,13 +44,15 @@ Examples:
 ///
 /// The command replaces the keyrota process, so it receives all signals, and its exit
 /// code is the exit code. The exit code is 127 if the command does not exist, and 126 if
-/// it cannot be run.
+/// it cannot be run. On Windows, the command is a child process instead: the console sends
+/// it Ctrl-C and Ctrl-Break, and keyrota waits for it and ends with its exit code.
 ///
 /// With --restart-on-rotation, keyrota keeps running, polls the secret, and restarts the
 /// command when the current version changes. It passes on SIGHUP, SIGINT, SIGQUIT, SIGTERM,
 /// SIGUSR1, and SIGUSR2. On Linux, those that are ignored when keyrota starts, as with
 /// nohup, stay ignored; elsewhere, they are passed on too. When the command ends by itself,
-/// keyrota ends in the same way, with its exit code or its signal.
+/// keyrota ends in the same way, with its exit code or its signal. Windows has no signals:
+/// there, keyrota ends the command at once, without the time of --grace.
 #[derive(Args, Debug)]
 #[command(after_long_help = EXAMPLES)]
 pub(super) struct ExecCommand {

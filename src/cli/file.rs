@@ -141,4 +141,14 @@ mod tests {
         assert!(replace(folder.path(), "text").is_err());
         assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 2);
     }
+
+    #[test]
+    fn lines_of_a_text_end_as_everywhere() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("file");
+        for (written, read) in [("a\r\nb\r\n", "a\nb\n"), ("a\nb\rc\n", "a\nb\rc\n")] {
+            std::fs::write(&file, written).unwrap();
+            assert_eq!(read_text(&file).unwrap(), read);
+        }
+    }
 }

@@ -35,12 +35,13 @@ Examples:
 ///
 /// Reads the secret with the key that the profile holds. If the secret has another key, and
 /// that key authenticates as the same user, replaces the two values in the file. Everything
-/// else in the file stays as it is, and so do its mode, its owner, and a symbolic link.
+/// else in the file stays as it is, and so do its mode, its owner, and a symbolic link. On
+/// Windows, the file gets the permissions of its folder.
 ///
 /// Polls the secret until it is interrupted, or checks it once with --once. SIGHUP triggers a
-/// check immediately, for example when a client was refused. It must check at least once between
-/// the promotion of a key and the removal of the old one: `keyrota status` shows the longest
-/// interval.
+/// check immediately, for example when a client was refused; Windows has no such signal. It
+/// must check at least once between the promotion of a key and the removal of the old one:
+/// `keyrota status` shows the longest interval.
 ///
 /// While it polls, a failure that may pass is a warning. After its first success, every failure
 /// is a warning, except that AWS refuses the key of the profile: then it ends, because only a
@@ -66,8 +67,8 @@ pub(super) struct FollowCommand {
         value_parser = parse_interval
     )]
     interval: Duration,
-    /// Run this command with `sh -c` after each change, and again until it succeeds; its output
-    /// goes to stderr
+    /// Run this command with `sh -c`, or `cmd /c` on Windows, after each change, and again until
+    /// it succeeds; its output goes to stderr
     #[arg(long, value_name = "COMMAND")]
     on_change: Option<String>,
     /// Print a systemd service and a timer that run this command with --once

@@ -297,3 +297,26 @@ fn names_in(directory: &Path) -> Vec<String> {
 fn held(path: &Path) -> Option<Vec<u8>> {
     std::fs::read(path).ok()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn line_ends_do_not_count() {
+        let text = "one\n\ttwo\n";
+        for same in ["one\n\ttwo\n", "one\r\n\ttwo\r\n", "one\n\ttwo\r\n"] {
+            assert!(is_same_text(same.as_bytes(), text), "{same:?}");
+        }
+        for other in [
+            "one\r\ttwo\r",
+            "one\n\ttwo",
+            "one\n\n\ttwo\n",
+            "one\n\rtwo\n",
+        ] {
+            assert!(!is_same_text(other.as_bytes(), text), "{other:?}");
+        }
+        // Not UTF-8, and so not what was rendered.
+        assert!(!is_same_text(b"one\n\ttwo\n\xff", text));
+    }
+}

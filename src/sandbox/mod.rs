@@ -113,7 +113,7 @@ impl Options {
 /// Fails if this system is not Linux, if no suitable Python is found, or if the environment or the
 /// emulator cannot be started.
 pub async fn start(options: &Options, listener: &dyn Listener) -> Result<Sandbox, Error> {
-    if !cfg!(target_os = "linux") {
+    if !system::RUNS_LINUX_PROGRAMS {
         return Err(Error::System(std::env::consts::OS));
     }
     if let Some(port) = options.port {

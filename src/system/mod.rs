@@ -15,6 +15,9 @@ mod platform;
 #[path = "windows/mod.rs"]
 mod platform;
 
+/// Whether this system runs the rotation functions, which are Linux programs.
+pub const RUNS_LINUX_PROGRAMS: bool = cfg!(target_os = "linux");
+
 pub use folders::{cache_folder, home_folder};
 pub use names::{program_names, shown, variable_name};
 pub use platform::{
