@@ -11,6 +11,7 @@
 //! - [`run`]: plans carried out over the ports.
 //! - `aws`: the ports, through the SDKs. [`build`]: cargo. [`sandbox`]: a local AWS.
 //! - [`embedded`]: the functions that a distribution build contains.
+//! - [`system`]: what differs between Linux, macOS, and Windows.
 //! - `view`: what people and scripts see. `cli`: arguments, one file a verb.
 
 #[cfg(feature = "aws")]
@@ -29,5 +30,6 @@ pub mod port;
 pub mod render;
 pub mod run;
 pub mod sandbox;
+pub mod system;
 mod tool;
 pub mod view;

@@ -3,6 +3,7 @@
 //!
 //! Source: "Using the Lambda runtime API for custom runtimes" in the Lambda Developer Guide.
 
+mod group;
 mod process;
 mod runtime_api;
 

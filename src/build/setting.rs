@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
 
-use crate::tool;
+use crate::{system, tool};
 
 use super::{Error, packed};
 
@@ -33,6 +33,7 @@ impl Setting {
     ) -> Self {
         let mut variables: BTreeMap<_, _> = variables
             .into_iter()
+            .map(|(name, value)| (system::variable_name(&name), value))
             .filter(|(name, _)| name.to_str().is_none_or(is_kept))
             .collect();
         let source = variables
@@ -59,6 +60,11 @@ impl Setting {
             .filter(|value| !value.is_empty())
     }
 
+    /// Looks variables up for `system`.
+    fn owned(&self) -> impl Fn(&str) -> Option<OsString> {
+        |name| self.variable(name).map(OsStr::to_owned)
+    }
+
     /// Returns the path of a program.
     pub fn find(&self, program: &str) -> Option<PathBuf> {
         tool::find(program, self.variable("PATH")?)
@@ -68,15 +74,13 @@ impl Setting {
     pub fn cargo_home(&self) -> Option<PathBuf> {
         match self.variable("CARGO_HOME") {
             Some(path) => Some(path.into()),
-            None => Some(Path::new(self.variable("HOME")?).join(".cargo")),
+            None => Some(system::home_folder(self.owned())?.join(".cargo")),
         }
     }
 
     /// Returns the folder for what can be made again.
     fn cache(&self) -> Option<PathBuf> {
-        let folder = self.variable("XDG_CACHE_HOME").map(PathBuf::from);
-        let folder = folder.filter(|path| path.is_absolute());
-        let folder = folder.or_else(|| Some(Path::new(self.variable("HOME")?).join(".cache")))?;
+        let folder = system::cache_folder(self.owned())?;
         Some(folder.join("keyrota"))
     }
 

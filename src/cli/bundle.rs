@@ -15,6 +15,7 @@ use crate::embedded::Embedded;
 use crate::model::Architecture;
 use crate::port::{Event, Listener as _};
 use crate::render::{FunctionCode, Strategy};
+use crate::system::shown;
 use crate::view::{BundleResult, VerifiedFunction, VerifyResult};
 
 /// Package a rotation function as a zip file
@@ -116,7 +117,7 @@ pub(super) async fn run(settings: &Settings, verb: &BundleCommand) -> Result<Exi
         Origin::Built { toolchain } => ("built", None, toolchain),
     };
     settings.view.show(&BundleResult {
-        file: output.display().to_string(),
+        file: shown(&output),
         kind: code.kind(),
         architecture: architecture.as_str(),
         source,
@@ -194,7 +195,7 @@ fn from_manifest(
     if !manifest.exists() {
         let warning = format!(
             "{} does not exist, so the zip file contains no pins and no certificates; `keyrota bootstrap --function-zip` adds them, and without them the function rotates nothing",
-            manifest.display()
+            shown(manifest)
         );
         settings.progress.on(Event::Warning(warning));
         return Ok((Vec::new(), Vec::new()));
@@ -210,7 +211,7 @@ fn from_manifest(
     if pins.is_empty() {
         let warning = format!(
             "{} has no entry for this function, so the zip file contains no pins",
-            manifest.display()
+            shown(manifest)
         );
         settings.progress.on(Event::Warning(warning));
     }

@@ -9,6 +9,7 @@ use super::failure::Failed;
 use super::fleet::Stacks;
 use super::settings::Settings;
 use crate::cost::{self, Prices, Usage};
+use crate::system::shown;
 
 /// Estimate the monthly cost of the stack, offline
 ///
@@ -62,7 +63,7 @@ fn read(file: &Path) -> Result<Prices, Failed> {
     let text = std::fs::read_to_string(file)
         .map_err(|error| Failed::file("read the list of prices", file, &error))?;
     Prices::parse(&text).map_err(|findings| {
-        Failed::refused(&file.display().to_string(), findings)
+        Failed::refused(&shown(file), findings)
             .hint("see `keyrota cost --show-prices` for the format")
     })
 }

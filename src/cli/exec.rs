@@ -3,8 +3,6 @@
 mod supervise;
 
 use std::ffi::OsString;
-use std::os::unix::fs::DirBuilderExt;
-use std::os::unix::process::CommandExt;
 use std::path::PathBuf;
 use std::process::Command;
 
@@ -23,7 +21,8 @@ use crate::plan::{Environment, OptionFile, TLS_TAG, tls_of};
 use crate::port::{ErrorKind, Event, Listener as _, Secrets};
 use crate::run::Context;
 use crate::sandbox::Options;
-use supervise::{Prepared, Restart, end_like, supervise};
+use crate::system;
+use supervise::{Prepared, Restart, supervise};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -45,13 +44,15 @@ Examples:
 ///
 /// The command replaces the keyrota process, so it receives all signals, and its exit
 /// code is the exit code. The exit code is 127 if the command does not exist, and 126 if
-/// it cannot be run.
+/// it cannot be run. On Windows, the command is a child process instead: the console sends
+/// it Ctrl-C and Ctrl-Break, and keyrota waits for it and ends with its exit code.
 ///
 /// With --restart-on-rotation, keyrota keeps running, polls the secret, and restarts the
 /// command when the current version changes. It passes on SIGHUP, SIGINT, SIGQUIT, SIGTERM,
 /// SIGUSR1, and SIGUSR2. On Linux, those that are ignored when keyrota starts, as with
 /// nohup, stay ignored; elsewhere, they are passed on too. When the command ends by itself,
-/// keyrota ends in the same way, with its exit code or its signal.
+/// keyrota ends in the same way, with its exit code or its signal. Windows has no signals:
+/// there, keyrota ends the command at once, without the time of --grace.
 #[derive(Args, Debug)]
 #[command(after_long_help = EXAMPLES)]
 pub(super) struct ExecCommand {
@@ -113,10 +114,9 @@ pub(super) async fn run(settings: &Settings, verb: &ExecCommand) -> Result<Exit,
         };
         let ended = supervise(settings, &context, restart, first, changed).await?;
         settings.progress.finish();
-        end_like(ended);
+        system::end_like(ended);
     }
-    settings.core_limit.restore();
-    let error = first.command.exec();
+    let error = system::replace_process(&mut first.command, &settings.core_limit);
     let program = first.command.get_program().to_string_lossy();
     Err(not_run(&program, &error))
 }
@@ -179,9 +179,8 @@ fn option_folders(files: &[OptionFile]) -> Result<Vec<(&'static str, PathBuf)>, 
         let mut name = sha256_hex(file.text.as_bytes());
         name.truncate(16);
         let folder = cache.join(format!("client-options-{name}"));
-        let mut builder = std::fs::DirBuilder::new();
-        builder.recursive(true).mode(0o700);
-        builder
+        system::private_folder()
+            .recursive(true)
             .create(&folder)
             .map_err(|error| Failed::file("create", &folder, &error))?;
         file::replace(&folder.join("my.cnf"), &file.text)?;
@@ -203,7 +202,7 @@ fn command(
     let Some((program, arguments)) = words.split_first() else {
         return Err(Failed::new("usage", "no command is specified").exit(Exit::Usage));
     };
-    let mut command = Command::new(program);
+    let mut command = Command::new(system::program(program));
     command.args(arguments);
     for name in &environment.removed {
         command.env_remove(name);

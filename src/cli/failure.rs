@@ -4,6 +4,7 @@
 use super::Exit;
 use crate::model::Finding;
 use crate::port::{self, ErrorKind};
+use crate::system::shown;
 use crate::view::Failure;
 use crate::{build, bundle, embedded, render, run, sandbox};
 
@@ -70,7 +71,7 @@ impl Failed {
 
     /// Returns the failure of a file operation.
     pub(super) fn file(what: &str, path: &std::path::Path, error: &std::io::Error) -> Self {
-        Self::new("file", format!("cannot {what} {}: {error}", path.display()))
+        Self::new("file", format!("cannot {what} {}: {error}", shown(path)))
     }
 
     /// Returns the failure of an interrupted command, with the stage that it was in.

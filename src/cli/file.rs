@@ -1,13 +1,12 @@
 //! Files that are written atomically.
 
-use std::fs::Permissions;
 use std::io::{ErrorKind, Write as _};
-use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
 use tempfile::{Builder, NamedTempFile};
 
 use super::failure::Failed;
+use crate::system;
 
 /// Replaces the content of a file, or creates the file. The file keeps its permissions,
 /// and a symbolic link stays a link.
@@ -34,6 +33,24 @@ pub(super) fn create(path: &Path, text: &str) -> Result<bool, Failed> {
     }
 }
 
+/// Reads a text. Git and editors on Windows end lines with `\r\n`; here they end with `\n`, so that
+/// the same text renders the same bytes.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the command line is where files come in"
+)]
+pub(super) fn read_text(path: &Path) -> std::io::Result<String> {
+    std::fs::read_to_string(path).map(with_line_feeds)
+}
+
+/// Returns a text whose lines end with `\n`.
+pub(super) fn with_line_feeds(text: String) -> String {
+    match text.contains("\r\n") {
+        true => text.replace("\r\n", "\n"),
+        false => text,
+    }
+}
+
 /// Writes the text to a temporary file in the folder of `path`, from where a rename puts
 /// it in place, and waits until it is on the disk.
 fn written_beside(path: &Path, text: &str) -> std::io::Result<NamedTempFile> {
@@ -42,9 +59,11 @@ fn written_beside(path: &Path, text: &str) -> std::io::Result<NamedTempFile> {
         _ => Path::new("."),
     };
     // Less the umask, as for any other file. A temporary file is private otherwise.
-    let mut file = Builder::new()
-        .permissions(Permissions::from_mode(0o666))
-        .tempfile_in(folder)?;
+    let mut builder = Builder::new();
+    if let Some(permissions) = system::ordinary_permissions() {
+        builder.permissions(permissions);
+    }
+    let mut file = builder.tempfile_in(folder)?;
     file.write_all(text.as_bytes())?;
     file.as_file().sync_all()?;
     Ok(file)
@@ -62,8 +81,10 @@ fn replaceable(path: &Path) -> Result<PathBuf, Failed> {
             match place.is_file() {
                 true => Ok(place),
                 false => {
-                    let message =
-                        format!("cannot write {}: it is not a regular file", path.display());
+                    let message = format!(
+                        "cannot write {}: it is not a regular file",
+                        system::shown(path)
+                    );
                     Err(Failed::new("file", message)
                         .hint("choose another file with --manifest FILE"))
                 }
@@ -75,6 +96,9 @@ fn replaceable(path: &Path) -> Result<PathBuf, Failed> {
 #[cfg(test)]
 #[expect(clippy::disallowed_methods, reason = "tests look at what was written")]
 mod tests {
+    use std::fs::Permissions;
+    use std::os::unix::fs::PermissionsExt as _;
+
     use super::*;
 
     fn mode(path: &Path) -> u32 {
@@ -116,5 +140,15 @@ mod tests {
         assert_eq!(std::fs::read_to_string(&file).unwrap(), "two");
         assert!(replace(folder.path(), "text").is_err());
         assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 2);
+    }
+
+    #[test]
+    fn lines_of_a_text_end_as_everywhere() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("file");
+        for (written, read) in [("a\r\nb\r\n", "a\nb\n"), ("a\nb\rc\n", "a\nb\rc\n")] {
+            std::fs::write(&file, written).unwrap();
+            assert_eq!(read_text(&file).unwrap(), read);
+        }
     }
 }

@@ -12,6 +12,7 @@ use crate::model::{Finding, Model};
 use crate::port::{Event, Listener as _};
 use crate::render::{self, Baseline, Fleet, Record, Rendering, StackSet, Templates};
 use crate::run::{self, Cleared, Context};
+use crate::system::shown;
 use crate::{plan, port};
 
 /// The stacks of a manifest, and the path of their record.
@@ -28,7 +29,7 @@ impl Stacks {
         let (record, model) = render::both(|| read_record(&path), || settings.load());
         let model = model?;
         let (record, held) = record?;
-        let manifest = settings.manifest.display().to_string();
+        let manifest = shown(&settings.manifest);
         let fleet = Fleet::of(model, record)
             .map_err(|finding| Failed::refused(&manifest, vec![finding]))?;
         Ok(Self {
@@ -69,7 +70,7 @@ impl Stacks {
         file::replace(&self.record, &text)?;
         let message = format!(
             "wrote {}; commit it together with the manifest",
-            self.record.display()
+            shown(&self.record)
         );
         settings.progress.on(Event::Done(message));
         Ok(())
@@ -135,13 +136,13 @@ impl Stacks {
 
 /// Reads the record and its text, if it exists.
 fn read_record(path: &Path) -> Result<(Record, Option<String>), Failed> {
-    let text = match read(path) {
+    let text = match file::read_text(path) {
         Ok(text) => text,
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Default::default()),
         Err(error) => return Err(Failed::file("read the record of the stacks", path, &error)),
     };
     let record = Record::parse(&text).map_err(|why| {
-        let name = path.display().to_string();
+        let name = shown(path);
         let finding = Finding::error("record", name.clone(), why).hint(
             "restore the file from version control, because it records the stack of each deployed secret; if nothing was deployed yet, delete it",
         );
@@ -206,18 +207,16 @@ fn templates_in(directory: &Path) -> Result<BTreeMap<String, String>, Failed> {
             continue;
         };
         if let Some(name) = name.strip_suffix(TEMPLATE) {
-            let text = read(&path).map_err(|error| Failed::file("read", &path, &error))?;
+            let text =
+                file::read_text(&path).map_err(|error| Failed::file("read", &path, &error))?;
             templates.insert(name.to_owned(), text);
         } else if name.ends_with(".hbs") {
-            let message = format!("the name of {} is not NAME{TEMPLATE}", path.display());
+            let message = format!("the name of {} is not NAME{TEMPLATE}", shown(&path));
             return Err(Failed::new("template", message).hint("rename or remove the file"));
         }
     }
     if templates.is_empty() {
-        let message = format!(
-            "{} contains no template NAME{TEMPLATE}",
-            directory.display()
-        );
+        let message = format!("{} contains no template NAME{TEMPLATE}", shown(directory));
         return Err(Failed::new("template", message)
             .hint("docs/reference/templates.md lists the templates that can be overridden"));
     }
@@ -227,12 +226,4 @@ fn templates_in(directory: &Path) -> Result<BTreeMap<String, String>, Failed> {
 /// `keyrota.yaml` has `keyrota.stacks.yaml` beside it.
 fn record_path(manifest: &Path) -> PathBuf {
     manifest.with_extension("stacks.yaml")
-}
-
-#[expect(
-    clippy::disallowed_methods,
-    reason = "the command line is where files come in"
-)]
-fn read(path: &Path) -> std::io::Result<String> {
-    std::fs::read_to_string(path)
 }

@@ -4,8 +4,6 @@ use std::path::PathBuf;
 use std::process::Stdio;
 
 use clap::Args;
-use tokio::process::Command;
-use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use super::Exit;
 use super::current::FieldsOption;
@@ -17,6 +15,7 @@ use crate::model::Duration;
 use crate::plan;
 use crate::port::{Event, Listener as _, ProfileFile};
 use crate::run::{self, Context, FollowError, FollowRequest, Followed};
+use crate::system::{self, Hangup};
 use crate::view::{FollowResult, FollowUnitsResult, stderr_for_child};
 
 const EXAMPLES: &str = "\
@@ -36,12 +35,13 @@ Examples:
 ///
 /// Reads the secret with the key that the profile holds. If the secret has another key, and
 /// that key authenticates as the same user, replaces the two values in the file. Everything
-/// else in the file stays as it is, and so do its mode, its owner, and a symbolic link.
+/// else in the file stays as it is, and so do its mode, its owner, and a symbolic link. On
+/// Windows, the file gets the permissions of its folder.
 ///
 /// Polls the secret until it is interrupted, or checks it once with --once. SIGHUP triggers a
-/// check immediately, for example when a client was refused. It must check at least once between
-/// the promotion of a key and the removal of the old one: `keyrota status` shows the longest
-/// interval.
+/// check immediately, for example when a client was refused; Windows has no such signal. It
+/// must check at least once between the promotion of a key and the removal of the old one:
+/// `keyrota status` shows the longest interval.
 ///
 /// While it polls, a failure that may pass is a warning. After its first success, every failure
 /// is a warning, except that AWS refuses the key of the profile: then it ends, because only a
@@ -67,8 +67,8 @@ pub(super) struct FollowCommand {
         value_parser = parse_interval
     )]
     interval: Duration,
-    /// Run this command with `sh -c` after each change, and again until it succeeds; its output
-    /// goes to stderr
+    /// Run this command with `sh -c`, or `cmd /c` on Windows, after each change, and again until
+    /// it succeeds; its output goes to stderr
     #[arg(long, value_name = "COMMAND")]
     on_change: Option<String>,
     /// Print a systemd service and a timer that run this command with --once
@@ -171,9 +171,8 @@ impl Follower<'_> {
     /// output open, so its output is not read.
     async fn run_command(&self, text: &str) -> Result<(), Failed> {
         self.settings.progress.finish();
-        let mut shell = Command::new("/bin/sh");
+        let mut shell = system::shell(text);
         shell
-            .args(["-c", text])
             .stdin(Stdio::null())
             .stdout(stderr_for_child())
             .kill_on_drop(true);
@@ -191,7 +190,7 @@ impl Follower<'_> {
 
     /// Checks until the program is interrupted, or a person must do something.
     async fn poll(&self, interval: Duration) -> Result<Exit, Failed> {
-        let mut hangup = signal(SignalKind::hangup())
+        let mut hangup = Hangup::receive()
             .map_err(|error| Failed::new("signal", format!("cannot receive SIGHUP: {error}")))?;
         let interval = std::time::Duration::from_secs(interval.as_seconds());
         let progress = &self.settings.progress;
@@ -213,12 +212,12 @@ impl Follower<'_> {
     }
 
     /// Waits until the next check, or until SIGHUP.
-    async fn wait_for_next_check(&self, interval: std::time::Duration, hangup: &mut Signal) {
+    async fn wait_for_next_check(&self, interval: std::time::Duration, hangup: &mut Hangup) {
         // Without randomness, the checks are only less spread.
         let pause = plan::pause(interval, getrandom::u32().unwrap_or_default());
         tokio::select! {
             () = self.context.clock.sleep(pause) => {}
-            _ = hangup.recv() => {}
+            () = hangup.next() => {}
         }
     }
 }

@@ -15,6 +15,7 @@ use crate::model::{Architecture, ByKind, Entry, Finding, Model};
 use crate::port::{Event, Listener as _};
 use crate::render::{Fleet, FunctionCode, Pins, Strategy};
 use crate::run::{Artifact, Artifacts};
+use crate::system::shown;
 
 #[derive(Args, Debug)]
 pub(super) struct FunctionSource {
@@ -375,7 +376,7 @@ fn inspect(
     files: &[String],
 ) -> Result<Bundle, Failed> {
     let zip = read(path).map_err(|error| Failed::file("read", path, &error))?;
-    let from = path.display().to_string();
+    let from = shown(path);
     let inspected = Bundle::inspect_with(zip, files, architecture.into()).and_then(|bundle| {
         check_function(settings, &bundle, code, &from)?;
         Ok(bundle)

@@ -5,11 +5,12 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 
-use super::Exit;
 use super::failure::Failed;
 use super::fleet::{Overlay, Stacks};
 use super::settings::Settings;
+use super::{Exit, file};
 use crate::render::{Baseline, Fleet, Rendering, STACK_SET_FOLDER, StackSet, parallel};
+use crate::system::shown;
 use crate::view::{GenerateResult, StackSetSteps, WrittenFile};
 
 /// The number of files per thread. Fewer are not worth another thread.
@@ -37,7 +38,8 @@ pub(super) struct Generate {
     /// Directory to write to
     #[arg(short, long, value_name = "DIR", default_value = "rendered")]
     output: PathBuf,
-    /// Check whether DIR is up to date and write nothing; exit with 4 if it is not
+    /// Check whether DIR is up to date and write nothing; exit with 4 if it is not. Line ends do not
+    /// count, because Git can change them
     #[arg(long)]
     check: bool,
     /// Show in review.html what changed since the rendering in DIR
@@ -75,7 +77,7 @@ pub(super) fn run(settings: &Settings, verb: &Generate) -> Result<Exit, Failed> 
     };
     if let Some((_, same)) = stacks.record_text() {
         result.record = Some(WrittenFile {
-            path: stacks.record.display().to_string(),
+            path: shown(&stacks.record),
             state: match (same, verb.check) {
                 (true, _) => "unchanged",
                 (false, true) => "differs",
@@ -119,7 +121,7 @@ fn compare(directory: &Path, rendering: &Rendering) -> GenerateResult {
     let compare = |(path, text): &(&String, &String)| WrittenFile {
         path: (*path).clone(),
         state: match held(&directory.join(path)) {
-            Some(held) if held == text.as_bytes() => "unchanged",
+            Some(held) if is_same_text(&held, text) => "unchanged",
             Some(_) => "differs",
             None => "missing",
         },
@@ -134,7 +136,7 @@ fn compare(directory: &Path, rendering: &Rendering) -> GenerateResult {
             state: "stale",
         });
     GenerateResult {
-        directory: directory.display().to_string(),
+        directory: shown(directory),
         checked: true,
         record: None,
         stack_set: None,
@@ -143,10 +145,17 @@ fn compare(directory: &Path, rendering: &Rendering) -> GenerateResult {
     }
 }
 
+/// Returns whether a file has a rendered text. Git may have checked it out with other line ends
+/// (`core.autocrlf`), which mean the same in YAML, JSON, and HTML.
+fn is_same_text(held: &[u8], text: &str) -> bool {
+    held == text.as_bytes()
+        || std::str::from_utf8(held).is_ok_and(|held| held.replace("\r\n", "\n") == text)
+}
+
 fn write(directory: &Path, rendering: &Rendering) -> Result<GenerateResult, Failed> {
     if let Some(path) = foreign(directory, rendering) {
         let file = directory.join(path);
-        let message = format!("{} exists, and keyrota did not write it", file.display());
+        let message = format!("{} exists, and keyrota did not write it", shown(&file));
         return Err(Failed::new("file", message)
             .hint("choose another directory with -o, or remove the file"));
     }
@@ -176,7 +185,7 @@ fn write(directory: &Path, rendering: &Rendering) -> Result<GenerateResult, Fail
         }
     }
     Ok(GenerateResult {
-        directory: directory.display().to_string(),
+        directory: shown(directory),
         checked: false,
         record: None,
         stack_set: None,
@@ -218,16 +227,17 @@ fn earlier(directory: &Path) -> Result<Baseline, Failed> {
         let unreadable = || {
             Failed::new(
                 "file",
-                format!("cannot read {}: it is not a text file", path.display()),
+                format!("cannot read {}: it is not a text file", shown(&path)),
             )
         };
         let text = held(&path).and_then(|bytes| String::from_utf8(bytes).ok());
+        let text = text.map(file::with_line_feeds);
         stacks.insert(name, text.ok_or_else(unreadable)?);
     }
     if stacks.is_empty() {
         let message = format!(
             "{} contains neither stack.yaml nor stack-000.yaml",
-            directory.display()
+            shown(directory)
         );
         return Err(Failed::new("against", message)
             .hint("specify a directory that an earlier `keyrota generate` wrote"));
@@ -351,4 +361,27 @@ fn names_in(directory: &Path) -> Vec<String> {
 )]
 fn held(path: &Path) -> Option<Vec<u8>> {
     std::fs::read(path).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn line_ends_do_not_count() {
+        let text = "one\n\ttwo\n";
+        for same in ["one\n\ttwo\n", "one\r\n\ttwo\r\n", "one\n\ttwo\r\n"] {
+            assert!(is_same_text(same.as_bytes(), text), "{same:?}");
+        }
+        for other in [
+            "one\r\ttwo\r",
+            "one\n\ttwo",
+            "one\n\n\ttwo\n",
+            "one\n\rtwo\n",
+        ] {
+            assert!(!is_same_text(other.as_bytes(), text), "{other:?}");
+        }
+        // Not UTF-8, and so not what was rendered.
+        assert!(!is_same_text(b"one\n\ttwo\n\xff", text));
+    }
 }

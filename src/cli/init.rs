@@ -17,6 +17,7 @@ use crate::model::{
 };
 use crate::plan::Candidate;
 use crate::port::{Clock, Event, Listener};
+use crate::system::shown;
 use crate::view::{InitResult, Questions, stderr_is_terminal};
 
 /// The time limit for looking up users in the account.
@@ -116,7 +117,7 @@ pub(super) async fn run(settings: &Settings, verb: InitCommand) -> Result<Exit, 
     }
     new_manifest::write(&path, &draft, force, OPTION)?;
     settings.view.show(&InitResult {
-        manifest: path.display().to_string(),
+        manifest: shown(&path),
         candidates: found.of(&draft.entries),
         now: SystemClock.now(),
         draft,

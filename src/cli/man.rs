@@ -8,6 +8,7 @@ use clap_mangen::Man;
 use super::failure::Failed;
 use super::settings::Settings;
 use super::{Arguments, Exit};
+use crate::system::shown;
 use crate::view::{ManualResult, WrittenFile};
 
 /// Print the manual page, or write a page for each command
@@ -66,7 +67,7 @@ fn write(directory: &Path, pages: &[Page]) -> Result<ManualResult, Failed> {
         .map_err(|error| Failed::file("create", directory, &error))?;
     let files = pages.iter().map(|page| write_page(directory, page));
     Ok(ManualResult {
-        directory: directory.display().to_string(),
+        directory: shown(directory),
         files: files.collect::<Result<_, _>>()?,
     })
 }

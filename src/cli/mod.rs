@@ -12,7 +12,6 @@ mod credentials;
 mod current;
 mod demo;
 mod doctor;
-mod dump;
 mod exec;
 mod exit;
 mod failure;
@@ -44,6 +43,7 @@ mod version;
 
 use clap::{CommandFactory, Parser, Subcommand};
 
+use crate::system;
 pub use exit::Exit;
 use failure::Failed;
 use settings::{Global, Settings};
@@ -88,7 +88,7 @@ enum Command {
 
 /// Runs the program and returns its exit code.
 pub fn main() -> std::process::ExitCode {
-    let core_limit = dump::forbid();
+    let core_limit = system::disable_core_dumps();
     let arguments = match Arguments::try_parse() {
         Ok(arguments) => arguments,
         Err(error) => match version::requested(&error) {
@@ -170,21 +170,9 @@ async fn run(settings: &Settings, command: Command) -> Result<Exit, Failed> {
     };
     tokio::select! {
         outcome = work => outcome,
-        () = interrupted(), if !handles_signals => {
+        () = system::interrupted(), if !handles_signals => {
             at_interrupt.ok_or_else(|| Failed::interrupted(settings.progress.last()))
         }
-    }
-}
-
-/// Returns when the program receives SIGINT (Ctrl-C) or SIGTERM.
-async fn interrupted() {
-    use tokio::signal::unix::{SignalKind, signal};
-    let Ok(mut terminate) = signal(SignalKind::terminate()) else {
-        return std::future::pending().await;
-    };
-    tokio::select! {
-        _ = tokio::signal::ctrl_c() => {}
-        _ = terminate.recv() => {}
     }
 }
 

@@ -6,6 +6,7 @@ use super::failure::Failed;
 use super::file;
 use crate::model::{self, Draft, Finding};
 use crate::render::{self, Fleet, Record, Templates};
+use crate::system::shown;
 
 /// The name of the stack.
 pub(super) const STACK: &str = "access-keys";
@@ -32,11 +33,11 @@ pub(super) fn write(path: &Path, draft: &Draft, force: bool, option: &str) -> Re
 
 fn exists(path: &Path, option: &str) -> Failed {
     let hint = format!("use --force to overwrite it, or {option} to write another file");
-    Failed::new("exists", format!("{} already exists", path.display())).hint(hint)
+    Failed::new("exists", format!("{} already exists", shown(path))).hint(hint)
 }
 
 fn check(path: &Path, text: &str) -> Result<(), Failed> {
-    let name = path.display().to_string();
+    let name = shown(path);
     let refused = |findings: Vec<Finding>| Failed::refused(&name, findings);
     let model = model::load(text, None).map_err(refused)?.model;
     let fleet = Fleet::of(model, Record::default()).map_err(|finding| refused(vec![finding]))?;

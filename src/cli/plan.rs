@@ -15,6 +15,7 @@ use crate::plan::{self, Preflight};
 use crate::port::{Event, Listener as _};
 use crate::render::{self, Baseline};
 use crate::run::{self, Cleared, Context};
+use crate::system::shown;
 use crate::view::PlanResult;
 
 const EXAMPLES: &str = "\
@@ -109,7 +110,7 @@ pub(super) async fn run(settings: &Settings, verb: &Plan) -> Result<Exit, Failed
         write(file, &rendering.files[render::REVIEW])?;
         settings
             .progress
-            .on(Event::Done(format!("wrote {}", file.display())));
+            .on(Event::Done(format!("wrote {}", shown(file))));
     }
     settings.progress.finish();
     settings.view.show(&result);

@@ -1,9 +1,8 @@
 //! The shared credentials file on this host. It is replaced by a rename, so that no program reads
 //! a part of it.
 
-use std::fs::{File, Permissions, TryLockError};
+use std::fs::{File, TryLockError};
 use std::io::{ErrorKind, Write as _};
-use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, fchown};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -12,6 +11,7 @@ use tempfile::{Builder, NamedTempFile};
 use super::failure::Failed;
 use crate::bundle::sha256_hex;
 use crate::port::{FileError, ProfileFile};
+use crate::system;
 
 /// What follows a file's name in that of a temporary file, and of the record of a command.
 const TEMPORARY: &str = ".keyrota-new-";
@@ -37,7 +37,7 @@ impl SharedCredentialsFile {
     /// Returns the file that the AWS SDKs read.
     pub(super) fn of_environment(profile: &str) -> Result<Self, Failed> {
         let given = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty());
-        let home = given("HOME").map(PathBuf::from);
+        let home = system::home_folder(given);
         let path = given("AWS_SHARED_CREDENTIALS_FILE").map(PathBuf::from);
         let path = match (path, home) {
             (Some(path), Some(home)) => Some(expanded(path, &home)),
@@ -75,14 +75,14 @@ impl SharedCredentialsFile {
             _ => None,
         };
         FileError {
-            message: format!("cannot {what} {}: {error}", self.path.display()),
+            message: format!("cannot {what} {}: {error}", system::shown(&self.path)),
             hint,
         }
     }
 
     fn refused(&self, why: &str, hint: &'static str) -> FileError {
         FileError {
-            message: format!("cannot write {}: {why}", self.path.display()),
+            message: format!("cannot write {}: {why}", system::shown(&self.path)),
             hint: Some(hint),
         }
     }
@@ -113,23 +113,20 @@ impl SharedCredentialsFile {
             };
             return Err(self.refused("it is not a regular file", hint));
         }
-        if held.nlink() > 1 {
+        if system::has_other_name(target, &held).map_err(failed)? {
             let hint = "make the other name a symbolic link to this file";
             return Err(self.refused(
                 "the file has another name, which would keep the old key (a hard link)",
                 hint,
             ));
         }
+        // Only this user may use a temporary file.
         let mut file = Builder::new()
             .prefix(&prefix(target, TEMPORARY))
-            .permissions(Permissions::from_mode(0o600))
             .tempfile_in(folder(target))
             .map_err(failed)?;
         file.write_all(content).map_err(failed)?;
-        let made = file.as_file().metadata().map_err(failed)?;
-        if (made.uid(), made.gid()) != (held.uid(), held.gid()) {
-            fchown(file.as_file(), Some(held.uid()), Some(held.gid())).map_err(failed)?;
-        }
+        system::keep_owner(file.as_file(), &held).map_err(failed)?;
         // After the owner, whose change clears some bits.
         let kept = file.as_file().set_permissions(held.permissions());
         kept.map_err(failed)?;
@@ -140,7 +137,7 @@ impl SharedCredentialsFile {
 
 impl ProfileFile for SharedCredentialsFile {
     fn path(&self) -> String {
-        self.path.display().to_string()
+        system::shown(&self.path)
     }
 
     fn read(&self) -> Result<Vec<u8>, FileError> {
@@ -243,7 +240,7 @@ impl FolderLock {
     }
 
     fn locked(folder: &Path) -> Option<File> {
-        let folder = File::open(folder).ok()?;
+        let folder = system::lockable(folder).ok()?;
         for _ in 0..LOCK_ATTEMPTS {
             match folder.try_lock() {
                 Ok(()) => return Some(folder),

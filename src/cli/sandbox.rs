@@ -13,7 +13,7 @@ use crate::view::SandboxResult;
 /// Prints the `export` lines that make every other command use the local AWS, and nothing
 /// else on stdout. It listens on 127.0.0.1 only, and does not store anything. Each start
 /// creates a new access key. Requests without it, and requests from web pages, are
-/// refused.
+/// refused. It needs Linux, because it runs the rotation functions.
 #[derive(Args, Debug)]
 pub(super) struct SandboxCommand {
     /// Port on 127.0.0.1. By default, a free port

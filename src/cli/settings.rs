@@ -5,10 +5,10 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 
-use super::Exit;
-use super::dump::CoreLimit;
 use super::failure::Failed;
+use super::{Exit, file};
 use crate::model::{self, Model};
+use crate::system::{CoreLimit, shown};
 use crate::view::{Color, Format, Progress, Questions, View};
 
 #[derive(Args, Debug)]
@@ -67,12 +67,8 @@ pub(super) struct Settings {
 }
 
 /// Reads a file that the manifest names, or says why that is not possible.
-#[expect(
-    clippy::disallowed_methods,
-    reason = "the command line is where files come in"
-)]
 fn read_text(path: &Path) -> Result<String, String> {
-    std::fs::read_to_string(path).map_err(|error| error.to_string())
+    file::read_text(path).map_err(|error| error.to_string())
 }
 
 impl Settings {
@@ -125,7 +121,7 @@ impl Settings {
                 let files = |file: &str| read_text(&folder.join(file));
                 model::load_with(text, self.environment.as_deref(), &files)
             })
-            .map_err(|findings| Failed::refused(&self.manifest.display().to_string(), findings))?;
+            .map_err(|findings| Failed::refused(&shown(&self.manifest), findings))?;
         self.view.warn(&loaded.warnings);
         Ok(loaded.model)
     }

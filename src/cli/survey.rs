@@ -15,6 +15,7 @@ use crate::plan::{self, ManifestSelection, Survey, SurveyOptions};
 use crate::port::{Event, Listener};
 use crate::render;
 use crate::run;
+use crate::system::shown;
 use crate::view::{SurveyResult, WrittenManifest, survey_page};
 
 /// The option that names the manifest.
@@ -84,9 +85,8 @@ pub(super) async fn run(settings: &Settings, verb: &SurveyCommand) -> Result<Exi
         None => None,
     };
     settings.progress.finish();
-    let shown = |path: &PathBuf| path.display().to_string();
     settings.view.show(&SurveyResult {
-        page: verb.html.as_ref().map(shown),
+        page: verb.html.as_deref().map(shown),
         survey,
         manifest,
     });
@@ -128,7 +128,7 @@ fn write_manifest(
         new_manifest::write(path, &draft, verb.force, OPTION)?;
     }
     Ok(WrittenManifest {
-        path: (users > 0).then(|| path.display().to_string()),
+        path: (users > 0).then(|| shown(path)),
         users,
         left_out,
     })

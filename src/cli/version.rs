@@ -4,10 +4,10 @@ use clap::Parser;
 use clap::error::ErrorKind;
 
 use super::Exit;
-use super::dump::CoreLimit;
 use super::failure::Failed;
 use super::settings::{Global, Settings};
 use crate::embedded::Embedded;
+use crate::system::CoreLimit;
 use crate::view::VersionResult;
 
 /// The options beside `--version`. Clap ends at that option, without those after it, so all are

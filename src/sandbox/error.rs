@@ -19,6 +19,11 @@ pub enum Error {
         /// Each interpreter that was found, and why it is unsuitable.
         found: Vec<Rejected>,
     },
+    /// The rotation functions are Linux programs, which the local AWS runs.
+    #[error(
+        "the local AWS runs rotation functions, which are Linux programs, so it does not run on {0}"
+    )]
+    System(&'static str),
     /// Something is already listening on the port.
     #[error("the port {0} on 127.0.0.1 is already in use")]
     PortTaken(u16),
@@ -99,6 +104,9 @@ impl Error {
             ),
             Self::NoPython { .. } => {
                 Some("install Python 3.10 or newer, or set KEYROTA_PYTHON to an interpreter")
+            }
+            Self::System(_) => {
+                Some("use a Linux machine, a container, or the Windows Subsystem for Linux")
             }
             Self::PortTaken(_) => {
                 Some("choose another `--port`, or omit the option to use a free port")

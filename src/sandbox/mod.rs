@@ -19,6 +19,7 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 
 use crate::port::{Event, Listener, Stage};
+use crate::system;
 
 pub use error::Error;
 pub use python::Rejected;
@@ -91,12 +92,8 @@ impl Options {
     ///
     /// Fails if there is no cache folder.
     pub fn of_this_process() -> Result<Self, Error> {
-        let variable = |name| std::env::var_os(name).filter(|value| !value.is_empty());
-        let cache = variable("XDG_CACHE_HOME")
-            .map(PathBuf::from)
-            .filter(|path| path.is_absolute())
-            .or_else(|| variable("HOME").map(|home| PathBuf::from(home).join(".cache")))
-            .ok_or(Error::NoCache)?;
+        let variable = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty());
+        let cache = system::cache_folder(variable).ok_or(Error::NoCache)?;
         Ok(Self {
             port: None,
             region: "us-east-1".to_owned(),
@@ -113,9 +110,12 @@ impl Options {
 ///
 /// # Errors
 ///
-/// Fails if no suitable Python is found, or if the environment or the emulator cannot be
-/// started.
+/// Fails if this system is not Linux, if no suitable Python is found, or if the environment or the
+/// emulator cannot be started.
 pub async fn start(options: &Options, listener: &dyn Listener) -> Result<Sandbox, Error> {
+    if !system::RUNS_LINUX_PROGRAMS {
+        return Err(Error::System(std::env::consts::OS));
+    }
     if let Some(port) = options.port {
         server::expect_free(port)?;
     }

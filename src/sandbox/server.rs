@@ -1,10 +1,9 @@
 //! The emulator's process: how it starts and ends, and its log.
 
 use std::ffi::OsStr;
-use std::fs::{self, DirBuilder, File};
+use std::fs::{self, File};
 use std::io;
 use std::net::{Ipv4Addr, TcpListener};
-use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 use std::process::{ExitStatus, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -17,6 +16,7 @@ use tokio::time::Instant;
 
 use super::root_key::RootKey;
 use super::{Error, Options, health, package};
+use crate::system;
 
 /// How long to wait for the emulator's first answer. It takes a second, or longer on a busy
 /// machine or when Python compiles the modules first.
@@ -166,6 +166,8 @@ impl Process {
         if let Some(language) = std::env::var_os("LANG") {
             command.env("LANG", language);
         }
+        // An interrupt at the terminal reaches only this program, which then stops the child.
+        system::new_process_group(&mut command);
         let mut child = command
             .env("PATH", search_path)
             .env("HOME", &folder.0)
@@ -173,9 +175,6 @@ impl Process {
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(log)
-            // An interrupt at the terminal reaches only this program, which then stops the
-            // child.
-            .process_group(0)
             .kill_on_drop(true)
             .spawn()
             .map_err(Error::io("start the local AWS"))?;
@@ -281,7 +280,7 @@ impl RunFolder {
             let count = COUNT.fetch_add(1, Ordering::Relaxed);
             let name = format!("keyrota-sandbox-{}-{count}", std::process::id());
             let path = parent.join(name);
-            match DirBuilder::new().mode(0o700).create(&path) {
+            match system::private_folder().create(&path) {
                 Ok(()) => return Ok(Self(path)),
                 // An earlier process with the same ID left it behind.
                 Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}

@@ -5,14 +5,14 @@ use std::cell::RefCell;
 use std::collections::VecDeque;
 use std::ffi::OsStr;
 use std::io;
-use std::os::unix::fs::PermissionsExt;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::{ExitStatus, Stdio};
 
 use tokio::io::{AsyncBufReadExt, AsyncRead, BufReader};
 use tokio::process::Command;
 
 use crate::port::{Event, Listener};
+use crate::system;
 
 /// The number of last lines in an error.
 const TAIL: usize = 20;
@@ -102,19 +102,18 @@ async fn each_line(
 
 /// Returns the path of a program, searched for in the folders of a `PATH`.
 pub fn find(program: &str, search_path: &OsStr) -> Option<PathBuf> {
+    let names = system::program_names(program);
     std::env::split_paths(search_path)
-        .map(|folder| folder.join(program))
-        .find(|path| is_executable(path))
-}
-
-fn is_executable(path: &Path) -> bool {
-    path.metadata()
-        .is_ok_and(|metadata| metadata.is_file() && metadata.permissions().mode() & 0o111 != 0)
+        .flat_map(|folder| names.iter().map(move |name| folder.join(name)))
+        .find(|path| system::is_executable(path))
 }
 
 #[cfg(test)]
 pub mod testing {
     //! Programs and listeners for tests.
+
+    use std::os::unix::fs::PermissionsExt as _;
+    use std::path::Path;
 
     use super::*;
 

@@ -7,11 +7,11 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use keyrota_service_function::service::Cause;
-use rustix::process::{Pid, Signal, kill_process_group};
 use tokio::io::{AsyncRead, AsyncReadExt};
 use tokio::process::{Child, Command};
 
 use super::Program;
+use super::group::{self, Group};
 use super::runtime_api::{Ended, RuntimeApi};
 
 /// How long an invocation may take, as for the service function.
@@ -21,7 +21,7 @@ const LONGEST_OUTPUT: usize = 1024 * 1024;
 
 pub struct Process {
     child: Child,
-    group: Option<Pid>,
+    group: Option<Group>,
     api: RuntimeApi,
 }
 
@@ -44,9 +44,8 @@ impl Process {
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
-            // Its child processes are in the same group, and so end with it.
-            .process_group(0)
             .kill_on_drop(true);
+        group::lead(&mut command);
         if let Some(authorities) = &program.authorities {
             for name in ["SSL_CERT_FILE", "NODE_EXTRA_CA_CERTS", "REQUESTS_CA_BUNDLE"] {
                 command.env(name, authorities);
@@ -59,7 +58,7 @@ impl Process {
         if let Some(stderr) = child.stderr.take() {
             tokio::spawn(keep(stderr, Arc::clone(output)));
         }
-        let group = child.id().and_then(|id| Pid::from_raw(id.cast_signed()));
+        let group = child.id().and_then(Group::led_by);
         Ok(Self { child, group, api })
     }
 
@@ -80,8 +79,7 @@ impl Process {
 impl Drop for Process {
     fn drop(&mut self) {
         if let Some(group) = self.group {
-            // It may have ended already.
-            let _ = kill_process_group(group, Signal::KILL);
+            group.kill();
         }
     }
 }

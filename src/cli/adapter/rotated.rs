@@ -6,6 +6,7 @@ use std::io::ErrorKind;
 use crate::cli::failure::Failed;
 use crate::cli::settings::Settings;
 use crate::model;
+use crate::system::shown;
 
 /// Fails if the manifest rotates the user of a service, in any environment. Only a manifest that the
 /// command line does not name may be missing: then nobody is rotated.
@@ -22,9 +23,9 @@ pub(super) fn refuse(settings: &Settings, username: &str) -> Result<(), Failed> 
         }
         Err(error) => return Err(Failed::file("read the manifest", manifest, &error)),
     };
-    let file = manifest.display();
+    let file = shown(manifest);
     let is_rotated = rotates(&bytes, username).map_err(|finding| {
-        let mut failed = Failed::refused(&file.to_string(), vec![finding]);
+        let mut failed = Failed::refused(&file, vec![finding]);
         failed.failure.message = format!("cannot tell whether {file} rotates {username}");
         failed.hint("correct the manifest, or specify another one with --manifest FILE")
     })?;

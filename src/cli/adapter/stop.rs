@@ -2,10 +2,6 @@
 
 use std::cell::Cell;
 
-use tokio::signal::unix::{SignalKind, signal};
-
-use crate::cli::interrupted;
-
 /// Waits for `work`. At a signal, it sets `stopped`, calls `warn`, and waits for the end of the work all
 /// the same.
 pub(super) async fn at_signal<T>(
@@ -24,17 +20,6 @@ pub(super) async fn at_signal<T>(
     stopped.set(true);
     warn();
     work.await
-}
-
-/// Returns when the program receives SIGINT (Ctrl-C), SIGTERM, or SIGHUP, with which a terminal closes.
-pub(super) async fn signals() {
-    let Ok(mut hangup) = signal(SignalKind::hangup()) else {
-        return interrupted().await;
-    };
-    tokio::select! {
-        () = interrupted() => {}
-        _ = hangup.recv() => {}
-    }
 }
 
 #[cfg(test)]

@@ -27,6 +27,7 @@ use crate::cli::settings::Settings;
 use crate::model::{self, InitialPassword};
 use crate::plan::Lookup;
 use crate::port::{Event, Listener as _};
+use crate::system::{self, shown};
 use crate::view::AdapterResult;
 
 /// In a setting's value, the address of the mock service.
@@ -199,7 +200,7 @@ fn target(settings: &Settings, verb: &TestCommand) -> Result<Target, Failed> {
     let file = std::fs::read_to_string(path).map_err(|error| Failed::file("read", path, &error))?;
     let given: BTreeMap<String, String> = verb.settings.iter().cloned().collect();
     let (http, warnings) = model::read_http_adapter(&file, Some(&given))
-        .map_err(|findings| Failed::refused(&path.display().to_string(), findings))?;
+        .map_err(|findings| Failed::refused(&shown(path), findings))?;
     settings.view.warn(&warnings);
     let folder = path.parent().unwrap_or(Path::new("")).to_owned();
     Ok(Target::Http(Box::new(http), folder))
@@ -326,7 +327,7 @@ async fn on_service(
         )));
     };
     let work = on_target(settings, verb, target, rule, &user, password, &stopped);
-    let tested = stop::at_signal(stop::signals(), &stopped, warn, work).await?;
+    let tested = stop::at_signal(system::interrupted_or_hung_up(), &stopped, warn, work).await?;
     match (stopped.get(), &tested.restored) {
         (true, Ok(())) => {
             let message = format!("interrupted; {shown} has the password from before the test");

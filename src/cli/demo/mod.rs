@@ -18,7 +18,7 @@ use crate::view::Tour;
 ///
 /// Creates a user with an access key, adopts the key, deploys, rotates while an
 /// application uses the key, shows the status, and deletes everything. Leaves nothing
-/// behind.
+/// behind. It needs Linux, because the local AWS runs the rotation functions.
 #[derive(Args, Debug)]
 pub(super) struct Demo {
     /// Stop before the teardown, and keep the local AWS running until interrupted

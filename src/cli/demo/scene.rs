@@ -14,6 +14,7 @@ use crate::model::{self, Architecture};
 use crate::port::{Identity, KeyPair};
 use crate::render::{self, Fleet, Record, Templates};
 use crate::sandbox::Sandbox;
+use crate::system;
 use crate::view::Tour;
 
 /// The IAM user whose key rotates.
@@ -227,7 +228,7 @@ struct Folder(PathBuf);
 impl Folder {
     fn make() -> Result<Self, Failed> {
         let path = std::env::temp_dir().join(format!("keyrota-demo-{}", uuid::Uuid::new_v4()));
-        std::os::unix::fs::DirBuilderExt::mode(&mut std::fs::DirBuilder::new(), 0o700)
+        system::private_folder()
             .create(&path)
             .map_err(|error| Failed::file("create", &path, &error))?;
         Ok(Self(path))

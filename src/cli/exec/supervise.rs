@@ -1,20 +1,17 @@
 //! Runs a command as a child, and again each time the current version of the secret changes.
 
-use std::io::IsTerminal as _;
 use std::pin::pin;
 use std::process::ExitStatus;
 use std::time::Duration;
 
-use rustix::process::{Pid, Signal, kill_process};
 use tokio::process::Child;
-use tokio::signal::unix::{Signal as Received, SignalKind, signal};
 
-use super::super::dump;
 use super::super::failure::Failed;
 use super::super::settings::Settings;
 use crate::plan;
 use crate::port::{Event, Listener as _};
 use crate::run::Context;
+use crate::system::{self, ForwardedSignals};
 
 /// How a command is restarted.
 #[derive(Clone, Copy, Debug)]
@@ -24,16 +21,6 @@ pub(super) struct Restart {
     /// The time between SIGTERM and SIGKILL.
     pub(super) grace: Duration,
 }
-
-/// The signals that the command receives in place of this process.
-const FORWARDED: [(SignalKind, Signal); 6] = [
-    (SignalKind::hangup(), Signal::HUP),
-    (SignalKind::interrupt(), Signal::INT),
-    (SignalKind::quit(), Signal::QUIT),
-    (SignalKind::terminate(), Signal::TERM),
-    (SignalKind::user_defined1(), Signal::USR1),
-    (SignalKind::user_defined2(), Signal::USR2),
-];
 
 /// A command with the credential of a version of the secret.
 pub(super) struct Prepared {
@@ -53,7 +40,8 @@ pub(super) async fn supervise(
     first: Prepared,
     changed: impl AsyncFn(&str) -> Result<Option<Prepared>, Failed>,
 ) -> Result<ExitStatus, Failed> {
-    let mut signals = Signals::receive()?;
+    let mut signals = ForwardedSignals::receive()
+        .map_err(|error| Failed::new("exec", format!("cannot receive signals: {error}")))?;
     let mut prepared = first;
     loop {
         let mut child = start(settings, &mut prepared.command)?;
@@ -109,12 +97,12 @@ async fn next_version(
 async fn stop(
     child: &mut Child,
     grace: Duration,
-    signals: &mut Signals,
+    signals: &mut ForwardedSignals,
 ) -> Result<Option<ExitStatus>, Failed> {
     if let Some(status) = child.try_wait().map_err(|error| lost(&error))? {
         return Ok(Some(status));
     }
-    pass_on(child, Signal::TERM);
+    system::ask_to_end(child);
     let deadline = tokio::time::sleep(grace);
     tokio::pin!(deadline);
     let mut ends = false;
@@ -125,10 +113,12 @@ async fn stop(
                 return Ok(ends.then_some(status));
             }
             received = signals.next() => {
-                ends |= [Signal::TERM, Signal::INT, Signal::QUIT, Signal::HUP].contains(&received);
+                ends |= received.ends();
                 signals.pass_on(child, received);
             }
-            () = &mut deadline, if !deadline.is_elapsed() => pass_on(child, Signal::KILL),
+            () = &mut deadline, if !deadline.is_elapsed() => {
+                let _ = child.start_kill();
+            }
         }
     }
 }
@@ -144,94 +134,10 @@ fn start(settings: &Settings, command: &mut std::process::Command) -> Result<Chi
         .to_string_lossy()
         .into_owned();
     let started = command.spawn();
-    let _ = dump::forbid();
+    let _ = system::disable_core_dumps();
     started.map_err(|error| super::not_run(&program, &error))
-}
-
-/// Sends a signal to the command, unless it has ended.
-fn pass_on(child: &Child, signal: Signal) {
-    let id = child.id().and_then(|id| i32::try_from(id).ok());
-    if let Some(process) = id.and_then(Pid::from_raw) {
-        let _ = kill_process(process, signal);
-    }
 }
 
 fn lost(error: &std::io::Error) -> Failed {
     Failed::new("exec", format!("cannot wait for the command: {error}"))
-}
-
-/// Returns the signals that this process ignores, as a set of bits: `SigIgn` in
-/// proc_pid_status(5). Other systems than Linux do not have this file, and no signal counts as ignored
-/// there.
-fn ignored() -> u64 {
-    #[expect(clippy::disallowed_methods, reason = "the state of this process")]
-    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
-    let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
-    mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok())
-        .unwrap_or(0)
-}
-
-/// The signals that this process receives.
-struct Signals {
-    received: Vec<(Received, Signal)>,
-    /// Whether this process has a terminal, which sends SIGINT and SIGQUIT to the command, too.
-    has_terminal: bool,
-}
-
-impl Signals {
-    /// Receives signals from now on, except for those that the caller of this program ignores: without
-    /// a handler, they stay ignored, and the command inherits this.
-    fn receive() -> Result<Self, Failed> {
-        let failed =
-            |error: std::io::Error| Failed::new("exec", format!("cannot receive signals: {error}"));
-        let ignored = ignored();
-        let signals = FORWARDED
-            .into_iter()
-            .filter(|(_, number)| ignored & (1 << (number.as_raw() - 1)) == 0)
-            .map(|(kind, number)| signal(kind).map(|it| (it, number)));
-        let signals: std::io::Result<Vec<_>> = signals.collect();
-        Ok(Self {
-            received: signals.map_err(failed)?,
-            has_terminal: std::io::stdin().is_terminal(),
-        })
-    }
-
-    /// Sends a signal that was received to the command, unless the terminal has done so.
-    fn pass_on(&self, child: &Child, signal: Signal) {
-        if !(self.has_terminal && [Signal::INT, Signal::QUIT].contains(&signal)) {
-            pass_on(child, signal);
-        }
-    }
-
-    /// Returns the next signal.
-    async fn next(&mut self) -> Signal {
-        std::future::poll_fn(|context| {
-            for (received, number) in &mut self.received {
-                if received.poll_recv(context).is_ready() {
-                    return std::task::Poll::Ready(*number);
-                }
-            }
-            std::task::Poll::Pending
-        })
-        .await
-    }
-}
-
-/// Ends this process as the command ended. If a signal killed the command, the same signal kills
-/// this process, for which it is replaced by a shell: the handlers of this process cannot be removed
-/// otherwise.
-pub(super) fn end_like(status: ExitStatus) -> ! {
-    use std::os::unix::process::{CommandExt as _, ExitStatusExt as _};
-    let code = match status.signal() {
-        None => status.code().unwrap_or(1),
-        Some(number) => {
-            let kill = format!("kill -{number} $$");
-            let _ = std::process::Command::new("/bin/sh")
-                .args(["-c", &kill])
-                .exec();
-            // As shells report it.
-            128 + number
-        }
-    };
-    std::process::exit(code)
 }

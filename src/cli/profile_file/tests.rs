@@ -1,6 +1,9 @@
 //! The credentials file in every shape that hosts have.
 #![expect(clippy::disallowed_methods, reason = "tests look at what was written")]
 
+use std::fs::Permissions;
+use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
+
 use super::*;
 
 const OLD: &[u8] = b"[host]\r\naws_access_key_id = OLD\r\n";

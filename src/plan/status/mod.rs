@@ -9,8 +9,7 @@ use jiff::{SignedDuration, Timestamp};
 use super::{
     HeldSecret, KeyClaim, LastRotation, ObservedAccessKey, ObservedDatabase, ObservedEntry,
     ObservedService, OutstandingRotation, RemovalTimes, UnfinishedRotation, is_of_stack_set,
-    outstanding_rotation,
-    removal_times,
+    outstanding_rotation, removal_times,
 };
 use crate::model::{Database, Entry, EntryOf, FirstRotation, OldKey, RotateAs, Service};
 use crate::port::{CURRENT, Key, Secret};

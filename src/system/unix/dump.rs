@@ -4,13 +4,13 @@ use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
 /// The caller's limit on core dumps.
 #[derive(Clone, Debug)]
-pub(super) struct CoreLimit(Rlimit);
+pub struct CoreLimit(Rlimit);
 
 /// Disables core dumps of this process, and returns the previous limit. If the system
 /// does not allow this, nothing else can be done.
 ///
 /// Only the soft limit is lowered: it can be raised again for another program.
-pub(super) fn forbid() -> CoreLimit {
+pub fn disable_core_dumps() -> CoreLimit {
     let before = getrlimit(Resource::Core);
     let none = Rlimit {
         current: Some(0),
@@ -30,7 +30,7 @@ pub(super) fn forbid() -> CoreLimit {
 impl CoreLimit {
     /// Restores the caller's limit for the program that replaces this one. `execve` makes
     /// a process dumpable again ("execve(2)").
-    pub(super) fn restore(&self) {
+    pub fn restore(&self) {
         let _ = setrlimit(Resource::Core, self.0);
     }
 }
@@ -48,7 +48,7 @@ mod tests {
             ..getrlimit(Resource::Core)
         };
         setrlimit(Resource::Core, before).unwrap();
-        let limit = forbid();
+        let limit = disable_core_dumps();
         let now = getrlimit(Resource::Core);
         assert_eq!(now.current, Some(0));
         assert_eq!(now.maximum, before.maximum);
