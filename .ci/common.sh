@@ -1,16 +1,33 @@
 # shellcheck shell=bash
 # What the scripts of `.ci` share. They source it from the root of the repository, with `set -euo pipefail`.
 
+# Where scripts install what they need, once.
+cache="${XDG_CACHE_HOME:-$HOME/.cache}/keyrota"
+
+# Takes a lock for the rest of a subshell, since scripts that run at the same time can need the same tools. Where
+# flock is missing, as on macOS, there is no lock.
+#
+#     lock PATH
+lock() {
+  mkdir -p "$(dirname "$1")"
+  if command -v flock >/dev/null; then
+    exec 9>"$1.lock"
+    flock 9
+  fi
+}
+
 # Installs Debian packages as root, or says which are missing.
-need() {
+need() (
   if [ "$(id -u)" -ne 0 ] || ! command -v apt-get >/dev/null; then
     printf 'missing here: %s\n' "$*" >&2
     exit 1
   fi
   printf 'installing %s\n' "$*"
-  apt-get update -qq
-  DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "$@" >/dev/null
-}
+  lock "$cache/apt"
+  # A service that a package starts would hold the lock on.
+  apt-get update -qq 9>&-
+  DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "$@" >/dev/null 9>&-
+)
 
 # Installs Node.js and npm if they are missing, and ends if Node.js is older than a major version.
 need_node() {
@@ -27,7 +44,7 @@ need_node() {
 #
 #     installed_once NAME LOCK
 installed_once() {
-  printf '%s/keyrota/%s-%s\n' "${XDG_CACHE_HOME:-$HOME/.cache}" "$1" "$(sha256sum "$2" | cut -c 1-16)"
+  printf '%s/%s-%s\n' "$cache" "$1" "$(sha256sum "$2" | cut -c 1-16)"
 }
 
 # Installs the npm packages that a folder's package-lock.json pins, once, and prints where they are.
@@ -38,6 +55,7 @@ installed_once() {
 npm_packages() (
   set -euo pipefail
   installed=$(installed_once "$1" "$2/package-lock.json")
+  lock "$installed"
   if [ ! -e "$installed/ready" ]; then
     mkdir -p "$installed"
     cp "$2/package.json" "$2/package-lock.json" "$installed"
@@ -54,6 +72,7 @@ npm_packages() (
 python_packages() (
   set -euo pipefail
   installed=$(installed_once "$1" "$2")
+  lock "$installed"
   if [ ! -e "$installed/ready" ]; then
     python3 -m venv --clear "$installed" >&2
     "$installed/bin/pip" install --quiet --disable-pip-version-check --require-hashes --only-binary :all: \

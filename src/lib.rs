@@ -14,6 +14,12 @@
 //! - [`system`]: what differs between Linux, macOS, and Windows.
 //! - `view`: what people and scripts see. `cli`: arguments, one file a verb.
 
+/// The program's allocator, for its tests. In a sample of them, an eighth of the time was the
+/// system's.
+#[cfg(all(test, feature = "aws"))]
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 #[cfg(feature = "aws")]
 pub mod aws;
 pub mod build;

@@ -28,7 +28,9 @@ const faults = [];
 const fault = (where, what) => { faults.push(`${where}: ${what}`); };
 
 const folder = mkdtempSync(join(tmpdir(), 'keyrota-pages-'));
-const browser = await chromium.launch({ executablePath, args: process.getuid?.() === 0 ? ['--no-sandbox'] : [] });
+// `.ci/run` runs this beside other steps. The default is half a minute.
+const timeout = 180_000;
+const browser = await chromium.launch({ executablePath, timeout, args: process.getuid?.() === 0 ? ['--no-sandbox'] : [] });
 try {
   const all = renderings(program, folder);
   // Two at a time.
@@ -47,6 +49,7 @@ process.exitCode = faults.length ? 1 : 0;
 // Opens a rendering; whatever it says or loads is a fault.
 async function open(one, options, where) {
   const context = await browser.newContext({ timezoneId: 'Asia/Kathmandu', ...options });
+  context.setDefaultTimeout(timeout);
   const page = await context.newPage();
   const address = pathToFileURL(one.page).href;
   page.on('console', (message) => fault(where, `console: ${message.text()}`));
