@@ -3,6 +3,7 @@
 mod deployed;
 mod rotated;
 mod stop;
+mod target;
 mod test;
 
 use clap::{Args, Subcommand};

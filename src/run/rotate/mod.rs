@@ -3,6 +3,7 @@
 mod attempt;
 mod database;
 mod key;
+mod logged_error;
 
 use futures_util::{StreamExt, stream};
 
@@ -14,8 +15,8 @@ use crate::model::{AccessKey, EntryOf, FirstRotation, Model};
 use crate::plan::{HeldSecret, ObservedEntry, is_held_back};
 use crate::port::{CURRENT, Stage};
 
-pub(super) use attempt::LoggedError;
 pub use attempt::current_version;
+pub(super) use logged_error::LoggedError;
 
 /// The result of a successful rotation.
 #[derive(Clone, Debug)]
