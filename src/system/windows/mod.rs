@@ -1,5 +1,4 @@
-//! Windows. Nobody has run keyrota there: what is here compiles, and parts of it ran under Wine
-//! (docs/reference/stability.md).
+//! Windows. Nobody has run keyrota there (docs/reference/stability.md).
 
 mod dump;
 mod file;
