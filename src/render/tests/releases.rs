@@ -53,7 +53,6 @@ fn identities(stack: &Value) -> BTreeMap<&str, (&str, String)> {
         )
     };
     resolve::resources(stack)
-        .into_iter()
         .map(|(id, resource)| (id, identity(resource)))
         .collect()
 }
@@ -69,7 +68,6 @@ fn lost(before: &Value, after: &Value) -> Vec<String> {
 }
 
 /// Returns the folders of all earlier versions, each with a manifest and what was rendered.
-#[expect(clippy::disallowed_methods, reason = "tests read what is beside them")]
 fn deployments() -> Vec<PathBuf> {
     let inside = |folder: &Path| {
         let entries = std::fs::read_dir(folder).unwrap();

@@ -159,6 +159,11 @@ impl Mapping {
         self.0.len()
     }
 
+    /// Returns whether there is no entry.
+    pub const fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
     /// Returns the mapping with these entries.
     ///
     /// # Errors

@@ -74,7 +74,7 @@ fn a_greeting_of_any_length_is_refused_or_read() {
     let greeting = |length: u8| {
         let head = b"\x0a8.4.0\0\x07\0\0\x0012345678\0\xff\xff\x2d\x02\0\xff\xff";
         let rest = [
-            b"\0\0\0\0\0\0\0\0\0\0123456789012\0".as_slice(),
+            b"\0\0\0\0\0\0\0\0\0\x00123456789012\0".as_slice(),
             &[b'x'; 300],
         ]
         .concat();
