@@ -377,6 +377,7 @@ async fn each_action_on_the_targets_is_needed() {
 
     // `doctor` looks at the targets again, and cannot call them good if it may not.
     test.act_as(&test.root());
+    test.keyrota("teardown --yes").await.exits(0);
     test.keyrota(BOOTSTRAP).await.exits(0);
     let policy = test.home.read("rendered/deployer-policy.json");
     let policy = Policy::read(&policy).sufficient("Doctor", "");
