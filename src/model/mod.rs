@@ -116,6 +116,17 @@ pub struct Model {
 }
 
 impl Model {
+    /// Returns the Regions of a target of `accounts`: its own, or the manifest's, sorted.
+    pub fn regions_of<'model>(&'model self, target: &'model Target) -> Vec<&'model str> {
+        let regions = match target.regions.is_empty() {
+            true => self.region.as_slice(),
+            false => &target.regions,
+        };
+        let mut regions: Vec<&str> = regions.iter().map(|region| region.as_str()).collect();
+        regions.sort_unstable();
+        regions
+    }
+
     /// Returns the model as a StackSet deploys it: to any of its accounts and Regions.
     #[must_use]
     pub fn for_stack_set(&self) -> Self {

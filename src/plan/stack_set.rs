@@ -1,10 +1,11 @@
 //! Stacks that a StackSet has created.
 
 use serde::Serialize;
+use uuid::Uuid;
 
 use crate::model::{Model, StackName};
 use crate::port::Secret;
-use crate::render::STACK_ID_TAG;
+use crate::render::{STACK_ID_TAG, STACK_SET_PREFIX};
 
 pub use crate::port::{CallAs, StackSetInstance};
 
@@ -16,20 +17,45 @@ pub struct StackSetReport {
     pub name: String,
     /// The stacks, by account and Region.
     pub instances: Vec<StackSetInstance>,
-    /// The accounts of the manifest that have no stack.
-    pub missing: Vec<String>,
+    /// The accounts and Regions of the manifest that have no stack.
+    pub missing: Vec<MissingStack>,
     /// The secrets of each stack whose first credentials `keyrota bootstrap` stores, so that they may
     /// wait for it.
     pub awaiting_bootstrap: Vec<String>,
 }
 
+/// An account of the manifest without a stack in a Region.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct MissingStack {
+    /// The account.
+    pub account: String,
+    /// The Region, or `None` if the manifest has none for the account, and it has no stack anywhere.
+    pub region: Option<String>,
+}
+
 impl StackSetReport {
     /// Returns the report of the StackSet of a manifest.
     pub fn of(model: &Model, instances: Vec<StackSetInstance>) -> Self {
-        let accounts = model.accounts.iter().filter_map(|target| target.account());
-        let has_stack = |account: &str| instances.iter().any(|one| one.account == account);
-        let missing = accounts.map(ToString::to_string);
-        let missing = missing.filter(|account| !has_stack(account)).collect();
+        let has_stack = |account: &str, region: Option<&str>| {
+            let mut instances = instances.iter().filter(|one| one.account == account);
+            instances.any(|one| region.is_none_or(|region| one.region == region))
+        };
+        let mut missing = Vec::new();
+        for target in &model.accounts {
+            // Nobody but CloudFormation knows the accounts of a unit.
+            let Some(account) = target.account() else {
+                continue;
+            };
+            let mut regions: Vec<_> = model.regions_of(target).into_iter().map(Some).collect();
+            if regions.is_empty() {
+                regions.push(None);
+            }
+            regions.retain(|region| !has_stack(account.as_str(), *region));
+            missing.extend(regions.into_iter().map(|region| MissingStack {
+                account: account.to_string(),
+                region: region.map(str::to_owned),
+            }));
+        }
         let entries = model.entries.iter();
         let waiting = entries.filter(|entry| !entry.has_first_credential_by_rotation());
         Self {
@@ -48,26 +74,22 @@ impl StackSetReport {
     }
 }
 
-/// The beginning of the names that StackSets gives to stacks. The name of the StackSet and a UUID follow
-/// ("StackSets concepts" in the CloudFormation User Guide shows an example).
-const PREFIX: &str = "StackSet-";
-
 /// Returns the name of the stack of a StackSet that has created a secret, if one has. Only AWS writes
 /// the tag that says so.
 fn stack_set_stack(secret: &Secret) -> Option<&str> {
     let id = secret.tags.get(STACK_ID_TAG)?;
     let (_, resource) = id.rsplit_once(":stack/")?;
     let name = resource.split('/').next()?;
-    name.starts_with(PREFIX).then_some(name)
+    name.starts_with(STACK_SET_PREFIX).then_some(name)
 }
 
 /// Returns the name of the stack that the StackSet of this name has created with a secret.
 pub fn stack_of_stack_set(secret: &Secret, stack_set: &StackName) -> Option<String> {
     let name = stack_set_stack(secret)?;
-    let rest = name
-        .strip_prefix(PREFIX)?
-        .strip_prefix(stack_set.as_str())?;
-    rest.starts_with('-').then(|| name.to_owned())
+    let rest = name.strip_prefix(STACK_SET_PREFIX)?;
+    // The StackSet `keys-of-sales` is not the StackSet `keys`.
+    let id = rest.strip_prefix(stack_set.as_str())?.strip_prefix('-')?;
+    Uuid::try_parse(id).is_ok().then(|| name.to_owned())
 }
 
 /// Returns whether a StackSet has created a secret.
@@ -95,8 +117,8 @@ mod tests {
     }
 
     #[test]
-    fn an_account_without_a_stack_is_missing() {
-        let text = "version: 1\nstack: keys\naccounts: [{ id: \"111122223333\" }, { id: \"444455556666\" }, { ou: r-ab12 }]\naccess_keys: [{ user: ada }, { user: bob, create_user: true, rotate_as: role }]";
+    fn an_account_or_a_region_without_a_stack_is_missing() {
+        let text = "version: 1\nstack: keys\naccounts: [{ id: \"111122223333\" }, { id: \"444455556666\", regions: [us-east-1, eu-west-1] }, { ou: r-ab12 }]\naccess_keys: [{ user: ada }, { user: bob, create_user: true, rotate_as: role }]";
         let model = crate::model::load(text, None).unwrap().model;
         let instance = |account: &str, status: &str| StackSetInstance {
             account: account.to_owned(),
@@ -105,12 +127,24 @@ mod tests {
             ..StackSetInstance::default()
         };
         let report = StackSetReport::of(&model, vec![instance("111122223333", "CURRENT")]);
-        assert_eq!(report.missing, ["444455556666"]);
+        let missing = |region: &str| MissingStack {
+            account: "444455556666".to_owned(),
+            region: Some(region.to_owned()),
+        };
+        assert_eq!(report.missing, [missing("eu-west-1"), missing("us-east-1")]);
         assert_eq!(report.awaiting_bootstrap, ["keys/ada"]);
         assert!(!report.is_fine());
         let both = ["111122223333", "444455556666"];
-        let report =
-            |status| StackSetReport::of(&model, both.map(|it| instance(it, status)).into());
+        let report = |status| {
+            let mut instances = both.map(|it| instance(it, status)).to_vec();
+            let without_a_region = StackSetReport::of(&model, instances.clone());
+            assert_eq!(without_a_region.missing, [missing("us-east-1")]);
+            assert!(!without_a_region.is_fine());
+            let mut another = instance("444455556666", status);
+            another.region = "us-east-1".to_owned();
+            instances.push(another);
+            StackSetReport::of(&model, instances)
+        };
         assert!(report("CURRENT").is_fine());
         assert!(!report("OUTDATED").is_fine());
         assert!(!StackSetReport::of(&model, Vec::new()).is_fine());
@@ -123,8 +157,10 @@ mod tests {
         for other in [
             "keys",
             "StackSet-keys",
-            "StackSet-keysmith-1c8a",
-            "StackSet-other-keys-1c8a",
+            "StackSet-keys-1c8a",
+            "StackSet-keysmith-1c8a2c4d-0000-4000-8000-00000000abcd",
+            "StackSet-keys-of-sales-1c8a2c4d-0000-4000-8000-00000000abcd",
+            "StackSet-other-keys-1c8a2c4d-0000-4000-8000-00000000abcd",
         ] {
             assert_eq!(found(other), None, "{other}");
         }

@@ -98,6 +98,10 @@ pub use keyrota_contract::tag::{
 /// with `aws:`.
 pub const STACK_ID_TAG: &str = "aws:cloudformation:stack-id";
 
+/// The beginning of the names that StackSets gives to stacks. The name of the StackSet and a UUID follow
+/// ("StackSets concepts" in the CloudFormation User Guide shows an example).
+pub const STACK_SET_PREFIX: &str = "StackSet-";
+
 /// The result of rendering a manifest.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Rendering {

@@ -28,11 +28,13 @@ impl Show for StackSetReport {
         });
         let heading = ["account", "Region", "stack", "last operation", "reason"];
         text.push_str(&table(&heading, rows.collect()));
-        for account in &self.missing {
+        for missing in &self.missing {
+            let account = visible(&missing.account);
+            let region = missing.region.as_deref().map(visible);
+            let place = region.map_or(String::new(), |region| format!(" in {region}"));
             let _ = writeln!(
                 text,
-                "\nThe account {} is in the manifest, and has no stack.",
-                visible(account)
+                "\nThe account {account} is in the manifest, and has no stack{place}."
             );
         }
         let note = "\nThis account cannot read the secrets of the others. To see the state of the credentials, run `keyrota status` in an account.";

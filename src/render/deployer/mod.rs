@@ -31,10 +31,10 @@ use std::collections::BTreeSet;
 
 use serde_json::{Value, json};
 
-use super::Rendered;
 use super::document::DocumentKind;
 use super::policy::{Policy, Statement};
 use super::resolve::Resolver;
+use super::{Rendered, STACK_SET_PREFIX};
 use crate::model::Model;
 
 pub use parts::parts;
@@ -326,9 +326,6 @@ fn generated(model: &Model, logical_id: &str) -> String {
         format!("{}*", &stack[..stack.len().min(20)])
     }
 }
-
-/// The beginning of the names of the stacks that StackSets creates.
-const STACK_SET_PREFIX: &str = "StackSet-";
 
 /// Returns the resource of the ARN of the stack. StackSets appends a UUID to the name of the StackSet.
 fn stack_resource(model: &Model) -> String {

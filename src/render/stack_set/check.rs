@@ -2,7 +2,6 @@
 
 use serde::Serialize;
 
-use super::target::regions_of;
 use crate::model::{
     Arn, Entry, Finding, InitialKey, InitialPassword, Kind, KmsKey, Model, SecretReference, Target,
 };
@@ -138,7 +137,7 @@ fn check_manifest(fleet: &Fleet, model: &Model) -> Vec<Finding> {
 }
 
 fn check_target(model: &Model, target: &Target) -> Vec<Finding> {
-    let regions = regions_of(model, target);
+    let regions = model.regions_of(target);
     let at = |finding: Finding| finding.at(target.line);
     if regions.is_empty() {
         let path = format!("{}.regions", target.place);
@@ -185,7 +184,7 @@ fn check_target(model: &Model, target: &Target) -> Vec<Finding> {
 /// Returns whether the StackSet has one stack: an account in one Region.
 fn is_one_stack(model: &Model) -> bool {
     match model.accounts.as_slice() {
-        [target] => target.account().is_some() && regions_of(model, target).len() == 1,
+        [target] => target.account().is_some() && model.regions_of(target).len() == 1,
         _ => false,
     }
 }
@@ -202,7 +201,7 @@ fn check_entry(model: &Model, entry: &Entry, is_one: bool) -> Vec<Finding> {
         found.push(refused(at("adopt"), message).hint(hint));
     }
     for target in &model.accounts {
-        let regions = regions_of(model, target);
+        let regions = model.regions_of(target);
         let replica = entry
             .replicas
             .iter()

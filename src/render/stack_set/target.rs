@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use crate::model::{Model, Target, TargetAccounts};
+use crate::model::{Model, TargetAccounts};
 
 /// Targets of one kind with the same Regions.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -17,22 +17,11 @@ pub(super) struct Group {
     pub(super) regions: Vec<String>,
 }
 
-/// Returns the Regions of a target: its own, or the manifest's, sorted.
-pub(super) fn regions_of<'model>(model: &'model Model, target: &'model Target) -> Vec<&'model str> {
-    let regions = match target.regions.is_empty() {
-        true => model.region.as_slice(),
-        false => &target.regions,
-    };
-    let mut regions: Vec<&str> = regions.iter().map(|region| region.as_str()).collect();
-    regions.sort_unstable();
-    regions
-}
-
 /// Returns every Region, sorted.
 pub(super) fn regions(model: &Model) -> Vec<&str> {
     let targets = model.accounts.iter();
     let mut regions: Vec<&str> = targets
-        .flat_map(|target| regions_of(model, target))
+        .flat_map(|target| model.regions_of(target))
         .collect();
     regions.sort_unstable();
     regions.dedup();
@@ -55,7 +44,7 @@ pub(super) fn groups(model: &Model) -> Vec<Group> {
             TargetAccounts::Account(account) => (false, account.to_string()),
             TargetAccounts::Unit(unit) => (true, unit.to_string()),
         };
-        let group = groups.entry((regions_of(model, target), is_unit));
+        let group = groups.entry((model.regions_of(target), is_unit));
         group.or_default().push(id);
     }
     let group = |((regions, is_unit), mut ids): ((Vec<&str>, bool), Vec<String>)| {
