@@ -48,11 +48,13 @@ fn admitting(arn: &str) -> Receiver {
     }
 }
 
-fn check(
+/// Checks what was seen of the only target of a manifest.
+fn checked<R>(
     arn: &str,
     found: Lookup<Option<Receiver>>,
     key_policy: Option<Lookup<String>>,
-) -> Vec<Finding> {
+    then: impl FnOnce(&Model, CheckedTarget<'_>) -> R,
+) -> R {
     let (account, region) = place();
     let model = model(&[arn]);
     let origin = RuleOrigin {
@@ -65,7 +67,16 @@ fn check(
         found,
         key_policy,
     };
-    check_target(&model, origin, &seen)
+    let findings = check_target(&model, origin, &seen);
+    then(&model, CheckedTarget { seen, findings })
+}
+
+fn check(
+    arn: &str,
+    found: Lookup<Option<Receiver>>,
+    key_policy: Option<Lookup<String>>,
+) -> Vec<Finding> {
+    checked(arn, found, key_policy, |_, checked| checked.findings)
 }
 
 /// Returns whether each finding refuses the deployment, with its kind.
@@ -239,22 +250,10 @@ fn a_policy_must_admit_the_rules_that_the_stack_has() {
 #[test]
 fn doctor_names_a_target_that_is_gone_or_closed() {
     let diagnose = |arn: &str, found: Lookup<Option<Receiver>>| {
-        let (account, region) = place();
-        let model = model(&[arn]);
-        let origin = RuleOrigin {
-            account: &account,
-            region: &region,
-            resources: &[],
-        };
-        let seen = ObservedTarget {
-            target: &model.entries[0].notify[0],
-            found,
-            key_policy: None,
-        };
-        let findings = check_target(&model, origin, &seen);
-        let checked = CheckedTarget { seen, findings };
-        let unknown = checked.unknown().count();
-        (diagnose_targets(&model, &[checked]), unknown)
+        checked(arn, found, None, |model, checked| {
+            let unknown = checked.unknown().count();
+            (diagnose_targets(model, &[checked]), unknown)
+        })
     };
     for arn in [TOPIC, QUEUE, FUNCTION, BUS] {
         let (found, _) = diagnose(arn, Lookup::Missing);
