@@ -76,7 +76,7 @@ pub enum RequestError {
     /// The rotation can never succeed, and could not be cancelled.
     #[error(
         "rotate {secret}: {reason}, so this rotation can never end, and it could not be abandoned either: \
-         {source}; the next try gives it up, or remove its label AWSPENDING with \
+         {source}; the next attempt abandons it, or remove its label AWSPENDING with \
          `aws secretsmanager update-secret-version-stage`"
     )]
     NotGivenUp {
